@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns a background Blender into a server for scripts.
+
+    BLENDER_HTTP_ECHO_PORT=23333 blender --background --python launcher.py
+
+Ends when a client sends `quit_blender`, or on SIGTERM, with exit code 0.
+"""
+
+import os
+import sys
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+def _import_launch():
+    # The tcp_echo beside this file, even if another one is enabled as an add-on.
+    for name in [name for name in sys.modules if name.split(".")[0] == "tcp_echo"]:
+        if name == "tcp_echo":
+            sys.modules[name].unregister()
+        del sys.modules[name]
+    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.path.insert(0, _FOLDER)
+    try:
+        from tcp_echo import launch
+    finally:
+        sys.path.remove(_FOLDER)
+        sys.dont_write_bytecode = writes_bytecode
+    return launch
+
+
+if __name__ == "__main__":
+    _import_launch().main(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else [])

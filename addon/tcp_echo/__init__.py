@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs scripts that come over TCP on Blender's main thread, with or without a window.
+
+For scripts that are run: `progress`, `add_output`, `RunCancelled`.
+For whoever starts the server: `start_server_from_script`, `cleanup_server`,
+`async_loop.kick_async_loop`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+
+from . import async_loop, bare_message, outputs
+from .interrupt import RunCancelled
+
+__all__ = (
+    "RunCancelled",
+    "add_output",
+    "async_loop",
+    "cleanup_server",
+    "process_message",
+    "progress",
+    "register",
+    "start_server_from_script",
+    "unregister",
+)
+
+bl_info = {
+    "name": "TCP Echo",
+    "author": "The Blendtray authors",
+    "version": (0, 1, 0),
+    "blender": (2, 93, 0),
+    "location": "N/A",
+    "description": "Runs Python that comes over a local TCP port, also in background mode",
+    "category": "Development",
+}
+
+DEFAULT_PORT = 23333
+
+_service = None
+
+
+def start_server_from_script(port: int | None = None, token: str | None = None, stream=None) -> int:
+    """Start the server and return its port.
+
+    The port is that of BLENDER_HTTP_ECHO_PORT, or 23333. The token is what the file holds
+    that BLENDTRAY_TOKEN_FILE names, or none. Raises OSError when the port can't be had.
+    In a Blender with a window that is all; without one, call
+    `async_loop.kick_async_loop()` in a loop.
+    """
+    global _service
+    from . import service, stdio
+
+    if _service is not None:
+        return _service.server.port
+    register()
+    async_loop.setup_asyncio_executor()
+    made = service.Service(
+        ".".join(map(str, bl_info["version"])),
+        _token_from_file() if token is None else token,
+        stdio.Stream() if stream is None else stream,
+    )
+    port = made.start(_port_from_environment() if port is None else port)
+    _service = made
+    async_loop.set_driver(_Driver(made))
+    if not bpy.app.background:
+        async_loop.start_modal()
+    return port
+
+
+def cleanup_server() -> None:
+    """Stop the server; does nothing when there is none."""
+    global _service
+    stopping, _service = _service, None
+    async_loop.set_driver(None)
+    if stopping is not None:
+        stopping.stop()
+
+
+def process_message(data: dict) -> dict:
+    """Answer a message as the server would: run its code soon, or echo it."""
+    if _service is None:
+        return {"response": "error", "message": "no server runs", "source": "tcp_echo"}
+    answer = bare_message.respond(_service, data, bare_message.Unattended())
+    return {**answer, "source": "tcp_echo"}
+
+
+def progress(fraction: float, text: str = "") -> None:
+    """Say how far the running script has come, 0 to 1."""
+    if _service is not None:
+        _service.progress(min(max(float(fraction), 0.0), 1.0), str(text))
+
+
+def add_output(path) -> None:
+    """Name a file that the running script has made."""
+    outputs.collector.add(bpy.path.abspath(os.fspath(path)))
+
+
+def request_quit() -> None:
+    """Have Blender end, from any thread."""
+    if _service is not None:
+        _service.request_quit()
+
+
+def terminate() -> None:
+    """End from a signal handler, on the main thread."""
+    if _service is not None:
+        _service.terminate()
+
+
+class _Driver:
+    """What drives the main thread's loop may ask of the service."""
+
+    def __init__(self, service) -> None:
+        self._service = service
+        self.run_next = service.run_next
+
+    @property
+    def busy(self) -> bool:
+        return self._service.busy
+
+    @property
+    def quitting(self) -> bool:
+        return self._service.quitting
+
+    @property
+    def has_work(self) -> bool:
+        return self._service.quitting or len(self._service.queue) > 0
+
+    def finish(self) -> None:
+        cleanup_server()
+
+
+def _port_from_environment() -> int:
+    text = os.environ.get("BLENDER_HTTP_ECHO_PORT", "").strip()
+    if not text:
+        return DEFAULT_PORT
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 65535:
+        raise ValueError(f"BLENDER_HTTP_ECHO_PORT is {text!r}; it must be 0 to 65535")
+    return port
+
+
+def _token_from_file() -> str:
+    path = os.environ.get("BLENDTRAY_TOKEN_FILE", "")
+    if not path:
+        return ""
+    with open(path, encoding="utf-8") as file:
+        token = file.read().strip()
+    if not token:
+        raise ValueError(f"the token file {path} is empty")
+    return token
+
+
+def _is_serving(_scene) -> bool:
+    return _service is not None
+
+
+def _set_serving(_scene, _value) -> None:
+    # Whether the server runs is not the scene's to say; programs that set it do no harm.
+    pass
+
+
+_registered = False
+
+
+def register() -> None:
+    global _registered
+    if _registered:
+        return
+    async_loop.register()
+    outputs.register()
+    bpy.types.Scene.tcp_echo_server_running = bpy.props.BoolProperty(
+        name="TCP Echo Server Running",
+        get=_is_serving,
+        set=_set_serving,
+        options={"SKIP_SAVE"},
+    )
+    _registered = True
+
+
+def unregister() -> None:
+    global _registered
+    cleanup_server()
+    if not _registered:
+        return
+    del bpy.types.Scene.tcp_echo_server_running
+    outputs.unregister()
+    async_loop.unregister()
+    _registered = False

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One peer: its socket, its first byte, and how long it may keep its token to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+from .bare_message import BareMessage
+from .json_scanner import WHITE_SPACE
+from .session import Session
+
+# What a peer may send, in bytes, and how long it may take, in seconds, before it has shown
+# the token.
+UNKNOWN_LIMIT = 64 * 1024
+UNKNOWN_SECONDS = 10.0
+
+# How long the end of an answer waits for the peer to close, in seconds.
+_LINGER_SECONDS = 2.0
+
+
+class Connection(asyncio.Protocol):
+    """Everything but `send` is for the I/O thread."""
+
+    def __init__(self, service, sock, number: int) -> None:
+        self.service = service
+        self.number = number
+        self._socket = sock
+        self._transport: asyncio.Transport | None = None
+        self._dialogue = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ending = False
+        self._lock = threading.Lock()
+        # Not empty: what could not be sent at once, and all that follows it.
+        self._backlog: list[bytes] = []
+        self._buffering = False
+
+    @property
+    def socket(self):
+        return self._socket
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport) -> None:
+        self._transport = transport
+        transport.set_write_buffer_limits(high=0)
+        if self.service.token:
+            self._deadline = self.service.server.loop.call_later(
+                UNKNOWN_SECONDS, self._time_is_up
+            )
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending:
+            return
+        if self._dialogue is None:
+            kind = BareMessage if data[0] == 0x7B or data[:1] in WHITE_SPACE else Session
+            self._dialogue = kind(self)
+        self._dialogue.data_received(data)
+
+    def eof_received(self) -> bool:
+        if self._dialogue is not None and not self._ending:
+            # A peer may close its writing side and wait for the answer.
+            return self._dialogue.eof_received()
+        return False
+
+    def connection_lost(self, _error) -> None:
+        self.trust()
+        self._ending = True
+        with self._lock:
+            self._backlog.clear()
+            self._buffering = True  # for ever: nothing is sent directly any more
+        self.service.server.forget(self)
+        if self._dialogue is not None:
+            self._dialogue.connection_lost()
+
+    def resume_writing(self) -> None:
+        with self._lock:
+            if not self._backlog:
+                self._buffering = False
+                return
+        self._flush_backlog()
+
+    def pause_writing(self) -> None:
+        pass  # `_buffering` is set already
+
+    # For the dialogue.
+
+    def trust(self) -> None:
+        """The peer has shown the token: no deadline any more."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def cut_off(self) -> None:
+        """Close at once, without an answer."""
+        self._ending = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def finish(self) -> None:
+        """Close when everything is sent.
+
+        Only the writing side at first: closing with something unread makes the system
+        tell the peer of an error, and that may overtake the answer.
+        """
+        if self._ending or self._transport is None:
+            return
+        self._ending = True
+        self._flush_backlog()
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+            self.service.server.loop.call_later(_LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+
+    def _time_is_up(self) -> None:
+        if self._dialogue is None or not self._dialogue.knows_token():
+            self.cut_off()
+
+    # Sending.
+
+    def send(self, data: bytes) -> None:
+        """Send from any thread; what the peer is too slow for is kept until it reads.
+
+        Straight to the socket when nothing waits before it: a run ends on the main thread,
+        and waking the I/O thread only to send would double the time a short run takes.
+        """
+        with self._lock:
+            if not self._buffering and os.name != "nt":
+                try:
+                    sent = self._socket.send(data)
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                except OSError:
+                    return  # the reading side hears of it
+                if sent == len(data):
+                    return
+                data = data[sent:]
+            wake = not self._backlog
+            self._backlog.append(data)
+            self._buffering = True
+        if wake:
+            self.service.server.call(self._flush_backlog)
+
+    @property
+    def backed_up(self) -> bool:
+        """Whether the peer reads more slowly than it is written to."""
+        return self._buffering
+
+    def _flush_backlog(self) -> None:
+        with self._lock:
+            waiting = b"".join(self._backlog)
+            self._backlog.clear()
+            if not waiting or self._transport is None or self._transport.is_closing():
+                return
+            self._transport.write(waiting)
+            if self._transport.get_write_buffer_size() == 0:
+                self._buffering = False

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An exception, told as Python tells it, without the frames of the add-on itself."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def describe(exception: BaseException, filename: str) -> dict:
+    """Return the `error` of a `finished` frame for what ended the script `filename`."""
+    try:
+        trace = _without_own_frames(exception.__traceback__)
+        return {
+            "type": _type_name(exception),
+            "message": _message(exception),
+            "line": _line(exception, trace, filename),
+            "traceback": _format(exception, trace),
+        }
+    except (Exception, RecursionError):
+        # The exception's own class is code of the script, too.
+        name = type(exception).__name__
+        return {"type": name, "message": "", "line": 0, "traceback": f"{name}\n"}
+
+
+def _type_name(exception: BaseException) -> str:
+    kind = type(exception)
+    if kind.__module__ in ("builtins", "__main__"):
+        return kind.__qualname__
+    if kind.__module__ == __package__ or kind.__module__.startswith(f"{__package__}."):
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(exception: BaseException) -> str:
+    try:
+        if isinstance(exception, SystemExit):
+            return str(exception.code)
+        if isinstance(exception, SyntaxError) and exception.msg:
+            return str(exception.msg)
+        return str(exception)
+    except BaseException:  # whatever a __str__ raises, it is not what ended the run
+        return f"<exception str() of {type(exception).__name__} failed>"
+
+
+def _is_own(trace) -> bool:
+    return trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER)
+
+
+def _without_own_frames(trace):
+    """Cut the add-on's frames off both ends of a traceback."""
+    while trace is not None and _is_own(trace):
+        trace = trace.tb_next
+    last = None
+    step = trace
+    while step is not None:
+        if not _is_own(step):
+            last = step
+        step = step.tb_next
+    if last is not None:
+        last.tb_next = None
+    return trace
+
+
+def _line(exception: BaseException, trace, filename: str) -> int:
+    if isinstance(exception, SyntaxError) and exception.filename == filename:
+        return exception.lineno or 0
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            line = trace.tb_lineno or 0
+        trace = trace.tb_next
+    return line
+
+
+def _format(exception: BaseException, trace) -> str:
+    return "".join(traceback.format_exception(type(exception), exception, trace))

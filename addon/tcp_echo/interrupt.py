@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stops the script on the main thread from another thread.
+
+An exception is raised in it, and never in anything else: between `arm` and `disarm` it can
+come, before and after it can't. Code that is in C when it is asked to stop gets the
+exception when it comes back to Python. Blocking system calls are woken, and a render is
+ended by the SIGINT that Blender itself listens to.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+
+_set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_clear_async_exc = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+
+# Its default is to be ignored, so a late one harms nobody. None on Windows, where nothing
+# wakes a system call.
+_WAKE_SIGNAL = getattr(signal, "SIGURG", None)
+
+
+class RunCancelled(KeyboardInterrupt):
+    """Raised in a script that was asked to stop."""
+
+    # Set when one has been raised, because a script may catch it and end as if nothing
+    # had happened.
+    raised = False
+    reason = "cancelled"
+
+    def __init__(self, *args) -> None:
+        RunCancelled.raised = True
+        super().__init__(*(args or (RunCancelled.reason,)))
+
+
+class Interrupt:
+    """The one way to stop what runs. Make it on the main thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._main_thread = threading.get_ident()
+        self._armed = None
+        self._task = None
+        self._sigint_action = None
+        # A second SIGINT in the life of the process would kill it.
+        self.sigint_sent = False
+
+    def install(self) -> None:
+        """Make blocking system calls of the main thread wake up when it is interrupted."""
+        if _WAKE_SIGNAL is not None:
+            signal.signal(_WAKE_SIGNAL, _on_wake)
+
+    # On the main thread.
+
+    def arm(self, run) -> None:
+        """From here on the run can be interrupted; raises at once if it already was."""
+        with self._lock:
+            RunCancelled.raised = False
+            if run.cancel_reason is not None:
+                RunCancelled.reason = run.cancel_reason
+                raise RunCancelled
+            self._armed = run
+
+    def disarm(self) -> bool:
+        """From here on nothing is raised any more; tells whether it was."""
+        while True:
+            try:
+                with self._lock:
+                    self._armed = None
+                    self._task = None
+                    _clear_async_exc(self._main_thread, None)
+                return RunCancelled.raised
+            except RunCancelled:
+                # It came between the call of this function and the lock.
+                continue
+
+    def raise_now(self, reason: str) -> None:
+        """Raise in the armed run from a signal handler, which is on its own thread."""
+        run = self._armed
+        if run is not None:
+            run.cancel_reason = reason
+            RunCancelled.reason = reason
+            raise RunCancelled
+
+    @property
+    def task(self):
+        """The asyncio task that is the run, when it awaits at its top level."""
+        return self._task
+
+    @task.setter
+    def task(self, task) -> None:
+        self._task = task
+
+    # On any other thread.
+
+    def request(self, run, reason: str, force: bool = True) -> None:
+        """Ask a run that was taken from the queue to stop.
+
+        Without `force`, a run that awaits is only cancelled as asyncio does it.
+        """
+        with self._lock:
+            run.cancel_reason = reason
+            if self._armed is not run:
+                return  # `arm` will see the reason, or it has ended
+            RunCancelled.reason = reason
+            task = self._task
+            if task is not None and not force:
+                task.get_loop().call_soon_threadsafe(task.cancel, reason)
+                return
+            _set_async_exc(self._main_thread, RunCancelled)
+
+    def wake(self, run) -> None:
+        """Wake a run that was asked to stop from a blocking system call."""
+        if _WAKE_SIGNAL is None:
+            return
+        with self._lock:
+            # A script that handles this signal itself is left alone.
+            if self._armed is run and signal.getsignal(_WAKE_SIGNAL) is _on_wake:
+                signal.pthread_kill(self._main_thread, _WAKE_SIGNAL)
+
+    def end_render(self, run) -> bool:
+        """Have Blender end the render that goes on; true when it was asked to, once ever."""
+        with self._lock:
+            if self._armed is not run or self.sigint_sent or os.name == "nt":
+                return False
+            # None: the handler is not Python's, hence Blender's own. Any other one
+            # belongs to the script, and the default would kill the process.
+            if signal.getsignal(signal.SIGINT) is not None:
+                return False
+            self.sigint_sent = True
+        os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+
+def _on_wake(_signal_number, _frame) -> None:
+    # The exception that waits for the main thread is raised where Python looks for it
+    # next, which is here, and then goes up through the system call that was woken.
+    for _ in range(2):
+        pass

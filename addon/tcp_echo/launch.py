@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Serves from a background Blender until it is told to end: what launcher.py calls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import bpy
+
+import tcp_echo
+
+from . import async_loop, lifeline, stdio
+
+# Exit codes for whoever started Blender.
+EXIT_PORT = 98
+EXIT_USAGE = 2
+
+# How long threads and exit handlers that scripts left may hold up the end, in seconds.
+_EXIT_GRACE = 2.0
+
+
+def main(arguments: list[str]) -> None:
+    """Serve; returns when Blender is to end, and then it does."""
+    options = {}
+    descriptor = None
+    if "--supervised" in arguments:
+        descriptor = stdio.take_standard_input()
+        try:
+            line = lifeline.read_first_line(descriptor)
+            options = {
+                "port": line["port"],
+                "token": line["token"],
+                "stream": stdio.MarkedStream(line["mark"]),
+            }
+        except (ValueError, KeyError) as error:
+            _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
+    try:
+        tcp_echo.start_server_from_script(**options)
+    except ValueError as error:
+        _fail(EXIT_USAGE, str(error))
+    except OSError as error:
+        _fail(EXIT_PORT, error.strerror or str(error))
+    if descriptor is not None:
+        lifeline.watch(descriptor, tcp_echo.request_quit)
+    if not bpy.app.background:
+        return
+    signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        async_loop.run_until_shutdown()
+    finally:
+        tcp_echo.cleanup_server()
+        _end_soon()
+
+
+def _on_terminate(_signal_number, _frame) -> None:
+    tcp_echo.terminate()
+
+
+def _end_soon() -> None:
+    """End the process even if something that a script left behind would not let it."""
+
+    def end() -> None:
+        time.sleep(_EXIT_GRACE)
+        os._exit(0)
+
+    threading.Thread(target=end, name="tcp_echo exit", daemon=True).start()
+
+
+def _fail(code: int, text: str) -> None:
+    print(f"tcp_echo: {text}", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that a run makes: images rendered, .blend files saved, and what it names itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import bpy
+from bpy.app.handlers import persistent
+
+
+class Outputs:
+    """Collects while a run is on; `path` may come from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paths: dict[str, None] | None = None
+        self._since = 0.0
+        self.rendering = False
+
+    def begin(self, now: float) -> None:
+        """Collect from here on; files older than `now` (since 1970) are not of this run."""
+        self._paths = {}
+        # File systems stamp files by a coarser clock that lags behind.
+        self._since = now - 0.05
+        self.rendering = False
+        for handlers, handler in _HANDLERS:
+            if handler not in handlers:  # a script may clear a list
+                handlers.append(handler)
+
+    def end(self) -> list[str]:
+        with self._lock:
+            paths, self._paths = self._paths, None
+        self.rendering = False
+        return list(paths or ())
+
+    def add(self, path: str) -> None:
+        with self._lock:
+            if self._paths is not None:
+                self._paths[os.path.abspath(path)] = None
+
+    def add_written(self, path: str) -> bool:
+        """Add a path if it is a file that was written since the run began."""
+        path = os.path.abspath(path)
+        try:
+            if os.stat(path).st_mtime < self._since:
+                return False
+        except OSError:
+            return False
+        self.add(path)
+        return True
+
+    @property
+    def collecting(self) -> bool:
+        return self._paths is not None
+
+
+collector = Outputs()
+
+
+def register() -> None:
+    for handlers, handler in _HANDLERS:
+        if handler not in handlers:
+            handlers.append(handler)
+
+
+def unregister() -> None:
+    for handlers, handler in reversed(_HANDLERS):
+        if handler in handlers:
+            handlers.remove(handler)
+
+
+def own_handlers() -> tuple:
+    return tuple(handler for _, handler in _HANDLERS)
+
+
+@persistent
+def _on_render_init(*_args) -> None:
+    collector.rendering = True
+
+
+@persistent
+def _on_render_end(*_args) -> None:
+    collector.rendering = False
+
+
+@persistent
+def _on_render_write(scene, *_args) -> None:
+    """An image or a frame was written; may come on the render's own thread."""
+    if not collector.collecting:
+        return
+    render = scene.render
+    # A still is written under the very path that was set, a frame of an animation with its
+    # number in it. Which one it was is not told, but the file is there.
+    numbered = bpy.path.abspath(render.frame_path(frame=scene.frame_current))
+    still = bpy.path.abspath(render.filepath)
+    extension = render.file_extension
+    if render.use_file_extension and not still.lower().endswith(extension):
+        still += extension
+    if not collector.add_written(numbered):
+        collector.add_written(still)
+
+
+@persistent
+def _on_save_post(path=None, *_args) -> None:
+    # Newer Blenders hand over the path, older ones something else.
+    collector.add_written(path if isinstance(path, str) and path else bpy.data.filepath)
+
+
+_HANDLERS = (
+    (bpy.app.handlers.render_init, _on_render_init),
+    (bpy.app.handlers.render_complete, _on_render_end),
+    (bpy.app.handlers.render_cancel, _on_render_end),
+    (bpy.app.handlers.render_write, _on_render_write),
+    (bpy.app.handlers.save_post, _on_save_post),
+)

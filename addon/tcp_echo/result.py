@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a script leaves in its global `result`, as JSON."""
+
+from __future__ import annotations
+
+import json
+
+# In bytes of JSON. A result is a report; files are for what is larger.
+MAX_RESULT = 1024 * 1024
+
+
+class ResultError(Exception):
+    """The value can't be sent; the text says why, for the script's author."""
+
+
+def to_json(value) -> str:
+    """Return the value as JSON text of at most MAX_RESULT bytes."""
+    try:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise ResultError("it nests too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise ResultError(str(error)) from None
+    if len(text) > MAX_RESULT:
+        raise ResultError(f"it is {len(text)} bytes as JSON; the limit is {MAX_RESULT}")
+    return text

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Executes runs on Blender's main thread, each as `blender --python` would."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import inspect
+import linecache
+import os
+import sys
+import time
+import types
+
+from . import failure, outputs, result
+from .interrupt import Interrupt, RunCancelled
+from .runs import Outcome, Run, RunQueue, cancel_error
+
+# Kept here because a script may delete them from `builtins`.
+_exec, _eval, _compile = exec, eval, compile
+
+
+class Runner:
+    """Takes runs from the queue, one at a time. All of it is for the main thread."""
+
+    def __init__(self, queue: RunQueue, stream, interrupt: Interrupt, scenes, modules, environment, event_loop):
+        self._queue = queue
+        self._stream = stream
+        self._interrupt = interrupt
+        self._scenes = scenes
+        self._modules = modules
+        self._environment = environment
+        self._event_loop = event_loop
+        self._process = os.getpid()
+        self._last_module: types.ModuleType | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._queue.running is not None
+
+    def run_next(self, wait: bool) -> bool:
+        """Execute the next run; false when there was none."""
+        run = self._queue.take(wait)
+        if run is None:
+            return False
+        self._stream.begin(run.key)
+        now = time.time()
+        run.listener.started(run, now)
+        outputs.collector.begin(now)
+        outcome = self._execute(run)
+        outcome.outputs = outputs.collector.end()
+        outcome.recycle = self._interrupt.sigint_sent
+        outcome.seconds = time.monotonic() - run.began
+        self._stream.end(run.key)
+        self._queue.done()
+        run.listener.finished(run, outcome)
+        return True
+
+    def _execute(self, run: Run) -> Outcome:
+        if run.scene != "keep" and self._last_module is not None:
+            # What it kept alive is to be gone; its functions went with the handlers.
+            vars(self._last_module).clear()
+            self._last_module = None
+        try:
+            self._scenes.prepare(run.scene)
+        except Exception as error:
+            return Outcome("failed", failure.describe(error, run.filename))
+        folder = os.path.dirname(run.file) if run.file else run.directory
+        self._modules.before_run(folder)
+        sint = self._interrupt.sigint_sent
+        module = self._environment.enter(run)
+        exception = self._call(run, module)
+        self._environment.leave()
+        self._stream.repair()
+        if os.getpid() != self._process:
+            _end_forked_child(exception)
+        self._modules.after_run(folder)
+        self._last_module = module
+        return self._outcome(run, module, exception, self._interrupt.sigint_sent and not sint)
+
+    def _call(self, run: Run, module: types.ModuleType):
+        """Execute the script and return what ended it, or None."""
+        # Bare excepts: a script may have deleted the very names of the exceptions.
+        exception = None
+        try:
+            exception = self._call_armed(run, module)
+        except:  # noqa: E722
+            exception = sys.exc_info()[1]
+        self._interrupt.disarm()
+        return exception
+
+    def _call_armed(self, run: Run, module: types.ModuleType):
+        exception = None
+        try:
+            self._interrupt.arm(run)
+            code = _compiled(run)
+            if code.co_flags & inspect.CO_COROUTINE:
+                self._drive(_eval(code, vars(module)))
+            else:
+                _exec(code, vars(module))
+        except:  # noqa: E722
+            exception = sys.exc_info()[1]
+        self._interrupt.disarm()
+        return exception
+
+    def _drive(self, coroutine) -> None:
+        """Run a script that awaits at its top level to its end, and what it left going."""
+        loop = self._event_loop()
+        task = loop.create_task(coroutine)
+        self._interrupt.task = task
+        try:
+            loop.run_until_complete(task)
+        finally:
+            left = asyncio.all_tasks(loop)
+            for other in left:
+                other.cancel()
+            if left:
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+
+    def _outcome(self, run, module, exception, render_ended: bool) -> Outcome:
+        cancelled = RunCancelled.raised or render_ended
+        if run.cancel_reason is not None and isinstance(exception, asyncio.CancelledError):
+            cancelled = True
+        if isinstance(exception, SystemExit) and exception.code in (None, 0) and not cancelled:
+            exception = None
+        if exception is None and not cancelled:
+            outcome = Outcome("succeeded")
+        else:
+            outcome = Outcome("cancelled" if cancelled else "failed")
+        if exception is not None:
+            outcome.error = failure.describe(exception, run.filename)
+        elif cancelled:
+            outcome.error = cancel_error(run.cancel_reason or "")
+        if cancelled and isinstance(exception, asyncio.CancelledError):
+            outcome.error.update(type="RunCancelled", message=run.cancel_reason)
+        if "result" in vars(module):
+            try:
+                outcome.result = result.to_json(vars(module)["result"])
+            except result.ResultError as error:
+                print(f"tcp_echo: the result is not sent: {error}")
+            except Exception as error:  # the value's own methods
+                print(f"tcp_echo: the result is not sent: {type(error).__name__}")
+        return outcome
+
+
+def _compiled(run: Run):
+    """Compile a run's source and make its lines known to tracebacks."""
+    filename = run.filename
+    try:
+        text = importlib.util.decode_source(run.code)
+    except (SyntaxError, UnicodeDecodeError):
+        text = ""  # compile() says what is wrong with it
+    # Without a time: what was run is shown even when the file has changed since.
+    linecache.cache[filename] = (len(run.code), None, text.splitlines(keepends=True), filename)
+    try:
+        return _compile(run.code, filename, "exec", dont_inherit=True)
+    except SyntaxError:
+        # As Python itself compiles it, and only then with what is ours on top.
+        try:
+            code = _compile(
+                run.code,
+                filename,
+                "exec",
+                flags=0x2000,  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+                dont_inherit=True,
+            )
+        except SyntaxError:
+            code = None
+        if code is None:
+            raise
+        return code
+
+
+def _end_forked_child(exception) -> None:
+    """End a child that the script forked and that came back here instead of ending."""
+    status = 0 if exception is None else 1
+    if isinstance(exception, SystemExit):
+        code = exception.code
+        status = code & 0xFF if isinstance(code, int) else 0 if code is None else 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            status = status or 1
+    os._exit(status)

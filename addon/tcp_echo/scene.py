@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scene that a run begins with: as the last one left it, fresh, or from a file."""
+
+from __future__ import annotations
+
+import os
+
+import addon_utils
+import bpy
+
+_ROOTS = tuple(
+    getattr(bpy.types, name)
+    for name in (
+        "Operator",
+        "Macro",
+        "Panel",
+        "Menu",
+        "Header",
+        "UIList",
+        "PropertyGroup",
+        "AddonPreferences",
+        "KeyingSetInfo",
+        "RenderEngine",
+        "Gizmo",
+        "GizmoGroup",
+        "Node",
+        "NodeSocket",
+        "NodeSocketStandard",
+        "NodeTree",
+        "NodeTreeInterfaceSocket",
+        "NodeSocketInterface",
+        "AssetShelf",
+        "FileHandler",
+        "XrActionMapItem",
+    )
+    if hasattr(bpy.types, name)
+)
+
+
+class SceneError(Exception):
+    """The scene that a run asked for can't be had."""
+
+
+class Scenes:
+    """Makes scenes ready, and knows how Blender was before the first script."""
+
+    def __init__(self, modules) -> None:
+        self._modules = modules
+        self._handler_lists = [
+            (handlers, list(handlers))
+            for handlers in map(bpy.app.handlers.__getattribute__, dir(bpy.app.handlers))
+            if isinstance(handlers, list)
+        ]
+        self._classes = set(_registered_classes())
+        self._addons = set(bpy.context.preferences.addons.keys())
+        self._driver_names = set(bpy.app.driver_namespace)
+        self._properties = [
+            (kind, kind.bl_rna.properties, len(kind.bl_rna.properties))
+            for kind in (*bpy.types.ID.__subclasses__(), bpy.types.Bone, bpy.types.PoseBone)
+        ]
+
+    def prepare(self, scene: str) -> None:
+        """Make the scene ready; raises SceneError when it can't be."""
+        if scene == "keep":
+            return
+        if scene == "fresh":
+            self.forget_scripts()
+            bpy.ops.wm.read_homefile(use_factory_startup=True)
+            return
+        if not os.path.isabs(scene):
+            raise SceneError(f"{scene!r} is neither keep, fresh nor the absolute path of a .blend")
+        if not os.path.isfile(scene):
+            raise SceneError(f"there is no scene file {scene}")
+        self.forget_scripts()
+        try:
+            bpy.ops.wm.open_mainfile(filepath=scene)
+        except RuntimeError as error:
+            text = str(error).strip()
+            text = text[len("Error: ") :] if text.startswith("Error: ") else text
+            raise SceneError(f"{scene} can't be opened: {text}") from None
+
+    def forget_scripts(self) -> None:
+        """Remove what scripts left outside the scene, where a new one does not clear it."""
+        for handlers, baseline in self._handler_lists:
+            if handlers != baseline:
+                handlers[:] = baseline
+        for name in set(bpy.context.preferences.addons.keys()) - self._addons:
+            addon_utils.disable(name, default_set=True)
+        for cls in _registered_classes():
+            if cls not in self._classes:
+                try:
+                    bpy.utils.unregister_class(cls)
+                except RuntimeError:
+                    pass  # its base was unregistered before it, and it with it
+        for name in set(bpy.app.driver_namespace) - self._driver_names:
+            bpy.app.driver_namespace.pop(name, None)
+        for kind, properties, count in self._properties:
+            if len(properties) > count:
+                for name in [prop.identifier for prop in properties if prop.is_runtime]:
+                    if len(properties) > count:
+                        delattr(kind, name)
+        self._modules.forget()
+
+
+def _registered_classes():
+    """Yield each class that Python has registered, subclasses before their bases."""
+    for root in _ROOTS:
+        yield from _registered_below(root)
+
+
+def _registered_below(base):
+    for cls in base.__subclasses__():
+        yield from _registered_below(cls)
+        if "bl_rna" in cls.__dict__ and cls.__module__ != "bpy.types":
+            yield cls

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The TCP server: a thread of its own with its own asyncio loop.
+
+So status, cancel and new runs get through while the main thread is busy with a script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import threading
+
+from .connection import Connection
+
+HOST = "127.0.0.1"
+
+# How long the thread may take to close what is open, in seconds.
+_STOP_SECONDS = 2.0
+
+
+class PortInUse(OSError):
+    """The port can't be had."""
+
+
+class Server:
+    """Listens from `start` to `stop`."""
+
+    def __init__(self, service, port: int) -> None:
+        """Bind the port, 0 for one that the system chooses; raises PortInUse."""
+        self._service = service
+        self._listener = _listen(port)
+        self.port = self._listener.getsockname()[1]
+        if sys.platform == "win32":
+            self.loop = asyncio.ProactorEventLoop()
+        else:
+            self.loop = asyncio.SelectorEventLoop()
+        self._connections: set[Connection] = set()
+        self._thread = threading.Thread(target=self._serve, name="tcp_echo", daemon=True)
+        self._accepting: asyncio.Task | None = None
+
+    @property
+    def loop_name(self) -> str:
+        return "ProactorEventLoop" if sys.platform == "win32" else "SelectorEventLoop"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close every connection and end the thread."""
+        if not self._thread.is_alive():
+            return
+        self.call(self._close)
+        self._thread.join(_STOP_SECONDS)
+
+    def call(self, function, *args) -> None:
+        """Call a function on the I/O thread, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self.loop.call_soon_threadsafe(function, *args)
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def shield_child(self) -> None:
+        """In a process that a script forked: let go of everything that is the parent's.
+
+        The numbers stay taken, so that objects that close them later close nothing else.
+        """
+        null = os.open(os.devnull, os.O_RDWR)
+        sockets = [self._listener, *(connection.socket for connection in self._connections)]
+        for sock in sockets:
+            if sock.fileno() >= 0:
+                os.dup2(null, sock.fileno(), inheritable=False)
+        os.close(null)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self._accepting = self.loop.create_task(self._accept())
+            self.loop.run_forever()
+            self.loop.run_until_complete(asyncio.sleep(0))
+        finally:
+            self.loop.close()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                sock, _address = await self.loop.sock_accept(self._listener)
+                sock.setblocking(False)
+            except OSError:
+                # Out of descriptors, mostly: others will close theirs.
+                await asyncio.sleep(0.1)
+                continue
+            # Not left to asyncio, which does it only where the protocol was named.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(self._service, sock, self._service.next_number())
+            self._connections.add(connection)
+            try:
+                await self.loop.connect_accepted_socket(lambda made=connection: made, sock)
+            except OSError:
+                self._connections.discard(connection)
+                sock.close()
+
+    def _close(self) -> None:
+        self._accepting.cancel()
+        self._listener.close()
+        for connection in list(self._connections):
+            connection.finish()
+        # One more turn, in which what was written goes out.
+        self.loop.call_soon(self.loop.call_soon, self.loop.stop)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There, address reuse would let another program take the port over.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(512)
+        listener.setblocking(False)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PortInUse(
+            getattr(error, "errno", None), f"port {port} on {HOST} can't be had: {reason}"
+        ) from None
+    return listener

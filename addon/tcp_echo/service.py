@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one server of this Blender, and what belongs to it, put together."""
+
+from __future__ import annotations
+
+import faulthandler
+import hmac
+import itertools
+import os
+import time
+
+from . import async_loop, outputs
+from .environment import Environment
+from .imports import ScriptModules
+from .interrupt import Interrupt
+from .runner import Runner
+from .runs import Run, RunQueue
+from .scene import Scenes
+from .server import Server
+
+# After a request to cancel, in seconds: when Blender is asked to end a render, and when a
+# script that awaits is interrupted as any other.
+_RENDER_GRACE = 0.25
+_AWAIT_GRACE = 1.0
+
+
+class Service:
+    """Made on the main thread; `stop` is idempotent."""
+
+    def __init__(self, version: str, token: str, stream) -> None:
+        self.version = version
+        self.token = token
+        self.queue = RunQueue()
+        self.quitting = False
+        self.server: Server | None = None
+        self._started = time.monotonic()
+        self._numbers = itertools.count(1)
+        self._process = os.getpid()
+        self._interrupt = Interrupt()
+        self._modules = ScriptModules()
+        self._stream = stream
+        self._runner = Runner(
+            self.queue,
+            stream,
+            self._interrupt,
+            Scenes(self._modules),
+            self._modules,
+            Environment(async_loop.event_loop, self._enable_faults),
+            async_loop.event_loop,
+        )
+
+    # On the main thread.
+
+    def start(self, port: int) -> int:
+        """Serve on a port and return its number; raises PortInUse."""
+        self.server = Server(self, port)
+        self._stream.prepare()
+        self._enable_faults()
+        self._interrupt.install()
+        self._modules.install()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
+        self.server.start()
+        self._stream.ready(self.server.port)
+        return self.server.port
+
+    def stop(self) -> None:
+        self.quitting = True
+        self.queue.withdraw_all()
+        if self.server is not None and os.getpid() == self._process:
+            self.server.stop()
+        self.server = None
+        self._modules.uninstall()
+
+    def run_next(self, wait: bool) -> bool:
+        """Execute the next run; false when there was none or Blender is to end."""
+        return not self.quitting and self._runner.run_next(wait)
+
+    @property
+    def busy(self) -> bool:
+        return self.queue.running is not None
+
+    def terminate(self) -> None:
+        """End from a signal handler: the running script is interrupted here and now."""
+        self.request_quit()
+        self._interrupt.raise_now("cancelled")
+
+    def _enable_faults(self) -> None:
+        faulthandler.enable(self._stream.fault_file, all_threads=True)
+
+    def _after_fork(self) -> None:
+        if self.server is not None:
+            self.server.shield_child()
+
+    # On any thread.
+
+    def next_number(self) -> int:
+        """Return the number of the next session."""
+        return next(self._numbers)
+
+    def token_is_right(self, token) -> bool:
+        if not self.token:
+            return True
+        return isinstance(token, str) and hmac.compare_digest(
+            token.encode("utf-8", "surrogatepass"), self.token.encode("utf-8")
+        )
+
+    def request_quit(self) -> None:
+        """Have the main thread leave its loop; what waits is dropped, what runs cancelled."""
+        self.quitting = True
+        self.queue.withdraw_all()
+        run = self.queue.running
+        if run is not None and self.server is not None:
+            self.server.call(self.cancel, run, "cancelled")
+        self.queue.wake()
+
+    def progress(self, fraction: float, text: str) -> None:
+        run = self.queue.running
+        if run is not None:
+            run.listener.progress(run, fraction, text)
+
+    # On the I/O thread.
+
+    def cancel(self, run: Run, reason: str) -> None:
+        """Ask the run on the main thread to stop."""
+        self._interrupt.request(run, reason, force=False)
+        loop = self.server.loop
+        if not outputs.collector.rendering:
+            self._interrupt.wake(run)
+        loop.call_later(_RENDER_GRACE, self._end_render, run)
+        loop.call_later(_AWAIT_GRACE, self._force, run, reason)
+
+    def _end_render(self, run: Run) -> None:
+        if outputs.collector.rendering:
+            self._interrupt.end_render(run)
+
+    def _force(self, run: Run, reason: str) -> None:
+        if self._interrupt.task is not None:
+            self._interrupt.request(run, reason)
+            self._interrupt.wake(run)
+
+    def status(self) -> dict:
+        run = self.queue.running
+        now = time.monotonic()
+        return {
+            "running": run
+            and {
+                "id": run.id,
+                "session": run.session,
+                "name": run.filename,
+                "seconds": now - run.began if run.began else 0.0,
+            },
+            "queued": len(self.queue),
+            "uptime_seconds": now - self._started,
+            "runs": self.queue.finished,
+            "rendering": outputs.collector.rendering,
+        }

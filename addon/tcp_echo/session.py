@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session: one peer that speaks in frames, with many runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+import sys
+import time
+
+import bpy
+
+from . import frames
+from .runs import Outcome, Run
+
+PROTOCOL = 1
+
+# The first frame, in bytes, and the runs that may wait in one session.
+FIRST_FRAME_LIMIT = 64 * 1024
+MAX_WAITING = 10_000
+
+# Progress is for people: at most so often, in seconds.
+_PROGRESS_INTERVAL = 0.05
+
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class BadRun(ValueError):
+    """A run that can't be made out; the text goes to the peer."""
+
+
+def run_fields(message: dict) -> dict:
+    """Return what a run frame and a bare message have in common, as arguments of Run."""
+    fields = {}
+    for name, argument in (("file", "file"), ("name", "name"), ("dir", "directory")):
+        value = message.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str) or "\0" in value:
+            raise BadRun(f"{name} must be text without null characters")
+        fields[argument] = value
+    for name, argument in (("file", "file"), ("dir", "directory")):
+        if fields.get(argument) and not os.path.isabs(fields[argument]):
+            raise BadRun(f"{name} must be an absolute path")
+    args = message.get("args")
+    if args is not None:
+        if not isinstance(args, list) or not all(isinstance(item, str) for item in args):
+            raise BadRun("args must be a list of texts")
+        fields["args"] = tuple(args)
+    scene = message.get("scene")
+    if scene:
+        if not isinstance(scene, str) or "\0" in scene:
+            raise BadRun('scene must be "keep", "fresh" or the absolute path of a .blend')
+        if scene not in ("keep", "fresh") and not os.path.isabs(scene):
+            raise BadRun('scene must be "keep", "fresh" or the absolute path of a .blend')
+        fields["scene"] = scene
+    return fields
+
+
+def source_bytes(text: str) -> bytes:
+    """Return source text as the bytes of a file, which Python decodes by its own rules."""
+    # Half a surrogate pair is the compiler's to complain about.
+    return text.encode("utf-8", "surrogatepass")
+
+
+class Session:
+    """The dialogue of a connection that began with a frame."""
+
+    def __init__(self, connection) -> None:
+        self._connection = connection
+        self._service = connection.service
+        self._reader = frames.FrameReader(FIRST_FRAME_LIMIT)
+        self._welcomed = False
+        self._runs: dict[str, Run] = {}
+        self._last_progress = 0.0
+
+    # For the connection, on the I/O thread.
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        try:
+            for payload in self._reader.frames():
+                if not self._frame(payload):
+                    return
+        except frames.FrameError as error:
+            self._refuse("bad_frame", str(error))
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self) -> None:
+        for run in list(self._runs.values()):
+            self._service.queue.withdraw(run)
+
+    def knows_token(self) -> bool:
+        return self._welcomed
+
+    # Frames from the peer.
+
+    def _frame(self, payload: bytes) -> bool:
+        """Act on a frame; false when the session is over."""
+        try:
+            message = json.loads(payload)
+            kind = message["type"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self._refuse("bad_frame", "a frame is a JSON object with a type")
+        if not self._welcomed:
+            return self._hello(message) if kind == "hello" else self._refuse("", "")
+        action = self._ACTIONS.get(kind) if isinstance(kind, str) else None
+        if action is None:
+            return self._refuse("bad_frame", f"unknown type {kind!r}")
+        action(self, message)
+        return kind != "quit"
+
+    def _refuse(self, code: str, text: str) -> bool:
+        """Close; a peer that was welcomed is told why."""
+        if self._welcomed or code in ("unauthorized", "protocol"):
+            self._error(code, text)
+            self._connection.finish()
+        else:
+            self._connection.cut_off()
+        return False
+
+    def _hello(self, message: dict) -> bool:
+        if not self._service.token_is_right(message.get("token")):
+            return self._refuse("unauthorized", "wrong token: it is that of another Blender")
+        if message.get("protocol") != PROTOCOL:
+            return self._refuse("protocol", f"this Blender speaks protocol {PROTOCOL}")
+        self._welcomed = True
+        self._connection.trust()
+        self._reader.limit = frames.MAX_PAYLOAD
+        self._send(
+            type="welcome",
+            protocol=PROTOCOL,
+            session=self._connection.number,
+            addon=self._service.version,
+            blender=bpy.app.version_string,
+            python=sys.version.split()[0],
+            pid=os.getpid(),
+            port=self._service.server.port,
+            loop=self._service.server.loop_name,
+        )
+        return True
+
+    def _run(self, message: dict) -> None:
+        run_id = message.get("id")
+        if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+            self._error("bad_run", "id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+        elif run_id in self._runs:
+            self._error("duplicate_id", "a run of this id has not ended", run_id)
+        elif len(self._runs) > MAX_WAITING:
+            self._error("too_many", f"{MAX_WAITING} runs are waiting", run_id)
+        elif self._service.quitting:
+            self._error("quitting", "this Blender is about to end", run_id)
+        else:
+            try:
+                run = Run(
+                    self._connection.number, run_id, _code(message), self, **run_fields(message)
+                )
+            except BadRun as error:
+                self._error("bad_run", str(error), run_id)
+                return
+            self._runs[run_id] = run
+            self._service.queue.put(run)
+
+    def _cancel(self, message: dict) -> None:
+        run_id = message.get("id")
+        run = self._runs.get(run_id) if isinstance(run_id, str) else None
+        reason = message.get("reason")
+        reason = reason if isinstance(reason, str) and reason else "cancelled"
+        if run is None:
+            self._error("unknown_id", "no run of this id is waiting or running", run_id)
+        elif self._service.queue.withdraw(run):
+            run.cancel_reason = reason
+            self.finished(run, Outcome.cancelled_while_waiting(reason))
+        else:
+            self._service.cancel(run, reason)
+
+    def _status(self, _message: dict) -> None:
+        self._send(type="status", **self._service.status())
+
+    def _ping(self, message: dict) -> None:
+        self._send(type="pong", id=message.get("id"))
+
+    def _quit(self, _message: dict) -> None:
+        self._service.request_quit()
+        self._connection.finish()
+
+    _ACTIONS = {
+        "run": _run,
+        "cancel": _cancel,
+        "status": _status,
+        "ping": _ping,
+        "quit": _quit,
+    }
+
+    # What comes of runs, on the main thread mostly.
+
+    def started(self, run: Run, when: float) -> None:
+        self._connection.send(
+            frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii"))
+        )
+
+    def progress(self, run: Run, fraction: float, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last_progress < _PROGRESS_INTERVAL and fraction < 1:
+            return
+        self._last_progress = now
+        # Not `send` itself: the script may be interrupted in the midst of it.
+        self._service.server.call(self._send_progress, run.id, fraction, text)
+
+    def _send_progress(self, run_id: str, fraction: float, text: str) -> None:
+        if run_id in self._runs and not self._connection.backed_up:
+            self._send(type="progress", id=run_id, fraction=fraction, text=text)
+
+    def finished(self, run: Run, outcome: Outcome) -> None:
+        self._runs.pop(run.id, None)
+        error = "null" if outcome.error is None else json.dumps(outcome.error)
+        self._connection.send(
+            frames.pack(
+                (
+                    f'{{"type":"finished","id":"{run.id}","state":"{outcome.state}",'
+                    f'"seconds":{outcome.seconds!r},"error":{error},"result":{outcome.result},'
+                    f'"outputs":{json.dumps(outcome.outputs)},'
+                    f'"recycle":{"true" if outcome.recycle else "false"}}}'
+                ).encode("ascii")
+            )
+        )
+
+    # Frames to the peer.
+
+    def _error(self, code: str, text: str, run_id=None) -> None:
+        extra = {} if run_id is None else {"id": run_id}
+        self._send(type="error", code=code, message=text, **extra)
+
+    def _send(self, **message) -> None:
+        self._connection.send(frames.pack(json.dumps(message).encode("ascii")))
+
+
+def _code(message: dict) -> bytes:
+    encoded = message.get("code_base64")
+    if encoded is not None:
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise BadRun("code_base64 is not base64") from None
+    code = message.get("code")
+    if not isinstance(code, str):
+        raise BadRun("code must be text")
+    return source_bytes(code)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Standard input, output and error of a supervised Blender, and the marks in its output.
+
+The supervisor reads one pipe. What Python prints, what Blender prints from C and the marks
+between which a run's output lies have to come in order, so each is written out at once: by
+the line while a run is on, and whatever is held back before a mark.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import sys
+
+_LINE_BUFFERED = 1  # _IOLBF of glibc, musl and macOS
+_UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" else 2
+
+
+class Stream:
+    """Output that nobody marks: a Blender that was started by hand."""
+
+    def prepare(self) -> None:
+        """Set up the process, once."""
+
+    def ready(self, port: int) -> None:
+        """Say that the server serves."""
+        print(f"tcp_echo: serving on 127.0.0.1:{port}", flush=True)
+
+    def begin(self, key: str) -> None:
+        """The output of the run begins."""
+
+    def end(self, key: str) -> None:
+        """The output of the run has ended."""
+
+    def repair(self) -> None:
+        """Put right what a script did to sys.stdout and sys.stderr."""
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None or stream.closed:
+                setattr(sys, name, getattr(sys, f"__{name}__"))
+
+    @property
+    def fault_file(self):
+        """Where faulthandler writes."""
+        return sys.__stderr__ if sys.__stderr__ is not None else 2
+
+
+class MarkedStream(Stream):
+    """Output that a supervisor reads, with marks that only it can know."""
+
+    def __init__(self, secret: str) -> None:
+        self._prefix = f"\x1eblendtray {secret} ".encode()
+        self._libc = _c_library()
+        # A script may close 1 and 2; these stay, and no child process inherits them.
+        self._output = os.dup(1)
+        self._error = os.dup(2)
+        self._identity = _identity(self._output), _identity(self._error)
+
+    def prepare(self) -> None:
+        if os.name == "nt":
+            import msvcrt
+
+            for descriptor in (1, 2, self._output, self._error):
+                msvcrt.setmode(descriptor, os.O_BINARY)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(
+                encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
+            )
+        _flush_c_by_line(self._libc)
+
+    def ready(self, port: int) -> None:
+        self._mark(b'ready {"port":%d,"pid":%d}' % (port, os.getpid()))
+
+    def begin(self, key: str) -> None:
+        self._mark(b"begin " + key.encode())
+
+    def end(self, key: str) -> None:
+        self._mark(b"end " + key.encode())
+
+    def repair(self) -> None:
+        self._libc.fflush(None)
+        for descriptor, kept, identity in zip(
+            (1, 2), (self._output, self._error), self._identity
+        ):
+            if _identity(descriptor) != identity:
+                os.dup2(kept, descriptor)
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            stream = getattr(sys, name)
+            if stream is None or stream.closed:
+                fresh = _text_stream(descriptor)
+                setattr(sys, name, fresh)
+                setattr(sys, f"__{name}__", fresh)
+
+    @property
+    def fault_file(self):
+        return self._error
+
+    def _mark(self, what: bytes) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._libc.fflush(None)
+        os.write(self._output, self._prefix + what + b"\n")
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _text_stream(descriptor: int) -> io.TextIOWrapper:
+    raw = open(descriptor, "wb", closefd=False)
+    return io.TextIOWrapper(
+        raw, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
+    )
+
+
+def _c_library():
+    return ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+
+
+def _flush_c_by_line(libc) -> None:
+    """Have C write to a pipe as it writes to a terminal; its own choice is every 4 KiB."""
+    libc.setvbuf.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+    if os.name == "nt":
+        # There is no line buffering there, only all or nothing.
+        libc.__acrt_iob_func.restype = ctypes.c_void_p
+        libc.setvbuf(libc.__acrt_iob_func(1), None, _UNBUFFERED, 0)
+        return
+    name = "__stdoutp" if sys.platform == "darwin" else "stdout"
+    libc.setvbuf(ctypes.c_void_p.in_dll(libc, name), None, _LINE_BUFFERED, 0)
+
+
+def take_standard_input() -> int:
+    """Move standard input to a descriptor of its own and return it.
+
+    In its place comes the null device, for scripts and for the processes that they start.
+    """
+    moved = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+    if os.name == "nt":
+        import msvcrt
+
+        # Child processes are handed the system's handle, not the C library's descriptor.
+        ctypes.windll.kernel32.SetStdHandle(-10, msvcrt.get_osfhandle(0))
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    return moved
