@@ -1,0 +1,129 @@
+package blender
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Found is one Blender that was found, or was looked for in the settings and not found.
+type Found struct {
+	Path string `json:"path"`
+	// Version is what it said of itself, "" when Error is set.
+	Version string `json:"version"`
+	// Source says in words where it was found.
+	Source string `json:"source"`
+	// Error says why it can't be used.
+	Error string `json:"error"`
+}
+
+// ErrNotFound is returned when no Blender is found that can be used.
+var ErrNotFound = errors.New("no Blender was found")
+
+// place is a path or a pattern of paths where a Blender may be.
+type place struct{ pattern, source string }
+
+// Find looks for Blenders: the configured path, the PATH, and the places where each system
+// keeps its programs. Each is asked for its version. A configured one comes first, whatever
+// it is; the others follow, the newest first, those that can't be used last. A path that
+// leads to the same file as one before it is left out. It fails only when ctx ends.
+func Find(ctx context.Context, configured string) ([]Found, error) {
+	var found []Found
+	seen := map[string]bool{}
+	add := func(path, source string) {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			real = path // it is not there, which its version will tell
+		}
+		// Snap has one program for all its applications, told apart by the link's name.
+		if filepath.Base(real) == "snap" {
+			real = path
+		}
+		if !seen[real] {
+			seen[real] = true
+			found = append(found, Found{Path: path, Source: source})
+		}
+	}
+	if configured != "" {
+		add(configuredPath(configured), "the settings")
+	}
+	for _, name := range programNames {
+		if path, err := exec.LookPath(name); err == nil {
+			if path, err = filepath.Abs(path); err == nil {
+				add(path, "PATH")
+			}
+		}
+	}
+	for _, p := range places() {
+		matches, err := filepath.Glob(p.pattern)
+		if err != nil {
+			continue // a path with a bracket that is none: it names no file here
+		}
+		for _, path := range matches {
+			add(path, p.source)
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range found {
+		asking.Go(func() {
+			version, err := Version(ctx, found[i].Path)
+			if err != nil {
+				found[i].Error = err.Error()
+			}
+			found[i].Version = version
+		})
+	}
+	asking.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	rest := found
+	if configured != "" {
+		rest = found[1:]
+	}
+	slices.SortStableFunc(rest, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), newer(a.Version, b.Version))
+	})
+	return found, nil
+}
+
+// configuredPath makes a path of what a person may write in the settings: a program's name
+// is looked for on the PATH, a folder or a macOS bundle stands for the program in it.
+func configuredPath(configured string) string {
+	if !strings.ContainsRune(configured, filepath.Separator) && !strings.Contains(configured, "/") {
+		if path, err := exec.LookPath(configured); err == nil {
+			return path
+		}
+	}
+	for _, inside := range programInside {
+		if matches, err := filepath.Glob(filepath.Join(configured, inside)); err == nil && len(matches) == 1 {
+			return matches[0]
+		}
+	}
+	return configured
+}
+
+// choose finds the Blender to use: the configured one or none, else the newest that works.
+func choose(ctx context.Context, configured string) (Found, error) {
+	if configured != "" {
+		path := configuredPath(configured)
+		version, err := Version(ctx, path)
+		return Found{Path: path, Version: version, Source: "the settings"}, err
+	}
+	found, err := Find(ctx, "")
+	if err != nil {
+		return Found{}, err
+	}
+	if len(found) == 0 {
+		return Found{}, ErrNotFound
+	}
+	if found[0].Error != "" {
+		return Found{}, errors.New(found[0].Error)
+	}
+	return found[0], nil
+}

@@ -1,0 +1,28 @@
+package blender
+
+import (
+	"os"
+	"path/filepath"
+)
+
+var (
+	programNames  = []string{"blender", "Blender"}
+	programInside = []string{"Contents/MacOS/Blender", "Blender.app/Contents/MacOS/Blender"}
+)
+
+// places are the two folders for applications, Steam's, and Homebrew's.
+func places() []place {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "/nonexistent" // a service may have none
+	}
+	const program = "Contents/MacOS/Blender"
+	return []place{
+		{filepath.Join("/Applications/Blender*.app", program), "the applications"},
+		{filepath.Join("/Applications/Blender*/Blender.app", program), "the applications"},
+		{filepath.Join(home, "Applications/Blender*.app", program), "the user's applications"},
+		{filepath.Join(home, "Library/Application Support/Steam/steamapps/common/Blender/Blender.app", program), "Steam"},
+		{"/opt/homebrew/bin/blender", "Homebrew"},
+		{"/usr/local/bin/blender", "/usr/local"},
+	}
+}

@@ -1,0 +1,78 @@
+package blender
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/windows/registry"
+)
+
+var (
+	programNames  = []string{"blender.exe"}
+	programInside = []string{"blender.exe"}
+)
+
+// places are what opens a .blend, the program folders, Steam's library, and where winget,
+// Scoop and Chocolatey put it. The Microsoft Store's alias is on the PATH.
+func places() []place {
+	var all []place
+	if path := openerOfBlendFiles(); path != "" {
+		all = append(all, place{path, "what opens .blend files"})
+	}
+	for _, variable := range []string{"ProgramFiles", "ProgramFiles(x86)", "ProgramW6432"} {
+		if folder := os.Getenv(variable); folder != "" {
+			all = append(all,
+				place{filepath.Join(folder, "Blender Foundation", "Blender*", "blender.exe"), "the program folder"},
+				place{filepath.Join(folder, "Steam", "steamapps", "common", "Blender", "blender.exe"), "Steam"})
+		}
+	}
+	if folder := steamFolder(); folder != "" {
+		all = append(all, place{filepath.Join(folder, "steamapps", "common", "Blender", "blender.exe"), "Steam"})
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		all = append(all,
+			place{filepath.Join(home, "scoop", "apps", "blender", "current", "blender.exe"), "Scoop"},
+			place{filepath.Join(home, "blender*", "blender.exe"), "the home folder"},
+			place{filepath.Join(home, "Downloads", "blender-*", "blender.exe"), "the downloads"})
+	}
+	return all
+}
+
+// openerOfBlendFiles is the program that the system starts for a .blend, or "". Blender
+// registers its launcher there, which opens a console; the program lies beside it.
+func openerOfBlendFiles() string {
+	class := registryText(registry.CLASSES_ROOT, ".blend", "")
+	if class == "" {
+		class = "blendfile"
+	}
+	command := registryText(registry.CLASSES_ROOT, class+`\shell\open\command`, "")
+	path := command
+	if rest, ok := strings.CutPrefix(command, `"`); ok {
+		path, _, _ = strings.Cut(rest, `"`)
+	} else {
+		path, _, _ = strings.Cut(command, " ")
+	}
+	if strings.EqualFold(filepath.Base(path), "blender-launcher.exe") {
+		path = filepath.Join(filepath.Dir(path), "blender.exe")
+	}
+	return path
+}
+
+func steamFolder() string {
+	return filepath.FromSlash(registryText(registry.CURRENT_USER, `Software\Valve\Steam`, "SteamPath"))
+}
+
+// registryText is a value of the registry, or "" when there is none.
+func registryText(root registry.Key, path, name string) string {
+	key, err := registry.OpenKey(root, path, registry.QUERY_VALUE)
+	if err != nil {
+		return ""
+	}
+	defer key.Close()
+	text, _, err := key.GetStringValue(name)
+	if err != nil {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,71 @@
+package blender
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxFrame is the largest payload of a frame in bytes, as docs/protocol.md sets it.
+const MaxFrame = 64 << 20
+
+// ErrFrameTooLong is returned for a frame whose payload is longer than [MaxFrame].
+var ErrFrameTooLong = errors.New("frame is longer than 64 MiB")
+
+const frameHeader = 4
+
+// frameReader cuts a stream into the payloads of frames.
+type frameReader struct {
+	in  *bufio.Reader
+	buf []byte
+}
+
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{in: bufio.NewReaderSize(r, 64<<10)}
+}
+
+// next returns the payload of the next frame, which is good until the call after. It fails
+// with io.EOF between frames, io.ErrUnexpectedEOF within one, and [ErrFrameTooLong].
+//
+// Memory is taken as the bytes come, not as the header claims they will.
+func (r *frameReader) next() ([]byte, error) {
+	var header [frameHeader]byte
+	if _, err := io.ReadFull(r.in, header[:]); err != nil {
+		return nil, err
+	}
+	length := int64(binary.BigEndian.Uint32(header[:]))
+	if length > MaxFrame {
+		return nil, fmt.Errorf("%w: its header says %d bytes", ErrFrameTooLong, length)
+	}
+	r.buf = r.buf[:0]
+	for int64(len(r.buf)) < length {
+		if len(r.buf) == cap(r.buf) {
+			r.buf = append(r.buf, make([]byte, min(max(4096, int64(len(r.buf))), length-int64(len(r.buf))))...)[:len(r.buf)]
+		}
+		room := r.buf[len(r.buf):min(int64(cap(r.buf)), length)]
+		n, err := io.ReadFull(r.in, room)
+		r.buf = r.buf[:len(r.buf)+n]
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	payload := r.buf
+	if cap(r.buf) > 1<<20 {
+		r.buf = nil // a large frame is rare, and its memory is not kept for the small ones
+	}
+	return payload, nil
+}
+
+// appendFrame appends the frame that carries payload.
+func appendFrame(dst, payload []byte) ([]byte, error) {
+	if len(payload) > MaxFrame {
+		return dst, fmt.Errorf("%w: it has %d bytes", ErrFrameTooLong, len(payload))
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
+	return append(dst, payload...), nil
+}

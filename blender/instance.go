@@ -1,0 +1,182 @@
+package blender
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// instance is one life of a supervised Blender: a process and the session with it.
+type instance struct {
+	sup     *Supervisor
+	proc    *process
+	session *Session
+	stream  *stream
+	token   string
+	version string
+
+	ready chan struct{} // closed at the ready mark
+	port  int           // set before ready is closed
+
+	retired chan struct{} // closed when it should make room for another one
+	retire  sync.Once
+
+	mu       sync.Mutex
+	active   *activeRun
+	runs     int // that it has executed
+	reason   string
+	crashed  bool // a run is to blame for the end of the process
+	stopping bool // its end is wanted
+	tail     []byte
+}
+
+// tailSize is how many bytes of what Blender printed last are kept to tell of.
+const tailSize = 16 << 10
+
+func newInstance(s *Supervisor, token, mark string) *instance {
+	i := &instance{sup: s, token: token, ready: make(chan struct{}), retired: make(chan struct{})}
+	i.stream = newStream(mark, i.printed, i.marked)
+	return i
+}
+
+// printed takes text from the pipe.
+func (i *instance) printed(p []byte) {
+	// A log that can't be written, on a full disk, say, must not stop the run.
+	_, _ = i.sup.cfg.Log.Write(p)
+	i.mu.Lock()
+	i.tail = appendTail(i.tail, p, tailSize)
+	run := i.active
+	i.mu.Unlock()
+	if run != nil {
+		run.output(p)
+	}
+}
+
+// marked takes a mark from the pipe.
+func (i *instance) marked(kind markKind, rest []byte) {
+	i.mu.Lock()
+	run := i.active
+	i.mu.Unlock()
+	switch kind {
+	case markReady:
+		var says struct {
+			Port int `json:"port"`
+		}
+		if i.port == 0 && json.Unmarshal(rest, &says) == nil {
+			i.port = says.Port
+			close(i.ready)
+		}
+	case markBegin:
+		if run != nil && run.key == string(rest) {
+			run.begin()
+		}
+	case markEnd:
+		if run != nil && run.key == string(rest) {
+			run.end()
+		}
+	}
+}
+
+// retireFor has the instance replaced as soon as no run is on.
+func (i *instance) retireFor(reason string) {
+	i.retire.Do(func() {
+		i.mu.Lock()
+		i.reason = reason
+		i.mu.Unlock()
+		close(i.retired)
+	})
+}
+
+func (i *instance) why() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.reason
+}
+
+// blame notes that the end of the process is a run's doing.
+func (i *instance) blame() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.crashed = true
+}
+
+// blamed tells whether a run is to blame for the end of the process.
+func (i *instance) blamed() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.crashed || i.active != nil && i.active.hasBegun()
+}
+
+// wantedToStop tells whether the end of the process is wanted.
+func (i *instance) wantedToStop() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.stopping
+}
+
+// stop goes down the ladder until the process is gone: the quit frame, the end of standard
+// input, the signal to terminate, the one that kills. Each step has its time.
+func (i *instance) stop(grace time.Duration) {
+	i.mu.Lock()
+	i.stopping = true
+	i.mu.Unlock()
+	log := i.sup.log.With("pid", i.proc.pid())
+	defer i.session.Close()
+	if err := i.session.Quit(); err == nil && i.proc.wait(grace) {
+		return
+	}
+	log.Info("blender did not quit when asked; closing its standard input")
+	_ = i.proc.lifeline.Close() // closed already: the process is gone
+	if i.proc.wait(grace) {
+		return
+	}
+	log.Warn("blender did not end with its standard input; terminating it")
+	i.proc.group.terminate()
+	if i.proc.wait(grace) {
+		return
+	}
+	log.Warn("blender did not end when terminated; killing it")
+	i.kill()
+	<-i.proc.exited
+}
+
+// kill ends the process and what it started, at once.
+func (i *instance) kill() { i.proc.group.kill() }
+
+// failure says in words what happened, with the last lines that Blender printed.
+func (i *instance) failure(what string, err error) string {
+	text := fmt.Sprintf("%s: %v", what, err)
+	i.mu.Lock()
+	last := lastLines(i.tail, 50)
+	i.mu.Unlock()
+	if last == "" {
+		return text
+	}
+	return text + "\n" + last
+}
+
+// appendTail appends p to tail and cuts off the front beyond size bytes.
+func appendTail(tail, p []byte, size int) []byte {
+	if len(p) >= size {
+		return append(tail[:0], p[len(p)-size:]...)
+	}
+	if over := len(tail) + len(p) - size; over > 0 {
+		tail = append(tail[:0], tail[over:]...)
+	}
+	return append(tail, p...)
+}
+
+// lastLines is the end of a text, at most n lines of it.
+func lastLines(text []byte, n int) string {
+	text = bytes.TrimSpace(text)
+	at := len(text)
+	for range n {
+		at = bytes.LastIndexByte(text[:at], '\n')
+		if at < 0 {
+			return string(text)
+		}
+	}
+	return string(text[at+1:])
+}

@@ -1,0 +1,20 @@
+//go:build unix && !linux
+
+package blender
+
+import "syscall"
+
+// start starts the process in a group of its own and calls ended when it has ended. The life
+// line alone ends it when its parent dies: there is no signal for that on these systems.
+func (p *process) start(ended func()) error {
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	p.group = group{p.cmd.Process.Pid}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in ProcessState
+		ended()
+	}()
+	return nil
+}

@@ -1,0 +1,69 @@
+//go:build unix
+
+package blender
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// group is the process group of a Blender and of what its scripts start.
+type group struct{ id int }
+
+// terminate asks every process of the group to end.
+func (g group) terminate() { g.signal(syscall.SIGTERM) }
+
+// kill ends every process of the group.
+func (g group) kill() { g.signal(syscall.SIGKILL) }
+
+func (g group) close() {}
+
+func (g group) signal(s syscall.Signal) {
+	if g.id > 0 {
+		_ = syscall.Kill(-g.id, s) // no such process: what was asked for is so
+	}
+}
+
+// signalText names the signal that ended a process, or is empty.
+func signalText(state *os.ProcessState) string {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	if !ok {
+		return ""
+	}
+	var s syscall.Signal
+	switch {
+	case status.Signaled():
+		s = status.Signal()
+	case status.ExitStatus() > 128 && status.ExitStatus() < 128+32:
+		s = syscall.Signal(status.ExitStatus() - 128) // as a shell, or a wrapper script, tells it
+	default:
+		return ""
+	}
+	if name, ok := signalNames[s]; ok {
+		return name
+	}
+	return s.String()
+}
+
+var signalNames = map[syscall.Signal]string{
+	syscall.SIGSEGV: "segmentation fault (SIGSEGV)",
+	syscall.SIGABRT: "aborted (SIGABRT)",
+	syscall.SIGBUS:  "bus error (SIGBUS)",
+	syscall.SIGFPE:  "arithmetic error (SIGFPE)",
+	syscall.SIGILL:  "illegal instruction (SIGILL)",
+	syscall.SIGKILL: "killed (SIGKILL), perhaps because memory ran out",
+	syscall.SIGTERM: "terminated (SIGTERM)",
+	syscall.SIGINT:  "interrupted (SIGINT)",
+}
+
+// hide keeps a helper process from showing a window, which only Windows would do.
+func hide(*exec.Cmd) {}
+
+// killWithTrace ends the process and what it started, after it had a moment to print where
+// it hangs: faulthandler does that on SIGABRT, even while C code holds the interpreter.
+func (i *instance) killWithTrace() {
+	_ = syscall.Kill(i.proc.pid(), syscall.SIGABRT) // gone already: what was asked for is so
+	i.proc.wait(traceTime)
+	i.kill()
+}

@@ -1,0 +1,129 @@
+package blender
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// group is a job object that holds a Blender and what its scripts start. The system ends
+// them all when its last handle closes, which it does when the parent dies.
+type group struct{ job windows.Handle }
+
+// start starts the process in a job of its own, without a console window, and calls ended
+// when it has ended.
+func (p *process) start(ended func()) error {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return fmt.Errorf("create a job object: %w", err)
+	}
+	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
+		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
+			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+		},
+	}
+	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits))); err != nil {
+		windows.CloseHandle(job)
+		return fmt.Errorf("set up a job object: %w", err)
+	}
+	// Suspended until it is in the job, so that nothing it starts can be outside.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{
+		HideWindow:    true,
+		CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_SUSPENDED,
+	}
+	if err := p.cmd.Start(); err != nil {
+		windows.CloseHandle(job)
+		return err
+	}
+	if err := resumeInJob(job, uint32(p.cmd.Process.Pid)); err != nil {
+		_ = p.cmd.Process.Kill() // it has not run yet
+		_ = p.cmd.Wait()
+		windows.CloseHandle(job)
+		return err
+	}
+	p.group = group{job}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in ProcessState
+		ended()
+	}()
+	return nil
+}
+
+// resumeInJob puts a suspended process into a job and lets its threads run.
+func resumeInJob(job windows.Handle, pid uint32) error {
+	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, pid)
+	if err != nil {
+		return fmt.Errorf("open the new process: %w", err)
+	}
+	defer windows.CloseHandle(process)
+	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+		return fmt.Errorf("put the new process into its job: %w", err)
+	}
+	threads, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
+	if err != nil {
+		return fmt.Errorf("list the new process's threads: %w", err)
+	}
+	defer windows.CloseHandle(threads)
+	entry := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
+	for err = windows.Thread32First(threads, &entry); err == nil; err = windows.Thread32Next(threads, &entry) {
+		if entry.OwnerProcessID != pid {
+			continue
+		}
+		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, entry.ThreadID)
+		if err != nil {
+			return fmt.Errorf("open the new process's thread: %w", err)
+		}
+		_, err = windows.ResumeThread(thread)
+		windows.CloseHandle(thread)
+		if err != nil {
+			return fmt.Errorf("resume the new process: %w", err)
+		}
+	}
+	return nil
+}
+
+// terminate has no gentle form here: the quit frame and the life line came before it.
+func (g group) terminate() {}
+
+// kill ends every process of the job.
+func (g group) kill() {
+	if g.job != 0 {
+		_ = windows.TerminateJobObject(g.job, 1) // it may be empty already
+	}
+}
+
+func (g group) close() {
+	if g.job != 0 {
+		windows.CloseHandle(g.job)
+	}
+}
+
+// signalText names the exception that ended a process, or is empty.
+func signalText(state *os.ProcessState) string {
+	switch uint32(state.ExitCode()) {
+	case 0xC0000005:
+		return "access violation (0xC0000005)"
+	case 0xC00000FD:
+		return "stack overflow (0xC00000FD)"
+	case 0xC0000409, 0x40000015:
+		return "aborted (0xC0000409)"
+	case 0xC0000094:
+		return "integer division by zero (0xC0000094)"
+	case 0xC000001D:
+		return "illegal instruction (0xC000001D)"
+	}
+	return ""
+}
+
+// hide keeps a helper process from opening a console window.
+func hide(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NO_WINDOW}
+}
+
+// killWithTrace ends the process and what it started. Where it hangs can't be asked for here.
+func (i *instance) killWithTrace() { i.kill() }

@@ -1,0 +1,175 @@
+package blender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestARenderTellsHowFarItIsAndCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	picture := filepath.Join(t.TempDir(), "picture.png")
+	render := func(size, samples int) []byte {
+		return fmt.Appendf(nil, `import bpy
+scene = bpy.context.scene
+scene.render.engine = 'CYCLES'
+scene.cycles.use_denoising = False
+scene.cycles.samples = %d
+scene.render.resolution_x = scene.render.resolution_y = %d
+scene.render.filepath = %q
+bpy.ops.render.render(write_still=True)
+`, samples, size, picture)
+	}
+	out, r := do(t, s, Request{Scene: "fresh", Code: render(128, 64)})
+	if out.Verdict != Succeeded || len(out.Outputs) != 1 || out.Outputs[0] != picture {
+		t.Errorf("a render: %+v, %+v", out, out.Error)
+	}
+	r.mu.Lock()
+	if n := len(r.progress); n < 2 || r.progress[n-1].Fraction <= 0 {
+		t.Errorf("progress %+v of a render that printed:\n%s", r.progress, r.output.String())
+	}
+	r.mu.Unlock()
+
+	pid := s.Status().PID
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	long := newRecorder()
+	done := make(chan Outcome, 1)
+	go func() {
+		out, err := s.Run(ctx, Request{ID: "long", Scene: "fresh", Code: render(1024, 4096)}, long)
+		if err != nil {
+			t.Errorf("the long render: %v", err)
+		}
+		done <- out
+	}()
+	eventually(t, "the render is on", func() bool {
+		long.mu.Lock()
+		defer long.mu.Unlock()
+		return len(long.progress) > 1
+	})
+	cancel(errors.New("enough of it"))
+	out = <-done
+	if out.Verdict != Cancelled || out.Error == nil || !strings.HasPrefix(out.Error.Message, "enough of it") {
+		t.Errorf("a cancelled render: %+v, %+v", out, out.Error)
+	}
+	do(t, s, Request{Code: []byte("pass")})
+	if s.Status().PID == pid {
+		t.Error("a Blender that had its SIGINT goes on")
+	}
+}
+
+func TestALoudRunIsHeardToTheEnd(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	out, r := do(t, s, Request{Code: []byte("for i in range(1_000_000): print('%099d' % i)")})
+	if out.Verdict != Succeeded || r.bytes != 100_000_000 {
+		t.Errorf("%s, %d bytes of 100,000,000", out.Verdict, r.bytes)
+	}
+}
+
+func TestAChildThatHoldsTheOutputDelaysNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	code := "import subprocess, sys\nchild = subprocess.Popen(['sleep', '1000'], start_new_session=%s)\nprint(child.pid, flush=True)\n"
+	for _, detached := range []string{"False", "True"} {
+		out, r := do(t, s, Request{Code: []byte(fmt.Sprintf(code, detached) + "import os\nos.abort()")})
+		if out.Verdict != Crashed {
+			t.Errorf("%+v", out)
+		}
+		first, _, _ := strings.Cut(r.text(), "\n")
+		child, err := strconv.Atoi(first)
+		if err != nil {
+			t.Fatalf("printed %q", r.text())
+		}
+		if detached == "True" { // it left the group, and is the script's own affair
+			if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+				t.Errorf("kill the detached child: %v", err)
+			}
+		} else {
+			eventually(t, "the child is gone", func() bool { return !alive(child) })
+		}
+	}
+}
+
+func TestARunCancelledBeforeItBeganIsNotExecuted(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Run(ctx, Request{ID: "1", Code: []byte("pass")}, newRecorder()); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+}
+
+func TestAScriptTooLongForTheWireIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	out, _ := do(t, s, Request{Code: make([]byte, MaxFrame+1)})
+	if out.Verdict != Errored || out.Error == nil || !strings.Contains(out.Error.Message, "64 MiB") {
+		t.Errorf("%+v, %+v", out, out.Error)
+	}
+	if out, _ := do(t, s, Request{Code: []byte("pass")}); out.Verdict != Succeeded {
+		t.Errorf("the next run: %+v", out)
+	}
+}
+
+// parentVariable makes the test binary a parent that starts Blender, hangs it in C with the
+// interpreter locked, prints its number and waits to be killed.
+const parentVariable = "BLENDTRAY_TEST_PARENT"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(parentVariable); dir != "" {
+		parent(dir)
+	}
+	os.Exit(m.Run())
+}
+
+func parent(dir string) {
+	s := New(Config{Dir: dir, FactoryStartup: true})
+	go s.Serve(context.Background())
+	r := newRecorder()
+	go s.Run(context.Background(), Request{ID: "1", Code: []byte("import ctypes\nprint(1, flush=True)\nctypes.PyDLL(None).sleep(1000)")}, r)
+	<-r.printed
+	fmt.Println(s.Status().PID)
+	select {}
+}
+
+func TestWhenItsParentIsKilledEvenAHangingBlenderEnds(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), parentVariable+"="+t.TempDir())
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(stdout, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(pid) {
+		t.Fatalf("process %d is not there", pid)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	died := time.Now()
+	_ = cmd.Wait() // killed, as it is meant to be
+	eventually(t, "Blender is gone", func() bool { return !alive(pid) })
+	t.Logf("Blender outlived its parent by %s", time.Since(died))
+}

@@ -1,0 +1,399 @@
+package blender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// ProtocolVersion is the version of the wire that this package speaks.
+const ProtocolVersion = 1
+
+// helloTimeout bounds connecting and the greeting. The server answers from its own thread,
+// which waits only for the interpreter's lock.
+const helloTimeout = 10 * time.Second
+
+// ErrClosed is returned for what is asked of a session whose connection is gone.
+var ErrClosed = errors.New("the connection to Blender is closed")
+
+// WireError is an `error` frame: Blender's refusal of what it was sent.
+type WireError struct {
+	ID      string `json:"id"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *WireError) Error() string { return e.Message + " (" + e.Code + ")" }
+
+// Welcome is what a Blender says of itself when a session begins.
+type Welcome struct {
+	Protocol int    `json:"protocol"`
+	Session  int    `json:"session"`
+	Addon    string `json:"addon"`
+	Blender  string `json:"blender"`
+	Python   string `json:"python"`
+	PID      int    `json:"pid"`
+	Port     int    `json:"port"`
+	Loop     string `json:"loop"`
+}
+
+// Session is one connection to the add-on in a Blender, whoever started that. Its methods
+// may be called from many goroutines, and many runs may be under way in it.
+type Session struct {
+	// Welcome is what the Blender said of itself.
+	Welcome Welcome
+
+	conn    net.Conn
+	writing sync.Mutex
+	buf     []byte
+
+	mu      sync.Mutex
+	calls   map[string]*Call
+	asked   []chan json.RawMessage // who waits for a status, in the order they asked
+	pings   map[string]chan struct{}
+	pinged  int
+	closed  chan struct{}
+	lastErr error
+}
+
+// Dial opens a session with the Blender that listens on addr ("127.0.0.1:port"). It fails
+// with a [*WireError] when the token is not the right one.
+func Dial(ctx context.Context, addr, token string) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	var d net.Dialer // sets TCP_NODELAY, as Go does for every TCP connection
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Blender: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // ends what waits
+	defer stop()
+	s := &Session{
+		conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
+	}
+	frames := newFrameReader(conn)
+	if err := s.greet(frames, token); err != nil {
+		conn.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("open a session with Blender on %s: %w", addr, err)
+	}
+	if !stop() {
+		conn.Close()
+		return nil, fmt.Errorf("open a session with Blender on %s: %w", addr, ctx.Err())
+	}
+	go s.read(frames)
+	return s, nil
+}
+
+func (s *Session) greet(frames *frameReader, token string) error {
+	hello := struct {
+		Type     string `json:"type"`
+		Protocol int    `json:"protocol"`
+		Token    string `json:"token"`
+		Client   string `json:"client"`
+	}{"hello", ProtocolVersion, token, "blendtray"}
+	if err := s.send(hello); err != nil {
+		return err
+	}
+	payload, err := frames.next()
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Type string `json:"type"`
+		Welcome
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		return fmt.Errorf("its answer is not JSON: %w", err)
+	}
+	switch answer.Type {
+	case "welcome":
+		s.Welcome = answer.Welcome
+		return nil
+	case "error":
+		return &WireError{Code: answer.Code, Message: answer.Message}
+	default:
+		return fmt.Errorf("it answered with %q instead of welcome", answer.Type)
+	}
+}
+
+// Call is one run under way in a session.
+type Call struct {
+	session  *Session
+	id       string
+	started  func(time.Time)
+	progress func(Progress)
+	done     chan struct{}
+	finished Finished
+	err      error
+}
+
+// Finished is the `finished` frame of a run.
+type Finished struct {
+	State   Verdict         `json:"state"`
+	Seconds float64         `json:"seconds"`
+	Error   *ScriptError    `json:"error"`
+	Result  json.RawMessage `json:"result"`
+	Outputs []string        `json:"outputs"`
+	// Recycle is true when that Blender should not be used for another run.
+	Recycle bool `json:"recycle"`
+}
+
+// runFrame is a `run` frame.
+type runFrame struct {
+	Type       string   `json:"type"`
+	ID         string   `json:"id"`
+	Code       *string  `json:"code,omitempty"`
+	CodeBase64 []byte   `json:"code_base64,omitempty"`
+	File       string   `json:"file,omitempty"`
+	Name       string   `json:"name,omitempty"`
+	Dir        string   `json:"dir,omitempty"`
+	Args       []string `json:"args,omitempty"`
+	Scene      string   `json:"scene,omitempty"`
+}
+
+// Run sends a run and returns at once. Started and progress are called on the session's
+// reading goroutine, so they must not block; either may be nil.
+func (s *Session) Run(req Request, started func(time.Time), progress func(Progress)) (*Call, error) {
+	frame := runFrame{
+		Type: "run", ID: req.ID, File: req.File, Name: req.Name, Dir: req.Dir, Args: req.Args, Scene: req.Scene,
+	}
+	if utf8.Valid(req.Code) {
+		text := string(req.Code)
+		frame.Code = &text
+	} else {
+		frame.CodeBase64 = req.Code
+	}
+	c := &Call{session: s, id: req.ID, started: started, progress: progress, done: make(chan struct{})}
+	s.mu.Lock()
+	switch {
+	case s.lastErr != nil:
+		s.mu.Unlock()
+		return nil, s.lastErr
+	case s.calls[req.ID] != nil:
+		s.mu.Unlock()
+		return nil, fmt.Errorf("run %s is under way already", req.ID)
+	}
+	s.calls[req.ID] = c
+	s.mu.Unlock()
+	if err := s.send(frame); err != nil {
+		s.drop(c, err)
+		return nil, err
+	}
+	return c, nil
+}
+
+// Done is closed when the run has ended, or will not be heard of any more.
+func (c *Call) Done() <-chan struct{} { return c.done }
+
+// Result is what came of the run, once Done is closed.
+func (c *Call) Result() (Finished, error) { return c.finished, c.err }
+
+// Cancel asks for the run to stop; reason is "cancelled" or "timeout".
+func (c *Call) Cancel(reason string) error {
+	return c.session.send(map[string]string{"type": "cancel", "id": c.id, "reason": reason})
+}
+
+// Status asks what the Blender does; the answer is the `status` frame.
+func (s *Session) Status(ctx context.Context) (json.RawMessage, error) {
+	answer := make(chan json.RawMessage, 1)
+	s.writing.Lock() // so that the order of those who wait is that of the frames
+	s.mu.Lock()
+	s.asked = append(s.asked, answer)
+	s.mu.Unlock()
+	err := s.sendLocked(map[string]string{"type": "status"})
+	s.writing.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case text := <-answer:
+		return text, nil
+	case <-s.closed:
+		return nil, s.err()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Ping waits for an answer from Blender's server, which comes while a script runs, too,
+// unless code in C holds the interpreter's lock.
+func (s *Session) Ping(ctx context.Context) error {
+	s.mu.Lock()
+	s.pinged++
+	id := strconv.Itoa(s.pinged)
+	answer := make(chan struct{})
+	s.pings[id] = answer
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.pings, id)
+		s.mu.Unlock()
+	}()
+	if err := s.send(map[string]string{"type": "ping", "id": id}); err != nil {
+		return err
+	}
+	select {
+	case <-answer:
+		return nil
+	case <-s.closed:
+		return s.err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Quit asks the Blender to end. It returns when that is sent.
+func (s *Session) Quit() error { return s.send(map[string]string{"type": "quit"}) }
+
+// Close ends the session; Blender drops its waiting runs.
+func (s *Session) Close() error { return s.conn.Close() }
+
+// Closed is closed when the connection is gone.
+func (s *Session) Closed() <-chan struct{} { return s.closed }
+
+func (s *Session) err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lastErr
+}
+
+func (s *Session) send(frame any) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.sendLocked(frame)
+}
+
+// sendLocked writes a frame in one piece.
+func (s *Session) sendLocked(frame any) error {
+	payload, err := json.Marshal(frame)
+	if err != nil {
+		return err
+	}
+	if s.buf, err = appendFrame(s.buf[:0], payload); err != nil {
+		return err
+	}
+	_, err = s.conn.Write(s.buf)
+	if cap(s.buf) > 1<<20 {
+		s.buf = nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
+}
+
+// incoming has the fields of every frame that is not decoded further.
+type incoming struct {
+	Type     string  `json:"type"`
+	ID       string  `json:"id"`
+	Time     float64 `json:"time"`
+	Fraction float64 `json:"fraction"`
+	Text     string  `json:"text"`
+	Code     string  `json:"code"`
+	Message  string  `json:"message"`
+	Finished
+}
+
+func (s *Session) read(frames *frameReader) {
+	err := s.readFrames(frames)
+	s.conn.Close()
+	s.mu.Lock()
+	s.lastErr = fmt.Errorf("%w: %w", ErrClosed, err)
+	calls := s.calls
+	s.calls = nil
+	s.mu.Unlock()
+	close(s.closed)
+	for _, c := range calls {
+		c.err = s.lastErr
+		close(c.done)
+	}
+}
+
+func (s *Session) readFrames(frames *frameReader) error {
+	for {
+		payload, err := frames.next()
+		if err != nil {
+			return err
+		}
+		// `running` in a status frame is an object, so that frame is told apart first.
+		var kind struct {
+			Type string `json:"type"`
+		}
+		if err := json.Unmarshal(payload, &kind); err != nil {
+			return fmt.Errorf("a frame that is not JSON: %w", err)
+		}
+		if kind.Type == "status" {
+			s.answerStatus(payload)
+			continue
+		}
+		var in incoming
+		if err := json.Unmarshal(payload, &in); err != nil {
+			return fmt.Errorf("a %s frame that is not as agreed: %w", kind.Type, err)
+		}
+		s.take(in)
+	}
+}
+
+func (s *Session) take(in incoming) {
+	s.mu.Lock()
+	c := s.calls[in.ID]
+	pong := s.pings[in.ID]
+	s.mu.Unlock()
+	switch in.Type {
+	case "pong":
+		if pong != nil {
+			close(pong)
+		}
+	case "started":
+		if c != nil && c.started != nil {
+			c.started(time.UnixMicro(int64(in.Time * 1e6)))
+		}
+	case "progress":
+		if c != nil && c.progress != nil {
+			c.progress(Progress{Fraction: in.Fraction, Text: in.Text})
+		}
+	case "finished":
+		if c != nil {
+			c.finished = in.Finished
+			s.drop(c, nil)
+		}
+	case "error":
+		if c != nil && in.Code != "unknown_id" {
+			s.drop(c, &WireError{ID: in.ID, Code: in.Code, Message: in.Message})
+		}
+	}
+}
+
+func (s *Session) answerStatus(payload []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.asked) > 0 {
+		s.asked[0] <- json.RawMessage(append([]byte(nil), payload...))
+		s.asked = s.asked[1:]
+	}
+}
+
+// drop ends a call, once.
+func (s *Session) drop(c *Call, err error) {
+	s.mu.Lock()
+	mine := s.calls[c.id] == c
+	if mine {
+		delete(s.calls, c.id)
+	}
+	s.mu.Unlock()
+	if mine {
+		c.err = err
+		close(c.done)
+	}
+}

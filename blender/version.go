@@ -1,0 +1,138 @@
+package blender
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// askTimeout bounds `blender --version`, which takes some 0.1 s, on a cold disk seconds.
+const askTimeout = 10 * time.Second
+
+// oldest is the first Blender whose Python (3.9) can run the add-on.
+var oldest = [2]int{2, 93}
+
+var versionLine = regexp.MustCompile(`(?m)^\s*Blender (\d+)\.(\d+)(\S*)(.*)$`)
+
+// version is what a program said when it was asked, and of which file that is true.
+type version struct {
+	text    string
+	err     error
+	size    int64
+	modTime time.Time
+}
+
+// versions remembers the answers, so that a restart costs nothing.
+var versions = struct {
+	sync.Mutex
+	of map[string]version
+}{of: map[string]version{}}
+
+// Version asks a program for its version and returns it as "3.4.1". It fails when the file
+// is not there, can't be started, does not answer within 10 s, is no Blender, or one older
+// than 2.93. The answer is remembered for as long as the file does not change.
+func Version(ctx context.Context, path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%s: there is no such file", path)
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", fmt.Errorf("%s is a folder; name the program in it", path)
+	}
+	versions.Lock()
+	known, ok := versions.of[path]
+	versions.Unlock()
+	if ok && known.size == info.Size() && known.modTime.Equal(info.ModTime()) {
+		return known.text, known.err
+	}
+	text, err := askVersion(ctx, path)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	var slow *slowError
+	if !errors.As(err, &slow) { // a busy machine may do better next time
+		versions.Lock()
+		versions.of[path] = version{text, err, info.Size(), info.ModTime()}
+		versions.Unlock()
+	}
+	return text, err
+}
+
+type slowError struct{ path string }
+
+func (e *slowError) Error() string {
+	return fmt.Sprintf("%s did not tell its version within %s", e.path, askTimeout)
+}
+
+func askVersion(ctx context.Context, path string) (string, error) {
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(asking, path, "--background", "--version")
+	var out limitedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second // what it started may hold the pipe
+	hide(cmd)
+	err := cmd.Run()
+	if asking.Err() != nil {
+		return "", &slowError{path}
+	}
+	found := versionLine.FindSubmatch(out.Bytes())
+	if found == nil {
+		if err != nil {
+			return "", fmt.Errorf("%s can't be started: %w%s", path, err, firstLineOf(out.Bytes()))
+		}
+		return "", fmt.Errorf("%s is no Blender: asked for its version it said nothing of the kind%s", path, firstLineOf(out.Bytes()))
+	}
+	major, _ := strconv.Atoi(string(found[1])) // the pattern admits digits alone
+	minor, _ := strconv.Atoi(string(found[2]))
+	text := fmt.Sprintf("%s.%s%s", found[1], found[2], found[3])
+	if major < oldest[0] || major == oldest[0] && minor < oldest[1] {
+		return "", fmt.Errorf("%s is Blender %s; the oldest that works is %d.%d", path, text, oldest[0], oldest[1])
+	}
+	return text, nil
+}
+
+func firstLineOf(text []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	if len(line) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.200q)", line)
+}
+
+// limitedBuffer keeps the first 64 KiB and lets the rest go.
+type limitedBuffer struct{ bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if room := 64<<10 - b.Len(); room > 0 {
+		b.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// newer orders versions, the newest first.
+func newer(a, b string) int {
+	numbers := func(s string) (n [3]int) {
+		for i, part := range regexp.MustCompile(`\d+`).FindAllString(s, 3) {
+			n[i], _ = strconv.Atoi(part) // the pattern admits digits alone
+		}
+		return n
+	}
+	x, y := numbers(a), numbers(b)
+	for i := range x {
+		if x[i] != y[i] {
+			return y[i] - x[i]
+		}
+	}
+	return 0
+}

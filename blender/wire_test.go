@@ -1,0 +1,236 @@
+package blender
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+func FuzzFrameReader(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x02{}\x00\x00\x00\x00"), 1)
+	f.Add([]byte("\xff\xff\xff\xff{}"), 3)
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), 5)
+	f.Fuzz(func(t *testing.T, data []byte, step int) {
+		// The reference: frames cut off the front of what is all there.
+		var want [][]byte
+		rest := data
+		for len(rest) >= 4 {
+			length := uint64(binary.BigEndian.Uint32(rest))
+			if length > MaxFrame || uint64(len(rest)-4) < length {
+				break
+			}
+			want = append(want, rest[4:4+length])
+			rest = rest[4+length:]
+		}
+		r := newFrameReader(io.Reader(bytes.NewReader(data)))
+		if step%2 == 0 {
+			r = newFrameReader(iotest.OneByteReader(bytes.NewReader(data)))
+		}
+		for i := 0; ; i++ {
+			payload, err := r.next()
+			if err != nil {
+				if i != len(want) {
+					t.Fatalf("%d frames and %v, want %d", i, err, len(want))
+				}
+				tooLong := len(rest) >= 4 && binary.BigEndian.Uint32(rest) > MaxFrame
+				if errors.Is(err, ErrFrameTooLong) != tooLong || !tooLong && (err == io.EOF) != (len(rest) == 0) {
+					t.Fatalf("error %v with %d bytes left", err, len(rest))
+				}
+				return
+			}
+			if i >= len(want) || !bytes.Equal(payload, want[i]) {
+				t.Fatalf("frame %d is %q", i, payload)
+			}
+		}
+	})
+}
+
+func TestAFrameTakesMemoryAsItsBytesCome(t *testing.T) {
+	header := []byte{0x04, 0, 0, 0} // 64 MiB, of which nothing follows
+	allocated := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			if _, err := newFrameReader(bytes.NewReader(header)).next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+				b.Fatal(err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	if allocated > 1<<20 {
+		t.Errorf("%d bytes were taken for a frame of which nothing came", allocated)
+	}
+}
+
+func TestALargeFrameComesThroughWhole(t *testing.T) {
+	want := bytes.Repeat([]byte("0123456789"), 3_000_000)
+	frame, err := appendFrame(nil, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := newFrameReader(iotest.HalfReader(bytes.NewReader(frame))).next()
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if _, err := appendFrame(nil, make([]byte, MaxFrame+1)); !errors.Is(err, ErrFrameTooLong) {
+		t.Errorf("a frame over the limit: %v", err)
+	}
+}
+
+// takenApart is what a stream makes of pieces, written down as one text.
+func takenApart(secret string, pieces ...[]byte) string {
+	var b strings.Builder
+	s := newStream(secret, func(p []byte) { b.Write(p) }, func(kind markKind, rest []byte) {
+		fmt.Fprintf(&b, "<%s|%s>", kind, rest)
+	})
+	for _, p := range pieces {
+		s.Write(p)
+	}
+	s.Close()
+	return b.String()
+}
+
+func FuzzStream(f *testing.F) {
+	f.Add([]byte("text\x1eblendtray s begin 1:a\nmore"), []byte{3, 1, 7})
+	f.Add([]byte("\x1e\x1eblendtray s end \n\x1eblendtray s "), []byte{1})
+	f.Fuzz(func(t *testing.T, data, cuts []byte) {
+		want := takenApart("s", data)
+		pieces := [][]byte{}
+		rest := data
+		for _, cut := range cuts {
+			n := min(int(cut), len(rest))
+			pieces = append(pieces, slices.Clone(rest[:n]))
+			rest = rest[n:]
+		}
+		if got := takenApart("s", append(pieces, rest)...); got != want {
+			t.Errorf("in pieces %q, whole %q", got, want)
+		}
+	})
+}
+
+func TestMarksAreTakenOutOfTheTextAndForeignOnesAreNot(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                 "",
+		"a\x1eblendtray s begin 1:x\nb":    "a<begin|1:x>b",
+		"\x1eblendtray other begin 1:x\n":  "\x1eblendtray other begin 1:x\n",
+		"\x1eblendtray s begin":            "\x1eblendtray s begin",
+		"\x1eblendtray s end 1:x\n\x1eble": "<end|1:x>\x1eble",
+		"\x1eblendtray s " + strings.Repeat("x", 2*maxMark) + "\n": "\x1eblendtray s " + strings.Repeat("x", 2*maxMark) + "\n",
+	} {
+		if got := takenApart("s", []byte(text)); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestProgressIsReadFromWhatBlenderPrints(t *testing.T) {
+	var told []Progress
+	r := renderProgress{tell: func(p Progress) { told = append(told, p) }}
+	lines := []string{
+		"no render here\n",
+		"Fra:1 Mem:22.04M (Peak 22.43M) | Time:00:00.13 | Remaining:01:01.50 | Mem:1.18M, Peak:1.18M | Scene, ViewLayer | Sample 16/64\n",
+		"not Fra:1 | Sample 1/2\n",
+		"Fra:7 Mem:30.42M | Time:00:00.30 | Rendering 64 / 64 samples\n",
+	}
+	for _, b := range []byte(strings.Join(lines, "")) {
+		r.last = time.Time{}
+		r.take([]byte{b})
+	}
+	want := []Progress{{0.25, "frame 1", 61.5}, {1, "frame 7", 0}}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %+v, want %+v", told, want)
+	}
+}
+
+func TestTheFinderSortsAndAsks(t *testing.T) {
+	t.Parallel()
+	found, err := Find(context.Background(), "/nonexistent/blender")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 2 || found[0].Path != "/nonexistent/blender" || found[0].Error == "" {
+		t.Fatalf("found %+v", found)
+	}
+	if found[1].Version == "" || found[1].Error != "" {
+		t.Errorf("the first that was not configured: %+v", found[1])
+	}
+	if newer("4.2.1", "4.10.0") <= 0 || newer("4.2.1", "4.2.1") != 0 || newer("5.0.0", "4.5") >= 0 {
+		t.Error("versions are compared as texts")
+	}
+}
+
+func TestSessionsOfOthersAreServedToo(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{Token: "right"})
+	ready(t, s)
+	addr := fmt.Sprintf("127.0.0.1:%d", s.Status().Port)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var refused *WireError
+	if _, err := Dial(ctx, addr, "wrong"); !errors.As(err, &refused) || refused.Code != "unauthorized" {
+		t.Errorf("a wrong token: %v", err)
+	}
+	session, err := Dial(ctx, addr, "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	if err := session.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+	if text, err := session.Status(ctx); err != nil || !strings.Contains(string(text), `"queued"`) {
+		t.Errorf("status %s, %v", text, err)
+	}
+	var calls []*Call
+	for i := range 100 { // all sent before the first is waited for
+		call, err := session.Run(Request{ID: fmt.Sprint("p", i), Code: fmt.Appendf(nil, "result = %d", i)}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, call)
+	}
+	for i, call := range calls {
+		<-call.Done()
+		if f, err := call.Result(); err != nil || string(f.Result) != fmt.Sprint(i) {
+			t.Errorf("call %d: %s, %v", i, f.Result, err)
+		}
+	}
+	if _, err := s.Run(ctx, Request{ID: "own", Code: []byte("pass")}, newRecorder()); err != nil {
+		t.Error(err)
+	}
+}
+
+// BenchmarkMessage is one message on an open session, from Go to Blender and back.
+func BenchmarkMessage(b *testing.B) {
+	s := New(Config{Dir: b.TempDir(), FactoryStartup: true, Token: "t"})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Serve(ctx) }()
+	defer func() { cancel(); <-done }()
+	if err := s.Ready(ctx); err != nil {
+		b.Fatal(err)
+	}
+	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", s.Status().Port), "t")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer session.Close()
+	var took []time.Duration
+	for b.Loop() {
+		at := time.Now()
+		call, err := session.Run(Request{ID: fmt.Sprint(len(took)), Code: []byte("x=1")}, nil, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-call.Done()
+		took = append(took, time.Since(at))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}
