@@ -1,0 +1,81 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"blendtray/engine"
+)
+
+// What a client is told when there is no answer to be had.
+var (
+	// ErrNoEngine is returned when nobody answers on the address.
+	ErrNoEngine = errors.New("no engine answers")
+	// ErrLost is returned when an engine answered at first and then went away.
+	ErrLost = errors.New("the engine went away")
+)
+
+// ErrInUse is returned by [Listen] when a live engine has the address.
+var ErrInUse = errors.New("another engine listens there")
+
+// The codes of an [Error].
+const (
+	CodeBadRequest    = "bad_request"
+	CodeNotFound      = "not_found"
+	CodeBadMethod     = "method_not_allowed"
+	CodeConflict      = "conflict"
+	CodeTooLarge      = "too_large"
+	CodeBlenderFailed = "blender_failed"
+	CodeStopping      = "stopping"
+	CodeInternal      = "internal"
+)
+
+// Error is a refusal, as the engine words it.
+type Error struct {
+	// Status is the HTTP status.
+	Status int `json:"-"`
+	// Code is one of the Code constants.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Hint says what to do, or is empty.
+	Hint string `json:"hint"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func refuse(status int, code, hint, format string, args ...any) *Error {
+	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+func badRequest(format string, args ...any) *Error {
+	return refuse(http.StatusBadRequest, CodeBadRequest, "", format, args...)
+}
+
+const largeHint = "keep data in files that the script opens"
+
+func tooLarge(what string, limit int64) *Error {
+	return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge,
+		largeHint, "%s is over %d MiB", what, limit>>20)
+}
+
+// refusal turns what an engine returned into what its client is told.
+func refusal(err error) *Error {
+	var told *Error
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, engine.ErrNotFound):
+		return refuse(http.StatusNotFound, CodeNotFound, "`blendtray runs` lists the runs that are kept", "%v", err)
+	case errors.Is(err, engine.ErrEnded), errors.Is(err, engine.ErrNotEnded):
+		return refuse(http.StatusConflict, CodeConflict, "", "%v", err)
+	case errors.Is(err, engine.ErrBad):
+		return refuse(http.StatusBadRequest, CodeBadRequest, "", "%v", err)
+	case errors.Is(err, engine.ErrTooLarge):
+		return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, largeHint, "%v", err)
+	case errors.Is(err, engine.ErrStopping):
+		return refuse(http.StatusServiceUnavailable, CodeStopping, "", "%v", err)
+	default:
+		return refuse(http.StatusInternalServerError, CodeInternal, "`blendtray log --engine` may say more", "%v", err)
+	}
+}

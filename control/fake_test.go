@@ -1,0 +1,253 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"blendtray/engine"
+)
+
+// fakeEngine is an engine without a Blender: runs are queued and stay so until the test says
+// otherwise, through publish.
+type fakeEngine struct {
+	mu    sync.Mutex
+	runs  []Run
+	code  map[string][]byte
+	subs  map[*fakeSub]bool
+	asked []string
+	// onSubmit, when set, is called before Submit returns.
+	onSubmit func(Run)
+	blender  error
+	last     Submission
+}
+
+type fakeSub struct {
+	of     *fakeEngine
+	output bool
+	ch     chan Event
+}
+
+func (s *fakeSub) Events() <-chan Event { return s.ch }
+
+func (s *fakeSub) Close() {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	delete(s.of.subs, s)
+}
+
+func newFake() *fakeEngine {
+	return &fakeEngine{code: map[string][]byte{}, subs: map[*fakeSub]bool{}}
+}
+
+// publish gives an event to every subscriber that has room, like the real one.
+func (f *fakeEngine) publish(ev Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.subs {
+		if ev.Kind == KindOutput && !s.output {
+			continue
+		}
+		select {
+		case s.ch <- ev:
+		default:
+		}
+	}
+}
+
+// set puts a run in a state and publishes it.
+func (f *fakeEngine) set(id string, state State) {
+	f.mu.Lock()
+	var run Run
+	for i := range f.runs {
+		if f.runs[i].ID == id {
+			f.runs[i].State = state
+			run = f.runs[i]
+		}
+	}
+	f.mu.Unlock()
+	f.publish(Event{Kind: KindRun, ID: id, Run: &run})
+}
+
+func (f *fakeEngine) subscribers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.subs)
+}
+
+func (f *fakeEngine) Submit(_ context.Context, s Submission) (Run, error) {
+	if s.Scene == "bad" {
+		return Run{}, fmt.Errorf("%w: scene bad", engine.ErrBad)
+	}
+	f.mu.Lock()
+	run := Run{ID: fmt.Sprintf("r%d", len(f.runs)+1), Script: s.Script, State: Queued, Source: s.Source}
+	f.runs = append(f.runs, run)
+	f.code[run.ID] = s.Code
+	f.last = s
+	f.mu.Unlock()
+	f.publish(Event{Kind: KindRun, ID: run.ID, Run: &run})
+	if f.onSubmit != nil {
+		f.onSubmit(run)
+	}
+	return run, nil
+}
+
+func (f *fakeEngine) find(id string) (*Run, error) {
+	for i := range f.runs {
+		if f.runs[i].ID == id {
+			return &f.runs[i], nil
+		}
+	}
+	return nil, fmt.Errorf("run %s: %w", id, engine.ErrNotFound)
+}
+
+func (f *fakeEngine) Cancel(_ context.Context, id string) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	run, err := f.find(id)
+	if err != nil {
+		return Run{}, err
+	}
+	if run.State.Final() {
+		return Run{}, fmt.Errorf("run %s: %w", id, engine.ErrEnded)
+	}
+	run.State = Cancelled
+	return *run, nil
+}
+
+func (f *fakeEngine) Retry(_ context.Context, id string) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	run, err := f.find(id)
+	if err != nil {
+		return Run{}, err
+	}
+	again := Run{ID: run.ID + "-again", State: Queued, RetryOf: run.ID}
+	f.runs = append(f.runs, again)
+	return again, nil
+}
+
+func (f *fakeEngine) Run(_ context.Context, id string) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	run, err := f.find(id)
+	if err != nil {
+		return Run{}, err
+	}
+	out := *run
+	out.Output = "printed\n"
+	return out, nil
+}
+
+func (f *fakeEngine) Code(_ context.Context, id string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(id); err != nil {
+		return nil, err
+	}
+	return f.code[id], nil
+}
+
+func (f *fakeEngine) Runs(_ context.Context, flt Filter) ([]Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, fmt.Sprint(flt))
+	var out []Run
+	for i := len(f.runs) - 1; i >= 0; i-- {
+		out = append(out, f.runs[i])
+	}
+	return out, nil
+}
+
+func (f *fakeEngine) Status() Status { return Status{} }
+
+func (f *fakeEngine) ask(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+	return f.blender
+}
+
+func (f *fakeEngine) StartBlender(context.Context) error   { return f.ask("start") }
+func (f *fakeEngine) StopBlender(context.Context) error    { return f.ask("stop") }
+func (f *fakeEngine) RestartBlender(context.Context) error { return f.ask("restart") }
+func (f *fakeEngine) PauseWatching(paused bool)            { f.ask(fmt.Sprint("paused ", paused)) }
+
+func (f *fakeEngine) Subscribe(output bool) Subscription {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := &fakeSub{of: f, output: output, ch: make(chan Event, 1000)}
+	f.subs[s] = true
+	return s
+}
+
+// serve starts a server over f in a folder of its own and returns its address and a client.
+// It ends with the test, and the test fails when it ends badly.
+func serve(t *testing.T, f *fakeEngine, change ...func(*Server)) (string, *Client) {
+	t.Helper()
+	address, err := Address(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, address, f, change...)
+	return address, NewClient(address)
+}
+
+func serveOn(t *testing.T, address string, f *fakeEngine, change ...func(*Server)) (stop func()) {
+	t.Helper()
+	l, err := Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := NewServer(Config{Engine: f, Listener: l, Shutdown: cancel})
+	s.endTime = 100 * time.Millisecond
+	for _, c := range change {
+		c(s)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// raw opens a connection to send bytes that no http.Client would.
+func raw(t *testing.T, address string) net.Conn {
+	t.Helper()
+	c, err := dial(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// eventually waits for something that another goroutine brings about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+// refusedWith fails the test unless err is a refusal with this code.
+func refusedWith(t *testing.T, err error, status int, code string) {
+	t.Helper()
+	var told *Error
+	if !errors.As(err, &told) || told.Status != status || told.Code != code {
+		t.Errorf("got error %v (%T), want status %d and code %s", err, err, status, code)
+	}
+}

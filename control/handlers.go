@@ -1,0 +1,207 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"blendtray/engine"
+)
+
+// maxList is how many runs one list may hold; older ones are asked for with before.
+const maxList = 1000
+
+func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
+	s.answer(w, http.StatusOK, s.status())
+	return nil
+}
+
+// status is the engine's, with no array null.
+func (s *Server) status() Status {
+	st := s.engine.Status()
+	st.Blenders = orEmpty(st.Blenders)
+	st.Folders = orEmpty(st.Folders)
+	return st
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// tidy makes a run as clients may rely on it: no array null.
+func tidy(r Run) Run {
+	r.Args = orEmpty(r.Args)
+	r.Outputs = orEmpty(r.Outputs)
+	return r
+}
+
+func (s *Server) getRuns(w http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	runs, err := s.engine.Runs(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	list := make([]Run, len(runs))
+	for i, run := range runs {
+		run.Output = ""
+		list[i] = tidy(run)
+	}
+	s.answer(w, http.StatusOK, list)
+	return nil
+}
+
+func parseFilter(q url.Values) (Filter, error) {
+	var f Filter
+	for key, values := range q {
+		switch key {
+		case "n":
+			n, err := strconv.Atoi(values[0])
+			if err != nil || n < 1 || n > maxList {
+				return f, badRequest("n=%s is not a number from 1 to %d", values[0], maxList)
+			}
+			f.Limit = n
+		case "state":
+			for _, v := range values {
+				if !slices.Contains(States(), State(v)) {
+					return f, badRequest("there is no state %q", v)
+				}
+				f.States = append(f.States, State(v))
+			}
+		case "name":
+			f.Name = values[0]
+		case "before":
+			f.Before = values[0]
+		default:
+			return f, badRequest("there is no parameter %q", key)
+		}
+	}
+	return f, nil
+}
+
+func (s *Server) getRun(w http.ResponseWriter, r *http.Request) error {
+	return s.answerRun(w, http.StatusOK)(s.engine.Run(r.Context(), r.PathValue("id")))
+}
+
+func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) error {
+	return s.answerRun(w, http.StatusAccepted)(s.engine.Cancel(r.Context(), r.PathValue("id")))
+}
+
+func (s *Server) postRetry(w http.ResponseWriter, r *http.Request) error {
+	return s.answerRun(w, http.StatusCreated)(s.engine.Retry(r.Context(), r.PathValue("id")))
+}
+
+func (s *Server) answerRun(w http.ResponseWriter, status int) func(Run, error) error {
+	return func(run Run, err error) error {
+		if err != nil {
+			return err
+		}
+		s.answer(w, status, tidy(run))
+		return nil
+	}
+}
+
+func (s *Server) getCode(w http.ResponseWriter, r *http.Request) error {
+	code, err := s.engine.Code(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s.answerBytes(w, http.StatusOK, "text/x-python", code)
+	return nil
+}
+
+func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.readSubmission(w, r)
+	if err != nil {
+		return err
+	}
+	switch stream := r.URL.Query().Get("stream"); stream {
+	case "1":
+		return s.streamRun(w, r, sub)
+	case "", "0":
+		return s.answerRun(w, http.StatusCreated)(s.engine.Submit(r.Context(), sub))
+	default:
+		return badRequest("stream=%s is neither 0 nor 1", stream)
+	}
+}
+
+// submission is how a Submission travels: without the fields that are the engine's to set.
+type submission struct {
+	Code             []byte   `json:"code,omitempty"`
+	Text             string   `json:"text,omitempty"`
+	Script           string   `json:"script"`
+	Name             string   `json:"name"`
+	Dir              string   `json:"dir"`
+	Args             []string `json:"args"`
+	Scene            string   `json:"scene"`
+	TimeLimitSeconds float64  `json:"time_limit_seconds"`
+}
+
+func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (Submission, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return Submission{}, tooLarge("the request", s.maxBody)
+	case err != nil:
+		return Submission{}, badRequest("the request did not arrive whole: %v", err)
+	}
+	// A stream may last. This fails only on a connection that is gone.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	var in submission
+	if err := unmarshalStrict(body, &in); err != nil {
+		return Submission{}, badRequest("the request is no submission: %v", err)
+	}
+	if len(in.Code) > 0 && in.Text != "" {
+		return Submission{}, badRequest("the request has both code and text")
+	}
+	if in.Text != "" {
+		in.Code = []byte(in.Text)
+	}
+	if int64(len(in.Code)) > s.maxCode {
+		return Submission{}, tooLarge("the script", s.maxCode)
+	}
+	return Submission{
+		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
+		Scene: in.Scene, TimeLimitSeconds: in.TimeLimitSeconds, Source: engine.FromCommand,
+	}, nil
+}
+
+// blenderDoes is a handler that has the engine's Blender do something and waits for it.
+func (s *Server) blenderDoes(do func(context.Context) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := do(r.Context()); err != nil {
+			if errors.Is(err, engine.ErrStopping) {
+				return err
+			}
+			return refuse(http.StatusBadGateway, CodeBlenderFailed, "`blendtray doctor` looks for the cause", "%v", err)
+		}
+		return s.getStatus(w, r)
+	}
+}
+
+func (s *Server) watching(paused bool) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		s.engine.PauseWatching(paused)
+		return s.getStatus(w, r)
+	}
+}
+
+func (s *Server) postShutdown(w http.ResponseWriter, _ *http.Request) error {
+	if s.shutdown == nil {
+		return refuse(http.StatusConflict, CodeConflict, "", "this engine is not ended from outside")
+	}
+	s.answer(w, http.StatusAccepted, struct{}{})
+	s.shutdown()
+	return nil
+}

@@ -1,0 +1,172 @@
+//go:build unix
+
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Listen makes the socket at path, which [Address] gave, for this user alone.
+//
+// The folder of the socket is made if it is missing and has to be this user's with mode 0700,
+// which is what keeps others out on every system at every moment. The socket gets its mode
+// under another name and is then moved into place, so that it is never seen without. What a
+// dead engine left there is replaced; a live one makes Listen return [ErrInUse].
+func Listen(path string) (net.Listener, error) {
+	if err := privateFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	// Whoever holds this lock is the one that may replace the socket. It is released by the
+	// system when its holder dies, and its file stays: to remove it would let two hold it.
+	lock := flock.New(path + ".lock")
+	if ok, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	} else if !ok {
+		return nil, fmt.Errorf("listen on %s: %w", path, ErrInUse)
+	}
+	l, err := listenLocked(path)
+	if err != nil {
+		lock.Unlock() // nothing was done under it
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return &listener{UnixListener: l, path: path, unlock: lock.Unlock}, nil
+}
+
+func listenLocked(path string) (*net.UnixListener, error) {
+	// The lock says that nobody is there; an answer would say otherwise, on a file system
+	// without locks.
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return nil, ErrInUse
+	}
+	fresh := filepath.Join(filepath.Dir(path), ".new.sock") // no longer than the name it gets
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // it would unlink the name that it no longer has
+	err = os.Chmod(fresh, 0o600)
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// privateFolder makes dir, or checks that it is this user's and closed to all others. A folder
+// of this user's that others may enter is closed to them.
+func privateFolder(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		// Above the socket's own folder only the per-user one in the temporary folder is ours
+		// to check: with it in another's hand the one below could be exchanged.
+		if d != dir && filepath.Base(d) != fmt.Sprintf("blendtray-%d", os.Getuid()) {
+			continue
+		}
+		if err := checkPrivate(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPrivate(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != os.Getuid() {
+		return fmt.Errorf("%s belongs to another user", dir)
+	}
+	if info.Mode().Perm() != 0o700 {
+		return os.Chmod(dir, 0o700)
+	}
+	return nil
+}
+
+// listener lets this user's connections through and closes all others. Its own closing takes
+// the socket away.
+type listener struct {
+	*net.UnixListener
+	path   string
+	unlock func() error
+	once   sync.Once
+	err    error
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		// The modes keep others out already; the system's word is a second lock on the door.
+		if uid, err := peerUID(c); err == nil && uid == os.Getuid() {
+			return c, nil
+		}
+		c.Close() // a stranger is owed no answer
+	}
+}
+
+func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
+func (l *listener) Close() error {
+	l.once.Do(func() {
+		// Before the lock is given back, while the name can only be our own.
+		err := os.Remove(l.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		l.err = errors.Join(l.UnixListener.Close(), err, l.unlock())
+	})
+	return l.err
+}
+
+// dial connects to the engine at path and makes sure that it is this user's: in a temporary
+// folder somebody else might have put a socket of that name.
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := peerUID(c.(*net.UnixConn))
+	if err == nil && uid != os.Getuid() {
+		err = fmt.Errorf("%s is held by another user (id %d)", path, uid)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// nobodyThere tells whether err, from dial, means that no engine runs.
+func nobodyThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}

@@ -1,0 +1,208 @@
+//go:build unix
+
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asNobody is the variable that makes this test binary a stranger: see TestMain.
+const asNobody = "BLENDTRAY_TEST_CONNECT"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(asNobody); path != "" {
+		os.Exit(stranger(path))
+	}
+	os.Exit(m.Run())
+}
+
+// stranger connects to a socket and says what came of it.
+func stranger(path string) int {
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		fmt.Println("refused:", err)
+		return 0
+	}
+	fmt.Fprint(c, "GET /status HTTP/1.1\r\nHost: b\r\n\r\n")
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	answer, err := io.ReadAll(c)
+	fmt.Printf("connected: %q, %v\n", answer, err)
+	return 0
+}
+
+func TestTheSocketAndItsFolderAreForThisUserAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	address, err := Address(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, address, newFake())
+	for path, want := range map[string]fs.FileMode{
+		address:               fs.ModeSocket | 0o600,
+		filepath.Dir(address): fs.ModeDir | 0o700,
+	} {
+		if info, err := os.Lstat(path); err != nil || info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v (%v)", path, info.Mode(), want, err)
+		}
+	}
+}
+
+func TestAnotherUserIsRefused(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	address, _ := serve(t, newFake())
+	connect := func() string {
+		t.Helper()
+		cmd := exec.Command(copyForAll(t))
+		cmd.Dir = "/"
+		cmd.Env = []string{asNobody + "=" + address}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	if got := connect(); !strings.HasPrefix(got, "refused:") {
+		t.Errorf("with the modes as they are: %s", got)
+	}
+	// And with the modes out of the way the system's word on who it is must do.
+	for dir := filepath.Dir(address); dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeSticky == 0 {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.Chmod(address, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := connect(); !strings.HasPrefix(got, `connected: ""`) {
+		t.Errorf("with modes that let it in: %s", got)
+	}
+}
+
+// copyForAll copies this test binary to where another user may start it.
+func copyForAll(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "stranger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "stranger")
+	if err := os.WriteFile(path, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAStaleSocketIsReplacedAndALiveOneNever(t *testing.T) {
+	t.Parallel()
+	address, err := Address(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: address, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	dead.Close()
+	if _, err := NewClient(address).Status(t.Context()); !errors.Is(err, ErrNoEngine) {
+		t.Errorf("a dead engine's socket: %v", err)
+	}
+	stop := serveOn(t, address, newFake())
+	if _, err := Listen(address); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second one: %v", err)
+	}
+	if _, err := NewClient(address).Status(t.Context()); err != nil {
+		t.Errorf("the first one was hurt: %v", err)
+	}
+	stop()
+	if _, err := os.Lstat(address); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+func TestALiveSocketWithoutALockIsNotReplacedEither(t *testing.T) {
+	t.Parallel()
+	address, err := Address(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := Listen(address); !errors.Is(err, ErrInUse) {
+		t.Errorf("Listen: %v", err)
+	}
+}
+
+func TestAHomeWithALongPathHasAShortSocket(t *testing.T) {
+	t.Parallel()
+	long := filepath.Join(t.TempDir(), strings.Repeat("long/", 40))
+	address, err := Address(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(address) > maxSocketPath || strings.HasPrefix(address, long) {
+		t.Fatalf("the address is %s", address)
+	}
+	if again, err := Address(long); err != nil || again != address {
+		t.Errorf("it is another one the second time: %s, %v", again, err)
+	}
+	if other, err := Address(long + "r"); err != nil || other == address {
+		t.Errorf("it is that of another home too: %s, %v", other, err)
+	}
+	t.Cleanup(func() { os.RemoveAll(filepath.Dir(address)) })
+	serveOn(t, address, newFake())
+	if _, err := NewClient(address).Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if short, err := shortAddress(long, "/"+strings.Repeat("t", 90)); err != nil || !strings.HasPrefix(short, "/tmp/blendtray-") {
+		t.Errorf("with a long temporary folder: %s, %v", short, err)
+	}
+}
+
+func TestAFolderThatSomebodyElsePutThereIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(filepath.Join(dir, socketName)); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		t.Errorf("Listen: %v", err)
+	}
+}

@@ -1,0 +1,66 @@
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strings"
+
+	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
+)
+
+// Address is the named pipe of the engine whose files lie in the absolute folder dir. Pipes
+// have one name space for the whole machine, so user and folder are both in the name.
+func Address(dir string) (string, error) {
+	sid, err := userSID()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(strings.ToLower(dir)))
+	return fmt.Sprintf(`\\.\pipe\blendtray-%s-%s`, sid, hex.EncodeToString(sum[:8])), nil
+}
+
+// Listen makes the named pipe at path, which [Address] gave, for this user alone. When an
+// engine has it already, Listen returns [ErrInUse].
+func Listen(path string) (net.Listener, error) {
+	sid, err := userSID()
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	l, err := winio.ListenPipe(path, &winio.PipeConfig{
+		// Protected: nothing is inherited. One entry: all rights for the user. Programs on
+		// other machines come as the network logon, which is denied.
+		SecurityDescriptor: "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + sid + ")",
+		InputBufferSize:    64 << 10,
+		OutputBufferSize:   64 << 10,
+	})
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_PIPE_BUSY) {
+		err = fmt.Errorf("%w (%w)", ErrInUse, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return l, nil
+}
+
+func userSID() (string, error) {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return "", fmt.Errorf("find this user's id: %w", err)
+	}
+	return user.User.Sid.String(), nil
+}
+
+// dial connects to the engine at path. The client's level is anonymous, so that a stranger
+// who took the pipe's name can't act as this user.
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	return winio.DialPipeContext(ctx, path)
+}
+
+// nobodyThere tells whether err, from dial, means that no engine runs.
+func nobodyThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }

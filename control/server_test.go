@@ -1,0 +1,226 @@
+package control
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	ctx := t.Context()
+
+	run, err := c.Submit(ctx, Submission{Code: []byte("x = 1\n"), Script: "/s.py", Source: "folder", Folder: "/f"})
+	if err != nil || run.ID != "r1" || run.State != Queued {
+		t.Fatalf("Submit: %+v, %v", run, err)
+	}
+	if f.last.Source != "command" || f.last.Folder != "" {
+		t.Errorf("a client passed for a folder: %+v", f.last)
+	}
+	if run, err := c.Run(ctx, "r1"); err != nil || run.Output != "printed\n" {
+		t.Errorf("Run: %+v, %v", run, err)
+	}
+	if code, err := c.Code(ctx, "r1"); err != nil || string(code) != "x = 1\n" {
+		t.Errorf("Code: %q, %v", code, err)
+	}
+	if run, err := c.Cancel(ctx, "r1"); err != nil || run.State != Cancelled {
+		t.Errorf("Cancel: %+v, %v", run, err)
+	}
+	if run, err := c.Retry(ctx, "r1"); err != nil || run.RetryOf != "r1" {
+		t.Errorf("Retry: %+v, %v", run, err)
+	}
+	if runs, err := c.Runs(ctx, Filter{Limit: 7, States: []State{Failed, Crashed}, Name: "a b", Before: "r9"}); err != nil || len(runs) != 2 {
+		t.Errorf("Runs: %+v, %v", runs, err)
+	}
+	for _, do := range []func() (Status, error){
+		func() (Status, error) { return c.StartBlender(ctx) },
+		func() (Status, error) { return c.StopBlender(ctx) },
+		func() (Status, error) { return c.RestartBlender(ctx) },
+		func() (Status, error) { return c.PauseWatching(ctx, true) },
+		func() (Status, error) { return c.PauseWatching(ctx, false) },
+		func() (Status, error) { return c.Status(ctx) },
+	} {
+		if _, err := do(); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{"{7 [failed crashed] a b r9}", "start", "stop", "restart", "paused true", "paused false"}
+	if !slices.Equal(f.asked, want) {
+		t.Errorf("the engine was asked %q, want %q", f.asked, want)
+	}
+}
+
+func TestWhatIsWrongIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f, func(s *Server) { s.maxBody, s.maxCode = 1000, 100 })
+	ctx := t.Context()
+	for _, x := range []struct {
+		name, method, path, body string
+		status                   int
+		code                     string
+	}{
+		{"an unknown path", "GET", "/nothing", "", 404, CodeNotFound},
+		{"a wrong method", "POST", "/status", "", 405, CodeBadMethod},
+		{"another wrong method", "DELETE", "/runs/r1", "", 405, CodeBadMethod},
+		{"an unknown run", "GET", "/runs/none", "", 404, CodeNotFound},
+		{"a number that is none", "GET", "/runs?n=many", "", 400, CodeBadRequest},
+		{"a number out of range", "GET", "/runs?n=100000", "", 400, CodeBadRequest},
+		{"an unknown state", "GET", "/runs?state=odd", "", 400, CodeBadRequest},
+		{"an unknown parameter", "GET", "/runs?limit=3", "", 400, CodeBadRequest},
+		{"no submission", "POST", "/runs", "", 400, CodeBadRequest},
+		{"broken JSON", "POST", "/runs", `{"text":`, 400, CodeBadRequest},
+		{"two values", "POST", "/runs", `{"text":"x"} {}`, 400, CodeBadRequest},
+		{"a misspelt field", "POST", "/runs", `{"txt":"x"}`, 400, CodeBadRequest},
+		{"code and text", "POST", "/runs", `{"text":"x","code":"eA=="}`, 400, CodeBadRequest},
+		{"what the engine refuses", "POST", "/runs", `{"text":"x","scene":"bad"}`, 400, CodeBadRequest},
+		{"a stream that is neither", "POST", "/runs?stream=yes", `{"text":"x"}`, 400, CodeBadRequest},
+		{"a script that is too large", "POST", "/runs", `{"text":"` + strings.Repeat("x", 101) + `"}`, 413, CodeTooLarge},
+		{"a body that is too large", "POST", "/runs", `{"text":"` + strings.Repeat("x", 1001) + `"}`, 413, CodeTooLarge},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(ctx, x.method, "http://b"+x.path, strings.NewReader(x.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := c.http.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.StatusCode != x.status || !strings.Contains(string(body), `"code":"`+x.code+`"`) {
+				t.Errorf("answer %d %s, want %d and %s", res.StatusCode, body, x.status, x.code)
+			}
+		})
+	}
+	if len(f.runs) != 0 {
+		t.Errorf("a refused submission became a run: %+v", f.runs)
+	}
+}
+
+func TestTheClientKnowsRefusals(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.blender = errors.New("there is no Blender")
+	_, c := serve(t, f)
+	ctx := t.Context()
+	_, err := c.Run(ctx, "none")
+	refusedWith(t, err, 404, CodeNotFound)
+	if _, err := c.Submit(ctx, Submission{Code: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Cancel(ctx, "r1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Cancel(ctx, "r1")
+	refusedWith(t, err, 409, CodeConflict)
+	_, err = c.StartBlender(ctx)
+	refusedWith(t, err, 502, CodeBlenderFailed)
+	if !strings.Contains(err.Error(), "there is no Blender") {
+		t.Errorf("the reason is missing: %v", err)
+	}
+	_, err = c.Code(ctx, "../status")
+	refusedWith(t, err, 404, CodeNotFound)
+}
+
+func TestNoArrayIsEverNull(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	get := func(path string) string {
+		res, err := c.http.Get("http://b" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if got := get("/runs"); got != "[]\n" {
+		t.Errorf("no runs are %q", got)
+	}
+	if got := get("/status"); !strings.Contains(got, `"blenders":[]`) || !strings.Contains(got, `"folders":[]`) {
+		t.Errorf("status is %s", got)
+	}
+	if _, err := c.Submit(t.Context(), Submission{Code: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/runs", "/runs/r1"} {
+		if got := get(path); !strings.Contains(got, `"args":[]`) || !strings.Contains(got, `"outputs":[]`) {
+			t.Errorf("%s is %s", path, got)
+		}
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, newFake())
+	c := raw(t, address)
+	fmt.Fprintf(c, "GET /status HTTP/1.1\r\nHost: b\r\n")
+	go func() {
+		for range 100 {
+			if _, err := fmt.Fprintf(c, "X-Long: %s\r\n", strings.Repeat("x", 4096)); err != nil {
+				return // cut off, as it should be
+			}
+		}
+	}()
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Fatalf("answer %+v, %v", res, err)
+	}
+}
+
+func TestASlowClientIsCutOffAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	address, c := serve(t, f, func(s *Server) {
+		s.bodyTime = 200 * time.Millisecond
+		s.http.ReadHeaderTimeout = 200 * time.Millisecond
+	})
+	var slow []net.Conn
+	for range 50 {
+		inHeader, inBody := raw(t, address), raw(t, address)
+		fmt.Fprint(inHeader, "GET /status HTT")
+		fmt.Fprint(inBody, "POST /runs HTTP/1.1\r\nHost: b\r\nContent-Length: 100\r\n\r\n{\"text\":")
+		slow = append(slow, inHeader, inBody)
+	}
+	if _, err := c.Status(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range slow {
+		if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Logf("cut off with %v", err)
+		}
+	}
+	if len(f.runs) != 0 {
+		t.Errorf("half a submission became a run")
+	}
+}
+
+func TestShutdownIsPassedOnAndEndsTheServer(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, newFake())
+	if err := c.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no engine answers", func() bool {
+		_, err := c.Status(t.Context())
+		return errors.Is(err, ErrNoEngine)
+	})
+}

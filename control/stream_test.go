@@ -1,0 +1,192 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFollowingARunShowsAllOfItAndNothingElse(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	// The run is over before the submission is answered: nothing of it may be missed.
+	f.onSubmit = func(run Run) {
+		f.set(run.ID, Running)
+		f.publish(Event{Kind: KindOutput, ID: "another", Text: "not ours\n"})
+		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "héllo <&>\n"})
+		f.publish(Event{Kind: KindProgress, ID: run.ID, Progress: &Progress{Fraction: 0.5}})
+		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
+		f.set(run.ID, Succeeded)
+		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "too late\n"})
+	}
+	var got []string
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		what := string(ev.Kind) + " " + ev.ID + " " + ev.Text
+		if ev.Run != nil {
+			what += string(ev.Run.State)
+		}
+		got = append(got, what)
+	}
+	want := "run r1 queued|run r1 queued|run r1 running|output r1 héllo <&>\n|progress r1 |run r1 succeeded"
+	if s := strings.Join(got, "|"); s != want {
+		t.Errorf("followed\n%s\nwant\n%s", s, want)
+	}
+	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
+}
+
+func TestFollowingARunEndsWithItEvenWhenTheEndWasMissed(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	f.onSubmit = func(run Run) {
+		f.mu.Lock()
+		f.runs[0].State = TimedOut // and no event says so
+		f.mu.Unlock()
+		f.publish(Event{Kind: KindGap})
+	}
+	var last Event
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = ev
+	}
+	if last.Run == nil || last.Run.State != TimedOut || last.Run.Output != "" {
+		t.Errorf("the last event was %+v", last)
+	}
+}
+
+func TestFollowingARunThatWaitsTellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	f.onSubmit = func(run Run) {
+		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}}) // nothing new for the run
+		f.mu.Lock()
+		f.runs[0].Reason = "Blender has failed"
+		f.mu.Unlock()
+		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
+	}
+	var got []string
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(ev.Run.State)+" "+ev.Run.Reason)
+		if ev.Run.Reason != "" {
+			f.set("r1", Cancelled)
+		}
+	}
+	want := "queued Blender has failed"
+	if len(got) < 3 || !slices.Contains(got, want) {
+		t.Errorf("followed %q, want %q among it", got, want)
+	}
+}
+
+func TestFollowingARefusedRunIsTheRefusal(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	for _, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x"), Scene: "bad"}) {
+		refusedWith(t, err, 400, CodeBadRequest)
+	}
+	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
+}
+
+func TestEventsBeginWithANoteAndEndWithTheEngine(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	address, err := Address(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := serveOn(t, address, f)
+	var kinds []string
+	for ev, err := range NewClient(address).Events(t.Context(), false) {
+		if err != nil {
+			if !errors.Is(err, ErrLost) {
+				t.Errorf("ended with %v", err)
+			}
+			break
+		}
+		kinds = append(kinds, string(ev.Kind))
+		switch len(kinds) {
+		case 1:
+			f.publish(Event{Kind: KindOutput, Text: "not asked for"})
+			f.publish(Event{Kind: KindFolders})
+		case 2:
+			go stop()
+		}
+	}
+	if s := strings.Join(kinds, " "); s != "note folders" {
+		t.Errorf("events were %s", s)
+	}
+}
+
+func TestAQuietStreamShowsThatItIsAlive(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, newFake(), func(s *Server) { s.beatTime = 10 * time.Millisecond })
+	c := raw(t, address)
+	fmt.Fprint(c, "GET /events HTTP/1.1\r\nHost: b\r\n\r\n")
+	var read strings.Builder
+	buf := make([]byte, 1024)
+	// A chunk of one byte, the empty line, three times.
+	for strings.Count(read.String(), "\r\n1\r\n\n\r\n") < 3 && strings.Count(read.String(), "1\r\n\n\r\n") < 3 {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Write(buf[:n])
+	}
+}
+
+func TestAClientThatLeavesTakesItsSubscriptionAlong(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, err := range c.Events(ctx, true) {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		cancel()
+	}
+	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
+}
+
+func TestAStuckEventClientHurtsNobody(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	address, c := serve(t, f)
+	for range 5 {
+		stuck := raw(t, address)
+		fmt.Fprint(stuck, "GET /events?output=1 HTTP/1.1\r\nHost: b\r\n\r\n")
+	}
+	eventually(t, "five are subscribed", func() bool { return f.subscribers() == 5 })
+	// More than the sockets, and then the subscriptions, can hold.
+	text := strings.Repeat("x", 64<<10)
+	for range 2000 {
+		f.publish(Event{Kind: KindOutput, ID: "r1", Text: text})
+	}
+	f.onSubmit = func(run Run) { f.set(run.ID, Succeeded) }
+	var last Event
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = ev
+	}
+	if last.Run == nil || last.Run.State != Succeeded {
+		t.Errorf("the last event was %+v", last)
+	}
+	// That the server ends in spite of them is seen by the cleanup.
+}
