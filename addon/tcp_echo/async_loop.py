@@ -118,9 +118,9 @@ class AsyncLoopModalOperator(bpy.types.Operator):
             return {"FINISHED"}
         cls.last_kick = time.monotonic()
         _turn()
-        if not _driver.busy and not bpy.app.timers.is_registered(_run_from_timer):
-            if _driver.has_work:
-                bpy.app.timers.register(_run_from_timer, first_interval=0.0, persistent=True)
+        waiting = _driver.has_work and not _driver.busy
+        if waiting and not bpy.app.timers.is_registered(_run_from_timer):
+            bpy.app.timers.register(_run_from_timer, first_interval=0.0, persistent=True)
         return {"PASS_THROUGH"}
 
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import threading
 
 from .bare_message import BareMessage
@@ -18,6 +20,9 @@ UNKNOWN_SECONDS = 10.0
 
 # How long the end of an answer waits for the peer to close, in seconds.
 _LINGER_SECONDS = 2.0
+
+# Only Linux can hold back what is followed by more.
+_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class Connection(asyncio.Protocol):
@@ -37,8 +42,8 @@ class Connection(asyncio.Protocol):
         self._buffering = False
 
     @property
-    def socket(self):
-        return self._socket
+    def descriptor(self) -> int:
+        return self._socket.fileno()
 
     # asyncio.Protocol
 
@@ -46,9 +51,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=0)
         if self.service.token:
-            self._deadline = self.service.server.loop.call_later(
-                UNKNOWN_SECONDS, self._time_is_up
-            )
+            self._deadline = self.service.server.loop.call_later(UNKNOWN_SECONDS, self._time_is_up)
 
     def data_received(self, data: bytes) -> None:
         if self._ending:
@@ -120,16 +123,17 @@ class Connection(asyncio.Protocol):
 
     # Sending.
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, more: bool = False) -> None:
         """Send from any thread; what the peer is too slow for is kept until it reads.
 
         Straight to the socket when nothing waits before it: a run ends on the main thread,
         and waking the I/O thread only to send would double the time a short run takes.
+        With `more`, the system may hold it back for what follows, until `push`.
         """
         with self._lock:
             if not self._buffering and os.name != "nt":
                 try:
-                    sent = self._socket.send(data)
+                    sent = self._socket.send(data, _MORE if more else 0)
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
@@ -142,6 +146,11 @@ class Connection(asyncio.Protocol):
             self._buffering = True
         if wake:
             self.service.server.call(self._flush_backlog)
+
+    def push(self) -> None:
+        """Send what the system holds back, on any thread."""
+        with contextlib.suppress(OSError):  # closed: the reading side hears of it
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def backed_up(self) -> bool:

@@ -7,6 +7,7 @@ process ends with it. Here the next script comes after it.
 
 from __future__ import annotations
 
+import _signal  # what the module signal wraps, without making an enumeration of each answer
 import asyncio
 import builtins
 import contextlib
@@ -21,10 +22,21 @@ import threading
 import types
 import warnings
 
+from .stdio import say
+
 # Signals that scripts may reasonably handle.
 _SIGNALS = tuple(
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGURG")
+    int(getattr(signal, name))
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGALRM",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGCHLD",
+        "SIGURG",
+    )
     if hasattr(signal, name)
 )
 
@@ -32,8 +44,6 @@ _SIGNALS = tuple(
 _SYS_NAMES = (
     "argv",
     "stdin",
-    "stdout",
-    "stderr",
     "__stdin__",
     "__stdout__",
     "__stderr__",
@@ -59,7 +69,11 @@ _missing = object()
 
 
 class Environment:
-    """The state of the process around one run. `enter`, then `leave`, on the main thread."""
+    """The state of the process around one run; all of it is for the main thread.
+
+    `enter`, then `end_script` when the script has ended, then `put_back`. What takes time
+    and can wait is in `put_back`, which comes when the client has its answer already.
+    """
 
     def __init__(self, event_loop, faults) -> None:
         self._event_loop = event_loop
@@ -68,71 +82,54 @@ class Environment:
         self._builtins = dict(vars(builtins))
         self._recursion_limit = sys.getrecursionlimit()
         self._switch_interval = sys.getswitchinterval()
-        self._signals = SignalActions()
+        self._signals: SignalActions | None = None
+        self._snapshot: _Snapshot | None = None
+
+    def take_snapshot(self) -> None:
+        """Remember the state that `put_back` goes back to, ahead of the next run."""
+        self._snapshot = _Snapshot()
 
     def enter(self, run) -> types.ModuleType:
         """Set the process up for a run and return the module that it executes in."""
-        self._saved = [getattr(sys, name, _missing) for name in _SYS_NAMES]
-        self._lists = [
-            (getattr(owner, name), list(getattr(owner, name))) for owner, name in _LISTS
-        ]
-        self._main = sys.modules.get("__main__")
-        self._environ = os.environ.copy()
-        self._directory = _current_directory()
-        self._thread_hook = threading.excepthook
-        self._log_level = logging.root.level
-
+        if self._snapshot is None:
+            self._snapshot = _Snapshot()
+        if self._signals is None:
+            # Not before: the launcher sets its handlers when the server serves.
+            self._signals = SignalActions()
         sys.argv = [run.filename, *run.args]
-        folder = os.path.dirname(run.file) if run.file else run.directory
-        if folder:
-            sys.path.insert(0, folder)
+        if run.folder:
+            sys.path.insert(0, run.folder)
             try:
-                os.chdir(folder)
+                os.chdir(run.folder)
             except OSError as error:
                 # A script whose folder has gone since can still do most things.
-                print(f"tcp_echo: stays in {self._directory}: {error}", file=sys.stderr)
+                say(f"stays in {_current_directory()}: {error}")
         module = types.ModuleType("__main__")
         module.__file__ = run.filename
         module.__builtins__ = builtins
         sys.modules["__main__"] = module
         return module
 
-    def leave(self) -> None:
-        """Put everything back."""
-        vars(builtins).update(self._builtins)
-        if len(vars(builtins)) != len(self._builtins):
-            for name in vars(builtins).keys() - self._builtins.keys():
-                delattr(builtins, name)
-        replaced = (sys.stdout, sys.stderr)
-        for name, value in zip(_SYS_NAMES, self._saved):
-            if value is not _missing:
-                setattr(sys, name, value)
-            elif hasattr(sys, name):
-                delattr(sys, name)
-        for stream in replaced:
-            if stream is not sys.stdout and stream is not sys.stderr:
-                _let_go(stream)
-        for (owner, name), (kept, content) in zip(_LISTS, self._lists):
-            if getattr(owner, name, None) is not kept:
-                setattr(owner, name, kept)
-            if kept != content:
-                kept[:] = content
-                if name == "filters":
-                    warnings._filters_mutated()
-        if self._main is None:
-            sys.modules.pop("__main__", None)
-        else:
-            sys.modules["__main__"] = self._main
-        if os.environ != self._environ:
-            _restore_environ(self._environ)
-        if _current_directory() != self._directory:
-            _return_to(self._directory)
-        sys.settrace(None)
-        sys.setprofile(None)
-        threading.settrace(None)
-        threading.setprofile(None)
-        threading.excepthook = self._thread_hook
-        logging.root.setLevel(self._log_level)
+    def end_script(self) -> None:
+        """Put back what telling of the run's end needs, and flush what the script printed."""
+        if vars(builtins) != self._builtins:
+            _restore_dict(vars(builtins), self._builtins)
+        current, saved = vars(sys), self._snapshot.sys
+        for name in ("stdout", "stderr"):
+            stream = current.get(name)
+            if stream is not saved[name]:
+                current[name] = saved[name]
+                _let_go(stream, saved[name])
+
+    def put_back(self) -> None:
+        """Put everything else back."""
+        snapshot, self._snapshot = self._snapshot, None
+        snapshot.restore()
+        if sys.gettrace() is not None or sys.getprofile() is not None:
+            sys.settrace(None)
+            sys.setprofile(None)
+            threading.settrace(None)
+            threading.setprofile(None)
         sys.setrecursionlimit(self._recursion_limit)
         sys.setswitchinterval(self._switch_interval)
         gc.enable()
@@ -142,11 +139,52 @@ class Environment:
         asyncio.set_event_loop(self._event_loop())
 
 
+class _Snapshot:
+    """What may differ from run to run, because others than scripts change it, too."""
+
+    def __init__(self) -> None:
+        self.sys = vars(sys).copy()
+        self._lists = [(owner, name, kept := vars(owner)[name], kept[:]) for owner, name in _LISTS]
+        self._main = sys.modules.get("__main__")
+        self._environ = _environment_block().copy()
+        self._directory = _current_directory()
+        self._thread_hook = threading.excepthook
+        self._log_level = logging.root.level
+
+    def restore(self) -> None:
+        current = vars(sys)
+        for name in _SYS_NAMES:
+            value = self.sys.get(name, _missing)
+            if current.get(name, _missing) is not value:
+                if value is _missing:
+                    del current[name]
+                else:
+                    current[name] = value
+        for owner, name, kept, content in self._lists:
+            if vars(owner).get(name) is not kept:
+                setattr(owner, name, kept)
+            if kept != content:
+                kept[:] = content
+                if name == "filters":
+                    warnings._filters_mutated()
+        if self._main is None:
+            sys.modules.pop("__main__", None)
+        else:
+            sys.modules["__main__"] = self._main
+        if _environment_block() != self._environ:
+            _restore_environ(self._environ)
+        if _current_directory() != self._directory:
+            _return_to(self._directory)
+        threading.excepthook = self._thread_hook
+        if logging.root.level != self._log_level:
+            logging.root.setLevel(self._log_level)
+
+
 class SignalActions:
     """The signal handlers of the process, C's among them, and the alarm clock."""
 
     def __init__(self) -> None:
-        self._handlers = [(number, signal.getsignal(number)) for number in _SIGNALS]
+        self._handlers = [(number, _signal.getsignal(number)) for number in _SIGNALS]
         self._actions = {
             number: _c_action(number) for number, handler in self._handlers if handler is None
         }
@@ -154,12 +192,12 @@ class SignalActions:
 
     def restore(self) -> None:
         for number, handler in self._handlers:
-            current = signal.getsignal(number)
+            current = _signal.getsignal(number)
             if current is handler:
                 continue
             if handler is not None:
                 signal.signal(number, handler)
-            elif number not in self._reset or current is not signal.SIG_DFL:
+            elif number not in self._reset or current != signal.SIG_DFL:
                 # Blender's own handler, which Python can't set: through C.
                 signal.signal(number, signal.SIG_DFL)
                 _set_c_action(number, self._actions[number])
@@ -186,6 +224,12 @@ def _set_c_action(number: int, action) -> None:
         ctypes.CDLL(None).sigaction(number, action, None)
 
 
+def _restore_dict(current: dict, wanted: dict) -> None:
+    for name in current.keys() - wanted.keys():
+        del current[name]
+    current.update(wanted)
+
+
 def _current_directory() -> str:
     try:
         return os.getcwd()
@@ -201,22 +245,30 @@ def _return_to(directory: str) -> None:
                 return
 
 
-def _restore_environ(wanted: dict[str, str]) -> None:
-    for name in os.environ.keys() - wanted.keys():
-        del os.environ[name]
+# The dict below os.environ: its keys and values are encoded, and to decode and compare them
+# all takes longer than a short script.
+def _environment_block() -> dict:
+    return os.environ._data
+
+
+def _restore_environ(wanted: dict) -> None:
+    environ = os.environ
+    current = _environment_block()
+    for name in current.keys() - wanted.keys():
+        del environ[environ.decodekey(name)]
     for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+        if current.get(name) != value:
+            environ[environ.decodekey(name)] = environ.decodevalue(value)
 
 
-def _let_go(stream) -> None:
+def _let_go(stream, own) -> None:
     """Flush what a script put in the place of a standard stream.
 
     One that wraps our own buffer would close it when it is collected, some time later.
     """
     try:
         stream.flush()
-        if stream.buffer in (sys.stdout.buffer, sys.stderr.buffer):
+        if stream.buffer is own.buffer:
             stream.detach()
     except Exception:
         return  # it may be any object: the script's own, closed, or None

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import traceback
 
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+# A script that awaits at its top level is called by asyncio.
+_DRIVING_FOLDERS = (_OWN_FOLDER, os.path.join(os.path.dirname(asyncio.__file__), ""))
 
 
 def describe(exception: BaseException, filename: str) -> dict:
@@ -50,8 +53,8 @@ def _is_own(trace) -> bool:
 
 
 def _without_own_frames(trace):
-    """Cut the add-on's frames off both ends of a traceback."""
-    while trace is not None and _is_own(trace):
+    """Cut the frames off both ends of a traceback that are there for the add-on alone."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_DRIVING_FOLDERS):
         trace = trace.tb_next
     last = None
     step = trace

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import threading
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -25,16 +26,31 @@ _clear_async_exc = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void
 _WAKE_SIGNAL = getattr(signal, "SIGURG", None)
 
 
+# The file of the Python function through which scripts call operators.
+_OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
+
+
 class RunCancelled(KeyboardInterrupt):
     """Raised in a script that was asked to stop."""
 
     # Set when one has been raised, because a script may catch it and end as if nothing
     # had happened.
     raised = False
+    # Set when it was raised below an operator, in a handler or a render engine: Blender
+    # prints it then and goes on, and it has to be raised again.
+    lost = False
     reason = "cancelled"
 
     def __init__(self, *args) -> None:
         RunCancelled.raised = True
+        frame = sys._getframe(1)
+        if sys.version_info >= (3, 12):
+            # Made where it is raised; before, where it is caught or printed.
+            frame = frame.f_back
+        while frame is not None:
+            if frame.f_code.co_filename == _OPERATOR_CALLS:
+                RunCancelled.lost = True
+            frame = frame.f_back
         super().__init__(*(args or (RunCancelled.reason,)))
 
 
@@ -60,7 +76,7 @@ class Interrupt:
     def arm(self, run) -> None:
         """From here on the run can be interrupted; raises at once if it already was."""
         with self._lock:
-            RunCancelled.raised = False
+            RunCancelled.raised = RunCancelled.lost = False
             if run.cancel_reason is not None:
                 RunCancelled.reason = run.cancel_reason
                 raise RunCancelled
@@ -113,6 +129,13 @@ class Interrupt:
                 task.get_loop().call_soon_threadsafe(task.cancel, reason)
                 return
             _set_async_exc(self._main_thread, RunCancelled)
+
+    def insist(self, run, reason: str) -> bool:
+        """Raise again what Blender has swallowed; false when the run has ended."""
+        if RunCancelled.lost:
+            RunCancelled.lost = False
+            self.request(run, reason)
+        return self._armed is run
 
     def wake(self, run) -> None:
         """Wake a run that was asked to stop from a blocking system call."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import inspect
+import io
 import linecache
 import os
 import sys
@@ -15,6 +16,7 @@ import types
 from . import failure, outputs, result
 from .interrupt import Interrupt, RunCancelled
 from .runs import Outcome, Run, RunQueue, cancel_error
+from .stdio import say
 
 # Kept here because a script may delete them from `builtins`.
 _exec, _eval, _compile = exec, eval, compile
@@ -23,7 +25,16 @@ _exec, _eval, _compile = exec, eval, compile
 class Runner:
     """Takes runs from the queue, one at a time. All of it is for the main thread."""
 
-    def __init__(self, queue: RunQueue, stream, interrupt: Interrupt, scenes, modules, environment, event_loop):
+    def __init__(
+        self,
+        queue: RunQueue,
+        stream,
+        interrupt: Interrupt,
+        scenes,
+        modules,
+        environment,
+        event_loop,
+    ) -> None:
         self._queue = queue
         self._stream = stream
         self._interrupt = interrupt
@@ -32,7 +43,6 @@ class Runner:
         self._environment = environment
         self._event_loop = event_loop
         self._process = os.getpid()
-        self._last_module: types.ModuleType | None = None
 
     @property
     def busy(self) -> bool:
@@ -47,36 +57,38 @@ class Runner:
         now = time.time()
         run.listener.started(run, now)
         outputs.collector.begin(now)
-        outcome = self._execute(run)
+        module = None
+        try:
+            self._scenes.prepare(run.scene)
+            self._modules.before_run(run.folder)
+            module = self._environment.enter(run)
+            outcome = self._execute(run, module)
+        except Exception as error:
+            # No scene, or something that the script has broken beyond what is foreseen.
+            outcome = Outcome("failed", failure.describe(error, run.filename))
         outcome.outputs = outputs.collector.end()
         outcome.recycle = self._interrupt.sigint_sent
         outcome.seconds = time.monotonic() - run.began
         self._stream.end(run.key)
         self._queue.done()
         run.listener.finished(run, outcome)
+        if module is not None:
+            self._environment.put_back()
+            self._stream.repair()
+            self._modules.after_run(run.folder)
+        if wait:
+            # Nobody but scripts changes anything while the main thread waits here.
+            self._environment.take_snapshot()
         return True
 
-    def _execute(self, run: Run) -> Outcome:
-        if run.scene != "keep" and self._last_module is not None:
-            # What it kept alive is to be gone; its functions went with the handlers.
-            vars(self._last_module).clear()
-            self._last_module = None
-        try:
-            self._scenes.prepare(run.scene)
-        except Exception as error:
-            return Outcome("failed", failure.describe(error, run.filename))
-        folder = os.path.dirname(run.file) if run.file else run.directory
-        self._modules.before_run(folder)
-        sint = self._interrupt.sigint_sent
-        module = self._environment.enter(run)
+    def _execute(self, run: Run, module: types.ModuleType) -> Outcome:
+        renders_ended = self._interrupt.sigint_sent
         exception = self._call(run, module)
-        self._environment.leave()
-        self._stream.repair()
+        self._environment.end_script()
         if os.getpid() != self._process:
             _end_forked_child(exception)
-        self._modules.after_run(folder)
-        self._last_module = module
-        return self._outcome(run, module, exception, self._interrupt.sigint_sent and not sint)
+        render_ended = self._interrupt.sigint_sent and not renders_ended
+        return _outcome(run, module, exception, RunCancelled.raised or render_ended)
 
     def _call(self, run: Run, module: types.ModuleType):
         """Execute the script and return what ended it, or None."""
@@ -85,8 +97,9 @@ class Runner:
         try:
             exception = self._call_armed(run, module)
         except:  # noqa: E722
+            # Interrupted after its end, before it was disarmed.
             exception = sys.exc_info()[1]
-        self._interrupt.disarm()
+            self._interrupt.disarm()
         return exception
 
     def _call_armed(self, run: Run, module: types.ModuleType):
@@ -118,41 +131,47 @@ class Runner:
                 loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_asyncgens())
 
-    def _outcome(self, run, module, exception, render_ended: bool) -> Outcome:
-        cancelled = RunCancelled.raised or render_ended
-        if run.cancel_reason is not None and isinstance(exception, asyncio.CancelledError):
-            cancelled = True
-        if isinstance(exception, SystemExit) and exception.code in (None, 0) and not cancelled:
-            exception = None
-        if exception is None and not cancelled:
-            outcome = Outcome("succeeded")
-        else:
-            outcome = Outcome("cancelled" if cancelled else "failed")
-        if exception is not None:
-            outcome.error = failure.describe(exception, run.filename)
-        elif cancelled:
-            outcome.error = cancel_error(run.cancel_reason or "")
-        if cancelled and isinstance(exception, asyncio.CancelledError):
+
+def _outcome(run: Run, module: types.ModuleType, exception, cancelled: bool) -> Outcome:
+    awaited = isinstance(exception, asyncio.CancelledError) and run.cancel_reason is not None
+    cancelled = cancelled or awaited
+    if not cancelled and isinstance(exception, SystemExit) and exception.code in (None, 0):
+        exception = None
+    if cancelled:
+        outcome = Outcome("cancelled", cancel_error(run.cancel_reason or ""))
+    else:
+        outcome = Outcome("succeeded" if exception is None else "failed")
+    if exception is not None:
+        outcome.error = failure.describe(exception, run.filename)
+        if awaited:
             outcome.error.update(type="RunCancelled", message=run.cancel_reason)
-        if "result" in vars(module):
-            try:
-                outcome.result = result.to_json(vars(module)["result"])
-            except result.ResultError as error:
-                print(f"tcp_echo: the result is not sent: {error}")
-            except Exception as error:  # the value's own methods
-                print(f"tcp_echo: the result is not sent: {type(error).__name__}")
-        return outcome
+    if "result" in vars(module):
+        try:
+            outcome.result = result.to_json(vars(module)["result"])
+        except result.ResultError as error:
+            say(f"the result is not sent: {error}")
+        except Exception as error:  # the value's own methods
+            say(f"the result is not sent: {type(error).__name__}")
+    return outcome
+
+
+def _lines(code: bytes) -> list[str]:
+    """Return the lines of a source as `linecache` would have read them from its file."""
+    try:
+        if b"coding" in code[:400]:
+            text = importlib.util.decode_source(code)
+        else:
+            text = code.decode("utf-8-sig")
+    except (SyntaxError, UnicodeDecodeError):
+        return []  # compile() says what is wrong with it
+    return io.StringIO(text, newline=None).readlines()
 
 
 def _compiled(run: Run):
     """Compile a run's source and make its lines known to tracebacks."""
     filename = run.filename
-    try:
-        text = importlib.util.decode_source(run.code)
-    except (SyntaxError, UnicodeDecodeError):
-        text = ""  # compile() says what is wrong with it
     # Without a time: what was run is shown even when the file has changed since.
-    linecache.cache[filename] = (len(run.code), None, text.splitlines(keepends=True), filename)
+    linecache.cache[filename] = (len(run.code), None, _lines(run.code), filename)
     try:
         return _compile(run.code, filename, "exec", dont_inherit=True)
     except SyntaxError:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 
@@ -19,14 +20,15 @@ class Run:
         "began",
         "cancel_reason",
         "code",
-        "directory",
         "file",
+        "folder",
         "id",
         "key",
         "listener",
         "name",
         "scene",
         "session",
+        "starts_at_once",
     )
 
     def __init__(
@@ -50,12 +52,16 @@ class Run:
         self.file = file
         self.name = name
         self.args = args
-        self.directory = directory
+        # What is put first on sys.path and made the working directory, or "".
+        self.folder = os.path.dirname(file) if file else directory
         self.scene = scene
         # Why it was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When it began, by time.monotonic(); 0 while it waits.
         self.began = 0.0
+
+        # Nothing was before it in the queue.
+        self.starts_at_once = False
 
     @property
     def filename(self) -> str:
@@ -102,6 +108,10 @@ class RunQueue:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        return self.running is None and not self._waiting
 
     def put(self, run: Run) -> None:
         self._waiting[run.key] = run

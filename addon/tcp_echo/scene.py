@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 
 import addon_utils
@@ -51,7 +53,9 @@ class Scenes:
             for handlers in map(bpy.app.handlers.__getattribute__, dir(bpy.app.handlers))
             if isinstance(handlers, list)
         ]
-        self._classes = set(_registered_classes())
+        classes = _classes()
+        self._classes = set(classes)
+        self._class_count = len(classes)
         self._addons = set(bpy.context.preferences.addons.keys())
         self._driver_names = set(bpy.app.driver_namespace)
         self._properties = [
@@ -86,12 +90,9 @@ class Scenes:
                 handlers[:] = baseline
         for name in set(bpy.context.preferences.addons.keys()) - self._addons:
             addon_utils.disable(name, default_set=True)
-        for cls in _registered_classes():
-            if cls not in self._classes:
-                try:
-                    bpy.utils.unregister_class(cls)
-                except RuntimeError:
-                    pass  # its base was unregistered before it, and it with it
+        classes = _classes()
+        if len(classes) != self._class_count:
+            self._unregister(classes)
         for name in set(bpy.app.driver_namespace) - self._driver_names:
             bpy.app.driver_namespace.pop(name, None)
         for kind, properties, count in self._properties:
@@ -100,16 +101,21 @@ class Scenes:
                     if len(properties) > count:
                         delattr(kind, name)
         self._modules.forget()
+        gc.collect()
+
+    def _unregister(self, classes: list[type]) -> None:
+        for cls in reversed(classes):
+            if cls in self._classes or "bl_rna" not in vars(cls):
+                continue
+            with contextlib.suppress(RuntimeError):  # it went with its base
+                bpy.utils.unregister_class(cls)
 
 
-def _registered_classes():
-    """Yield each class that Python has registered, subclasses before their bases."""
-    for root in _ROOTS:
-        yield from _registered_below(root)
-
-
-def _registered_below(base):
-    for cls in base.__subclasses__():
-        yield from _registered_below(cls)
-        if "bl_rna" in cls.__dict__ and cls.__module__ != "bpy.types":
-            yield cls
+def _classes() -> list[type]:
+    """Return all classes below those that may be registered, each before what derives from it."""
+    found = list(_ROOTS)
+    for cls in found:
+        below = cls.__subclasses__()
+        if below:
+            found += below
+    return found

@@ -69,10 +69,10 @@ class Server:
         The numbers stay taken, so that objects that close them later close nothing else.
         """
         null = os.open(os.devnull, os.O_RDWR)
-        sockets = [self._listener, *(connection.socket for connection in self._connections)]
-        for sock in sockets:
-            if sock.fileno() >= 0:
-                os.dup2(null, sock.fileno(), inheritable=False)
+        ours = [self._listener.fileno(), *(peer.descriptor for peer in self._connections)]
+        for descriptor in ours:
+            if descriptor >= 0:
+                os.dup2(null, descriptor, inheritable=False)
         os.close(null)
 
     def _serve(self) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import hmac
 import itertools
 import os
@@ -18,8 +19,10 @@ from .runs import Run, RunQueue
 from .scene import Scenes
 from .server import Server
 
-# After a request to cancel, in seconds: when Blender is asked to end a render, and when a
-# script that awaits is interrupted as any other.
+# After a request to cancel, in seconds: when Blender is asked to end a render, when a
+# script that awaits is interrupted as any other, and how often it is seen to that the
+# script has heard of it.
+_INSIST_INTERVAL = 0.05
 _RENDER_GRACE = 0.25
 _AWAIT_GRACE = 1.0
 
@@ -61,6 +64,10 @@ class Service:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
         self.server.start()
+        # What is there now stays: a collection that leaves it aside takes microseconds, and
+        # so each fresh scene can begin with one.
+        gc.collect()
+        gc.freeze()
         self._stream.ready(self.server.port)
         return self.server.port
 
@@ -123,6 +130,8 @@ class Service:
 
     def cancel(self, run: Run, reason: str) -> None:
         """Ask the run on the main thread to stop."""
+        if run.cancel_reason is None:
+            self.server.loop.call_later(_INSIST_INTERVAL, self._insist, run, reason)
         self._interrupt.request(run, reason, force=False)
         loop = self.server.loop
         if not outputs.collector.rendering:
@@ -133,6 +142,10 @@ class Service:
     def _end_render(self, run: Run) -> None:
         if outputs.collector.rendering:
             self._interrupt.end_render(run)
+
+    def _insist(self, run: Run, reason: str) -> None:
+        if self._interrupt.insist(run, reason) and self.server is not None:
+            self.server.loop.call_later(_INSIST_INTERVAL, self._insist, run, reason)
 
     def _force(self, run: Run, reason: str) -> None:
         if self._interrupt.task is not None:

@@ -25,6 +25,9 @@ MAX_WAITING = 10_000
 # Progress is for people: at most so often, in seconds.
 _PROGRESS_INTERVAL = 0.05
 
+# How long `started` may be held back for the end of the run, in seconds.
+_PUSH_SECONDS = 0.002
+
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -76,6 +79,8 @@ class Session:
         self._welcomed = False
         self._runs: dict[str, Run] = {}
         self._last_progress = 0.0
+        # Runs since the last push that may have been started by a frame that is held back.
+        self._at_once = 0
 
     # For the connection, on the I/O thread.
 
@@ -164,6 +169,9 @@ class Session:
                 self._error("bad_run", str(error), run_id)
                 return
             self._runs[run_id] = run
+            if self._service.queue.idle:
+                run.starts_at_once = True
+                self._push_soon()
             self._service.queue.put(run)
 
     def _cancel(self, message: dict) -> None:
@@ -200,9 +208,24 @@ class Session:
     # What comes of runs, on the main thread mostly.
 
     def started(self, run: Run, when: float) -> None:
+        # Many scripts end within a millisecond: one packet then carries this and the end.
         self._connection.send(
-            frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii"))
+            frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii")),
+            more=run.starts_at_once,
         )
+
+    def _push_soon(self) -> None:
+        """Have `started` sent on its own if the end does not come right after it."""
+        self._at_once += 1
+        if self._at_once == 1:
+            self._service.server.loop.call_later(_PUSH_SECONDS, self._push, 1)
+
+    def _push(self, pushed: int) -> None:
+        self._connection.push()
+        if self._at_once > pushed:
+            self._service.server.loop.call_later(_PUSH_SECONDS, self._push, self._at_once)
+        else:
+            self._at_once = 0
 
     def progress(self, run: Run, fraction: float, text: str) -> None:
         now = time.monotonic()
@@ -224,7 +247,7 @@ class Session:
                 (
                     f'{{"type":"finished","id":"{run.id}","state":"{outcome.state}",'
                     f'"seconds":{outcome.seconds!r},"error":{error},"result":{outcome.result},'
-                    f'"outputs":{json.dumps(outcome.outputs)},'
+                    f'"outputs":{json.dumps(outcome.outputs) if outcome.outputs else "[]"},'
                     f'"recycle":{"true" if outcome.recycle else "false"}}}'
                 ).encode("ascii")
             )

@@ -8,6 +8,7 @@ the line while a run is on, and whatever is held back before a mark.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import os
@@ -80,9 +81,7 @@ class MarkedStream(Stream):
 
     def repair(self) -> None:
         self._libc.fflush(None)
-        for descriptor, kept, identity in zip(
-            (1, 2), (self._output, self._error), self._identity
-        ):
+        for descriptor, kept, identity in zip((1, 2), (self._output, self._error), self._identity):
             if _identity(descriptor) != identity:
                 os.dup2(kept, descriptor)
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
@@ -97,10 +96,14 @@ class MarkedStream(Stream):
         return self._error
 
     def _mark(self, what: bytes) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            # A script may have closed it.
+            with contextlib.suppress(ValueError, AttributeError, OSError):
+                stream.flush()
         self._libc.fflush(None)
-        os.write(self._output, self._prefix + what + b"\n")
+        # Without a reader there is no supervisor, and the lifeline ends this process.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._output, self._prefix + what + b"\n")
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
@@ -112,7 +115,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
-    raw = open(descriptor, "wb", closefd=False)
+    raw = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
     return io.TextIOWrapper(
         raw, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
     )
@@ -134,6 +137,12 @@ def _flush_c_by_line(libc) -> None:
     libc.setvbuf(ctypes.c_void_p.in_dll(libc, name), None, _LINE_BUFFERED, 0)
 
 
+def say(text: str) -> None:
+    """Print a line of the add-on's own into a run's output."""
+    with contextlib.suppress(ValueError, AttributeError, OSError):  # closed by the script
+        print(f"tcp_echo: {text}", file=sys.stderr)
+
+
 def take_standard_input() -> int:
     """Move standard input to a descriptor of its own and return it.
 
@@ -148,5 +157,5 @@ def take_standard_input() -> int:
 
         # Child processes are handed the system's handle, not the C library's descriptor.
         ctypes.windll.kernel32.SetStdHandle(-10, msvcrt.get_osfhandle(0))
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     return moved
