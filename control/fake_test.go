@@ -60,6 +60,19 @@ func (f *fakeEngine) publish(ev Event) {
 	}
 }
 
+// publishAndWait gives an event to every subscriber, and waits for room.
+func (f *fakeEngine) publishAndWait(ev Event) {
+	f.mu.Lock()
+	var subs []*fakeSub
+	for s := range f.subs {
+		subs = append(subs, s)
+	}
+	f.mu.Unlock()
+	for _, s := range subs {
+		s.ch <- ev
+	}
+}
+
 // set puts a run in a state and publishes it.
 func (f *fakeEngine) set(id string, state State) {
 	f.mu.Lock()

@@ -39,6 +39,8 @@ type Config struct {
 	// Shutdown is called, once, when a client asks the engine to end. It must not wait for
 	// the server to end. Nil: such a request is refused.
 	Shutdown func()
+	// SpoolDir is where output waits for clients that are slow; "" is the temporary folder.
+	SpoolDir string
 	// Logger may be nil.
 	Logger *slog.Logger
 }
@@ -48,6 +50,7 @@ type Server struct {
 	engine   Engine
 	listener net.Listener
 	shutdown func()
+	spoolDir string
 	log      *slog.Logger
 	http     *http.Server
 
@@ -61,6 +64,7 @@ func NewServer(c Config) *Server {
 	s := &Server{
 		engine:   c.Engine,
 		listener: c.Listener,
+		spoolDir: c.SpoolDir,
 		log:      c.Logger,
 		bodyTime: bodyTime, answerTime: answerTime, beatTime: beatTime, endTime: endTime,
 		maxBody: maxBody, maxCode: MaxCode,

@@ -9,8 +9,7 @@ import (
 )
 
 // stream writes events to one client, a JSON object a line. It has no time limit on writing:
-// a client that stops reading, such as one in a paused pager, is held up alone, since the
-// engine drops what a slow subscriber does not take.
+// a client that stops reading, such as one in a paused pager, holds up nobody but itself.
 type stream struct {
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
@@ -56,12 +55,30 @@ func (st *stream) send(ev Event) error {
 // maxBatch is how many bytes of waiting events go into one flush.
 const maxBatch = 256 << 10
 
-// follow sends what arrives in events, as far as pick wants it, until pick says that this was
-// the last one, the events end, the client goes away or ctx does.
-func (s *Server) follow(ctx context.Context, st *stream, events <-chan Event, pick func(*Event) (want, last bool)) error {
+// follow sends what next gives until that ends, the client goes away or ctx does. When next
+// has nothing, it is asked again after something came from wake.
+func (s *Server) follow(ctx context.Context, st *stream, wake <-chan struct{}, next func() (ev Event, ok, ended bool, err error)) error {
 	beat := time.NewTicker(s.beatTime)
 	defer beat.Stop()
 	for {
+		ev, ok, ended, err := next()
+		if ok && err == nil {
+			err = st.add(ev)
+		}
+		if err != nil {
+			return err
+		}
+		if st.buf.Len() > 0 && (!ok || st.buf.Len() > maxBatch) {
+			if err := st.flush(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case ended:
+			return nil
+		case ok:
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -70,35 +87,7 @@ func (s *Server) follow(ctx context.Context, st *stream, events <-chan Event, pi
 			if err := st.flush(); err != nil {
 				return err
 			}
-		case ev, ok := <-events:
-			for ok {
-				want, last := pick(&ev)
-				if want {
-					if err := st.add(ev); err != nil {
-						return err
-					}
-				}
-				if last {
-					return st.flush()
-				}
-				if st.buf.Len() > maxBatch {
-					break
-				}
-				select {
-				case ev, ok = <-events:
-					continue
-				default:
-				}
-				break
-			}
-			if st.buf.Len() > 0 {
-				if err := st.flush(); err != nil {
-					return err
-				}
-			}
-			if !ok {
-				return nil
-			}
+		case <-wake:
 		}
 	}
 }
@@ -113,10 +102,34 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	st := newStream(w)
 	err := st.send(Event{Time: time.Now().UTC(), Kind: KindNote, Message: "events from now on"})
 	if err == nil {
-		err = s.follow(r.Context(), st, sub.Events(), func(*Event) (bool, bool) { return true, false })
+		err = s.relay(r.Context(), st, sub.Events())
 	}
 	s.ended(r, err)
 	return nil
+}
+
+// relay sends events as they come. What the client is too slow for, the engine leaves out.
+func (s *Server) relay(ctx context.Context, st *stream, events <-chan Event) error {
+	beat := time.NewTicker(s.beatTime)
+	defer beat.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			st.buf.WriteByte('\n')
+			err = st.flush()
+		case ev, ok := <-events:
+			if !ok {
+				return nil
+			}
+			err = st.send(ev)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // streamRun submits a run and streams what becomes of it.
@@ -128,48 +141,79 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in Submission
 	if err != nil {
 		return err
 	}
-	st := newStream(w)
+	sp := newSpool(s.spoolDir)
+	defer sp.remove()
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
 	first := run
-	if err := st.send(Event{Time: time.Now().UTC(), Kind: KindRun, ID: run.ID, Run: &first}); err != nil {
-		s.ended(r, err)
-		return nil
-	}
-	if run.State.Final() {
-		return nil
-	}
-	s.ended(r, s.follow(r.Context(), st, sub.Events(), s.eventsOf(r.Context(), run)))
+	sp.put(Event{Time: time.Now().UTC(), Kind: KindRun, ID: run.ID, Run: &first})
+	go func() {
+		defer sp.close()
+		if !run.State.Final() {
+			s.collect(ctx, run, sub.Events(), sp)
+		}
+	}()
+	st := newStream(w)
+	s.ended(r, s.follow(ctx, st, sp.wake, sp.take))
 	return nil
 }
 
-// eventsOf picks the events of one run. After a gap it looks whether the end of the run was
-// in it, so that a stream always ends with the run's final state; and as long as the run
-// waits, what happens to Blender may change what it waits for.
-func (s *Server) eventsOf(ctx context.Context, run Run) func(*Event) (want, last bool) {
-	state, reason := run.State, run.Reason
-	look := func(ev *Event) bool {
-		now, err := s.engine.Run(ctx, run.ID)
-		if err != nil {
-			return false // the events that come will tell
+// afterGap is how long nothing comes before the end of a run counts as missed in a gap.
+const afterGap = 100 * time.Millisecond
+
+// collect puts the events of one run into a spool until it has ended. After a gap it looks
+// whether the end of the run was in it, so that a stream always ends with the run's final
+// state; and as long as the run waits, what happens to Blender may change what it waits for.
+func (s *Server) collect(ctx context.Context, run Run, events <-chan Event, sp *spool) {
+	put := func(ev Event) (last bool) {
+		if ev.Kind == KindRun && ev.Run != nil {
+			run = *ev.Run
 		}
-		now.Output = ""
-		*ev = Event{Time: ev.Time, Kind: KindRun, ID: run.ID, Run: &now}
-		return true
+		sp.put(ev)
+		return run.State.Final()
 	}
-	return func(ev *Event) (want, last bool) {
-		switch {
-		case ev.Kind == KindGap:
-			want = true
-			look(ev)
-		case ev.Kind == KindBlender && state == Queued:
-			want = look(ev) && (ev.Run.State != state || ev.Run.Reason != reason)
-		default:
-			want = ev.ID == run.ID
+	var missed <-chan time.Time // set after a gap
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-missed:
+			missed = nil
+			if now, ok := s.look(ctx, run.ID); ok && now.State.Final() && put(runEvent(now)) {
+				return
+			}
+		case ev, ok := <-events:
+			switch {
+			case !ok:
+				return
+			case ev.Kind == KindGap:
+				sp.put(ev)
+				missed = time.After(afterGap)
+			case missed != nil:
+				missed = time.After(afterGap)
+			}
+			switch {
+			case ev.Kind == KindBlender && run.State == Queued:
+				// Only if it still waits: its output may be on its way.
+				if now, ok := s.look(ctx, run.ID); ok && now.State == Queued && now.Reason != run.Reason {
+					put(runEvent(now))
+				}
+			case ev.ID == run.ID && put(ev):
+				return
+			}
 		}
-		if want && ev.Kind == KindRun && ev.Run != nil {
-			state, reason = ev.Run.State, ev.Run.Reason
-		}
-		return want, want && ev.Kind == KindRun && state.Final()
 	}
+}
+
+// look asks for a run as it stands, without its output.
+func (s *Server) look(ctx context.Context, id string) (Run, bool) {
+	run, err := s.engine.Run(ctx, id)
+	run.Output = ""
+	return run, err == nil // the events that come will tell
+}
+
+func runEvent(run Run) Event {
+	return Event{Time: time.Now().UTC(), Kind: KindRun, ID: run.ID, Run: &run}
 }
 
 // ended notes why a stream ended before its time; the client knows already.

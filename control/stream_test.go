@@ -1,7 +1,9 @@
 package control
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,6 +63,66 @@ func TestFollowingARunEndsWithItEvenWhenTheEndWasMissed(t *testing.T) {
 	}
 	if last.Run == nil || last.Run.State != TimedOut || last.Run.Output != "" {
 		t.Errorf("the last event was %+v", last)
+	}
+}
+
+func TestFollowingARunThatEndedAtOnceStillShowsWhatItPrinted(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	f.onSubmit = func(run Run) {
+		f.mu.Lock()
+		f.runs[0].State = Succeeded // the engine knows, and its events are on their way
+		f.mu.Unlock()
+		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
+		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "printed\n"})
+		f.set(run.ID, Succeeded)
+	}
+	printed := ""
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		printed += ev.Text
+	}
+	if printed != "printed\n" {
+		t.Errorf("followed %q", printed)
+	}
+}
+
+func TestNothingIsLostForAClientThatReadsLate(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	line := strings.Repeat("grüße ", 1000) + "\n"
+	const lines = 3000 // 20 MB, over what sockets and memory hold
+	want := sha256.New()
+	for i := range lines {
+		fmt.Fprint(want, i, line)
+	}
+	printed := make(chan struct{})
+	f.onSubmit = func(run Run) {
+		go func() {
+			defer close(printed)
+			for i := range lines {
+				f.publishAndWait(Event{Kind: KindOutput, ID: run.ID, Text: fmt.Sprint(i, line)})
+			}
+			f.set(run.ID, Succeeded)
+		}()
+	}
+	got := sha256.New()
+	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-printed // only now does the client go on reading
+		if ev.Dropped != 0 {
+			t.Errorf("%d bytes were left out", ev.Dropped)
+		}
+		fmt.Fprint(got, ev.Text)
+	}
+	if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
+		t.Error("what arrived is not what was printed")
 	}
 }
 

@@ -1,0 +1,173 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Limits of what a spool holds back for a client that reads slowly: text in memory, then text
+// in a file, then nothing.
+const (
+	spoolMemory = 1 << 20
+	spoolDisk   = 1 << 30
+	// spoolText is how long the texts of output that are put together may get.
+	spoolText = 128 << 10
+	// spoolProgress is how many events may wait for progress to be one more.
+	spoolProgress = 256
+)
+
+// spool holds the events of one run between the engine, which waits for nobody, and a client
+// that takes its time, such as a pager or a slow disk. Blender prints 200 MB a second; what a
+// person asked to see must not be lost to that.
+type spool struct {
+	dir          string
+	memory, disk int64 // the limits
+
+	mu       sync.Mutex
+	items    []spooled
+	inMemory int64
+	file     *os.File
+	end      int64 // where the next text goes in file
+	inFile   int64
+	dropped  int64
+	closed   bool
+	failed   error         // why nothing more goes into file
+	wake     chan struct{} // there is something to take
+}
+
+// spooled is one event. If n is not 0 its text is in the file.
+type spooled struct {
+	Event
+	at, n int64
+}
+
+func newSpool(dir string) *spool {
+	return &spool{dir: dir, memory: spoolMemory, disk: spoolDisk, wake: make(chan struct{}, 1)}
+}
+
+// put adds an event. It waits for no one, but may write to disk.
+func (s *spool) put(ev Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	size := int64(len(ev.Text))
+	switch {
+	case ev.Kind == KindProgress && len(s.items) > spoolProgress:
+		return // the next one says the same, and more
+	case ev.Kind != KindOutput || s.inMemory+size <= s.memory:
+		if last := s.last(); last != nil && joins(last, &ev) && last.n == 0 {
+			last.Text += ev.Text
+		} else {
+			s.add(spooled{Event: ev})
+		}
+		s.inMemory += size
+	case s.write(ev.Text):
+		ev.Text = ""
+		if last := s.last(); last != nil && joins(last, &ev) && last.n > 0 && last.at+last.n == s.end-size {
+			last.n += size
+		} else {
+			s.add(spooled{Event: ev, at: s.end - size, n: size})
+		}
+	default:
+		s.dropped += size + ev.Dropped
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *spool) last() *spooled {
+	if len(s.items) == 0 {
+		return nil
+	}
+	return &s.items[len(s.items)-1]
+}
+
+// joins tells whether an event can be put to the one before.
+func joins(last *spooled, ev *Event) bool {
+	return last.Kind == KindOutput && ev.Kind == KindOutput && last.ID == ev.ID && ev.Dropped == 0 &&
+		int64(len(last.Text)+len(ev.Text))+last.n <= spoolText
+}
+
+func (s *spool) add(it spooled) {
+	it.Dropped, s.dropped = it.Dropped+s.dropped, 0
+	s.items = append(s.items, it)
+}
+
+// write puts text at the end of the file, unless that is full or can't be written.
+func (s *spool) write(text string) bool {
+	if s.failed != nil || s.inFile+int64(len(text)) > s.disk {
+		return false
+	}
+	if s.file == nil {
+		if s.file, s.failed = tempFile(s.dir); s.failed != nil {
+			return false
+		}
+	}
+	if s.inFile == 0 {
+		s.end = 0 // all of it was read
+	}
+	if _, s.failed = s.file.WriteAt([]byte(text), s.end); s.failed != nil {
+		return false
+	}
+	s.end += int64(len(text))
+	s.inFile += int64(len(text))
+	return true
+}
+
+// take is the next event, if there is one. When there is none and there will be none, ended
+// is true. An error is that of the file.
+func (s *spool) take() (ev Event, ok, ended bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.items) == 0 {
+		s.items = nil
+		return Event{}, false, s.closed, nil
+	}
+	it := s.items[0]
+	s.items[0] = spooled{}
+	s.items = s.items[1:]
+	if it.n == 0 {
+		if it.Kind == KindOutput {
+			s.inMemory -= int64(len(it.Text))
+		}
+		return it.Event, true, false, nil
+	}
+	buf := make([]byte, it.n)
+	if _, err := s.file.ReadAt(buf, it.at); err != nil {
+		return Event{}, false, false, fmt.Errorf("read output that waited on disk: %w", err)
+	}
+	s.inFile -= it.n
+	it.Text = string(buf)
+	return it.Event, true, false, nil
+}
+
+// close says that nothing more will be put.
+func (s *spool) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// remove gives the file back; the spool is of no more use.
+func (s *spool) remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed, s.items = true, nil
+	if s.file != nil {
+		// Nothing in it is needed. On unix its name is gone already.
+		s.file.Close()
+		os.Remove(s.file.Name())
+		s.file, s.failed = nil, errors.New("the spool is gone")
+	}
+}
