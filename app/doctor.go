@@ -1,0 +1,232 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/control"
+)
+
+type doctorCmd struct {
+	Config string `placeholder:"FILE" help:"Read the settings from this file, as serve does."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+func (doctorCmd) Help() string {
+	return `Looks at all that Blendtray needs: the settings, its own folders, room on the disk, Blender itself (which is started once for its version), the engine and its socket, the watched folders and the system's limits on watching. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
+}
+
+// finding is what the doctor found out about one thing.
+type finding struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Detail says what was found, Fix what to do about it when it is wrong.
+	Detail string `json:"detail"`
+	Fix    string `json:"fix"`
+}
+
+func right(name, format string, args ...any) finding {
+	return finding{Name: name, OK: true, Detail: fmt.Sprintf(format, args...)}
+}
+
+func wrong(name, fix, format string, args ...any) finding {
+	return finding{Name: name, Detail: fmt.Sprintf(format, args...), Fix: fix}
+}
+
+func (c *doctorCmd) Run(e *env) error {
+	paths, err := FindPaths()
+	if err != nil {
+		return err
+	}
+	serve := serveCmd{Config: c.Config}
+	settings, settingsErr := serve.settings(paths)
+	var all []finding
+	all = append(all, c.settings(paths, settingsErr))
+	all = append(all, examineHome(paths)...)
+	all = append(all, examineDisk(paths))
+	all = append(all, examineBlender(e, settings.Blender.Path)...)
+	var folders []string
+	for _, f := range settings.Folders {
+		folders = append(folders, f.Path)
+	}
+	all = append(all, examineEngine(e, paths, folders)...)
+	all = append(all, examineWatching()...)
+
+	if c.JSON {
+		err = e.printJSON(all)
+	} else {
+		e.writeOut(describe(all, e.colorOut))
+	}
+	for _, f := range all {
+		if !f.OK {
+			return quietly(exitFailed)
+		}
+	}
+	return err
+}
+
+func describe(all []finding, color bool) string {
+	var b strings.Builder
+	for _, f := range all {
+		verdict := paint(color, green, "right")
+		if !f.OK {
+			verdict = paint(color, red, "wrong")
+		}
+		detail := strings.ReplaceAll(clean(f.Detail), "\n", "\n                  ")
+		fmt.Fprintf(&b, "%s  %-9s  %s\n", verdict, f.Name, detail)
+		if !f.OK && f.Fix != "" {
+			fmt.Fprintf(&b, "                  mend it: %s\n", clean(f.Fix))
+		}
+	}
+	return b.String()
+}
+
+func (c *doctorCmd) settings(paths Paths, err error) finding {
+	file := c.Config
+	if file == "" {
+		file = settingsFile(paths)
+	}
+	if err != nil {
+		return wrong("settings", "edit "+file, "%v", err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		return right("settings", "all defaults; %s may change them", file)
+	}
+	return right("settings", "%s", file)
+}
+
+// examineHome looks at the program's own folders, those that are there yet.
+func examineHome(paths Paths) []finding {
+	var all []finding
+	seen := map[string]bool{}
+	for _, dir := range []string{paths.Data, paths.State, paths.Log, paths.Runtime} {
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			continue // the first serve makes it
+		case err != nil:
+			all = append(all, wrong("home", "", "%v", err))
+		case !info.IsDir():
+			all = append(all, wrong("home", "mv "+dir+" "+dir+".old", "%s is not a folder", dir))
+		default:
+			if f := examineAccess(dir, info); f != nil {
+				all = append(all, *f)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return []finding{right("home", "%s", paths.Data)}
+	}
+	return all
+}
+
+// enoughDisk is what should be free for histories, logs and unpacked add-ons.
+const enoughDisk = 500e6
+
+func examineDisk(paths Paths) finding {
+	dir := paths.Data
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	free, err := diskFree(dir)
+	switch {
+	case err != nil:
+		return wrong("disk", "", "the room on the disk of %s can't be found out: %v", dir, err)
+	case free < enoughDisk:
+		return wrong("disk", "free some room on the disk of "+dir, "only %s are free where %s is", size(free), dir)
+	}
+	return right("disk", "%s are free", size(free))
+}
+
+// findTime is what looking for Blenders, and asking each for its version, may take.
+const findTime = 60 * time.Second
+
+func examineBlender(ctx context.Context, configured string) []finding {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	found, err := blender.Find(ctx, configured)
+	var all []finding
+	good := 0
+	for _, b := range found {
+		switch {
+		case b.Error != "":
+			all = append(all, wrong("blender", "see that it starts: "+b.Path+" --version", "%s (%s): %s", b.Path, b.Source, b.Error))
+		case good == 0:
+			all = append(all, right("blender", "Blender %s is used: %s (%s)", b.Version, b.Path, b.Source))
+			good++
+		default:
+			all = append(all, right("blender", "Blender %s is there too: %s (%s)", b.Version, b.Path, b.Source))
+			good++
+		}
+	}
+	if good == 0 {
+		detail := "no Blender is found"
+		if err != nil {
+			detail = err.Error()
+		}
+		all = append(all, wrong("blender", "install it from https://www.blender.org/download/, or name it with `blendtray serve --blender PATH`", "%s", detail))
+	}
+	return all
+}
+
+// examineEngine asks the engine, if there is one, and looks at the folders that it watches or,
+// without it, those that the settings name.
+func examineEngine(e *env, paths Paths, folders []string) []finding {
+	address, err := control.Address(paths.Runtime)
+	if err != nil {
+		return []finding{wrong("engine", "give it another BLENDTRAY_HOME with a shorter path", "%v", err)}
+	}
+	ctx, cancel := context.WithTimeout(e, 10*time.Second)
+	defer cancel()
+	st, err := control.NewClient(address).Status(ctx)
+	if err != nil {
+		all := []finding{wrong("engine", "blendtray serve", "%v", err)}
+		for _, dir := range folders {
+			all = append(all, examineFolder(dir))
+		}
+		return all
+	}
+	all := []finding{right("engine", "process %d answers on %s", st.Engine.PID, address)}
+	if st.Engine.Version != version {
+		all = append(all, wrong("engine", "end it and start it again: blendtray serve", "it is version %s and this is %s", st.Engine.Version, version))
+	}
+	all = append(all, examineSocket(address)...)
+	for _, b := range st.Blenders {
+		switch b.State {
+		case control.BlenderFailed, control.BlenderStopped:
+			all = append(all, wrong("engine", "blendtray start", "its Blender is %s: %s", b.State, b.Reason))
+		default:
+			all = append(all, right("engine", "its Blender is %s", b.State))
+		}
+	}
+	for _, f := range st.Folders {
+		if f.Error != "" {
+			all = append(all, wrong("folder", "", "%s: %s", f.Path, f.Error))
+		} else {
+			all = append(all, right("folder", "%s is watched (%s)", f.Path, f.Method))
+		}
+	}
+	return all
+}
+
+func examineFolder(dir string) finding {
+	if _, err := os.ReadDir(dir); errors.Is(err, os.ErrNotExist) {
+		return wrong("folder", "mkdir -p "+dir, "%s is not there", dir)
+	} else if err != nil {
+		return wrong("folder", "", "%v", err)
+	}
+	return right("folder", "%s can be read", dir)
+}

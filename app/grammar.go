@@ -1,0 +1,67 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the command line. Each command is in the file of its name.
+type grammar struct {
+	Serve   serveCmd   `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
+	Run     runCmd     `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
+	Status  statusCmd  `cmd:"" help:"Show how the engine, Blender and the folders are."`
+	Runs    runsCmd    `cmd:"" help:"List runs, newest first, or show one of them."`
+	Cancel  cancelCmd  `cmd:"" help:"Cancel a run that is queued or running."`
+	Retry   retryCmd   `cmd:"" help:"Run the code of an earlier run once more."`
+	Start   startCmd   `cmd:"" help:"Start Blender."`
+	Stop    stopCmd    `cmd:"" help:"Stop Blender; the engine stays."`
+	Restart restartCmd `cmd:"" help:"Stop Blender and start it again."`
+	Log     logCmd     `cmd:"" help:"Show what Blender printed."`
+	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong and say how to mend it."`
+	Version versionCmd `cmd:"" help:"Show the version."`
+}
+
+const description = `Save a Python script, see it run in a warm Blender.`
+
+// welcome is what the program says when it is given nothing to do.
+const welcome = `Blendtray runs a Python script in a warm Blender the moment it is saved.
+
+  blendtray serve --folder DIR   keep Blender warm and watch a folder (Ctrl-C ends it)
+  blendtray run script.py        run one script in it and see what it prints
+  blendtray status               see how everything is
+
+` + "`blendtray --help` lists all commands, `blendtray doctor` finds out what is wrong.\n"
+
+// usages are the usage lines that kong can't find out by itself.
+var usages = map[string]string{
+	"run":       "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"runs list": "blendtray runs [flags] | runs show ID [--json]",
+}
+
+// printHelp prints help as kong does, with the usage lines that are our own.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if node := ctx.Selected(); node != nil && node.DefaultCmd != nil {
+		// `runs` alone lists runs: its flags are those of the list.
+		ctx.Path = append(ctx.Path, &kong.Path{Command: node.DefaultCmd})
+	}
+	var buf bytes.Buffer
+	out := ctx.Stdout
+	ctx.Stdout = &buf
+	err := kong.DefaultHelpPrinter(options, ctx)
+	ctx.Stdout = out
+	if err != nil {
+		return err
+	}
+	text := buf.String()
+	if node := ctx.Selected(); node != nil {
+		if usage, ok := usages[node.Path()]; ok {
+			_, rest, _ := strings.Cut(text, "\n")
+			text = "Usage: " + usage + "\n" + rest
+		}
+	}
+	_, err = fmt.Fprint(out, text)
+	return err
+}

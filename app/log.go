@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+type logCmd struct {
+	Follow bool `short:"f" help:"Go on showing what is added, until Ctrl-C."`
+	Number int  `name:"number" short:"n" default:"50" placeholder:"N" help:"Begin with the last N lines (default: 50)."`
+	Engine bool `help:"Show the engine's own log instead of Blender's."`
+}
+
+func (logCmd) Help() string {
+	return `All that Blender prints: while it starts, in runs, between them, and when it dies. What one run printed "blendtray runs show ID" shows. The log is read from its file, so no engine need be there; when the file is put aside for a new one, -f goes on with the new one.`
+}
+
+func (c *logCmd) Run(e *env) error {
+	if c.Number < 0 {
+		return fail(exitUsage, "", "-n can't be negative")
+	}
+	paths, err := FindPaths()
+	if err != nil {
+		return err
+	}
+	name := blenderLog
+	if c.Engine {
+		name = engineLog
+	}
+	path := filepath.Join(paths.Log, name)
+	t := &tail{path: path, write: e.writeOut}
+	defer t.close()
+	err = t.begin(c.Number)
+	if errors.Is(err, fs.ErrNotExist) && !c.Follow {
+		return fail(exitFailed, "it begins with the first `blendtray serve`", "there is no log yet: %s", path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !c.Follow {
+		return nil
+	}
+	return t.follow(e)
+}
+
+// tail shows the end of a file and what is added to it.
+type tail struct {
+	path  string
+	write func(string)
+	file  *os.File
+	at    int64
+}
+
+func (t *tail) close() {
+	if t.file != nil {
+		t.file.Close() // it was only read
+	}
+}
+
+// begin opens the file and shows its last n lines.
+func (t *tail) begin(n int) error {
+	f, err := os.Open(t.path)
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	t.file = f
+	if t.at, err = lastLines(f, n); err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	return t.drain()
+}
+
+// lastLines is where the last n lines of a file begin. A line that has no end yet is one.
+func lastLines(f io.ReadSeeker, n int) (int64, error) {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil || n == 0 {
+		return end, err
+	}
+	buf := make([]byte, 64<<10)
+	seen := 0
+	for pos := end; pos > 0; {
+		size := min(int64(len(buf)), pos)
+		pos -= size
+		if _, err := f.Seek(pos, io.SeekStart); err != nil {
+			return 0, err
+		}
+		if _, err := io.ReadFull(f, buf[:size]); err != nil {
+			return 0, err
+		}
+		for i := size - 1; i >= 0; i-- {
+			if buf[i] != '\n' || pos+i == end-1 {
+				continue // the line feed at the very end ends the last line, it begins none
+			}
+			if seen++; seen == n {
+				return pos + i + 1, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// drain shows what there is between where it was and the end of the file.
+func (t *tail) drain() error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := t.file.ReadAt(buf, t.at)
+		t.at += int64(n)
+		t.write(string(buf[:n]))
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the log: %w", err)
+		}
+	}
+}
+
+// lookTime is how often a log that is followed is looked at. Not by events of the system: they
+// would not say more, and not on every file system.
+const lookTime = 200 * time.Millisecond
+
+// follow shows what is added until ctx ends. A log is moved aside when it is full and a new
+// one begun: what the old one got last is shown before the new one.
+func (t *tail) follow(ctx context.Context) error {
+	tick := time.NewTicker(lookTime)
+	defer tick.Stop()
+	for {
+		if err := t.look(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (t *tail) look() error {
+	now, err := os.Stat(t.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if t.file != nil {
+		if err := t.drain(); err != nil {
+			return err
+		}
+		if now == nil {
+			return nil // between the old one and the new one
+		}
+		was, err := t.file.Stat()
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if os.SameFile(was, now) {
+			if now.Size() < t.at {
+				t.at = 0 // somebody emptied it
+			}
+			return nil
+		}
+		// Once more: it may have got its last lines between the look at it and the new one.
+		if err := t.drain(); err != nil {
+			return err
+		}
+		t.close()
+		t.file = nil
+	}
+	if now == nil {
+		return nil
+	}
+	f, err := os.Open(t.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	t.file, t.at = f, 0
+	return t.drain()
+}

@@ -1,0 +1,202 @@
+package app
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blendtray/control"
+)
+
+// printer says what happens in an engine, a line an event:
+//
+//	10:32:09  blender    ready: Blender 3.4.1, process 4711, port 40001
+//	10:32:10  saved      turntable.py, run 12
+//	10:32:10  started    turntable.py
+//	            | what the script prints
+//	10:32:11  succeeded  turntable.py in 0.42 s
+//	                     /home/ada/turntable.png
+type printer struct {
+	*env
+	quiet bool
+	// status asks the engine, for what events only hint at.
+	status func() control.Status
+	// After stopAfter runs stop is called, unless it is 0.
+	stopAfter int
+	stop      func()
+	// warned tells whether a note was said as a warning already.
+	warned func(text string) bool
+
+	ended   int
+	missing int64 // bytes of output that were left out
+	blender control.BlenderStatus
+	folders map[string]control.FolderStatus
+	output  map[string]*prefixer
+	started map[string]bool
+}
+
+const (
+	outputPrefix  = "            | "
+	belowLine     = "                     "
+	maxTextInLine = 2000
+)
+
+func (p *printer) serve(events <-chan control.Event) {
+	p.folders = map[string]control.FolderStatus{}
+	p.output = map[string]*prefixer{}
+	p.started = map[string]bool{}
+	for ev := range events {
+		p.event(ev)
+	}
+}
+
+func (p *printer) event(ev control.Event) {
+	p.missing += ev.Dropped
+	switch ev.Kind {
+	case control.KindRun:
+		if ev.Run != nil {
+			p.run(*ev.Run)
+		}
+	case control.KindOutput:
+		p.printed(ev)
+	case control.KindBlender:
+		if ev.Blender != nil {
+			p.blenderIs(*ev.Blender)
+		}
+	case control.KindFolders:
+		p.foldersAre(p.status().Folders)
+	case control.KindNote:
+		if !p.warned(ev.Message) {
+			p.say("note", plain, ev.Message)
+		}
+	case control.KindGap:
+		p.say("note", yellow, "some lines are missing here: more happened than could be shown")
+	}
+}
+
+// say prints one line, and what follows in text below it.
+func (p *printer) say(what string, s style, text string) {
+	text = strings.ReplaceAll(clean(strings.TrimRight(text, "\n")), "\n", "\n"+belowLine)
+	p.printf("%s  %s%s  %s\n", time.Now().Format(time.TimeOnly),
+		paint(p.colorOut, s, what), strings.Repeat(" ", max(0, len("succeeded")-len(what))), text)
+}
+
+func (p *printer) run(r control.Run) {
+	name := p.name(r)
+	switch {
+	case r.State == control.Queued:
+		what := "queued"
+		if r.Folder != "" && r.RetryOf == "" {
+			what = "saved"
+		}
+		text := name + ", run " + r.ID
+		if r.Reason != "" {
+			text += ": " + oneLine(r.Reason)
+		}
+		p.say(what, plain, text)
+	case r.State == control.Running:
+		if !p.started[r.ID] {
+			p.started[r.ID] = true
+			p.say("started", cyan, name)
+		}
+	default:
+		p.runEnded(r, name)
+	}
+}
+
+func (p *printer) runEnded(r control.Run, name string) {
+	if out := p.output[r.ID]; out != nil {
+		p.writeOut(out.rest())
+		delete(p.output, r.ID)
+	}
+	delete(p.started, r.ID)
+	if p.missing > 0 && !p.quiet {
+		p.printf("%s[%s of output are missing: they came faster than they could be shown]\n", outputPrefix, size(uint64(p.missing)))
+	}
+	p.missing = 0
+	text := name
+	if r.StartedAt != nil {
+		text += " in " + seconds(r.Seconds)
+	}
+	text += cut(because(r), maxTextInLine)
+	if r.Error != nil {
+		text += "\n`blendtray runs show " + r.ID + "` has all of it"
+	}
+	for _, o := range r.Outputs {
+		text += "\n" + oneLine(o)
+	}
+	p.say(string(r.State), styleOf(string(r.State)), text)
+	if p.ended++; p.ended == p.stopAfter {
+		p.stop()
+	}
+}
+
+// name is the script's path below the folder it was saved in, or its own.
+func (p *printer) name(r control.Run) string {
+	if r.Folder != "" {
+		if rel, err := filepath.Rel(r.Folder, r.Script); err == nil {
+			return oneLine(rel)
+		}
+	}
+	return oneLine(nameOf(r))
+}
+
+func (p *printer) printed(ev control.Event) {
+	if p.quiet {
+		return
+	}
+	out := p.output[ev.ID]
+	if out == nil {
+		out = &prefixer{prefix: outputPrefix}
+		p.output[ev.ID] = out
+	}
+	p.writeOut(out.add(ev.Text))
+}
+
+// blenderIs says that Blender changed, unless it only begins or ends a run: the run's own
+// lines say that.
+func (p *printer) blenderIs(b control.BlenderStatus) {
+	was := p.blender
+	p.blender = b
+	atWork := func(s control.BlenderStatus) bool {
+		return s.State == control.BlenderReady || s.State == control.BlenderRunning
+	}
+	switch {
+	case atWork(b) && atWork(was) && was.PID == b.PID,
+		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
+		b.State == control.BlenderStarting && b.Path == "" && b.Reason == "": // still being looked for
+		return
+	}
+	text := string(b.State)
+	switch b.State {
+	case control.BlenderReady, control.BlenderRunning:
+		text = fmt.Sprintf("ready: Blender %s, process %d, port %d", b.Version, b.PID, b.Port)
+	case control.BlenderStarting:
+		if b.Path != "" {
+			text += ": " + b.Path
+		}
+	}
+	if b.Reason != "" {
+		text += "\n" + strings.TrimRight(b.Reason, "\n")
+	}
+	if b.State == control.BlenderFailed {
+		text += "\n`blendtray doctor` looks for the cause, `blendtray start` tries again"
+	}
+	p.say("blender", styleOf(string(b.State)), text)
+}
+
+func (p *printer) foldersAre(folders []control.FolderStatus) {
+	for _, f := range folders {
+		if p.folders[f.Path] == f {
+			continue
+		}
+		p.folders[f.Path] = f
+		switch {
+		case f.Error != "":
+			p.say("folder", yellow, f.Path+"\n"+f.Error)
+		case f.Method != "":
+			p.say("folder", plain, f.Path+" is watched ("+f.Method+")")
+		}
+	}
+}

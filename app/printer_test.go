@@ -1,0 +1,78 @@
+package app
+
+import (
+	"regexp"
+	"testing"
+	"time"
+
+	"blendtray/control"
+)
+
+func TestServeSaysWhatHappensALineAnEvent(t *testing.T) {
+	t.Parallel()
+	s := newScreen(false)
+	stopped := false
+	p := &printer{
+		env: &env{terminal: s.terminal}, stopAfter: 1, stop: func() { stopped = true },
+		warned: func(text string) bool { return text == "a warning" },
+		status: func() control.Status {
+			return control.Status{Folders: []control.FolderStatus{{Path: "/w", Method: "inotify"}}}
+		},
+	}
+	at := time.Now()
+	run := control.Run{ID: "r1", Script: "/w/sub/a.py", Folder: "/w", State: control.Queued}
+	started := run
+	started.State, started.StartedAt = control.Running, &at
+	failed := started
+	failed.State, failed.Seconds = control.Failed, 0.42
+	failed.Error = &control.ScriptError{Type: "ValueError", Message: "no\x1b", Line: 3}
+	failed.Outputs = []string{"/w/a.png"}
+	events := make(chan control.Event, 20)
+	for _, ev := range []control.Event{
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting}},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting, Path: "/b"}},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting, Path: "/b", PID: 7}},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
+		{Kind: control.KindFolders},
+		{Kind: control.KindFolders},
+		{Kind: control.KindRun, ID: "r1", Run: &run},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderRunning, Version: "3.4.1", PID: 7, Port: 9, Run: "r1"}},
+		{Kind: control.KindRun, ID: "r1", Run: &started},
+		{Kind: control.KindOutput, ID: "r1", Text: "one\ntw"},
+		{Kind: control.KindProgress, ID: "r1", Progress: &control.Progress{}},
+		{Kind: control.KindOutput, ID: "r1", Text: "o\n10 %\r20 %"},
+		{Kind: control.KindRun, ID: "r1", Run: &failed},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
+		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderFailed, Reason: "gone\nfor good\n"}},
+		{Kind: control.KindNote, Message: "a note"},
+		{Kind: control.KindNote, Message: "a warning"},
+	} {
+		events <- ev
+	}
+	close(events)
+	p.serve(events)
+	got := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d`).ReplaceAllString(s.out.String(), "HH:MM:SS")
+	want := `HH:MM:SS  blender    starting: /b
+HH:MM:SS  blender    ready: Blender 3.4.1, process 7, port 9
+HH:MM:SS  folder     /w is watched (inotify)
+HH:MM:SS  saved      sub/a.py, run r1
+HH:MM:SS  started    sub/a.py
+            | one
+            | two
+            | 20 %
+HH:MM:SS  failed     sub/a.py in 0.42 s: ValueError: no` + "\ufffd" + ` (line 3)
+                     ` + "`blendtray runs show r1` has all of it" + `
+                     /w/a.png
+HH:MM:SS  blender    failed
+                     gone
+                     for good
+                     ` + "`blendtray doctor` looks for the cause, `blendtray start` tries again" + `
+HH:MM:SS  note       a note
+`
+	if got != want {
+		t.Errorf("said\n%s\nwant\n%s", got, want)
+	}
+	if !stopped {
+		t.Error("the engine was not ended after its one run")
+	}
+}

@@ -1,0 +1,377 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"blendtray/control"
+)
+
+type runCmd struct {
+	File    string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
+	Code    *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
+	Scene   string     `placeholder:"SCENE" help:"What it starts from: fresh (an empty factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Timeout *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	JSON    bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
+}
+
+func (runCmd) Help() string {
+	return `The script runs in the Blender that "blendtray serve" keeps warm, as "blender --python FILE -- ARGS" would run it. What Blender prints meanwhile goes to standard output, the traceback of a script that fails to standard error. Ctrl-C cancels the run; a second one leaves at once.
+
+    blendtray run turntable.py
+    blendtray run export.py --scene house.blend -- --format glb
+    blendtray run -c 'import bpy; print(len(bpy.data.objects))'
+    generate-script | blendtray run -
+
+Exit codes:
+
+    0  it succeeded
+    1  the script failed
+    2  the command line is wrong
+    3  no engine answers, or it went away meanwhile
+    4  it was over its time limit
+    5  Blender crashed
+    6  it was cancelled`
+}
+
+func (c *runCmd) Run(e *env) error {
+	sub, err := c.submission(e)
+	if err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	r := &follower{env: e, client: client, quiet: c.JSON}
+	run, err := r.follow(sub)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		full, err := client.Run(e, run.ID)
+		if err != nil {
+			return err
+		}
+		if err := e.printJSON(full); err != nil {
+			return err
+		}
+		return exitAs(full.State)
+	}
+	return e.verdict(run)
+}
+
+// timeLimit is a duration as a person writes it, 0 for none.
+type timeLimit time.Duration
+
+func (l *timeLimit) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is not a time, such as 30s, 5m or 1h30m, nor 0 for no limit", text)
+	}
+	*l = timeLimit(d)
+	return nil
+}
+
+// submission reads the script and makes everything in it independent of where the client is.
+func (c *runCmd) submission(e *env) (control.Submission, error) {
+	var s control.Submission
+	dir, err := os.Getwd()
+	if err != nil {
+		return s, err
+	}
+	const hint = "`blendtray run --help` has examples"
+	s.Args = append([]string{}, e.scriptArgs...)
+	s.Scene = "keep"
+	switch {
+	case c.Code != nil && c.File != "":
+		return s, fail(exitUsage, "arguments for the script follow --", "both a file and -c were given")
+	case c.Code != nil:
+		s.Code, s.Name, s.Dir = []byte(*c.Code), "<command line>", dir
+	case c.File == "":
+		return s, fail(exitUsage, hint, "there is nothing to run: give a file, -, or -c CODE")
+	case c.File == "-":
+		s.Name, s.Dir = "<stdin>", dir
+		if s.Code, err = io.ReadAll(io.LimitReader(e.stdin, control.MaxCode+1)); err != nil {
+			return s, fmt.Errorf("read the script from standard input: %w", err)
+		}
+	default:
+		s.Script, s.Scene = filepath.Join(dir, c.File), "fresh"
+		if filepath.IsAbs(c.File) {
+			s.Script = filepath.Clean(c.File)
+		}
+		if s.Code, err = readScript(s.Script); err != nil {
+			return s, err
+		}
+	}
+	if c.Scene != "" {
+		if s.Scene, err = scene(c.Scene, dir); err != nil {
+			return s, err
+		}
+	}
+	if c.Timeout != nil {
+		if s.TimeLimitSeconds = time.Duration(*c.Timeout).Seconds(); s.TimeLimitSeconds == 0 {
+			s.TimeLimitSeconds = -1
+		}
+	}
+	return s, nil
+}
+
+func readScript(path string) ([]byte, error) {
+	code, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fail(exitUsage, "", "there is no file %s", path)
+	case err != nil:
+		return nil, fail(exitUsage, "", "read the script: %w", err)
+	}
+	return code, nil
+}
+
+// scene makes the value of --scene absolute and looks whether it is one.
+func scene(value, dir string) (string, error) {
+	if value == "fresh" || value == "keep" {
+		return value, nil
+	}
+	if !strings.EqualFold(filepath.Ext(value), ".blend") {
+		return "", fail(exitUsage, "it is fresh, keep, or the path of a .blend file", "there is no scene %q", value)
+	}
+	if !filepath.IsAbs(value) {
+		value = filepath.Join(dir, value)
+	}
+	if _, err := os.Stat(value); err != nil {
+		return "", fail(exitUsage, "", "the scene can't be opened: %w", err)
+	}
+	return filepath.Clean(value), nil
+}
+
+// follower shows a run while it happens.
+type follower struct {
+	*env
+	client *control.Client
+	// quiet leaves out what the run prints.
+	quiet    bool
+	id       chan string // the run's id, once it is known
+	waitsFor string
+}
+
+// maxWaiting is how many events may wait for standard output here; what a pager keeps waiting
+// for longer, the engine holds back.
+const maxWaiting = 64
+
+type received struct {
+	control.Event
+	err error
+}
+
+// follow submits a run and shows it until it has ended. It returns the run as it ended.
+func (f *follower) follow(sub control.Submission) (control.Run, error) {
+	f.id = make(chan string, 1)
+	ctx, stop := context.WithCancel(f)
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go f.cancelOn(ctx, signals)
+
+	// Reading goes on while a line is shown.
+	events := make(chan received, maxWaiting)
+	go func() {
+		defer close(events)
+		for ev, err := range f.client.SubmitAndFollow(ctx, sub) {
+			select {
+			case events <- received{ev, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer f.done()
+	var run control.Run
+	var missing int64
+	for ev := range events {
+		missing += ev.Dropped
+		switch {
+		case ev.err != nil && run.ID == "":
+			return run, ev.err
+		case ev.err != nil:
+			return run, f.lost(run, ev.err)
+		case ev.Kind == control.KindRun && ev.Run != nil:
+			if run.ID == "" {
+				f.id <- ev.Run.ID
+			}
+			f.waiting(*ev.Run)
+			run = *ev.Run
+		default:
+			f.show(ev.Event)
+		}
+	}
+	if missing > 0 && !f.quiet {
+		f.warn("%s of output are missing above: they came faster than they could be shown", size(uint64(missing)))
+	}
+	return run, nil
+}
+
+// waiting says what a run waits for, unless it is only its turn, and whenever that changes.
+func (f *follower) waiting(run control.Run) {
+	if run.State != control.Queued || f.quiet || run.Reason == f.waitsFor {
+		return
+	}
+	if f.waitsFor = run.Reason; run.Reason != "" {
+		f.note("waiting: %s", clean(run.Reason))
+	}
+}
+
+func (f *follower) show(ev control.Event) {
+	switch ev.Kind {
+	case control.KindOutput:
+		if f.quiet {
+			return
+		}
+		f.writeOut(ev.Text)
+	case control.KindProgress:
+		if ev.Progress != nil && !f.quiet {
+			f.progress(*ev.Progress)
+		}
+	}
+}
+
+// cancelOn cancels the run on the first signal and leaves the program on the second.
+func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
+	select {
+	case <-signals:
+	case <-ctx.Done():
+		return
+	}
+	f.note("cancelling the run (Ctrl-C again leaves at once)")
+	go func() {
+		select {
+		case id := <-f.id:
+			_, err := f.client.Cancel(ctx, id)
+			var refused *control.Error
+			if errors.As(err, &refused) && refused.Code == control.CodeConflict {
+				return // it ended by itself just now, and follow sees it
+			}
+			if err != nil && ctx.Err() == nil {
+				f.warn("the run can't be cancelled: %v", err)
+			}
+		case <-ctx.Done():
+		}
+	}()
+	select {
+	case <-signals:
+		f.done()
+		os.Exit(exitCancelled)
+	case <-ctx.Done():
+	}
+}
+
+// lost words that the engine went away in the middle of a run.
+func (f *follower) lost(run control.Run, err error) error {
+	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
+		return err
+	}
+	return fail(exitNoEngine,
+		"start it again with `blendtray serve`; `blendtray retry "+run.ID+"` then repeats the run",
+		"the engine went away during run %s", run.ID)
+}
+
+// verdict says how a run ended, unless it succeeded, and what exit code that is.
+func (e *env) verdict(run control.Run) error {
+	name := nameOf(run)
+	if exited(run) {
+		// Python shows no traceback of it, only what the script gave it to say.
+		return fail(exitFailed, "", "%s ended with sys.exit(%s)", name, oneLine(run.Error.Message))
+	}
+	if run.Error != nil && run.Error.Traceback != "" &&
+		(run.State == control.Failed || run.State == control.Crashed || run.State == control.TimedOut) {
+		e.writeErr(strings.TrimRight(run.Error.Traceback, "\n") + "\n")
+	}
+	switch run.State {
+	case control.Succeeded:
+		return nil
+	case control.Failed:
+		if run.Error == nil || run.Error.Traceback == "" {
+			return fail(exitFailed, "", "%s failed%s", name, because(run))
+		}
+		return quietly(exitFailed)
+	case control.TimedOut:
+		limit := ""
+		if run.TimeLimitSeconds > 0 {
+			limit = " of " + seconds(math.Round(run.TimeLimitSeconds*1000)/1000)
+		}
+		return fail(exitTimedOut, "--timeout gives it more", "%s was over its time limit%s", name, limit)
+	case control.Crashed:
+		return fail(exitCrashed, "a new Blender is being started; `blendtray log` has the last words of the old one",
+			"%s%s", name, because(run))
+	case control.Cancelled:
+		return fail(exitCancelled, "", "%s was cancelled%s", name, because(run))
+	default:
+		return fail(exitNoEngine, "`blendtray retry "+run.ID+"` repeats it", "%s was interrupted%s", name, because(run))
+	}
+}
+
+// exitAs is the exit code for a state, without words.
+func exitAs(state control.State) error {
+	code, ok := map[control.State]int{
+		control.Succeeded: exitOK,
+		control.Failed:    exitFailed,
+		control.TimedOut:  exitTimedOut,
+		control.Crashed:   exitCrashed,
+		control.Cancelled: exitCancelled,
+	}[state]
+	switch {
+	case !ok:
+		return quietly(exitNoEngine)
+	case code == exitOK:
+		return nil
+	}
+	return quietly(code)
+}
+
+// exited tells whether a script ended itself with sys.exit, and not well.
+func exited(run control.Run) bool {
+	return run.State == control.Failed && run.Error != nil && run.Error.Type == "SystemExit"
+}
+
+// because is what a run says about its end, to be put after a sentence.
+func because(run control.Run) string {
+	if run.Error != nil {
+		line := ""
+		if run.Error.Line > 0 {
+			line = fmt.Sprintf(" (line %d)", run.Error.Line)
+		}
+		text := run.Error.Type
+		switch {
+		case run.Error.Message == "":
+		case text == "" || text == "Crash" || text == "TimeLimit" || run.State == control.Cancelled:
+			// No exception that the script knows of.
+			text = run.Error.Message
+		default:
+			text += ": " + run.Error.Message
+		}
+		return ": " + oneLine(strings.TrimSpace(text)) + line
+	}
+	if run.Reason != "" {
+		return ": " + oneLine(run.Reason)
+	}
+	return ""
+}
+
+// nameOf is what a run is called in a sentence.
+func nameOf(run control.Run) string {
+	if filepath.IsAbs(run.Script) {
+		return clean(filepath.Base(run.Script))
+	}
+	return clean(run.Script)
+}

@@ -1,0 +1,210 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"blendtray/control"
+)
+
+type runsCmd struct {
+	List runsListCmd `cmd:"" default:"withargs" hidden:""`
+	Show runsShowCmd `cmd:"" help:"Show one run: its output, its error, what it made."`
+}
+
+type runsListCmd struct {
+	Number int      `name:"number" short:"n" default:"20" placeholder:"N" help:"How many at most (default: 20)."`
+	State  []string `placeholder:"STATE" sep:"none" help:"Only runs in this state: queued, running, succeeded, failed, cancelled, timed-out, crashed or interrupted. May be given more than once."`
+	Name   string   `placeholder:"TEXT" help:"Only runs of scripts with this in their path."`
+	JSON   bool     `name:"json" help:"Print JSON."`
+}
+
+func (runsListCmd) Help() string {
+	return `Lists the runs that are kept, newest first. In JSON it is an array, without the output of the runs; "runs show ID" has that.
+
+    blendtray runs --state failed --state crashed
+    blendtray runs show ID`
+}
+
+// maxRuns is how many runs the engine lists at once.
+const maxRuns = 1000
+
+func (c *runsListCmd) Run(e *env) error {
+	if c.Number < 1 || c.Number > maxRuns {
+		return fail(exitUsage, "", "-n is a number from 1 to %d", maxRuns)
+	}
+	f := control.Filter{Limit: c.Number, Name: c.Name}
+	for _, s := range c.State {
+		state, ok := stateNamed(s)
+		if !ok {
+			return fail(exitUsage, "the states are "+allStates(), "there is no state %q", s)
+		}
+		f.States = append(f.States, state)
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	runs, err := client.Runs(e, f)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.printJSON(runs)
+	}
+	if len(runs) == 0 {
+		e.note("there are no such runs")
+		return nil
+	}
+	e.printRuns(runs, time.Now())
+	return nil
+}
+
+func stateNamed(name string) (control.State, bool) {
+	for _, s := range control.States() {
+		if string(s) == strings.ToLower(name) {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+func allStates() string {
+	var names []string
+	for _, s := range control.States() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (e *env) printRuns(runs []control.Run, now time.Time) {
+	t := &table{heading: []string{"ID", "STATE", "QUEUED", "TIME", "SCRIPT"}}
+	for _, r := range runs {
+		took := ""
+		if r.StartedAt != nil && r.State.Final() {
+			took = seconds(r.Seconds)
+		}
+		script := oneLine(r.Script)
+		if r.State != control.Succeeded {
+			script = oneLine(nameOf(r) + because(r))
+		}
+		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
+			cell{text: moment(r.QueuedAt, now)}, cell{text: took}, cell{text: script})
+	}
+	e.printTable(t)
+}
+
+type runsShowCmd struct {
+	ID   string `arg:"" help:"The run's id, as \"blendtray runs\" lists it."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+func (runsShowCmd) Help() string {
+	return `Shows what is known of one run: its script, its times, what it printed, its result, the files it made, and its traceback.`
+}
+
+func (c *runsShowCmd) Run(e *env) error {
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	run, err := client.Run(e, c.ID)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.printJSON(run)
+	}
+	e.writeOut(showRun(run, time.Now(), e.colorOut))
+	return nil
+}
+
+// showRun writes all of a run for a person: facts first, then what it printed.
+func showRun(r control.Run, now time.Time, color bool) string {
+	var b strings.Builder
+	fact := func(name, format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if text != "" {
+			fmt.Fprintf(&b, "%-9s %s\n", name, text)
+		}
+	}
+	state := paint(color, styleOf(string(r.State)), string(r.State))
+	if r.Reason != "" {
+		state += ": " + oneLine(r.Reason)
+	}
+	fact("run", "%s", r.ID)
+	fact("state", "%s", state)
+	fact("script", "%s", oneLine(r.Script))
+	fact("args", "%s", strings.Join(quoted(r.Args), " "))
+	fact("scene", "%s", oneLine(r.Scene))
+	fact("queued", "%s", moment(r.QueuedAt, now))
+	if r.StartedAt != nil {
+		fact("started", "%s", moment(*r.StartedAt, now))
+	}
+	if r.FinishedAt != nil && r.StartedAt != nil {
+		fact("took", "%s", seconds(r.Seconds))
+	}
+	if r.Progress != nil {
+		fact("progress", "%s", bar(*r.Progress))
+	}
+	if r.TimeLimitSeconds > 0 {
+		fact("limit", "%s", seconds(r.TimeLimitSeconds))
+	}
+	fact("blender", "%s", r.BlenderVersion)
+	fact("retry of", "%s", r.RetryOf)
+	if len(r.Result) > 0 && string(r.Result) != "null" {
+		fact("result", "%s", clean(string(r.Result)))
+	}
+	for _, o := range r.Outputs {
+		fact("made", "%s", oneLine(o))
+	}
+	if r.Error != nil {
+		fact("error", "%s", strings.TrimPrefix(because(r), ": "))
+	}
+	section := func(text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "\n%s\n", strings.TrimRight(clean(text), "\n"))
+		}
+	}
+	section(r.Output)
+	if r.Error != nil {
+		section(r.Error.Traceback)
+	}
+	return b.String()
+}
+
+func quoted(args []string) []string {
+	var out []string
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n\"'\\$`") {
+			a = fmt.Sprintf("%q", a)
+		}
+		out = append(out, clean(a))
+	}
+	return out
+}
+
+type cancelCmd struct {
+	ID string `arg:"" help:"The run's id, as \"blendtray runs\" lists it."`
+}
+
+func (cancelCmd) Help() string {
+	return `A run that waits is taken from the queue. One that runs gets an exception in its Python; code that does not heed it is ended with its Blender a little later. A run that has ended can't be cancelled: exit code 1.`
+}
+
+func (c *cancelCmd) Run(e *env) error {
+	return e.runDoes(c.ID, (*control.Client).Cancel, "run %s of %s is cancelled\n")
+}
+
+type retryCmd struct {
+	ID string `arg:"" help:"The run's id, as \"blendtray runs\" lists it."`
+}
+
+func (retryCmd) Help() string {
+	return `Makes a new run of the same code, with the same arguments and scene: the bytes that ran then, not what the script holds now. It does not wait for it to end.`
+}
+
+func (c *retryCmd) Run(e *env) error {
+	return e.runDoes(c.ID, (*control.Client).Retry, "run %s of %s is queued\n")
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"blendtray/blender"
+	"blendtray/control"
+	"blendtray/engine"
+)
+
+type serveCmd struct {
+	Folder        []string `placeholder:"DIR" sep:"none" help:"Watch this folder, beside those of the settings. May be given more than once."`
+	RunExisting   bool     `help:"Also run the scripts that are in the --folder folders already, the first time they are watched."`
+	Blender       string   `placeholder:"PATH" help:"The Blender to use. Default: the settings, then the newest one that is found."`
+	Config        string   `placeholder:"FILE" help:"Read the settings from this file."`
+	Quiet         bool     `short:"q" help:"Leave out what scripts print."`
+	ExitAfterRuns int      `placeholder:"N" help:"End when N runs have ended: for demonstrations and tests."`
+}
+
+func (serveCmd) Help() string {
+	return `Starts Blender without a window, keeps it warm, watches the folders of the settings and of --folder, and runs a Python script there as soon as it is saved. Prints a line for each thing that happens, and what scripts print indented below. It needs no screen. Ctrl-C or SIGTERM ends it cleanly; a second one at once.
+
+    blendtray serve --folder ~/scripts
+    blendtray serve --folder ~/scripts --folder ~/renders --blender /opt/blender/blender
+
+One engine runs for each user and home. If Blender can't be found or started, the engine stays, says why, and tries again on "blendtray start". Settings are read from settings.toml, whose place "blendtray doctor" tells.`
+}
+
+func (c *serveCmd) Run(e *env) error {
+	paths, err := FindPaths()
+	if err != nil {
+		return err
+	}
+	settings, err := c.settings(paths)
+	if err != nil {
+		return err
+	}
+	if err := makeFolders(paths); err != nil {
+		return err
+	}
+	address, err := control.Address(paths.Runtime)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockEngine(paths, address)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	logs := openLogs(paths, e.terminal)
+	defer logs.close()
+	listener, err := control.Listen(address)
+	if err != nil {
+		return err
+	}
+	return c.serve(e, paths, settings, listener, logs)
+}
+
+// settings reads the settings and puts the flags over them.
+func (c *serveCmd) settings(paths Paths) (Settings, error) {
+	file := c.Config
+	if file == "" {
+		file = settingsFile(paths)
+	} else if _, err := os.Stat(file); err != nil {
+		return Settings{}, fail(exitUsage, "", "read the settings: %w", err)
+	}
+	s, err := LoadSettings(file, os.Environ())
+	if err != nil {
+		return s, &failure{code: exitUsage, err: err, hint: "docs/settings.md explains every key"}
+	}
+	if c.Blender != "" {
+		s.Blender.Path = c.Blender
+		// A bare name is looked up in PATH; anything else is a path from here.
+		if filepath.Base(c.Blender) != c.Blender {
+			if s.Blender.Path, err = filepath.Abs(c.Blender); err != nil {
+				return s, err
+			}
+		}
+	}
+	for _, dir := range c.Folder {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return s, err
+		}
+		if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+			return s, fail(exitUsage, "`mkdir -p "+dir+"` makes one", "there is no folder %s", abs)
+		}
+		s.Folders = append(s.Folders, FolderSettings{Path: abs, Recursive: true, RunExisting: c.RunExisting})
+	}
+	return s, nil
+}
+
+// serve runs engine, control and printer until one of them fails or a signal comes.
+func (c *serveCmd) serve(e *env, paths Paths, settings Settings, listener net.Listener, logs *logs) error {
+	eng, err := engine.Open(engineConfig(paths, settings, logs))
+	if err != nil {
+		listener.Close() // nobody was served yet
+		return err
+	}
+	ctx, stop := context.WithCancel(e)
+	defer stop()
+	go stopOnSignal(ctx, e.terminal, stop)
+
+	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: eng.Status, warned: logs.warned}
+	events := eng.Subscribe(engine.SubscribeOptions{Output: !c.Quiet})
+	defer events.Close()
+	printer.say("engine", plain, fmt.Sprintf("version %s, process %d, on %s", version, os.Getpid(), listener.Addr()))
+
+	server := control.NewServer(control.Config{
+		Engine: control.Over(eng), Listener: listener, Shutdown: stop,
+		SpoolDir: paths.Cache, Logger: logs.logger,
+	})
+	// The server ends after the engine, so that clients hear how their runs ended; without it
+	// nobody could reach the engine, so if it fails the engine ends too.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	var wg sync.WaitGroup
+	var serverErr error
+	wg.Go(func() {
+		serverErr = server.Serve(serving)
+		stop()
+	})
+	wg.Go(func() { printer.serve(events.Events()) }) // until the engine has ended and all was said
+	engineErr := errors.Join(eng.Serve(ctx), eng.Close())
+	stopServing()
+	wg.Wait()
+	if err := errors.Join(engineErr, serverErr); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	printer.say("engine", plain, "ended")
+	return nil
+}
+
+func engineConfig(paths Paths, s Settings, logs *logs) engine.Config {
+	var folders []engine.FolderPolicy
+	for _, f := range s.Folders {
+		folders = append(folders, f.policy())
+	}
+	return engine.Config{
+		Database:   filepath.Join(paths.Data, "runs.db"),
+		Folders:    folders,
+		NewWatcher: newWatcher,
+		NewBlender: func(changed func(blender.Status)) engine.Blender {
+			return blender.New(blender.Config{
+				Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup,
+				Port: s.Blender.Port, Dir: filepath.Join(paths.Cache, "blender"), Log: logs.blender,
+				MaxMemoryBytes: s.Blender.MaxMemory, MaxRuns: s.Blender.MaxRuns,
+				CancelGrace: s.Blender.CancelGrace, Logger: logs.logger, Changed: changed,
+			})
+		},
+		TimeLimit: s.TimeLimit, OutputLimit: s.OutputLimit, HistoryRuns: s.HistoryRuns,
+		Version: version, Logger: logs.logger,
+	}
+}

@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// stopOnSignal calls stop on the first signal that asks the program to end, and leaves the
+// program on the second. Blender then sees the end of its standard input and goes too.
+func stopOnSignal(ctx context.Context, t *terminal, stop func()) {
+	// To be told of it, and not to look, keeps an engine alive whose output was a pipe that
+	// somebody closed.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	select {
+	case <-signals:
+		t.note("ending (once more to end at once)")
+		stop()
+	case <-ctx.Done():
+		// Something else ends the engine; a person may still be in a hurry.
+	}
+	<-signals
+	t.exit(fail(exitFailed, "what was running is `interrupted` when the engine starts again", "ended at once"))
+	os.Exit(exitFailed)
+}

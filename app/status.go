@@ -1,0 +1,94 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"blendtray/control"
+)
+
+type statusCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (statusCmd) Help() string {
+	return `Shows the engine that answers, its Blender, the folders it watches and how many runs wait. When no engine answers the exit code is 3.`
+}
+
+func (c *statusCmd) Run(e *env) error {
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	st, err := client.Status(e)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.printJSON(st)
+	}
+	e.printStatus(st)
+	return nil
+}
+
+func (e *env) printStatus(st control.Status) {
+	e.printf("%-8s running for %s, version %s, process %d\n", "engine",
+		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
+	for _, b := range st.Blenders {
+		e.printf("%-8s %s\n", "blender", e.describeBlender(b))
+	}
+	for _, f := range st.Folders {
+		e.printf("%-8s %s\n", "folder", e.describeFolder(f, st.WatchingPaused))
+	}
+	if len(st.Folders) == 0 {
+		e.printf("%-8s none is watched; `blendtray serve --folder DIR` watches one\n", "folder")
+	}
+	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+}
+
+func (e *env) describeBlender(b control.BlenderStatus) string {
+	text := paint(e.colorOut, styleOf(string(b.State)), string(b.State))
+	var facts []string
+	if b.Version != "" {
+		facts = append(facts, "Blender "+b.Version)
+	}
+	if b.PID != 0 {
+		facts = append(facts, fmt.Sprintf("process %d", b.PID))
+	}
+	if b.Port != 0 {
+		facts = append(facts, fmt.Sprintf("port %d", b.Port))
+	}
+	if b.MemoryBytes != 0 {
+		facts = append(facts, size(b.MemoryBytes))
+	}
+	if b.Run != "" {
+		facts = append(facts, "run "+b.Run)
+	}
+	if len(facts) > 0 {
+		text += ": " + strings.Join(facts, ", ")
+	}
+	if b.Reason != "" {
+		text += "\n" + indent(clean(strings.TrimRight(b.Reason, "\n")), "         ")
+	}
+	return text
+}
+
+func (e *env) describeFolder(f control.FolderStatus, paused bool) string {
+	text := clean(f.Path)
+	switch {
+	case f.Method == "":
+		text += paint(e.colorOut, red, " not watched")
+	case paused:
+		text += paint(e.colorOut, yellow, " paused")
+	default:
+		text += " (" + f.Method + ")"
+	}
+	if f.Error != "" {
+		text += "\n" + indent(clean(f.Error), "         ")
+	}
+	return text
+}
+
+func indent(text, by string) string {
+	return by + strings.ReplaceAll(text, "\n", "\n"+by)
+}

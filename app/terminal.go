@@ -1,0 +1,244 @@
+package app
+
+// All that the program says goes through this file, by these rules.
+//
+// Standard output is for what was asked for and nothing else: a list, JSON, what a script
+// printed, the events of serve. It can be piped.
+//
+// Standard error is for everything that is about the command itself. A failure is a sentence
+// and, where a person can act, a hint, after which the command ends with a code that is not 0:
+//
+//	blendtray: error: no engine answers on /run/user/1000/blendtray/control.sock
+//	hint: start one with `blendtray serve`
+//
+// What does not end the command begins with "blendtray: warning:" or "blendtray:". Sentences
+// begin with a small letter and have no full stop; a command to type stands in backquotes. A
+// script's traceback is shown there as Python would, without any of this.
+//
+// JSON is indented, one value, with a line feed at its end; times are UTC, arrays are never
+// null, and nothing else is printed beside it. Text for people has local times.
+//
+// Colour says nothing that the words do not. It is used on a terminal only, and not when
+// NO_COLOR is set or TERM is "dumb". The progress bar lives on standard error if that is a
+// terminal, and is wiped off when the command ends; what is written meanwhile scrolls by above it. Lists are cut to the width of a terminal and
+// never when they are piped. Names of files and what others wrote lose their control
+// characters; what a script prints goes out as it is.
+//
+// A stack of this program's own or a dump of its usage is never the answer to a mistake.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/term"
+
+	"blendtray/control"
+)
+
+// terminal is where a command writes.
+type terminal struct {
+	mu       sync.Mutex // guards the streams, so that lines stay whole
+	out, err io.Writer
+	// colorOut and colorErr tell whether escapes may be written to a stream.
+	colorOut, colorErr bool
+	// bar tells whether a progress bar may be drawn on err, barShown whether one is there.
+	bar, barShown bool
+	// barText is the bar to keep below what is written, "" for none.
+	barText string
+	// width tells how many columns out has, 0 when it is no terminal.
+	width func() int
+	// endsOpen is true when the last thing written to out does not end its line.
+	endsOpen bool
+}
+
+func newTerminal(out, err *os.File, getenv func(string) string) *terminal {
+	outTTY, errTTY := term.IsTerminal(int(out.Fd())), term.IsTerminal(int(err.Fd()))
+	escapes := getenv("TERM") != "dumb"
+	color := escapes && getenv("NO_COLOR") == ""
+	t := &terminal{
+		out: out, err: err,
+		colorOut: outTTY && color && enableEscapes(out),
+		colorErr: errTTY && color && enableEscapes(err),
+		bar:      errTTY && escapes && enableEscapes(err),
+		width:    func() int { return 0 },
+	}
+	if outTTY {
+		t.width = func() int {
+			w, _, err := term.GetSize(int(out.Fd()))
+			if err != nil || w <= 0 {
+				return 80 // a terminal that does not know
+			}
+			return w
+		}
+	}
+	return t
+}
+
+// printf writes to standard output.
+func (t *terminal) printf(format string, args ...any) {
+	t.writeOut(fmt.Sprintf(format, args...))
+}
+
+// writeOut writes text to standard output as it is.
+func (t *terminal) writeOut(text string) {
+	if text == "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
+	// There is nobody left to tell when standard output fails.
+	_, _ = io.WriteString(t.out, text)
+	t.endsOpen = !strings.HasSuffix(text, "\n")
+	t.draw()
+}
+
+// writeErr writes text to standard error, on a line of its own where both streams are the
+// same screen.
+func (t *terminal) writeErr(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
+	if t.endsOpen && t.bar && t.width() > 0 {
+		text = "\n" + text
+		t.endsOpen = false
+	}
+	_, _ = io.WriteString(t.err, text) // as in writeOut
+	t.draw()
+}
+
+// note tells what a person may want to know and a program does not.
+func (t *terminal) note(format string, args ...any) {
+	t.writeErr("blendtray: " + fmt.Sprintf(format, args...) + "\n")
+}
+
+func (t *terminal) warn(format string, args ...any) {
+	t.writeErr("blendtray: " + paint(t.colorErr, yellow, "warning:") + " " + fmt.Sprintf(format, args...) + "\n")
+}
+
+// printJSON writes one value to standard output.
+func (t *terminal) printJSON(v any) error {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode JSON: %w", err)
+	}
+	t.writeOut(b.String())
+	return nil
+}
+
+// failure is an error that knows the exit code and what to do about it.
+type failure struct {
+	code int
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// fail makes a failure. The format may wrap an error with %w; hint may be empty.
+func fail(code int, hint, format string, args ...any) error {
+	return &failure{code: code, hint: hint, err: fmt.Errorf(format, args...)}
+}
+
+// quietly is an exit code that needs no words, because they were said already.
+type quietly int
+
+func (q quietly) Error() string { return fmt.Sprintf("exit code %d", int(q)) }
+
+// exit says what a command's error is and returns the exit code for it.
+func (t *terminal) exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var said quietly
+	if errors.As(err, &said) {
+		return int(said)
+	}
+	code, hint := explain(err)
+	text := "blendtray: " + paint(t.colorErr, red, "error:") + " " + clean(err.Error()) + "\n"
+	if hint != "" {
+		text += paint(t.colorErr, dim, "hint:") + " " + clean(hint) + "\n"
+	}
+	t.writeErr(text)
+	return code
+}
+
+// explain finds the exit code and the hint of an error.
+func explain(err error) (code int, hint string) {
+	var f *failure
+	var refused *control.Error
+	switch {
+	case errors.As(err, &f):
+		return f.code, f.hint
+	case errors.Is(err, control.ErrNoEngine):
+		return exitNoEngine, "start one with `blendtray serve`"
+	case errors.Is(err, control.ErrLost):
+		return exitNoEngine, "`blendtray log --engine` may say why; start it again with `blendtray serve`"
+	case errors.As(err, &refused):
+		if refused.Code == control.CodeBadRequest {
+			return exitUsage, refused.Hint
+		}
+		return exitFailed, refused.Hint
+	default:
+		return exitFailed, ""
+	}
+}
+
+// clean takes out what would move a terminal's cursor or change its colours, and keeps lines.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || !unicode.IsControl(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// oneLine is clean for a place that has room for one line.
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(clean(s))
+}
+
+// style is an escape sequence that begins a way of writing.
+type style string
+
+const (
+	plain  style = ""
+	red    style = "\x1b[31m"
+	green  style = "\x1b[32m"
+	yellow style = "\x1b[33m"
+	cyan   style = "\x1b[36m"
+	dim    style = "\x1b[2m"
+)
+
+func paint(on bool, s style, text string) string {
+	if !on || s == plain || text == "" {
+		return text
+	}
+	return string(s) + text + "\x1b[0m"
+}
+
+// styleOf is the colour of a state, of a run or of a Blender.
+func styleOf(state string) style {
+	switch state {
+	case "succeeded", "ready":
+		return green
+	case "failed", "crashed", "timed-out":
+		return red
+	case "cancelled", "interrupted", "stopping", "stopped":
+		return yellow
+	case "running", "starting":
+		return cyan
+	}
+	return plain
+}

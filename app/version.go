@@ -1,0 +1,61 @@
+package app
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"blendtray/addon"
+)
+
+// version is the one place the program's version is written. A release sets it with
+// -ldflags "-X blendtray/app.version=1.2.3".
+var version = "0.1.0-dev"
+
+type versionCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (versionCmd) Help() string {
+	return `The version of Blendtray, the commit it was built from, and for which system. What version Blender has, ` + "`blendtray status`" + ` says.`
+}
+
+func (c *versionCmd) Run(e *env) error {
+	commit := builtFrom()
+	if c.JSON {
+		return e.printJSON(struct {
+			Version string `json:"version"`
+			Commit  string `json:"commit"`
+			Go      string `json:"go"`
+			OS      string `json:"os"`
+			Arch    string `json:"arch"`
+			Addon   string `json:"addon"`
+		}{version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, addon.Version()})
+	}
+	if commit != "" {
+		commit = ", commit " + commit
+	}
+	e.printf("blendtray %s (%s/%s, %s%s)\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version(), commit)
+	return nil
+}
+
+// builtFrom is what the program was built from, as far as the build knew.
+func builtFrom() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	commit, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = fmt.Sprintf("%.12s", s.Value)
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "+changes"
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return commit + changed
+}
