@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// floors are the rooms of the house, ground first. A room may import from lower floors and
+// from itself, not from beside it.
+var floors = [][]string{
+	{"addon", "assets", "watcher"},
+	{"blender"},
+	{"engine"},
+	{"control"},
+	{"tray"},
+	{"app"},
+	{"main"},
+}
+
+// outside are folders that use the rooms and that no room may use.
+var outside = []string{"bench", "e2e", "examples", "packaging"}
+
+func floorOf(room string) int {
+	if slices.Contains(outside, room) {
+		return len(floors)
+	}
+	return slices.IndexFunc(floors, func(f []string) bool { return slices.Contains(f, room) })
+}
+
+// arrow is one import in one file.
+type arrow struct {
+	file string // slash-separated, from the module's root
+	path string // what it imports
+}
+
+// arrows reads the imports of every Go file below root, of all systems and build tags.
+func arrows(root fs.FS) ([]arrow, error) {
+	var all []arrow
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "build" || name == "dist"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+			return nil
+		}
+		src, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			all = append(all, arrow{name, path})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// forbidden says what is wrong with an arrow, or "".
+func forbidden(a arrow) string {
+	room, _, inRoom := strings.Cut(a.file, "/")
+	if !inRoom {
+		room = "main"
+	}
+	from := floorOf(room)
+	if from < 0 {
+		return fmt.Sprintf("%s: the room %s is on no floor; give it one in floors_test.go", a.file, room)
+	}
+	if strings.HasPrefix(a.path, "fyne.io/") && room != "tray" {
+		return fmt.Sprintf("%s imports %s; only tray may", a.file, a.path)
+	}
+	to, ours := strings.CutPrefix(a.path, "blendtray/")
+	if !ours {
+		return ""
+	}
+	to, _, _ = strings.Cut(to, "/")
+	if to == room {
+		return ""
+	}
+	if floor := floorOf(to); floor < 0 || floor >= from {
+		return fmt.Sprintf("%s imports %s, which is not on a lower floor", a.file, a.path)
+	}
+	if room == "tray" && to != "control" && to != "assets" {
+		return fmt.Sprintf("%s imports %s; tray is a client of control and nothing more", a.file, a.path)
+	}
+	return ""
+}
+
+func TestEveryRoomImportsFromLowerFloorsOnly(t *testing.T) {
+	t.Parallel()
+	all, err := arrows(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for _, a := range all {
+		seen = seen || filepath.ToSlash(a.file) == "main.go" && a.path == "blendtray/app"
+		if why := forbidden(a); why != "" {
+			t.Error(why)
+		}
+	}
+	if !seen {
+		t.Error("the test did not see that main.go imports app; it reads the wrong files")
+	}
+}
+
+func TestAForbiddenArrowIsFound(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		file, path string
+		bad        bool
+	}{
+		{"engine/a.go", "blendtray/watcher", false},
+		{"engine/sub/a.go", "blendtray/engine", false},
+		{"app/a.go", "blendtray/tray", false},
+		{"main.go", "blendtray/app", false},
+		{"bench/a.go", "blendtray/app", false},
+		{"tray/a.go", "fyne.io/fyne/v2/app", false},
+		{"tray/a.go", "blendtray/control", false},
+		{"watcher/a.go", "watcher.example/blendtray/app", false},
+
+		{"watcher/a.go", "blendtray/engine", true},
+		{"watcher/a_windows.go", "blendtray/addon", true},
+		{"blender/a_test.go", "blendtray/engine", true},
+		{"control/a.go", "blendtray/app/internal", true},
+		{"app/a.go", "blendtray/bench", true},
+		{"app/a.go", "fyne.io/fyne/v2", true},
+		{"tray/a.go", "blendtray/engine", true},
+		{"cellar/a.go", "fmt", true},
+		{"engine/a.go", "blendtray/cellar", true},
+	} {
+		if why := forbidden(arrow{x.file, x.path}); (why != "") != x.bad {
+			t.Errorf("%s → %s: %q, want it forbidden: %v", x.file, x.path, why, x.bad)
+		}
+	}
+}
