@@ -2,68 +2,150 @@ package blender
 
 import (
 	"bytes"
+	"cmp"
+	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
-// What Python's faulthandler prints when the process dies, and Blender prints around it:
+// What Python's faulthandler prints when the process dies, one part for each thread, and
+// Blender prints around it:
 //
 //	Fatal Python error: Segmentation fault
+//
+//	Thread 0x00007f… (most recent call first):
+//	  File "/home/me/script.py", line 2 in <module>
 //
 //	Current thread 0x00007f… (most recent call first):
 //	  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
 //	  File "/home/me/script.py", line 2 in <module>
+//
+// Blender's own report holds the same lines after "# Python backtrace".
 var (
-	fatalLine = []byte("Fatal Python error: ")
-	stackLine = regexp.MustCompile(`^  File "(.*)", line (\d+) in `)
+	fatalLine  = []byte("Fatal Python error: ")
+	stackLine  = regexp.MustCompile(`^  File "(.*)", line (\d+) in `)
+	threadLine = regexp.MustCompile(`^(Current thread|Thread|Stack) .*\(most recent call first\)`)
 )
 
+// section is the stack of one thread.
+type section struct {
+	header  string
+	frames  []string
+	current bool
+	line    int // in the script, nearest to where the thread is; 0 when it is not in it
+}
+
 // crashPlace finds in the last words of a Blender the line of the script that it died in, 0
-// when that is not told, and the stack as it was printed.
+// when that is not told, and the stack as it was printed: that of the thread that died, or
+// when Python does not know that one, of the one that the script is on.
 func crashPlace(tail []byte, req Request) (line int, stack string) {
 	at := bytes.LastIndex(tail, fatalLine)
 	if at < 0 {
 		return 0, ""
 	}
-	script := req.File
-	if script == "" {
-		script = req.Name
+	fatal, rest, _ := strings.Cut(string(tail[at:]), "\n")
+	sections := stacks(rest, req)
+	chosen := -1
+	for i, s := range sections {
+		if s.current && (s.line > 0 || chosen < 0) || s.line > 0 && (chosen < 0 || sections[chosen].line == 0) {
+			chosen = i
+		}
 	}
-	if script == "" {
-		script = "<message>"
+	if chosen < 0 {
+		return 0, fatal + "\n"
 	}
-	script = escapedName(script)
-	var told strings.Builder
-	current := false
-	for text := range strings.Lines(string(tail[at:])) {
-		header := strings.Contains(text, "(most recent call first):")
-		found := stackLine.FindStringSubmatch(text)
+	s := sections[chosen]
+	return s.line, fatal + "\n\n" + s.header + "\n" + strings.Join(s.frames, "\n") + "\n"
+}
+
+// stacks takes apart what was printed of each thread, without the frames of the add-on.
+func stacks(text string, req Request) []section {
+	script := escapedName(cmp.Or(req.File, req.Name, "<message>"))
+	var all []section
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if threadLine.MatchString(line) {
+			all = append(all, section{header: line, current: !strings.HasPrefix(line, "Thread")})
+			continue
+		}
+		if len(all) == 0 {
+			continue
+		}
+		s := &all[len(all)-1]
+		found := stackLine.FindStringSubmatch(line)
 		switch {
-		case header:
-			current = strings.HasPrefix(text, "Current thread") || strings.HasPrefix(text, "Stack")
-		case found != nil && current:
-			if ownFrame(found[1]) {
-				continue
+		case found == nil && strings.HasPrefix(line, "  "): // "<no Python frame>", "..."
+			s.frames = append(s.frames, line)
+		case found == nil: // Blender's words, or Python's list of modules
+		case ownFrame(found[1]):
+		default:
+			s.frames = append(s.frames, line)
+			if s.line == 0 && found[1] == script {
+				s.line, _ = strconv.Atoi(found[2]) // the pattern admits digits alone
 			}
-			if line == 0 && found[1] == script {
-				line, _ = strconv.Atoi(found[2]) // the pattern admits digits alone
-			}
-		case strings.TrimSpace(text) != "" && told.Len() > 0 && !bytes.HasPrefix([]byte(text), fatalLine):
-			continue // Blender's own words
-		}
-		if current || told.Len() == 0 {
-			told.WriteString(text)
 		}
 	}
-	return line, strings.TrimRight(told.String(), "\n") + "\n"
+	return all
+}
+
+// fatalError is what Python said it died of, or "" when the signal says the same.
+func fatalError(tail []byte) string {
+	at := bytes.LastIndex(tail, fatalLine)
+	if at < 0 {
+		return ""
+	}
+	text, _, _ := bytes.Cut(tail[at+len(fatalLine):], []byte("\n"))
+	switch said := string(bytes.TrimSpace(text)); said {
+	case "Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Floating-point exception",
+		"Illegal instruction", "Windows fatal exception: access violation":
+		return ""
+	default:
+		return said
+	}
+}
+
+// maxReport bounds how much of a crash report is read, in bytes.
+const maxReport = 256 << 10
+
+// crashReport is [crashPlace] from the file that Blender writes when it crashes, for when
+// faulthandler could not print. It is looked for in dir, newer than since.
+func crashReport(dir string, since time.Time, req Request) (line int, stack string) {
+	reports, err := filepath.Glob(filepath.Join(dir, "*.crash.txt"))
+	if err != nil {
+		return 0, "" // the folder's own name has a bracket in it that makes no pattern
+	}
+	var text []byte
+	newest := since
+	for _, path := range reports {
+		info, err := os.Stat(path)
+		if err != nil || !info.ModTime().After(newest) {
+			continue
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		newest = info.ModTime()
+		text, _ = io.ReadAll(io.LimitReader(file, maxReport)) // what can be read is told
+		file.Close()
+	}
+	_, python, ok := strings.Cut(string(text), "# Python backtrace\n")
+	if !ok {
+		return 0, strings.TrimSpace(string(text))
+	}
+	s := stacks("Current thread (most recent call first):\n"+python, req)[0]
+	return s.line, s.header + "\n" + strings.Join(s.frames, "\n") + "\n"
 }
 
 // ownFrame tells whether a file of a stack belongs to the add-on.
 func ownFrame(file string) bool {
 	return strings.Contains(file, "/addon/tcp_echo/") || strings.Contains(file, `\addon\tcp_echo\`) ||
-		strings.HasSuffix(file, "launcher.py")
+		strings.HasSuffix(file, "/addon/launcher.py") || strings.HasSuffix(file, `\addon\launcher.py`)
 }
 
 // escapedName is a file's name as faulthandler prints it, which writes ASCII alone and cuts

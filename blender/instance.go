@@ -16,6 +16,8 @@ type instance struct {
 	stream  *stream
 	token   string
 	version string
+	began   time.Time
+	temp    string // where its crash reports go
 
 	ready chan struct{} // closed at the ready mark
 	port  int           // set before ready is closed
@@ -36,15 +38,14 @@ type instance struct {
 const tailSize = 16 << 10
 
 func newInstance(s *Supervisor, token, mark string) *instance {
-	i := &instance{sup: s, token: token, ready: make(chan struct{}), retired: make(chan struct{})}
+	i := &instance{sup: s, token: token, began: time.Now(), ready: make(chan struct{}), retired: make(chan struct{})}
 	i.stream = newStream(mark, i.printed, i.marked)
 	return i
 }
 
 // printed takes text from the pipe.
 func (i *instance) printed(p []byte) {
-	// A log that can't be written, on a full disk, say, must not stop the run.
-	_, _ = i.sup.cfg.Log.Write(p)
+	_, _ = i.sup.printed.Write(p) // it never fails
 	i.mu.Lock()
 	i.tail = appendTail(i.tail, p, tailSize)
 	run := i.active
@@ -124,7 +125,11 @@ func (i *instance) stop(grace time.Duration) {
 	i.mu.Unlock()
 	log := i.sup.log.With("pid", i.proc.pid())
 	defer i.session.Close()
-	if err := i.session.Quit(); err == nil && i.proc.wait(grace) {
+	// Not waited for: a Blender that does not read can hold it up.
+	go func() {
+		_ = i.session.Quit() // if that can't be sent, the next step does without
+	}()
+	if i.proc.wait(grace) {
 		return
 	}
 	log.Info("blender did not quit when asked; closing its standard input")
@@ -133,17 +138,14 @@ func (i *instance) stop(grace time.Duration) {
 		return
 	}
 	log.Warn("blender did not end with its standard input; terminating it")
-	i.proc.group.terminate()
+	i.proc.terminate()
 	if i.proc.wait(grace) {
 		return
 	}
 	log.Warn("blender did not end when terminated; killing it")
-	i.kill()
+	i.proc.kill()
 	<-i.proc.exited
 }
-
-// kill ends the process and what it started, at once.
-func (i *instance) kill() { i.proc.group.kill() }
 
 // failure says in words what happened, with the last lines that Blender printed.
 func (i *instance) failure(what string, err error) string {

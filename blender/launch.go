@@ -19,7 +19,7 @@ import (
 const exitPort = 98
 
 // launch starts a Blender and returns when it is ready. An [endError] says that another
-// attempt may go better.
+// attempt may go better. When ctx ends, nothing of it is left.
 func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	s.set(func(st *Status) {
 		*st = Status{State: Starting, Path: st.Path, Version: st.Version, Reason: st.Reason}
@@ -48,15 +48,18 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	}
 	s.set(func(st *Status) { st.PID = inst.proc.pid() })
 	if err := s.greet(ctx, inst); err != nil {
-		inst.kill()
+		if ctx.Err() != nil {
+			s.set(func(st *Status) { st.State, st.Reason = Stopping, "" })
+		}
+		inst.proc.kill() // it has done nothing yet that could be lost
 		<-inst.proc.exited
+		s.noteEnd(inst)
 		return nil, err
 	}
 	inst.version = found.Version
-	s.mu.Lock()
-	s.current = inst
-	s.mu.Unlock()
 	s.set(func(st *Status) {
+		s.current = inst
+		s.failures.succeeded()
 		st.State, st.Port, st.Loop, st.Reason = Ready, inst.port, inst.session.Welcome.Loop, ""
 	})
 	s.log.Info("blender is ready", "version", found.Version, "pid", inst.proc.pid(), "port", inst.port)
@@ -73,6 +76,7 @@ func (s *Supervisor) prepare(found Found) (*exec.Cmd, []byte, *instance, error) 
 	if err := os.MkdirAll(temp, 0o700); err != nil {
 		return nil, nil, nil, fmt.Errorf("make Blender's folder for temporary files: %w", err)
 	}
+	removeSessions(temp)
 	token, mark := s.cfg.Token, randomHex(16)
 	if token == "" {
 		token = randomHex(32)
@@ -96,42 +100,42 @@ func (s *Supervisor) prepare(found Found) (*exec.Cmd, []byte, *instance, error) 
 	// Blender puts its crash reports where its temporary files go.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
 	cmd.Env = append(cmd.Env, s.cfg.Env...)
-	return cmd, append(first, '\n'), newInstance(s, token, mark), nil
+	inst := newInstance(s, token, mark)
+	inst.temp = temp
+	return cmd, append(first, '\n'), inst, nil
+}
+
+// noteEnd writes down how a process has ended.
+func (s *Supervisor) noteEnd(inst *instance) {
+	s.log.Info("blender ended", "pid", inst.proc.pid(), "how", errEnded(inst.proc.state))
 }
 
 // greet waits until a Blender that was started serves, and opens the session with it.
 func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 	timer := time.NewTimer(s.cfg.StartTimeout)
 	defer timer.Stop()
-	for {
-		select {
-		case <-inst.ready:
-			session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", inst.port), inst.token)
-			if err != nil {
-				return &endError{inst.failure("no session with it", err)}
-			}
-			inst.session = session
-			return nil
-		case <-inst.proc.exited:
-			if inst.proc.state != nil && inst.proc.state.ExitCode() == exitPort {
-				return fmt.Errorf("port %d of 127.0.0.1 is in use by another program; "+
-					"choose another one as blender.port in the settings, or 0 for any", s.cfg.Port)
-			}
-			return &endError{inst.failure("it ended before it was ready", errEnded(inst.proc.state))}
-		case <-timer.C:
-			return &endError{inst.failure("it was not ready in time", fmt.Errorf("within %s", s.cfg.StartTimeout))}
-		case <-s.poke:
-			if !s.wanted() {
-				s.set(func(st *Status) { st.State, st.Reason = Stopping, "" })
-				inst.kill()
-				<-inst.proc.exited
-				s.set(func(st *Status) { *st = Status{State: Stopped, Path: st.Path, Version: st.Version} })
-				return ErrStopped
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+	select {
+	case <-inst.ready:
+	case <-inst.proc.exited:
+		if inst.proc.state != nil && inst.proc.state.ExitCode() == exitPort && s.cfg.Port != 0 {
+			return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
+				"choose another one as blender.port in the settings, or 0 for any", s.cfg.Port)
 		}
+		return &endError{inst.failure("it ended before it was ready", errEnded(inst.proc.state))}
+	case <-timer.C:
+		return &endError{inst.failure("it was killed", fmt.Errorf("it was not ready within %s", s.cfg.StartTimeout))}
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", inst.port), inst.token)
+	switch {
+	case err == nil:
+		inst.session = session
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return &endError{inst.failure("no session with it", err)}
 }
 
 // randomHex is n random bytes in hex.
@@ -139,4 +143,16 @@ func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
+}
+
+// removeSessions removes the folders of Blenders that were killed and could not do it
+// themselves; they may hold large caches. What scripts left beside them is theirs.
+func removeSessions(temp string) {
+	left, err := filepath.Glob(filepath.Join(temp, "blender_??????"))
+	if err != nil {
+		return // the folder's own name has a bracket in it that makes no pattern
+	}
+	for _, dir := range left {
+		_ = os.RemoveAll(dir) // it is tried again at the next start
+	}
 }

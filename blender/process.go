@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,15 +17,22 @@ import (
 type process struct {
 	cmd      *exec.Cmd
 	lifeline io.WriteCloser
-	group    group
+	read     atomic.Int64 // bytes read from the pipe
 	// exited is closed when the process is gone and what it printed has been read.
 	exited chan struct{}
 	state  *os.ProcessState
+
+	mu    sync.Mutex
+	group group
+	dead  bool // its number may be another process's by now
 }
 
-// drainTime bounds how long what a dead Blender printed is read: a process that a script
-// left behind may hold the pipe open for ever.
-const drainTime = time.Second
+// What a dead Blender printed is read until the pipe ends. A process that left the group may
+// hold that open for ever: then until nothing has come for drainQuiet, drainTime at most.
+const (
+	drainQuiet = 250 * time.Millisecond
+	drainTime  = 2 * time.Second
+)
 
 // startProcess starts a program and passes what it prints to output, which is closed at the
 // end. The first line of its standard input is given; the rest of it is the life line.
@@ -42,9 +51,7 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser) (*proc
 	p := &process{cmd: cmd, lifeline: lifeline, exited: make(chan struct{})}
 	waited := make(chan struct{})
 	// What starts the process also waits for it: see start on Linux.
-	if err := p.start(func() {
-		close(waited)
-	}); err != nil {
+	if err := p.start(func() { close(waited) }); err != nil {
 		reader.Close()
 		lifeline.Close()
 		return nil, err
@@ -52,23 +59,19 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser) (*proc
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		// An error is the end of the pipe, or the deadline below.
-		_, _ = io.CopyBuffer(struct{ io.Writer }{output}, reader, make([]byte, 256<<10))
+		p.pump(output, reader)
 	}()
 	go func() {
 		<-waited
-		p.group.kill() // what the script started must not live on with no one to own it
-		select {
-		case <-drained:
-		case <-time.After(drainTime):
-			reader.Close()
-			<-drained
-		}
+		p.awaitDrained(drained)
 		reader.Close()
+		<-drained
 		lifeline.Close()
 		output.Close() // it only passes on what it held back
 		p.state = cmd.ProcessState
+		p.mu.Lock()
 		p.group.close()
+		p.mu.Unlock()
 		close(p.exited)
 	}()
 	go func() {
@@ -77,6 +80,76 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser) (*proc
 		_, _ = lifeline.Write(firstLine)
 	}()
 	return p, nil
+}
+
+// pump reads the pipe to its end, or until it is closed here.
+func (p *process) pump(output io.Writer, pipe io.Reader) {
+	buf := make([]byte, 128<<10)
+	for {
+		n, err := pipe.Read(buf)
+		if n > 0 {
+			p.read.Add(int64(n))
+			_, _ = output.Write(buf[:n]) // it never fails
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// awaitDrained waits until what the process printed has been read.
+func (p *process) awaitDrained(drained chan struct{}) {
+	for deadline := time.Now().Add(drainTime); time.Now().Before(deadline); {
+		before := p.read.Load()
+		select {
+		case <-drained:
+			return
+		case <-time.After(drainQuiet):
+			if p.read.Load() == before {
+				return
+			}
+		}
+	}
+}
+
+// bury kills what the process has left in its group, and has nothing more sent there. It is
+// called when the process has ended, before its number can be another one's where the system
+// lets us.
+func (p *process) bury() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.group.kill()
+	p.dead = true
+}
+
+// kill ends the process and what it started, at once.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dead {
+		p.group.kill()
+	}
+}
+
+// terminate asks the process and what it started to end.
+func (p *process) terminate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dead {
+		p.group.terminate()
+	}
+}
+
+// killWithTrace ends the process and what it started, after it had a moment to print where
+// it hangs.
+func (p *process) killWithTrace() {
+	p.mu.Lock()
+	traces := !p.dead && p.group.trace()
+	p.mu.Unlock()
+	if traces {
+		p.wait(traceTime)
+	}
+	p.kill()
 }
 
 // pid is the process's number.

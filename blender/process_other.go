@@ -14,6 +14,7 @@ func (p *process) start(ended func()) error {
 	p.group = group{p.cmd.Process.Pid}
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
+		p.bury()
 		ended()
 	}()
 	return nil

@@ -17,6 +17,10 @@ func (g group) terminate() { g.signal(syscall.SIGTERM) }
 // kill ends every process of the group.
 func (g group) kill() { g.signal(syscall.SIGKILL) }
 
+// trace has the leader print where it is and end: faulthandler does that on SIGABRT, even
+// while C code holds the interpreter. It is false when that can't be.
+func (g group) trace() bool { return g.id > 0 && syscall.Kill(g.id, syscall.SIGABRT) == nil }
+
 func (g group) close() {}
 
 func (g group) signal(s syscall.Signal) {
@@ -57,13 +61,8 @@ var signalNames = map[syscall.Signal]string{
 	syscall.SIGINT:  "interrupted (SIGINT)",
 }
 
-// hide keeps a helper process from showing a window, which only Windows would do.
-func hide(*exec.Cmd) {}
-
-// killWithTrace ends the process and what it started, after it had a moment to print where
-// it hangs: faulthandler does that on SIGABRT, even while C code holds the interpreter.
-func (i *instance) killWithTrace() {
-	_ = syscall.Kill(i.proc.pid(), syscall.SIGABRT) // gone already: what was asked for is so
-	i.proc.wait(traceTime)
-	i.kill()
+// alone has a helper process killed with all that it started when its context ends.
+func alone(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }

@@ -49,6 +49,7 @@ func (p *process) start(ended func()) error {
 	p.group = group{job}
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
+		p.bury()
 		ended()
 	}()
 	return nil
@@ -97,6 +98,9 @@ func (g group) kill() {
 	}
 }
 
+// trace can't be had here.
+func (g group) trace() bool { return false }
+
 func (g group) close() {
 	if g.job != 0 {
 		windows.CloseHandle(g.job)
@@ -120,10 +124,7 @@ func signalText(state *os.ProcessState) string {
 	return ""
 }
 
-// hide keeps a helper process from opening a console window.
-func hide(cmd *exec.Cmd) {
+// alone keeps a helper process from opening a console window.
+func alone(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NO_WINDOW}
 }
-
-// killWithTrace ends the process and what it started. Where it hangs can't be asked for here.
-func (i *instance) killWithTrace() { i.kill() }

@@ -2,88 +2,205 @@ package blender
 
 import (
 	"bytes"
-	"math"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// What Blender prints of a render, as seen in 2.93 to 4.x. The frame stands in every line,
-// samples in those of Cycles and EEVEE, an estimate in those of Cycles:
+// What Blender prints of a render: from 2.93 to 4.x by Cycles, by EEVEE and by Cycles with
+// tiles, then as 5.x does.
 //
-//	Fra:1 Mem:22.04M (Peak 22.43M) | Time:00:00.13 | Remaining:00:01.02 | Mem:1.18M, Peak:1.18M | Scene, ViewLayer | Sample 3/64
-//	Fra:1 Mem:30.42M (Peak 31.10M) | Time:00:00.30 | Rendering 5 / 64 samples
+//	Fra:1 Mem:10.37M (Peak 10.47M) | Time:00:00.04 | Remaining:00:00.02 | Mem:0.90M, Peak:0.90M | Scene, ViewLayer | Sample 1/16
+//	Fra:1 Mem:11.06M (Peak 12.18M) | Time:00:01.72 | Rendering 1 / 8 samples
+//	Fra:1 Mem:11.06M (Peak 12.18M) | Time:00:01.72 | Mem:0.90M, Peak:0.90M | Scene, ViewLayer | Rendered 3/24 Tiles, Sample 5/64
+//	Saved: '/tmp/x_0001.png'
+//	00:00.100  render           | Rendering animation (frames 1..3)
+//	00:01.643  render           | Fra: 1 | Remaining: 00:09.21 | Mem: 2M | Sample 1/16
+//
+// Only 5.x says how many frames there will be. Workbench says nothing but what it saved.
 var (
-	frameLine  = regexp.MustCompile(`^Fra:(-?\d+) `)
-	samplePart = regexp.MustCompile(`\bSample (\d+)/(\d+)|Rendering (\d+) / (\d+) samples|Rendered (\d+)/(\d+) Tiles`)
-	remainPart = regexp.MustCompile(`Remaining:((?:\d+:)?\d+:\d+(?:\.\d+)?)`)
+	frameLine   = regexp.MustCompile(`^(?:Fra: ?|Rendering frame )(-?\d+)\b`)
+	rangeLine   = regexp.MustCompile(`^Rendering animation \(frames (-?\d+)\.\.(-?\d+)\)`)
+	savedLine   = regexp.MustCompile(`^Saved: '(.*)'`)
+	samplePart  = regexp.MustCompile(`\bSample (\d+)/(\d+)|\bRendering (\d+) / (\d+) samples`)
+	tilePart    = regexp.MustCompile(`\bRendered (\d+)/(\d+) Tiles`)
+	remainPart  = regexp.MustCompile(`\bRemaining: ?((?:\d+:)?\d+:\d+(?:\.\d+)?)`)
+	logHead     = regexp.MustCompile(`^[\d:.]+ +render +\| +`)
+	measurePart = regexp.MustCompile(`^(?:Fra|Mem|Time|Remaining|Peak)\b`)
 )
 
-// progressPace bounds how often a run's progress is told.
-const progressPace = 50 * time.Millisecond
+const (
+	// progressPace bounds how often a run's progress is told.
+	progressPace = 50 * time.Millisecond
+	// maxLine bounds the part of a line that is looked at, in bytes; Blender's are shorter.
+	maxLine = 1024
+)
 
-// renderProgress finds in a run's output how far its render is.
+// renderProgress finds in a run's output how far its render is, and joins that with what the
+// script says of itself.
 type renderProgress struct {
-	line []byte
-	last time.Time
+	line []byte // the beginning of a line whose end has not come
+	skip bool   // the rest of this line is of no interest
+
+	first, last int  // the frames of an animation
+	known       bool // whether they are
+	frame       int
+	frames      int // how many different ones were seen
+	within      float64
+
+	next Progress // not told yet, if waits
+	wait bool
+	told time.Time
 	tell func(Progress)
 }
-
-// maxLine bounds the part of a line that is looked at, in bytes; Blender's are shorter.
-const maxLine = 1024
 
 // take looks at the next bytes of output.
 func (r *renderProgress) take(p []byte) {
 	for len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
-		piece := p
-		if end >= 0 {
-			piece = p[:end]
+		piece, whole := p, end >= 0
+		if whole {
+			piece, p = p[:end], p[end+1:]
+		} else {
+			p = nil
 		}
-		// Most lines are a script's own, and are passed over at their first letter.
-		if room := maxLine - len(r.line); room > 0 && (len(r.line) > 0 || len(piece) == 0 || piece[0] == 'F') {
-			r.line = append(r.line, piece[:min(room, len(piece))]...)
-		} else if len(r.line) == 0 && end < 0 {
-			r.line = append(r.line, 0) // the rest of this line is not looked at either
+		switch {
+		case r.skip:
+		case len(r.line) == 0 && len(piece) > 0 && !mayTell(piece[0]):
+			r.skip = true // most lines are a script's own and are passed over at their first letter
+		case len(r.line) == 0 && whole:
+			r.look(piece[:min(maxLine, len(piece))])
+		default:
+			r.line = append(r.line, piece[:min(maxLine-len(r.line), len(piece))]...)
+			if whole {
+				r.look(r.line)
+			}
 		}
-		if end < 0 {
-			return
+		if whole {
+			r.line, r.skip = r.line[:0], false
 		}
-		if bytes.HasPrefix(r.line, []byte("Fra:")) {
-			r.told(string(r.line))
-		}
-		r.line = r.line[:0]
-		p = p[end+1:]
 	}
 }
 
-func (r *renderProgress) told(line string) {
+// mayTell tells whether a line that begins so can be one of Blender's about a render.
+func mayTell(first byte) bool {
+	return first == 'F' || first == 'S' || first == 'R' || first >= '0' && first <= '9'
+}
+
+// look reads one line.
+func (r *renderProgress) look(line []byte) {
+	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
+		head := logHead.Find(line[:min(64, len(line))])
+		if head == nil {
+			return
+		}
+		line = line[len(head):]
+	}
+	switch {
+	case bytes.HasPrefix(line, []byte("Fra:")), bytes.HasPrefix(line, []byte("Rendering frame ")):
+		r.inFrame(string(line))
+	case bytes.HasPrefix(line, []byte("Rendering animation ")):
+		if found := rangeLine.FindSubmatch(line); found != nil {
+			r.first, r.last = number(string(found[1])), number(string(found[2]))
+			r.known, r.frames, r.within = r.last >= r.first, 0, 0
+		}
+	case bytes.HasPrefix(line, []byte("Saved: '")):
+		if found := savedLine.FindSubmatch(line); found != nil {
+			r.say(Progress{Fraction: r.fraction(), Text: "saved " + baseName(string(found[1]))})
+		}
+	}
+}
+
+// inFrame reads a line about a frame that is being rendered.
+func (r *renderProgress) inFrame(line string) {
 	found := frameLine.FindStringSubmatch(line)
 	if found == nil {
 		return
 	}
-	progress := Progress{Fraction: -1, Text: "frame " + found[1]}
-	if sample := samplePart.FindStringSubmatch(line); sample != nil {
-		var numbers []float64
-		for _, text := range sample[1:] {
-			if text != "" {
-				number, _ := strconv.ParseFloat(text, 64) // the pattern admits digits alone
-				numbers = append(numbers, number)
-			}
-		}
-		if numbers[1] > 0 {
-			progress.Fraction = math.Min(1, numbers[0]/numbers[1])
+	if frame := number(found[1]); r.frames == 0 || frame != r.frame {
+		r.frame, r.within = frame, 0
+		r.frames++
+		if r.known && (frame < r.first || frame > r.last) {
+			r.known, r.frames = false, 1 // another render, of which nothing was said
 		}
 	}
-	if remaining := remainPart.FindStringSubmatch(line); remaining != nil {
-		progress.RemainingSeconds = clockSeconds(remaining[1])
+	if tiles := tilePart.FindStringSubmatch(line); tiles != nil {
+		// Samples beside tiles are those of the tile that is at work.
+		r.within = ratio(tiles[1], tiles[2])
+		if sample := samplePart.FindStringSubmatch(line); sample != nil && sample[1] != "" && r.within < 1 {
+			r.within += ratio(sample[1], sample[2]) / float64(max(1, number(tiles[2])))
+		}
+	} else if sample := samplePart.FindStringSubmatch(line); sample != nil {
+		r.within = max(ratio(sample[1], sample[2]), ratio(sample[3], sample[4]))
 	}
-	if now := time.Now(); progress.Fraction == 1 || now.Sub(r.last) >= progressPace {
-		r.last = now
-		r.tell(progress)
+	parts := strings.Split(line, " | ")
+	doing := strings.TrimSpace(parts[len(parts)-1])
+	if doing == "Finished" {
+		r.within = 1
+	}
+	text := fmt.Sprintf("frame %d", r.frame)
+	if doing != "" && !measurePart.MatchString(doing) && !strings.HasPrefix(doing, "Rendering frame ") {
+		text += ": " + doing
+	}
+	progress := Progress{Fraction: r.fraction(), Text: text}
+	if remaining := remainPart.FindStringSubmatch(line); remaining != nil && progress.Fraction >= 0 && (!r.known || r.frame == r.last) {
+		progress.RemainingSeconds = clockSeconds(remaining[1]) // of this frame, so of the render
+	}
+	r.say(progress)
+}
+
+// fraction is how far the render is. Of an animation whose length nobody said it is unknown,
+// which shows with its second frame.
+func (r *renderProgress) fraction() float64 {
+	switch {
+	case r.known:
+		if r.frames == 0 {
+			return 0
+		}
+		return min(1, (float64(r.frame-r.first)+r.within)/float64(r.last-r.first+1))
+	case r.frames == 1:
+		return min(1, r.within)
+	}
+	return -1
+}
+
+// say tells a progress, or keeps it for later when the last one was a moment ago.
+func (r *renderProgress) say(p Progress) {
+	r.next, r.wait = p, true
+	if now := time.Now(); now.Sub(r.told) >= progressPace {
+		r.told = now
+		r.flush()
 	}
 }
+
+// flush tells what was kept for later.
+func (r *renderProgress) flush() {
+	if r.wait {
+		r.wait = false
+		r.tell(r.next)
+	}
+}
+
+func ratio(part, whole string) float64 {
+	if n := number(whole); n > 0 {
+		return float64(number(part)) / float64(n)
+	}
+	return 0
+}
+
+// number reads what a pattern has admitted as digits; one too large for an int is 0.
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// baseName is a file's name without its folders, of either system.
+func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
 // clockSeconds reads "01:02.50" or "1:02:03" as seconds.
 func clockSeconds(text string) float64 {

@@ -3,7 +3,6 @@ package blender
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -19,30 +18,6 @@ const ProtocolVersion = 1
 // which waits only for the interpreter's lock.
 const helloTimeout = 10 * time.Second
 
-// ErrClosed is returned for what is asked of a session whose connection is gone.
-var ErrClosed = errors.New("the connection to Blender is closed")
-
-// WireError is an `error` frame: Blender's refusal of what it was sent.
-type WireError struct {
-	ID      string `json:"id"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-func (e *WireError) Error() string { return e.Message + " (" + e.Code + ")" }
-
-// Welcome is what a Blender says of itself when a session begins.
-type Welcome struct {
-	Protocol int    `json:"protocol"`
-	Session  int    `json:"session"`
-	Addon    string `json:"addon"`
-	Blender  string `json:"blender"`
-	Python   string `json:"python"`
-	PID      int    `json:"pid"`
-	Port     int    `json:"port"`
-	Loop     string `json:"loop"`
-}
-
 // Session is one connection to the add-on in a Blender, whoever started that. Its methods
 // may be called from many goroutines, and many runs may be under way in it.
 type Session struct {
@@ -51,7 +26,6 @@ type Session struct {
 
 	conn    net.Conn
 	writing sync.Mutex
-	buf     []byte
 
 	mu      sync.Mutex
 	calls   map[string]*Call
@@ -138,41 +112,31 @@ type Call struct {
 	err      error
 }
 
-// Finished is the `finished` frame of a run.
-type Finished struct {
-	State   Verdict         `json:"state"`
-	Seconds float64         `json:"seconds"`
-	Error   *ScriptError    `json:"error"`
-	Result  json.RawMessage `json:"result"`
-	Outputs []string        `json:"outputs"`
-	// Recycle is true when that Blender should not be used for another run.
-	Recycle bool `json:"recycle"`
-}
-
-// runFrame is a `run` frame.
-type runFrame struct {
-	Type       string   `json:"type"`
-	ID         string   `json:"id"`
-	Code       *string  `json:"code,omitempty"`
-	CodeBase64 []byte   `json:"code_base64,omitempty"`
-	File       string   `json:"file,omitempty"`
-	Name       string   `json:"name,omitempty"`
-	Dir        string   `json:"dir,omitempty"`
-	Args       []string `json:"args,omitempty"`
-	Scene      string   `json:"scene,omitempty"`
-}
-
 // Run sends a run and returns at once. Started and progress are called on the session's
-// reading goroutine, so they must not block; either may be nil.
+// reading goroutine, so they must not block; either may be nil. It fails with [ErrClosed], or
+// with what is wrong with the request.
 func (s *Session) Run(req Request, started func(time.Time), progress func(Progress)) (*Call, error) {
+	if !runID.MatchString(req.ID) { // the refusal would not say whose it is
+		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
+	}
+	if len(req.Code) > MaxFrame { // found out before memory is spent on it
+		return nil, fmt.Errorf("%w: the script alone has %d bytes", ErrFrameTooLong, len(req.Code))
+	}
 	frame := runFrame{
-		Type: "run", ID: req.ID, File: req.File, Name: req.Name, Dir: req.Dir, Args: req.Args, Scene: req.Scene,
+		Type: "run", ID: req.ID, File: osText(req.File), Name: req.Name, Dir: osText(req.Dir), Scene: osText(req.Scene),
+	}
+	for _, arg := range req.Args {
+		frame.Args = append(frame.Args, osText(arg))
 	}
 	if utf8.Valid(req.Code) {
 		text := string(req.Code)
 		frame.Code = &text
 	} else {
 		frame.CodeBase64 = req.Code
+	}
+	bytes, err := encode(frame)
+	if err != nil {
+		return nil, err
 	}
 	c := &Call{session: s, id: req.ID, started: started, progress: progress, done: make(chan struct{})}
 	s.mu.Lock()
@@ -186,7 +150,15 @@ func (s *Session) Run(req Request, started func(time.Time), progress func(Progre
 	}
 	s.calls[req.ID] = c
 	s.mu.Unlock()
-	if err := s.send(frame); err != nil {
+	if len(bytes) >= largeFrame {
+		go func() {
+			if err := s.write(bytes); err != nil {
+				s.drop(c, err)
+			}
+		}()
+		return c, nil
+	}
+	if err := s.write(bytes); err != nil {
 		s.drop(c, err)
 		return nil, err
 	}
@@ -206,12 +178,16 @@ func (c *Call) Cancel(reason string) error {
 
 // Status asks what the Blender does; the answer is the `status` frame.
 func (s *Session) Status(ctx context.Context) (json.RawMessage, error) {
+	frame, err := encode(map[string]string{"type": "status"})
+	if err != nil {
+		return nil, err
+	}
 	answer := make(chan json.RawMessage, 1)
 	s.writing.Lock() // so that the order of those who wait is that of the frames
 	s.mu.Lock()
 	s.asked = append(s.asked, answer)
 	s.mu.Unlock()
-	err := s.sendLocked(map[string]string{"type": "status"})
+	err = s.writeLocked(frame)
 	s.writing.Unlock()
 	if err != nil {
 		return nil, err
@@ -269,40 +245,25 @@ func (s *Session) err() error {
 }
 
 func (s *Session) send(frame any) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.sendLocked(frame)
+	bytes, err := encode(frame)
+	if err != nil {
+		return err
+	}
+	return s.write(bytes)
 }
 
-// sendLocked writes a frame in one piece.
-func (s *Session) sendLocked(frame any) error {
-	payload, err := json.Marshal(frame)
-	if err != nil {
-		return err
-	}
-	if s.buf, err = appendFrame(s.buf[:0], payload); err != nil {
-		return err
-	}
-	_, err = s.conn.Write(s.buf)
-	if cap(s.buf) > 1<<20 {
-		s.buf = nil
-	}
-	if err != nil {
+// write sends a frame in one piece.
+func (s *Session) write(frame []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.writeLocked(frame)
+}
+
+func (s *Session) writeLocked(frame []byte) error {
+	if _, err := s.conn.Write(frame); err != nil {
 		return fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	return nil
-}
-
-// incoming has the fields of every frame that is not decoded further.
-type incoming struct {
-	Type     string  `json:"type"`
-	ID       string  `json:"id"`
-	Time     float64 `json:"time"`
-	Fraction float64 `json:"fraction"`
-	Text     string  `json:"text"`
-	Code     string  `json:"code"`
-	Message  string  `json:"message"`
-	Finished
 }
 
 func (s *Session) read(frames *frameReader) {
@@ -326,35 +287,33 @@ func (s *Session) readFrames(frames *frameReader) error {
 		if err != nil {
 			return err
 		}
-		// `running` in a status frame is an object, so that frame is told apart first.
-		var kind struct {
-			Type string `json:"type"`
-		}
-		if err := json.Unmarshal(payload, &kind); err != nil {
-			return fmt.Errorf("a frame that is not JSON: %w", err)
-		}
-		if kind.Type == "status" {
-			s.answerStatus(payload)
-			continue
-		}
 		var in incoming
 		if err := json.Unmarshal(payload, &in); err != nil {
-			return fmt.Errorf("a %s frame that is not as agreed: %w", kind.Type, err)
+			return fmt.Errorf("a frame that is not as agreed: %w", err)
 		}
-		s.take(in)
+		switch {
+		case in.Type == "status":
+			s.answerStatus(payload)
+		case in.Type == "error" && in.ID == "": // the connection closes after it
+			return &WireError{Code: in.Code, Message: in.Message}
+		default:
+			s.take(in)
+		}
 	}
 }
 
 func (s *Session) take(in incoming) {
 	s.mu.Lock()
 	c := s.calls[in.ID]
-	pong := s.pings[in.ID]
 	s.mu.Unlock()
 	switch in.Type {
 	case "pong":
-		if pong != nil {
-			close(pong)
+		s.mu.Lock()
+		if answer := s.pings[in.ID]; answer != nil {
+			close(answer)
+			delete(s.pings, in.ID)
 		}
+		s.mu.Unlock()
 	case "started":
 		if c != nil && c.started != nil {
 			c.started(time.UnixMicro(int64(in.Time * 1e6)))
@@ -365,11 +324,10 @@ func (s *Session) take(in incoming) {
 		}
 	case "finished":
 		if c != nil {
-			c.finished = in.Finished
-			s.drop(c, nil)
+			s.settle(c, in.Finished, nil)
 		}
 	case "error":
-		if c != nil && in.Code != "unknown_id" {
+		if c != nil && in.Code != "unknown_id" { // that answers a cancel that came too late
 			s.drop(c, &WireError{ID: in.ID, Code: in.Code, Message: in.Message})
 		}
 	}
@@ -384,8 +342,11 @@ func (s *Session) answerStatus(payload []byte) {
 	}
 }
 
-// drop ends a call, once.
-func (s *Session) drop(c *Call, err error) {
+// drop ends a call of which no more will be heard.
+func (s *Session) drop(c *Call, err error) { s.settle(c, Finished{}, err) }
+
+// settle ends a call, once.
+func (s *Session) settle(c *Call, f Finished, err error) {
 	s.mu.Lock()
 	mine := s.calls[c.id] == c
 	if mine {
@@ -393,7 +354,7 @@ func (s *Session) drop(c *Call, err error) {
 	}
 	s.mu.Unlock()
 	if mine {
-		c.err = err
+		c.finished, c.err = f, err
 		close(c.done)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -108,13 +109,12 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-var lastID int
+var lastID atomic.Int64
 
 // do runs code and returns what came of it.
 func do(t *testing.T, s *Supervisor, req Request) (Outcome, *recorder) {
 	t.Helper()
-	lastID++
-	req.ID = fmt.Sprint("r", lastID)
+	req.ID = fmt.Sprint("r", lastID.Add(1))
 	if req.Scene == "" {
 		req.Scene = "keep"
 	}

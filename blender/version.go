@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// askTimeout bounds `blender --version`, which takes some 0.1 s, on a cold disk seconds.
-const askTimeout = 10 * time.Second
+// askTimeout bounds `blender --version`, which takes some 0.1 s, on a cold disk seconds. It
+// is a variable for the tests.
+var askTimeout = 10 * time.Second
 
 // oldest is the first Blender whose Python (3.9) can run the add-on.
 var oldest = [2]int{2, 93}
@@ -25,7 +26,6 @@ var versionLine = regexp.MustCompile(`(?m)^\s*Blender (\d+)\.(\d+)(\S*)(.*)$`)
 // version is what a program said when it was asked, and of which file that is true.
 type version struct {
 	text    string
-	err     error
 	size    int64
 	modTime time.Time
 }
@@ -38,7 +38,7 @@ var versions = struct {
 
 // Version asks a program for its version and returns it as "3.4.1". It fails when the file
 // is not there, can't be started, does not answer within 10 s, is no Blender, or one older
-// than 2.93. The answer is remembered for as long as the file does not change.
+// than 2.93. The version is remembered for as long as the file does not change.
 func Version(ctx context.Context, path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -53,16 +53,15 @@ func Version(ctx context.Context, path string) (string, error) {
 	known, ok := versions.of[path]
 	versions.Unlock()
 	if ok && known.size == info.Size() && known.modTime.Equal(info.ModTime()) {
-		return known.text, known.err
+		return known.text, nil
 	}
 	text, err := askVersion(ctx, path)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	var slow *slowError
-	if !errors.As(err, &slow) { // a busy machine may do better next time
+	if err == nil { // what was wrong may be put right without a change of the file
 		versions.Lock()
-		versions.of[path] = version{text, err, info.Size(), info.ModTime()}
+		versions.of[path] = version{text, info.Size(), info.ModTime()}
 		versions.Unlock()
 	}
 	return text, err
@@ -81,7 +80,7 @@ func askVersion(ctx context.Context, path string) (string, error) {
 	var out limitedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second // what it started may hold the pipe
-	hide(cmd)
+	alone(cmd)
 	err := cmd.Run()
 	if asking.Err() != nil {
 		return "", &slowError{path}

@@ -97,11 +97,39 @@ func takenApart(secret string, pieces ...[]byte) string {
 	return b.String()
 }
 
+// takenApartSimply is the same for a text that is all there, done as plainly as can be.
+func takenApartSimply(secret, text string) string {
+	prefix := "\x1eblendtray " + secret + " "
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, prefix)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		line, rest, ended := strings.Cut(after, "\n")
+		switch {
+		case len(line) >= maxMark: // no mark is so long
+			b.WriteString(prefix)
+			text = after
+		case !ended: // the stream ended within it
+			b.WriteString(prefix + after)
+			return b.String()
+		default:
+			kind, what, _ := strings.Cut(line, " ")
+			fmt.Fprintf(&b, "<%s|%s>", kind, what)
+			text = rest
+		}
+	}
+}
+
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("text\x1eblendtray s begin 1:a\nmore"), []byte{3, 1, 7})
 	f.Add([]byte("\x1e\x1eblendtray s end \n\x1eblendtray s "), []byte{1})
+	f.Add([]byte("\x1eblendtray s \x1eblendtray s end 1:a\n\n"), []byte{13, 1, 1, 1})
+	f.Add(append([]byte("\x1eblendtray s "), bytes.Repeat([]byte("x"), maxMark+1)...), []byte{200, 200, 127})
 	f.Fuzz(func(t *testing.T, data, cuts []byte) {
-		want := takenApart("s", data)
+		want := takenApartSimply("s", string(data))
 		pieces := [][]byte{}
 		rest := data
 		for _, cut := range cuts {
@@ -110,7 +138,7 @@ func FuzzStream(f *testing.F) {
 			rest = rest[n:]
 		}
 		if got := takenApart("s", append(pieces, rest)...); got != want {
-			t.Errorf("in pieces %q, whole %q", got, want)
+			t.Errorf("in pieces %q, want %q", got, want)
 		}
 	})
 }
@@ -127,25 +155,6 @@ func TestMarksAreTakenOutOfTheTextAndForeignOnesAreNot(t *testing.T) {
 		if got := takenApart("s", []byte(text)); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
-	}
-}
-
-func TestProgressIsReadFromWhatBlenderPrints(t *testing.T) {
-	var told []Progress
-	r := renderProgress{tell: func(p Progress) { told = append(told, p) }}
-	lines := []string{
-		"no render here\n",
-		"Fra:1 Mem:22.04M (Peak 22.43M) | Time:00:00.13 | Remaining:01:01.50 | Mem:1.18M, Peak:1.18M | Scene, ViewLayer | Sample 16/64\n",
-		"not Fra:1 | Sample 1/2\n",
-		"Fra:7 Mem:30.42M | Time:00:00.30 | Rendering 64 / 64 samples\n",
-	}
-	for _, b := range []byte(strings.Join(lines, "")) {
-		r.last = time.Time{}
-		r.take([]byte{b})
-	}
-	want := []Progress{{0.25, "frame 1", 61.5}, {1, "frame 7", 0}}
-	if !slices.Equal(told, want) {
-		t.Errorf("told %+v, want %+v", told, want)
 	}
 }
 

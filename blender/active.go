@@ -1,0 +1,109 @@
+package blender
+
+import (
+	"sync"
+	"time"
+)
+
+// activeRun is the run that a Blender executes, and the way of what it does to its sink. It
+// is told of that by the goroutines that read the pipe and the session.
+type activeRun struct {
+	key   string        // its name in the marks
+	begun chan struct{} // closed when it has begun
+	ended chan struct{} // closed when all that it printed has been read
+
+	mu       sync.Mutex // around calls of the sink, too
+	sink     Sink
+	open     bool // between the marks
+	over     bool // the end mark was seen
+	started  time.Time
+	progress renderProgress
+	tail     []byte
+}
+
+func newActiveRun(key string, sink Sink) *activeRun {
+	r := &activeRun{key: key, begun: make(chan struct{}), ended: make(chan struct{}), sink: sink}
+	r.progress.tell = func(p Progress) { r.sink.Progress(p) }
+	return r
+}
+
+// begin is the mark at the begin of the output.
+func (r *activeRun) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.start(time.Now())
+	r.open = !r.over
+}
+
+// end is the mark at the end of the output.
+func (r *activeRun) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = false
+	if !r.over {
+		r.over = true
+		r.progress.flush()
+		close(r.ended)
+	}
+}
+
+// startedAt is Blender's own word that the run has started. It and the begin mark come by
+// different ways, and either may come first, or alone.
+func (r *activeRun) startedAt(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.start(at)
+}
+
+func (r *activeRun) start(at time.Time) {
+	if r.started.IsZero() {
+		r.started = at
+		close(r.begun)
+		r.sink.Started(at)
+	}
+}
+
+func (r *activeRun) hasBegun() bool {
+	select {
+	case <-r.begun:
+		return true
+	default:
+		return false
+	}
+}
+
+// output passes on what was printed, when it is the run's.
+func (r *activeRun) output(p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open {
+		return
+	}
+	r.tail = appendTail(r.tail, p, 4*tailSize)
+	r.sink.Output(p)
+	r.progress.take(p)
+}
+
+// tellProgress passes on what the script says of itself.
+func (r *activeRun) tellProgress(p Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress.say(p)
+}
+
+// close lets nothing more reach the sink, and returns when the run started and the end of
+// what it printed.
+func (r *activeRun) close() (started time.Time, tail []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress.flush()
+	r.open = false
+	r.sink = discard{}
+	return r.started, r.tail
+}
+
+type discard struct{}
+
+func (discard) Started(time.Time) {}
+func (discard) Output([]byte)     {}
+func (discard) Progress(Progress) {}

@@ -1,0 +1,118 @@
+package blender
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+)
+
+// runID is what the wire admits as the id of a run.
+var runID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ErrClosed is returned for what is asked of a session whose connection is gone.
+var ErrClosed = errors.New("the connection to Blender is closed")
+
+// WireError is an `error` frame: Blender's refusal of what it was sent.
+type WireError struct {
+	ID      string `json:"id"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *WireError) Error() string { return e.Message + " (" + e.Code + ")" }
+
+// Text of a run frame that names a file. Bytes of a path that are not UTF-8 become what
+// Python makes of them, and back.
+type osText string
+
+// MarshalJSON writes a byte that is not UTF-8 as half a surrogate pair, as os.fsdecode does.
+func (t osText) MarshalJSON() ([]byte, error) {
+	var out []byte
+	rest := string(t)
+	for !utf8.ValidString(rest) {
+		good := 0
+		for {
+			r, size := utf8.DecodeRuneInString(rest[good:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			good += size
+		}
+		text, err := json.Marshal(rest[:good])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text[1:len(text)-1]...)
+		out = fmt.Appendf(out, `\udc%02x`, rest[good])
+		rest = rest[good+1:]
+	}
+	text, err := json.Marshal(rest)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, text[1:]...)
+	return append([]byte{'"'}, out...), nil
+}
+
+// Welcome is what a Blender says of itself when a session begins.
+type Welcome struct {
+	Protocol int    `json:"protocol"`
+	Session  int    `json:"session"`
+	Addon    string `json:"addon"`
+	Blender  string `json:"blender"`
+	Python   string `json:"python"`
+	PID      int    `json:"pid"`
+	Port     int    `json:"port"`
+	Loop     string `json:"loop"`
+}
+
+// Finished is the `finished` frame of a run.
+type Finished struct {
+	State   Verdict         `json:"state"`
+	Seconds float64         `json:"seconds"`
+	Error   *ScriptError    `json:"error"`
+	Result  json.RawMessage `json:"result"`
+	Outputs []string        `json:"outputs"`
+	// Recycle is true when that Blender should not be used for another run.
+	Recycle bool `json:"recycle"`
+}
+
+// runFrame is a `run` frame.
+type runFrame struct {
+	Type       string   `json:"type"`
+	ID         string   `json:"id"`
+	Code       *string  `json:"code,omitempty"`
+	CodeBase64 []byte   `json:"code_base64,omitempty"`
+	File       osText   `json:"file,omitempty"`
+	Name       string   `json:"name,omitempty"`
+	Dir        osText   `json:"dir,omitempty"`
+	Args       []osText `json:"args,omitempty"`
+	Scene      osText   `json:"scene,omitempty"`
+}
+
+// largeFrame is from how many bytes on a frame is not waited for to be sent: the system may
+// not take it in one piece, and a Blender that does not read would hold up its sender.
+const largeFrame = 32 << 10
+
+// encode makes a frame of a message.
+func encode(message any) ([]byte, error) {
+	payload, err := json.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	return appendFrame(make([]byte, 0, frameHeader+len(payload)), payload)
+}
+
+// incoming has the fields of every frame that is not decoded further.
+type incoming struct {
+	Type     string  `json:"type"`
+	ID       string  `json:"id"`
+	Time     float64 `json:"time"`
+	Fraction float64 `json:"fraction"`
+	Text     string  `json:"text"`
+	Code     string  `json:"code"`
+	Message  string  `json:"message"`
+	Finished
+}
