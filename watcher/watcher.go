@@ -6,7 +6,15 @@
 // that is the engine's part.
 package watcher
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
 
 // Folder is one watched folder and what in it counts as a script.
 type Folder struct {
@@ -25,7 +33,10 @@ type Folder struct {
 
 // Stamp is what is known of a file that was seen before.
 type Stamp struct {
-	Size    int64
+	Size int64
+	// ModTime is the zero time when the file was so young that another save could bear the
+	// same time. A scan trusts a stamp whose size and time are the file's, so it reads that
+	// file again instead.
 	ModTime time.Time
 	// Hash is the SHA-256 of its bytes in lower-case hex.
 	Hash string
@@ -52,4 +63,224 @@ type FolderStatus struct {
 	Method string `json:"method"`
 	// Error says why it is not (fully) watched and what to do, or is empty.
 	Error string `json:"error"`
+}
+
+// DefaultMaxFileBytes is the size of the largest file that is taken for a script.
+const DefaultMaxFileBytes = 16 << 20
+
+// The methods of [FolderStatus].
+const (
+	methodInotify  = "inotify"
+	methodFsnotify = "fsnotify"
+	methodPoll     = "poll"
+)
+
+// Config is what a [Watcher] is made from. Only Save must be given.
+type Config struct {
+	Folders []Folder
+	// Known returns what was written down of a path, so that a full scan (at the start, after
+	// [Watcher.Rescan] or an overflow) need not read it, and hands on only what differs.
+	Known func(path string) (Stamp, bool)
+	// Save is called with each settled save, one call at a time. The file is read just before
+	// the call. While it takes its time, saves of one path become one: the newest.
+	Save func(ctx context.Context, s Save)
+	// Scanned is called after each full scan of a folder, when Save has returned for all that
+	// it found. It and Save are never called at the same time.
+	Scanned func(folder string)
+	// Changed is called when the status of a folder has changed.
+	Changed func([]FolderStatus)
+	// Logger is told what is not done and why; nil: nobody is.
+	Logger *slog.Logger
+	// MaxFileBytes is the size over which a file is reported and not read; 0 is
+	// [DefaultMaxFileBytes].
+	MaxFileBytes int64
+}
+
+// Watcher turns folders into settled saves; make one with [New].
+type Watcher struct {
+	cfg  Config
+	log  *slog.Logger
+	opts options
+
+	work chan struct{} // pokes the deliverer
+	wake chan struct{} // pokes the walker
+
+	mu        sync.Mutex
+	serving   bool
+	paused    bool
+	folders   []*folder
+	dirs      map[string]*dir
+	src       source // nil while there is none
+	exact     bool   // src tells of closes
+	rescan    bool   // all folders are to be scanned in full
+	regroup   bool   // folders were set: dirs may belong to others now
+	broken    bool   // src has ended by itself
+	roots     bool   // the folders' roots are to be looked at
+	arrivals  map[string]struct{}
+	dirty     map[string]*entry
+	marked    uint64
+	visits    uint64 // full scans so far
+	queue     queue
+	looking   *entry // the one the deliverer has in hand
+	scanned   []string
+	published []FolderStatus
+}
+
+// options are what tests change.
+type options struct {
+	adaptive   bool                                // don't ask who has a file open
+	newSource  func(hint hintFunc) (source, error) // nil: the system's best
+	pollEvery  time.Duration                       // for folders that don't say
+	checkEvery time.Duration                       // how often roots are looked at
+	retryEvery time.Duration                       // the same while one is missing
+	isRemote   func(dir string) bool               // nil: ask the system
+}
+
+// New makes a watcher, which watches nothing before [Watcher.Serve]. It fails when a folder's
+// path is not absolute and clean, or a pattern is wrong; a folder need not exist.
+func New(cfg Config) (*Watcher, error) {
+	if cfg.Save == nil {
+		return nil, errors.New("a watcher needs a Save to call")
+	}
+	if cfg.MaxFileBytes == 0 {
+		cfg.MaxFileBytes = DefaultMaxFileBytes
+	}
+	w := &Watcher{
+		cfg: cfg, log: cfg.Logger,
+		opts: options{
+			newSource: newSource, pollEvery: time.Second, checkEvery: 5 * time.Second,
+			retryEvery: 500 * time.Millisecond, isRemote: isRemote,
+		},
+		work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	w.clear()
+	if err := w.SetFolders(cfg.Folders); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// clear makes everything as before Serve; mu is held or nobody else is there.
+func (w *Watcher) clear() {
+	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]struct{}{}
+	w.queue, w.looking, w.scanned, w.src = nil, nil, nil, nil
+	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
+	for i, f := range w.folders {
+		w.folders[i] = newFolder(f.Folder)
+	}
+}
+
+// Serve watches until ctx ends, and then returns nil. It may be called again after that.
+func (w *Watcher) Serve(ctx context.Context) error {
+	w.mu.Lock()
+	if w.serving {
+		w.mu.Unlock()
+		return errServing
+	}
+	w.serving = true
+	w.mu.Unlock()
+
+	var both sync.WaitGroup
+	both.Go(func() { w.deliver(ctx) })
+	both.Go(func() { w.walk(ctx) })
+	both.Wait()
+
+	w.mu.Lock()
+	src := w.src
+	w.src = nil
+	w.mu.Unlock()
+	if src != nil {
+		src.close() // outside mu, which its reader may be waiting for
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clear()
+	w.serving = false
+	return nil
+}
+
+// SetFolders makes these the watched folders. Those that stay as they were are left alone;
+// the others are scanned in full. It fails, and changes nothing, as [New] does.
+func (w *Watcher) SetFolders(folders []Folder) error {
+	if err := check(folders); err != nil {
+		return fmt.Errorf("watch folders: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.folders
+	w.folders = make([]*folder, 0, len(folders))
+	changed := false
+	for _, want := range folders {
+		i := slices.IndexFunc(old, func(f *folder) bool { return equal(f.Folder, want) })
+		if i >= 0 {
+			w.folders = append(w.folders, old[i])
+			continue
+		}
+		want.Include, want.Exclude = slices.Clone(want.Include), slices.Clone(want.Exclude)
+		w.folders = append(w.folders, newFolder(want))
+		changed = true
+	}
+	var gone []*folder
+	for _, f := range old {
+		if !slices.Contains(w.folders, f) {
+			f.removed, changed = true, true
+			gone = append(gone, f)
+		}
+	}
+	if !changed {
+		return nil
+	}
+	w.regroup = true
+	w.forget(func(e *entry) bool { return e.folder.removed })
+	// Folders may lie in each other: what belonged to one may now belong to another.
+	for _, f := range w.folders {
+		for _, g := range slices.Concat(w.folders, gone) {
+			if f != g && (g.removed || g.needsScan) {
+				if _, in := below(f.Path, g.Path); in {
+					f.needsScan = true
+				}
+			}
+		}
+	}
+	poke(w.wake)
+	return nil
+}
+
+// Status tells how each folder is being watched, in the order they were given.
+func (w *Watcher) Status() []FolderStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.statuses()
+}
+
+func (w *Watcher) statuses() []FolderStatus {
+	method := ""
+	if w.src != nil {
+		method = w.src.name()
+	}
+	all := make([]FolderStatus, len(w.folders))
+	for i, f := range w.folders {
+		all[i] = f.status(method)
+	}
+	return all
+}
+
+// Pause holds back all saves from the moment it returns, but for one that is being handed on
+// just then, or lets them go: after a pause each path that was saved in it is handed on once.
+func (w *Watcher) Pause(paused bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused = paused
+	poke(w.work)
+}
+
+// Rescan scans all folders in full: what differs from what Known tells is handed on.
+func (w *Watcher) Rescan() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rescan = true
+	poke(w.wake)
 }

@@ -1,0 +1,161 @@
+package watcher
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+var defaultInclude = []string{"**/*.py"}
+
+// folder is a [Folder] while it is watched; its fields are guarded by Watcher.mu.
+type folder struct {
+	Folder
+
+	root    os.FileInfo // what lay at Path when it was scanned; nil when it isn't there
+	problem string      // why the root is not watched at all
+	limited string      // why some of what is below is polled instead
+	denied  string      // what below it cannot be read
+
+	unwatched int  // folders in it without events
+	watched   int  // folders in it with events
+	needsScan bool // a full scan is to be made
+	scanning  bool // one is being made
+	announce  bool // Scanned is to be called when pending is 0
+	pending   int  // entries that a full scan found and that are not dealt with
+	removed   bool // it is not watched any more
+
+	nextPoll time.Time
+	tooLarge map[string]int64 // paths that were not read for their size
+}
+
+func newFolder(f Folder) *folder {
+	return &folder{Folder: f, needsScan: true, tooLarge: map[string]int64{}}
+}
+
+// check finds what is wrong with a list of folders.
+func check(folders []Folder) error {
+	seen := map[string]bool{}
+	for _, f := range folders {
+		switch {
+		case !filepath.IsAbs(f.Path) || filepath.Clean(f.Path) != f.Path:
+			return fmt.Errorf("folder %q: give its absolute path, without . and .. in it", f.Path)
+		case seen[f.Path]:
+			return fmt.Errorf("folder %s is named twice", f.Path)
+		case f.Poll < 0:
+			return fmt.Errorf("folder %s: poll interval %s is negative", f.Path, f.Poll)
+		}
+		seen[f.Path] = true
+		for _, p := range slices.Concat(f.Include, f.Exclude) {
+			if !doublestar.ValidatePattern(p) || p == "" {
+				return fmt.Errorf("folder %s: %q is not a valid pattern", f.Path, p)
+			}
+		}
+	}
+	return nil
+}
+
+// equal tells whether two descriptions ask for the same.
+func equal(a, b Folder) bool {
+	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll &&
+		slices.Equal(a.Include, b.Include) && slices.Equal(a.Exclude, b.Exclude)
+}
+
+// below gives the path relative to root, "." for root itself.
+func below(root, path string) (rel string, ok bool) {
+	rest, ok := strings.CutPrefix(path, root)
+	switch {
+	case !ok:
+		return "", false
+	case rest == "":
+		return ".", true
+	case os.IsPathSeparator(rest[0]):
+		return rest[1:], true
+	case os.IsPathSeparator(root[len(root)-1]): // "/" and "C:\"
+		return rest, true
+	}
+	return "", false
+}
+
+// covers tells whether files that lie directly in dir can belong to f.
+func (f *folder) covers(dir string) bool {
+	rel, ok := below(f.Path, dir)
+	return ok && (rel == "." || f.Recursive && !Ignored(rel))
+}
+
+// owner is the folder that files directly in dir belong to: the innermost that covers it.
+func (w *Watcher) owner(dir string) *folder {
+	var best *folder
+	for _, f := range w.folders {
+		if f.covers(dir) && (best == nil || len(f.Path) > len(best.Path)) {
+			best = f
+		}
+	}
+	return best
+}
+
+// script tells whether the file at path, which f owns, counts as a script.
+func (f *folder) script(path string) bool {
+	rel, ok := below(f.Path, path)
+	if !ok || rel == "." || Ignored(rel) {
+		return false
+	}
+	rel = filepath.ToSlash(rel)
+	include := f.Include
+	if len(include) == 0 {
+		include = defaultInclude
+	}
+	match := func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, rel) }
+	return slices.ContainsFunc(include, match) && !slices.ContainsFunc(f.Exclude, match)
+}
+
+// enters tells whether a scan goes into dir, which lies below f: not when all that could be
+// in it is excluded.
+func (f *folder) enters(dir string) bool {
+	if !f.covers(dir) {
+		return false
+	}
+	rel, _ := below(f.Path, dir)
+	rel = filepath.ToSlash(rel)
+	return !slices.ContainsFunc(f.Exclude, func(p string) bool {
+		return strings.HasSuffix(p, "/**") && doublestar.MatchUnvalidated(p, rel)
+	})
+}
+
+// status is how f is watched; mu is held.
+func (f *folder) status(method string) FolderStatus {
+	st := FolderStatus{Path: f.Path, Error: f.problem}
+	switch {
+	case f.problem != "":
+		return st
+	case f.watched > 0:
+		st.Method = method
+	case f.unwatched > 0:
+		st.Method = methodPoll
+	}
+	switch {
+	case f.limited != "":
+		st.Error = f.limited
+	case f.denied != "":
+		st.Error = f.denied
+	default:
+		first := ""
+		for path := range f.tooLarge {
+			if first == "" || path < first {
+				first = path
+			}
+		}
+		if first != "" {
+			st.Error = fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", first, f.tooLarge[first])
+		}
+	}
+	return st
+}
+
+var errServing = errors.New("the watcher is serving already")

@@ -1,0 +1,171 @@
+package watcher
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// list marks the scripts in one folder that the mode asks for, and gives the folders in it
+// that f's scan is to go into; when polling, those that are new.
+func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, mode scanMode) (subs []string) {
+	h, err := openDir(path)
+	if err != nil {
+		w.cannotList(path, err)
+		return nil
+	}
+	defer h.Close() // read only
+	names := map[string]struct{}{}
+	for ctx.Err() == nil {
+		entries, err := h.ReadDir(512)
+		for _, e := range entries {
+			name := e.Name()
+			full := join(path, name)
+			switch t := e.Type(); {
+			case t.IsDir():
+				if w.goesInto(f, full, mode) {
+					subs = append(subs, full)
+				}
+			case t.IsRegular() || t&fs.ModeSymlink != 0:
+				if w.counts(f, d, full) {
+					names[name] = struct{}{}
+					w.consider(d, full, name, mode)
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			w.prune(d, names, mode)
+			break
+		}
+		if err != nil {
+			w.cannotList(path, err)
+			break
+		}
+	}
+	return subs
+}
+
+// goesInto tells whether f's scan goes into a folder.
+func (w *Watcher) goesInto(f *folder, path string, mode scanMode) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f.removed || !f.enters(path) {
+		return false
+	}
+	if mode == scanPoll && w.dirs[path] != nil {
+		return false
+	}
+	inner := w.owner(path)
+	return inner == f || inner == nil || !inner.Recursive
+}
+
+// counts tells whether a file is a script of f.
+func (w *Watcher) counts(f *folder, d *dir, path string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return d.folder == f && !f.removed && f.script(path)
+}
+
+// consider marks a script that is or may be another one than before.
+func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
+	fi, err := os.Stat(path)
+	if err != nil || !fi.Mode().IsRegular() {
+		return // gone, or a link to something that is no script
+	}
+	now := time.Now()
+	l := lookOf(fi, now)
+	var stamp Stamp
+	known := false
+	if mode == scanFull && w.cfg.Known != nil {
+		stamp, known = w.cfg.Known(path)
+		known = known && stamp.Size == l.size && stamp.ModTime.Equal(l.mtime)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if d.slow {
+		l.id = fileID{}
+	}
+	before, seen := d.seen[name]
+	same := seen && before.sameFile(l)
+	m := found
+	switch mode {
+	case scanFull:
+		if known {
+			if !seen {
+				d.seen[name] = l.believed(stamp)
+			}
+			return
+		}
+		if w.cfg.Known == nil && same && before.trusted() {
+			return
+		}
+	case scanArrived:
+		if same {
+			return
+		}
+		m = arrived
+	case scanPoll:
+		m = polled
+		if same {
+			if before.trusted() {
+				return
+			}
+			m = doubtful
+		}
+	}
+	w.mark(d.folder, path, m, now)
+}
+
+// believed is a look at a file that was not read, because its stamp is to be trusted.
+func (l look) believed(s Stamp) look {
+	if b, err := hex.DecodeString(s.Hash); err == nil {
+		copy(l.hash[:], b)
+	}
+	l.young = false
+	l.since = l.at.Add(-youth)
+	return l
+}
+
+// prune forgets files that are not there any more, where no event does it.
+func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if mode == scanArrived || mode == scanPoll && d.watched {
+		return
+	}
+	for name := range d.seen {
+		if _, ok := names[name]; !ok {
+			delete(d.seen, name)
+		}
+	}
+}
+
+// cannotList says that a folder can't be read, or stops watching one that is gone.
+func (w *Watcher) cannotList(path string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if isGone(err) {
+		w.leaveTree(path)
+		return
+	}
+	d := w.dirs[path]
+	if d == nil {
+		return
+	}
+	if d.folder.denied == "" {
+		w.log.Warn("a folder cannot be read", "path", path, "error", err)
+	}
+	d.folder.denied = path + " cannot be read: " + reason(err)
+}
+
+// reason is an error without the path, which is said already.
+func reason(err error) string {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,19 @@
+//go:build darwin || freebsd
+
+package watcher
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// isRemote tells whether a folder lies where the system's events can't be relied on.
+func isRemote(dir string) bool {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return false // it is gone or can't be read, which is found out next
+	}
+	kind := strings.ToLower(unix.ByteSliceToString(st.Fstypename[:]))
+	return st.Flags&unix.MNT_LOCAL == 0 || strings.Contains(kind, "fuse")
+}

@@ -1,0 +1,16 @@
+package watcher
+
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// isRemote tells whether a folder lies where the system's events can't be relied on.
+func isRemote(dir string) bool {
+	root, err := windows.UTF16PtrFromString(filepath.VolumeName(dir) + `\`)
+	if err != nil {
+		return false // no such folder, which is found out next
+	}
+	return windows.GetDriveType(root) == windows.DRIVE_REMOTE
+}

@@ -1,0 +1,148 @@
+package watcher
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// hint is what a source tells of a path.
+type hint int
+
+const (
+	hintCreated   hint = iota // a name appeared: a file, or perhaps a folder
+	hintChanged               // bytes were written
+	hintClosed                // a writer closed it, or it was moved into place
+	hintGone                  // a name disappeared
+	hintFolder                // a folder appeared
+	hintFolderOff             // a folder was deleted, or moved away with all that is in it
+	hintSelf                  // a folder that was added was deleted, moved or unmounted itself
+	hintLost                  // hints were lost
+	hintBroken                // there will be no more hints
+)
+
+// hintFunc takes a hint; it never blocks for long.
+type hintFunc func(h hint, path string, at time.Time)
+
+// source is where hints come from. Its methods may be called from several goroutines.
+type source interface {
+	name() string
+	// exact tells whether it gives hintClosed.
+	exact() bool
+	// add begins to watch what lies directly in a folder. Once more does no harm, and is
+	// needed when the folder is another one than before.
+	add(dir string) error
+	remove(dir string)
+	// drain returns when all hints of what happened before the call were given, if the source
+	// can do that.
+	drain()
+	close()
+}
+
+// portable is the source for every system that has no better one.
+type portable struct {
+	w    *fsnotify.Watcher
+	hint hintFunc
+	done sync.WaitGroup
+
+	changing sync.Mutex // held while a watch is added or removed
+	mu       sync.Mutex
+	removals map[string]struct{}
+	work     chan struct{}
+}
+
+func newPortable(h hintFunc) (source, error) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	p := &portable{w: w, hint: h, removals: map[string]struct{}{}, work: make(chan struct{}, 1)}
+	p.done.Go(p.read)
+	p.done.Go(p.removeAll)
+	return p, nil
+}
+
+func (p *portable) name() string { return methodFsnotify }
+func (p *portable) exact() bool  { return false }
+func (p *portable) drain()       {}
+
+func (p *portable) add(dir string) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if p.taken(dir) {
+		_ = p.w.Remove(dir) // as in removeAll
+	}
+	return p.w.Add(dir)
+}
+
+// remove only notes what is to be done: some systems remove a watch only when their events
+// are read, and it is the reader of events that removes.
+func (p *portable) remove(dir string) {
+	p.mu.Lock()
+	p.removals[dir] = struct{}{}
+	p.mu.Unlock()
+	poke(p.work)
+}
+
+// taken tells whether dir was to be removed, and takes it off the list.
+func (p *portable) taken(dir string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.removals[dir]
+	delete(p.removals, dir)
+	return ok
+}
+
+func (p *portable) removeAll() {
+	for range p.work {
+		p.mu.Lock()
+		dirs := slices.Collect(maps.Keys(p.removals))
+		p.mu.Unlock()
+		for _, dir := range dirs {
+			p.changing.Lock()
+			if p.taken(dir) {
+				_ = p.w.Remove(dir) // that it isn't watched any more is what was wanted
+			}
+			p.changing.Unlock()
+		}
+	}
+}
+
+func (p *portable) close() {
+	_ = p.w.Close() // nothing can be done, and nothing is lost
+	close(p.work)
+	p.done.Wait()
+}
+
+func (p *portable) read() {
+	for {
+		select {
+		case ev, ok := <-p.w.Events:
+			if !ok {
+				return
+			}
+			now := time.Now()
+			switch {
+			case ev.Has(fsnotify.Create):
+				p.hint(hintCreated, ev.Name, now)
+			case ev.Has(fsnotify.Write):
+				p.hint(hintChanged, ev.Name, now)
+			case ev.Has(fsnotify.Remove), ev.Has(fsnotify.Rename):
+				p.hint(hintGone, ev.Name, now)
+			}
+		case err, ok := <-p.w.Errors:
+			switch {
+			case !ok:
+				return
+			case errors.Is(err, fsnotify.ErrEventOverflow):
+				p.hint(hintLost, "", time.Now())
+			default:
+				p.hint(hintBroken, "", time.Now())
+			}
+		}
+	}
+}
