@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -52,12 +54,8 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 	if configured != "" {
 		add(configuredPath(configured), "the settings")
 	}
-	for _, name := range programNames {
-		if path, err := exec.LookPath(name); err == nil {
-			if path, err = filepath.Abs(path); err == nil {
-				add(path, "PATH")
-			}
-		}
+	for _, path := range onPath() {
+		add(path, "PATH")
 	}
 	for _, p := range places() {
 		matches, err := filepath.Glob(p.pattern)
@@ -90,6 +88,42 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), newer(a.Version, b.Version))
 	})
 	return found, nil
+}
+
+// onPath are the Blenders in the folders of the PATH, in its order.
+func onPath() []string {
+	var all []string
+	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
+		if !filepath.IsAbs(folder) {
+			continue // where this process happens to stand is no place to take a program from
+		}
+		for _, name := range programNames {
+			if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+				all = append(all, path)
+			}
+		}
+	}
+	return all
+}
+
+// libraryPath is where Steam's list of its libraries names one.
+var libraryPath = regexp.MustCompile(`(?m)^\s*"path"\s+"((?:[^"\\]|\\.)*)"`)
+
+// steamPlaces are where Blender lies in Steam's libraries, on other disks too; steam is where
+// Steam itself lies.
+func steamPlaces(steam, program string) []place {
+	folders := []string{steam}
+	list, err := os.ReadFile(filepath.Join(steam, "steamapps", "libraryfolders.vdf"))
+	if err == nil { // else there is no Steam, or one library
+		for _, found := range libraryPath.FindAllStringSubmatch(string(list), -1) {
+			folders = append(folders, strings.ReplaceAll(found[1], `\\`, `\`))
+		}
+	}
+	var all []place
+	for _, folder := range folders {
+		all = append(all, place{filepath.Join(folder, "steamapps", "common", "Blender", program), "Steam"})
+	}
+	return all
 }
 
 // configuredPath makes a path of what a person may write in the settings: a program's name

@@ -17,12 +17,12 @@ func places() []place {
 		home = "/nonexistent" // a service may have none
 	}
 	const program = "Contents/MacOS/Blender"
-	return []place{
+	all := []place{
 		{filepath.Join("/Applications/Blender*.app", program), "the applications"},
 		{filepath.Join("/Applications/Blender*/Blender.app", program), "the applications"},
 		{filepath.Join(home, "Applications/Blender*.app", program), "the user's applications"},
-		{filepath.Join(home, "Library/Application Support/Steam/steamapps/common/Blender/Blender.app", program), "Steam"},
 		{"/opt/homebrew/bin/blender", "Homebrew"},
 		{"/usr/local/bin/blender", "/usr/local"},
 	}
+	return append(all, steamPlaces(filepath.Join(home, "Library/Application Support/Steam"), filepath.Join("Blender.app", program))...)
 }

@@ -19,7 +19,7 @@ func places() []place {
 		home = "/nonexistent" // a service may have none
 	}
 	in := func(parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
-	return []place{
+	all := []place{
 		{"/usr/bin/blender", "the system's packages"},
 		{"/usr/local/bin/blender", "/usr/local"},
 		{"/opt/blender*/blender", "/opt"},
@@ -28,9 +28,6 @@ func places() []place {
 		{"/snap/bin/blender", "Snap"},
 		{"/var/lib/flatpak/exports/bin/org.blender.Blender", "Flatpak"},
 		{in(".local/share/flatpak/exports/bin/org.blender.Blender"), "Flatpak"},
-		{in(".steam/steam/steamapps/common/Blender/blender"), "Steam"},
-		{in(".local/share/Steam/steamapps/common/Blender/blender"), "Steam"},
-		{in(".var/app/com.valvesoftware.Steam/.local/share/Steam/steamapps/common/Blender/blender"), "Steam"},
 		{in("blender*/blender"), "the home folder"},
 		{in("Applications/blender*/blender"), "the home folder"},
 		{in("Downloads/blender-*/blender"), "the downloads"},
@@ -40,4 +37,8 @@ func places() []place {
 		{in("opt/blender*/blender"), "the home folder"},
 		{in("Software/blender*/blender"), "the home folder"},
 	}
+	for _, steam := range []string{".steam/steam", ".local/share/Steam", ".var/app/com.valvesoftware.Steam/.local/share/Steam"} {
+		all = append(all, steamPlaces(in(steam), "blender")...)
+	}
+	return all
 }

@@ -22,13 +22,15 @@ func places() []place {
 	}
 	for _, variable := range []string{"ProgramFiles", "ProgramFiles(x86)", "ProgramW6432"} {
 		if folder := os.Getenv(variable); folder != "" {
-			all = append(all,
-				place{filepath.Join(folder, "Blender Foundation", "Blender*", "blender.exe"), "the program folder"},
-				place{filepath.Join(folder, "Steam", "steamapps", "common", "Blender", "blender.exe"), "Steam"})
+			all = append(all, place{filepath.Join(folder, "Blender Foundation", "Blender*", "blender.exe"), "the program folder"})
+			all = append(all, steamPlaces(filepath.Join(folder, "Steam"), "blender.exe")...)
 		}
 	}
 	if folder := steamFolder(); folder != "" {
-		all = append(all, place{filepath.Join(folder, "steamapps", "common", "Blender", "blender.exe"), "Steam"})
+		all = append(all, steamPlaces(folder, "blender.exe")...)
+	}
+	if folder := os.Getenv("LOCALAPPDATA"); folder != "" {
+		all = append(all, place{filepath.Join(folder, "Programs", "Blender*", "blender.exe"), "the user's programs"})
 	}
 	if home, err := os.UserHomeDir(); err == nil {
 		all = append(all,

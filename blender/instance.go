@@ -159,13 +159,15 @@ func (i *instance) failure(what string, err error) string {
 	return text + "\n" + last
 }
 
-// appendTail appends p to tail and cuts off the front beyond size bytes.
+// appendTail appends p to tail and cuts off the front now and then, so that the last size
+// bytes at least are kept, and less than twice as many: a script that prints a short line a
+// million times does not have them all moved each time.
 func appendTail(tail, p []byte, size int) []byte {
 	if len(p) >= size {
 		return append(tail[:0], p[len(p)-size:]...)
 	}
-	if over := len(tail) + len(p) - size; over > 0 {
-		tail = append(tail[:0], tail[over:]...)
+	if len(tail)+len(p) >= 2*size {
+		tail = append(tail[:0], tail[len(tail)+len(p)-size:]...)
 	}
 	return append(tail, p...)
 }

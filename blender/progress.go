@@ -27,7 +27,6 @@ var (
 	samplePart  = regexp.MustCompile(`\bSample (\d+)/(\d+)|\bRendering (\d+) / (\d+) samples`)
 	tilePart    = regexp.MustCompile(`\bRendered (\d+)/(\d+) Tiles`)
 	remainPart  = regexp.MustCompile(`\bRemaining: ?((?:\d+:)?\d+:\d+(?:\.\d+)?)`)
-	logHead     = regexp.MustCompile(`^[\d:.]+ +render +\| +`)
 	measurePart = regexp.MustCompile(`^(?:Fra|Mem|Time|Remaining|Peak)\b`)
 )
 
@@ -92,11 +91,12 @@ func mayTell(first byte) bool {
 // look reads one line.
 func (r *renderProgress) look(line []byte) {
 	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
-		head := logHead.Find(line[:min(64, len(line))])
-		if head == nil {
+		// Told apart without a pattern: a script may print a million lines of numbers.
+		bar := bytes.IndexByte(line[:min(64, len(line))], '|')
+		if bar < 0 || !bytes.HasSuffix(bytes.TrimRight(line[:bar], " "), []byte(" render")) {
 			return
 		}
-		line = line[len(head):]
+		line = bytes.TrimLeft(line[bar+1:], " ")
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte("Fra:")), bytes.HasPrefix(line, []byte("Rendering frame ")):

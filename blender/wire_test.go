@@ -158,23 +158,6 @@ func TestMarksAreTakenOutOfTheTextAndForeignOnesAreNot(t *testing.T) {
 	}
 }
 
-func TestTheFinderSortsAndAsks(t *testing.T) {
-	t.Parallel()
-	found, err := Find(context.Background(), "/nonexistent/blender")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(found) < 2 || found[0].Path != "/nonexistent/blender" || found[0].Error == "" {
-		t.Fatalf("found %+v", found)
-	}
-	if found[1].Version == "" || found[1].Error != "" {
-		t.Errorf("the first that was not configured: %+v", found[1])
-	}
-	if newer("4.2.1", "4.10.0") <= 0 || newer("4.2.1", "4.2.1") != 0 || newer("5.0.0", "4.5") >= 0 {
-		t.Error("versions are compared as texts")
-	}
-}
-
 func TestSessionsOfOthersAreServedToo(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{Token: "right"})
