@@ -12,7 +12,7 @@ import os
 
 import bpy
 
-from . import async_loop, bare_message, outputs
+from . import async_loop, bare_message, outputs, service, stdio
 from .interrupt import RunCancelled
 
 __all__ = (
@@ -51,8 +51,6 @@ def start_server_from_script(port: int | None = None, token: str | None = None, 
     `async_loop.kick_async_loop()` in a loop.
     """
     global _service
-    from . import service, stdio
-
     if _service is not None:
         return _service.server.port
     register()

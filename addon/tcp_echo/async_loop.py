@@ -12,6 +12,7 @@ import concurrent.futures
 import time
 
 import bpy
+from bpy.app.handlers import persistent
 
 # How often a Blender with a window looks for runs, in seconds.
 _TICK = 0.01
@@ -145,6 +146,15 @@ def _watch_operator():
     return _WATCH
 
 
+@persistent
+def _on_load_post(*_args) -> None:
+    # The operator went with the file that was open.
+    if bpy.app.timers.is_registered(_watch_operator):
+        AsyncLoopModalOperator.last_kick = 0.0
+        bpy.app.timers.unregister(_watch_operator)
+        start_modal()
+
+
 def _start_operator(window) -> None:
     context = bpy.context
     if hasattr(context, "temp_override"):
@@ -162,7 +172,12 @@ def start_modal() -> None:
 
 def register() -> None:
     bpy.utils.register_class(AsyncLoopModalOperator)
+    bpy.app.handlers.load_post.append(_on_load_post)
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(_watch_operator):
+        bpy.app.timers.unregister(_watch_operator)
+    if _on_load_post in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_on_load_post)
     bpy.utils.unregister_class(AsyncLoopModalOperator)

@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._dialogue = None
         self._deadline: asyncio.TimerHandle | None = None
         self._ending = False
+        self._peer_is_done = False
         self._lock = threading.Lock()
         # Not empty: what could not be sent at once, and all that follows it.
         self._backlog: list[bytes] = []
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._dialogue.data_received(data)
 
     def eof_received(self) -> bool:
+        self._peer_is_done = True
         if self._dialogue is not None and not self._ending:
             # A peer may close its writing side and wait for the answer.
             return self._dialogue.eof_received()
@@ -111,7 +113,8 @@ class Connection(asyncio.Protocol):
             return
         self._ending = True
         self._flush_backlog()
-        if self._transport.can_write_eof() and not self._transport.is_closing():
+        linger = self._transport.can_write_eof() and not self._peer_is_done
+        if linger and not self._transport.is_closing():
             self._transport.write_eof()
             self.service.server.loop.call_later(_LINGER_SECONDS, self._transport.close)
         else:

@@ -14,8 +14,12 @@ import os
 import site
 import sys
 import sysconfig
+import time
 
 import bpy
+
+# The coarsest step of a file system's clock: FAT counts in steps of two seconds. In ns.
+_CLOCK_STEP = 2_000_000_000
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):
@@ -23,7 +27,42 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname):
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        stamp = _stamp(path)  # before it is read: what is saved after that is another one
+        data = self.get_data(path)
+        _loaded[os.path.abspath(path)] = _Loaded(stamp, data)
+        return self.source_to_code(data, path)
+
+
+class _Loaded:
+    """What a module was read from."""
+
+    def __init__(self, stamp: tuple | None, data: bytes | None) -> None:
+        self._stamp = stamp
+        self._data = data
+        self._read = time.time_ns()
+
+    def is_current(self, path: str) -> bool:
+        """Tell whether the file still holds what was read."""
+        if _stamp(path) != self._stamp:
+            return False
+        if self._data is None:
+            return True
+        # A file that was saved twice within one step of its file system's clock looks the same.
+        if self._stamp is None or self._read - self._stamp[0] < _CLOCK_STEP:
+            try:
+                with open(path, "rb") as file:
+                    if file.read() != self._data:
+                        return False
+            except OSError:
+                return False
+            self._read = time.time_ns()
+        else:
+            self._data = None  # its time alone tells from here on
+        return True
+
+
+# By path: what was read since the last run ended.
+_loaded: dict[str, _Loaded] = {}
 
 
 class _Finder(importlib.machinery.FileFinder):
@@ -48,8 +87,8 @@ class ScriptModules:
         self._settled = tuple(_folder(path) for path in _settled_folders())
         self._known = set(sys.modules)
         self._count = len(sys.modules)
-        # Name → (folder of the script, path, stamp)
-        self._tracked: dict[str, tuple[str, str, tuple | None]] = {}
+        # Name → (folder of the script, path, what was read)
+        self._tracked: dict[str, tuple[str, str, _Loaded]] = {}
 
     def install(self) -> None:
         sys.path_hooks.insert(0, self._path_hook)
@@ -70,8 +109,8 @@ class ScriptModules:
 
     def before_run(self, folder: str) -> None:
         """Drop what the next script must not see: other scripts' modules, changed ones."""
-        for own_folder, path, stamp in self._tracked.values():
-            if own_folder != folder or _stamp(path) != stamp:
+        for own_folder, path, loaded in self._tracked.values():
+            if own_folder != folder or not loaded.is_current(path):
                 # One that did not change may hold on to one that did.
                 self.forget()
                 return
@@ -83,7 +122,9 @@ class ScriptModules:
         for name in sys.modules.keys() - self._known:
             path = _origin(sys.modules[name])
             if path is not None and not self._is_settled(path):
-                self._tracked[name] = folder, path, _stamp(path)
+                loaded = _loaded.get(path) or _Loaded(_stamp(path), None)
+                self._tracked[name] = folder, path, loaded
+        _loaded.clear()
         self._known = set(sys.modules)
         self._count = len(sys.modules)
 

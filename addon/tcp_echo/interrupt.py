@@ -17,9 +17,6 @@ import threading
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_clear_async_exc = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
-    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
-)
 
 # Its default is to be ignored, so a late one harms nobody. None on Windows, where nothing
 # wakes a system call.
@@ -62,7 +59,7 @@ class Interrupt:
         self._main_thread = threading.get_ident()
         self._armed = None
         self._task = None
-        self._sigint_action = None
+        self._requested = False
         # A second SIGINT in the life of the process would kill it.
         self.sigint_sent = False
 
@@ -89,11 +86,28 @@ class Interrupt:
                 with self._lock:
                     self._armed = None
                     self._task = None
-                    _clear_async_exc(self._main_thread, None)
-                return RunCancelled.raised
+                    raised = RunCancelled.raised
+                    if self._requested:
+                        self._requested = False
+                        self._drain()
+                        RunCancelled.raised = raised
+                return raised
             except RunCancelled:
                 # It came between the call of this function and the lock.
                 continue
+
+    def _drain(self) -> None:
+        """Have what was requested and not raised yet raised here.
+
+        Python has no better way: to take it back leaves the interpreter with a flag that
+        something is to be done, and one that is being traced never gets past it (3.11).
+        """
+        try:
+            _set_async_exc(self._main_thread, RunCancelled)
+            while True:
+                pass
+        except RunCancelled:
+            pass
 
     def raise_now(self, reason: str) -> None:
         """Raise in the armed run from a signal handler, which is on its own thread."""
@@ -128,6 +142,7 @@ class Interrupt:
             if task is not None and not force:
                 task.get_loop().call_soon_threadsafe(task.cancel, reason)
                 return
+            self._requested = True
             _set_async_exc(self._main_thread, RunCancelled)
 
     def insist(self, run, reason: str) -> bool:

@@ -73,6 +73,7 @@ class Runner:
         self._queue.done()
         run.listener.finished(run, outcome)
         if module is not None:
+            self._stream.repair_descriptors()
             self._environment.put_back()
             self._stream.repair()
             self._modules.after_run(run.folder)
@@ -150,7 +151,7 @@ def _outcome(run: Run, module: types.ModuleType, exception, cancelled: bool) -> 
             outcome.result = result.to_json(vars(module)["result"])
         except result.ResultError as error:
             say(f"the result is not sent: {error}")
-        except Exception as error:  # the value's own methods
+        except BaseException as error:  # the value's own methods may raise anything
             say(f"the result is not sent: {type(error).__name__}")
     return outcome
 

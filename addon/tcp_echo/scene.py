@@ -59,7 +59,7 @@ class Scenes:
         self._addons = set(bpy.context.preferences.addons.keys())
         self._driver_names = set(bpy.app.driver_namespace)
         self._properties = [
-            (kind, kind.bl_rna.properties, len(kind.bl_rna.properties))
+            (kind, kind.bl_rna.properties, frozenset(kind.bl_rna.properties.keys()))
             for kind in (*bpy.types.ID.__subclasses__(), bpy.types.Bone, bpy.types.PoseBone)
         ]
 
@@ -85,6 +85,13 @@ class Scenes:
 
     def forget_scripts(self) -> None:
         """Remove what scripts left outside the scene, where a new one does not clear it."""
+        if bpy.app.background:
+            # With a window there is a person, who may have brought in add-ons since.
+            self._remove_registered()
+        self._modules.forget()
+        gc.collect()
+
+    def _remove_registered(self) -> None:
         for handlers, baseline in self._handler_lists:
             if handlers != baseline:
                 handlers[:] = baseline
@@ -95,13 +102,10 @@ class Scenes:
             self._unregister(classes)
         for name in set(bpy.app.driver_namespace) - self._driver_names:
             bpy.app.driver_namespace.pop(name, None)
-        for kind, properties, count in self._properties:
-            if len(properties) > count:
-                for name in [prop.identifier for prop in properties if prop.is_runtime]:
-                    if len(properties) > count:
-                        delattr(kind, name)
-        self._modules.forget()
-        gc.collect()
+        for kind, properties, names in self._properties:
+            if len(properties) > len(names):
+                for name in set(properties.keys()) - names:
+                    delattr(kind, name)
 
     def _unregister(self, classes: list[type]) -> None:
         for cls in reversed(classes):

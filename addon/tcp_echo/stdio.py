@@ -34,8 +34,11 @@ class Stream:
     def end(self, key: str) -> None:
         """The output of the run has ended."""
 
+    def repair_descriptors(self) -> None:
+        """Put right what a script did to descriptors 0 to 2, before anything is opened."""
+
     def repair(self) -> None:
-        """Put right what a script did to sys.stdout and sys.stderr."""
+        """Put right what a script did to sys.stdin, sys.stdout and sys.stderr."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             if stream is None or stream.closed:
@@ -79,11 +82,17 @@ class MarkedStream(Stream):
     def end(self, key: str) -> None:
         self._mark(b"end " + key.encode())
 
-    def repair(self) -> None:
+    def repair_descriptors(self) -> None:
         self._libc.fflush(None)
         for descriptor, kept, identity in zip((1, 2), (self._output, self._error), self._identity):
             if _identity(descriptor) != identity:
                 os.dup2(kept, descriptor)
+        if _identity(0) is None:
+            _open_null_input()
+
+    def repair(self) -> None:
+        if sys.stdin is None or sys.stdin.closed:
+            sys.stdin = sys.__stdin__ = _null_input_stream()
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
             stream = getattr(sys, name)
             if stream is None or stream.closed:
@@ -149,13 +158,24 @@ def take_standard_input() -> int:
     In its place comes the null device, for scripts and for the processes that they start.
     """
     moved = os.dup(0)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0, inheritable=True)
-    os.close(null)
+    _open_null_input()
     if os.name == "nt":
         import msvcrt
 
         # Child processes are handed the system's handle, not the C library's descriptor.
         ctypes.windll.kernel32.SetStdHandle(-10, msvcrt.get_osfhandle(0))
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    sys.stdin = sys.__stdin__ = _null_input_stream()
     return moved
+
+
+def _open_null_input() -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    if null == 0:  # 0 was closed
+        os.set_inheritable(null, True)
+        return
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+
+
+def _null_input_stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")

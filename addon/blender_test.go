@@ -1,0 +1,396 @@
+package addon
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// patience bounds what is waited for; nothing is expected to take anywhere near as long.
+const patience = 30 * time.Second
+
+const (
+	testToken = "the-token"
+	testMark  = "00112233445566778899aabbccddeeff"
+)
+
+// process is a Blender that a test started.
+type process struct {
+	command *exec.Cmd
+	stdin   io.Closer
+	done    chan struct{} // closed when it has ended and its output is read
+	port    int
+
+	mutex   sync.Mutex
+	output  bytes.Buffer
+	changed chan struct{} // closed and replaced when there is more output
+}
+
+// startProcess starts a program and reads its output; it is killed when the test ends.
+func startProcess(t testing.TB, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{
+		command: exec.Command(name, args...),
+		done:    make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	p.command.Env = append(os.Environ(), env...)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.command.Stdout, p.command.Stderr = writer, writer
+	stdin, err := p.command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stdin = stdin
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = writer.Close() // the process has its own
+	go p.read(reader)
+	t.Cleanup(func() {
+		_ = p.command.Process.Kill() // it has ended, mostly
+		<-p.done
+	})
+	return p
+}
+
+func (p *process) read(from *os.File) {
+	buffer := make([]byte, 64*1024)
+	for {
+		n, err := from.Read(buffer)
+		p.mutex.Lock()
+		p.output.Write(buffer[:n])
+		close(p.changed)
+		p.changed = make(chan struct{})
+		p.mutex.Unlock()
+		if err != nil {
+			break
+		}
+	}
+	_ = from.Close()     // it was only read
+	_ = p.command.Wait() // ProcessState tells
+	close(p.done)
+}
+
+func (p *process) text() string {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.output.String()
+}
+
+// await waits until the output contains a text.
+func (p *process) await(t testing.TB, text string) string {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		p.mutex.Lock()
+		output, changed := p.output.String(), p.changed
+		p.mutex.Unlock()
+		if strings.Contains(output, text) {
+			return output
+		}
+		select {
+		case <-changed:
+		case <-p.done:
+			if !strings.Contains(p.text(), text) {
+				t.Fatalf("ended without printing %q:\n%s", text, p.text())
+			}
+		case <-deadline:
+			t.Fatalf("did not print %q:\n%s", text, output)
+		}
+	}
+}
+
+// exitCode waits for the end of the process.
+func (p *process) exitCode(t testing.TB) int {
+	t.Helper()
+	select {
+	case <-p.done:
+		return p.command.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("does not end:\n%s", p.text())
+		return 0
+	}
+}
+
+// startSupervised starts Blender as the supervisor does, and waits until it serves.
+func startSupervised(t testing.TB, env ...string) *process {
+	t.Helper()
+	p := startProcess(t, env, "blender", "--background", "--factory-startup",
+		"--python", launcherPath(t), "--", "--supervised")
+	line := fmt.Sprintf(`{"token":%q,"mark":%q,"port":0}`+"\n", testToken, testMark)
+	if _, err := io.WriteString(p.stdin.(io.Writer), line); err != nil {
+		t.Fatal(err)
+	}
+	ready := "\x1eblendtray " + testMark + " ready "
+	p.await(t, ready)
+	_, rest, _ := strings.Cut(p.await(t, "}\n"), ready)
+	var announced struct{ Port, PID int }
+	if err := json.NewDecoder(strings.NewReader(rest)).Decode(&announced); err != nil {
+		t.Fatalf("%v in %q", err, rest)
+	}
+	if announced.PID != p.command.Process.Pid {
+		t.Errorf("says it is process %d, is %d", announced.PID, p.command.Process.Pid)
+	}
+	p.port = announced.Port
+	return p
+}
+
+// outputOf returns what a run printed: what lies between its marks.
+func (p *process) outputOf(t testing.TB, s *session, id string) string {
+	t.Helper()
+	key := fmt.Sprintf("%d:%s\n", s.number, id)
+	begin, end := "\x1eblendtray "+testMark+" begin "+key, "\x1eblendtray "+testMark+" end "+key
+	text := p.await(t, end)
+	_, text, found := strings.Cut(text, begin)
+	if !found {
+		t.Fatalf("%s ends without a beginning", id)
+	}
+	text, _, _ = strings.Cut(text, end)
+	return text
+}
+
+func launcherPath(t testing.TB) string {
+	t.Helper()
+	path, err := filepath.Abs("launcher.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The Blender that all tests share whose scripts leave it whole.
+var shared struct {
+	once    sync.Once
+	process *process
+	cleanup keeper
+}
+
+// keeper runs the cleanups of what outlives a single test.
+type keeper struct {
+	testing.TB
+	functions []func()
+}
+
+func (k *keeper) Cleanup(f func()) { k.functions = append(k.functions, f) }
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, f := range shared.cleanup.functions {
+		f()
+	}
+	os.Exit(code)
+}
+
+// sharedBlender returns a supervised Blender with a token. Tests that look at what a run
+// leaves for the next one must not be parallel.
+func sharedBlender(t testing.TB) *process {
+	t.Helper()
+	shared.once.Do(func() {
+		shared.cleanup.TB = t
+		shared.process = startSupervised(&shared.cleanup)
+	})
+	if shared.process == nil {
+		t.Fatal("the shared Blender did not start")
+	}
+	return shared.process
+}
+
+// message is any frame.
+type message map[string]any
+
+func (m message) text(name string) string {
+	text, _ := m[name].(string)
+	return text
+}
+
+// failure is the error of a finished frame.
+func (m message) failure() message {
+	failure, _ := m["error"].(map[string]any)
+	return failure
+}
+
+// session is a connection in frames, for the goroutine of one test.
+type session struct {
+	t      testing.TB
+	conn   net.Conn
+	reader *bufio.Reader
+	number int
+	count  int
+}
+
+func dial(t testing.TB, port int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // most are closed by then
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// connect opens a session.
+func connect(t testing.TB, p *process) *session {
+	t.Helper()
+	conn := dial(t, p.port)
+	s := &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
+	s.send(message{"type": "hello", "protocol": 1, "token": testToken, "client": "test"})
+	welcome := s.receive()
+	if welcome.text("type") != "welcome" {
+		t.Fatalf("answer to hello: %v", welcome)
+	}
+	s.number = int(welcome["session"].(float64))
+	return s
+}
+
+func frame(payload []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(payload))), payload...)
+}
+
+func (s *session) send(m message) {
+	s.t.Helper()
+	payload, err := json.Marshal(m)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.conn.Write(frame(payload)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// receive returns the next frame, nil when the server has closed.
+func (s *session) receive() message {
+	s.t.Helper()
+	var header [4]byte
+	if _, err := io.ReadFull(s.reader, header[:]); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			s.t.Fatal("no answer")
+		}
+		return nil
+	}
+	payload := make([]byte, binary.BigEndian.Uint32(header[:]))
+	if _, err := io.ReadFull(s.reader, payload); err != nil {
+		s.t.Fatal(err)
+	}
+	var m message
+	if err := json.Unmarshal(payload, &m); err != nil {
+		s.t.Fatal(err)
+	}
+	return m
+}
+
+// receiveType skips frames until one of a type comes.
+func (s *session) receiveType(kind string) message {
+	s.t.Helper()
+	for {
+		m := s.receive()
+		if m == nil {
+			s.t.Fatalf("closed before %s came", kind)
+		}
+		if m.text("type") == kind {
+			return m
+		}
+		if m.text("type") == "error" {
+			s.t.Fatalf("instead of %s: %v", kind, m)
+		}
+	}
+}
+
+var runCount atomic.Int64
+
+// start sends a run with fields over and above code and returns its id.
+func (s *session) start(code string, fields ...message) string {
+	s.t.Helper()
+	id := fmt.Sprint("run-", runCount.Add(1))
+	m := message{"type": "run", "id": id, "code": code}
+	for _, more := range fields {
+		for name, value := range more {
+			m[name] = value
+		}
+	}
+	s.send(m)
+	return id
+}
+
+// run executes a script and returns its finished frame.
+func (s *session) run(code string, fields ...message) message {
+	s.t.Helper()
+	id := s.start(code, fields...)
+	for {
+		if m := s.receiveType("finished"); m.text("id") == id {
+			return m
+		}
+	}
+}
+
+// succeed executes a script that must succeed and returns its result.
+func (s *session) succeed(code string, fields ...message) any {
+	s.t.Helper()
+	m := s.run(code, fields...)
+	if m.text("state") != "succeeded" {
+		s.t.Fatalf("%s: %v", code, m)
+	}
+	return m["result"]
+}
+
+// fail executes a script that must fail and returns its error.
+func (s *session) fail(code string, fields ...message) message {
+	s.t.Helper()
+	m := s.run(code, fields...)
+	if m.text("state") != "failed" {
+		s.t.Fatalf("%s: %v", code, m)
+	}
+	return m.failure()
+}
+
+// ask sends a bare message and returns the answer; nil when there is none.
+func ask(t testing.TB, port int, m message) message {
+	t.Helper()
+	payload, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, port)
+	_, err = conn.Write(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer(t, conn)
+}
+
+// readAnswer reads to the end of a connection.
+func readAnswer(t testing.TB, conn net.Conn) message {
+	t.Helper()
+	text, err := io.ReadAll(conn)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal("not closed")
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	var m message
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return m
+}
