@@ -1,0 +1,250 @@
+// Package engine is the life of runs: it takes saves from the watcher and submissions from
+// clients, writes each down in SQLite, queues it, has a Blender do it, and tells every
+// subscriber what happens meanwhile.
+//
+// It is not for starting Blender or looking at files; those are the packages blender and
+// watcher, which it is given through [Config]. It speaks to nobody outside the process:
+// that is control's part.
+//
+// Use: [Open], then [Engine.Serve] until its context ends; [Engine.Submit], [Engine.Cancel],
+// [Engine.Retry], [Engine.Runs] and [Engine.Subscribe] from any goroutine in between.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/watcher"
+)
+
+// Blender is what the engine needs of a supervised Blender; *blender.Supervisor is one.
+//
+// None of its methods may be called with a lock of the engine held: its callback takes one.
+type Blender interface {
+	Serve(ctx context.Context) error
+	Start()
+	Stop(ctx context.Context) error
+	Restart(ctx context.Context) error
+	Status() blender.Status
+	// Ready waits while Blender is starting; its error says that it is stopped or failed.
+	Ready(ctx context.Context) error
+	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
+	// error says that nothing was executed.
+	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
+}
+
+// Watcher is what the engine needs of a watcher; *watcher.Watcher is one.
+type Watcher interface {
+	Serve(ctx context.Context) error
+	SetFolders([]watcher.Folder) error
+	Status() []watcher.FolderStatus
+	Pause(bool)
+	Rescan()
+}
+
+// WatcherConfig is what a watcher is given; its fields are those of watcher.Config.
+type WatcherConfig struct {
+	Folders      []watcher.Folder
+	Known        func(path string) (watcher.Stamp, bool)
+	Save         func(ctx context.Context, s watcher.Save)
+	Scanned      func(folder string)
+	Changed      func([]watcher.FolderStatus)
+	Logger       *slog.Logger
+	MaxFileBytes int64
+}
+
+// Defaults of [Config].
+const (
+	DefaultOutputLimit = 1 << 20
+	DefaultHistoryRuns = 10_000
+	// maxCode is the largest script: base64 in a frame of 64 MiB leaves room for 48 MiB,
+	// source as JSON text may double.
+	maxCode = 32 << 20
+)
+
+// Config is what an [Engine] is made from.
+type Config struct {
+	// Database is the path of the SQLite file. It is made with mode 0600, as are the two
+	// that SQLite puts beside it.
+	Database string
+	Folders  []FolderPolicy
+	// NewBlender makes the Blender that runs are done in; changed may be called from any
+	// goroutine and does not block.
+	NewBlender func(changed func(blender.Status)) Blender
+	// NewWatcher makes the watcher that saves come from.
+	NewWatcher func(WatcherConfig) (Watcher, error)
+	// MaxFileBytes is the largest script that is taken from a folder; 0 is 32 MiB, which is
+	// also the most.
+	MaxFileBytes int64
+	// TimeLimit is for runs that name none; 0 is no limit.
+	TimeLimit time.Duration
+	// OutputLimit is how many bytes of output are kept per run, half from its beginning and
+	// half from its end; 0 is 1 MiB.
+	OutputLimit int
+	// HistoryRuns is how many ended runs are kept; 0 is 10000.
+	HistoryRuns int
+	Version     string
+	Logger      *slog.Logger
+}
+
+// Engine joins watcher, queue, Blender and history.
+//
+// Locks, in the order they are taken: arranging, turn, mu, then those of events and output. turn makes
+// decisions one at a time and may be held while SQLite writes; mu guards memory alone and is
+// never held while anything waits, so that looking at the engine is always quick.
+type Engine struct {
+	cfg   Config
+	log   *slog.Logger
+	store *store
+	hub   *hub
+	began time.Time
+
+	watcher Watcher
+	workers []*worker
+
+	// arranging is held while the watcher is told something, so that it hears it in order.
+	arranging sync.Mutex
+	turn      sync.Mutex
+
+	mu       sync.Mutex
+	queue    queue
+	running  map[int64]*job
+	unsaved  map[int64]*job // ended, but the end is not in the database yet
+	folders  map[string]*folder
+	stamps   map[string]watcher.Stamp
+	last     map[string]lastRun
+	halted   bool   // Blender was stopped by a person: nothing is sent
+	stopping bool   // the engine is ending
+	paused   bool   // watching is paused
+	blocked  string // why the next run cannot be written down as running
+
+	tidy    chan struct{} // something was written: tidy up when it is quiet
+	retries chan struct{} // something could not be written: try again
+	serving bool
+	closed  sync.Once
+}
+
+// Open opens the database, brings it to this version's form and finds out what the last
+// engine left: queued runs are queued again, running ones become interrupted. Nothing runs
+// before [Engine.Serve].
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Database == "" || cfg.NewBlender == nil || cfg.NewWatcher == nil {
+		return nil, errors.New("open engine: Database, NewBlender and NewWatcher must be given")
+	}
+	if cfg.OutputLimit <= 0 {
+		cfg.OutputLimit = DefaultOutputLimit
+	}
+	if cfg.HistoryRuns <= 0 {
+		cfg.HistoryRuns = DefaultHistoryRuns
+	}
+	if cfg.MaxFileBytes <= 0 || cfg.MaxFileBytes > maxCode {
+		cfg.MaxFileBytes = maxCode
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	st, notes, err := openStore(cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		cfg: cfg, log: cfg.Logger, store: st, hub: newHub(), began: time.Now(),
+		running: map[int64]*job{},
+		unsaved: map[int64]*job{},
+		folders: map[string]*folder{},
+		tidy:    make(chan struct{}, 1),
+		retries: make(chan struct{}, 1),
+	}
+	for _, text := range notes {
+		e.warn(text)
+	}
+	if err := e.recover(); err != nil {
+		st.close()
+		return nil, fmt.Errorf("read the runs in %s: %w", cfg.Database, err)
+	}
+	if err := e.adoptFolders(cfg.Folders); err != nil {
+		st.close()
+		return nil, err
+	}
+	e.watcher, err = cfg.NewWatcher(WatcherConfig{
+		Folders:      watcherFolders(cfg.Folders),
+		Known:        e.known,
+		Save:         e.save,
+		Scanned:      e.scanned,
+		Changed:      func([]watcher.FolderStatus) { e.hub.publish(Event{Kind: KindFolders}) },
+		Logger:       cfg.Logger,
+		MaxFileBytes: cfg.MaxFileBytes,
+	})
+	if err != nil {
+		st.close()
+		return nil, fmt.Errorf("watch folders: %w", err)
+	}
+	w := newWorker(e)
+	e.workers = append(e.workers, w)
+	w.blender = cfg.NewBlender(w.changed)
+	return e, nil
+}
+
+// recover takes over what the last engine left.
+func (e *Engine) recover() error {
+	interrupted, err := e.store.interrupt(time.Now())
+	if err != nil {
+		return err
+	}
+	for _, id := range interrupted {
+		e.warn(fmt.Sprintf("run %d was running when the engine ended and was not repeated; repeat it with: blendtray retry %d", id, id))
+	}
+	jobs, err := e.store.queued()
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		j.out = newCapture(e.cfg.OutputLimit)
+		e.queue.push(j)
+	}
+	if e.stamps, err = e.store.stamps(); err != nil {
+		return err
+	}
+	e.last, err = e.store.lastRuns()
+	return err
+}
+
+// Close closes an engine that is not being served; [Engine.Serve] does it by itself.
+func (e *Engine) Close() error {
+	var err error
+	e.closed.Do(func() {
+		e.turn.Lock()
+		e.mu.Lock()
+		e.stopping = true
+		e.mu.Unlock()
+		e.turn.Unlock()
+		e.hub.close()
+		err = e.store.close()
+	})
+	return err
+}
+
+// warn tells the log and every subscriber something a person should know.
+func (e *Engine) warn(text string) {
+	e.log.Warn(text)
+	e.hub.publish(Event{Kind: KindNote, Message: text})
+}
+
+// note tells subscribers something a person may want to know.
+func (e *Engine) note(text string) {
+	e.log.Info(text)
+	e.hub.publish(Event{Kind: KindNote, Message: text})
+}
+
+// poke makes sure that one signal waits in c.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one waits already
+	}
+}

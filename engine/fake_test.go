@@ -1,0 +1,318 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/watcher"
+)
+
+// fakeBlender stands for a Blender where a test is about the queue, the database or the
+// events. It claims nothing about Blender itself.
+type fakeBlender struct {
+	changed func(blender.Status)
+	calls   chan *call
+	// do, when set, does each run at once; otherwise the test takes it from calls.
+	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
+
+	mu     sync.Mutex
+	status blender.Status
+	news   chan struct{} // closed when status changes
+}
+
+// call is one run in the hands of a test.
+type call struct {
+	ctx  context.Context
+	req  blender.Request
+	sink blender.Sink
+	end  chan result
+}
+
+type result struct {
+	out blender.Outcome
+	err error
+}
+
+func (c *call) finish(v blender.Verdict) { c.end <- result{out: blender.Outcome{Verdict: v}} }
+
+var errFakeStopped = errors.New("blender is stopped")
+
+func newFakeBlender() *fakeBlender {
+	return &fakeBlender{
+		calls: make(chan *call, 1000), news: make(chan struct{}),
+		status: blender.Status{State: blender.Stopped},
+	}
+}
+
+func (f *fakeBlender) make(changed func(blender.Status)) Blender {
+	f.changed = changed
+	return f
+}
+
+func (f *fakeBlender) set(s blender.State, reason string) {
+	f.mu.Lock()
+	f.status = blender.Status{State: s, Reason: reason}
+	st := f.status
+	close(f.news)
+	f.news = make(chan struct{})
+	f.mu.Unlock()
+	f.changed(st)
+}
+
+func (f *fakeBlender) Serve(ctx context.Context) error { <-ctx.Done(); return nil }
+func (f *fakeBlender) Start()                          { f.set(blender.Ready, "") }
+func (f *fakeBlender) Restart(context.Context) error   { f.set(blender.Ready, ""); return nil }
+func (f *fakeBlender) Stop(context.Context) error {
+	f.set(blender.Stopped, "asked to")
+	return nil
+}
+
+func (f *fakeBlender) Status() blender.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+
+func (f *fakeBlender) Ready(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		st, news := f.status, f.news
+		f.mu.Unlock()
+		switch st.State {
+		case blender.Ready, blender.Running:
+			return nil
+		case blender.Stopped, blender.Failed:
+			return errFakeStopped
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+	if f.do != nil {
+		return f.do(ctx, req, sink)
+	}
+	c := &call{ctx: ctx, req: req, sink: sink, end: make(chan result, 1)}
+	sink.Started(time.Now())
+	f.calls <- c
+	select {
+	case r := <-c.end:
+		return r.out, r.err
+	case <-ctx.Done():
+		return blender.Outcome{Verdict: blender.Cancelled}, nil
+	}
+}
+
+// succeed does every run at once.
+func succeed(_ context.Context, _ blender.Request, sink blender.Sink) (blender.Outcome, error) {
+	sink.Started(time.Now())
+	return blender.Outcome{Verdict: blender.Succeeded, Version: "3.4.1"}, nil
+}
+
+// fakeWatcher is a watcher whose saves are made by the test.
+type fakeWatcher struct {
+	cfg     WatcherConfig
+	rescans chan struct{}
+	mu      sync.Mutex
+	paused  bool
+}
+
+func (w *fakeWatcher) make(cfg WatcherConfig) (Watcher, error) {
+	w.cfg, w.rescans = cfg, make(chan struct{}, 100)
+	return w, nil
+}
+
+func (w *fakeWatcher) Serve(ctx context.Context) error   { <-ctx.Done(); return nil }
+func (w *fakeWatcher) SetFolders([]watcher.Folder) error { return nil }
+func (w *fakeWatcher) Status() []watcher.FolderStatus    { return nil }
+func (w *fakeWatcher) Rescan()                           { poke(w.rescans) }
+
+func (w *fakeWatcher) Pause(p bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused = p
+}
+
+// save is a person who saves a script; scan is the watcher that comes upon it.
+func (w *fakeWatcher) save(path, code string) { w.give(path, code, false) }
+func (w *fakeWatcher) scan(path, code string) { w.give(path, code, true) }
+
+func (w *fakeWatcher) give(path, code string, scan bool) {
+	w.cfg.Save(context.Background(), watcher.Save{
+		Folder: filepath.Dir(path), Path: path, Code: []byte(code), Scan: scan, Seen: time.Now(),
+		Stamp: watcher.Stamp{Size: int64(len(code)), ModTime: time.Now(), Hash: hashOf([]byte(code))},
+	})
+}
+
+// house is an engine under test with what surrounds it.
+type house struct {
+	*Engine
+	t       testing.TB
+	b       *fakeBlender
+	w       *fakeWatcher
+	dir     string
+	cfg     Config
+	stop    func()
+	watched string
+}
+
+// open opens an engine on a new database, not served yet.
+func open(t testing.TB, edit ...func(*Config)) *house {
+	t.Helper()
+	dir := t.TempDir()
+	watched := filepath.Join(dir, "scripts")
+	return openIn(t, Config{
+		Database: filepath.Join(dir, "home", "runs.db"),
+		Folders:  []FolderPolicy{{Folder: watcher.Folder{Path: watched}}},
+		Version:  "test",
+	}, edit...)
+}
+
+func openIn(t testing.TB, cfg Config, edit ...func(*Config)) *house {
+	t.Helper()
+	h := &house{t: t, b: newFakeBlender(), w: &fakeWatcher{}, dir: filepath.Dir(cfg.Database)}
+	cfg.NewBlender, cfg.NewWatcher = h.b.make, h.w.make
+	for _, f := range edit {
+		f(&cfg)
+	}
+	if os.Getenv("BLENDTRAY_TEST_LOG") != "" {
+		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	h.cfg = cfg
+	if len(cfg.Folders) > 0 {
+		h.watched = cfg.Folders[0].Path
+	}
+	e, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Engine = e
+	t.Cleanup(func() {
+		if h.stop != nil {
+			h.stop()
+		}
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return h
+}
+
+// serve serves the engine until the test ends or h.stop is called.
+func (h *house) serve() *house {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Serve(ctx) }()
+	var once sync.Once
+	h.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				h.t.Errorf("serve: %v", err)
+			}
+		})
+	}
+	return h
+}
+
+// again is the next engine on the same database.
+func (h *house) again(edit ...func(*Config)) *house {
+	h.t.Helper()
+	if h.stop != nil {
+		h.stop()
+	}
+	if err := h.Engine.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	return openIn(h.t, h.cfg, edit...)
+}
+
+func (h *house) path(name string) string { return filepath.Join(h.watched, name) }
+
+func (h *house) submit(code string) Run {
+	h.t.Helper()
+	r, err := h.Submit(context.Background(), Submission{Code: []byte(code)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+func (h *house) run(id string) Run {
+	h.t.Helper()
+	r, err := h.Run(context.Background(), id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+// call is the next run that Blender is given.
+func (h *house) call() *call {
+	h.t.Helper()
+	select {
+	case c := <-h.b.calls:
+		return c
+	case <-time.After(20 * time.Second):
+		h.t.Fatal("Blender was given no run")
+		return nil
+	}
+}
+
+// await returns the first of the events for which want is true.
+func await(t testing.TB, sub *Subscription, what string, want func(Event) bool) Event {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case ev, ok := <-sub.Events():
+			if !ok {
+				t.Fatalf("the events ended before: %s", what)
+			}
+			if want(ev) {
+				return ev
+			}
+		case <-limit:
+			t.Fatalf("did not come: %s", what)
+		}
+	}
+}
+
+// ended waits until the run has ended.
+func (h *house) ended(id string) Run {
+	h.t.Helper()
+	sub := h.Subscribe(SubscribeOptions{Run: id})
+	defer sub.Close()
+	if r := h.run(id); r.State.Final() {
+		return r
+	}
+	await(h.t, sub, "end of run "+id, func(ev Event) bool { return ev.Kind == KindRun && ev.Run.State.Final() })
+	return h.run(id)
+}
+
+// all is every run, oldest first, as "id script-name state".
+func (h *house) all() []string {
+	h.t.Helper()
+	runs, err := h.Runs(context.Background(), Filter{Limit: 1000})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	lines := []string{}
+	for i := len(runs) - 1; i >= 0; i-- {
+		r := runs[i]
+		lines = append(lines, fmt.Sprintf("%s %s %s", r.ID, filepath.Base(r.Script), r.State))
+	}
+	return lines
+}

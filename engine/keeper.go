@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// quiet is for how long nothing may have ended before it is tidied up, and busy after
+	// how long it is all the same.
+	quiet = time.Second
+	busy  = 30 * time.Second
+	// firstRetry and lastRetry are the waits between attempts to write what could not be.
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+	// pruneStep is how many runs are deleted in one transaction.
+	pruneStep = 50
+	// largeLog is how large the log beside the database grows before it is taken over into
+	// it although runs are being made.
+	largeLog = 64 << 20
+	// keptOutput is how many bytes of output the whole history keeps; the oldest goes first.
+	keptOutput = 1 << 30
+)
+
+// keep looks after the database: it repeats what could not be written, deletes what is too
+// old, and takes the log over into the database, at moments when nobody waits for it. With
+// nothing to do it sleeps.
+func (e *Engine) keep(ctx context.Context) {
+	var tidy, retry <-chan time.Time
+	var first, tried time.Time
+	wait := firstRetry
+	poke(e.tidy)
+	for {
+		select {
+		case <-ctx.Done():
+			if err := e.writeUnsaved(); err != nil {
+				e.log.Error("ends of runs could not be written down; they will be found as interrupted", "error", err)
+			}
+			return
+		case <-e.tidy:
+			if tidy == nil {
+				first = time.Now()
+			}
+			if tidy == nil || time.Since(first) < busy {
+				tidy = time.After(quiet)
+			}
+		case <-tidy:
+			tidy = nil
+			if e.prune() {
+				poke(e.tidy) // there is more; others have their turn between
+			}
+			e.checkpoint()
+		case <-e.retries:
+			if retry != nil {
+				break
+			}
+			if time.Since(tried) > 2*lastRetry {
+				wait = firstRetry
+			}
+			retry = time.After(wait)
+		case <-retry:
+			retry, tried = nil, time.Now()
+			wait = min(2*wait, lastRetry)
+			if err := e.writeUnsaved(); err != nil {
+				e.log.Warn("the run history still cannot be written", "error", err)
+				poke(e.retries)
+				break
+			}
+			// Saves that could not become runs are found by a scan: their stamps were
+			// not written either.
+			e.watcher.Rescan()
+			e.wakeWorkers()
+		}
+	}
+}
+
+// writeUnsaved writes down the ends of runs that could not be written before. Without an
+// error the database can be written again.
+func (e *Engine) writeUnsaved() error {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	jobs := make([]*job, 0, len(e.unsaved))
+	for _, j := range e.unsaved {
+		jobs = append(jobs, j)
+	}
+	e.mu.Unlock()
+	for _, j := range jobs {
+		r := j.run // final, so nobody changes it any more
+		r.Output = j.out.String()
+		if err := e.store.finish(j.id, &r); err != nil {
+			return err
+		}
+		e.mu.Lock()
+		delete(e.unsaved, j.id)
+		e.mu.Unlock()
+		e.note(fmt.Sprintf("run %s is written down now", r.ID))
+	}
+	return e.store.touch()
+}
+
+// prune deletes a few of the runs that are beyond what is kept and tells whether there are
+// more.
+func (e *Engine) prune() bool {
+	more, err := e.store.prune(e.cfg.HistoryRuns, keptOutput)
+	if err != nil {
+		e.log.Warn("cannot delete old runs, will try again later", "error", err)
+		return false
+	}
+	return more
+}
+
+// checkpoint takes the log over into the database when it is quiet, or when it is large.
+func (e *Engine) checkpoint() {
+	e.mu.Lock()
+	idle := len(e.running) == 0
+	e.mu.Unlock()
+	if !idle && e.store.logSize() < largeLog {
+		return // the end of what runs comes back here
+	}
+	err := e.store.checkpoint()
+	if err == nil && idle {
+		// The first write after a checkpoint flushes the disk. Better now than in a save.
+		err = e.store.touch()
+	}
+	if err != nil {
+		e.log.Warn("cannot take the log over into the run history, will try again later", "error", err)
+	}
+}

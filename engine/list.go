@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/watcher"
+)
+
+// Limits of a list.
+const (
+	defaultList = 20
+	maxList     = 100_000
+)
+
+// Status is the engine at one moment, as `blendtray status --json` prints it.
+type Status struct {
+	Engine   EngineStatus           `json:"engine"`
+	Blenders []blender.Status       `json:"blenders"`
+	Folders  []watcher.FolderStatus `json:"folders"`
+	// Queued and Running count runs.
+	Queued         int  `json:"queued"`
+	Running        int  `json:"running"`
+	WatchingPaused bool `json:"watching_paused"`
+}
+
+// EngineStatus is the process that the engine is in.
+type EngineStatus struct {
+	PID           int     `json:"pid"`
+	Version       string  `json:"version"`
+	UptimeSeconds float64 `json:"uptime_seconds"`
+}
+
+// Status tells how things stand. It never waits for a disk or for Blender.
+func (e *Engine) Status() Status {
+	st := Status{
+		Engine: EngineStatus{
+			PID: os.Getpid(), Version: e.cfg.Version,
+			UptimeSeconds: time.Since(e.began).Seconds(),
+		},
+		Blenders: []blender.Status{},
+		Folders:  []watcher.FolderStatus{},
+	}
+	for _, w := range e.workers {
+		st.Blenders = append(st.Blenders, w.blender.Status())
+	}
+	st.Folders = append(st.Folders, e.watcher.Status()...)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
+	return st
+}
+
+// snapshot is a job's run as clients see it, without its output; mu is held.
+func (e *Engine) snapshot(j *job) Run {
+	r := j.run
+	if r.State == Queued {
+		r.Reason = e.waitsFor()
+	}
+	if j.out != nil {
+		r.OutputBytes = j.out.bytes()
+	}
+	return r
+}
+
+// waitsFor says what keeps queued runs from being sent, "" when it is only their turn; mu is
+// held.
+func (e *Engine) waitsFor() string {
+	switch {
+	case e.blocked != "":
+		return e.blocked
+	case e.halted:
+		return "Blender is stopped: start it to go on"
+	}
+	for _, w := range e.workers {
+		why, _, _ := strings.Cut(w.status.Reason, "\n")
+		switch w.status.State {
+		case blender.Failed:
+			return "Blender has failed (" + why + "): start it again to go on"
+		case blender.Starting, blender.Stopping, blender.Stopped: // not by a person: it is replaced
+			return "Blender is starting"
+		}
+	}
+	return ""
+}
+
+// live is the job with that id that is in memory, or nil; mu is held.
+func (e *Engine) live(id int64) *job {
+	if j := e.running[id]; j != nil {
+		return j
+	}
+	if j := e.unsaved[id]; j != nil {
+		return j
+	}
+	return e.queue.find(id)
+}
+
+// lookUp finds a run, in memory or in the database. What it returns is a copy.
+func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
+	n, ok := parseID(id)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	e.mu.Lock()
+	if j := e.live(n); j != nil {
+		c := &job{id: n, isFile: j.isFile, dir: j.dir, limit: j.limit, out: j.out, run: e.snapshot(j)}
+		e.mu.Unlock()
+		return c, nil
+	}
+	e.mu.Unlock()
+	return e.store.get(ctx, n)
+}
+
+// Run is the run with that id, with its output; with what it printed so far while it runs.
+func (e *Engine) Run(ctx context.Context, id string) (Run, error) {
+	j, err := e.lookUp(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if j.out != nil {
+		j.run.Output = j.out.String()
+		return j.run, nil
+	}
+	if j.run.OutputBytes == 0 {
+		return j.run, nil
+	}
+	if j.run.Output, err = e.store.outputOf(ctx, j.id); err != nil {
+		return Run{}, err
+	}
+	if j.run.Output == "" {
+		j.run.Output = fmt.Sprintf("[… %d bytes of output are not kept any more …]\n", j.run.OutputBytes)
+	}
+	return j.run, nil
+}
+
+// Code is the source of a run, the bytes that were or will be executed.
+func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
+	n, ok := parseID(id)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	return e.store.code(ctx, n)
+}
+
+// Runs is the runs that f wants, newest first, without their output.
+func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
+	if f.Limit <= 0 {
+		f.Limit = defaultList
+	}
+	f.Limit = min(f.Limit, maxList)
+	var before int64
+	if f.Before != "" {
+		n, ok := parseID(f.Before)
+		if !ok {
+			return nil, fmt.Errorf("%w: before: %q is not the id of a run", ErrBad, f.Before)
+		}
+		before = n
+	}
+	jobs, err := e.store.list(ctx, f, before)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Run, 0, len(jobs))
+	var moved []int
+	e.mu.Lock()
+	for _, j := range jobs {
+		r := j.run
+		if !r.State.Final() {
+			if l := e.live(j.id); l != nil {
+				r = e.snapshot(l)
+			} else {
+				moved = append(moved, len(all))
+			}
+		}
+		all = append(all, r)
+	}
+	e.mu.Unlock()
+	// These ended between the two looks.
+	for _, i := range moved {
+		j, err := e.lookUp(ctx, all[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = j.run
+	}
+	if len(f.States) > 0 {
+		all = slices.DeleteFunc(all, func(r Run) bool { return !slices.Contains(f.States, r.State) })
+	}
+	return all, nil
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+)
+
+// prune deletes a few of the oldest ended runs while there are more than runs, and a few of
+// the oldest outputs while they have more than output bytes. A run that waits or runs stays,
+// and so does the last run of every script of a folder, which tells whether a save is new.
+// It reports whether there is more to delete.
+func (s *store) prune(runs int, output int64) (more bool, err error) {
+	s.mu.Lock()
+	tooMany, tooMuch := s.ended-runs, s.output > output
+	s.mu.Unlock()
+	if tooMany > 0 {
+		n, err := s.pruneRuns(min(tooMany, pruneStep))
+		if err != nil {
+			return false, err
+		}
+		more = n > 0 && tooMany > n
+	}
+	if tooMuch {
+		n, err := s.pruneOutputs()
+		if err != nil {
+			return false, err
+		}
+		more = more || n > 0
+	}
+	return more, nil
+}
+
+func (s *store) pruneRuns(limit int) (n int, err error) {
+	var freed int64
+	err = s.tx(func() error {
+		st, err := s.prepared(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0) FROM runs r
+			WHERE state NOT IN ('queued', 'running') AND (folder = '' OR
+				id < (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.script = r.script))
+			ORDER BY id LIMIT ?`)
+		if err != nil {
+			return err
+		}
+		rows, err := st.Query(limit)
+		if err != nil {
+			return err
+		}
+		type old struct {
+			id, size int64
+			hash     string
+		}
+		all, err := collect(rows, func(rows *sql.Rows) (o old, err error) {
+			return o, rows.Scan(&o.id, &o.hash, &o.size)
+		})
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			if _, err := s.exec(`DELETE FROM runs WHERE id = ?`, o.id); err != nil {
+				return err
+			}
+			if _, err := s.exec(`DELETE FROM codes WHERE hash = ? AND NOT EXISTS
+				(SELECT 1 FROM runs WHERE runs.hash = codes.hash)`, o.hash); err != nil {
+				return err
+			}
+			freed += o.size
+		}
+		n = len(all)
+		return nil
+	})
+	if err == nil {
+		s.count(-n, -freed)
+	}
+	return n, err
+}
+
+func (s *store) pruneOutputs() (n int, err error) {
+	var freed int64
+	err = s.tx(func() error {
+		st, err := s.prepared(`DELETE FROM outputs WHERE run IN (SELECT run FROM outputs ORDER BY run LIMIT ?) RETURNING size`)
+		if err != nil {
+			return err
+		}
+		rows, err := st.Query(pruneStep)
+		if err != nil {
+			return err
+		}
+		sizes, err := collect(rows, func(rows *sql.Rows) (size int64, err error) { return size, rows.Scan(&size) })
+		for _, size := range sizes {
+			freed += size
+		}
+		n = len(sizes)
+		return err
+	})
+	if err == nil {
+		s.count(0, -freed)
+	}
+	return n, err
+}
+
+// touch writes something that changes nothing, which shows whether the database can be
+// written.
+func (s *store) touch() error {
+	return s.tx(func() error {
+		_, err := s.exec(fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
+		return err
+	})
+}
+
+// checkpoint takes the log over into the database file and flushes both to the disk, by a
+// connection of its own, so that writing goes on meanwhile.
+func (s *store) checkpoint() error {
+	_, err := s.reader.Exec("PRAGMA wal_checkpoint(PASSIVE)")
+	return err
+}
+
+// logSize is the size of the log beside the database, in bytes.
+func (s *store) logSize() int64 {
+	info, err := os.Stat(s.path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

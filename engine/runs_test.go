@@ -1,0 +1,495 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blendtray/blender"
+)
+
+var ctx = context.Background()
+
+func TestARunGoesThroughItsLifeAndIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = func(_ context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		if got := h.inDatabase(req.ID); got != Running {
+			t.Errorf("when the run is sent the database says %q", got)
+		}
+		sink.Started(time.Now())
+		sink.Output([]byte("hello\n"))
+		return blender.Outcome{
+			Verdict: blender.Errored, Version: "3.4.1", Result: json.RawMessage(`{"a":[1,2]}`),
+			Outputs: []string{"/tmp/a.png"},
+			Error:   &blender.ScriptError{Type: "ValueError", Message: "no", Line: 3, Traceback: "Traceback …"},
+		}, nil
+	}
+	sub := h.Subscribe(SubscribeOptions{Output: true})
+	defer sub.Close()
+	r, err := h.Submit(ctx, Submission{
+		Code: []byte("x = 1"), Script: "/abs/a.py", Args: []string{"-n", "ü"}, TimeLimitSeconds: 2.5,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ID != "1" || r.State != Queued || r.Scene != "fresh" || r.Source != FromCommand || r.TimeLimitSeconds != 2.5 {
+		t.Errorf("submitted: %+v", r)
+	}
+	h.serve()
+	var seen []string
+	await(t, sub, "end", func(ev Event) bool {
+		switch ev.Kind {
+		case KindRun:
+			seen = append(seen, string(ev.Run.State))
+			return ev.Run.State.Final()
+		case KindOutput:
+			seen = append(seen, ev.ID+":"+ev.Text)
+		}
+		return false
+	})
+	if want := []string{"queued", "running", "1:hello\n", "failed"}; !reflect.DeepEqual(seen, want) {
+		t.Errorf("events: %q, want %q", seen, want)
+	}
+	want := h.run("1")
+	if want.Output != "hello\n" || want.OutputBytes != 6 || want.Error.Line != 3 || string(want.Result) != `{"a":[1,2]}` ||
+		want.StartedAt == nil || want.FinishedAt == nil || want.Seconds <= 0 || want.BlenderVersion != "3.4.1" || want.Progress != nil {
+		t.Errorf("ended: %+v", want)
+	}
+	if got := h.again().run("1"); !reflect.DeepEqual(got, want) {
+		t.Errorf("after a restart:\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// inDatabase is the state of a run as another process would read it.
+func (h *house) inDatabase(id string) State {
+	n, _ := parseID(id)
+	j, err := h.store.get(ctx, n)
+	if err != nil {
+		h.t.Error(err)
+		return ""
+	}
+	return j.run.State
+}
+
+func TestRunsAreDoneInTheOrderTheyCame(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var got []string
+	h.b.do = func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		got = append(got, string(req.Code))
+		return succeed(ctx, req, sink)
+	}
+	var last Run
+	var want []string
+	for i := range 50 {
+		want = append(want, fmt.Sprint(i))
+		last = h.submit(fmt.Sprint(i))
+	}
+	h.serve()
+	h.ended(last.ID)
+	if !slices.Equal(got, want) {
+		t.Errorf("order %v", got)
+	}
+}
+
+func TestTwoHundredSubmittersAtOnceAreAllServed(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = succeed
+	h.serve()
+	ids := make(chan string, 200)
+	var all sync.WaitGroup
+	for range 200 {
+		all.Go(func() {
+			r, err := h.Submit(ctx, Submission{Code: []byte("x")})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids <- r.ID
+		})
+	}
+	all.Wait()
+	close(ids)
+	seen := map[string]bool{}
+	for id := range ids {
+		if seen[id] {
+			t.Errorf("id %s was given twice", id)
+		}
+		seen[id] = true
+		if r := h.ended(id); r.State != Succeeded {
+			t.Errorf("run %s has %s", id, r.State)
+		}
+	}
+	if len(seen) != 200 {
+		t.Errorf("%d runs", len(seen))
+	}
+}
+
+func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for name, c := range map[string]struct {
+		sub  Submission
+		want error
+	}{
+		"nothing":         {Submission{}, ErrBad},
+		"relative script": {Submission{Code: []byte("x"), Script: "a.py"}, ErrBad},
+		"relative dir":    {Submission{Code: []byte("x"), Dir: "tmp"}, ErrBad},
+		"scene":           {Submission{Code: []byte("x"), Scene: "old"}, ErrBad},
+		"relative scene":  {Submission{Code: []byte("x"), Scene: "a.blend"}, ErrBad},
+		"too large":       {Submission{Code: make([]byte, maxCode+1)}, ErrTooLarge},
+	} {
+		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if all := h.all(); len(all) != 0 {
+		t.Errorf("runs: %v", all)
+	}
+}
+
+func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.TimeLimit = time.Minute }).serve()
+	for given, want := range map[float64]time.Duration{0: time.Minute, -1: 0, 0.25: 250 * time.Millisecond} {
+		if _, err := h.Submit(ctx, Submission{Code: []byte("x"), TimeLimitSeconds: given}); err != nil {
+			t.Fatal(err)
+		}
+		c := h.call()
+		if c.req.TimeLimit != want {
+			t.Errorf("%v: limit %v, want %v", given, c.req.TimeLimit, want)
+		}
+		c.finish(blender.Succeeded)
+	}
+}
+
+func TestAWaitingRunIsCancelledAtOnceAndNeverSent(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("1")
+	first := h.call()
+	h.submit("2")
+	h.submit("3")
+	r, err := h.Cancel(ctx, "2")
+	if err != nil || r.State != Cancelled || r.Reason == "" {
+		t.Errorf("cancel: %+v, %v", r, err)
+	}
+	if st := h.inDatabase("2"); st != Cancelled {
+		t.Errorf("in the database: %s", st)
+	}
+	first.finish(blender.Succeeded)
+	if c := h.call(); c.req.ID != "3" {
+		t.Errorf("run %s was sent", c.req.ID)
+	}
+}
+
+func TestARunningRunIsCancelledThroughBlender(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("while True: pass")
+	h.call()
+	r, err := h.Cancel(ctx, "1")
+	if err != nil || r.State != Running {
+		t.Errorf("cancel: %+v, %v", r, err)
+	}
+	if r := h.ended("1"); r.State != Cancelled || r.Reason != "cancelled on request" {
+		t.Errorf("ended: %s %q", r.State, r.Reason)
+	}
+	if _, err := h.Cancel(ctx, "1"); !errors.Is(err, ErrEnded) {
+		t.Errorf("second cancel: %v", err)
+	}
+}
+
+func TestOnlyAnExactIDNamesARun(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.submit("x")
+	for _, id := range []string{"", "0", "-1", "01", "+1", "1 ", "2", "x", "99999999999999999999"} {
+		if _, err := h.Run(ctx, id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Run(%q): %v", id, err)
+		}
+		if _, err := h.Cancel(ctx, id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Cancel(%q): %v", id, err)
+		}
+		if _, err := h.Retry(ctx, id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Retry(%q): %v", id, err)
+		}
+		if _, err := h.Code(ctx, id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Code(%q): %v", id, err)
+		}
+	}
+}
+
+func TestARetryRepeatsTheSameBytes(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	code := []byte("# -*- coding: latin-1 -*-\nx = '\xe4'\n")
+	if _, err := h.Submit(ctx, Submission{Code: code, Script: "/a/b.py", Args: []string{"1"}, Scene: "/a/s.blend", TimeLimitSeconds: 9}); err != nil {
+		t.Fatal(err)
+	}
+	first := h.call()
+	if _, err := h.Retry(ctx, "1"); !errors.Is(err, ErrNotEnded) {
+		t.Errorf("retry of a running run: %v", err)
+	}
+	first.finish(blender.Errored)
+	h.ended("1")
+	r, err := h.Retry(ctx, "1")
+	if err != nil || r.RetryOf != "1" || r.Source != FromRetry || r.ID != "2" {
+		t.Errorf("retry: %+v, %v", r, err)
+	}
+	second := h.call()
+	first.req.ID = second.req.ID
+	if !reflect.DeepEqual(first.req, second.req) {
+		t.Errorf("asked for %+v, then %+v", first.req, second.req)
+	}
+	if got, err := h.Code(ctx, "2"); err != nil || string(got) != string(code) {
+		t.Errorf("code: %q, %v", got, err)
+	}
+	second.finish(blender.Succeeded)
+}
+
+func TestALargeQueueKeepsItsSourceInTheDatabase(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	big := strings.Repeat("# padding\n", 500_000) // 5 MB
+	for i := range 5 {
+		h.submit(big + fmt.Sprint(i))
+	}
+	if h.queue.code > keptCode {
+		t.Errorf("%d bytes of source in memory", h.queue.code)
+	}
+	h.serve()
+	for i := range 5 {
+		c := h.call()
+		if string(c.req.Code) != big+fmt.Sprint(i) {
+			t.Errorf("run %d got other bytes", i)
+		}
+		c.finish(blender.Succeeded)
+	}
+	h.ended("5")
+	if h.queue.code != 0 {
+		t.Errorf("%d bytes of source are counted in an empty queue", h.queue.code)
+	}
+}
+
+func TestARunThatBlenderDidNotTakeIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var asked []string
+	h.b.do = func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		asked = append(asked, req.ID)
+		if req.ID == "1" && len(asked) <= 2 {
+			return blender.Outcome{}, fmt.Errorf("connection lost: %w", blender.ErrNotStarted)
+		}
+		if req.ID == "2" {
+			return blender.Outcome{}, blender.ErrNotStarted
+		}
+		return succeed(ctx, req, sink)
+	}
+	h.submit("1")
+	h.submit("2")
+	h.submit("3")
+	h.serve()
+	if r := h.ended("1"); r.State != Succeeded {
+		t.Errorf("1 has %s", r.State)
+	}
+	if r := h.ended("2"); r.State != Crashed || r.Error == nil || !strings.Contains(r.Error.Message, "3 attempts") || r.StartedAt != nil {
+		t.Errorf("2: %+v %+v", r, r.Error)
+	}
+	h.ended("3")
+	if want := []string{"1", "1", "1", "2", "2", "2", "3"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+}
+
+func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("1")
+	h.call()
+	h.submit("2")
+	h.submit("3")
+	if err := h.StopBlender(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.run("1"); r.State != Cancelled || r.Reason != "Blender was stopped" {
+		t.Errorf("1: %s %q", r.State, r.Reason)
+	}
+	if st := h.Status(); st.Queued != 2 || st.Running != 0 || st.Blenders[0].State != blender.Stopped {
+		t.Errorf("status: %+v", st)
+	}
+	if r := h.run("2"); r.State != Queued || !strings.Contains(r.Reason, "stopped") {
+		t.Errorf("2: %s %q", r.State, r.Reason)
+	}
+	if len(h.b.calls) != 0 {
+		t.Error("a run was sent to a stopped Blender")
+	}
+	if err := h.StartBlender(ctx); err != nil {
+		t.Fatal(err)
+	}
+	c := h.call()
+	if c.req.ID != "2" {
+		t.Errorf("run %s was sent", c.req.ID)
+	}
+	if err := h.RestartBlender(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.run("2"); r.State != Cancelled || r.Reason != "Blender was restarted" {
+		t.Errorf("2: %s %q", r.State, r.Reason)
+	}
+	if c := h.call(); c.req.ID != "3" {
+		t.Errorf("run %s was sent", c.req.ID)
+	}
+}
+
+func TestAFailedBlenderLeavesRunsQueuedAndSaysSo(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("1")
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	h.b.set(blender.Failed, "crashed five times within a minute\nlast lines")
+	r := h.submit("2")
+	if r.State != Queued || !strings.Contains(r.Reason, "crashed five times") || strings.Contains(r.Reason, "last lines") {
+		t.Errorf("2: %s %q", r.State, r.Reason)
+	}
+	if err := h.StartBlender(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if c := h.call(); c.req.ID != "2" {
+		t.Errorf("run %s was sent", c.req.ID)
+	}
+	if r := h.run("2"); r.Reason != "" {
+		t.Errorf("a running run has the reason %q", r.Reason)
+	}
+}
+
+func TestEndingTheEngineCancelsWhatRunsAndKeepsWhatWaits(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	h.submit("1")
+	h.call()
+	h.submit("2")
+	h.stop()
+	await(t, sub, "end of the run", func(ev Event) bool { return ev.Kind == KindRun && ev.Run.ID == "1" && ev.Run.State == Cancelled })
+	for range sub.Events() { // ends
+	}
+	if st := h.b.Status().State; st != blender.Stopped {
+		t.Errorf("Blender is %s", st)
+	}
+	if _, err := h.Submit(ctx, Submission{Code: []byte("x")}); !errors.Is(err, ErrStopping) {
+		t.Errorf("submit: %v", err)
+	}
+	if _, err := h.Runs(ctx, Filter{}); !errors.Is(err, ErrStopping) {
+		t.Errorf("runs: %v", err)
+	}
+	if _, err := h.Cancel(ctx, "2"); !errors.Is(err, ErrStopping) {
+		t.Errorf("cancel: %v", err)
+	}
+	h = h.again()
+	if got, want := h.all(), []string{"1 <message> cancelled", "2 <message> queued"}; !slices.Equal(got, want) {
+		t.Errorf("afterwards: %v, want %v", got, want)
+	}
+	h.serve()
+	if c := h.call(); c.req.ID != "2" || string(c.req.Code) != "2" {
+		t.Errorf("sent: %+v", c.req)
+	}
+}
+
+func TestRunsAreListedNewestFirst(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		out, err := succeed(ctx, req, sink)
+		if string(req.Code) == "bad" {
+			out.Verdict = blender.Errored
+		}
+		return out, err
+	}
+	for i := range 30 {
+		code := "good"
+		if i%10 == 0 {
+			code = "bad"
+		}
+		if _, err := h.Submit(ctx, Submission{Code: []byte(code), Script: filepath.Join("/p", fmt.Sprintf("Ärger_%02d.py", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.serve()
+	h.ended("30")
+	for name, c := range map[string]struct {
+		f    Filter
+		want []string
+	}{
+		"some":       {Filter{Limit: 3}, []string{"30", "29", "28"}},
+		"before":     {Filter{Limit: 2, Before: "5"}, []string{"4", "3"}},
+		"state":      {Filter{States: []State{Failed, Crashed}}, []string{"21", "11", "1"}},
+		"name":       {Filter{Name: "ÄRGER_07"}, []string{"8"}},
+		"wildcards":  {Filter{Name: "%"}, []string{}},
+		"both":       {Filter{Name: "_1", States: []State{Failed}}, []string{"11"}},
+		"no unknown": {Filter{States: []State{"odd"}}, []string{}},
+	} {
+		runs, err := h.Runs(ctx, c.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		for _, r := range runs {
+			got = append(got, r.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if runs, _ := h.Runs(ctx, Filter{}); len(runs) != 20 {
+		t.Errorf("without a limit: %d", len(runs))
+	}
+	if _, err := h.Runs(ctx, Filter{Before: "x"}); !errors.Is(err, ErrBad) {
+		t.Errorf("before x: %v", err)
+	}
+}
+
+func TestARunInJSONHasTheAgreedFields(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b, err := json.Marshal(h.submit("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{
+		"id", "script", "sha256", "scene", "args", "state", "queued_at", "started_at", "finished_at",
+		"seconds", "output", "error", "result", "outputs", "blender_version",
+	} {
+		if _, ok := m[f]; !ok {
+			t.Errorf("no field %s", f)
+		}
+	}
+	if !strings.Contains(string(b), `"args":[]`) || !strings.Contains(string(b), `"outputs":[]`) || m["result"] != nil || m["started_at"] != nil {
+		t.Errorf("%s", b)
+	}
+	b, err = json.Marshal(h.Status())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"engine":{"pid":`, `"version":"test"`, `"uptime_seconds":`, `"blenders":[{"state":"stopped"`, `"folders":[]`, `"queued":1`, `"running":0`, `"watching_paused":false`} {
+		if !strings.Contains(string(b), part) {
+			t.Errorf("status has no %s: %s", part, b)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"blendtray/watcher"
+)
+
+// known is asked by the watcher what was seen of a file before.
+func (e *Engine) known(path string) (watcher.Stamp, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st, ok := e.stamps[path]
+	return st, ok
+}
+
+// What becomes of a save.
+type decision int
+
+const (
+	toRun       decision = iota
+	toNote               // the script was there before its folder was watched
+	toLeave              // its bytes are those of its last run
+	toDisregard          // its folder is not watched any more
+)
+
+// decide is the rule of what runs; mu is held.
+//
+// A save that was seen as it was made runs, unless its bytes are those of the script's last
+// run. The last run is the newest one that came from a folder, or a retry of such a one,
+// whatever its state: so a save of bytes that wait or run already, and of bytes that failed,
+// does not run again, while after A, B the save of A does. Only a run that was cancelled or
+// interrupted, or that Blender never began, does not count: who saves again then wants it.
+//
+// A file that a scan found runs when its bytes are not those that were seen last, so that
+// what changed while nobody looked runs, and nothing else does. In a folder that is watched
+// for the first time nothing that a scan finds runs, unless the folder says so; in one
+// whose patterns were changed, nothing that was never seen before.
+func (e *Engine) decide(s watcher.Save) decision {
+	f := e.folders[s.Folder]
+	if f == nil {
+		return toDisregard
+	}
+	if s.Scan {
+		seen, ok := e.stamps[s.Path]
+		switch {
+		case ok && seen.Hash == s.Stamp.Hash:
+			return toLeave
+		case f.fresh() && !f.policy.RunExisting:
+			return toNote
+		case !f.fresh() && f.known != f.shape && !ok:
+			return toNote
+		}
+	}
+	if l, ok := e.last[s.Path]; ok && l.ran() && l.hash == s.Stamp.Hash {
+		return toLeave
+	}
+	return toRun
+}
+
+// save is called by the watcher for each script whose bytes have settled. The run and the
+// stamp that keeps it from running again are written down together or not at all.
+func (e *Engine) save(ctx context.Context, s watcher.Save) {
+	if ctx.Err() != nil {
+		return // not written down, so the next start finds it
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	what := e.decide(s)
+	f := e.folders[s.Folder]
+	e.mu.Unlock()
+
+	var err error
+	switch what {
+	case toDisregard:
+		return
+	case toRun:
+		err = e.runSave(s, f.policy)
+	case toNote, toLeave:
+		if err = e.store.noteStamp(s.Path, s.Stamp); err != nil {
+			break
+		}
+		e.mu.Lock()
+		e.stamps[s.Path] = s.Stamp
+		if what == toNote {
+			f.noted++
+		}
+		e.mu.Unlock()
+		poke(e.tidy)
+		if what == toLeave && !s.Scan {
+			e.note(s.Path + ": unchanged, not run")
+		}
+	}
+	if err == nil || errors.Is(err, ErrStopping) {
+		return
+	}
+	e.mu.Lock()
+	f.missed = true
+	e.mu.Unlock()
+	e.warn(fmt.Sprintf("%s was saved but is not run, it will be tried again: %v", s.Path, err))
+	poke(e.retries)
+}
+
+// runSave makes a run of a save. It takes the place of one that waits for an older save of
+// the same script; one that is running is waited for or cancelled, as the folder says.
+func (e *Engine) runSave(s watcher.Save, p FolderPolicy) error {
+	j := &job{isFile: true, code: blob(s.Code), limit: p.TimeLimit, run: Run{
+		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
+		Source: FromFolder, Folder: s.Folder,
+	}}
+	switch {
+	case p.TimeLimit == 0:
+		j.limit = e.cfg.TimeLimit
+	case p.TimeLimit < 0:
+		j.limit = 0
+	}
+	e.mu.Lock()
+	old := e.queue.saved(s.Path)
+	e.mu.Unlock()
+	if _, err := e.accept(insert{job: j, code: s.Code, replaces: old, path: s.Path, stamp: s.Stamp}); err != nil {
+		return err
+	}
+	if p.OnBusy != "cancel" {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.running {
+		if r.run.Folder != "" && r.run.Script == s.Path {
+			r.askToEnd(fmt.Sprintf("cancelled for a newer save, run %d", j.id), false)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/watcher"
+)
+
+// expect compares all runs, oldest first.
+func (h *house) expect(want ...string) {
+	h.t.Helper()
+	if got := h.all(); !slices.Equal(got, want) {
+		h.t.Errorf("runs:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestASaveBecomesARunAsItsFolderSays(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		c.TimeLimit = time.Hour
+		c.Folders[0].Scene, c.Folders[0].TimeLimit = "keep", 3*time.Second
+	}).serve()
+	h.w.save(h.path("a.py"), "x = 1")
+	c := h.call()
+	if c.req.File != h.path("a.py") || c.req.Scene != "keep" || c.req.TimeLimit != 3*time.Second || string(c.req.Code) != "x = 1" {
+		t.Errorf("asked for %+v", c.req)
+	}
+	if r := h.run("1"); r.Source != FromFolder || r.Folder != h.watched || r.SHA256 != hashOf([]byte("x = 1")) {
+		t.Errorf("run %+v", r)
+	}
+	if st, ok := h.w.cfg.Known(h.path("a.py")); !ok || st.Hash != hashOf([]byte("x = 1")) {
+		t.Errorf("known: %+v %v", st, ok)
+	}
+	c.finish(blender.Succeeded)
+}
+
+func TestANewerSaveTakesThePlaceOfAWaitingOne(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("busy.py"), "0")
+	first := h.call()
+	h.w.save(h.path("a.py"), "1")
+	h.w.save(h.path("b.py"), "1")
+	h.w.save(h.path("a.py"), "2")
+	h.expect("1 busy.py running", "2 a.py cancelled", "3 b.py queued", "4 a.py queued")
+	if r := h.run("2"); r.Reason != "replaced by 4" || r.FinishedAt == nil {
+		t.Errorf("2: %q", r.Reason)
+	}
+	// The place is kept in the database too.
+	first.finish(blender.Succeeded)
+	c := h.call()
+	if c.req.ID != "4" || string(c.req.Code) != "2" {
+		t.Errorf("sent %s %q", c.req.ID, c.req.Code)
+	}
+	c.finish(blender.Succeeded)
+	if c := h.call(); c.req.ID != "3" {
+		t.Errorf("then %s", c.req.ID)
+	}
+}
+
+func TestThePlaceOfAReplacedRunOutlivesTheEngine(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.w.save(h.path("a.py"), "1")
+	h.w.save(h.path("b.py"), "1")
+	h.w.save(h.path("a.py"), "2")
+	h = h.again().serve()
+	for _, want := range []string{"3", "2"} {
+		c := h.call()
+		if c.req.ID != want {
+			t.Errorf("sent %s, want %s", c.req.ID, want)
+		}
+		c.finish(blender.Succeeded)
+	}
+}
+
+func TestANewerSaveOfARunningScriptWaitsForIt(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "1")
+	first := h.call()
+	h.w.save(h.path("a.py"), "2")
+	h.w.save(h.path("a.py"), "3")
+	h.expect("1 a.py running", "2 a.py cancelled", "3 a.py queued")
+	first.finish(blender.Succeeded)
+	c := h.call()
+	if string(c.req.Code) != "3" {
+		t.Errorf("sent %q", c.req.Code)
+	}
+	c.finish(blender.Succeeded)
+}
+
+func TestANewerSaveCancelsTheRunningOneWhereTheFolderSaysSo(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].OnBusy = "cancel" }).serve()
+	h.w.save(h.path("a.py"), "1")
+	h.call()
+	h.w.save(h.path("a.py"), "2")
+	if c := h.call(); string(c.req.Code) != "2" {
+		t.Errorf("sent %q", c.req.Code)
+	}
+	if r := h.run("1"); r.State != Cancelled || r.Reason != "cancelled for a newer save, run 2" {
+		t.Errorf("1: %s %q", r.State, r.Reason)
+	}
+}
+
+func TestTheSameBytesDoNotRunAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	unchanged := func() {
+		t.Helper()
+		await(t, sub, "note", func(ev Event) bool { return strings.HasSuffix(ev.Message, "a.py: unchanged, not run") })
+	}
+	h.w.save(h.path("a.py"), "A")
+	c := h.call()
+	h.w.save(h.path("a.py"), "A") // while it runs
+	unchanged()
+	c.finish(blender.Errored)
+	h.ended("1")
+	h.w.save(h.path("a.py"), "A") // after it failed
+	unchanged()
+	h.expect("1 a.py failed")
+	h.w.save(h.path("a.py"), "B")
+	h.call()
+	h.w.save(h.path("a.py"), "A") // the last run is B's
+	h.w.save(h.path("a.py"), "A") // while it waits
+	unchanged()
+	h.expect("1 a.py failed", "2 a.py running", "3 a.py queued")
+}
+
+func TestTheSameBytesRunAgainAfterACancelOrWhenAsked(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "A")
+	h.call()
+	if _, err := h.Cancel(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("1")
+	h.w.save(h.path("a.py"), "A")
+	h.call().finish(blender.Succeeded)
+	h.ended("2")
+	if _, err := h.Retry(ctx, "2"); err != nil {
+		t.Fatal(err)
+	}
+	h.call().finish(blender.Succeeded)
+	h.ended("3")
+	if _, err := h.Submit(ctx, Submission{Code: []byte("A"), Script: h.path("a.py")}); err != nil {
+		t.Fatal(err)
+	}
+	h.call().finish(blender.Succeeded)
+	h.expect("1 a.py cancelled", "2 a.py succeeded", "3 a.py succeeded", "4 a.py "+string(h.ended("4").State))
+}
+
+func TestWhatWasRunIsKnownToTheNextEngine(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = succeed
+	h.w.cfg.Scanned(h.watched)
+	h.serve()
+	h.w.save(h.path("a.py"), "A")
+	h.ended("1")
+	h = h.again().serve()
+	if st, ok := h.w.cfg.Known(h.path("a.py")); !ok || st.Hash != hashOf([]byte("A")) || st.Size != 1 {
+		t.Errorf("known: %+v %v", st, ok)
+	}
+	h.w.save(h.path("a.py"), "A")
+	h.w.scan(h.path("a.py"), "A")
+	h.expect("1 a.py succeeded")
+	h.w.scan(h.path("a.py"), "B")
+	h.w.scan(h.path("new.py"), "N")
+	h.call().finish(blender.Succeeded)
+	h.call().finish(blender.Succeeded)
+	h.ended("3")
+	h.expect("1 a.py succeeded", "2 a.py succeeded", "3 new.py succeeded")
+}
+
+func TestAFolderWatchedForTheFirstTimeIsOnlyNoted(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	for i := range 3 {
+		h.w.scan(h.path(fmt.Sprint(i, ".py")), "x")
+	}
+	h.w.save(h.path("now.py"), "x") // a person saves meanwhile
+	h.w.cfg.Scanned(h.watched)
+	await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "3 scripts were there already") })
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	h.expect("1 now.py succeeded")
+	// From now on what a scan finds is what was saved while nobody looked.
+	h.w.scan(h.path("0.py"), "x")
+	h.w.scan(h.path("1.py"), "y")
+	if c := h.call(); c.req.File != h.path("1.py") {
+		t.Errorf("sent %s", c.req.File)
+	}
+	// A script that was only noted runs when it is saved, be it unchanged.
+	h.w.save(h.path("2.py"), "x")
+	h.expect("1 now.py succeeded", "2 1.py running", "3 2.py queued")
+}
+
+func TestAFirstScanThatIsCutOffRunsNothingNextTime(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.scan(h.path("a.py"), "x")
+	h.w.scan(h.path("b.py"), "x")
+	h = h.again().serve()
+	for _, name := range []string{"a.py", "b.py", "c.py", "d.py"} {
+		h.w.scan(h.path(name), "x")
+	}
+	h.w.cfg.Scanned(h.watched)
+	h.expect()
+	h = h.again().serve()
+	h.w.scan(h.path("d.py"), "y")
+	h.call()
+	h.expect("1 d.py running")
+}
+
+func TestAFolderMayRunWhatIsThereAlready(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].RunExisting = true }).serve()
+	h.w.scan(h.path("a.py"), "x")
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	h = h.again().serve() // cut off in the middle
+	h.w.scan(h.path("a.py"), "x")
+	h.w.scan(h.path("b.py"), "x")
+	h.w.cfg.Scanned(h.watched)
+	if c := h.call(); c.req.File != h.path("b.py") {
+		t.Errorf("sent %s", c.req.File)
+	}
+}
+
+func TestFilesThatNewPatternsBringInAreOnlyNoted(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.scan(h.path("a.py"), "x")
+	h.w.cfg.Scanned(h.watched)
+	h = h.again(func(c *Config) { c.Folders[0].Recursive = true }).serve()
+	h.w.scan(h.path("a.py"), "changed")
+	h.w.scan(h.path("deep.py"), "x")
+	h.w.cfg.Scanned(h.watched)
+	h.w.scan(h.path("later.py"), "x")
+	h.call().finish(blender.Succeeded)
+	h.call().finish(blender.Succeeded)
+	h.ended("2")
+	h.expect("1 a.py succeeded", "2 later.py succeeded")
+}
+
+func TestAFolderThatComesBackIsWatchedForTheFirstTime(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.scan(h.path("a.py"), "x")
+	h.w.cfg.Scanned(h.watched)
+	was := h.cfg.Folders
+	if err := h.SetFolders(nil); err != nil {
+		t.Fatal(err)
+	}
+	h.w.save(h.path("a.py"), "not watched")
+	h.expect()
+	if err := h.SetFolders(was); err != nil {
+		t.Fatal(err)
+	}
+	h.w.scan(h.path("a.py"), "y")
+	h.w.cfg.Scanned(h.watched)
+	h.expect()
+	h.w.save(h.path("a.py"), "z")
+	h.call()
+	h.expect("1 a.py running")
+}
+
+func TestAFolderThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ok := FolderPolicy{Folder: watcher.Folder{Path: h.watched}}
+	for name, p := range map[string][]FolderPolicy{
+		"relative": {{Folder: watcher.Folder{Path: "a"}}},
+		"unclean":  {{Folder: watcher.Folder{Path: h.watched + "/"}}},
+		"on busy":  {{Folder: ok.Folder, OnBusy: "explode"}},
+		"scene":    {{Folder: ok.Folder, Scene: "x.blend"}},
+		"twice":    {ok, ok},
+	} {
+		if err := h.SetFolders(p); !errors.Is(err, ErrBad) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPausingIsTheWatchersPart(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.PauseWatching(true)
+	if !h.w.paused || !h.Status().WatchingPaused {
+		t.Error("not paused")
+	}
+	h.PauseWatching(false)
+	if h.w.paused || h.Status().WatchingPaused {
+		t.Error("still paused")
+	}
+}

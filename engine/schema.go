@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// schema holds the steps from an empty database to today's form. PRAGMA user_version counts
+// those that were done. A step that was released is never changed; a new one is added.
+var schema = []string{`
+CREATE TABLE codes (
+	hash TEXT PRIMARY KEY,   -- SHA-256, lower-case hex
+	code BLOB NOT NULL
+);
+CREATE TABLE runs (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	place INTEGER,           -- where in the queue, as the id of the run it replaced; null: its own
+	script TEXT NOT NULL,    -- path or name
+	folded TEXT NOT NULL,    -- the same in lower case, to be searched
+	is_file INTEGER NOT NULL,
+	dir TEXT NOT NULL,
+	hash TEXT NOT NULL REFERENCES codes (hash),
+	scene TEXT NOT NULL,
+	args TEXT NOT NULL,      -- JSON
+	time_limit INTEGER NOT NULL,  -- this and all times: nanoseconds, since 1970 UTC
+	source TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	retry_of INTEGER NOT NULL,
+	state TEXT NOT NULL,
+	reason TEXT NOT NULL DEFAULT '',
+	queued_at INTEGER NOT NULL,
+	started_at INTEGER,      -- while it runs: when it was sent
+	finished_at INTEGER,
+	seconds REAL NOT NULL DEFAULT 0,
+	output_bytes INTEGER NOT NULL DEFAULT 0,
+	error TEXT,              -- JSON, as result
+	result TEXT,
+	outputs TEXT,            -- JSON
+	blender_version TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX runs_state ON runs (state, id);
+CREATE INDEX runs_hash ON runs (hash);
+CREATE INDEX runs_script ON runs (script, id) WHERE folder <> '';
+CREATE TABLE outputs (
+	run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+	size INTEGER NOT NULL,
+	text TEXT NOT NULL
+);
+CREATE TABLE scripts (
+	path TEXT PRIMARY KEY,
+	size INTEGER NOT NULL,
+	mtime INTEGER NOT NULL,
+	hash TEXT NOT NULL,
+	taken_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE folders (
+	path TEXT PRIMARY KEY,   -- a folder that was scanned to the end
+	shape TEXT NOT NULL      -- which files in it were looked at: JSON
+) WITHOUT ROWID;
+`}
+
+// migrate brings the database to today's form, each step in a transaction of its own.
+func (s *store) migrate(ctx context.Context) error {
+	var version int
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(schema) {
+		return fmt.Errorf("it was written by a newer Blendtray (form %d, this one knows %d): "+
+			"install that version again, or move the file away to begin a new history", version, len(schema))
+	}
+	for ; version < len(schema); version++ {
+		step := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", schema[version], version+1)
+		if _, err := s.conn.ExecContext(ctx, step); err != nil {
+			// The error above matters; without a transaction open this one is in error.
+			_, _ = s.conn.ExecContext(ctx, "ROLLBACK")
+			return fmt.Errorf("bring it to form %d: %w", version+1, err)
+		}
+	}
+	return nil
+}

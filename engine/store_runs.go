@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+	"blendtray/watcher"
+)
+
+// insert is a run to be written down together with all that must be true if it is.
+type insert struct {
+	job  *job
+	code []byte
+	// replaces is the queued run that the new one takes the place of, or nil.
+	replaces *job
+	// path and stamp, when path is not "", are what is known of the script from now on.
+	path  string
+	stamp watcher.Stamp
+}
+
+// insert writes a run down as queued and gives it its id and its place.
+func (s *store) insert(in insert) error {
+	j := in.job
+	args, err := json.Marshal(j.run.Args)
+	if err != nil {
+		return fmt.Errorf("%w: args: %w", ErrBad, err)
+	}
+	var place any
+	if in.replaces != nil {
+		place = in.replaces.place
+	}
+	retryOf, _ := parseID(j.run.RetryOf)
+	err = s.tx(func() error {
+		if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
+			return err
+		}
+		res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
+				time_limit, source, folder, retry_of, state, queued_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
+			int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(Queued), j.run.QueuedAt.UnixNano())
+		if err != nil {
+			return err
+		}
+		if j.id, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
+			j.place = in.replaces.place
+			if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
+				string(Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
+				return err
+			}
+		}
+		if in.path != "" {
+			return s.stamp(in.path, in.stamp)
+		}
+		return nil
+	})
+	if err == nil && in.replaces != nil {
+		s.count(1, 0)
+	}
+	return err
+}
+
+// count keeps the books of what pruning looks at.
+func (s *store) count(ended int, output int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended += ended
+	s.output += output
+}
+
+// blob keeps an empty script from being taken for NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func replacedBy(id int64) string { return fmt.Sprintf("replaced by %d", id) }
+
+// stamp writes down what is known of a script, within a transaction.
+func (s *store) stamp(path string, st watcher.Stamp) error {
+	_, err := s.exec(`INSERT INTO scripts (path, size, mtime, hash, taken_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime = excluded.mtime,
+			hash = excluded.hash, taken_at = excluded.taken_at`,
+		path, st.Size, st.ModTime.UnixNano(), st.Hash, time.Now().UnixNano())
+	return err
+}
+
+// noteStamp writes down what is known of a script that does not run.
+func (s *store) noteStamp(path string, st watcher.Stamp) error {
+	return s.tx(func() error { return s.stamp(path, st) })
+}
+
+// setRunning writes down that a run is about to be sent.
+func (s *store) setRunning(id int64, at time.Time) error {
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ? WHERE id = ?`, string(Running), at.UnixNano(), id)
+		return err
+	})
+}
+
+// setQueued writes down that a run was not executed and waits again.
+func (s *store) setQueued(id int64) error {
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL WHERE id = ?`, string(Queued), id)
+		return err
+	})
+}
+
+// finish writes down how a run ended, with its output. It may be done again.
+func (s *store) finish(id int64, r *Run) error {
+	failure, err := jsonOrNull(r.Error, r.Error == nil)
+	if err != nil {
+		return err
+	}
+	result, err := jsonOrNull(r.Result, len(r.Result) == 0)
+	if err != nil {
+		return err
+	}
+	outputs, err := jsonOrNull(r.Outputs, len(r.Outputs) == 0)
+	if err != nil {
+		return err
+	}
+	err = s.tx(func() error {
+		if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
+				output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ? WHERE id = ?`,
+			string(r.State), r.Reason, nanos(r.StartedAt), nanos(r.FinishedAt), r.Seconds,
+			r.OutputBytes, failure, result, outputs, r.BlenderVersion, id); err != nil {
+			return err
+		}
+		if r.Output == "" {
+			return nil
+		}
+		_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text) VALUES (?, ?, ?)`, id, len(r.Output), r.Output)
+		return err
+	})
+	if err == nil {
+		s.count(1, int64(len(r.Output)))
+	}
+	return err
+}
+
+func jsonOrNull(v any, null bool) (any, error) {
+	if null {
+		return nil, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func nanos(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixNano()
+}
+
+func timeOf(n sql.NullInt64) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := time.Unix(0, n.Int64).UTC()
+	return &t
+}
+
+// interrupt ends the runs that were running when the last engine ended.
+func (s *store) interrupt(at time.Time) (ids []int64, err error) {
+	err = s.tx(func() error {
+		st, err := s.prepared(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at)
+			WHERE state = ? RETURNING id`)
+		if err != nil {
+			return err
+		}
+		rows, err := st.Query(string(Interrupted), "the engine ended while it ran; its output is lost. It was not repeated", at.UnixNano(), string(Running))
+		if err != nil {
+			return err
+		}
+		ids, err = collect(rows, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) })
+		s.ended += len(ids)
+		return err
+	})
+	return ids, err
+}
+
+func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
+	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version`
+
+// scanJob reads a row of runColumns.
+func scanJob(rows *sql.Rows) (*job, error) {
+	var (
+		j                        = &job{}
+		r                        = &j.run
+		args, state, source      string
+		limit, retryOf, queuedAt int64
+		started, finished        sql.NullInt64
+		failure, result, outputs sql.NullString
+	)
+	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
+		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
+		&failure, &result, &outputs, &r.BlenderVersion); err != nil {
+		return nil, err
+	}
+	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
+	r.State, r.Source = State(state), Source(source)
+	r.QueuedAt = time.Unix(0, queuedAt).UTC()
+	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)
+	j.limit = time.Duration(limit)
+	r.TimeLimitSeconds = j.limit.Seconds()
+	r.Args, r.Outputs = []string{}, []string{}
+	if err := json.Unmarshal([]byte(args), &r.Args); err != nil {
+		return nil, fmt.Errorf("args of run %d: %w", j.id, err)
+	}
+	if failure.Valid {
+		r.Error = &blender.ScriptError{}
+		if err := json.Unmarshal([]byte(failure.String), r.Error); err != nil {
+			return nil, fmt.Errorf("error of run %d: %w", j.id, err)
+		}
+	}
+	if result.Valid {
+		r.Result = json.RawMessage(result.String)
+	}
+	if outputs.Valid {
+		if err := json.Unmarshal([]byte(outputs.String), &r.Outputs); err != nil {
+			return nil, fmt.Errorf("outputs of run %d: %w", j.id, err)
+		}
+	}
+	return j, nil
+}
+
+// queued is the runs that wait, in their order.
+func (s *store) queued() ([]*job, error) {
+	return s.jobs(context.Background(), `WHERE state = 'queued' ORDER BY coalesce(place, id), id`)
+}
+
+func (s *store) jobs(ctx context.Context, where string, args ...any) ([]*job, error) {
+	rows, err := s.reader.QueryContext(ctx, "SELECT "+runColumns+" FROM runs "+where, args...)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all, err := collect(rows, scanJob)
+	return all, s.readError(err)
+}
+
+// list is the runs that f wants, newest first.
+func (s *store) list(ctx context.Context, f Filter, before int64) ([]*job, error) {
+	var where []string
+	var args []any
+	if before > 0 {
+		where, args = append(where, "id < ?"), append(args, before)
+	}
+	if len(f.States) > 0 {
+		where = append(where, "state IN (?"+strings.Repeat(", ?", len(f.States)-1)+")")
+		for _, st := range f.States {
+			args = append(args, string(st))
+		}
+	}
+	if f.Name != "" {
+		where, args = append(where, "instr(folded, ?) > 0"), append(args, strings.ToLower(f.Name))
+	}
+	clause := ""
+	if len(where) > 0 {
+		clause = "WHERE " + strings.Join(where, " AND ")
+	}
+	return s.jobs(ctx, clause+" ORDER BY id DESC LIMIT ?", append(args, f.Limit)...)
+}
+
+func (s *store) get(ctx context.Context, id int64) (*job, error) {
+	all, err := s.jobs(ctx, "WHERE id = ?", id)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// outputOf is what is kept of a run's output.
+func (s *store) outputOf(ctx context.Context, id int64) (text string, err error) {
+	err = s.reader.QueryRowContext(ctx, "SELECT text FROM outputs WHERE run = ?", id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return text, s.readError(err)
+}
+
+func (s *store) code(ctx context.Context, id int64) (code []byte, err error) {
+	err = s.reader.QueryRowContext(ctx, "SELECT code FROM runs JOIN codes USING (hash) WHERE id = ?", id).Scan(&code)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	return blob(code), s.readError(err)
+}
+
+func (s *store) readError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.isClosed():
+		return ErrStopping
+	case damaged(err):
+		s.suspect()
+		return fmt.Errorf("the run history %s is damaged, restart the engine: the file is then moved aside and a new one begun (%w)", s.path, err)
+	}
+	return fmt.Errorf("read the run history %s: %w", s.path, err)
+}

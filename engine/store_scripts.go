@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"database/sql"
+	"time"
+
+	"blendtray/watcher"
+)
+
+// lastRun is the newest run of a watched script, its retries included.
+type lastRun struct {
+	id      int64
+	hash    string
+	state   State
+	started bool
+}
+
+// ran tells whether the bytes have had their run, or are about to: it waits, it runs, or it
+// came to an end of its own. What was cancelled, interrupted or never begun has not.
+func (l lastRun) ran() bool {
+	switch l.state {
+	case Cancelled, Interrupted:
+		return false
+	case Crashed:
+		return l.started
+	}
+	return true
+}
+
+// lastRuns is the last run of every script that was saved in a watched folder.
+func (s *store) lastRuns() (map[string]lastRun, error) {
+	// With max() SQLite takes the other columns from the row that holds the maximum.
+	rows, err := s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL
+		FROM runs WHERE folder <> '' GROUP BY script`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all := map[string]lastRun{}
+	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
+		var script, state string
+		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started)
+		l.state = State(state)
+		all[script] = l
+		return l, err
+	})
+	return all, s.readError(err)
+}
+
+// stamps is all that is known of scripts.
+func (s *store) stamps() (map[string]watcher.Stamp, error) {
+	rows, err := s.reader.Query(`SELECT path, size, mtime, hash FROM scripts`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all := map[string]watcher.Stamp{}
+	_, err = collect(rows, func(rows *sql.Rows) (st watcher.Stamp, err error) {
+		var path string
+		var mtime int64
+		err = rows.Scan(&path, &st.Size, &mtime, &st.Hash)
+		st.ModTime = time.Unix(0, mtime)
+		all[path] = st
+		return st, err
+	})
+	return all, s.readError(err)
+}
+
+// knownFolders is the folders that were scanned to the end, with their shapes.
+func (s *store) knownFolders() (map[string]string, error) {
+	rows, err := s.reader.Query(`SELECT path, shape FROM folders`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all := map[string]string{}
+	_, err = collect(rows, func(rows *sql.Rows) (path string, err error) {
+		var shape string
+		err = rows.Scan(&path, &shape)
+		all[path] = shape
+		return path, err
+	})
+	return all, s.readError(err)
+}
+
+func (s *store) addFolder(path, shape string) error {
+	return s.tx(func() error {
+		_, err := s.exec(`INSERT INTO folders (path, shape) VALUES (?, ?)
+			ON CONFLICT (path) DO UPDATE SET shape = excluded.shape`, path, shape)
+		return err
+	})
+}
+
+func (s *store) forgetFolder(path string) error {
+	return s.tx(func() error {
+		_, err := s.exec(`DELETE FROM folders WHERE path = ?`, path)
+		return err
+	})
+}

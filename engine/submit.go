@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+)
+
+// Submit writes a run down and queues it. When it returns without an error the run is in the
+// database; an error says that it is not and will not be done. Source and Folder of the
+// submission are not looked at: what is submitted came by command.
+func (e *Engine) Submit(ctx context.Context, s Submission) (Run, error) {
+	if err := ctx.Err(); err != nil {
+		return Run{}, err
+	}
+	j, err := e.newJob(s)
+	if err != nil {
+		return Run{}, err
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return e.accept(insert{job: j, code: s.Code})
+}
+
+// maxArgs is how many bytes all arguments of a run may have.
+const maxArgs = 1 << 20
+
+// newJob checks a submission and makes of it a run that has no id yet.
+func (e *Engine) newJob(s Submission) (*job, error) {
+	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
+	switch {
+	case len(s.Code) == 0 && s.Script == "" && s.Name == "":
+		return nil, fmt.Errorf("%w: there is nothing to run: give code", ErrBad)
+	case len(s.Code) > maxCode:
+		return nil, fmt.Errorf("%w: it has %d bytes and may have %d", ErrTooLarge, len(s.Code), maxCode)
+	case s.Script != "" && !filepath.IsAbs(s.Script):
+		return nil, fmt.Errorf("%w: script: %q is not an absolute path", ErrBad, s.Script)
+	case s.Dir != "" && !filepath.IsAbs(s.Dir):
+		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", ErrBad, s.Dir)
+	case strings.ContainsRune(s.Script+s.Name+s.Dir, 0):
+		return nil, fmt.Errorf("%w: a path or name holds a NUL character", ErrBad)
+	case len(strings.Join(s.Args, "")) > maxArgs:
+		return nil, fmt.Errorf("%w: args: more than %d bytes; put them in a file", ErrBad, maxArgs)
+	}
+	switch {
+	case s.Scene == "" && j.isFile:
+		s.Scene = "fresh"
+	case s.Scene == "":
+		s.Scene = "keep"
+	}
+	if err := checkScene(s.Scene); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBad, err)
+	}
+	switch seconds := s.TimeLimitSeconds; {
+	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
+		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", ErrBad, seconds)
+	case seconds == 0:
+		j.limit = e.cfg.TimeLimit
+	case seconds > 0:
+		j.limit = time.Duration(seconds * 1e9)
+	}
+	name := s.Script
+	if name == "" {
+		name = s.Name
+	}
+	if name == "" {
+		name = "<message>"
+	}
+	j.run = Run{Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: FromCommand}
+	j.run.SHA256 = hashOf(s.Code)
+	return j, nil
+}
+
+func hashOf(code []byte) string {
+	sum := sha256.Sum256(code)
+	return hex.EncodeToString(sum[:])
+}
+
+// checkScene: keep, fresh, or the absolute path of a .blend.
+func checkScene(scene string) error {
+	if scene == "keep" || scene == "fresh" || filepath.IsAbs(scene) && strings.EqualFold(filepath.Ext(scene), ".blend") {
+		return nil
+	}
+	return fmt.Errorf("scene: %q is not \"keep\", \"fresh\" or the absolute path of a .blend", scene)
+}
+
+// accept writes a run down, queues it and tells everybody. turn is held, so that its events
+// come before those of its start.
+func (e *Engine) accept(in insert) (Run, error) {
+	e.mu.Lock()
+	stopping := e.stopping
+	e.mu.Unlock()
+	if stopping {
+		return Run{}, ErrStopping
+	}
+	j, old := in.job, in.replaces
+	j.run.State = Queued
+	j.run.Outputs = []string{}
+	j.run.QueuedAt = time.Now().UTC().Round(0)
+	j.run.TimeLimitSeconds = j.limit.Seconds()
+	j.out = newCapture(e.cfg.OutputLimit)
+	if err := e.store.insert(in); err != nil {
+		return Run{}, err
+	}
+	e.mu.Lock()
+	var gone *Run
+	if old != nil {
+		e.queue.remove(old)
+		at := j.run.QueuedAt
+		old.run.State, old.run.Reason, old.run.FinishedAt = Cancelled, replacedBy(j.id), &at
+		r := old.run
+		gone = &r
+	}
+	e.queue.push(j)
+	e.remember(j)
+	if in.path != "" {
+		e.stamps[in.path] = in.stamp
+	}
+	r := e.snapshot(j)
+	e.mu.Unlock()
+	if gone != nil {
+		e.publishRun(*gone)
+	}
+	e.publishRun(r)
+	e.wakeWorkers()
+	poke(e.tidy)
+	return r, nil
+}
+
+// remember keeps in memory what is asked when a script is saved again; mu is held.
+func (e *Engine) remember(j *job) {
+	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
+		return
+	}
+	e.last[j.run.Script] = lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil}
+}
+
+func (e *Engine) publishRun(r Run) {
+	e.hub.publish(Event{Kind: KindRun, ID: r.ID, Run: &r})
+}
+
+func (e *Engine) wakeWorkers() {
+	for _, w := range e.workers {
+		poke(w.woken)
+	}
+}
+
+// Retry queues a run anew: the same bytes, arguments, scene and time limit as the run id,
+// which must have ended.
+func (e *Engine) Retry(ctx context.Context, id string) (Run, error) {
+	old, err := e.lookUp(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if !old.run.State.Final() {
+		return Run{}, fmt.Errorf("%w: %s is %s", ErrNotEnded, id, old.run.State)
+	}
+	code, err := e.store.code(ctx, old.id)
+	if err != nil {
+		return Run{}, err
+	}
+	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: Run{
+		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
+		Folder: old.run.Folder, Source: FromRetry, RetryOf: old.run.ID,
+	}}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return e.accept(insert{job: j, code: code})
+}
+
+// Cancel ends a run: a waiting one at once; a running one is asked to, and the run that is
+// returned then still is running. A run that has ended is [ErrEnded].
+func (e *Engine) Cancel(ctx context.Context, id string) (Run, error) {
+	n, ok := parseID(id)
+	if !ok {
+		return Run{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	e.turn.Lock()
+	e.mu.Lock()
+	stopping := e.stopping
+	if j := e.running[n]; j != nil {
+		j.askToEnd("cancelled on request", false)
+		r := e.snapshot(j)
+		e.mu.Unlock()
+		e.turn.Unlock()
+		return r, nil
+	}
+	j := e.queue.find(n)
+	e.mu.Unlock()
+	if j != nil && stopping {
+		e.turn.Unlock()
+		return Run{}, ErrStopping
+	}
+	if j != nil {
+		r := e.end(j, Run{State: Cancelled, Reason: "cancelled on request while it waited"})
+		e.turn.Unlock()
+		return r, nil
+	}
+	e.turn.Unlock()
+	if old, err := e.lookUp(ctx, id); err != nil {
+		return Run{}, err
+	} else if old.run.State.Final() {
+		return old.run, fmt.Errorf("%w: %s has %s", ErrEnded, id, old.run.State)
+	}
+	return Run{}, fmt.Errorf("%w: %s is changing just now, ask again", ErrEnded, id)
+}
+
+// askToEnd cancels a running job; mu is held. The first reason stays.
+func (j *job) askToEnd(why string, byStop bool) {
+	if j.why == "" {
+		j.why, j.byStop = why, byStop
+	}
+	j.cancel(errors.New(j.why))
+}
+
+// end makes a job's run final with the fields of last that tell how it ended, writes that
+// down and tells everybody. turn is held. What cannot be written stays in memory and is
+// tried again.
+func (e *Engine) end(j *job, last Run) Run {
+	now := time.Now().UTC().Round(0)
+	output := j.out.String()
+	e.mu.Lock()
+	r := j.run
+	r.State, r.Reason, r.Error, r.Result = last.State, last.Reason, last.Error, last.Result
+	r.BlenderVersion, r.FinishedAt, r.Progress = last.BlenderVersion, &now, nil
+	r.Outputs = append([]string{}, last.Outputs...)
+	r.OutputBytes = j.out.bytes()
+	if !j.began.IsZero() {
+		r.Seconds = time.Since(j.began).Seconds()
+	}
+	e.mu.Unlock()
+
+	full := r
+	full.Output = output
+	err := e.store.finish(j.id, &full)
+
+	e.mu.Lock()
+	e.queue.remove(j)
+	delete(e.running, j.id)
+	j.run = r
+	if err != nil {
+		e.unsaved[j.id] = j
+	}
+	if l, ok := e.last[r.Script]; ok && l.id == j.id {
+		e.remember(j)
+	}
+	e.mu.Unlock()
+	if err != nil {
+		e.warn(fmt.Sprintf("run %s has %s, but that is not written down yet and will be tried again: %v", r.ID, r.State, err))
+		poke(e.retries)
+	}
+	e.publishRun(r)
+	e.wakeWorkers()
+	poke(e.tidy)
+	return r
+}
+
+// crash is the error of a run that Blender never took.
+func crash(err error) *blender.ScriptError {
+	return &blender.ScriptError{
+		Type:    "Crash",
+		Message: fmt.Sprintf("Blender did not take the run in %d attempts, nothing of it was executed: %v", maxAttempts, err),
+	}
+}
