@@ -55,12 +55,13 @@ func (w *Watcher) next() (e *entry, scanned []string, wait time.Duration) {
 // finish does what a look came to, and calls Save for what has settled.
 func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 	w.mu.Lock()
-	w.looking = nil
 	if w.dirty[e.path] != e { // its folder went meanwhile
+		w.looking = nil
 		w.mu.Unlock()
 		return
 	}
 	if v.what == later {
+		w.looking = nil
 		if e.due.IsZero() || v.at.Before(e.due) {
 			e.due = v.at
 		}
@@ -77,9 +78,10 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		if known && before.same(v.look) {
 			v.look.since = before.since
 		}
-		// Where events don't say whether they tell of something new, or after a writer that
-		// never closed did close, the same file with the same bytes is the same save.
-		if known && before.same(v.look) && (!w.exact || before.held) {
+		// The same file with the same times and bytes is the same save: it was opened for
+		// writing and closed (gio does that to the old file before it renames the new one),
+		// or saved twice within one tick of the file system's clock.
+		if known && before.same(v.look) {
 			wanted = false
 		}
 		if e.verify && !e.scan {
@@ -94,6 +96,7 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 	}
 
 	w.mu.Lock()
+	w.looking = nil                    // only now: until here, who marks e leaves the queue to this function
 	if v.what == settled && w.paused { // paused during the look: it waits
 		e.due = time.Now()
 		heap.Push(&w.queue, e)

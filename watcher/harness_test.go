@@ -1,0 +1,248 @@
+package watcher
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must come; only a failure takes as long.
+const patience = 20 * time.Second
+
+type ctx = context.Context
+
+// harness is a watcher that serves, and all that it has told.
+type harness struct {
+	t testing.TB
+	w *Watcher
+
+	mu       sync.Mutex
+	saves    []Save
+	saving   bool
+	overlaps bool
+	scanned  []string
+	changed  []FolderStatus
+}
+
+// set changes the configuration and the options before the watcher serves.
+type set func(*Config, *options)
+
+// watch starts a watcher on folders and ends it with the test. It returns when the folders
+// that exist were scanned.
+func watch(t testing.TB, folders []Folder, sets ...set) *harness {
+	t.Helper()
+	h := newHarness(t, folders, sets...)
+	h.serve()
+	return h
+}
+
+// newHarness makes a watcher that does not serve yet.
+func newHarness(t testing.TB, folders []Folder, sets ...set) *harness {
+	t.Helper()
+	h := &harness{t: t}
+	cfg := Config{Folders: folders, Save: h.save, Scanned: h.scan, Changed: h.change, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	var unused options
+	for _, s := range sets {
+		s(&cfg, &unused)
+	}
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		s(&cfg, &w.opts)
+	}
+	h.w = w
+	return h
+}
+
+// serve starts the watcher and waits until the folders that exist were scanned.
+func (h *harness) serve() (stop func()) {
+	h.t.Helper()
+	end := serve(h.t, h.w)
+	stop = sync.OnceFunc(func() {
+		end()
+		if h.overlaps {
+			h.t.Error("two callbacks ran at the same time")
+		}
+	})
+	h.t.Cleanup(stop)
+	for _, f := range h.w.cfg.Folders {
+		if _, err := os.Stat(f.Path); err == nil {
+			h.until("the first scan of "+f.Path, func() bool { return slices.Contains(h.scanned, f.Path) })
+		}
+	}
+	return stop
+}
+
+func (h *harness) enter() {
+	h.mu.Lock()
+	h.overlaps = h.overlaps || h.saving
+	h.saving = true
+	h.mu.Unlock()
+}
+
+func (h *harness) save(_ context.Context, s Save) {
+	h.enter()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.saves = append(h.saves, s)
+	h.saving = false
+}
+
+func (h *harness) scan(folder string) {
+	h.enter()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.scanned = append(h.scanned, folder)
+	h.saving = false
+}
+
+func (h *harness) change(all []FolderStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changed = all
+}
+
+// until waits for a condition on what the harness was told.
+func (h *harness) until(what string, ok func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		h.mu.Lock()
+		yes := ok()
+		h.mu.Unlock()
+		if yes {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%s did not come; saves: %s; status: %+v", what, h.list(), h.w.Status())
+		}
+	}
+}
+
+func (h *harness) list() (all []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.saves {
+		all = append(all, s.Path+"="+string(s.Code))
+	}
+	return shortened(all)
+}
+
+// of gives the saves of one path so far; mu is held.
+func (h *harness) of(path string) (all []Save) {
+	for _, s := range h.saves {
+		if s.Path == path {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// wants waits until the newest save of a path has these bytes, and gives all saves of it.
+func (h *harness) wants(path, code string) (all []Save) {
+	h.t.Helper()
+	h.until(path+" with the bytes wanted", func() bool {
+		all = h.of(path)
+		return len(all) > 0 && string(all[len(all)-1].Code) == code
+	})
+	return all
+}
+
+// settle waits until nothing is left to do of all that happened before.
+func (h *harness) settle() {
+	h.t.Helper()
+	w := h.w
+	h.until("rest", func() bool {
+		w.mu.Lock()
+		src := w.src
+		w.mu.Unlock()
+		if src != nil {
+			src.drain()
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		busy := len(w.dirty) > 0 || w.looking != nil || len(w.arrivals) > 0 || w.roots || w.rescan || len(w.scanned) > 0 || h.saving
+		for _, f := range w.folders {
+			busy = busy || f.problem == "" && (f.needsScan || f.scanning || f.announce)
+		}
+		return !busy
+	})
+}
+
+// once waits for rest and then wants exactly one save of a path.
+func (h *harness) once(path, code string) Save {
+	h.t.Helper()
+	h.wants(path, code)
+	h.settle()
+	h.mu.Lock()
+	all := h.of(path)
+	h.mu.Unlock()
+	if len(all) != 1 {
+		h.t.Fatalf("%s was handed on %d times, want once: %q", path, len(all), h.list())
+	}
+	return all[0]
+}
+
+// nothing waits for rest and wants no save of a path.
+func (h *harness) nothing(path string) {
+	h.t.Helper()
+	h.settle()
+	h.mu.Lock()
+	all := h.of(path)
+	h.mu.Unlock()
+	if len(all) != 0 {
+		h.t.Errorf("%s was handed on: %q", path, all[0].Code)
+	}
+}
+
+func (h *harness) forget() {
+	h.settle()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.saves = nil
+}
+
+func write(t testing.TB, path, code string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(code), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func recursive(path string) []Folder { return []Folder{{Path: path, Recursive: true}} }
+
+// serve starts a watcher and gives what ends it, which may be called twice.
+func serve(t testing.TB, w *Watcher) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Serve(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Serve returned %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Serve did not end with its context")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
