@@ -105,7 +105,7 @@ func (c *doctorCmd) settings(paths Paths, err error) finding {
 func examineHome(paths Paths) []finding {
 	var all []finding
 	seen := map[string]bool{}
-	for _, dir := range []string{paths.Data, paths.State, paths.Log, paths.Runtime} {
+	for _, dir := range []string{paths.Data, paths.Runtime, paths.State, paths.Log, paths.Cache} {
 		if seen[dir] {
 			continue
 		}
@@ -119,7 +119,7 @@ func examineHome(paths Paths) []finding {
 		case !info.IsDir():
 			all = append(all, wrong("home", "mv "+dir+" "+dir+".old", "%s is not a folder", dir))
 		default:
-			if f := examineAccess(dir, info); f != nil {
+			if f := examineAccess(dir, info, dir == paths.Data || dir == paths.Runtime); f != nil {
 				all = append(all, *f)
 			}
 		}

@@ -11,12 +11,12 @@ import (
 )
 
 // examineAccess says what is wrong with who may use a folder of the program, or nil.
-func examineAccess(dir string, info fs.FileInfo) *finding {
+func examineAccess(dir string, info fs.FileInfo, private bool) *finding {
 	if unix.Access(dir, unix.W_OK|unix.X_OK) != nil {
 		f := wrong("home", "chmod u+rwx "+dir, "%s can't be written", dir)
 		return &f
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if private && info.Mode().Perm()&0o077 != 0 {
 		f := wrong("home", "chmod 700 "+dir, "others may look into %s (mode %04o)", dir, info.Mode().Perm())
 		return &f
 	}

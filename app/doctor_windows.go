@@ -8,7 +8,7 @@ import (
 
 // examineAccess says what is wrong with who may use a folder of the program, or nil. Here the
 // folders are in the user's profile, whose rights they inherit.
-func examineAccess(string, fs.FileInfo) *finding { return nil }
+func examineAccess(string, fs.FileInfo, bool) *finding { return nil }
 
 // examineSocket looks at who may connect to the engine: the pipe's descriptor names the user
 // alone and can't be changed from outside.

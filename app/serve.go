@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"blendtray/blender"
 	"blendtray/control"
@@ -91,14 +92,19 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 		if info, err := os.Stat(abs); err != nil || !info.IsDir() {
 			return s, fail(exitUsage, "`mkdir -p "+dir+"` makes one", "there is no folder %s", abs)
 		}
-		s.Folders = append(s.Folders, FolderSettings{Path: abs, Recursive: true, RunExisting: c.RunExisting})
+		s.Folders = append(s.Folders, FolderSettings{Path: abs, RunExisting: c.RunExisting})
 	}
 	return s, nil
 }
 
 // serve runs engine, control and printer until one of them fails or a signal comes.
 func (c *serveCmd) serve(e *env, paths Paths, settings Settings, listener net.Listener, logs *logs) error {
-	eng, err := engine.Open(engineConfig(paths, settings, logs))
+	secret, err := readToken(paths)
+	if err != nil {
+		listener.Close() // nobody was served yet
+		return err
+	}
+	eng, err := engine.Open(engineConfig(paths, settings, logs, secret))
 	if err != nil {
 		listener.Close() // nobody was served yet
 		return err
@@ -137,24 +143,28 @@ func (c *serveCmd) serve(e *env, paths Paths, settings Settings, listener net.Li
 	return nil
 }
 
-func engineConfig(paths Paths, s Settings, logs *logs) engine.Config {
+func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Config {
 	var folders []engine.FolderPolicy
 	for _, f := range s.Folders {
 		folders = append(folders, f.policy())
 	}
 	return engine.Config{
-		Database:   filepath.Join(paths.Data, "runs.db"),
+		Database:   databaseFile(paths),
 		Folders:    folders,
 		NewWatcher: newWatcher,
 		NewBlender: func(changed func(blender.Status)) engine.Blender {
 			return blender.New(blender.Config{
 				Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup,
-				Port: s.Blender.Port, Dir: filepath.Join(paths.Cache, "blender"), Log: logs.blender,
-				MaxMemoryBytes: s.Blender.MaxMemory, MaxRuns: s.Blender.MaxRuns,
-				CancelGrace: s.Blender.CancelGrace, Logger: logs.logger, Changed: changed,
+				Port: int(s.Blender.Port), Dir: filepath.Join(paths.Cache, "blender"), Token: token,
+				MaxMemoryBytes: uint64(s.Blender.MaxMemory), MaxRuns: int(s.Blender.MaxRuns),
+				CancelGrace:  time.Duration(s.Blender.CancelGrace),
+				StartTimeout: time.Duration(s.Blender.StartTimeout),
+				Log:          logs.blender, Logger: logs.logger, Changed: changed,
 			})
 		},
-		TimeLimit: s.TimeLimit, OutputLimit: s.OutputLimit, HistoryRuns: s.HistoryRuns,
-		Version: version, Logger: logs.logger,
+		TimeLimit:   time.Duration(s.Runs.Timeout),
+		OutputLimit: int(s.Runs.Output),
+		HistoryRuns: int(s.Runs.History),
+		Version:     version, Logger: logs.logger,
 	}
 }

@@ -1,0 +1,150 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// load reads settings from a text and from variables.
+func load(t *testing.T, text string, environ ...string) (Settings, string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "settings.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadSettings(file, environ)
+	return s, file, err
+}
+
+func TestSettingsAreReadWithTheirDefaults(t *testing.T) {
+	t.Parallel()
+	s, file, err := load(t, `
+[blender]
+max_memory = "1.5 GB"
+cancel_grace = "500ms"
+[runs]
+timeout = "1m30s"
+[[folder]]
+path = "scripts"
+exclude = ["**/old/**"]
+[[folder]]
+path = "/abs"
+recursive = false
+scene = "base.blend"
+on_busy = "cancel"
+timeout = "none"
+`, "BLENDTRAY_BLENDER_PORT=4711", "BLENDTRAY_RUNS_OUTPUT=2MiB", "BLENDTRAY_HOME=/x", "OTHER=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Blender.MaxMemory != 1_500_000_000 || time.Duration(s.Blender.CancelGrace) != 500*time.Millisecond || !s.Blender.FactoryStartup || s.Blender.Port != 4711 {
+		t.Errorf("blender: %+v", s.Blender)
+	}
+	if time.Duration(s.Runs.Timeout) != 90*time.Second || s.Runs.Output != 2<<20 || s.Runs.History != 10_000 {
+		t.Errorf("runs: %+v", s.Runs)
+	}
+	dir := filepath.Dir(file)
+	first, second := s.Folders[0].policy(), s.Folders[1].policy()
+	if first.Path != filepath.Join(dir, "scripts") || !first.Recursive || first.Scene != "fresh" || first.OnBusy != "wait" {
+		t.Errorf("the first folder: %+v", first)
+	}
+	if second.Recursive || second.Scene != filepath.Join(dir, "base.blend") || second.OnBusy != "cancel" {
+		t.Errorf("the second folder: %+v", second)
+	}
+}
+
+func TestWithoutAFileEverythingHasItsDefault(t *testing.T) {
+	t.Parallel()
+	s, err := LoadSettings(filepath.Join(t.TempDir(), "none.toml"), nil)
+	if err != nil || len(s.Folders) != 0 || s.Runs.Output != 1<<20 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestWrongSettingsAreNamedWithTheirPlace(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"[blender]\npth = 'x'\n\n[runs]\nhistori = 3\n", []string{"settings.toml:2:1: ", "blender.pth", "did you mean path?", "settings.toml:5:1: ", "did you mean history?"}},
+		{"[blander]\npath = 'x'\n", []string{"settings.toml:", "blander", "did you mean blender?"}},
+		{"[blender]\nport = 'x'\n", []string{"settings.toml:2:8", "blender.port"}},
+		{"[blender]\nport = 70000\n", []string{"settings.toml:2:8"}},
+		{"[blender]\nmax_runs = -1\n", []string{"settings.toml:2:12"}},
+		{"[runs]\n\ntimeout = '5 minutes'\n", []string{"settings.toml:3:", "5 minutes", "1h30m"}},
+		{"[runs]\noutput = 'much'\n", []string{"settings.toml:2:", "much", "512MB"}},
+		{"[[folder]]\npath = '/a'\n[[folder]]\npath = '/b'\non_busy = 'kill'\n", []string{"settings.toml:5:", "kill", "wait"}},
+		{"[[folder]]\npath = '/a'\n[[folder]]\npath = '/b'\nonbusy = 'wait'\n", []string{"settings.toml:5:1", "did you mean on_busy?"}},
+		{"[[folder]]\nrecursive = true\n", []string{"folder 1 has no path"}},
+		{"[[folder]]\npath = '/a'\n[[folder]]\npath = '/a/'\n", []string{"/a", "twice"}},
+		{"[[folder]]\npath = '/a'\ninclude = ['[x']\n", []string{"/a", "[x"}},
+		{"[[folder]]\npath = '/a'\nscene = 'clean'\n", []string{"/a", "clean", "fresh"}},
+		{"[blender\n", []string{"settings.toml:1:"}},
+		{"x = 'a", []string{"settings.toml:1:"}},
+	} {
+		_, _, err := load(t, c.text)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v\n should hold %q", c.text, err, want)
+			}
+		}
+	}
+}
+
+func TestWrongVariablesAreNamed(t *testing.T) {
+	t.Parallel()
+	_, _, err := load(t, "", "BLENDTRAY_BLENDER_PROT=1", "BLENDTRAY_BLENDER_PORT=x", "BLENDTRAY_BLENDER_FACTORY_STARTUP=perhaps", "BLENDTRAY_RUNS_TIMEOUT=soon")
+	for _, want := range []string{"BLENDTRAY_BLENDER_PROT", "BLENDTRAY_BLENDER_PORT", "BLENDTRAY_BLENDER_FACTORY_STARTUP", "BLENDTRAY_RUNS_TIMEOUT"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\n should hold %s", err, want)
+		}
+	}
+}
+
+func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	table := ""
+	heading := regexp.MustCompile("^## `\\[+(\\w+)\\]+`")
+	row := regexp.MustCompile("^\\| `(\\w+)` \\|")
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "## ") {
+			table = ""
+		}
+		if found := heading.FindStringSubmatch(line); found != nil {
+			table = found[1]
+		}
+		if found := row.FindStringSubmatch(line); found != nil && table != "" {
+			documented = append(documented, table+"."+found[1])
+		}
+	}
+	keys := settingKeys()
+	slices.Sort(keys)
+	slices.Sort(documented)
+	if !slices.Equal(keys, documented) {
+		t.Errorf("the keys are\n%v\nand documented are\n%v", keys, documented)
+	}
+}
+
+func TestTheExampleInTheDocumentIsRight(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```toml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	if s, _, err := load(t, example); err != nil || len(s.Folders) != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
