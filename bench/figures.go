@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+)
+
+// measureMessages times `x = 1` on an open session, there and back.
+func (p *program) measureMessages(ctx context.Context, messages int) error {
+	token, err := os.ReadFile(p.tokenFile)
+	if err != nil {
+		return err
+	}
+	session, err := blender.Dial(ctx, fmt.Sprintf("127.0.0.1:%d", p.blender.Port), strings.TrimSpace(string(token)))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	var took sample
+	for i := range messages {
+		at := time.Now()
+		call, err := session.Run(blender.Request{ID: fmt.Sprint(i), Code: []byte("x = 1")}, nil, nil)
+		if err != nil {
+			return err
+		}
+		<-call.Done()
+		took = append(took, time.Since(at))
+		if _, err := call.Result(); err != nil {
+			return err
+		}
+	}
+	timed("x = 1", took, 200*time.Microsecond, 0)
+	return nil
+}
+
+// measureCold compares a fresh run of a script, from its save to its end, with a fresh
+// process that runs the same file, in turn.
+func (p *program) measureCold(ctx context.Context, times int) error {
+	path := filepath.Join(p.folder("fresh"), "script.py")
+	var warm, cold sample
+	for range times {
+		p.number++
+		at := time.Now()
+		if _, err := saveByRename(path, script(p.number)); err != nil {
+			return err
+		}
+		run, err := p.finished(ctx)
+		if err != nil {
+			return err
+		}
+		warm = append(warm, time.Since(at))
+		if _, err := answerOf(run); err != nil {
+			return err
+		}
+		at = time.Now()
+		if err := exec.CommandContext(ctx, p.blender.Path, "-b", "--factory-startup", "--python", path).Run(); err != nil {
+			return fmt.Errorf("a fresh process: %w", err)
+		}
+		cold = append(cold, time.Since(at))
+	}
+	row("fresh run, save to end, p50", ms(warm.quantile(0.5)), false, "")
+	row("fresh process, p50", ms(cold.quantile(0.5)), false, "")
+	ratio := float64(cold.quantile(0.5)) / float64(warm.quantile(0.5))
+	row("ratio", fmt.Sprintf("%.0f times", ratio), ratio < 50, "at least 50 times")
+	return nil
+}
+
+// measureOutput has a script print 100 MB and looks at the memory of the engine after it.
+func (p *program) measureOutput(ctx context.Context) error {
+	path := filepath.Join(p.folder("keep"), "loud.py")
+	code := "for i in range(1_000_000):\n    print('%099d' % i)\n"
+	if _, err := saveByRename(path, []byte(code)); err != nil {
+		return err
+	}
+	run, err := p.finished(ctx)
+	if err != nil {
+		return err
+	}
+	if run.OutputBytes != 100_000_000 {
+		return fmt.Errorf("100,000,000 bytes were printed and %d counted", run.OutputBytes)
+	}
+	peak, err := peakMemory(p.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	row("time", fmt.Sprintf("%.2f s", run.Seconds), false, "")
+	row("engine, peak memory of all so far", fmt.Sprintf("%d MB", peak>>20), peak > 100<<20, "at most 100 MB")
+	return nil
+}
+
+// measureIdle tells the processor time that engine and Blender take while nothing happens.
+func (p *program) measureIdle(ctx context.Context, idle time.Duration) error {
+	used := func() (time.Duration, error) {
+		engine, err := cpuTime(p.cmd.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		blender, err := cpuTime(p.blender.PID)
+		return engine + blender, err
+	}
+	time.Sleep(3 * time.Second) // what the runs before left to tidy up is not idling
+	before, err := used()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(idle):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	after, err := used()
+	if err != nil {
+		return err
+	}
+	share := float64(after-before) / float64(idle)
+	row("engine and Blender together", fmt.Sprintf("%.3f %%", 100*share), share > 0.002, "at most 0.2 % of a core")
+	return nil
+}

@@ -1,0 +1,88 @@
+//go:build linux
+
+// Command bench measures what Blendtray promises, on the program itself: it builds it, starts
+// `blendtray serve` with a real Blender, and saves real files.
+//
+// It prints each figure beside its bound, and ratios of things measured in the same run; a
+// figure over its bound is marked, since a busy machine can cause it. It fails (exit 1) only
+// for what no machine excuses: a torn, lost or foreign save.
+//
+// Usage: go run ./bench [-saves 1000] [-cold 10] [-idle 30s]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	saves := flag.Int("saves", 1000, "saves of each kind")
+	cold := flag.Int("cold", 10, "cold starts to compare with")
+	messages := flag.Int("messages", 5000, "messages on an open session")
+	idle := flag.Duration("idle", 30*time.Second, "how long to watch the idle program")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *saves, *cold, *messages, *idle); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, saves, cold, messages int, idle time.Duration) error {
+	dir, err := os.MkdirTemp("", "blendtray-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	p, err := start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+
+	fmt.Printf("Blender %s, %s\n\n", p.blender.Version, p.blender.Path)
+	fmt.Println("From the writer's close to the first line of the script in Blender:")
+	for _, scene := range scenes {
+		for _, w := range writers {
+			if err := p.measureSaves(ctx, scene, w, saves); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println("\nA message on an open session, there and back:")
+	if err := p.measureMessages(ctx, messages); err != nil {
+		return err
+	}
+	fmt.Println("\nA fresh run against a fresh process, the same script:")
+	if err := p.measureCold(ctx, cold); err != nil {
+		return err
+	}
+	fmt.Println("\nA script that prints 100 MB:")
+	if err := p.measureOutput(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("\nIdle for %s:\n", idle)
+	return p.measureIdle(ctx, idle)
+}
+
+// row prints one figure, beside its bound where there is one.
+func row(name, figure string, over bool, bound string) {
+	mark := ""
+	if over {
+		mark = "  OVER"
+	}
+	fmt.Printf("  %-34s %14s   %s%s\n", name, figure, bound, mark)
+}
+
+// timed prints the median and the 99th percentile of a sample beside their bounds.
+func timed(name string, s sample, p50, p99 time.Duration) {
+	row(name+", p50", ms(s.quantile(0.5)), s.quantile(0.5) > p50, "at most "+ms(p50))
+	if p99 > 0 {
+		row(name+", p99", ms(s.quantile(0.99)), s.quantile(0.99) > p99, "at most "+ms(p99))
+	}
+}

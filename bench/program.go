@@ -1,0 +1,195 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"blendtray/control"
+)
+
+// scenes are the two kinds of watched folder that are measured, by their setting.
+var scenes = []string{"keep", "fresh"}
+
+// program is a running `blendtray serve` with one watched folder for each scene.
+type program struct {
+	dir       string
+	cmd       *exec.Cmd
+	events    <-chan control.Event
+	blender   control.BlenderStatus
+	tokenFile string
+	number    int // of the last script saved
+}
+
+// start builds the program, starts it on a home of its own in dir and waits until Blender is
+// ready.
+func start(ctx context.Context, dir string) (*program, error) {
+	binary := filepath.Join(dir, "blendtray")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "headless", "-o", binary, "blendtray")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("build blendtray: %w", err)
+	}
+	settings := ""
+	for _, scene := range scenes {
+		folder := filepath.Join(dir, scene)
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return nil, err
+		}
+		settings += fmt.Sprintf("[[folder]]\npath = %q\nscene = %q\n", folder, scene)
+	}
+	config := filepath.Join(dir, "settings.toml")
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+		return nil, err
+	}
+	home := filepath.Join(dir, "home")
+	cmd := exec.CommandContext(ctx, binary, "serve", "--quiet", "--config", config)
+	cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+home)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start blendtray: %w", err)
+	}
+	p := &program{dir: dir, cmd: cmd, tokenFile: filepath.Join(home, "token")}
+	if err := p.connect(ctx, stdout); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// connect waits until the program serves and its Blender is ready, and follows its events.
+func (p *program) connect(ctx context.Context, stdout io.Reader) error {
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() { // "… engine     version …, process …, on ADDRESS"
+		if _, address, ok := strings.Cut(lines.Text(), ", on "); ok {
+			go io.Copy(io.Discard, stdout)
+			return p.follow(ctx, control.NewClient(address))
+		}
+	}
+	return errors.New("blendtray ended without saying where it listens")
+}
+
+func (p *program) follow(ctx context.Context, client *control.Client) error {
+	events := make(chan control.Event, 1000)
+	p.events = events
+	opened := make(chan error, 1)
+	go func() {
+		defer close(events)
+		for ev, err := range client.Events(ctx, false) {
+			select {
+			case opened <- err: // the first one says that the stream is open
+			default:
+			}
+			if err != nil {
+				return
+			}
+			events <- ev
+		}
+	}()
+	if err := <-opened; err != nil {
+		return err
+	}
+	for {
+		status, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		switch p.blender = status.Blenders[0]; p.blender.State {
+		case control.BlenderReady:
+			return nil
+		case control.BlenderFailed:
+			return errors.New(p.blender.Reason)
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks
+	}
+}
+
+// stop ends the program as a person would, and waits for it.
+func (p *program) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	_ = p.cmd.Wait()                          // its own words about the end are on standard error
+}
+
+// folder is the watched folder with that scene.
+func (p *program) folder(scene string) string { return filepath.Join(p.dir, scene) }
+
+// answer is what the bench's scripts give as their result.
+type answer struct{ firstLine, number int64 }
+
+// finished waits for the end of the next run and returns what it gave.
+func (p *program) finished(ctx context.Context) (control.Run, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return control.Run{}, ctx.Err()
+		case <-time.After(30 * time.Second):
+			return control.Run{}, errors.New("no run ended within 30 s: a save was lost")
+		case ev, ok := <-p.events:
+			switch {
+			case !ok:
+				return control.Run{}, io.ErrUnexpectedEOF
+			case ev.Kind == control.KindGap:
+				return control.Run{}, errors.New("the event stream has a gap")
+			case ev.Kind == control.KindRun && ev.Run.State.Final():
+				return *ev.Run, nil
+			}
+		}
+	}
+}
+
+func answerOf(run control.Run) (answer, error) {
+	var numbers []int64
+	if err := json.Unmarshal(run.Result, &numbers); err != nil || len(numbers) != 2 {
+		return answer{}, fmt.Errorf("run %s is torn: %s, result %s, error %+v", run.ID, run.State, run.Result, run.Error)
+	}
+	return answer{numbers[0], numbers[1]}, nil
+}
+
+// measureSaves makes saves one after another and times each up to its first line in Blender.
+func (p *program) measureSaves(ctx context.Context, scene string, w writer, saves int) error {
+	path := filepath.Join(p.folder(scene), "script.py")
+	var took sample
+	for range saves {
+		p.number++
+		at, err := w.save(path, script(p.number))
+		if err != nil {
+			return err
+		}
+		run, err := p.finished(ctx)
+		if err != nil {
+			return err
+		}
+		got, err := answerOf(run)
+		if err != nil {
+			return err
+		}
+		if got.number != int64(p.number) {
+			return fmt.Errorf("save %d was lost: run %s is of save %d", p.number, run.ID, got.number)
+		}
+		took = append(took, time.Duration(got.firstLine-at))
+	}
+	p50, p99 := 2*time.Millisecond, 10*time.Millisecond
+	if scene == "fresh" {
+		p50, p99 = p50+5*time.Millisecond, p99+5*time.Millisecond
+	}
+	timed(scene+", "+w.name, took, p50, p99)
+	return nil
+}

@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A writer saves the bytes as some real program would and returns the moment, on the
+// system's monotonic clock in nanoseconds, just before the call that made them complete:
+// the close of the file, or the rename into place.
+type writer struct {
+	name string
+	save func(path string, code []byte) (int64, error)
+}
+
+// The three ways of saving that editors and exporters use. The slow one is a copier or a
+// network drive: 10 ms between its pieces.
+var writers = []writer{
+	{"temp and rename", saveByRename},
+	{"truncate and write", saveInPlace},
+	{"10 ms slow writer", saveSlowly},
+}
+
+func saveByRename(path string, code []byte) (int64, error) {
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.WriteFile(temp, code, 0o644); err != nil {
+		return 0, err
+	}
+	at := monotonic()
+	return at, os.Rename(temp, path)
+}
+
+func saveInPlace(path string, code []byte) (int64, error) {
+	return saveInPieces(path, code, 1, 0)
+}
+
+func saveSlowly(path string, code []byte) (int64, error) {
+	return saveInPieces(path, code, 4, 10*time.Millisecond)
+}
+
+func saveInPieces(path string, code []byte, pieces int, pause time.Duration) (int64, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	size := (len(code) + pieces - 1) / pieces
+	for i := range pieces {
+		if i > 0 {
+			time.Sleep(pause) // the writer's own slowness, which is what is measured against
+		}
+		if _, err := f.Write(code[i*size : min((i+1)*size, len(code))]); err != nil {
+			return 0, err
+		}
+	}
+	at := monotonic()
+	return at, f.Close()
+}
+
+// script is one save's code. Its first line takes the time; its last one proves that the
+// whole of it ran, so that a torn save shows as a missing or foreign result.
+func script(number int) []byte {
+	var b bytes.Buffer
+	b.WriteString("import time; T = time.clock_gettime_ns(time.CLOCK_MONOTONIC)\n")
+	for i := range 60 {
+		fmt.Fprintf(&b, "value_%d = %d  # a line of an ordinary script, long enough to tear\n", i, number)
+	}
+	fmt.Fprintf(&b, "result = [T, %d]\n", number)
+	return b.Bytes()
+}
+
+// monotonic is CLOCK_MONOTONIC in nanoseconds, the clock that Python's
+// time.clock_gettime_ns(time.CLOCK_MONOTONIC) reads in another process.
+func monotonic() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		panic(err) // the clock is there on every Linux
+	}
+	return t.Nano()
+}

@@ -1,0 +1,312 @@
+//go:build linux
+
+// Package e2e tests the whole program as its users meet it: the real binary, a real Blender,
+// real files saved in real folders. What can be tested in one room is tested there.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"blendtray/control"
+)
+
+// patience bounds every wait; it is generous because a busy machine is not a fault.
+const patience = 90 * time.Second
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "blendtray-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "blendtray")
+	build := exec.Command("go", "build", "-tags", "headless", "-o", binary, "blendtray")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build blendtray: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// program is one `blendtray serve`, on a home of its own.
+type program struct {
+	t      *testing.T
+	home   string
+	folder string // the watched folder
+	config string
+	cmd    *exec.Cmd
+	client *control.Client
+
+	mu   sync.Mutex
+	said bytes.Buffer // what it printed
+}
+
+// newProgram prepares a home, a watched folder and settings, and starts nothing. What is in
+// settings goes before the folder's table.
+func newProgram(t *testing.T, settings string) *program {
+	t.Helper()
+	p := &program{t: t, home: filepath.Join(t.TempDir(), "home"), folder: t.TempDir()}
+	p.config = filepath.Join(t.TempDir(), "settings.toml")
+	text := fmt.Sprintf("%s\n[[folder]]\npath = %q\n", settings, p.folder)
+	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// started is a program that serves and whose Blender is ready.
+func started(t *testing.T, settings string) *program {
+	t.Helper()
+	p := newProgram(t, settings)
+	p.start()
+	p.waitReady()
+	return p
+}
+
+func (p *program) start() {
+	p.t.Helper()
+	p.cmd = p.command("serve", "--config", p.config)
+	p.cmd.Stdout = lockedWriter{p}
+	p.cmd.Stderr = lockedWriter{p}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+			_ = p.cmd.Wait()                          // the tests that care about the exit wait themselves
+		}
+		if p.t.Failed() {
+			p.t.Logf("blendtray serve printed:\n%s", p.printed())
+		}
+	})
+}
+
+// command is a call of the program with this home.
+func (p *program) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+p.home)
+	cmd.Dir = p.folder
+	return cmd
+}
+
+// result is what a call of the program came to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// call runs the program to its end, as a person would at a terminal.
+func (p *program) call(args ...string) result {
+	p.t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := p.command(args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatalf("blendtray %s: %v", strings.Join(args, " "), err)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// status is `blendtray status --json`; ok is false when no engine answers.
+func (p *program) status() (s control.Status, ok bool) {
+	p.t.Helper()
+	r := p.call("status", "--json")
+	if r.code != 0 {
+		return s, false
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
+		p.t.Fatalf("status --json is no JSON: %v\n%s", err, r.stdout)
+	}
+	return s, true
+}
+
+// waitReady waits until Blender takes runs, and returns the status then.
+func (p *program) waitReady() control.Status {
+	p.t.Helper()
+	var last control.Status
+	p.eventually("Blender is ready", func() bool {
+		s, ok := p.status()
+		last = s
+		return ok && len(s.Blenders) == 1 && s.Blenders[0].State == control.BlenderReady
+	})
+	return last
+}
+
+// eventually waits until a condition holds.
+func (p *program) eventually(what string, holds func() bool) {
+	p.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("waited %s in vain until %s; serve printed:\n%s", patience, what, p.printed())
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks at what can't be waited on
+	}
+}
+
+// save puts a script into the watched folder as an editor would, by rename, and returns its
+// path.
+func (p *program) save(name, code string) string {
+	p.t.Helper()
+	path := filepath.Join(p.folder, name)
+	temp := filepath.Join(p.folder, "."+name+".tmp")
+	if err := os.WriteFile(temp, []byte(code), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		p.t.Fatal(err)
+	}
+	return path
+}
+
+// runs is `blendtray runs --json`, newest first.
+func (p *program) runs(args ...string) []control.Run {
+	p.t.Helper()
+	r := p.call(append([]string{"runs", "--json", "-n", "1000"}, args...)...)
+	if r.code != 0 {
+		p.t.Fatalf("blendtray runs: exit %d, %s", r.code, r.stderr)
+	}
+	var runs []control.Run
+	if err := json.Unmarshal([]byte(r.stdout), &runs); err != nil {
+		p.t.Fatalf("runs --json is no JSON: %v\n%s", err, r.stdout)
+	}
+	return runs
+}
+
+// show is `blendtray runs show ID --json`.
+func (p *program) show(id string) control.Run {
+	p.t.Helper()
+	r := p.call("runs", "show", id, "--json")
+	var run control.Run
+	if err := json.Unmarshal([]byte(r.stdout), &run); err != nil {
+		p.t.Fatalf("runs show %s --json: exit %d, %v\n%s%s", id, r.code, err, r.stdout, r.stderr)
+	}
+	return run
+}
+
+// lastOf waits until the newest run of a script has ended, and returns it with its output.
+func (p *program) lastOf(path string) control.Run {
+	p.t.Helper()
+	var found string
+	p.eventually("a run of "+path+" has ended", func() bool {
+		for _, run := range p.runs() {
+			if run.Script == path {
+				found = run.ID
+				return run.State.Final()
+			}
+		}
+		return false
+	})
+	return p.show(found)
+}
+
+// runJSON is `blendtray run --json …`, with its exit code.
+func (p *program) runJSON(args ...string) (control.Run, int) {
+	p.t.Helper()
+	r := p.call(append([]string{"run", "--json"}, args...)...)
+	var run control.Run
+	if err := json.Unmarshal([]byte(r.stdout), &run); err != nil {
+		p.t.Fatalf("run --json: exit %d, %v\n%s%s", r.code, err, r.stdout, r.stderr)
+	}
+	return run, r.code
+}
+
+func (p *program) printed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said.String()
+}
+
+type lockedWriter struct{ p *program }
+
+func (w lockedWriter) Write(b []byte) (int, error) {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.p.said.Write(b)
+}
+
+// alive tells whether a process exists and is no zombie.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// peakMemory is the largest resident size a process has had, in bytes.
+func peakMemory(t *testing.T, pid int) int64 {
+	t.Helper()
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatalf("process %d does not tell its peak memory", pid)
+	return 0
+}
+
+// connect opens a plain connection to Blender's port, which closes with the test.
+func (p *program) connect(port int) net.Conn {
+	p.t.Helper()
+	var d net.Dialer
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// socket is where the engine says that it listens.
+func (p *program) socket() string {
+	p.t.Helper()
+	for line := range strings.Lines(p.printed()) {
+		if _, address, ok := strings.Cut(line, ", on "); ok {
+			return strings.TrimSpace(address)
+		}
+	}
+	p.t.Fatalf("serve does not say where it listens:\n%s", p.printed())
+	return ""
+}
+
+// tokenFile is where the token lies that Blender's port demands.
+func (p *program) tokenFile() string { return filepath.Join(p.home, "token") }
