@@ -1,12 +1,18 @@
 package app
 
-import "bytes"
+import (
+	"bytes"
+
+	"blendtray/blender"
+)
 
 // prefixer puts a prefix before every line that is written through it and holds back what has
 // no end yet. Of a line that is overwritten with carriage returns, the last state counts.
 type prefixer struct {
 	prefix string
-	held   []byte
+	// leaveOut tells which lines are not written; nil: none.
+	leaveOut func(line []byte) bool
+	held     []byte
 }
 
 // maxHeld is how long a line may grow that does not end.
@@ -45,7 +51,64 @@ func (p *prefixer) line(out *bytes.Buffer, line []byte) {
 	if i := bytes.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:]
 	}
+	if p.leaveOut != nil && p.leaveOut(line) {
+		return
+	}
 	out.WriteString(p.prefix)
 	out.WriteString(clean(string(line)))
 	out.WriteByte('\n')
+}
+
+// statusFilter takes the lines out of a text in which Blender says how far a render is. What
+// can't be such a line goes on at once, ended or not.
+type statusFilter struct {
+	on   bool
+	held []byte // the beginning of what may become such a line
+	open bool   // a line has gone on that has no end yet
+}
+
+func (f *statusFilter) add(text string) string {
+	if !f.on {
+		return text
+	}
+	var out bytes.Buffer
+	rest := append(f.held, text...)
+	for len(rest) > 0 {
+		end := bytes.IndexByte(rest, '\n')
+		switch {
+		case end >= 0 && (f.open || !blender.IsRenderStatus(rest[:end])):
+			out.Write(rest[:end+1])
+		case end >= 0:
+			// left out
+		case !f.open && len(rest) < maxHeld && mayBecomeStatus(rest):
+			f.held = bytes.Clone(rest)
+			return out.String()
+		default:
+			out.Write(rest)
+			end, f.open = len(rest)-1, true
+		}
+		if rest[end] == '\n' {
+			f.open = false
+		}
+		rest = rest[end+1:]
+	}
+	f.held = nil
+	return out.String()
+}
+
+// rest gives what was held back when there is no more.
+func (f *statusFilter) rest() string {
+	held := f.held
+	f.held = nil
+	return string(held)
+}
+
+// mayBecomeStatus tells whether a line that begins so can be about a render.
+func mayBecomeStatus(line []byte) bool {
+	const head = "Fra:"
+	if n := min(len(line), len(head)); string(line[:n]) == head[:n] {
+		return true
+	}
+	number := len(bytes.TrimLeft(line, "0123456789:."))
+	return number < len(line) && (number == 0 || bytes.HasPrefix(line[len(line)-number:], []byte(" ")))
 }

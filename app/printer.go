@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/blender"
 	"blendtray/control"
 )
 
@@ -16,7 +17,10 @@ import (
 //	10:32:10  started    turntable.py
 //	            | what the script prints
 //	10:32:11  succeeded  turntable.py in 0.42 s
+//	                     result {"frames":24}
 //	                     /home/ada/turntable.png
+//
+// What Blender says about each sample of a render is left out; the run keeps it.
 type printer struct {
 	*env
 	quiet bool
@@ -123,6 +127,9 @@ func (p *printer) runEnded(r control.Run, name string) {
 	if r.Error != nil {
 		text += "\n`blendtray runs show " + r.ID + "` has all of it"
 	}
+	if result := resultOf(r); result != "" {
+		text += "\nresult " + cut(result, maxTextInLine)
+	}
 	for _, o := range r.Outputs {
 		text += "\n" + oneLine(o)
 	}
@@ -148,7 +155,7 @@ func (p *printer) printed(ev control.Event) {
 	}
 	out := p.output[ev.ID]
 	if out == nil {
-		out = &prefixer{prefix: outputPrefix}
+		out = &prefixer{prefix: outputPrefix, leaveOut: blender.IsRenderStatus}
 		p.output[ev.ID] = out
 	}
 	p.writeOut(out.add(ev.Text))
@@ -199,4 +206,12 @@ func (p *printer) foldersAre(folders []control.FolderStatus) {
 			p.say("folder", plain, f.Path+" is watched ("+f.Method+")")
 		}
 	}
+}
+
+// resultOf is what a run's script left in `result`, on one line, or "".
+func resultOf(r control.Run) string {
+	if len(r.Result) == 0 || string(r.Result) == "null" {
+		return ""
+	}
+	return oneLine(string(r.Result))
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +75,39 @@ HH:MM:SS  note       a note
 	}
 	if !stopped {
 		t.Error("the engine was not ended after its one run")
+	}
+}
+
+func TestLinesAboutARenderAreTakenOutOfWhateverPieces(t *testing.T) {
+	t.Parallel()
+	const status = "Fra:1 Mem:24.19M (Peak 30.77M) | Time:00:00.03 | Sample 1/24\n"
+	const log = "00:01.203  render           | Sample 1/24\n"
+	for text, want := range map[string]string{
+		"one\n" + status + status + "two\n":    "one\ntwo\n",
+		"one" + status:                         "one" + status,
+		status + "Saved: 'x.png'\n":            "Saved: 'x.png'\n",
+		log + "12.5\n7 apples\n12:30 | tea\n":  "12.5\n7 apples\n12:30 | tea\n",
+		"Fra":                                  "Fra",
+		"France\n5":                            "France\n5",
+		"no end " + strings.Repeat("x", 20000): "no end " + strings.Repeat("x", 20000),
+		"Fra:" + strings.Repeat("9", 20000):    "Fra:" + strings.Repeat("9", 20000),
+		"Fra:1 is a name\n":                    "Fra:1 is a name\n",
+	} {
+		for _, size := range []int{1, 2, 7, 100, len(text)} {
+			f := statusFilter{on: true}
+			got := ""
+			for rest := text; rest != ""; {
+				n := min(size, len(rest))
+				got += f.add(rest[:n])
+				rest = rest[n:]
+			}
+			if got += f.rest(); got != want {
+				t.Errorf("%q in pieces of %d became %q", text[:min(50, len(text))], size, got[:min(50, len(got))])
+			}
+		}
+	}
+	f := statusFilter{on: true}
+	if got := f.add("password: "); got != "password: " {
+		t.Errorf("a prompt was held back: %q", got)
 	}
 }

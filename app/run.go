@@ -53,7 +53,7 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	r := &follower{env: e, client: client, quiet: c.JSON}
+	r := &follower{env: e, client: client, quiet: c.JSON, shown: statusFilter{on: e.bar && e.width() > 0}}
 	run, err := r.follow(sub)
 	if err != nil {
 		return err
@@ -68,7 +68,21 @@ func (c *runCmd) Run(e *env) error {
 		}
 		return exitAs(full.State)
 	}
+	e.summary(run)
 	return e.verdict(run)
+}
+
+// summary shows a person what a run gave beside what it printed.
+func (e *env) summary(run control.Run) {
+	if e.width() == 0 {
+		return // standard output is not looked at
+	}
+	if result := resultOf(run); result != "" {
+		e.note("result %s", cut(result, maxTextInLine))
+	}
+	for _, path := range run.Outputs {
+		e.note("made %s", oneLine(path))
+	}
 }
 
 // timeLimit is a duration as a person writes it, 0 for none.
@@ -160,7 +174,9 @@ type follower struct {
 	*env
 	client *control.Client
 	// quiet leaves out what the run prints.
-	quiet    bool
+	quiet bool
+	// shown takes out what the progress bar shows already.
+	shown    statusFilter
 	id       chan string // the run's id, once it is known
 	waitsFor string
 }
@@ -197,6 +213,7 @@ func (f *follower) follow(sub control.Submission) (control.Run, error) {
 		}
 	}()
 	defer f.done()
+	defer func() { f.writeOut(f.shown.rest()) }()
 	var run control.Run
 	var missing int64
 	for ev := range events {
@@ -238,7 +255,7 @@ func (f *follower) show(ev control.Event) {
 		if f.quiet {
 			return
 		}
-		f.writeOut(ev.Text)
+		f.writeOut(f.shown.add(ev.Text))
 	case control.KindProgress:
 		if ev.Progress != nil && !f.quiet {
 			f.progress(*ev.Progress)

@@ -88,15 +88,38 @@ func mayTell(first byte) bool {
 	return first == 'F' || first == 'S' || first == 'R' || first >= '0' && first <= '9'
 }
 
+// IsRenderStatus tells whether a line, without its end, is one of those by which Blender says
+// how far a render is, many times a second: "Fra:1 Mem:24.19M … | Sample 1/24", and from 4.5
+// on "00:01.203  render           | Sample 1/24".
+func IsRenderStatus(line []byte) bool {
+	if rest, ok := bytes.CutPrefix(line, []byte("Fra:")); ok {
+		return len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' && bytes.Contains(rest, []byte(" Mem:"))
+	}
+	_, ok := afterLogHead(line)
+	return ok
+}
+
+// afterLogHead cuts the head off a line of the log of renders: "00:01.203  render  | ".
+func afterLogHead(line []byte) (rest []byte, ok bool) {
+	if len(line) == 0 || line[0] < '0' || line[0] > '9' {
+		return nil, false
+	}
+	// Told apart without a pattern: a script may print a million lines of numbers.
+	bar := bytes.IndexByte(line[:min(64, len(line))], '|')
+	if bar < 0 || !bytes.HasSuffix(bytes.TrimRight(line[:bar], " "), []byte(" render")) {
+		return nil, false
+	}
+	return bytes.TrimLeft(line[bar+1:], " "), true
+}
+
 // look reads one line.
 func (r *renderProgress) look(line []byte) {
 	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
-		// Told apart without a pattern: a script may print a million lines of numbers.
-		bar := bytes.IndexByte(line[:min(64, len(line))], '|')
-		if bar < 0 || !bytes.HasSuffix(bytes.TrimRight(line[:bar], " "), []byte(" render")) {
+		rest, ok := afterLogHead(line)
+		if !ok {
 			return
 		}
-		line = bytes.TrimLeft(line[bar+1:], " ")
+		line = rest
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte("Fra:")), bytes.HasPrefix(line, []byte("Rendering frame ")):

@@ -21,7 +21,7 @@ needs='
   libc         test                 libc6-dev        glibc-devel      -            -
   Xvfb         test                 xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
   rsync        test                 rsync            rsync            rsync        rsync
-  vim          test                 vim-tiny         vim-minimal      vim          vim
+  vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
 '
 
@@ -44,7 +44,6 @@ has() {
 		;;
 	venv) [ "$manager" != apt-get ] || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
 	libc) [ -e /usr/include/stdio.h ] ;;
-	vim) command -v vim >/dev/null 2>&1 || command -v vim.tiny >/dev/null 2>&1 || command -v vi >/dev/null 2>&1 ;;
 	blender) command -v blender >/dev/null 2>&1 || [ -e /Applications/Blender.app ] ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac

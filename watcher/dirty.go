@@ -101,6 +101,9 @@ func (w *Watcher) mark(f *folder, path string, m mark, at time.Time) {
 	switch m {
 	case found, arrived, polled, doubtful:
 		if !isNew {
+			if e == w.looking {
+				e.marks++ // that look may have found its folder gone
+			}
 			return
 		}
 		e.verify = m == found || m == doubtful

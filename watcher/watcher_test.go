@@ -164,8 +164,7 @@ func TestSavesOfOnePathBecomeOneWhileSaveIsBusy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.py")
 	started, goOn := make(chan struct{}, 1), make(chan struct{})
-	var h *harness
-	h = watch(t, recursive(dir), func(c *Config, _ *options) {
+	h := watch(t, recursive(dir), func(c *Config, _ *options) {
 		inner := c.Save
 		c.Save = func(ctx ctx, s Save) {
 			select {
