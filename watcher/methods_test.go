@@ -162,8 +162,8 @@ func TestWithoutEventsFoldersArePolledAndTheStatusSaysWhy(t *testing.T) {
 	}
 }
 
+// Not parallel, as TestServeMayBeCalledAgain.
 func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
-	t.Parallel()
 	old := time.Now().Add(-time.Hour).Truncate(time.Second)
 	var stamp Stamp
 	r := prepare(t, func(c *Config, _ *options) {
