@@ -80,6 +80,7 @@ class Runner:
         if wait:
             # Nobody but scripts changes anything while the main thread waits here.
             self._environment.take_snapshot()
+            self._scenes.after_run(run.scene)
         return True
 
     def _execute(self, run: Run, module: types.ModuleType) -> Outcome:
