@@ -233,7 +233,6 @@ type session struct {
 	conn   net.Conn
 	reader *bufio.Reader
 	number int
-	count  int
 }
 
 func dial(t testing.TB, port int) net.Conn {

@@ -55,7 +55,6 @@ type program struct {
 	folder string // the watched folder
 	config string
 	cmd    *exec.Cmd
-	client *control.Client
 
 	mu   sync.Mutex
 	said bytes.Buffer // what it printed

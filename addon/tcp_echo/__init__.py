@@ -102,10 +102,12 @@ def request_quit() -> None:
         _service.request_quit()
 
 
-def terminate() -> None:
-    """End from a signal handler, on the main thread."""
-    if _service is not None:
-        _service.terminate()
+def terminate() -> bool:
+    """End from a signal handler, on the main thread; false when there is no server."""
+    if _service is None:
+        return False
+    _service.terminate()
+    return True
 
 
 class _Driver:
@@ -148,8 +150,11 @@ def _token_from_file() -> str:
     path = os.environ.get("BLENDTRAY_TOKEN_FILE", "")
     if not path:
         return ""
-    with open(path, encoding="utf-8") as file:
-        token = file.read().strip()
+    try:
+        with open(path, encoding="utf-8") as file:
+            token = file.read().strip()
+    except OSError as error:
+        raise ValueError(f"the token file {path} can't be read: {error.strerror}") from None
     if not token:
         raise ValueError(f"the token file {path} is empty")
     return token

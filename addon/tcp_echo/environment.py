@@ -191,6 +191,9 @@ class SignalActions:
         self._reset: set[int] = set()
 
     def restore(self) -> None:
+        # Before its handler goes: without one, the clock kills the process.
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._handlers:
             current = _signal.getsignal(number)
             if current is handler:
@@ -202,8 +205,6 @@ class SignalActions:
                 signal.signal(number, signal.SIG_DFL)
                 _set_c_action(number, self._actions[number])
                 self._reset.add(number)
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _c_action(number: int):

@@ -103,9 +103,11 @@ class Interrupt:
         something is to be done, and one that is being traced never gets past it (3.11).
         """
         try:
-            _set_async_exc(self._main_thread, RunCancelled)
             while True:
-                pass
+                # More than once: the handler of a signal may come and swallow it.
+                _set_async_exc(self._main_thread, RunCancelled)
+                for _ in range(1000):
+                    pass
         except RunCancelled:
             pass
 

@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> None:
             }
         except (ValueError, KeyError) as error:
             _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
+    if bpy.app.background:
+        # Before anybody is told that this Blender serves.
+        signal.signal(signal.SIGTERM, _on_terminate)
     try:
         tcp_echo.start_server_from_script(**options)
     except ValueError as error:
@@ -48,7 +51,6 @@ def main(arguments: list[str]) -> None:
         lifeline.watch(descriptor, tcp_echo.request_quit)
     if not bpy.app.background:
         return
-    signal.signal(signal.SIGTERM, _on_terminate)
     try:
         async_loop.run_until_shutdown()
     finally:
@@ -57,7 +59,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _on_terminate(_signal_number, _frame) -> None:
-    tcp_echo.terminate()
+    if not tcp_echo.terminate():
+        os._exit(0)  # it is only about to serve, or about to end
 
 
 def _end_soon() -> None:

@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 
-# How long a script may take to end after that, in seconds.
-_GRACE = 0.2
+# How long a script may take to end after that, in seconds: subprocess.run() gives its child a
+# quarter of one before it kills it.
+_GRACE = 0.5
 
 
 def read_first_line(descriptor: int) -> dict:

@@ -63,8 +63,9 @@ class Runner:
             self._modules.before_run(run.folder)
             module = self._environment.enter(run)
             outcome = self._execute(run, module)
-        except Exception as error:
-            # No scene, or something that the script has broken beyond what is foreseen.
+        except BaseException as error:
+            # No scene, or something that the script has broken beyond what is foreseen: a
+            # handler of its own that raises SystemExit from now on, say.
             outcome = Outcome("failed", failure.describe(error, run.filename))
         outcome.outputs = outputs.collector.end()
         outcome.recycle = self._interrupt.sigint_sent

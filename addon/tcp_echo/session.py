@@ -208,6 +208,7 @@ class Session:
     # What comes of runs, on the main thread mostly.
 
     def started(self, run: Run, when: float) -> None:
+        self._last_progress = -_PROGRESS_INTERVAL  # the first of each run is told
         # Many scripts end within a millisecond: one packet then carries this and the end.
         self._connection.send(
             frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii")),

@@ -1,0 +1,191 @@
+package addon
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// soon is what the end of Blender may take once its lifeline is cut. A script that never lets
+// go of Python's lock has a second of its own; the rest is for a busy machine.
+const soon = 10 * time.Second
+
+func TestBlenderEndsByItselfWhenItsSupervisorIsGone(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		what, code string
+		killed     bool // by its own alarm, because no Python can run any more
+	}{
+		{"nothing", "", false},
+		{"a loop", "while True: pass", false},
+		{"a loop that ignores interrupts", "while True:\n  try:\n    while True: pass\n  except BaseException: pass", false},
+		{"sleep", "import time; time.sleep(1000)", false},
+		{"a child process", "import subprocess; subprocess.run(['sleep', '5'], stdout=-3, stderr=-3)", false},
+		{"a thread that stays", "import threading, time; threading.Thread(target=time.sleep, args=(1000,)).start()", false},
+		{"an exit handler that stays", "import atexit, time; atexit.register(time.sleep, 1000)", false},
+		{"its own handlers of signals", "import signal\nfor n in (1, 2, 14, 15): signal.signal(n, signal.SIG_IGN)\nwhile True: pass", false},
+		{"an await", "import asyncio; await asyncio.sleep(1000)", false},
+		{"C that holds the lock", "import itertools; sum(itertools.repeat(0))", true},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			t.Parallel()
+			p := startSupervised(t)
+			s := connect(t, p)
+			if test.code != "" {
+				// The progress can't come before the script has begun.
+				s.start("import tcp_echo; tcp_echo.progress(0)\n" + test.code)
+				s.receiveType("started")
+				if !test.killed {
+					s.receiveType("progress")
+				}
+			}
+			began := time.Now()
+			if err := p.stdin.Close(); err != nil {
+				t.Fatal(err)
+			}
+			code := p.exitCode(t)
+			if took := time.Since(began); took > soon {
+				t.Errorf("took %v", took)
+			}
+			if !test.killed {
+				check(t, "the exit code", code, 0)
+				return
+			}
+			status := p.command.ProcessState.Sys().(syscall.WaitStatus)
+			if code != 0 && status.Signal() != syscall.SIGALRM {
+				t.Errorf("ended with %v", p.command.ProcessState)
+			}
+		})
+	}
+}
+
+func TestBlenderEndsInAForeignFunctionThatHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	s := connect(t, p)
+	s.start("import ctypes\nsleep = ctypes.PyDLL(None).sleep\nwhile True: sleep(1000)")
+	s.receiveType("started")
+	if err := p.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p.exitCode(t) // 0, or by its alarm: the signal wakes this one up
+	if took := time.Since(began); took > soon {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestSIGTERMEndsBlenderWithZero(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"", "while True: pass", "import time; time.sleep(1000)"} {
+		t.Run(fmt.Sprintf("%q", code), func(t *testing.T) {
+			t.Parallel()
+			p := startSupervised(t)
+			s := connect(t, p)
+			if code != "" {
+				s.start("import tcp_echo; tcp_echo.progress(0)\n" + code)
+				s.receiveType("progress")
+			}
+			if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			check(t, "the exit code", p.exitCode(t), 0)
+		})
+	}
+}
+
+func TestPortIsFreeAgainWhenBlenderHasEnded(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	connect(t, p).succeed("")
+	if err := p.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "the exit code", p.exitCode(t), 0)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close() // that it could be had is all
+}
+
+func TestScriptThatTracesCanBeCancelled(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	for what, hooks := range map[string]string{
+		"a tracer":                    "sys.settrace(lambda *a: None)",
+		"a tracer of lines":           "def f(*a): return f\nsys.settrace(f)",
+		"a tracer that goes on":       "def f(*a):\n  try: len('x')\n  except BaseException: pass\n  return f\nsys.settrace(f)",
+		"a profiler":                  "sys.setprofile(lambda *a: None)",
+		"a profiler that goes on":     "def f(*a):\n  try: len('x')\n  except BaseException: pass\nsys.setprofile(f)",
+		"a tracer of opcodes":         "def f(frame, *a):\n  frame.f_trace_opcodes = True\n  return f\nsys.settrace(f)",
+		"a long switch interval":      "sys.setswitchinterval(0.05)",
+		"a timer that goes on":        "import signal\ndef f(*a):\n  try: len('x')\n  except BaseException: pass\nsignal.signal(14, f); signal.setitimer(0, 0.001, 0.001)",
+		"a handler of the wake-up":    "import signal\nsignal.signal(signal.SIGURG, lambda *a: None)",
+		"a cancel that it has caught": "import time\ntry:\n  tcp_echo.progress(1, 'ready')\n  time.sleep(1000)\nexcept KeyboardInterrupt: pass",
+	} {
+		for range 5 {
+			id := s.start("import sys, tcp_echo\n" + hooks + "\ntcp_echo.progress(1, 'ready')\nwhile True: pass")
+			if got := s.receiveType("progress"); got.text("text") != "ready" {
+				t.Fatalf("%s: %v", what, got)
+			}
+			// One that goes on may well have caught the exception.
+			for done := false; !done; {
+				s.send(message{"type": "cancel", "id": id})
+				s.send(message{"type": "ping", "id": id})
+				for {
+					got := s.receive()
+					if got == nil {
+						t.Fatalf("%s: closed:\n%s", what, sharedBlender(t).text())
+					}
+					if got.text("type") == "finished" {
+						check(t, what, []any{got["id"], got["state"]}, []any{id, "cancelled"})
+						done = true
+					}
+					if got.text("type") == "pong" {
+						break
+					}
+				}
+			}
+			skipRest(t, s)
+			check(t, "the next run's tracer", s.succeed("import sys; result = [sys.gettrace() is None, sys.getprofile() is None]"), []any{true, true})
+		}
+	}
+}
+
+func TestScriptThatIsCancelledAsItEndsLeavesTheNextOneAlone(t *testing.T) {
+	p := sharedBlender(t)
+	s, other := connect(t, p), connect(t, p)
+	for i := range 200 {
+		// It ends by itself at about the time at which the cancel comes.
+		id := s.start(fmt.Sprintf("for _ in range(%d): pass", i*100))
+		next := s.start("for _ in range(10_000): pass\nresult = 1")
+		s.receiveType("started")
+		s.send(message{"type": "cancel", "id": id})
+		for {
+			got := s.receive()
+			if got == nil {
+				t.Fatalf("closed:\n%s", p.text())
+			}
+			if got.text("type") == "finished" && got.text("id") == next {
+				check(t, "the next one", []any{got["state"], got["result"]}, []any{"succeeded", 1.0})
+				break
+			}
+		}
+		skipRest(t, s)
+		other.succeed("")
+	}
+}
+
+// skipRest skips what is left of answers, errors too.
+func skipRest(t *testing.T, s *session) {
+	t.Helper()
+	s.send(message{"type": "ping", "id": "rest"})
+	for got := s.receive(); got["id"] != "rest"; got = s.receive() {
+		if got == nil {
+			t.Fatal("closed")
+		}
+	}
+}
