@@ -291,7 +291,8 @@ H = bpy.app.handlers
 lists = [getattr(H, n) for n in dir(H) if isinstance(getattr(H, n), list)]
 result = [sum(map(len, lists)), hasattr(bpy.types, "LEFT_OT_behind"), "left" in bpy.app.driver_namespace,
     hasattr(bpy.types.Scene, "left_behind"), "io_scene_obj" in bpy.context.preferences.addons,
-    hasattr(bpy.types, "LEFT_PG_behind"), hasattr(bpy.types.Object, "left_group")]
+    hasattr(bpy.types, "LEFT_PG_behind"), hasattr(bpy.types.Object, "left_group"),
+    hasattr(bpy.types.Image, "left_picture")]
 `
 	before := s.succeed(look, fresh)
 	s.succeed(`
@@ -315,6 +316,17 @@ class Big: pass
 big = Big()
 import tcp_echo
 tcp_echo.test_weak = weakref.ref(big)
+bpy.types.Image.left_picture = bpy.props.StringProperty()
+# Types of Blender's own that come into being now are not the script's.
+material = bpy.data.materials.new("m")
+material.use_nodes = True
+for kind in ("ShaderNodeBsdfPrincipled", "ShaderNodeTexImage", "GeometryNodeTree", "CompositorNodeBlur", "Menu"):
+    getattr(bpy.types, kind, None)
+for node in material.node_tree.nodes:
+    list(node.inputs)
+world = bpy.context.scene.world
+world.use_nodes = True
+world.node_tree.nodes["Background"].inputs["Color"].default_value
 `, fresh)
 	check(t, "what a fresh run sees", s.succeed(look, fresh), before)
 	check(t, "what the script kept alive", s.succeed("import tcp_echo; result = tcp_echo.test_weak() is None"), true)

@@ -60,7 +60,7 @@ class Scenes:
         self._driver_names = set(bpy.app.driver_namespace)
         self._properties = [
             (kind, kind.bl_rna.properties, frozenset(kind.bl_rna.properties.keys()))
-            for kind in (*bpy.types.ID.__subclasses__(), bpy.types.Bone, bpy.types.PoseBone)
+            for kind in _extensible()
         ]
 
         # Whether scripts have registered anything; None where nobody has looked since.
@@ -138,10 +138,23 @@ class Scenes:
 
 
 def _classes() -> list[type]:
-    """Return all classes below those that may be registered, each before what derives from it."""
+    """Return all classes that may have been registered, each before what derives from it.
+
+    Not Blender's own: it makes those when they are first asked for, and to unregister one
+    crashes it.
+    """
     found = list(_ROOTS)
     for cls in found:
         below = cls.__subclasses__()
         if below:
             found += below
-    return found
+    return [cls for cls in found if cls.__module__ not in ("bpy.types", "bpy_types")]
+
+
+def _extensible() -> list[type]:
+    """Return the types to which scripts add properties."""
+    names = ["WindowManager", "Bone", "EditBone", "PoseBone"]
+    for prop in bpy.data.bl_rna.properties:
+        if prop.type == "COLLECTION":
+            names.append(prop.fixed_type.identifier)
+    return [getattr(bpy.types, name) for name in dict.fromkeys(names) if hasattr(bpy.types, name)]
