@@ -38,7 +38,7 @@ demo: setup-run $(BIN) ## the same for one run of the example, on a folder of it
 test: setup-test ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
 	@mkdir -p build
-	$(GOTESTSUM) --format pkgname --hide-summary skipped -- -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
+	$(GOTESTSUM) --format pkgname -- -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
 
 .PHONY: bench
 bench: setup-test ## measure what the program promises

@@ -1,3 +1,5 @@
+//go:build unix
+
 package addon
 
 import (
@@ -16,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,6 +57,7 @@ func startProcess(t testing.TB, env []string, name string, args ...string) *proc
 		t.Fatal(err)
 	}
 	p.command.Stdout, p.command.Stderr = writer, writer
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := p.command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +69,8 @@ func startProcess(t testing.TB, env []string, name string, args ...string) *proc
 	_ = writer.Close() // the process has its own
 	go p.read(reader)
 	t.Cleanup(func() {
-		_ = p.command.Process.Kill() // it has ended, mostly
+		// It has ended, mostly. What it started may not, and would keep the pipe open.
+		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
 		<-p.done
 	})
 	return p

@@ -145,6 +145,9 @@ class Service:
 
     def _insist(self, run: Run, reason: str) -> None:
         if self._interrupt.insist(run, reason) and self.server is not None:
+            if not outputs.collector.rendering:
+                # Again: the first one may have come right before a system call began.
+                self._interrupt.wake(run)
             self.server.loop.call_later(_INSIST_INTERVAL, self._insist, run, reason)
 
     def _force(self, run: Run, reason: str) -> None:
