@@ -5,7 +5,9 @@
 package examples
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/png"
@@ -14,7 +16,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+// command is a Blender that is ended when it hangs.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, "blender", args...)
+}
 
 // blender runs a copy of a script in a folder of its own, with arguments, and gives what was
 // printed and whether it succeeded.
@@ -28,11 +38,12 @@ func blender(t *testing.T, dir, script string, args ...string) (string, bool) {
 	if err := os.WriteFile(path, code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("blender", append([]string{"--background", "--factory-startup", "--python-exit-code", "1", "--python", path, "--"}, args...)...)
+	cmd := command(t, append([]string{"--background", "--factory-startup", "--python-exit-code", "1", "--python", path, "--"}, args...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
-		t.Fatalf("run Blender: %v", err)
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
+		t.Fatalf("run Blender: %v\n%s", err, out)
 	}
 	return string(out), err == nil
 }
@@ -56,7 +67,7 @@ func fails(t *testing.T, script, want string, args ...string) {
 // scene writes a .blend with what the code adds to the factory scene.
 func scene(t *testing.T, path, code string) {
 	t.Helper()
-	out, err := exec.Command("blender", "--background", "--factory-startup", "--python-exit-code", "1", "--python-expr",
+	out, err := command(t, "--background", "--factory-startup", "--python-exit-code", "1", "--python-expr",
 		"import bpy\n"+code+fmt.Sprintf("\nbpy.ops.wm.save_as_mainfile(filepath=%q)", path)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("make %s: %v\n%s", path, err, out)
@@ -100,21 +111,27 @@ func TestFirstLightRendersAPicture(t *testing.T) {
 func TestTurntableGoesAroundAModel(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"workbench", "eevee", "cycles"} {
-		dir := t.TempDir()
-		succeeds(t, dir, "turntable.py", "--frames", "3", "--size", "64", "--engine", engine)
-		var frames []string
-		for n := 1; n <= 3; n++ {
-			path := filepath.Join(dir, "out", fmt.Sprintf("turntable_%04d.png", n))
-			picture(t, path, 64)
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			out := succeeds(t, dir, "turntable.py", "--frames", "3", "--size", "64", "--engine", engine)
+			if !strings.Contains(out, "67%  frame 3 of 3") {
+				t.Errorf("it does not tell how far it is:\n%s", out)
 			}
-			frames = append(frames, string(data))
-		}
-		if frames[0] == frames[1] || frames[1] == frames[2] {
-			t.Errorf("with %s the model stands still", engine)
-		}
+			var frames []string
+			for n := 1; n <= 3; n++ {
+				path := filepath.Join(dir, "out", fmt.Sprintf("turntable_%04d.png", n))
+				picture(t, path, 64)
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				frames = append(frames, string(data))
+			}
+			if frames[0] == frames[1] || frames[1] == frames[2] {
+				t.Error("the model stands still")
+			}
+		})
 	}
 	dir := t.TempDir()
 	scene(t, filepath.Join(dir, "model.blend"), "bpy.data.objects['Cube'].location = (100, 0, 0)")
@@ -155,6 +172,12 @@ func TestExportGLTFExportsWhatItCanAndNamesTheRest(t *testing.T) {
 	if after, err := os.Stat(glb); err != nil || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("cube.glb was up to date and was exported again: %v", err)
 	}
+	other := filepath.Join(models, "props", "cube.blend")
+	scene(t, other, "")
+	out, ok = blender(t, t.TempDir(), "export_gltf.py", filepath.Join(models, "cube.blend"), other)
+	if ok || !strings.Contains(out, "1 could not be exported: "+other) {
+		t.Errorf("one of two files of a name should not replace the other's:\n%s", out)
+	}
 	fails(t, "export_gltf.py", "there is no file or folder", "nowhere")
 }
 
@@ -178,12 +201,13 @@ func TestProceduralSceneIsAnotherOneForEachSeed(t *testing.T) {
 	if pictures[0] == pictures[1] {
 		t.Error("two seeds gave one picture")
 	}
+	fails(t, "procedural_scene.py", "no fewer than", "--samples", "0")
 }
 
 func TestThumbnailsAreMadeOnceAndShownOnAPage(t *testing.T) {
 	t.Parallel()
 	dir, models := t.TempDir(), t.TempDir()
-	scene(t, filepath.Join(models, "a<b.blend"), "")
+	scene(t, filepath.Join(models, "a<b #.blend"), "")
 	scene(t, filepath.Join(models, "nocamera.blend"), "bpy.data.objects.remove(bpy.data.objects['Camera'])")
 	if err := os.WriteFile(filepath.Join(models, "broken.blend"), []byte("no scene"), 0o600); err != nil {
 		t.Fatal(err)
@@ -192,13 +216,13 @@ func TestThumbnailsAreMadeOnceAndShownOnAPage(t *testing.T) {
 		t.Errorf("the first time:\n%s", out)
 	}
 	thumbnails := filepath.Join(dir, "out", "thumbnails")
-	picture(t, filepath.Join(thumbnails, "a<b.png"), 64)
+	picture(t, filepath.Join(thumbnails, "a<b #.png"), 64)
 	picture(t, filepath.Join(thumbnails, "nocamera.png"), 64)
 	page, err := os.ReadFile(filepath.Join(thumbnails, "index.html"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`src="a&lt;b.png"`, `src="nocamera.png"`, "broken: "} {
+	for _, want := range []string{`src="a%3Cb%20%23.png"`, "a&lt;b #<", `src="nocamera.png"`, "broken: "} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page does not hold %s:\n%s", want, page)
 		}
@@ -206,7 +230,11 @@ func TestThumbnailsAreMadeOnceAndShownOnAPage(t *testing.T) {
 	if out := succeeds(t, dir, "thumbnails.py", models, "--size", "64"); !strings.Contains(out, "0 made, 2 kept, 1 failed") {
 		t.Errorf("the second time:\n%s", out)
 	}
+	if left, _ := filepath.Glob(filepath.Join(thumbnails, "*unfinished*")); left != nil {
+		t.Errorf("%q were left behind", left)
+	}
 	fails(t, "thumbnails.py", "there is no folder", "nowhere")
+	fails(t, "thumbnails.py", "a thumbnail needs 16 pixels", "--size", "1")
 }
 
 func TestSceneReportFindsWhatIsWrong(t *testing.T) {
@@ -227,12 +255,16 @@ image.use_fake_user = True
 	var reports []struct {
 		Objects  map[string]int
 		Geometry struct{ Vertices, Faces int }
+		Missing  struct{ Images, Libraries []string }
 		Problems []string
 	}
 	if err := json.Unmarshal(text, &reports); err != nil || len(reports) != 1 {
 		t.Fatalf("%v in %s", err, text)
 	}
 	r := reports[0]
+	if len(r.Missing.Images) != 1 || len(r.Missing.Libraries) != 0 {
+		t.Errorf("missing are %+v", r.Missing)
+	}
 	if r.Objects["MESH"] != 1 || r.Geometry.Faces != 6 {
 		t.Errorf("the report is %s", text)
 	}

@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 
+import addon_utils
 import bpy
 
 try:
@@ -32,9 +33,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def given():
     """Return the arguments that are the script's own."""
-    if "--" in sys.argv:  # plain Blender: what comes before is Blender's
-        return sys.argv[sys.argv.index("--") + 1 :]
-    return sys.argv[1:] if "tcp_echo" in sys.modules else []
+    if sys.argv[0] == __file__:  # Blendtray
+        return sys.argv[1:]
+    # Plain Blender, whose own ones come first.
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def arguments():
@@ -63,7 +65,7 @@ def blend_files(sources):
 
 def export(source, target):
     """Write target from source, or leave target as it was."""
-    bpy.ops.wm.open_mainfile(filepath=source, load_ui=False)
+    bpy.ops.wm.open_mainfile(filepath=source, load_ui=False, use_scripts=False)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     unfinished = target[: -len(".glb")] + ".unfinished.glb"
     try:
@@ -78,12 +80,17 @@ def main():
     chosen = arguments()
     out = os.path.abspath(os.path.expanduser(chosen.out or os.path.join(HERE, "out")))
     files = list(blend_files(chosen.source))
+    if "gltf" not in dir(bpy.ops.export_scene) and addon_utils.enable("io_scene_gltf2") is None:
+        raise SystemExit("this Blender has no glTF add-on")
     if not files:
         print("there are no .blend files in " + ", ".join(chosen.source))
-    done, errors = {}, {}
+    done, errors, targets = {}, {}, {}
     for number, (source, name) in enumerate(files):
         progress(number / len(files), name)
-        target = os.path.join(out, name[: -len(".blend")] + ".glb")
+        target = os.path.join(out, os.path.splitext(name)[0] + ".glb")
+        if targets.setdefault(target, source) != source:
+            errors[source] = f"its {target} is that of {targets[target]}"
+            continue
         if not chosen.force and is_newer(target, source):
             done[source] = os.path.getsize(target)
             continue

@@ -32,9 +32,10 @@ PALETTE = {
 
 def given():
     """Return the arguments that are the script's own."""
-    if "--" in sys.argv:  # plain Blender: what comes before is Blender's
-        return sys.argv[sys.argv.index("--") + 1 :]
-    return sys.argv[1:] if "tcp_echo" in sys.modules else []
+    if sys.argv[0] == __file__:  # Blendtray
+        return sys.argv[1:]
+    # Plain Blender, whose own ones come first.
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def arguments():
@@ -43,7 +44,10 @@ def arguments():
     parser.add_argument("--houses", type=int, default=70)
     parser.add_argument("--size", type=int, default=480, help="pixels, square")
     parser.add_argument("--samples", type=int, default=24)
-    return parser.parse_args(given())
+    chosen = parser.parse_args(given())
+    if chosen.houses < 0 or chosen.size < 16 or chosen.samples < 1:
+        raise SystemExit("no fewer than 0 houses, 16 pixels and 1 sample will do")
+    return chosen
 
 
 def materials():
@@ -127,7 +131,7 @@ def build(seed, houses):
     land = Builder("Island", looks)
     land.cone(Matrix.Translation((0, 0, -0.3)), 7.2, 6.4, 0.5, 96, "Sand")
     land.cone(Matrix.Translation((0, 0, -0.13)), 6.3, 6.0, 0.26, 96, "Grass")
-    land.face([(-90, -90, -0.4), (90, -90, -0.4), (90, 90, -0.4), (-90, 90, -0.4)], "Sea")
+    land.face([(-40, -40, -0.4), (40, -40, -0.4), (40, 40, -0.4), (-40, 40, -0.4)], "Sea")
     land.finish()
 
     town, wood = Builder("Town", looks), Builder("Trees", looks)
@@ -168,12 +172,14 @@ def light_and_camera(scene):
     sun.data.color = (1.0, 0.86, 0.68)
     sun.rotation_euler = (0.95, 0.1, 0.9)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location = (0, -15.5, 10.5)
-    ahead = Vector((0, 0, 0.3)) - camera.location
+    camera.location = (0, -17.2, 11.4)
+    ahead = Vector((0, 0, 0.4)) - camera.location
     camera.rotation_euler = ahead.to_track_quat("-Z", "Y").to_euler()
     for item in (sun, camera):
         scene.collection.objects.link(item)
     scene.camera = camera
+    if scene.world is None:
+        scene.world = bpy.data.worlds.new("World")
     scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.35, 0.55, 0.8, 1)
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.7
@@ -185,7 +191,7 @@ count = build(chosen.seed, chosen.houses)
 light_and_camera(active)
 active.render.engine = "CYCLES"
 active.cycles.samples = chosen.samples
-active.cycles.use_denoising = False
+active.cycles.use_denoising = False  # not every build has a denoiser
 active.render.resolution_x = active.render.resolution_y = chosen.size
 active.render.resolution_percentage = 100
 base = os.path.join(HERE, "out", f"town_{chosen.seed}")

@@ -22,9 +22,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def given():
     """Return the arguments that are the script's own."""
-    if "--" in sys.argv:  # plain Blender: what comes before is Blender's
-        return sys.argv[sys.argv.index("--") + 1 :]
-    return sys.argv[1:] if "tcp_echo" in sys.modules else []
+    if sys.argv[0] == __file__:  # Blendtray
+        return sys.argv[1:]
+    # Plain Blender, whose own ones come first.
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def arguments():
@@ -109,6 +110,7 @@ def report():
             "frames": [scene.frame_start, scene.frame_end],
             "fps": round(render.fps / render.fps_base, 3),
         },
+        "missing": {"images": images, "libraries": libraries},
         "unused": {kind: names for kind, names in unused.items() if names},
         "problems": list(problems(scene, images, libraries)),
     }
@@ -126,7 +128,7 @@ def main():
         if not os.path.isfile(path):
             raise SystemExit(f"there is no file {path}")
         try:
-            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
+            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
         except RuntimeError as error:
             reports.append({"file": path, "problems": [str(error).strip()]})
             continue

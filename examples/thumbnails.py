@@ -14,6 +14,7 @@ import html
 import math
 import os
 import sys
+import urllib.parse
 
 import bpy
 from mathutils import Vector
@@ -45,9 +46,10 @@ figcaption {{ overflow-wrap: anywhere; padding: .4em 0 }}
 
 def given():
     """Return the arguments that are the script's own."""
-    if "--" in sys.argv:  # plain Blender: what comes before is Blender's
-        return sys.argv[sys.argv.index("--") + 1 :]
-    return sys.argv[1:] if "tcp_echo" in sys.modules else []
+    if sys.argv[0] == __file__:  # Blendtray
+        return sys.argv[1:]
+    # Plain Blender, whose own ones come first.
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def arguments():
@@ -55,6 +57,8 @@ def arguments():
     parser.add_argument("folder", nargs="?", default=HERE)
     parser.add_argument("--size", type=int, default=256, help="pixels, square")
     chosen = parser.parse_args(given())
+    if chosen.size < 16:
+        raise SystemExit("a thumbnail needs 16 pixels")
     chosen.folder = os.path.abspath(os.path.expanduser(chosen.folder))
     if not os.path.isdir(chosen.folder):
         raise SystemExit(f"there is no folder {chosen.folder}")
@@ -71,19 +75,25 @@ def blend_files(top):
 
 def frame_everything(scene):
     """Add a camera that has all of the scene in view."""
+    shown = {"MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "VOLUME", "POINTCLOUD"}
     points = [
-        item.matrix_world @ Vector(corner)
-        for item in scene.objects
-        if item.type not in {"CAMERA", "LIGHT", "EMPTY", "SPEAKER"} and not item.hide_render
-        for corner in item.bound_box
-    ]
-    low = Vector(map(min, *points)) if points else Vector((-1, -1, -1))
-    high = Vector(map(max, *points)) if points else Vector((1, 1, 1))
+        instance.matrix_world @ Vector(corner)
+        for instance in bpy.context.evaluated_depsgraph_get().object_instances
+        if instance.object.type in shown and not instance.object.hide_render
+        for corner in instance.object.bound_box
+    ] or [Vector((-1, -1, -1)), Vector((1, 1, 1))]
+    middle = (Vector(map(min, *points)) + Vector(map(max, *points))) / 2
     camera = bpy.data.objects.new("Thumbnail", bpy.data.cameras.new("Thumbnail"))
-    radius = max((high - low).length / 2, 1e-3)
-    distance = 1.1 * radius / math.sin(camera.data.angle / 2)
-    camera.location = (low + high) / 2 + Vector((0.6, -0.8, 0.5)).normalized() * distance
-    camera.rotation_euler = ((low + high) / 2 - camera.location).to_track_quat("-Z", "Y").to_euler()
+    back = Vector((0.6, -0.8, 0.5)).normalized()
+    turn = back.to_track_quat("Z", "Y")
+    # As near as all corners stay in view.
+    spread, distance = math.tan(camera.data.angle / 2) * 0.92, 1e-3
+    for point in points:
+        seen = turn.inverted() @ (point - middle)
+        distance = max(distance, seen.z + max(abs(seen.x), abs(seen.y)) / spread)
+    camera.location = middle + back * distance
+    camera.rotation_euler = turn.to_euler()
+    camera.data.clip_start = distance / 1000
     camera.data.clip_end = 4 * distance
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -91,23 +101,30 @@ def frame_everything(scene):
 
 def take(source, picture, size):
     """Render a file's scene to a picture."""
-    bpy.ops.wm.open_mainfile(filepath=source, load_ui=False)
+    bpy.ops.wm.open_mainfile(filepath=source, load_ui=False, use_scripts=False)
     scene = bpy.context.scene
     if scene.camera is None:
-        bpy.context.view_layer.update()
         frame_everything(scene)
     render = scene.render
     render.engine = "BLENDER_WORKBENCH"
     render.resolution_x = render.resolution_y = size
     render.resolution_percentage = 100
-    render.use_compositing = render.use_sequencer = False
+    render.use_border = render.use_compositing = render.use_sequencer = False
+    if hasattr(render.image_settings, "media_type"):  # Blender 5
+        render.image_settings.media_type = "IMAGE"
     render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode = "RGBA"
     render.film_transparent = True
     scene.display.shading.light = "STUDIO"
     scene.display.shading.color_type = "MATERIAL"
     scene.display.shading.show_cavity = True
-    render.filepath = picture
-    bpy.ops.render.render(write_still=True)
+    bpy.ops.render.render()
+    os.makedirs(os.path.dirname(picture), exist_ok=True)
+    unfinished = picture[: -len(".png")] + ".unfinished.png"
+    image = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+    image.save_render(unfinished, scene=scene)
+    os.replace(unfinished, picture)
+    add_output(picture)
 
 
 def is_newer(picture, source):
@@ -117,12 +134,12 @@ def is_newer(picture, source):
         return False
 
 
-def figure(name, source, reason):
-    text = html.escape(os.path.basename(source)[: -len(".blend")])
+def figure(name, reason):
+    text = html.escape(name[: -len(".png")])
     if reason is not None:
         text += ": " + html.escape(reason)
         return f'<figure><div class="none"></div><figcaption>{text}</figcaption></figure>'
-    link = html.escape(name.replace(os.sep, "/"), quote=True)
+    link = urllib.parse.quote(name.replace(os.sep, "/"))
     return f'<figure><img src="{link}" alt=""><figcaption>{text}</figcaption></figure>'
 
 
@@ -143,9 +160,9 @@ def main():
             try:
                 take(source, picture, chosen.size)
                 made.append(source)
-            except RuntimeError as error:
+            except Exception as error:
                 reason = failed[source] = str(error).strip()
-        figures.append(figure(name, source, reason))
+        figures.append(figure(name, reason))
     page = os.path.join(out, "index.html")
     with open(page + ".new", "w", encoding="utf-8") as file:
         file.write(PAGE.format(size=chosen.size, figures="\n".join(figures)))
