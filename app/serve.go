@@ -2,16 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"blendtray/blender"
-	"blendtray/control"
 	"blendtray/engine"
 )
 
@@ -42,25 +38,12 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := makeFolders(paths); err != nil {
-		return err
-	}
-	address, err := control.Address(paths.Runtime)
+	h, err := openHouse(paths, settings, e.terminal)
 	if err != nil {
 		return err
 	}
-	unlock, err := lockEngine(paths, address)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	logs := openLogs(paths, e.terminal)
-	defer logs.close()
-	listener, err := control.Listen(address)
-	if err != nil {
-		return err
-	}
-	return c.serve(e, paths, settings, listener, logs)
+	defer h.close()
+	return c.serve(e, h)
 }
 
 // settings reads the settings and puts the flags over them.
@@ -98,45 +81,23 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 }
 
 // serve runs engine, control and printer until one of them fails or a signal comes.
-func (c *serveCmd) serve(e *env, paths Paths, settings Settings, listener net.Listener, logs *logs) error {
-	secret, err := readToken(paths)
-	if err != nil {
-		listener.Close() // nobody was served yet
-		return err
-	}
-	eng, err := engine.Open(engineConfig(paths, settings, logs, secret))
-	if err != nil {
-		listener.Close() // nobody was served yet
-		return err
-	}
+func (c *serveCmd) serve(e *env, h *house) error {
 	ctx, stop := context.WithCancel(e)
 	defer stop()
 	go stopOnSignal(ctx, e.terminal, stop)
 
-	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: eng.Status, warned: logs.warned}
-	events := eng.Subscribe(engine.SubscribeOptions{Output: !c.Quiet})
+	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.engine.Status, warned: h.logs.warned}
+	events := h.engine.Subscribe(engine.SubscribeOptions{Output: !c.Quiet})
 	defer events.Close()
-	printer.say("engine", plain, fmt.Sprintf("version %s, process %d, on %s", version, os.Getpid(), listener.Addr()))
-
-	server := control.NewServer(control.Config{
-		Engine: control.Over(eng), Listener: listener, Shutdown: stop,
-		SpoolDir: paths.Cache, Logger: logs.logger,
-	})
-	// The server ends after the engine, so that clients hear how their runs ended; without it
-	// nobody could reach the engine, so if it fails the engine ends too.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-	var wg sync.WaitGroup
-	var serverErr error
-	wg.Go(func() {
-		serverErr = server.Serve(serving)
-		stop()
-	})
-	wg.Go(func() { printer.serve(events.Events()) }) // until the engine has ended and all was said
-	engineErr := errors.Join(eng.Serve(ctx), eng.Close())
-	stopServing()
-	wg.Wait()
-	if err := errors.Join(engineErr, serverErr); err != nil && !errors.Is(err, context.Canceled) {
+	printer.say("engine", plain, fmt.Sprintf("version %s, process %d, on %s", version, os.Getpid(), h.listener.Addr()))
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		printer.serve(events.Events()) // until the engine has ended and all was said
+	}()
+	err := h.serve(ctx, stop)
+	<-printed
+	if err != nil {
 		return err
 	}
 	printer.say("engine", plain, "ended")

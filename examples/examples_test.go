@@ -1,7 +1,5 @@
 //go:build linux
 
-// Package examples has no code: its tests run each script as a newcomer would under plain
-// Blender. That they run in a warm one is tried in e2e.
 package examples
 
 import (

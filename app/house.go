@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"blendtray/control"
+	"blendtray/engine"
+)
+
+// house is an engine in this process, with the interface over it.
+type house struct {
+	paths    Paths
+	logs     *logs
+	unlock   func()
+	listener net.Listener
+	engine   *engine.Engine
+}
+
+// openHouse makes this process the engine of this user and home. It fails when another one is
+// (see [lockEngine]), or when its files can't be had. Nothing runs before [house.serve].
+func openHouse(paths Paths, settings Settings, t *terminal) (*house, error) {
+	if err := makeFolders(paths); err != nil {
+		return nil, err
+	}
+	address, err := control.Address(paths.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{paths: paths}
+	if h.unlock, err = lockEngine(paths, address); err != nil {
+		return nil, err
+	}
+	h.logs = openLogs(paths, t)
+	if err := h.open(address, settings); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *house) open(address string, settings Settings) error {
+	secret, err := readToken(h.paths)
+	if err != nil {
+		return err
+	}
+	if h.listener, err = control.Listen(address); err != nil {
+		return err
+	}
+	if h.engine, err = engine.Open(engineConfig(h.paths, settings, h.logs, secret)); err != nil {
+		h.listener.Close() // nobody was served yet
+		return err
+	}
+	return nil
+}
+
+// close gives the lock and the log files back, when the engine has ended.
+func (h *house) close() {
+	h.logs.close()
+	h.unlock()
+}
+
+// serve runs engine and interface until ctx ends, which a client may ask for through stop, or
+// one of them fails. It returns nil for an end that was asked for.
+func (h *house) serve(ctx context.Context, stop func()) error {
+	server := control.NewServer(control.Config{
+		Engine: control.Over(h.engine), Listener: h.listener, Shutdown: stop,
+		SpoolDir: h.paths.Cache, Logger: h.logs.logger,
+	})
+	// The server ends after the engine, so that clients hear how their runs ended; without it
+	// nobody could reach the engine, so if it fails the engine ends too.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	var wg sync.WaitGroup
+	var serverErr error
+	wg.Go(func() {
+		serverErr = server.Serve(serving)
+		stop()
+	})
+	engineErr := errors.Join(h.engine.Serve(ctx), h.engine.Close())
+	stopServing()
+	wg.Wait()
+	if err := errors.Join(engineErr, serverErr); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
