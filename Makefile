@@ -1,55 +1,64 @@
 # `make run` and `make test` install what they need (scripts/setup.sh) and say so.
 
-TAGS ?= headless
+TAGS ?=
 ARGS ?=
 GO := go
 BIN := build/blendtray
+# What needs no display: one static file, built without a C compiler.
+HEADLESS := build/blendtray-headless
 FOLDER := $(HOME)/Blendtray
 DEMO := $(CURDIR)/build/demo
 RUFF := build/lint/bin/ruff
 GOTESTSUM := $(GO) tool gotestsum
-
-# A build with the tag headless needs no C compiler and gives one static file.
-ifneq (,$(findstring headless,$(TAGS)))
-BUILD_ENV := CGO_ENABLED=0
-endif
+# All calls that touch the window are on the goroutine where Fyne wants them.
+TRAY_TAGS := migrated_fynedo
 
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .PHONY: run
-run: setup-run $(BIN) ## set up everything and start Blendtray on ~/Blendtray
+run: setup-run $(HEADLESS) ## set up everything and start Blendtray on ~/Blendtray
 	@mkdir -p "$(FOLDER)"
 	@[ -e "$(FOLDER)/first_light.py" ] || { \
 		echo "run: putting an example into $(FOLDER), which runs at once"; \
 		cp examples/first_light.py "$(FOLDER)/first_light.py"; }
 	@echo "run: save a Python script in $(FOLDER) and it runs in Blender; Ctrl-C ends it"
-	$(BIN) serve --folder "$(FOLDER)" --run-existing $(ARGS)
+	$(HEADLESS) serve --folder "$(FOLDER)" --run-existing $(ARGS)
 
 .PHONY: demo
-demo: setup-run $(BIN) ## the same for one run of the example, on a folder of its own
+demo: setup-run $(HEADLESS) ## the same for one run of the example, on a folder of its own
 	@rm -rf "$(DEMO)" && mkdir -p "$(DEMO)/folder"
 	@cp examples/first_light.py "$(DEMO)/folder/"
-	BLENDTRAY_HOME="$(DEMO)/home" timeout 300 $(BIN) serve --folder "$(DEMO)/folder" --run-existing --exit-after-runs 1
+	BLENDTRAY_HOME="$(DEMO)/home" timeout 300 $(HEADLESS) serve --folder "$(DEMO)/folder" --run-existing --exit-after-runs 1
 	@picture=$$(ls "$(DEMO)"/folder/out/*.png) && echo "demo: the picture is $$picture"
 
 .PHONY: test
 test: setup-test ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
 	@mkdir -p build
-	$(GOTESTSUM) --format pkgname -- -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
+	$(GOTESTSUM) --format pkgname -- -tags $(TRAY_TAGS) -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
 
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
 
+.PHONY: icons
+icons: ## draw the icons anew (needs rsvg-convert)
+	$(GO) run ./assets/render
+
+.PHONY: screenshots
+screenshots: build ## pictures of the tray and the window, into build/screenshots
+	scripts/screenshots.sh $(BIN)
+
 .PHONY: lint
 lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	@unformatted=$$($(GO) tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "lint: gofumpt would change:"; echo "$$unformatted"; exit 1; }
 	for os in linux windows darwin; do CGO_ENABLED=0 GOOS=$$os $(GO) vet -tags headless ./... || exit 1; done
+	$(GO) vet -tags $(TRAY_TAGS) ./...
 	$(GO) tool staticcheck -tags headless ./...
+	$(GO) tool staticcheck -tags $(TRAY_TAGS) ./...
 	$(RUFF) format --check .
 	$(RUFF) check .
 	shellcheck scripts/*.sh .ci/run
@@ -59,15 +68,25 @@ $(RUFF): scripts/requirements-lint.txt
 	build/lint/bin/pip install -q --disable-pip-version-check -r scripts/requirements-lint.txt
 	@touch $@
 
+.PHONY: tray
+tray: build ## build and start the tray
+	$(BIN)
+
 .PHONY: build
-build: setup-build $(BIN) ## build build/blendtray (TAGS=headless is one static file)
+ifneq (,$(findstring headless,$(TAGS)))
+build: setup-headless $(HEADLESS) ## build build/blendtray (TAGS=headless: one static file, no tray)
+	cp $(HEADLESS) $(BIN)
+else
+build: setup-build
+	$(GO) build -trimpath -tags "$(TRAY_TAGS) $(TAGS)" -o $(BIN) .
+endif
 
-.PHONY: $(BIN)
-$(BIN):
-	$(BUILD_ENV) $(GO) build -trimpath -tags "$(TAGS)" -o $(BIN) .
+.PHONY: $(HEADLESS)
+$(HEADLESS):
+	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build
-setup-run setup-test setup-lint setup-build: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless
+setup-run setup-test setup-lint setup-build setup-headless: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean

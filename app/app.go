@@ -41,9 +41,7 @@ func Main() int {
 	args := os.Args[1:]
 	switch roleOf(args) {
 	case roleTray:
-		// The tray goes here.
-		e.printf("%s", welcome)
-		return exitOK
+		return e.exit(runTray(e))
 	default:
 		return e.exit(command(e, args))
 	}

@@ -26,15 +26,6 @@ type grammar struct {
 
 const description = `Save a Python script, see it run in a warm Blender.`
 
-// welcome is what the program says when it is given nothing to do.
-const welcome = `Blendtray runs a Python script in a warm Blender the moment it is saved.
-
-  blendtray serve --folder DIR   keep Blender warm and watch a folder (Ctrl-C ends it)
-  blendtray run script.py        run one script in it and see what it prints
-  blendtray status               see how everything is
-
-` + "`blendtray --help` lists all commands, `blendtray doctor` finds out what is wrong.\n"
-
 // usages are the usage lines that kong can't find out by itself.
 var usages = map[string]string{
 	"run":       "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",

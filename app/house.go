@@ -13,15 +13,22 @@ import (
 // house is an engine in this process, with the interface over it.
 type house struct {
 	paths    Paths
+	load     func() (Settings, error)
 	logs     *logs
 	unlock   func()
 	listener net.Listener
 	engine   *engine.Engine
 }
 
-// openHouse makes this process the engine of this user and home. It fails when another one is
-// (see [lockEngine]), or when its files can't be had. Nothing runs before [house.serve].
-func openHouse(paths Paths, settings Settings, t *terminal) (*house, error) {
+// openHouse makes this process the engine of this user and home, with the settings that load
+// gives now, and whenever a client asks for its folders to be read again. It fails when load
+// does, when another process is the engine (see [lockEngine]), or when its files can't be had.
+// Nothing runs before [house.serve].
+func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house, error) {
+	settings, err := load()
+	if err != nil {
+		return nil, err
+	}
 	if err := makeFolders(paths); err != nil {
 		return nil, err
 	}
@@ -29,7 +36,7 @@ func openHouse(paths Paths, settings Settings, t *terminal) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{paths: paths}
+	h := &house{paths: paths, load: load}
 	if h.unlock, err = lockEngine(paths, address); err != nil {
 		return nil, err
 	}
@@ -56,6 +63,15 @@ func (h *house) open(address string, settings Settings) error {
 	return nil
 }
 
+// reload watches the folders that the settings now name.
+func (h *house) reload() error {
+	settings, err := h.load()
+	if err != nil {
+		return err
+	}
+	return h.engine.SetFolders(folderPolicies(settings))
+}
+
 // close gives the lock and the log files back, when the engine has ended.
 func (h *house) close() {
 	h.logs.close()
@@ -66,7 +82,7 @@ func (h *house) close() {
 // one of them fails. It returns nil for an end that was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	server := control.NewServer(control.Config{
-		Engine: control.Over(h.engine), Listener: h.listener, Shutdown: stop,
+		Engine: control.Over(h.engine), Listener: h.listener, Shutdown: stop, Reload: h.reload,
 		SpoolDir: h.paths.Cache, Logger: h.logs.logger,
 	})
 	// The server ends after the engine, so that clients hear how their runs ended; without it

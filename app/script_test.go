@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestSessions runs what a user would type, in testdata/*.txtar. Beside the commands of
-// testscript they know:
+// testscript they know, beside the condition [tray], that this build has one:
 //
 //	exits CODE PROGRAM ARGS...   run it and check its exit code
 //	engine-up                    wait until an engine answers
@@ -45,6 +45,12 @@ func TestSessions(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // it makes each program a second slower
 			env.Values[meant{}] = new(*exec.Cmd)
 			return os.Mkdir(home, 0o755)
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "tray" {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			return hasTray, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,

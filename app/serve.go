@@ -34,11 +34,7 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	settings, err := c.settings(paths)
-	if err != nil {
-		return err
-	}
-	h, err := openHouse(paths, settings, e.terminal)
+	h, err := openHouse(paths, func() (Settings, error) { return c.settings(paths) }, e.terminal)
 	if err != nil {
 		return err
 	}
@@ -104,14 +100,17 @@ func (c *serveCmd) serve(e *env, h *house) error {
 	return nil
 }
 
-func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Config {
-	var folders []engine.FolderPolicy
+func folderPolicies(s Settings) (all []engine.FolderPolicy) {
 	for _, f := range s.Folders {
-		folders = append(folders, f.policy())
+		all = append(all, f.policy())
 	}
+	return all
+}
+
+func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Config {
 	return engine.Config{
 		Database:   databaseFile(paths),
-		Folders:    folders,
+		Folders:    folderPolicies(s),
 		NewWatcher: newWatcher,
 		NewBlender: func(changed func(blender.Status)) engine.Blender {
 			return blender.New(blender.Config{

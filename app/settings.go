@@ -166,6 +166,7 @@ func LoadSettings(file string, environ []string) (Settings, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("read the settings: %w", err)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors put it there
 	decoder := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := decoder.Decode(&s); err != nil {
 		return s, located(file, err)

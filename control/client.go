@@ -21,6 +21,10 @@ type Client struct {
 	http    *http.Client
 }
 
+// Dial connects to whoever of this user listens at an address that [Address] gave and
+// [Listen] took. It fails when nobody does, or somebody else.
+func Dial(ctx context.Context, address string) (net.Conn, error) { return dial(ctx, address) }
+
 // NewClient makes a client of the engine at an address that [Address] gave. Whether one is
 // there shows with the first request.
 func NewClient(address string) *Client {
@@ -122,6 +126,11 @@ func (c *Client) PauseWatching(ctx context.Context, paused bool) (Status, error)
 		path = "/watch/pause"
 	}
 	return ask[Status](ctx, c, http.MethodPost, path, nil)
+}
+
+// ReloadFolders has the engine read the folders in its settings again, and watch those.
+func (c *Client) ReloadFolders(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, http.MethodPost, "/folders/reload", nil)
 }
 
 // Shutdown has the engine end, cleanly; it returns before that is done.

@@ -39,6 +39,9 @@ type Config struct {
 	// Shutdown is called, once, when a client asks the engine to end. It must not wait for
 	// the server to end. Nil: such a request is refused.
 	Shutdown func()
+	// Reload is called when a client asks for the folders in the settings to be read again;
+	// what it fails with is the settings' fault. Nil: such a request is refused.
+	Reload func() error
 	// SpoolDir is where output waits for clients that are slow; "" is the temporary folder.
 	SpoolDir string
 	// Logger may be nil.
@@ -50,6 +53,7 @@ type Server struct {
 	engine   Engine
 	listener net.Listener
 	shutdown func()
+	reload   func() error
 	spoolDir string
 	log      *slog.Logger
 	http     *http.Server
@@ -72,6 +76,7 @@ func NewServer(c Config) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.reload = c.Reload
 	if c.Shutdown != nil {
 		s.shutdown = sync.OnceFunc(c.Shutdown)
 	}
@@ -131,6 +136,7 @@ func (s *Server) routes() http.Handler {
 		"/blender/restart":  {http.MethodPost: s.blenderDoes(s.engine.RestartBlender)},
 		"/watch/pause":      {http.MethodPost: s.watching(true)},
 		"/watch/resume":     {http.MethodPost: s.watching(false)},
+		"/folders/reload":   {http.MethodPost: s.postReload},
 		"/shutdown":         {http.MethodPost: s.postShutdown},
 		"/events":           {http.MethodGet: s.getEvents},
 	} {

@@ -61,3 +61,7 @@ const (
 	BlenderStopping = blender.Stopping
 	BlenderFailed   = blender.Failed
 )
+
+// IsRenderStatus tells whether a line of output is one by which Blender says how far a render
+// is. They come many times a second, and a run's progress says the same.
+func IsRenderStatus(line string) bool { return blender.IsRenderStatus([]byte(line)) }

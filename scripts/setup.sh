@@ -2,7 +2,7 @@
 # Installs what a task needs and this machine lacks, with the system's own packages. It says
 # what it does before it does it, and does nothing when nothing is missing.
 #
-# Usage: scripts/setup.sh run|test|lint|build
+# Usage: scripts/setup.sh run|test|lint|build|headless
 set -eu
 
 # What is needed: the program to look for, for which tasks, and the packages that hold it
@@ -10,16 +10,28 @@ set -eu
 #
 #  program      tasks                apt-get          dnf              pacman       brew
 needs='
-  go           run,test,lint,build  golang-go        golang           go           go
-  git          run,test,lint,build  git              git              git          git
+  go           run,test,lint,build,headless  golang-go    golang           go           go
+  git          run,test,lint,build,headless  git          git              git          git
   blender      run,test             blender          blender          blender      blender
   numpy        run,test             python3-numpy    python3-numpy    python-numpy -
   python3      test,lint            python3          python3          python       python
   venv         lint                 python3-venv     -                -            -
   shellcheck   lint                 shellcheck       ShellCheck       shellcheck   shellcheck
-  gcc          test                 gcc              gcc              gcc          -
-  libc         test                 libc6-dev        glibc-devel      -            -
+  gcc          test,lint,build      gcc              gcc              gcc          -
+  libc         test,lint,build      libc6-dev        glibc-devel      -            -
+  GL           test,lint,build      libgl1-mesa-dev  mesa-libGL-devel mesa         -
+  X11          test,lint,build      libx11-dev       libX11-devel     libx11       -
+  Xcursor      test,lint,build      libxcursor-dev   libXcursor-devel libxcursor   -
+  Xrandr       test,lint,build      libxrandr-dev    libXrandr-devel  libxrandr    -
+  Xinerama     test,lint,build      libxinerama-dev  libXinerama-devel libxinerama -
+  Xi           test,lint,build      libxi-dev        libXi-devel      libxi        -
+  Xxf86vm      test,lint,build      libxxf86vm-dev   libXxf86vm-devel libxxf86vm   -
+  wayland      test,lint,build      libwayland-dev   wayland-devel    wayland      -
+  xkbcommon    test,lint,build      libxkbcommon-dev libxkbcommon-devel libxkbcommon -
   Xvfb         test                 xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
+  xwininfo     test                 x11-utils        xwininfo         xorg-xwininfo -
+  xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
+  dbus-daemon  test                 dbus             dbus-daemon      dbus         -
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
@@ -34,6 +46,11 @@ fail() {
 	exit 1
 }
 
+system=$(uname -s)
+
+# header tells whether a C header is there, or not needed.
+header() { [ "$system" != Linux ] || [ -e "/usr/include/$1" ]; }
+
 # has tells whether a need is met.
 has() {
 	case $1 in
@@ -43,7 +60,19 @@ has() {
 		[ "$manager" != apt-get ] || [ -d /usr/lib/python3/dist-packages/numpy ]
 		;;
 	venv) [ "$manager" != apt-get ] || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
-	libc) [ -e /usr/include/stdio.h ] ;;
+	libc) [ "$system" != Linux ] || [ -e /usr/include/stdio.h ] ;;
+	# What Fyne is compiled against, on Linux.
+	GL) header GL/gl.h ;;
+	X11) header X11/Xlib.h ;;
+	Xcursor) header X11/Xcursor/Xcursor.h ;;
+	Xrandr) header X11/extensions/Xrandr.h ;;
+	Xinerama) header X11/extensions/Xinerama.h ;;
+	Xi) header X11/extensions/XInput2.h ;;
+	Xxf86vm) header X11/extensions/xf86vmode.h ;;
+	wayland) header wayland-client-core.h ;;
+	xkbcommon) header xkbcommon/xkbcommon.h ;;
+	# The tests of the tray are for Linux.
+	Xvfb | xwininfo | xfce4-panel | dbus-daemon) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
 	blender) command -v blender >/dev/null 2>&1 || [ -e /Applications/Blender.app ] ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac

@@ -1,0 +1,16 @@
+//go:build !headless
+
+package app
+
+import "os"
+
+// needDisplay fails where no window can be shown.
+func needDisplay() error {
+	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return fail(exitFailed, "`blendtray serve` needs none, and `blendtray --help` lists what else there is",
+			"the tray needs a display, and there is none (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+	}
+	return nil
+}
+
+func opener(path string) (program string, args []string) { return "xdg-open", []string{path} }

@@ -1,0 +1,240 @@
+//go:build !headless
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"blendtray/blender"
+	"blendtray/control"
+	"blendtray/examples"
+	"blendtray/tray"
+)
+
+// hasTray tells whether this build has a tray.
+const hasTray = true
+
+// runTray is the program without arguments: the tray of the engine that runs, or of one of
+// its own. One that is started again shows the window of the first.
+func runTray(e *env) error {
+	if err := needDisplay(); err != nil {
+		return err
+	}
+	paths, err := FindPaths()
+	if err != nil {
+		return err
+	}
+	if err := makeFolders(paths); err != nil {
+		return err
+	}
+	address, err := control.Address(filepath.Join(paths.Runtime, "tray"))
+	if err != nil {
+		return err
+	}
+	again, err := control.Listen(address)
+	if errors.Is(err, control.ErrInUse) {
+		return showFirst(e, address)
+	}
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	show := make(chan struct{}, 1)
+	go shownAgain(again, show)
+
+	ctx, stop := context.WithCancel(e)
+	defer stop()
+	login, err := newAutostart()
+	if err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	host := &trayHost{paths: paths}
+	own, ended := ownEngine(ctx, e, paths, host)
+	if host.trouble != "" {
+		e.warn("%s", host.trouble)
+	}
+	err = tray.Run(ctx, tray.Config{
+		Client: client, Host: host, Login: login, Version: version, Own: own, Show: show, Trouble: host.trouble,
+	})
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// showFirst asks the tray that runs already to show its window.
+func showFirst(ctx context.Context, address string) error {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	conn, err := control.Dial(ctx, address)
+	if err != nil {
+		return fmt.Errorf("the tray that runs already does not answer: %w", err)
+	}
+	return conn.Close() // to come is all that there is to say
+}
+
+// shownAgain takes each connection for the wish to see the window.
+func shownAgain(l net.Listener, show chan<- struct{}) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // the program ends
+		}
+		_ = conn.Close() // nothing was read or written
+		select {
+		case show <- struct{}{}:
+		default: // it is about to be shown
+		}
+	}
+}
+
+// ownEngine runs an engine in this process, unless one runs already. ended gives one error,
+// or nil, when it has ended.
+func ownEngine(ctx context.Context, e *env, paths Paths, host *trayHost) (own bool, ended <-chan error) {
+	done := make(chan error, 1)
+	nothing := func(why error) (bool, <-chan error) {
+		host.trouble = ""
+		if why != nil {
+			host.trouble = why.Error()
+		}
+		done <- nil
+		return false, done
+	}
+	if engineLocked(paths) {
+		return nothing(nil)
+	}
+	if err := firstStart(paths); err != nil {
+		return nothing(err)
+	}
+	h, err := openHouse(paths, func() (Settings, error) { return LoadSettings(settingsFile(paths), os.Environ()) }, e.terminal)
+	if err != nil {
+		return nothing(err)
+	}
+	var once sync.Once
+	go func() {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		err := h.serve(ctx, stop)
+		h.close()
+		once.Do(func() { done <- err })
+	}()
+	return true, done
+}
+
+// engineLocked tells whether some process is the engine of this user and home just now.
+func engineLocked(paths Paths) bool {
+	lock := flock.New(filepath.Join(paths.State, "engine.lock"))
+	ok, err := lock.TryLock()
+	if ok {
+		_ = lock.Unlock() // nothing was done under it
+	}
+	return !ok && err == nil
+}
+
+// firstStart gives a user who has chosen nothing yet a drop folder with an example in it.
+func firstStart(paths Paths) error {
+	file := settingsFile(paths)
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(home, "Blendtray")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the drop folder: %w", err)
+	}
+	example := filepath.Join(folder, "first_light.py")
+	if _, err := os.Stat(example); errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(example, examples.FirstLight, 0o644); err != nil {
+			return fmt.Errorf("put an example into the drop folder: %w", err)
+		}
+	}
+	return editSettings(file, func(text []byte) ([]byte, error) {
+		return addFolder(text, FolderSettings{Path: folder, RunExisting: true})
+	})
+}
+
+// trayHost is what the tray may ask of this program.
+type trayHost struct {
+	paths   Paths
+	trouble string
+}
+
+// Blenders are the Blenders of this machine.
+func (h *trayHost) Blenders(ctx context.Context) []tray.Found {
+	settings, err := LoadSettings(settingsFile(h.paths), os.Environ())
+	if err != nil {
+		settings = defaultSettings()
+	}
+	found, err := blender.Find(ctx, settings.Blender.Path)
+	if err != nil {
+		return nil // nobody waits for it any more
+	}
+	var all []tray.Found
+	for _, f := range found {
+		all = append(all, tray.Found{Path: f.Path, Version: f.Version, Source: f.Source, Trouble: f.Error})
+	}
+	return all
+}
+
+// UseBlender writes a Blender to the settings.
+func (h *trayHost) UseBlender(path string) error {
+	if err := plainPath(path); err != nil {
+		return err
+	}
+	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
+		if path == "" {
+			return setKey(text, "blender", "path", nil)
+		}
+		return setKey(text, "blender", "path", path)
+	})
+}
+
+// plainPath fails for a path that the settings would take for another one.
+func plainPath(path string) error {
+	if strings.Contains(path, "$") {
+		return fmt.Errorf("%s has a $ in it, which stands for a variable in the settings; please give it another name", path)
+	}
+	return nil
+}
+
+// AddFolder writes a folder to the settings.
+func (h *trayHost) AddFolder(path string) error {
+	if err := plainPath(path); err != nil {
+		return err
+	}
+	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
+		return addFolder(text, FolderSettings{Path: path})
+	})
+}
+
+// RemoveFolder takes a folder out of the settings.
+func (h *trayHost) RemoveFolder(path string) error {
+	file := settingsFile(h.paths)
+	return editSettings(file, func(text []byte) ([]byte, error) {
+		return removeFolder(text, path, filepath.Dir(file))
+	})
+}
+
+// Open opens a file or folder with the desktop's program for it.
+func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path, line) }
+
+// BlenderLog is where Blender's log lies.
+func (h *trayHost) BlenderLog() string { return filepath.Join(h.paths.Log, blenderLog) }
+
+// SettingsFile is where the settings lie.
+func (h *trayHost) SettingsFile() string { return settingsFile(h.paths) }

@@ -1,0 +1,21 @@
+//go:build headless
+
+package app
+
+// hasTray tells whether this build has a tray.
+const hasTray = false
+
+// runTray says what this build can do: it has no tray.
+func runTray(e *env) error {
+	e.printf("%s", welcome)
+	return nil
+}
+
+// welcome is what the program says when it is given nothing to do.
+const welcome = `Blendtray runs a Python script in a warm Blender the moment it is saved.
+
+  blendtray serve --folder DIR   keep Blender warm and watch a folder (Ctrl-C ends it)
+  blendtray run script.py        run one script in it and see what it prints
+  blendtray status               see how everything is
+
+` + "`blendtray --help` lists all commands, `blendtray doctor` finds out what is wrong.\n"

@@ -1,0 +1,467 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"blendtray/control"
+)
+
+// desktop is a session of its own: a display, a bus, and a real panel that shows tray icons.
+type desktop struct {
+	t    *testing.T
+	home string
+	env  []string
+	conn *dbus.Conn
+}
+
+// daemon starts a program that runs for as long as the test.
+func daemon(t *testing.T, env []string, out io.Writer, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = env
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if out == nil {
+		cmd.Stderr = nil
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s, which the tests of the tray need: %v", name, err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+		_ = cmd.Wait()                                      // and how does not matter
+	})
+	return cmd
+}
+
+// firstLine starts a program and gives the first line that it prints, by which it says that it
+// is there.
+func firstLine(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon(t, env, writer, name, args...)
+	writer.Close()
+	if err := reader.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(reader).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%s says nothing: %v", name, err)
+	}
+	t.Cleanup(func() { reader.Close() })
+	return strings.TrimSpace(line)
+}
+
+const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="32"/>
+      <property name="plugin-ids" type="array"><value type="int" value="1"/></property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="systray"/>
+  </property>
+</channel>
+`
+
+func newDesktop(t *testing.T) *desktop {
+	t.Helper()
+	home := t.TempDir()
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "WAYLAND_DISPLAY=") || strings.HasPrefix(v, "XDG_") || strings.HasPrefix(v, "DBUS_")
+	})
+	runtime := filepath.Join(home, "run")
+	for path, text := range map[string]string{
+		filepath.Join(home, ".config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml"): panelSettings,
+		filepath.Join(runtime, ".keep"): "",
+		// Somebody has seen the window before, so it does not open by itself.
+		filepath.Join(home, ".config/fyne/org.blendtray.Blendtray/preferences.json"): `{"window.seen":true}`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env = append(env, "HOME="+home, "XDG_RUNTIME_DIR="+runtime, "LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1")
+	env = append(env, "DISPLAY=:"+firstLine(t, env, "Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"))
+	env = append(env, "DBUS_SESSION_BUS_ADDRESS="+firstLine(t, env, "dbus-daemon", "--session", "--nofork", "--print-address=1"))
+	d := &desktop{t: t, home: home, env: env}
+	conn, err := dbus.Connect(strings.TrimPrefix(env[len(env)-1], "DBUS_SESSION_BUS_ADDRESS="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	d.conn = conn
+	return d
+}
+
+// panel starts the panel and waits until it shows tray icons.
+func (d *desktop) panel() {
+	d.t.Helper()
+	daemon(d.t, d.env, nil, "xfce4-panel")
+	d.eventually("the panel shows tray icons", func() bool {
+		v, err := d.conn.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher").
+			GetProperty("org.kde.StatusNotifierWatcher.IsStatusNotifierHostRegistered")
+		return err == nil && v.Value() == true
+	})
+}
+
+func (d *desktop) eventually(what string, holds func() bool) {
+	d.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			d.t.Fatalf("waited %s in vain until %s", patience, what)
+		}
+	}
+}
+
+// trayIcon is a tray that runs, as the desktop sees it.
+type trayIcon struct {
+	*desktop
+	cmd  *exec.Cmd
+	name string
+}
+
+// tray starts the program without arguments.
+func (d *desktop) tray(p *program) *trayIcon {
+	d.t.Helper()
+	cmd := exec.Command(trayBinary(d.t))
+	cmd.Env = append(slices.Clone(d.env), "BLENDTRAY_HOME="+p.home)
+	cmd.Dir = p.folder
+	cmd.Stdout, cmd.Stderr = lockedWriter{p}, lockedWriter{p}
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	i := &trayIcon{desktop: d, cmd: cmd, name: fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", cmd.Process.Pid)}
+	d.t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+			_ = cmd.Wait()                          // the test that cares has waited
+		}
+		if d.t.Failed() {
+			d.t.Logf("the tray printed:\n%s", p.printed())
+		}
+	})
+	return i
+}
+
+// entry is one line of the menu.
+type entry struct {
+	id      int32
+	label   string
+	enabled bool
+	checked bool
+}
+
+// layout is what the desktop calls a menu.
+type layout struct {
+	ID         int32
+	Properties map[string]dbus.Variant
+	Children   []dbus.Variant
+}
+
+// menu is what the panel would show of the menu now; nil before there is one.
+func (i *trayIcon) menu() (all []entry) {
+	i.t.Helper()
+	var revision uint32
+	var root layout
+	err := i.conn.Object(i.name, "/StatusNotifierItem/menu").
+		Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
+	if err != nil {
+		return nil
+	}
+	for _, child := range root.Children {
+		var l layout
+		if err := dbus.Store([]any{child.Value()}, &l); err != nil {
+			i.t.Fatal(err)
+		}
+		e := entry{id: l.ID, enabled: true}
+		if v, ok := l.Properties["visible"]; ok && v.Value() == false {
+			continue
+		}
+		if v, ok := l.Properties["label"].Value().(string); ok {
+			e.label = strings.ReplaceAll(v, "__", "_")
+		}
+		if v, ok := l.Properties["enabled"].Value().(bool); ok {
+			e.enabled = v
+		}
+		if v, ok := l.Properties["toggle-state"].Value().(int32); ok {
+			e.checked = v == 1
+		}
+		if e.label != "" {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (i *trayIcon) line(label string) (entry, bool) {
+	for _, e := range i.menu() {
+		if e.label == label {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
+
+// says waits until the first line of the menu says something.
+func (i *trayIcon) says(part string) {
+	i.t.Helper()
+	var last []entry
+	deadline := time.Now().Add(patience)
+	for {
+		last = i.menu()
+		if len(last) > 0 && strings.Contains(last[0].label, part) {
+			return
+		}
+		if time.Now().After(deadline) {
+			i.t.Fatalf("the menu does not say %q: %+v", part, last)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// click clicks a line that is enabled.
+func (i *trayIcon) click(label string) {
+	i.t.Helper()
+	var e entry
+	i.eventually(label+" can be clicked", func() bool {
+		found, ok := i.line(label)
+		e = found
+		return ok && found.enabled
+	})
+	call := i.conn.Object(i.name, "/StatusNotifierItem/menu").
+		Call("com.canonical.dbusmenu.Event", 0, e.id, "clicked", dbus.MakeVariant(int32(0)), uint32(0))
+	if call.Err != nil {
+		i.t.Fatalf("click %s: %v", label, call.Err)
+	}
+}
+
+// icon tells icons apart.
+func (i *trayIcon) icon() [sha256.Size]byte {
+	i.t.Helper()
+	v, err := i.conn.Object(i.name, "/StatusNotifierItem").GetProperty("org.kde.StatusNotifierItem.IconPixmap")
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return sha256.Sum256(fmt.Append(nil, v.Value()))
+}
+
+// ends waits for the end of the tray.
+func (i *trayIcon) ends() error {
+	i.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- i.cmd.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		i.t.Fatal("the tray does not end")
+		return nil
+	}
+}
+
+func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	d.panel()
+	p := newProgram(t, "")
+	settings := filepath.Join(p.home, "settings.toml")
+	if err := os.MkdirAll(p.home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "[[folder]]\npath = %q\n", p.folder), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon := d.tray(p)
+	icon.says("· ready")
+	d.eventually("the panel knows the icon", func() bool {
+		v, err := d.conn.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher").
+			GetProperty("org.kde.StatusNotifierWatcher.RegisteredStatusNotifierItems")
+		items, _ := v.Value().([]string)
+		return err == nil && slices.ContainsFunc(items, func(s string) bool { return strings.Contains(s, "/StatusNotifierItem") })
+	})
+	ready := icon.icon()
+	for _, label := range []string{"Stop Blender", "Restart Blender", "Pause watching", "Open drop folder", "Show window", "Start at login", "Quit"} {
+		if e, ok := icon.line(label); !ok || !e.enabled {
+			t.Errorf("%s: %+v", label, e)
+		}
+	}
+	for _, label := range []string{"Start Blender", "Cancel current run"} {
+		if e, ok := icon.line(label); !ok || e.enabled {
+			t.Errorf("%s: %+v", label, e)
+		}
+	}
+
+	p.save("quick_one.py", "print(1)\n")
+	d.eventually("the menu shows the run and its verdict", func() bool {
+		return slices.ContainsFunc(icon.menu(), func(e entry) bool { return strings.HasPrefix(e.label, "✓ quick_one.py · ") })
+	})
+	p.save("long.py", "import tcp_echo, time\nfor i in range(1000):\n    tcp_echo.progress(i / 1000)\n    time.sleep(0.1)\n")
+	icon.says("long.py · ")
+	d.eventually("the icon changes while it runs", func() bool { return icon.icon() != ready })
+	icon.click("Cancel current run")
+	icon.says("· ready")
+	d.eventually("the icon is as before", func() bool { return icon.icon() == ready })
+	if run := p.lastOf(filepath.Join(p.folder, "long.py")); run.State != control.Cancelled {
+		t.Errorf("the run is %s", run.State)
+	}
+
+	icon.click("Stop Blender")
+	icon.says("Stopped")
+	if s, ok := p.status(); !ok || s.Blenders[0].PID != 0 || icon.icon() == ready {
+		t.Errorf("status %+v %v", s, ok)
+	}
+	icon.click("Start Blender")
+	icon.says("· ready")
+	icon.click("Pause watching")
+	icon.says("watching is paused")
+	if e, _ := icon.line("Pause watching"); !e.checked {
+		t.Error("the mark is missing")
+	}
+	icon.click("Pause watching")
+	icon.says("· ready")
+
+	// A second start shows the window of the first.
+	if strings.Contains(d.windows(), `"Blendtray ·`) {
+		t.Error("the window is open already")
+	}
+	second := exec.Command(trayBinary(t))
+	second.Env = icon.cmd.Env
+	if out, err := second.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("the second start: %v, %s", err, out)
+	}
+	d.eventually("the window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
+	pid := p.waitReady().Blenders[0].PID
+	icon.click("Quit")
+	if err := icon.ends(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if alive(pid) {
+		t.Error("it left its Blender behind")
+	}
+}
+
+func TestTheTrayFollowsAnEngineThatIsKilledAndComesBack(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	d.panel()
+	p := started(t, "")
+	icon := d.tray(p)
+	icon.says("· ready")
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait() // it was killed
+	icon.says("The engine has ended")
+	if e, ok := icon.line("Stop Blender"); !ok || e.enabled {
+		t.Errorf("without an engine: %+v", e)
+	}
+	p.start()
+	icon.says("· ready")
+	icon.click("Quit (the engine goes on)")
+	if err := icon.ends(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	p.waitReady()
+}
+
+func TestWithoutADisplayTheTrayNamesServe(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, "")
+	cmd := exec.Command(trayBinary(t))
+	cmd.Env = slices.DeleteFunc(append(os.Environ(), "BLENDTRAY_HOME="+p.home), func(v string) bool {
+		return strings.HasPrefix(v, "DISPLAY=") || strings.HasPrefix(v, "WAYLAND_DISPLAY=")
+	})
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "needs a display") || !strings.Contains(string(out), "`blendtray serve`") {
+		t.Errorf("it says %s, %v", out, err)
+	}
+}
+
+func TestWithoutATrayHostTheWindowOpens(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t) // no panel
+	p := started(t, "")
+	d.tray(p)
+	d.eventually("a window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
+}
+
+// windows lists what is on the display, with the names of windows in quotes.
+func (d *desktop) windows() string {
+	d.t.Helper()
+	cmd := exec.Command("xwininfo", "-root", "-tree")
+	cmd.Env = d.env
+	out, err := cmd.Output()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(out)
+}
+
+// buildTray builds the program with its tray, once.
+var buildTray = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(filepath.Dir(binary), "blendtray-tray")
+	out, err := exec.Command("go", "build", "-tags", "migrated_fynedo", "-o", path, "blendtray").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build the tray: %w\n%s", err, out)
+	}
+	return path, err
+})
+
+func trayBinary(t *testing.T) string {
+	t.Helper()
+	path, err := buildTray()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAFirstStartMakesAFolderAndRunsTheExample(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	if err := os.Remove(filepath.Join(d.home, ".config/fyne/org.blendtray.Blendtray/preferences.json")); err != nil {
+		t.Fatal(err)
+	}
+	d.panel()
+	p := newProgram(t, "")
+	icon := d.tray(p)
+	icon.says("first_light.py · ")
+	d.eventually("the window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
+	run := p.lastOf(filepath.Join(d.home, "Blendtray", "first_light.py"))
+	if run.State != control.Succeeded || len(run.Outputs) != 1 {
+		t.Errorf("%+v", run)
+	}
+	icon.click("Quit")
+	if err := icon.ends(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}

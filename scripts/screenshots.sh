@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Takes pictures of the tray and of every tab of the window, in both themes, on a display, bus
+# and panel of their own: build/screenshots/*.png.
+#
+# Usage: scripts/screenshots.sh PROGRAM
+set -euo pipefail
+cd "$(dirname "$0")/.."
+program=$(realpath "${1:?usage: scripts/screenshots.sh PROGRAM}")
+if [ -z "${SCREENSHOTS_SESSION:-}" ]; then
+	for need in Xvfb dbus-run-session xfce4-panel xdotool import; do
+		command -v "$need" >/dev/null || {
+			echo "screenshots: $need is missing (Debian: xvfb dbus xfce4-panel xdotool imagemagick)" >&2
+			exit 1
+		}
+	done
+	# What the bus starts has this home, too.
+	home=/tmp/ada # shows in the pictures
+	mkdir -m 700 "$home" 2>/dev/null || home=$(mktemp -d)
+	trap 'rm -rf "$home"' EXIT
+	HOME=$home SCREENSHOTS_SESSION=1 dbus-run-session -- "$0" "$program"
+	exit
+fi
+
+out=build/screenshots
+home=$HOME
+rm -rf "$out"
+mkdir -p "$out" "$home/run" "$home/.config/xfce4/xfconf/xfce-perchannel-xml"
+chmod 700 "$home/run"
+export XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/.config BLENDTRAY_HOME=$home/bt
+export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1
+cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
+<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="32"/>
+      <property name="plugin-ids" type="array"><value type="int" value="1"/><value type="int" value="2"/></property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="separator"><property name="expand" type="bool" value="true"/></property>
+    <property name="plugin-2" type="string" value="systray"/>
+  </property>
+</channel>
+XML
+
+coproc display { exec Xvfb -displayfd 1 -screen 0 1120x720x24 -nolisten tcp 2>/dev/null; }
+read -r number <&"${display[0]}"
+export DISPLAY=:$number
+children=("$display_PID")
+finish() {
+	kill "${children[@]}" 2>/dev/null || true
+	wait 2>/dev/null || true
+}
+trap finish EXIT
+xfce4-panel >/dev/null 2>&1 &
+children+=($!)
+host() {
+	gdbus call --session --dest org.kde.StatusNotifierWatcher --object-path /StatusNotifierWatcher \
+		--method org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher IsStatusNotifierHostRegistered | grep true
+}
+
+# until runs a command until it succeeds.
+until_() {
+	for _ in $(seq 300); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.2
+	done
+	echo "screenshots: waited in vain for: $*" >&2
+	exit 1
+}
+ended() { [ "$("$program" runs --json -n 100 | grep -c '"finished_at": "')" -ge "$1" ]; }
+
+until_ host
+for theme in dark light; do
+	rm -rf "$BLENDTRAY_HOME" "$home/Blendtray" "$home/.config/fyne"
+	FYNE_THEME=$theme "$program" >/dev/null 2>&1 &
+	tray=$!
+	children+=("$tray")
+	until_ ended 1
+	cat >"$home/Blendtray/report.py" <<'PY'
+import bpy
+
+print("objects:", [o.name for o in bpy.data.objects])
+result = {"objects": len(bpy.data.objects)}
+PY
+	until_ ended 2
+	printf 'import bpy\n\nprint("looking for a monkey")\nbpy.data.objects["Monkey"]\n' >"$home/Blendtray/monkey.py"
+	until_ ended 3
+	cp examples/procedural_scene.py "$home/Blendtray/town.py"
+	until_ ended 4
+	sleep 1 # the window shows it
+	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
+	xdotool windowmove "$window" 60 50
+	for tab in activity:60 blender:150 folders:245 send:330; do
+		xdotool mousemove --window "$window" "${tab#*:}" 70 click 1
+		sleep 1 # the pointer's animation
+		import -window "$window" "$out/${tab%:*}-$theme.png"
+	done
+	xdotool mousemove --window "$window" 60 70 click 1 mousemove --window "$window" 150 188 click 1
+	sleep 1
+	import -window "$window" "$out/failed-$theme.png"
+	if [ "$theme" = dark ]; then
+		read -r width _ < <(xdotool getdisplaygeometry)
+		xdotool mousemove $((width - 20)) 16 click 3
+		sleep 1
+		import -window root -crop "400x520+$((width - 400))+0" +repage "$out/tray.png"
+		xdotool key Escape
+	fi
+	kill "$tray"
+	wait "$tray" 2>/dev/null || true
+done
+ls "$out"

@@ -1,0 +1,72 @@
+package tray
+
+import (
+	"slices"
+	"strings"
+
+	"blendtray/control"
+)
+
+// pageRuns is how many runs are asked for at a time.
+const pageRuns = 500
+
+// activity is the list of runs that the window shows: newest first, as far as it was asked
+// for, kept up to date by events.
+type activity struct {
+	name   string // what is searched for, in lower case
+	states []control.State
+	runs   []control.Run
+	// complete tells that there are no older ones.
+	complete bool
+}
+
+// filter is what to ask for next: older runs than those that are there.
+func (a *activity) filter() control.Filter {
+	f := control.Filter{Limit: pageRuns, Name: a.name, States: a.states}
+	if len(a.runs) > 0 {
+		f.Before = a.runs[len(a.runs)-1].ID
+	}
+	return f
+}
+
+// older adds a page that was asked for.
+func (a *activity) older(page []control.Run) {
+	a.complete = len(page) < pageRuns
+	for _, r := range page {
+		if a.index(r.ID) < 0 {
+			a.runs = append(a.runs, r)
+		}
+	}
+}
+
+func (a *activity) index(id string) int {
+	return slices.IndexFunc(a.runs, func(r control.Run) bool { return r.ID == id })
+}
+
+// take puts a run that changed where it belongs; true when the list is another one now.
+func (a *activity) take(r control.Run) bool {
+	i := a.index(r.ID)
+	switch fits := a.fits(r); {
+	case i >= 0 && !fits:
+		a.runs = slices.Delete(a.runs, i, i+1)
+	case i >= 0:
+		a.runs[i] = r
+	case fits && (len(a.runs) == 0 || newer(r.ID, a.runs[0].ID)):
+		a.runs = slices.Insert(a.runs, 0, r)
+	default:
+		return false
+	}
+	return true
+}
+
+// newer compares ids, which are decimal numbers that grow.
+func newer(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) > len(b)
+	}
+	return a > b
+}
+
+func (a *activity) fits(r control.Run) bool {
+	return strings.Contains(strings.ToLower(r.Script), a.name) && (len(a.states) == 0 || slices.Contains(a.states, r.State))
+}

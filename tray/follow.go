@@ -1,0 +1,201 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"blendtray/control"
+)
+
+// Engine is what the tray asks of an engine; [control.Client] is one.
+type Engine interface {
+	Status(ctx context.Context) (control.Status, error)
+	Runs(ctx context.Context, f control.Filter) ([]control.Run, error)
+	Events(ctx context.Context, output bool) func(yield func(control.Event, error) bool)
+}
+
+// Follower keeps a State up to date.
+type Follower struct {
+	// Engine is asked; a *control.Client satisfies it by [OverClient].
+	Engine Engine
+	// Changed is called with each new state, one call at a time, and must not block.
+	Changed func(State)
+	// Heard, if given, is called with each event, on the same goroutine.
+	Heard func(control.Event)
+	// Retry is how long after a failure an engine is looked for again; 0 is half a second.
+	Retry time.Duration
+
+	state State
+}
+
+// OverClient makes an Engine of a client.
+func OverClient(c *control.Client) Engine { return overClient{c} }
+
+type overClient struct{ *control.Client }
+
+func (c overClient) Events(ctx context.Context, output bool) func(yield func(control.Event, error) bool) {
+	return c.Client.Events(ctx, output)
+}
+
+// settle is how long events are gathered before the status is asked for: far less than a
+// person sees, and more than a burst of runs takes between two of them.
+const settle = 15 * time.Millisecond
+
+// Serve follows until ctx ends, and then returns nil. When the engine goes it looks for one
+// until it is back.
+func (f *Follower) Serve(ctx context.Context) error {
+	retry := f.Retry
+	if retry == 0 {
+		retry = time.Second / 2
+	}
+	f.Changed(f.state)
+	for ctx.Err() == nil {
+		err := f.attach(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if f.state.Link == Attached || f.state.Link == Connecting && !errors.Is(err, control.ErrNoEngine) {
+			f.state = State{Link: Lost}
+			f.Changed(f.state)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+	}
+	return nil
+}
+
+// attach follows one engine until it is gone.
+func (f *Follower) attach(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	type heard struct {
+		event control.Event
+		err   error
+	}
+	events := make(chan heard)
+	go func() {
+		defer close(events)
+		for ev, err := range f.Engine.Events(ctx, true) {
+			select {
+			case events <- heard{ev, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	// The first event shows that the stream stands: what is asked for after it misses nothing.
+	first, ok := <-events
+	if !ok || first.err != nil {
+		return first.err
+	}
+	if err := f.refresh(ctx, true); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	stale := false
+	for {
+		select {
+		case h, ok := <-events:
+			if !ok {
+				return control.ErrLost
+			}
+			if h.err != nil {
+				return h.err
+			}
+			if f.Heard != nil {
+				f.Heard(h.event)
+			}
+			if f.take(h.event) && !stale {
+				stale = true
+				timer.Reset(settle)
+			}
+		case <-timer.C:
+			stale = false
+			if err := f.refresh(ctx, false); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// refresh asks for the status, and for the runs when all may have changed.
+func (f *Follower) refresh(ctx context.Context, all bool) error {
+	st, err := f.Engine.Status(ctx)
+	if err != nil {
+		return err
+	}
+	f.state.Status = st
+	if all {
+		runs, err := f.Engine.Runs(ctx, control.Filter{Limit: RecentRuns})
+		if err != nil {
+			return err
+		}
+		f.state.Recent, f.state.Current = runs, nil
+		for i := range runs {
+			if runs[i].State == control.Running {
+				current := runs[i]
+				f.state.Current = &current
+			}
+		}
+	}
+	f.state.Link = Attached
+	f.tell()
+	return nil
+}
+
+// take notes an event; true when the status has to be asked for.
+func (f *Follower) take(ev control.Event) bool {
+	switch ev.Kind {
+	case control.KindRun:
+		if ev.Run != nil {
+			f.takeRun(*ev.Run)
+			f.tell()
+		}
+		return true
+	case control.KindProgress:
+		if c := f.state.Current; c != nil && c.ID == ev.ID {
+			current := *c
+			current.Progress = ev.Progress
+			f.state.Current = &current
+			f.tell()
+		}
+		return false
+	case control.KindBlender:
+		if ev.Blender != nil && len(f.state.Status.Blenders) == 1 {
+			f.state.Status.Blenders = []control.BlenderStatus{*ev.Blender}
+			f.tell()
+		}
+		return true
+	case control.KindOutput:
+		return false
+	default: // folders, notes of a pause, gaps
+		return true
+	}
+}
+
+func (f *Follower) takeRun(r control.Run) {
+	switch {
+	case r.State == control.Running:
+		if c := f.state.Current; c != nil && c.ID == r.ID && r.Progress == nil {
+			r.Progress = c.Progress
+		}
+		current := r
+		f.state.Current = &current
+	case f.state.Current != nil && f.state.Current.ID == r.ID:
+		f.state.Current = nil
+	}
+	recent := slices.Clone(f.state.Recent)
+	if i := slices.IndexFunc(recent, func(o control.Run) bool { return o.ID == r.ID }); i >= 0 {
+		recent[i] = r
+	} else {
+		recent = slices.Insert(recent, 0, r)
+	}
+	f.state.Recent = recent[:min(len(recent), RecentRuns)]
+}
+
+func (f *Follower) tell() { f.Changed(f.state) }

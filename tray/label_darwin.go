@@ -1,0 +1,5 @@
+//go:build !headless
+
+package tray
+
+func escapeLabel(text string) string { return text }

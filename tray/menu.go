@@ -1,0 +1,108 @@
+package tray
+
+import (
+	"time"
+
+	"blendtray/control"
+)
+
+// Do is what a click on an item of the menu asks for.
+type Do int
+
+// What can be asked for.
+const (
+	Nothing Do = iota
+	ShowWindow
+	StartBlender
+	StopBlender
+	RestartBlender
+	CancelRun
+	PauseWatching // with On
+	ShowRun       // with ID
+	OpenFolder
+	StartAtLogin // with On
+	Quit
+)
+
+// Item is one line of the menu. Two menus have the same lines in the same order, so that a
+// shell can change texts in place while the menu is open.
+type Item struct {
+	Separator bool
+	Label     string
+	Enabled   bool
+	// Hidden is true for a line that has nothing to show yet, such as the third of two runs.
+	Hidden bool
+	// Check tells that it has a mark, which Checked switches.
+	Check, Checked bool
+	Do             Do
+	// ID is the run that it is about, and On what a switch is to become.
+	ID string
+	On bool
+}
+
+var separator = Item{Separator: true}
+
+// Menu is the menu for a state: flat and short, what makes no sense now disabled, not gone.
+func Menu(s State, now time.Time) []Item {
+	attached := s.Link == Attached
+	can := possible(s)
+	items := []Item{
+		{Label: oneLine(headline(s, now), maxLabel), Enabled: true, Do: ShowWindow},
+		separator,
+		{Label: "Start Blender", Enabled: can.start, Do: StartBlender},
+		{Label: "Stop Blender", Enabled: can.stop, Do: StopBlender},
+		{Label: "Restart Blender", Enabled: can.restart, Do: RestartBlender},
+		{Label: "Cancel current run", Enabled: can.cancel, Do: CancelRun},
+		{
+			Label: "Pause watching", Enabled: attached, Check: true, Checked: s.Status.WatchingPaused,
+			Do: PauseWatching, On: !s.Status.WatchingPaused,
+		},
+		separator,
+	}
+	if can.cancel {
+		items[5].ID = s.Current.ID
+	}
+	for i := range RecentRuns {
+		item := Item{Hidden: true, Do: ShowRun}
+		if i < len(s.Recent) {
+			item = Item{
+				Label: oneLine(runLine(s.Recent[i], now), maxLabel), Enabled: true, Do: ShowRun, ID: s.Recent[i].ID,
+			}
+		} else if i == 0 {
+			item = Item{Label: "No runs yet", Do: ShowRun}
+		}
+		items = append(items, item)
+	}
+	quit := "Quit"
+	if attached && !s.Own {
+		quit = "Quit (the engine goes on)"
+	}
+	return append(items,
+		separator,
+		Item{Label: "Open drop folder", Enabled: s.Folder != "", Do: OpenFolder},
+		Item{Label: "Show window", Enabled: true, Do: ShowWindow},
+		Item{Label: "Start at login", Enabled: true, Check: true, Checked: s.Login, Do: StartAtLogin, On: !s.Login},
+		separator,
+		Item{Label: quit, Enabled: true, Do: Quit},
+	)
+}
+
+// abilities are what can be asked of Blender in a state.
+type abilities struct{ start, stop, restart, cancel bool }
+
+func possible(s State) abilities {
+	if s.Link != Attached {
+		return abilities{}
+	}
+	var can abilities
+	switch s.blender().State {
+	case control.BlenderStopped, control.BlenderFailed:
+		can.start = true
+	case control.BlenderReady, control.BlenderRunning:
+		can.stop, can.restart = true, true
+	case control.BlenderStarting:
+		can.stop = true
+	}
+	can.cancel = s.Current != nil && s.Current.State == control.Running
+	return can
+}

@@ -1,0 +1,174 @@
+package tray
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"blendtray/control"
+)
+
+var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+func attached(state control.BlenderState, change ...func(*State)) State {
+	s := State{Link: Attached, Own: true, Status: control.Status{Blenders: []control.BlenderStatus{{State: state, Version: "4.5.1"}}}}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+func running(p *control.Progress) func(*State) {
+	return func(s *State) {
+		began := now.Add(-70 * time.Second)
+		r := control.Run{ID: "7", Script: "/a/turntable.py", State: control.Running, StartedAt: &began, Progress: p}
+		s.Current, s.Recent = &r, []control.Run{r}
+	}
+}
+
+func find(t *testing.T, items []Item, do Do) Item {
+	t.Helper()
+	for i := len(items) - 1; i >= 0; i-- { // the first line shows the window, too
+		if items[i].Do == do {
+			return items[i]
+		}
+	}
+	t.Fatalf("nothing in the menu does %v", do)
+	return Item{}
+}
+
+func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]State{
+		"Looking for the engine…":                      {},
+		"The engine has ended · looking for it":        {Link: Lost},
+		"Blender 4.5.1 · ready":                        attached(control.BlenderReady),
+		"Blender 4.5.1 · watching is paused":           attached(control.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Blender is starting… · 2 waiting":             attached(control.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
+		"Stopped":                                      attached(control.BlenderStopped),
+		"Stopped · 3 waiting":                          attached(control.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
+		"Blender is stopping…":                         attached(control.BlenderStopping),
+		"Blender can't start: there is no file /opt/b": attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
+		"Blender can't start: no reason is known":      attached(control.BlenderFailed),
+		"turntable.py · 1:10":                          attached(control.BlenderRunning, running(nil)),
+		"turntable.py · 42 % · 1:10 left":              attached(control.BlenderRunning, running(&control.Progress{Fraction: 0.429, RemainingSeconds: 70})),
+		"turntable.py · 100 %":                         attached(control.BlenderRunning, running(&control.Progress{Fraction: 7})),
+		"turntable.py · 1:10 · 1 waiting":              attached(control.BlenderRunning, running(&control.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
+		"Blender can't start: a b":                     attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
+		"Blender can't start: " + strings.Repeat("x", 18) + "…" + strings.Repeat("x", 20): attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = strings.Repeat("x", 500) }),
+	} {
+		if got := Menu(s, now)[0].Label; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}
+
+func TestWhatMakesNoSenseIsDisabledNotGone(t *testing.T) {
+	t.Parallel()
+	type can struct{ start, stop, restart, cancel, pause bool }
+	for name, c := range map[string]struct {
+		state State
+		want  can
+	}{
+		"no engine":               {State{}, can{}},
+		"engine lost":             {State{Link: Lost}, can{}},
+		"stopped":                 {attached(control.BlenderStopped), can{start: true, pause: true}},
+		"failed":                  {attached(control.BlenderFailed), can{start: true, pause: true}},
+		"starting":                {attached(control.BlenderStarting), can{stop: true, pause: true}},
+		"stopping":                {attached(control.BlenderStopping), can{pause: true}},
+		"ready":                   {attached(control.BlenderReady), can{stop: true, restart: true, pause: true}},
+		"running":                 {attached(control.BlenderRunning, running(nil)), can{stop: true, restart: true, cancel: true, pause: true}},
+		"an engine of no Blender": {State{Link: Attached}, can{start: true, pause: true}},
+	} {
+		items := Menu(c.state, now)
+		got := can{
+			find(t, items, StartBlender).Enabled, find(t, items, StopBlender).Enabled, find(t, items, RestartBlender).Enabled,
+			find(t, items, CancelRun).Enabled, find(t, items, PauseWatching).Enabled,
+		}
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+func TestEveryMenuHasTheSameLines(t *testing.T) {
+	t.Parallel()
+	first := Menu(State{}, now)
+	for _, s := range []State{
+		attached(control.BlenderReady),
+		{Link: Lost},
+		attached(control.BlenderRunning, running(nil), func(s *State) { s.Recent = make([]control.Run, 5) }),
+	} {
+		items := Menu(s, now)
+		if len(items) != len(first) {
+			t.Fatalf("%d lines and %d lines", len(items), len(first))
+		}
+		for i := range items {
+			if items[i].Separator != first[i].Separator || items[i].Do != first[i].Do || items[i].Check != first[i].Check {
+				t.Errorf("line %d is %+v and %+v", i, items[i], first[i])
+			}
+			if !items[i].Separator && !items[i].Hidden && items[i].Label == "" {
+				t.Errorf("line %d has no text", i)
+			}
+			if utf8.RuneCountInString(items[i].Label) > maxLabel {
+				t.Errorf("line %d is too long: %q", i, items[i].Label)
+			}
+		}
+	}
+}
+
+func TestRecentRunsHaveTheirVerdict(t *testing.T) {
+	t.Parallel()
+	began := now.Add(-3 * time.Second)
+	for want, r := range map[string]control.Run{
+		"✓ hello.py · 11 ms":              {Script: "/a/hello.py", State: control.Succeeded, StartedAt: &began, Seconds: 0.0112},
+		"✗ bad.py · KeyError, line 4":     {Script: "/a/bad.py", State: control.Failed, Error: &control.ScriptError{Type: "KeyError", Line: 4}},
+		"✗ bad.py · failed":               {Script: "/a/bad.py", State: control.Failed},
+		"✗ boom.py · crashed":             {Script: "/a/boom.py", State: control.Crashed, Error: &control.ScriptError{Type: "Crash"}},
+		"⏱ slow.py · over its time limit": {Script: "/a/slow.py", State: control.TimedOut},
+		"– off.py · cancelled":            {Script: "/a/off.py", State: control.Cancelled},
+		"▶ on.py":                         {Script: "/a/on.py", State: control.Running, StartedAt: &began},
+		"… next.py · queued":              {Script: "/a/next.py", State: control.Queued},
+		"✓ <command line> · 0 ms":         {Script: "<command line>", State: control.Succeeded},
+	} {
+		items := Menu(attached(control.BlenderReady, func(s *State) { s.Recent = []control.Run{r} }), now)
+		if got := items[8].Label; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+		if items[9].Hidden != true {
+			t.Error("a second run is shown")
+		}
+	}
+}
+
+func TestSwitchesTurnTheOtherWay(t *testing.T) {
+	t.Parallel()
+	s := attached(control.BlenderReady, func(s *State) { s.Login, s.Status.WatchingPaused = true, false })
+	if i := find(t, Menu(s, now), StartAtLogin); !i.Checked || i.On {
+		t.Errorf("start at login: %+v", i)
+	}
+	if i := find(t, Menu(s, now), PauseWatching); i.Checked || !i.On {
+		t.Errorf("pause: %+v", i)
+	}
+	if i := find(t, Menu(s, now), Quit); i.Label != "Quit" {
+		t.Errorf("quit: %+v", i)
+	}
+	s.Own = false
+	if i := find(t, Menu(s, now), Quit); !strings.Contains(i.Label, "goes on") {
+		t.Errorf("quit beside a service: %+v", i)
+	}
+}
+
+func TestDurationsAreReadAtAGlance(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0 ms", 8400 * time.Microsecond: "8 ms", 99 * time.Millisecond: "99 ms", 1240 * time.Millisecond: "1.2 s",
+		59 * time.Second: "59 s", 59900 * time.Millisecond: "1:00", 70 * time.Second: "1:10", 3600 * time.Second: "1:00:00",
+		7380 * time.Second: "2:03:00",
+	} {
+		if got := clock(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package tray
+
+import (
+	"fmt"
+	"time"
+
+	"blendtray/control"
+)
+
+// notice is one notification on the desktop. Run is the run that a click leads to, or "".
+type notice struct{ title, text, run string }
+
+// noticePace is the shortest time between two notifications: what comes within it is said
+// together, in the next one.
+const noticePace = 5 * time.Second
+
+// notices decides what is worth a notification, and when.
+type notices struct {
+	last   time.Time
+	held   []notice
+	broken bool // that Blender can't start was said, and it has not started since
+}
+
+// take looks at an event; what it makes of it waits in held.
+func (n *notices) take(ev control.Event) {
+	switch {
+	case ev.Kind == control.KindRun && ev.Run != nil:
+		r := *ev.Run
+		title := ""
+		switch r.State {
+		case control.Failed:
+			title = nameOf(r) + " failed"
+		case control.Crashed:
+			title = nameOf(r) + " crashed Blender"
+		case control.TimedOut:
+			title = nameOf(r) + " was over its time limit"
+		default:
+			return
+		}
+		n.held = append(n.held, notice{title, oneLine(why(r), 200), r.ID})
+	case ev.Kind == control.KindBlender && ev.Blender != nil:
+		switch ev.Blender.State {
+		case control.BlenderFailed:
+			if !n.broken {
+				n.broken = true
+				n.held = append(n.held, notice{"Blender can't start", oneLine(reasonOf(ev.Blender.Reason), 200), ""})
+			}
+		case control.BlenderReady:
+			n.broken = false
+		}
+	}
+}
+
+// due gives the notification that is to be shown now, or after how long to ask again; 0 is
+// when something new comes.
+func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
+	if len(n.held) == 0 {
+		return nil, 0
+	}
+	if wait := n.last.Add(noticePace).Sub(now); wait > 0 && !n.last.IsZero() {
+		return nil, wait
+	}
+	one := n.held[len(n.held)-1]
+	if others := len(n.held) - 1; others > 0 {
+		one.text = fmt.Sprintf("and %d more before it. %s", others, one.text)
+	}
+	n.held, n.last = nil, now
+	return &one, 0
+}
+
+// why says in a line what ended a run.
+func why(r control.Run) string {
+	if r.Error == nil {
+		return r.Reason
+	}
+	text := r.Error.Message
+	if r.Error.Type != "" && r.State == control.Failed {
+		text = r.Error.Type + ": " + text
+	}
+	if r.Error.Line > 0 {
+		text += fmt.Sprintf(" (line %d)", r.Error.Line)
+	}
+	return text
+}

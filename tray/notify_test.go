@@ -1,0 +1,83 @@
+package tray
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"blendtray/control"
+)
+
+func ran(state control.State, name string) control.Event {
+	return control.Event{Kind: control.KindRun, Run: &control.Run{
+		ID: name, Script: "/a/" + name, State: state, Error: &control.ScriptError{Type: "ValueError", Message: "no", Line: 3},
+	}}
+}
+
+func blenderIs(state control.BlenderState) control.Event {
+	return control.Event{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: state, Reason: "there is none\nmore"}}
+}
+
+func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
+	t.Parallel()
+	for want, ev := range map[string]control.Event{
+		"a.py failed|ValueError: no (line 3)":      ran(control.Failed, "a.py"),
+		"a.py crashed Blender|no (line 3)":         ran(control.Crashed, "a.py"),
+		"a.py was over its time limit|no (line 3)": ran(control.TimedOut, "a.py"),
+		"Blender can't start|there is none":        blenderIs(control.BlenderFailed),
+		"":                                         ran(control.Succeeded, "a.py"),
+	} {
+		n := &notices{}
+		n.take(ran(control.Running, "a.py"))
+		n.take(ran(control.Cancelled, "a.py"))
+		n.take(blenderIs(control.BlenderStarting))
+		n.take(ev)
+		got := ""
+		if show, _ := n.due(now); show != nil {
+			got = show.title + "|" + show.text
+		}
+		if got != want {
+			t.Errorf("it shows %q, want %q", got, want)
+		}
+	}
+}
+
+func TestThereIsNeverMoreThanOneNotificationInFiveSeconds(t *testing.T) {
+	t.Parallel()
+	n := &notices{}
+	n.take(ran(control.Failed, "a.py"))
+	if show, _ := n.due(now); show == nil || show.run != "a.py" {
+		t.Fatalf("the first: %+v", show)
+	}
+	for _, name := range []string{"b.py", "c.py", "d.py"} {
+		n.take(ran(control.Failed, name))
+	}
+	show, again := n.due(now.Add(time.Second))
+	if show != nil || again != 4*time.Second {
+		t.Errorf("after a second: %+v, again in %v", show, again)
+	}
+	show, _ = n.due(now.Add(5 * time.Second))
+	if show == nil || show.run != "d.py" || !strings.HasPrefix(show.text, "and 2 more before it. ") {
+		t.Errorf("after five: %+v", show)
+	}
+	if show, again = n.due(now.Add(time.Minute)); show != nil || again != 0 {
+		t.Errorf("with nothing new: %+v, %v", show, again)
+	}
+}
+
+func TestABlenderThatStaysBrokenIsNotifiedOnce(t *testing.T) {
+	t.Parallel()
+	n := &notices{}
+	for range 3 {
+		n.take(blenderIs(control.BlenderFailed))
+		n.take(blenderIs(control.BlenderStarting))
+	}
+	if len(n.held) != 1 {
+		t.Errorf("%d are held", len(n.held))
+	}
+	n.take(blenderIs(control.BlenderReady))
+	n.take(blenderIs(control.BlenderFailed))
+	if len(n.held) != 2 {
+		t.Errorf("after it had started: %d", len(n.held))
+	}
+}

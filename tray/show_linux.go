@@ -1,0 +1,58 @@
+//go:build !headless
+
+package tray
+
+import (
+	"github.com/godbus/dbus/v5"
+)
+
+// show puts a notification on the desktop; a click on it leads to its run. Fyne's own can't
+// tell of a click.
+func (s *shell) show(n notice) {
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return // no bus, no desktop: the window shows it
+	}
+	go func() {
+		defer conn.Close()
+		const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
+		if err := conn.AddMatchSignal(dbus.WithMatchInterface(name), dbus.WithMatchObjectPath(path)); err != nil {
+			return
+		}
+		signals := make(chan *dbus.Signal, 8)
+		conn.Signal(signals)
+		var id uint32
+		call := conn.Object(name, path).CallWithContext(s.ctx, name+".Notify", 0, "Blendtray", uint32(0), "blendtray",
+			n.title, n.text, []string{"default", "Show"}, map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("blendtray")}, int32(-1))
+		if call.Store(&id) != nil {
+			return // nothing shows notifications here
+		}
+		for {
+			select {
+			case sig := <-signals:
+				if sig == nil {
+					return
+				}
+				if got, is := first(sig.Body).(uint32); !is || got != id {
+					continue
+				}
+				if sig.Name == name+".ActionInvoked" {
+					s.do(s.window.raise)
+					if n.run != "" {
+						s.clicked(Item{Do: ShowRun, ID: n.run})
+					}
+				}
+				return
+			case <-s.ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+func first(body []any) any {
+	if len(body) == 0 {
+		return nil
+	}
+	return body[0]
+}

@@ -1,0 +1,119 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// blenderTab is the tab Blender: which one is used, how it is, and which others there are.
+type blenderTab struct {
+	window  *window
+	content fyne.CanvasObject
+	facts   *widget.Form
+	values  map[string]*widget.Label
+	restart *widget.Button
+	found   *fyne.Container
+	shown   control.BlenderStatus
+}
+
+func newBlenderTab(w *window) *blenderTab {
+	t := &blenderTab{window: w, values: map[string]*widget.Label{}}
+	t.facts = widget.NewForm()
+	for _, name := range []string{"State", "Version", "Program", "Process", "Memory", "Port", "Loop", "Reason"} {
+		value := widget.NewLabel("")
+		value.Wrapping = fyne.TextWrapWord
+		value.Selectable = true
+		t.values[name] = value
+		t.facts.Append(name, value)
+	}
+	s := w.shell
+	t.restart = widget.NewButtonWithIcon("Restart", theme.ViewRefreshIcon(), func() { s.ask(Item{Do: RestartBlender}) })
+	log := widget.NewButtonWithIcon("Open log", theme.DocumentIcon(), func() {
+		s.try("open the log", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.BlenderLog(), 0) })
+	})
+	look := widget.NewButtonWithIcon("Look for others", theme.SearchIcon(), nil)
+	look.OnTapped = func() { t.look(look) }
+	t.found = container.NewVBox()
+	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
+		t.facts, container.NewHBox(t.restart, log, look), t.found,
+	)))
+	return t
+}
+
+func (t *blenderTab) show(s State) {
+	enable(t.restart, possible(s).restart)
+	b := s.blender()
+	if b == t.shown && t.values["State"].Text != "" {
+		return
+	}
+	t.shown = b
+	set := func(name, text string) {
+		if text == "" {
+			text = "–"
+		}
+		t.values[name].SetText(text)
+	}
+	set("State", string(b.State))
+	set("Version", b.Version)
+	set("Program", b.Path)
+	set("Reason", b.Reason)
+	set("Loop", b.Loop)
+	set("Process", "")
+	set("Memory", "")
+	set("Port", "")
+	if b.PID != 0 {
+		set("Process", fmt.Sprint(b.PID))
+		set("Memory", bytesText(b.MemoryBytes))
+		set("Port", fmt.Sprintf("127.0.0.1:%d", b.Port))
+	}
+}
+
+// look asks for the Blenders of this machine, each of which can be chosen.
+func (t *blenderTab) look(button *widget.Button) {
+	button.Disable()
+	t.found.RemoveAll()
+	t.found.Add(widget.NewProgressBarInfinite())
+	host := t.window.shell.cfg.Host
+	fetch(t.window, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx), nil },
+		func(all []Found, _ error) {
+			button.Enable()
+			t.found.RemoveAll()
+			if len(all) == 0 {
+				t.found.Add(widget.NewLabel("No Blender was found. Install one, or name it in the settings as blender.path."))
+			}
+			for _, f := range all {
+				t.found.Add(t.row(f))
+			}
+			t.found.Refresh()
+		})
+}
+
+func (t *blenderTab) row(f Found) fyne.CanvasObject {
+	name := widget.NewLabelWithStyle("Blender "+f.Version, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	where := widget.NewLabel(f.Path + "  (" + f.Source + ")")
+	where.Truncation = fyne.TextTruncateEllipsis
+	if f.Trouble != "" {
+		name.SetText("Can't be used")
+		where.SetText(f.Path + ": " + f.Trouble)
+	}
+	use := widget.NewButton("Use this one", func() {
+		if err := t.window.shell.cfg.Host.UseBlender(f.Path); err != nil {
+			t.window.fail(err)
+			return
+		}
+		t.window.note("From the next start of the engine on, " + f.Path + " is used.")
+	})
+	if f.Trouble != "" || f.Path == t.shown.Path {
+		use.Disable()
+	}
+	return container.NewBorder(nil, nil, name, use, where)
+}

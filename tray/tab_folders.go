@@ -1,0 +1,146 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// foldersTab is the tab Folders: what is watched, and how well that works.
+type foldersTab struct {
+	window  *window
+	content fyne.CanvasObject
+	rows    *fyne.Container
+	shown   []control.FolderStatus
+	pause   *widget.Check
+	login   *widget.Check
+	setting bool // a check is being set, not clicked
+}
+
+func newFoldersTab(w *window) *foldersTab {
+	t := &foldersTab{window: w, rows: container.NewVBox()}
+	s := w.shell
+	add := widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
+		dialog.ShowFolderOpen(func(uri fyne.ListableURI, err error) {
+			switch {
+			case err != nil:
+				w.fail(err)
+			case uri != nil:
+				t.add(uri.Path())
+			}
+		}, w)
+	})
+	edit := widget.NewButtonWithIcon("Open settings.toml", theme.SettingsIcon(), func() {
+		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.SettingsFile(), 0) })
+	})
+	t.pause = widget.NewCheck("Pause watching: saves wait, and run afterwards", func(on bool) {
+		if !t.setting {
+			s.ask(Item{Do: PauseWatching, On: on})
+		}
+	})
+	t.login = widget.NewCheck("Start at login", func(on bool) {
+		if !t.setting {
+			s.clicked(Item{Do: StartAtLogin, On: on})
+		}
+	})
+	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. A folder can also be dropped on this window.")
+	hint.Wrapping = fyne.TextWrapWord
+	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
+		hint, t.rows, container.NewHBox(add, edit), widget.NewSeparator(), t.pause, t.login,
+	)))
+	return t
+}
+
+func (t *foldersTab) show(s State) {
+	t.setting = true
+	t.pause.SetChecked(s.Status.WatchingPaused)
+	t.login.SetChecked(s.Login)
+	t.setting = false
+	if slices.Equal(t.shown, s.Status.Folders) && len(t.rows.Objects) > 0 {
+		return
+	}
+	t.shown = slices.Clone(s.Status.Folders)
+	t.rows.RemoveAll()
+	if len(t.shown) == 0 {
+		t.rows.Add(widget.NewLabel("No folder is watched."))
+	}
+	for _, f := range t.shown {
+		t.rows.Add(t.row(f))
+	}
+	t.rows.Refresh()
+}
+
+func (t *foldersTab) row(f control.FolderStatus) fyne.CanvasObject {
+	path := widget.NewLabelWithStyle(f.Path, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	path.Truncation = fyne.TextTruncateEllipsis
+	how := widget.NewLabel("watched (" + f.Method + ")")
+	how.Wrapping = fyne.TextWrapWord
+	if f.Method == "" {
+		how.SetText("not watched")
+	}
+	if f.Error != "" {
+		how.Importance = widget.WarningImportance
+		how.SetText(f.Error)
+	}
+	s := t.window.shell
+	open := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
+	})
+	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
+		t.window.confirm("Watch it no more", f.Path+" stays as it is, and what is saved there does not run any more.", "Remove", func() {
+			if err := s.cfg.Host.RemoveFolder(f.Path); err != nil {
+				t.window.fail(err)
+				return
+			}
+			t.changed()
+		})
+	})
+	return container.NewBorder(nil, nil, nil, container.NewHBox(open, remove), container.NewVBox(path, how))
+}
+
+// add has a folder watched.
+func (t *foldersTab) add(path string) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		t.window.fail(fmt.Errorf("%s is no folder", path))
+		return
+	}
+	if err := t.window.shell.cfg.Host.AddFolder(path); err != nil {
+		t.window.fail(err)
+		return
+	}
+	t.changed()
+}
+
+// changed has the engine take over what was written to the settings.
+func (t *foldersTab) changed() {
+	t.window.shell.try("watch the folders in the settings", func(ctx context.Context) error {
+		_, err := t.window.shell.cfg.Client.ReloadFolders(ctx)
+		return err
+	})
+}
+
+// dropped takes folders that were dropped on the window.
+func (t *foldersTab) dropped(uris []fyne.URI) {
+	if len(uris) == 0 {
+		return
+	}
+	for _, uri := range uris {
+		if uri.Scheme() != "file" {
+			t.window.fail(errors.New("only folders of this machine can be watched"))
+			return
+		}
+		t.add(uri.Path())
+	}
+}

@@ -1,0 +1,128 @@
+//go:build !headless
+
+package tray
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// sendTab is the tab Send: a small console.
+type sendTab struct {
+	window  *window
+	content fyne.CanvasObject
+	code    *codeEntry
+	output  *widget.TextGrid
+	run     *widget.Button
+	busy    bool
+	history history
+}
+
+// codeEntry runs what was typed with Ctrl+Enter and goes through what was sent before with the
+// arrow keys, where they would leave the text.
+type codeEntry struct {
+	widget.Entry
+	send     func()
+	previous func(step int)
+}
+
+func (e *codeEntry) TypedShortcut(s fyne.Shortcut) { e.Entry.TypedShortcut(s) }
+
+func (e *codeEntry) TypedKey(key *fyne.KeyEvent) {
+	switch {
+	case key.Name == fyne.KeyUp && e.CursorRow == 0:
+		e.previous(-1)
+	case key.Name == fyne.KeyDown && e.CursorRow == strings.Count(e.Text, "\n"):
+		e.previous(1)
+	default:
+		e.Entry.TypedKey(key)
+	}
+}
+
+func newSendTab(w *window) *sendTab {
+	t := &sendTab{window: w}
+	t.code = &codeEntry{send: t.send}
+	t.code.previous = func(step int) {
+		if text, ok := t.history.step(step, t.code.Text); ok {
+			t.code.SetText(text)
+		}
+	}
+	t.code.MultiLine = true
+	t.code.TextStyle.Monospace = true
+	t.code.SetPlaceHolder("import bpy\nprint([o.name for o in bpy.data.objects])")
+	t.code.ExtendBaseWidget(&t.code.Entry)
+	t.code.ExtendBaseWidget(t.code)
+	t.output = widget.NewTextGrid()
+	t.output.Scroll = fyne.ScrollBoth
+	t.run = widget.NewButtonWithIcon("Run", theme.MediaPlayIcon(), t.send)
+	t.run.Importance = widget.HighImportance
+	hint := widget.NewLabel("Runs in the scene as the last script left it. Up and down bring back what was sent before.")
+	hint.Truncation = fyne.TextTruncateEllipsis
+	split := container.NewVSplit(
+		container.NewBorder(nil, container.NewBorder(nil, nil, nil, t.run, hint), nil, nil, t.code),
+		t.output,
+	)
+	split.SetOffset(0.45)
+	t.content = split
+	return t
+}
+
+func (t *sendTab) show(s State) { enable(t.run, s.Link == Attached && !t.busy) }
+
+// send runs what was typed and shows what comes of it.
+func (t *sendTab) send() {
+	code := t.code.Text
+	if strings.TrimSpace(code) == "" || t.busy {
+		return
+	}
+	t.busy = true
+	t.run.Disable()
+	t.history.add(code)
+	t.output.SetText("")
+	go func() {
+		sub := control.Submission{Code: []byte(code), Name: "<window>", Scene: "keep"}
+		left := maxShown
+		for ev, err := range t.window.shell.cfg.Client.SubmitAndFollow(t.window.shell.ctx, sub) {
+			text := ""
+			switch {
+			case err != nil:
+				text = "\n" + err.Error() + "\n"
+			case ev.Kind == control.KindOutput && left > 0:
+				text = ev.Text
+				left -= len(text)
+			case ev.Kind == control.KindRun && ev.Run != nil && ev.Run.State.Final():
+				text = ended(*ev.Run)
+			}
+			if text != "" {
+				t.window.shell.do(func() {
+					t.output.Append(printable(text))
+					t.output.ScrollToBottom()
+				})
+			}
+		}
+		t.window.shell.do(func() {
+			t.busy = false
+			t.run.Enable()
+		})
+	}()
+}
+
+// ended is what the console says at the end of a run.
+func ended(r control.Run) string {
+	switch {
+	case r.Error != nil && r.Error.Traceback != "":
+		return r.Error.Traceback
+	case r.State != control.Succeeded:
+		return "[" + stateWord(r.State) + "] " + why(r) + "\n"
+	case len(r.Result) > 0 && string(r.Result) != "null":
+		return "result = " + string(r.Result) + "\n"
+	default:
+		return "[succeeded]\n"
+	}
+}

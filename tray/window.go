@@ -1,0 +1,195 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// window is the one window of the program. Its methods are for Fyne's goroutine, but for heard.
+type window struct {
+	fyne.Window
+	shell *shell
+
+	banner   *widget.Label
+	headline *widget.Label
+	bar      *widget.ProgressBar
+	start    *widget.Button
+	stop     *widget.Button
+	cancel   *widget.Button
+	tabs     *container.AppTabs
+	runs     *runsTab
+	blender  *blenderTab
+	folders  *foldersTab
+	send     *sendTab
+	noted    string
+	link     Link
+
+	notices notices // guarded by shell.mu
+	noticed chan struct{}
+}
+
+const (
+	keyWidth, keyHeight = "window.width", "window.height"
+	keySeen             = "window.seen"
+)
+
+func newWindow(s *shell) *window {
+	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1}
+	w.banner = widget.NewLabel("")
+	w.banner.Wrapping = fyne.TextWrapWord
+	w.banner.Importance = widget.WarningImportance
+	w.banner.Hide()
+	w.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	w.headline.Truncation = fyne.TextTruncateEllipsis
+	w.bar = widget.NewProgressBar()
+	w.bar.Hide()
+	w.start = widget.NewButtonWithIcon("Start", theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
+	w.stop = widget.NewButtonWithIcon("Stop", theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
+	w.cancel = widget.NewButtonWithIcon("Cancel run", theme.CancelIcon(), func() {
+		if c := s.now().Current; c != nil {
+			s.ask(Item{Do: CancelRun, ID: c.ID})
+		}
+	})
+	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
+	w.tabs = container.NewAppTabs(
+		container.NewTabItemWithIcon("Activity", theme.ListIcon(), w.runs.content),
+		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
+		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
+		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
+	)
+	buttons := container.NewHBox(w.cancel, w.start, w.stop)
+	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.banner)
+	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
+	prefs := s.app.Preferences()
+	w.Resize(fyne.NewSize(
+		float32(prefs.FloatWithFallback(keyWidth, 980)), float32(prefs.FloatWithFallback(keyHeight, 640)),
+	))
+	w.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { w.folders.dropped(uris) })
+	s.app.Lifecycle().SetOnStopped(func() {
+		size := w.Canvas().Size()
+		prefs.SetFloat(keyWidth, float64(size.Width))
+		prefs.SetFloat(keyHeight, float64(size.Height))
+	})
+	return w
+}
+
+// firstTime tells whether nobody has seen the window on this machine, once.
+func (w *window) firstTime() bool {
+	prefs := w.shell.app.Preferences()
+	seen := prefs.Bool(keySeen)
+	prefs.SetBool(keySeen, true)
+	return !seen
+}
+
+// raise brings the window before everything else.
+func (w *window) raise() {
+	w.shell.visible.Store(true)
+	w.Show()
+	w.RequestFocus()
+}
+
+// hide is what closing the window does: the tray stays.
+func (w *window) hide() {
+	w.Hide()
+	w.shell.visible.Store(false)
+}
+
+// note shows a sentence until the next one.
+func (w *window) note(text string) {
+	w.noted = text
+	w.banner.SetText(text)
+	if text == "" {
+		w.banner.Hide()
+	} else {
+		w.banner.Show()
+	}
+}
+
+func (w *window) confirm(title, text, yes string, do func()) {
+	d := dialog.NewConfirm(title, text, func(ok bool) {
+		if ok {
+			do()
+		}
+	}, w)
+	d.SetConfirmText(yes)
+	d.Show()
+}
+
+// fail shows an error of what a person has just asked for.
+func (w *window) fail(err error) { dialog.ShowError(err, w) }
+
+// show puts the window in line with a state.
+func (w *window) show(s State) {
+	w.headline.SetText(headline(s, time.Now()))
+	w.SetTitle("Blendtray · " + oneLine(headline(s, time.Now()), 50))
+	if s.Trouble != "" {
+		w.banner.SetText(s.Trouble)
+		w.banner.Show()
+	} else if w.banner.Text != w.noted {
+		w.note(w.noted)
+	}
+	can := possible(s)
+	enable(w.start, can.start)
+	enable(w.stop, can.stop)
+	enable(w.cancel, can.cancel)
+	if c := s.Current; c != nil && c.Progress != nil && c.Progress.Fraction >= 0 {
+		w.bar.SetValue(min(1, c.Progress.Fraction))
+		w.bar.Show()
+	} else {
+		w.bar.Hide()
+	}
+	w.blender.show(s)
+	w.folders.show(s)
+	w.send.show(s)
+	if s.Link == Attached && w.link != Attached {
+		w.runs.reload()
+	}
+	w.link = s.Link
+}
+
+func enable(b *widget.Button, on bool) {
+	if on == !b.Disabled() {
+		return
+	}
+	if on {
+		b.Enable()
+	} else {
+		b.Disable()
+	}
+}
+
+// heard hands on an event; it may be called on any goroutine.
+func (w *window) heard(ev control.Event) {
+	switch ev.Kind {
+	case control.KindRun, control.KindOutput:
+		w.runs.queue(ev)
+	}
+}
+
+// open shows a run.
+func (w *window) open(id string) {
+	w.tabs.SelectIndex(0)
+	w.runs.open(id)
+}
+
+// fetch asks for something off Fyne's goroutine and shows it on it.
+func fetch[T any](w *window, ask func(context.Context) (T, error), show func(T, error)) {
+	go func() {
+		ctx, stop := context.WithTimeout(w.shell.ctx, 30*time.Second)
+		defer stop()
+		got, err := ask(ctx)
+		if w.shell.ctx.Err() == nil {
+			w.shell.do(func() { show(got, err) })
+		}
+	}()
+}

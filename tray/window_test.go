@@ -1,0 +1,365 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/storage"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// backend is an engine in memory, behind a real interface.
+type backend struct {
+	mu   sync.Mutex
+	runs []control.Run // oldest first
+	subs []*subscription
+}
+
+type subscription struct{ ch chan control.Event }
+
+func (s *subscription) Events() <-chan control.Event { return s.ch }
+func (s *subscription) Close()                       {}
+
+func (b *backend) Status() control.Status {
+	return control.Status{
+		Blenders: []control.BlenderStatus{{State: control.BlenderReady, Version: "4.5.1", Path: "/opt/blender"}},
+		Folders:  []control.FolderStatus{{Path: "/srv/scripts", Method: "inotify"}},
+	}
+}
+
+func (b *backend) Run(_ context.Context, id string) (control.Run, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.runs {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return control.Run{}, &control.Error{Status: 404, Code: control.CodeNotFound, Message: "there is no run " + id}
+}
+
+func (b *backend) Runs(_ context.Context, f control.Filter) ([]control.Run, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := []control.Run{}
+	for i := len(b.runs) - 1; i >= 0 && len(found) < f.Limit; i-- {
+		r := b.runs[i]
+		r.Output = ""
+		if (f.Before == "" || newer(f.Before, r.ID)) && (len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
+			strings.Contains(strings.ToLower(r.Script), strings.ToLower(f.Name)) {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+func (b *backend) add(r control.Run) control.Run {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r.ID = strconv.Itoa(len(b.runs) + 1)
+	if r.QueuedAt.IsZero() {
+		r.QueuedAt = time.Now()
+	}
+	b.runs = append(b.runs, r)
+	for _, s := range b.subs {
+		s.ch <- control.Event{Kind: control.KindRun, ID: r.ID, Run: &r}
+	}
+	return r
+}
+
+func (b *backend) Submit(_ context.Context, s control.Submission) (control.Run, error) {
+	began := time.Now()
+	return b.add(control.Run{
+		Script: s.Name, Scene: s.Scene, State: control.Succeeded, StartedAt: &began, Output: "printed\n",
+		Result: json.RawMessage(strconv.Itoa(len(s.Code))),
+	}), nil
+}
+
+func (b *backend) Retry(ctx context.Context, id string) (control.Run, error) {
+	r, err := b.Run(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	return b.add(r), nil
+}
+
+func (b *backend) Cancel(ctx context.Context, id string) (control.Run, error) { return b.Run(ctx, id) }
+
+func (b *backend) Code(context.Context, string) ([]byte, error) { return nil, nil }
+
+func (b *backend) StartBlender(context.Context) error   { return nil }
+func (b *backend) StopBlender(context.Context) error    { return nil }
+func (b *backend) RestartBlender(context.Context) error { return nil }
+func (b *backend) PauseWatching(bool)                   {}
+
+func (b *backend) Subscribe(bool) control.Subscription {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &subscription{make(chan control.Event, 1000)}
+	b.subs = append(b.subs, s)
+	return s
+}
+
+// hostOfTest remembers what it was asked for.
+type hostOfTest struct {
+	mu            sync.Mutex
+	opened, added []string
+}
+
+func (h *hostOfTest) Blenders(context.Context) []Found { return nil }
+func (h *hostOfTest) UseBlender(string) error          { return nil }
+func (h *hostOfTest) AddFolder(path string) error {
+	h.added = append(h.added, path)
+	return nil
+}
+
+func (h *hostOfTest) RemoveFolder(string) error { return nil }
+func (h *hostOfTest) Open(path string, line int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opened = append(h.opened, fmt.Sprintf("%s:%d", path, line))
+	return nil
+}
+func (h *hostOfTest) BlenderLog() string   { return "/log" }
+func (h *hostOfTest) SettingsFile() string { return "/settings.toml" }
+
+// open is a window over a backend, whose calls to Fyne are made by until.
+type open struct {
+	*window
+	t       *testing.T
+	backend *backend
+	host    *hostOfTest
+	calls   chan func()
+}
+
+func openWindow(t *testing.T, runs ...control.Run) *open {
+	t.Helper()
+	b := &backend{}
+	for _, r := range runs {
+		b.add(r)
+	}
+	address, err := control.Address(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := control.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Reload: func() error { return nil }}).Serve(ctx)
+	}()
+	o := &open{t: t, backend: b, host: &hostOfTest{}, calls: make(chan func(), 10_000)}
+	s := &shell{
+		cfg: Config{Client: control.NewClient(address), Host: o.host}, ctx: ctx, app: test.NewTempApp(t),
+		fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), do: func(f func()) { o.calls <- f },
+	}
+	o.window = newWindow(s)
+	s.window = o.window
+	follower := &Follower{Engine: OverClient(s.cfg.Client), Changed: s.changed, Heard: s.heard}
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		_ = follower.Serve(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-followed
+		<-done
+	})
+	o.until("the window is attached", func() bool {
+		o.show(s.now())
+		return o.link == Attached
+	})
+	return o
+}
+
+func (o *open) until(what string, ok func() bool) {
+	o.t.Helper()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case call := <-o.calls:
+			call()
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			o.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func failed(script string) control.Run {
+	began := time.Now()
+	return control.Run{
+		Script: script, State: control.Failed, Scene: "fresh", StartedAt: &began, Seconds: 0.01, Output: "before\n",
+		Error: &control.ScriptError{Type: "KeyError", Message: "'x'", Line: 4, Traceback: "Traceback (most recent call last):\nKeyError: 'x'\n"},
+	}
+}
+
+func succeeded(script string) control.Run {
+	began := time.Now()
+	return control.Run{
+		Script: script, State: control.Succeeded, Scene: "fresh", StartedAt: &began, Seconds: 0.5, Output: "hello\nFra:1 Mem:1M | Sample 1/2\n",
+		Result: json.RawMessage(`{"a":1}`),
+	}
+}
+
+func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
+	o := openWindow(t, failed("/srv/bad.py"), succeeded("/srv/good.py"))
+	d := o.runs.detail
+	o.until("the newest is shown", func() bool { return strings.Contains(d.output.Text(), "hello") })
+	if strings.Contains(d.output.Text(), "Fra:") || !strings.Contains(d.title.Text, "✓ good.py") || d.cause.Text != `result {"a":1}` {
+		t.Errorf("it shows %q, %q, %q", d.output.Text(), d.title.Text, d.cause.Text)
+	}
+	// The one that somebody picks stays when others come.
+	o.runs.list.Select(1)
+	o.until("the other one is shown", func() bool { return strings.Contains(d.output.Text(), "Traceback") })
+	if !strings.Contains(d.cause.Text, "KeyError: 'x' (line 4)") {
+		t.Errorf("the cause is %q", d.cause.Text)
+	}
+	o.backend.add(succeeded("/srv/third.py"))
+	o.until("the third is listed", func() bool { return len(o.runs.activity.runs) == 3 })
+	if d.run.Script != "/srv/bad.py" {
+		t.Errorf("%s is shown", d.run.Script)
+	}
+	test.Tap(d.script)
+	o.until("the script is opened at its line", func() bool {
+		o.host.mu.Lock()
+		defer o.host.mu.Unlock()
+		return slices.Equal(o.host.opened, []string{"/srv/bad.py:4"})
+	})
+	test.Tap(d.again)
+	o.until("it runs again", func() bool { return len(o.runs.activity.runs) == 4 })
+}
+
+func TestRunsAreSearchedAndFiltered(t *testing.T) {
+	o := openWindow(t, failed("/srv/bad.py"), succeeded("/srv/good.py"), succeeded("/srv/other.py"))
+	names := func() (all []string) {
+		for _, r := range o.runs.activity.runs {
+			all = append(all, filepath.Base(r.Script))
+		}
+		return all
+	}
+	shows := func(want ...string) {
+		t.Helper()
+		o.until(fmt.Sprint(want, " are shown"), func() bool { return slices.Equal(names(), want) })
+	}
+	shows("other.py", "good.py", "bad.py")
+	test.Type(o.runs.search, "GOO")
+	shows("good.py")
+	o.runs.search.SetText("")
+	o.runs.state.SetSelected("Failed")
+	shows("bad.py")
+	o.backend.add(succeeded("/srv/more.py"))
+	o.backend.add(failed("/srv/worse.py"))
+	shows("worse.py", "bad.py")
+	o.runs.state.SetSelected("Cancelled")
+	o.until("nothing is found", func() bool { return o.runs.empty.Text == "No run is like that." })
+}
+
+func TestTenThousandRunsComePageByPage(t *testing.T) {
+	var runs []control.Run
+	for n := range 10_000 {
+		runs = append(runs, control.Run{Script: fmt.Sprintf("/srv/%d.py", n), State: control.Succeeded})
+	}
+	o := openWindow(t, runs...)
+	o.Resize(fyne.NewSize(900, 600))
+	o.until("the first page is there", func() bool { return len(o.runs.activity.runs) > 0 })
+	if n := len(o.runs.activity.runs); n > pageRuns {
+		t.Errorf("%d runs were asked for at first", n)
+	}
+	o.until("the last one was scrolled to", func() bool {
+		o.runs.list.ScrollToBottom()
+		return o.runs.activity.complete
+	})
+	if n := len(o.runs.activity.runs); n != 10_000 || o.runs.activity.runs[9999].ID != "1" {
+		t.Errorf("%d runs, the last is %s", n, o.runs.activity.runs[n-1].ID)
+	}
+}
+
+func TestTheConsoleRunsCodeAndRemembersIt(t *testing.T) {
+	o := openWindow(t)
+	s := o.send
+	o.until("it can be used", func() bool { o.show(o.shell.now()); return !s.run.Disabled() })
+	for _, code := range []string{"x = 1", "print(22)"} {
+		s.code.SetText(code)
+		test.Tap(s.run)
+		o.until("the result of "+code, func() bool {
+			return strings.Contains(s.output.Text(), fmt.Sprintf("result = %d", len(code))) && !s.busy
+		})
+	}
+	s.code.SetText("draft")
+	for _, step := range []struct {
+		key  fyne.KeyName
+		want string
+	}{{fyne.KeyUp, "print(22)"}, {fyne.KeyUp, "x = 1"}, {fyne.KeyUp, "x = 1"}, {fyne.KeyDown, "print(22)"}, {fyne.KeyDown, "draft"}} {
+		s.code.TypedKey(&fyne.KeyEvent{Name: step.key})
+		if s.code.Text != step.want {
+			t.Errorf("after %s it shows %q, want %q", step.key, s.code.Text, step.want)
+		}
+	}
+}
+
+func TestAFolderThatIsDroppedIsAdded(t *testing.T) {
+	o := openWindow(t)
+	dir := t.TempDir()
+	o.folders.dropped([]fyne.URI{storage.NewFileURI(dir)})
+	if !slices.Equal(o.host.added, []string{dir}) {
+		t.Errorf("added are %q", o.host.added)
+	}
+	o.folders.dropped([]fyne.URI{storage.NewFileURI(filepath.Join(dir, "none"))})
+	if len(o.host.added) != 1 {
+		t.Errorf("what is no folder was added: %q", o.host.added)
+	}
+}
+
+func TestButtonsFollowTheState(t *testing.T) {
+	o := openWindow(t)
+	for _, c := range []struct {
+		state               State
+		start, stop, cancel bool
+	}{
+		{State{}, false, false, false},
+		{attached(control.BlenderStopped), true, false, false},
+		{attached(control.BlenderReady), false, true, false},
+		{attached(control.BlenderRunning, running(&control.Progress{Fraction: 0.5})), false, true, true},
+	} {
+		o.show(c.state)
+		for name, b := range map[string]struct {
+			button *widget.Button
+			want   bool
+		}{"start": {o.start, c.start}, "stop": {o.stop, c.stop}, "cancel": {o.cancel, c.cancel}} {
+			if b.button.Disabled() == b.want {
+				t.Errorf("%s of %+v: enabled %v", name, c.state.Link, !b.button.Disabled())
+			}
+		}
+		if o.bar.Visible() != c.cancel {
+			t.Errorf("the bar of %+v is visible: %v", c.state.Link, o.bar.Visible())
+		}
+	}
+	o.show(State{Link: Attached, Trouble: "Could not stop Blender: no"})
+	if !o.banner.Visible() || o.banner.Text != "Could not stop Blender: no" {
+		t.Errorf("the banner says %q", o.banner.Text)
+	}
+	o.show(State{Link: Attached})
+	if o.banner.Visible() {
+		t.Error("the banner stays")
+	}
+}

@@ -1,0 +1,179 @@
+package tray
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"blendtray/control"
+)
+
+// maxLabel is how many characters a line of the menu may have: wider menus leave the screen
+// of a small laptop.
+const maxLabel = 60
+
+// oneLine makes a text fit for one line of a menu: no control characters, no line feeds, and
+// cut in its middle, where a path and a message say least.
+func oneLine(text string, most int) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
+	}), " ")
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	head := (most - 1) * 2 / 3
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-1-head):])
+}
+
+// nameOf is what a run is called: its script's file name, or the name it was given.
+func nameOf(r control.Run) string {
+	name := r.Script
+	if filepath.IsAbs(name) {
+		name = filepath.Base(name)
+	}
+	if name == "" {
+		name = "script"
+	}
+	return oneLine(name, 32)
+}
+
+// clock writes a duration as a person reads it at a glance: "8 ms", "1.2 s", "1:10", "2:03:00".
+func clock(d time.Duration) string {
+	s := d.Seconds()
+	switch {
+	case s < 0.0995:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 9.95:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 59.5:
+		return fmt.Sprintf("%.0f s", s)
+	}
+	all := int(math.Round(s))
+	if all < 3600 {
+		return fmt.Sprintf("%d:%02d", all/60, all%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", all/3600, all/60%60, all%60)
+}
+
+// bytesText writes a size in decimal units.
+func bytesText(n uint64) string {
+	v, unit := float64(n), "bytes"
+	for _, next := range []string{"KB", "MB", "GB", "TB"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	if unit == "bytes" || v >= 9.95 {
+		return fmt.Sprintf("%.0f %s", v, unit)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}
+
+// headline is the state in words, the first line of the menu.
+func headline(s State, now time.Time) string {
+	switch s.Link {
+	case Connecting:
+		return "Looking for the engine…"
+	case Lost:
+		return "The engine has ended · looking for it"
+	}
+	b := s.blender()
+	waiting := ""
+	if s.Status.Queued > 0 {
+		waiting = fmt.Sprintf(" · %d waiting", s.Status.Queued)
+	}
+	switch {
+	case s.Current != nil && s.Current.State == control.Running:
+		return progressWords(*s.Current, now) + waiting
+	case b.State == control.BlenderFailed:
+		return "Blender can't start: " + reasonOf(b.Reason)
+	case b.State == control.BlenderStarting:
+		return "Blender is starting…" + waiting
+	case b.State == control.BlenderStopping:
+		return "Blender is stopping…"
+	case b.State == control.BlenderStopped:
+		return "Stopped" + waiting
+	}
+	name := "Blender"
+	if b.Version != "" {
+		name += " " + b.Version
+	}
+	if s.Status.WatchingPaused {
+		return name + " · watching is paused" + waiting
+	}
+	return name + " · ready" + waiting
+}
+
+// reasonOf is the first line of a reason, which may go on with Blender's last words.
+func reasonOf(reason string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
+	if first == "" {
+		return "no reason is known"
+	}
+	return first
+}
+
+// progressWords says how far a run is.
+func progressWords(r control.Run, now time.Time) string {
+	text := nameOf(r)
+	p := r.Progress
+	if p == nil || p.Fraction < 0 {
+		return text + " · " + clock(took(r, now))
+	}
+	text += fmt.Sprintf(" · %d %%", int(math.Min(p.Fraction, 1)*100))
+	if p.RemainingSeconds >= 1 {
+		text += " · " + clock(time.Duration(p.RemainingSeconds*float64(time.Second))) + " left"
+	}
+	return text
+}
+
+// verdictSign shows at a glance what came of a run.
+func verdictSign(state control.State) string {
+	switch state {
+	case control.Succeeded:
+		return "✓"
+	case control.Failed, control.Crashed:
+		return "✗"
+	case control.TimedOut:
+		return "⏱"
+	case control.Running:
+		return "▶"
+	case control.Queued:
+		return "…"
+	default: // cancelled, interrupted
+		return "–"
+	}
+}
+
+// runLine is a run in the menu.
+func runLine(r control.Run, now time.Time) string {
+	text := verdictSign(r.State) + " " + nameOf(r)
+	switch {
+	case r.State == control.Running:
+		return text
+	case r.State == control.Succeeded:
+		return text + " · " + clock(took(r, now))
+	case r.Error != nil && r.Error.Type != "" && r.State == control.Failed:
+		text += " · " + r.Error.Type
+		if r.Error.Line > 0 {
+			text += fmt.Sprintf(", line %d", r.Error.Line)
+		}
+		return text
+	default:
+		return text + " · " + stateWord(r.State)
+	}
+}
+
+// stateWord is a state as a person says it.
+func stateWord(state control.State) string {
+	if state == control.TimedOut {
+		return "over its time limit"
+	}
+	return string(state)
+}
