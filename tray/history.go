@@ -1,3 +1,5 @@
+//go:build !headless
+
 package tray
 
 // history is what was sent before, and where in it somebody is.

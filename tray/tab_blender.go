@@ -117,3 +117,18 @@ func (t *blenderTab) row(f Found) fyne.CanvasObject {
 	}
 	return container.NewBorder(nil, nil, name, use, where)
 }
+
+// bytesText writes a size in decimal units.
+func bytesText(n uint64) string {
+	v, unit := float64(n), "bytes"
+	for _, next := range []string{"KB", "MB", "GB", "TB"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	if unit == "bytes" || v >= 9.95 {
+		return fmt.Sprintf("%.0f %s", v, unit)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}

@@ -60,21 +60,6 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", all/3600, all/60%60, all%60)
 }
 
-// bytesText writes a size in decimal units.
-func bytesText(n uint64) string {
-	v, unit := float64(n), "bytes"
-	for _, next := range []string{"KB", "MB", "GB", "TB"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, next
-	}
-	if unit == "bytes" || v >= 9.95 {
-		return fmt.Sprintf("%.0f %s", v, unit)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
-}
-
 // headline is the state in words, the first line of the menu.
 func headline(s State, now time.Time) string {
 	switch s.Link {
