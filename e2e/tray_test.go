@@ -257,10 +257,16 @@ func (i *trayIcon) click(label string) {
 		e = found
 		return ok && found.enabled
 	})
+	i.event(e.id, "clicked")
+}
+
+// event tells the menu what the panel does with it.
+func (i *trayIcon) event(id int32, what string) {
+	i.t.Helper()
 	call := i.conn.Object(i.name, "/StatusNotifierItem/menu").
-		Call("com.canonical.dbusmenu.Event", 0, e.id, "clicked", dbus.MakeVariant(int32(0)), uint32(0))
+		Call("com.canonical.dbusmenu.Event", 0, id, what, dbus.MakeVariant(int32(0)), uint32(0))
 	if call.Err != nil {
-		i.t.Fatalf("click %s: %v", label, call.Err)
+		i.t.Fatalf("%s: %v", what, call.Err)
 	}
 }
 
@@ -349,6 +355,23 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	icon.click("Pause watching")
 	icon.says("· ready")
 
+	// What starts at login is read from the system, whoever changed it.
+	entryFile := filepath.Join(d.home, ".config/autostart/blendtray.desktop")
+	icon.click("Start at login")
+	d.eventually("it starts at login", func() bool {
+		e, _ := icon.line("Start at login")
+		_, err := os.Stat(entryFile)
+		return e.checked && err == nil
+	})
+	if err := os.Remove(entryFile); err != nil {
+		t.Fatal(err)
+	}
+	d.eventually("the mark is gone when the menu is opened", func() bool {
+		icon.event(0, "opened")
+		e, ok := icon.line("Start at login")
+		return ok && !e.checked
+	})
+
 	// A second start shows the window of the first.
 	if strings.Contains(d.windows(), `"Blendtray ·`) {
 		t.Error("the window is open already")
@@ -366,6 +389,35 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	}
 	if alive(pid) {
 		t.Error("it left its Blender behind")
+	}
+}
+
+func TestToQuitDuringARunAsksFirst(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	d.panel()
+	p := newProgram(t, "")
+	if err := os.MkdirAll(p.home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.home, "settings.toml"), fmt.Appendf(nil, "[[folder]]\npath = %q\n", p.folder), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon := d.tray(p)
+	icon.says("· ready")
+	p.save("long.py", "import time\ntime.sleep(1000)\n")
+	icon.says("long.py · ")
+	icon.click("Quit")
+	d.eventually("the window asks", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
+	if s, ok := p.status(); !ok || s.Running != 1 {
+		t.Errorf("the run has ended: %+v", s)
+	}
+	// A signal does not ask: whoever ends a session means it.
+	if err := icon.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := icon.ends(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

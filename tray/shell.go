@@ -73,6 +73,7 @@ type shell struct {
 	// something to do for Fyne's goroutine.
 	visible atomic.Bool
 	wake    chan struct{}
+	looked  chan struct{} // has a value when the window was brought up
 
 	mu      sync.Mutex
 	state   State
@@ -86,7 +87,7 @@ type shell struct {
 func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), looked: make(chan struct{}, 1)}
 	s.do = func(f func()) {
 		fyne.Do(f)
 		s.rouse()
@@ -124,6 +125,7 @@ func Run(ctx context.Context, cfg Config) error {
 	parts.Go(s.notify)
 	parts.Go(s.drowse)
 	parts.Go(s.awaitHost)
+	parts.Go(s.lookAgain)
 	closed := make(chan struct{})
 	parts.Go(func() {
 		<-ctx.Done()
@@ -325,6 +327,20 @@ func (s *shell) readLogin() {
 	s.login = on && err == nil
 }
 
+// lookAgain reads what may have been changed from outside whenever somebody looks.
+func (s *shell) lookAgain() {
+	for {
+		select {
+		case <-systray.TrayOpenedCh:
+		case <-s.looked:
+		case <-s.ctx.Done():
+			return
+		}
+		s.readLogin()
+		s.poke()
+	}
+}
+
 // clicked does what an item of the menu asks for. It may be called on any goroutine.
 func (s *shell) clicked(it Item) {
 	switch it.Do {
@@ -338,9 +354,10 @@ func (s *shell) clicked(it Item) {
 	case OpenFolder:
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(s.now().Folder, 0) })
 	case StartAtLogin:
-		s.try("change what starts at login", func(context.Context) error { return s.cfg.Login.Set(it.On) })
-		s.readLogin()
-		s.poke()
+		s.try("change what starts at login", func(context.Context) error {
+			defer s.readLogin()
+			return s.cfg.Login.Set(it.On)
+		})
 	case Quit:
 		s.do(s.quit)
 	default:

@@ -94,6 +94,10 @@ func (w *window) firstTime() bool {
 // raise brings the window before everything else.
 func (w *window) raise() {
 	w.shell.visible.Store(true)
+	select {
+	case w.shell.looked <- struct{}{}:
+	default: // it is being looked at
+	}
 	w.Show()
 	w.RequestFocus()
 }
