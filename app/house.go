@@ -63,12 +63,13 @@ func (h *house) open(address string, settings Settings) error {
 	return nil
 }
 
-// reload watches the folders that the settings now name.
+// reload watches the folders that the settings now name, and makes previews as they say.
 func (h *house) reload() error {
 	settings, err := h.load()
 	if err != nil {
 		return err
 	}
+	h.engine.SetPreview(settings.Runs.Preview.String())
 	return h.engine.SetFolders(folderPolicies(settings))
 }
 

@@ -125,6 +125,7 @@ func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Conf
 		TimeLimit:   time.Duration(s.Runs.Timeout),
 		OutputLimit: int(s.Runs.Output),
 		HistoryRuns: int(s.Runs.History),
+		Preview:     s.Runs.Preview.String(), PreviewDir: filepath.Join(paths.Cache, "previews"),
 		Version:     version, Logger: logs.logger,
 	}
 }

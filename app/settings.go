@@ -25,6 +25,7 @@ import (
 type Settings struct {
 	Blender BlenderSettings  `toml:"blender"`
 	Runs    RunSettings      `toml:"runs"`
+	Tray    TraySettings     `toml:"tray"`
 	Folders []FolderSettings `toml:"folder"`
 }
 
@@ -45,6 +46,12 @@ type RunSettings struct {
 	Timeout duration `toml:"timeout"`
 	Output  byteSize `toml:"output"`
 	History uint32   `toml:"history"`
+	Preview preview  `toml:"preview"`
+}
+
+// TraySettings are for the tray alone.
+type TraySettings struct {
+	Notify notify `toml:"notify"`
 }
 
 // FolderSettings are one watched folder.
@@ -135,26 +142,44 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 	return s[:at], true
 }
 
-// onBusy is what a save does while an older one of the same script runs. It is no string
-// because the decoder does not ask those for UnmarshalText.
-type onBusy uint8
-
-const (
-	busyWait onBusy = iota
-	busyCancel
+// The types of settings that are one of a few words. They are no strings because the decoder
+// does not ask those for UnmarshalText; the first word is the default.
+type (
+	// onBusy is what a save does while an older one of the same script runs.
+	onBusy uint8
+	// preview is what a picture of the scene is made with after each run.
+	preview uint8
+	// notify is which runs the tray tells of on the desktop.
+	notify uint8
 )
 
-func (o onBusy) String() string { return [...]string{"wait", "cancel"}[o] }
+var (
+	onBusyWords  = []string{"wait", "cancel"}
+	previewWords = []string{"off", "cycles", "workbench"}
+	notifyWords  = []string{"failures", "all", "off"}
+)
+
+func (o onBusy) String() string  { return onBusyWords[o] }
+func (p preview) String() string { return previewWords[p] }
+func (n notify) String() string  { return notifyWords[n] }
 
 // UnmarshalText reads what to do when busy.
-func (o *onBusy) UnmarshalText(text []byte) error {
-	for _, known := range []onBusy{busyWait, busyCancel} {
-		if known.String() == string(text) {
-			*o = known
-			return nil
-		}
+func (o *onBusy) UnmarshalText(text []byte) error { return word(o, onBusyWords, text) }
+
+// UnmarshalText reads what to draw with.
+func (p *preview) UnmarshalText(text []byte) error { return word(p, previewWords, text) }
+
+// UnmarshalText reads what to tell of.
+func (n *notify) UnmarshalText(text []byte) error { return word(n, notifyWords, text) }
+
+// word sets v to the place of a text among words.
+func word[T ~uint8](v *T, words []string, text []byte) error {
+	i := slices.Index(words, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not one of \"%s\"", text, strings.Join(words, "\", \""))
 	}
-	return fmt.Errorf("%q is neither \"wait\" nor \"cancel\"", text)
+	*v = T(i)
+	return nil
 }
 
 // LoadSettings reads the settings from a file, which may be missing, and puts those over them

@@ -50,7 +50,7 @@ func addFolder(text []byte, f FolderSettings) ([]byte, error) {
 	add(f.Exclude != nil, "exclude", f.Exclude)
 	add(f.Scene != "", "scene", f.Scene)
 	add(f.Timeout != 0, "timeout", f.Timeout)
-	add(f.OnBusy != busyWait, "on_busy", f.OnBusy.String())
+	add(f.OnBusy != 0, "on_busy", f.OnBusy.String())
 	add(f.RunExisting, "run_existing", true)
 	add(f.Poll != 0, "poll", f.Poll)
 	lines := []string{"[[folder]]"}

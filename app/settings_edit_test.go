@@ -186,7 +186,7 @@ func TestEditAddsAFolder(t *testing.T) {
 			edited{"with all that it can have", "", "[[folder]]\npath = \"/a\"\nrecursive = false\ninclude = [\"*.py\"]\nexclude = []\nscene = \"keep\"\ntimeout = \"1m30s\"\non_busy = \"cancel\"\nrun_existing = true\npoll = \"2s\"\n"},
 			FolderSettings{
 				Path: "/a", Recursive: &no, Include: []string{"*.py"}, Exclude: []string{}, Scene: "keep", Timeout: duration(90 * time.Second),
-				OnBusy: busyCancel, RunExisting: true, Poll: duration(2 * time.Second),
+				OnBusy: 1, RunExisting: true, Poll: duration(2 * time.Second),
 			},
 		},
 	} {

@@ -40,6 +40,7 @@ func overrideByEnvironment(s *Settings, environ []string) error {
 	}{
 		{"BLENDTRAY_BLENDER_", reflect.ValueOf(&s.Blender).Elem()},
 		{"BLENDTRAY_RUNS_", reflect.ValueOf(&s.Runs).Elem()},
+		{"BLENDTRAY_TRAY_", reflect.ValueOf(&s.Tray).Elem()},
 	} {
 		for i := range table.value.NumField() {
 			if table.value.Field(i).Kind() != reflect.Slice {

@@ -46,6 +46,7 @@ const (
 	KindRun      = engine.KindRun
 	KindOutput   = engine.KindOutput
 	KindProgress = engine.KindProgress
+	KindPreview  = engine.KindPreview
 	KindBlender  = engine.KindBlender
 	KindFolders  = engine.KindFolders
 	KindNote     = engine.KindNote

@@ -36,6 +36,8 @@ type Blender interface {
 	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
 	// error says that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
+	// Preview makes a picture of what the last run left. An error changes nothing.
+	Preview(ctx context.Context, path, engine string) error
 }
 
 // Watcher is what the engine needs of a watcher; *watcher.Watcher is one.
@@ -88,8 +90,12 @@ type Config struct {
 	OutputLimit int
 	// HistoryRuns is how many ended runs are kept; 0 is 10000.
 	HistoryRuns int
-	Version     string
-	Logger      *slog.Logger
+	// Preview is what SetPreview is told at first.
+	Preview string
+	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
+	PreviewDir string
+	Version    string
+	Logger     *slog.Logger
 }
 
 // Engine joins watcher, queue, Blender and history.
@@ -121,6 +127,7 @@ type Engine struct {
 	halted   bool   // Blender was stopped by a person: nothing is sent
 	stopping bool   // the engine is ending
 	paused   bool   // watching is paused
+	preview  string // what pictures are made with
 	blocked  string // why the next run cannot be written down as running
 
 	tidy    chan struct{} // something was written: tidy up when it is quiet
@@ -156,6 +163,7 @@ func Open(cfg Config) (*Engine, error) {
 		cfg: cfg, log: cfg.Logger, store: st, hub: newHub(), began: time.Now(),
 		running: map[int64]*job{},
 		unsaved: map[int64]*job{},
+		preview: cfg.Preview,
 		folders: map[string]*folder{},
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),

@@ -115,6 +115,10 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	}
 }
 
+func (f *fakeBlender) Preview(_ context.Context, path, engine string) error {
+	return os.WriteFile(path, []byte(engine), 0o600)
+}
+
 // succeed does every run at once.
 func succeed(_ context.Context, _ blender.Request, sink blender.Sink) (blender.Outcome, error) {
 	sink.Started(time.Now())

@@ -122,6 +122,7 @@ func (e *Engine) Run(ctx context.Context, id string) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	j.run = e.withPreview(j.run)
 	if j.out != nil {
 		j.run.Output = j.out.String()
 		return j.run, nil
@@ -180,13 +181,16 @@ func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
 		all = append(all, r)
 	}
 	e.mu.Unlock()
+	for i, r := range all {
+		all[i] = e.withPreview(r)
+	}
 	// These ended between the two looks.
 	for _, i := range moved {
 		j, err := e.lookUp(ctx, all[i].ID)
 		if err != nil {
 			return nil, err
 		}
-		all[i] = j.run
+		all[i] = e.withPreview(j.run)
 	}
 	if len(f.States) > 0 {
 		all = slices.DeleteFunc(all, func(r Run) bool { return !slices.Contains(f.States, r.State) })

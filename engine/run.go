@@ -62,6 +62,8 @@ type Run struct {
 	// Result is the JSON value of the script's global "result", or null.
 	Result  json.RawMessage `json:"result"`
 	Outputs []string        `json:"outputs"`
+	// Preview is the path of a small picture of the scene as the run left it, or "".
+	Preview string `json:"preview"`
 	// BlenderVersion is that of the Blender that ran it, or "".
 	BlenderVersion string `json:"blender_version"`
 	Source         Source `json:"source"`
@@ -134,6 +136,7 @@ const (
 	KindRun      Kind = "run"      // a run changed state: Run
 	KindOutput   Kind = "output"   // a run printed: ID, Text
 	KindProgress Kind = "progress" // a run got on: ID, Progress
+	KindPreview  Kind = "preview"  // a picture of what a run left was made: ID, Run
 	KindBlender  Kind = "blender"  // a Blender changed state: Blender
 	KindFolders  Kind = "folders"  // a folder's watch changed: ask for Status
 	KindNote     Kind = "note"     // something a person may want to know: Message

@@ -53,7 +53,9 @@ func (w *worker) serve(ctx context.Context) {
 		}
 		j, code, err := w.engine.take()
 		if err == nil && j != nil {
-			err = w.execute(j, code)
+			if err = w.execute(j, code); err == nil {
+				w.drawPreview(ctx, j)
+			}
 		}
 		if err == nil {
 			trouble = 0

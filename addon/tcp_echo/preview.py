@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small picture of the scene as a run left it, which changes nothing in it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import bpy
+from mathutils import Euler, Vector
+
+from . import outputs
+
+# The longer side, in pixels.
+_SIZE = 480
+# What takes too long to draw: counted with modifiers and instances.
+_MOST_INSTANCES = 20_000
+_MOST_POLYGONS = 3_000_000
+# The most that Cycles may spend on samples, in seconds.
+_SAMPLE_TIME = 2.0
+
+
+class NoPreview(Exception):
+    """There is nothing to see, or too much."""
+
+
+def render(path: str, engine: str) -> None:
+    """Render the scene to a JPEG file, with "cycles" or "workbench".
+
+    Raises NoPreview where that makes no sense.
+    """
+    scene = bpy.context.scene
+    bounds = _look_at(bpy.context.evaluated_depsgraph_get())
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet_handlers())
+        # What is removed here is an update of the scene, too.
+        stack.callback(bpy.context.view_layer.update)
+        copy = scene.copy()
+        stack.callback(bpy.data.scenes.remove, copy)
+        if copy.camera is None:
+            _add_camera(copy, bounds, stack)
+        _add_light(copy, stack)
+        _set_up(copy, path, engine)
+        bpy.ops.render.render(write_still=True, scene=copy.name)
+
+
+def _look_at(depsgraph) -> list[tuple]:
+    """Return the corners of all that is to be seen."""
+    corners = []
+    polygons = 0
+    for count, instance in enumerate(depsgraph.object_instances):
+        ob = instance.object
+        if ob.type not in {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}:
+            continue
+        polygons += len(ob.data.polygons) if ob.type == "MESH" else 0
+        if count > _MOST_INSTANCES or polygons > _MOST_POLYGONS:
+            raise NoPreview("the scene is too large for a preview")
+        if instance.show_self:
+            matrix = instance.matrix_world
+            corners += [matrix @ Vector(corner) for corner in ob.bound_box]
+    corners = [c for c in corners if all(map(math.isfinite, c))]
+    if not corners:
+        raise NoPreview("there is nothing to see")
+    return corners
+
+
+@contextlib.contextmanager
+def _quiet_handlers():
+    """Keep what scripts have registered from hearing of this."""
+    own = outputs.own_handlers()
+    lists = [
+        (handlers, list(handlers))
+        for handlers in map(bpy.app.handlers.__getattribute__, dir(bpy.app.handlers))
+        if isinstance(handlers, list)
+    ]
+    for handlers, before in lists:
+        handlers[:] = [handler for handler in before if handler in own]
+    try:
+        yield
+    finally:
+        for handlers, before in lists:
+            handlers[:] = before
+
+
+def _add_camera(scene, corners, stack) -> None:
+    data = bpy.data.cameras.new("Preview")
+    stack.callback(bpy.data.cameras.remove, data)
+    camera = bpy.data.objects.new("Preview", data)
+    stack.callback(bpy.data.objects.remove, camera)
+    camera.rotation_euler = Euler((math.radians(63), 0, math.radians(42)))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    layer = scene.view_layers[0]
+    layer.update()
+    flat = [value for corner in corners for value in corner]
+    camera.location, _ = camera.camera_fit_coords(layer.depsgraph, flat)
+    distance = max((camera.location - corner).length for corner in corners)
+    data.clip_end = max(data.clip_end, 2 * distance)
+    data.clip_start = min(data.clip_start, distance / 1000) or data.clip_start
+
+
+def _add_light(scene, stack) -> None:
+    """Let a scene without a lamp be seen: in most of them it is only missing."""
+    if scene.world is None:
+        world = bpy.data.worlds.new("Preview")
+        stack.callback(bpy.data.worlds.remove, world)
+        world.color = (0.2, 0.2, 0.2)
+        scene.world = world
+    if any(ob.type == "LIGHT" for ob in scene.objects):
+        return
+    data = bpy.data.lights.new("Preview", "SUN")
+    stack.callback(bpy.data.lights.remove, data)
+    data.energy = 3
+    sun = bpy.data.objects.new("Preview", data)
+    stack.callback(bpy.data.objects.remove, sun)
+    sun.rotation_euler = Euler((math.radians(40), math.radians(-15), math.radians(10)))
+    scene.collection.objects.link(sun)
+
+
+def _set_up(scene, path: str, engine: str) -> None:
+    render = scene.render
+    width = render.resolution_x * render.pixel_aspect_x
+    height = render.resolution_y * render.pixel_aspect_y
+    scale = _SIZE / max(width, height)
+    render.resolution_x = max(16, round(width * scale))
+    render.resolution_y = max(16, round(height * scale))
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1
+    for switch in (
+        "use_border",
+        "use_compositing",
+        "use_freestyle",
+        "use_motion_blur",
+        "use_multiview",
+        "use_persistent_data",
+        "use_sequencer",
+        "use_stamp",
+    ):
+        if hasattr(render, switch):
+            setattr(render, switch, False)
+    render.use_simplify = True
+    render.simplify_subdivision_render = min(1, render.simplify_subdivision_render)
+    render.use_file_extension = False
+    render.use_overwrite = True
+    render.filepath = path
+    settings = render.image_settings
+    settings.file_format = "JPEG"
+    settings.color_mode = "RGB"
+    settings.quality = 85
+    if engine == "cycles":
+        try:
+            render.engine = "CYCLES"
+        except TypeError:
+            raise NoPreview("this Blender has no Cycles") from None
+        cycles = scene.cycles
+        cycles.device = "CPU"
+        cycles.samples = 16
+        cycles.use_denoising = False
+        cycles.max_bounces = 4
+        if hasattr(cycles, "time_limit"):
+            cycles.time_limit = _SAMPLE_TIME
+    else:
+        render.engine = "BLENDER_WORKBENCH"
+        shading = scene.display.shading
+        shading.light = "STUDIO"
+        shading.color_type = "MATERIAL"
+        shading.show_shadows = True
+        shading.show_cavity = True

@@ -1,0 +1,112 @@
+//go:build unix
+
+package blender
+
+import (
+	"context"
+	"errors"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestAPreviewShowsWhatARunLeftAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	picture := filepath.Join(t.TempDir(), "preview.part")
+	if err := s.Preview(t.Context(), picture, "cycles"); !errors.Is(err, ErrNoPreview) {
+		t.Errorf("before the first run: %v", err)
+	}
+
+	// A scene that forgot everything but its objects, with a handler that would count.
+	out, _ := do(t, s, Request{Scene: "fresh", Code: []byte(`
+import bpy
+bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+scene = bpy.context.scene
+scene.render.resolution_x, scene.render.resolution_y = 300, 600
+scene.render.filepath = "//mine"
+bpy.ops.mesh.primitive_monkey_add(location=(30, 5, 2))
+bpy.ops.object.modifier_add(type='SUBSURF')
+heard = []
+for handlers in (bpy.app.handlers.render_pre, bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.frame_change_post):
+    handlers.append(lambda *_: heard.append(1))
+bpy.context.view_layer.update()
+heard.clear()
+bpy.app.driver_namespace["heard"] = heard
+`)})
+	if out.Verdict != Succeeded {
+		t.Fatalf("the run: %+v", out.Error)
+	}
+	for _, engine := range []string{"cycles", "workbench"} {
+		if err := s.Preview(t.Context(), picture, engine); err != nil {
+			t.Fatalf("%s: %v", engine, err)
+		}
+		f, err := os.Open(picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(f)
+		f.Close() // only read
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := img.Bounds().Size()
+		if size.X != 240 || size.Y != 480 {
+			t.Errorf("%s: a picture of %v", engine, size)
+		}
+		// There is more to see than a background.
+		darkest, brightest := uint32(0xffff), uint32(0)
+		for y := range size.Y {
+			for x := range size.X {
+				r, _, _, _ := img.At(x, y).RGBA()
+				darkest, brightest = min(darkest, r), max(brightest, r)
+			}
+		}
+		if brightest-darkest < 0x6000 {
+			t.Errorf("%s: from %x to %x", engine, darkest, brightest)
+		}
+	}
+	out, _ = do(t, s, Request{Scene: "keep", Code: []byte(`
+import bpy
+scene = bpy.context.scene
+result = [
+    len(bpy.app.driver_namespace["heard"]), len(bpy.data.scenes), len(bpy.data.objects), len(bpy.data.cameras),
+    len(bpy.data.lights), len(bpy.data.worlds), scene.render.resolution_x, scene.render.filepath,
+    scene.render.engine, scene.camera is None, len(bpy.app.handlers.render_pre),
+]
+`)})
+	if want := `[0,1,1,0,0,0,300,"//mine","BLENDER_EEVEE",true,1]`; strings.ReplaceAll(string(out.Result), " ", "") != want {
+		t.Errorf("the scene after it: %s, want %s", out.Result, want)
+	}
+
+	do(t, s, Request{Scene: "fresh", Code: []byte("import bpy\nfor o in list(bpy.data.objects): bpy.data.objects.remove(o)\n")})
+	if err := s.Preview(t.Context(), picture, "cycles"); !errors.Is(err, ErrNoPreview) || !strings.Contains(err.Error(), "nothing to see") {
+		t.Errorf("of an empty scene: %v", err)
+	}
+	if err := s.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Preview(t.Context(), picture, "cycles"); !errors.Is(err, ErrNoPreview) {
+		t.Errorf("of another Blender: %v", err)
+	}
+}
+
+func TestAPreviewOfTooMuchIsNotMade(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	out, _ := do(t, s, Request{Scene: "fresh", Code: []byte(`
+import bpy
+bpy.ops.mesh.primitive_grid_add(x_subdivisions=1100, y_subdivisions=1100)
+for mod in range(2):
+    bpy.context.object.modifiers.new("array", "ARRAY").count = 2
+`)})
+	if out.Verdict != Succeeded {
+		t.Fatalf("the run: %+v", out.Error)
+	}
+	err := s.Preview(t.Context(), filepath.Join(t.TempDir(), "p"), "cycles")
+	if !errors.Is(err, ErrNoPreview) || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("of five million faces: %v", err)
+	}
+}

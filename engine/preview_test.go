@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"blendtray/blender"
+)
+
+func TestAPreviewBelongsToItsRun(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "previews")
+	h := open(t, func(c *Config) { c.Preview, c.PreviewDir = "cycles", dir })
+	// What a longer life than this test's has left, and what a crash left half done.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range KeptPreviews {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-%x.jpg", i, i+1)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "7-8.part"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	h.b.do = succeed
+	first := h.submit("x = 1")
+	isPreview := func(ev Event) bool { return ev.Kind == KindPreview }
+	ev := await(t, sub, "the preview", isPreview)
+	if ev.ID != first.ID || ev.Run == nil || ev.Run.Preview == "" || filepath.Dir(ev.Run.Preview) != dir {
+		t.Fatalf("the event %+v", ev)
+	}
+	if text, err := os.ReadFile(ev.Run.Preview); err != nil || string(text) != "cycles" {
+		t.Errorf("the picture: %q, %v", text, err)
+	}
+	if got := h.run(first.ID).Preview; got != ev.Run.Preview {
+		t.Errorf("the run has the preview %q", got)
+	}
+	runs, err := h.Runs(context.Background(), Filter{})
+	if err != nil || runs[0].Preview != ev.Run.Preview {
+		t.Errorf("the list has %+v, %v", runs, err)
+	}
+
+	h.SetPreview("off")
+	second := h.ended(h.submit("x = 2").ID)
+	h.SetPreview("workbench")
+	third := h.submit("x = 3")
+	if ev := await(t, sub, "the next preview", isPreview); ev.ID != third.ID {
+		t.Errorf("a preview of run %s came", ev.ID)
+	}
+	if got := h.run(second.ID).Preview; got != "" {
+		t.Errorf("a preview %s that was not asked for", got)
+	}
+	h.stop()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != KeptPreviews {
+		t.Errorf("%d pictures are kept, %v", len(entries), err)
+	}
+	for _, old := range []string{"0-1.jpg", "7-8.part"} {
+		if _, err := os.Stat(filepath.Join(dir, old)); err == nil {
+			t.Errorf("%s is still there", old)
+		}
+	}
+}
+
+func TestNoRunWaitsForAPreviewThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Preview, c.PreviewDir = "cycles", t.TempDir() })
+	h.serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	first := h.submit("x = 1")
+	c := h.call()
+	second := h.submit("x = 2")
+	c.finish(blender.Succeeded)
+	h.call().finish(blender.Succeeded)
+	if ev := await(t, sub, "a preview", func(ev Event) bool { return ev.Kind == KindPreview }); ev.ID != second.ID {
+		t.Errorf("the preview is of run %s", ev.ID)
+	}
+	if got := h.run(first.ID).Preview; got != "" {
+		t.Errorf("the first run has the preview %q", got)
+	}
+}
