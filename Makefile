@@ -43,6 +43,7 @@ test: setup-test ## run every test, with real Blender
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
+	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench Menu -benchtime 20x ./e2e
 
 .PHONY: icons
 icons: ## draw the icons anew (needs rsvg-convert)

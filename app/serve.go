@@ -126,6 +126,6 @@ func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Conf
 		OutputLimit: int(s.Runs.Output),
 		HistoryRuns: int(s.Runs.History),
 		Preview:     s.Runs.Preview.String(), PreviewDir: filepath.Join(paths.Cache, "previews"),
-		Version:     version, Logger: logs.logger,
+		Version: version, Logger: logs.logger,
 	}
 }

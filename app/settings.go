@@ -134,6 +134,19 @@ func (s *byteSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String is the size in the largest unit that loses nothing, or none.
+func (s byteSize) String() string {
+	if s == 0 {
+		return "none"
+	}
+	for _, u := range slices.Backward(sizeUnits) {
+		if unit := byteSize(u.bytes); unit > 1 && s%unit == 0 {
+			return fmt.Sprintf("%d%s", s/unit, u.name)
+		}
+	}
+	return fmt.Sprintf("%dB", uint64(s))
+}
+
 func cutSuffixFold(s, suffix string) (string, bool) {
 	at := len(s) - len(suffix)
 	if at < 0 || !strings.EqualFold(s[at:], suffix) {

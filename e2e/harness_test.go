@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // program is one `blendtray serve`, on a home of its own.
 type program struct {
-	t      *testing.T
+	t      testing.TB
 	home   string
 	folder string // the watched folder
 	config string
@@ -62,7 +62,7 @@ type program struct {
 
 // newProgram prepares a home, a watched folder and settings, and starts nothing. What is in
 // settings goes before the folder's table.
-func newProgram(t *testing.T, settings string) *program {
+func newProgram(t testing.TB, settings string) *program {
 	t.Helper()
 	p := &program{t: t, home: filepath.Join(t.TempDir(), "home"), folder: t.TempDir()}
 	p.config = filepath.Join(t.TempDir(), "settings.toml")
@@ -74,7 +74,7 @@ func newProgram(t *testing.T, settings string) *program {
 }
 
 // started is a program that serves and whose Blender is ready.
-func started(t *testing.T, settings string) *program {
+func started(t testing.TB, settings string) *program {
 	t.Helper()
 	p := newProgram(t, settings)
 	p.start()
@@ -258,7 +258,7 @@ func alive(pid int) bool {
 }
 
 // peakMemory is the largest resident size a process has had, in bytes.
-func peakMemory(t *testing.T, pid int) int64 {
+func peakMemory(t testing.TB, pid int) int64 {
 	t.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -24,14 +24,14 @@ import (
 
 // desktop is a session of its own: a display, a bus, and a real panel that shows tray icons.
 type desktop struct {
-	t    *testing.T
+	t    testing.TB
 	home string
 	env  []string
 	conn *dbus.Conn
 }
 
 // daemon starts a program that runs for as long as the test.
-func daemon(t *testing.T, env []string, out io.Writer, name string, args ...string) *exec.Cmd {
+func daemon(t testing.TB, env []string, out io.Writer, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = env
@@ -52,7 +52,7 @@ func daemon(t *testing.T, env []string, out io.Writer, name string, args ...stri
 
 // firstLine starts a program and gives the first line that it prints, by which it says that it
 // is there.
-func firstLine(t *testing.T, env []string, name string, args ...string) string {
+func firstLine(t testing.TB, env []string, name string, args ...string) string {
 	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -89,7 +89,7 @@ const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>
 </channel>
 `
 
-func newDesktop(t *testing.T) *desktop {
+func newDesktop(t testing.TB) *desktop {
 	t.Helper()
 	home := t.TempDir()
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
@@ -488,7 +488,7 @@ var buildTray = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-func trayBinary(t *testing.T) string {
+func trayBinary(t testing.TB) string {
 	t.Helper()
 	path, err := buildTray()
 	if err != nil {

@@ -7,9 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:?usage: scripts/screenshots.sh PROGRAM}")
 if [ -z "${SCREENSHOTS_SESSION:-}" ]; then
-	for need in Xvfb dbus-run-session xfce4-panel xdotool import; do
+	for need in Xvfb dbus-run-session xfce4-panel xdotool import curl; do
 		command -v "$need" >/dev/null || {
-			echo "screenshots: $need is missing (Debian: xvfb dbus xfce4-panel xdotool imagemagick)" >&2
+			echo "screenshots: $need is missing (Debian: xvfb dbus xfce4-panel xdotool imagemagick curl)" >&2
 			exit 1
 		}
 	done
@@ -82,6 +82,8 @@ for theme in dark light; do
 	tray=$!
 	children+=("$tray")
 	until_ ended 1
+	printf '\n[runs]\npreview = "cycles"\n' >>"$BLENDTRAY_HOME/settings.toml"
+	curl -sf --unix-socket "$BLENDTRAY_HOME/run/control.sock" -X POST http://blendtray/folders/reload >/dev/null
 	cat >"$home/Blendtray/report.py" <<'PY'
 import bpy
 
@@ -96,7 +98,7 @@ PY
 	sleep 1 # the window shows it
 	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
 	xdotool windowmove "$window" 60 50
-	for tab in activity:60 blender:150 folders:245 send:330; do
+	for tab in activity:60 preview:155 blender:250 folders:345 send:430 settings:515; do
 		xdotool mousemove --window "$window" "${tab#*:}" 70 click 1
 		sleep 1 # the pointer's animation
 		import -window "$window" "$out/${tab%:*}-$theme.png"

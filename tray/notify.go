@@ -16,6 +16,7 @@ const noticePace = 5 * time.Second
 
 // notices decides what is worth a notification, and when.
 type notices struct {
+	which  string // "failures", "all" or "off"; "" is the first
 	last   time.Time
 	held   []notice
 	broken bool // that Blender can't start was said, and it has not started since
@@ -34,14 +35,26 @@ func (n *notices) take(ev control.Event) {
 			title = nameOf(r) + " crashed Blender"
 		case control.TimedOut:
 			title = nameOf(r) + " was over its time limit"
+		case control.Succeeded:
+			if n.which != "all" {
+				return
+			}
+			title = nameOf(r) + " succeeded"
 		default:
 			return
 		}
-		n.held = append(n.held, notice{title, oneLine(why(r), 200), r.ID})
+		if n.which == "off" {
+			return
+		}
+		text := why(r)
+		if r.State == control.Succeeded {
+			text = "in " + clock(took(r, time.Now()))
+		}
+		n.held = append(n.held, notice{title, oneLine(text, 200), r.ID})
 	case ev.Kind == control.KindBlender && ev.Blender != nil:
 		switch ev.Blender.State {
 		case control.BlenderFailed:
-			if !n.broken {
+			if !n.broken && n.which != "off" {
 				n.broken = true
 				n.held = append(n.held, notice{"Blender can't start", oneLine(reasonOf(ev.Blender.Reason), 200), ""})
 			}

@@ -81,3 +81,16 @@ func TestABlenderThatStaysBrokenIsNotifiedOnce(t *testing.T) {
 		t.Errorf("after it had started: %d", len(n.held))
 	}
 }
+
+func TestTheSettingSaysWhatIsNotified(t *testing.T) {
+	t.Parallel()
+	for which, want := range map[string]int{"": 2, "failures": 2, "all": 3, "off": 0} {
+		n := &notices{which: which}
+		n.take(ran(control.Failed, "a.py"))
+		n.take(ran(control.Succeeded, "b.py"))
+		n.take(blenderIs(control.BlenderFailed))
+		if len(n.held) != want {
+			t.Errorf("%q: %d are held, want %d", which, len(n.held), want)
+		}
+	}
+}

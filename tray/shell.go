@@ -35,12 +35,30 @@ type Host interface {
 	// AddFolder and RemoveFolder write a watched folder to the settings.
 	AddFolder(path string) error
 	RemoveFolder(path string) error
+	// Settings are the settings to offer, and ChangeSetting writes one of them; it fails, and
+	// changes nothing, when the value can't be. The others are the same for a watched folder.
+	Settings() ([]Setting, error)
+	ChangeSetting(key, value string) error
+	FolderSettings(path string) ([]Setting, error)
+	ChangeFolder(path, key, value string) error
 	// Open opens a file or a folder with the desktop's program for it, at a line if that is
 	// not 0 and the program can.
 	Open(path string, line int) error
 	// BlenderLog and SettingsFile are where these lie.
 	BlenderLog() string
 	SettingsFile() string
+}
+
+// Setting is one thing that can be chosen.
+type Setting struct {
+	Key, Label, Help string
+	// Words, when there are any, are all that it can be; two are true and false for a switch.
+	Words []string
+	Value string
+	// Now tells that a change holds at once, and not from the next start of the engine on.
+	Now bool
+	// Fixed says why it can't be changed here, or is "".
+	Fixed string
 }
 
 // Config is what a tray is made from.
@@ -96,11 +114,11 @@ func Run(ctx context.Context, cfg Config) error {
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
 	s.readLogin()
+	s.readSettings()
 	s.trouble = cfg.Trouble
 
 	if desk, ok := s.app.(desktop.App); ok {
-		s.icon = assets.Starting
-		desk.SetSystemTrayIcon(resource(s.icon))
+		desk.SetSystemTrayIcon(resource(assets.Starting)) // until the first look at the state
 		desk.SetSystemTrayWindow(s.window.Window)
 		systray.SetOnTapped(func() { s.do(s.window.raise) })
 		s.menu = newMenu(Menu(State{}, time.Now()), s.clicked)
@@ -280,7 +298,7 @@ func (s *shell) setIcon(icon assets.Icon) {
 	}
 	// The library panics when the session bus is gone: at logout, and while this program ends.
 	defer func() { _ = recover() }()
-	desk.SetSystemTrayIcon(resource(icon))
+	showIcon(desk, icon)
 }
 
 func (s *shell) heard(ev control.Event) {
@@ -317,6 +335,21 @@ func (s *shell) notify() {
 	}
 }
 
+// readSettings takes over the settings that are the tray's own.
+func (s *shell) readSettings() {
+	settings, err := s.cfg.Host.Settings()
+	if err != nil {
+		return // the window says so where they are shown, and what held goes on
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, set := range settings {
+		if set.Key == "tray.notify" {
+			s.window.notices.which = set.Value
+		}
+	}
+}
+
 func (s *shell) readLogin() {
 	if s.cfg.Login == nil {
 		return
@@ -337,6 +370,7 @@ func (s *shell) lookAgain() {
 			return
 		}
 		s.readLogin()
+		s.readSettings()
 		s.poke()
 	}
 }

@@ -107,7 +107,25 @@ func (t *foldersTab) row(f control.FolderStatus) fyne.CanvasObject {
 			t.changed()
 		})
 	})
-	return container.NewBorder(nil, nil, nil, container.NewHBox(open, remove), container.NewVBox(path, how))
+	change := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() { t.change(f.Path) })
+	return container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), container.NewVBox(path, how))
+}
+
+// change shows the settings of a folder, to be changed one by one.
+func (t *foldersTab) change(path string) {
+	host := t.window.shell.cfg.Host
+	if _, err := host.FolderSettings(path); err != nil {
+		t.window.fail(err)
+		return
+	}
+	form := newSettingsForm(
+		t.window, func() ([]Setting, error) { return host.FolderSettings(path) },
+		func(key, value string) error { return host.ChangeFolder(path, key, value) },
+		func(bool) { t.changed() },
+	)
+	d := dialog.NewCustom(path, "Close", form.rows, t.window)
+	d.Resize(fyne.NewSize(620, 300))
+	d.Show()
 }
 
 // add has a folder watched.

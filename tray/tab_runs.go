@@ -239,10 +239,9 @@ type runDetail struct {
 	run     control.Run
 
 	title, about, cause          *widget.Label
-	output                       *widget.TextGrid
+	output                       *outputView
 	images                       *fyne.Container
 	again, cancel, script, where *widget.Button
-	text                         int // bytes in output
 }
 
 // maxShown is how many bytes of output the window shows while a run is on; the engine keeps
@@ -258,8 +257,10 @@ func newRunDetail(w *window) *runDetail {
 	d.cause = widget.NewLabel("")
 	d.cause.Wrapping = fyne.TextWrapWord
 	d.cause.Importance = widget.DangerImportance
-	d.output = widget.NewTextGrid()
-	d.output.Scroll = fyne.ScrollBoth
+	d.output = newOutputView()
+	d.output.grid.open = func(path string, line int) {
+		w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
+	}
 	d.images = container.NewHBox()
 	s := w.shell
 	d.again = widget.NewButtonWithIcon("Run again", theme.MediaReplayIcon(), func() {
@@ -287,7 +288,7 @@ func newRunDetail(w *window) *runDetail {
 	})
 	buttons := container.NewHBox(d.again, d.cancel, d.script, d.where)
 	head := container.NewVBox(d.title, d.about, d.cause, buttons, container.NewHScroll(d.images))
-	d.content = container.NewBorder(head, nil, nil, nil, d.output)
+	d.content = container.NewBorder(head, nil, nil, nil, d.output.content)
 	d.set(control.Run{})
 	return d
 }
@@ -353,7 +354,8 @@ func (d *runDetail) set(r control.Run) {
 	default:
 		d.cause.Hide()
 	}
-	d.showImages(r.Outputs)
+	d.showImages(r)
+	d.window.preview.show(r)
 }
 
 func sceneWord(scene string) string {
@@ -364,9 +366,13 @@ func sceneWord(scene string) string {
 }
 
 // showImages shows what the run made: pictures as such, other files by their names.
-func (d *runDetail) showImages(paths []string) {
+func (d *runDetail) showImages(r control.Run) {
 	const most = 12
+	paths := r.Outputs
 	d.images.RemoveAll()
+	if r.Preview != "" {
+		d.images.Add(newThumbnail(r.Preview, func() { d.window.showPreview(r) }))
+	}
 	for _, path := range paths[:min(most, len(paths))] {
 		open := func() {
 			d.window.shell.try("open it", func(context.Context) error { return d.window.shell.cfg.Host.Open(path, 0) })
@@ -393,13 +399,15 @@ func (d *runDetail) setOutput(text string) {
 		}
 		text += e.Traceback
 	}
-	if len(text) > maxShown {
-		text = text[:maxShown/2] + "\n[…]\n" + text[len(text)-maxShown/2:]
+	d.output.set(text)
+}
+
+// pictured takes in that there is a picture of what a run left.
+func (d *runDetail) pictured(r control.Run) {
+	if r.ID == d.run.ID {
+		d.run.Preview = r.Preview
+		d.showImages(d.run)
 	}
-	text = printable(text)
-	d.text = len(text)
-	d.output.SetText(text)
-	d.output.Refresh()
 }
 
 // heard takes in what the run that is shown does.
@@ -408,11 +416,8 @@ func (d *runDetail) heard(ev control.Event) {
 		return
 	}
 	switch {
-	case ev.Kind == control.KindOutput && d.text < maxShown:
-		text := printable(ev.Text)
-		d.text += len(text)
-		d.output.Append(text)
-		d.output.ScrollToBottom()
+	case ev.Kind == control.KindOutput:
+		d.output.add(ev.Text)
 	case ev.Kind == control.KindRun && ev.Run != nil:
 		d.set(*ev.Run)
 		if ev.Run.State.Final() {

@@ -7,6 +7,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -32,7 +33,14 @@ type codeEntry struct {
 	previous func(step int)
 }
 
-func (e *codeEntry) TypedShortcut(s fyne.Shortcut) { e.Entry.TypedShortcut(s) }
+func (e *codeEntry) TypedShortcut(s fyne.Shortcut) {
+	if c, ok := s.(*desktop.CustomShortcut); ok && c.Modifier == fyne.KeyModifierShortcutDefault &&
+		(c.KeyName == fyne.KeyReturn || c.KeyName == fyne.KeyEnter) {
+		e.send()
+		return
+	}
+	e.Entry.TypedShortcut(s)
+}
 
 func (e *codeEntry) TypedKey(key *fyne.KeyEvent) {
 	switch {
@@ -62,7 +70,7 @@ func newSendTab(w *window) *sendTab {
 	t.output.Scroll = fyne.ScrollBoth
 	t.run = widget.NewButtonWithIcon("Run", theme.MediaPlayIcon(), t.send)
 	t.run.Importance = widget.HighImportance
-	hint := widget.NewLabel("Runs in the scene as the last script left it. Up and down bring back what was sent before.")
+	hint := widget.NewLabel("Ctrl+Enter runs it in the scene as the last script left it. Up and down bring back what was sent before.")
 	hint.Truncation = fyne.TextTruncateEllipsis
 	split := container.NewVSplit(
 		container.NewBorder(nil, container.NewBorder(nil, nil, nil, t.run, hint), nil, nil, t.code),

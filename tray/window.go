@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -30,6 +31,8 @@ type window struct {
 	runs     *runsTab
 	blender  *blenderTab
 	folders  *foldersTab
+	preview  *previewTab
+	settings *settingsForm
 	send     *sendTab
 	noted    string
 	link     Link
@@ -61,12 +64,22 @@ func newWindow(s *shell) *window {
 		}
 	})
 	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
+	w.preview = newPreviewTab(w)
+	settings, form := newSettingsTab(w)
+	w.settings = form
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon("Activity", theme.ListIcon(), w.runs.content),
+		container.NewTabItemWithIcon("Preview", theme.VisibilityIcon(), w.preview.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
 		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
+		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
+	w.tabs.OnSelected = func(*container.TabItem) { w.settings.look() }
+	w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) {
+		w.tabs.SelectIndex(0)
+		w.Canvas().Focus(w.runs.detail.output.find)
+	})
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
 	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.banner)
 	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
@@ -177,6 +190,13 @@ func (w *window) heard(ev control.Event) {
 	switch ev.Kind {
 	case control.KindRun, control.KindOutput:
 		w.runs.queue(ev)
+	case control.KindPreview:
+		if r := ev.Run; r != nil {
+			w.shell.do(func() {
+				w.preview.show(*r)
+				w.runs.detail.pictured(*r)
+			})
+		}
 	}
 }
 
@@ -184,6 +204,12 @@ func (w *window) heard(ev control.Event) {
 func (w *window) open(id string) {
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
+}
+
+// showPreview shows the picture of a run.
+func (w *window) showPreview(r control.Run) {
+	w.preview.show(r)
+	w.tabs.SelectIndex(1)
 }
 
 // fetch asks for something off Fyne's goroutine and shows it on it.

@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -118,7 +119,27 @@ func (b *backend) Subscribe(bool) control.Subscription {
 type hostOfTest struct {
 	mu            sync.Mutex
 	opened, added []string
+	settings      []Setting
+	changed       []string
 }
+
+func (h *hostOfTest) Settings() ([]Setting, error) { return slices.Clone(h.settings), nil }
+
+func (h *hostOfTest) ChangeSetting(key, value string) error {
+	if value == "wrong" {
+		return errors.New("that can't be")
+	}
+	h.changed = append(h.changed, key+"="+value)
+	for i := range h.settings {
+		if h.settings[i].Key == key {
+			h.settings[i].Value = value
+		}
+	}
+	return nil
+}
+
+func (h *hostOfTest) FolderSettings(string) ([]Setting, error)  { return nil, nil }
+func (h *hostOfTest) ChangeFolder(string, string, string) error { return nil }
 
 func (h *hostOfTest) Blenders(context.Context) []Found { return nil }
 func (h *hostOfTest) UseBlender(string) error          { return nil }
@@ -166,7 +187,12 @@ func openWindow(t *testing.T, runs ...control.Run) *open {
 		defer close(done)
 		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Reload: func() error { return nil }}).Serve(ctx)
 	}()
-	o := &open{t: t, backend: b, host: &hostOfTest{}, calls: make(chan func(), 10_000)}
+	o := &open{t: t, backend: b, host: &hostOfTest{settings: []Setting{
+		{Key: previewKey, Label: "Picture", Words: []string{"off", "cycles"}, Value: "off", Now: true},
+		{Key: "runs.timeout", Label: "Time limit", Value: "none"},
+		{Key: "tray.notify", Words: []string{"failures", "all"}, Value: "failures", Now: true},
+		{Key: "blender.factory_startup", Words: []string{"true", "false"}, Value: "true", Fixed: "set elsewhere"},
+	}}, calls: make(chan func(), 10_000)}
 	s := &shell{
 		cfg: Config{Client: control.NewClient(address), Host: o.host}, ctx: ctx, app: test.NewTempApp(t),
 		fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), do: func(f func()) { o.calls <- f },
@@ -209,7 +235,7 @@ func failed(script string) control.Run {
 	began := time.Now()
 	return control.Run{
 		Script: script, State: control.Failed, Scene: "fresh", StartedAt: &began, Seconds: 0.01, Output: "before\n",
-		Error: &control.ScriptError{Type: "KeyError", Message: "'x'", Line: 4, Traceback: "Traceback (most recent call last):\nKeyError: 'x'\n"},
+		Error: &control.ScriptError{Type: "KeyError", Message: "'x'", Line: 4, Traceback: "Traceback (most recent call last):\n  File \"/srv/help.py\", line 2, in f\nKeyError: 'x'\n"},
 	}
 }
 
@@ -224,13 +250,13 @@ func succeeded(script string) control.Run {
 func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 	o := openWindow(t, failed("/srv/bad.py"), succeeded("/srv/good.py"))
 	d := o.runs.detail
-	o.until("the newest is shown", func() bool { return strings.Contains(d.output.Text(), "hello") })
-	if strings.Contains(d.output.Text(), "Fra:") || !strings.Contains(d.title.Text, "✓ good.py") || d.cause.Text != `result {"a":1}` {
-		t.Errorf("it shows %q, %q, %q", d.output.Text(), d.title.Text, d.cause.Text)
+	o.until("the newest is shown", func() bool { return strings.Contains(d.output.grid.Text(), "hello") })
+	if strings.Contains(d.output.grid.Text(), "Fra:") || !strings.Contains(d.title.Text, "✓ good.py") || d.cause.Text != `result {"a":1}` {
+		t.Errorf("it shows %q, %q, %q", d.output.grid.Text(), d.title.Text, d.cause.Text)
 	}
 	// The one that somebody picks stays when others come.
 	o.runs.list.Select(1)
-	o.until("the other one is shown", func() bool { return strings.Contains(d.output.Text(), "Traceback") })
+	o.until("the other one is shown", func() bool { return strings.Contains(d.output.grid.Text(), "Traceback") })
 	if !strings.Contains(d.cause.Text, "KeyError: 'x' (line 4)") {
 		t.Errorf("the cause is %q", d.cause.Text)
 	}
@@ -239,6 +265,15 @@ func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 	if d.run.Script != "/srv/bad.py" {
 		t.Errorf("%s is shown", d.run.Script)
 	}
+	for row := range d.output.grid.Rows {
+		test.TapAt(d.output.grid, d.output.grid.PositionForCursorLocation(row, 3).AddXY(1, 1))
+	}
+	o.until("the place in the traceback is opened", func() bool {
+		o.host.mu.Lock()
+		defer o.host.mu.Unlock()
+		return slices.Equal(o.host.opened, []string{"/srv/help.py:2"})
+	})
+	o.host.opened = nil
 	test.Tap(d.script)
 	o.until("the script is opened at its line", func() bool {
 		o.host.mu.Lock()
@@ -361,5 +396,95 @@ func TestButtonsFollowTheState(t *testing.T) {
 	o.show(State{Link: Attached})
 	if o.banner.Visible() {
 		t.Error("the banner stays")
+	}
+}
+
+func TestWordsAreFoundInTheOutput(t *testing.T) {
+	o := openWindow(t, control.Run{
+		Script: "/srv/a.py", State: control.Succeeded, Output: strings.Repeat("nothing\n", 500) + "one Käse, two KÄSE\n" + strings.Repeat("nothing\n", 500) + "käse\n",
+	})
+	o.Resize(fyne.NewSize(900, 600))
+	v := o.runs.detail.output
+	o.until("the output is shown", func() bool { return strings.Contains(v.grid.Text(), "KÄSE") })
+	test.Type(v.find, "käse")
+	if v.count.Text != "1 of 3" || !slices.Equal(v.matches, []match{{500, 4, 7}, {500, 14, 17}, {1001, 0, 3}}) {
+		t.Errorf("%q: %v", v.count.Text, v.matches)
+	}
+	if y := v.grid.PositionForCursorLocation(500, 0).Y; y < 0 || y > v.grid.Size().Height {
+		t.Errorf("the first one is at %v of %v", y, v.grid.Size().Height)
+	}
+	if cell := v.grid.Rows[500].Cells[4]; cell.Style != widget.TextGridStyle(foundHere) {
+		t.Errorf("it has the style %v", cell.Style)
+	}
+	enter := func() { v.find.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn}) }
+	enter()
+	enter()
+	if y := v.grid.PositionForCursorLocation(1001, 0).Y; v.count.Text != "3 of 3" || y < 0 || y > v.grid.Size().Height {
+		t.Errorf("%q at %v", v.count.Text, y)
+	}
+	enter()
+	v.find.KeyDown(&fyne.KeyEvent{Name: "LeftShift"})
+	enter()
+	v.find.KeyUp(&fyne.KeyEvent{Name: "LeftShift"})
+	if v.count.Text != "3 of 3" {
+		t.Errorf("before the first one is %q", v.count.Text)
+	}
+	test.Type(v.find, "!")
+	if v.count.Text != "not found" || v.grid.Rows[500].Cells[4].Style != nil {
+		t.Errorf("%q, with the style %v", v.count.Text, v.grid.Rows[500].Cells[4].Style)
+	}
+	v.find.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if v.find.Text != "" || v.count.Text != "" {
+		t.Errorf("%q, %q", v.find.Text, v.count.Text)
+	}
+}
+
+func TestSettingsAreChangedOneByOne(t *testing.T) {
+	o := openWindow(t)
+	field := func(n int) fyne.CanvasObject {
+		return o.settings.rows.Objects[n].(*fyne.Container).Objects[1].(*fyne.Container).Objects[0]
+	}
+	field(0).(*widget.Select).SetSelected("cycles")
+	limit := field(1).(*settingEntry)
+	limit.SetText("5m")
+	limit.OnSubmitted("5m")
+	limit.FocusLost()
+	if want := []string{"runs.preview=cycles", "runs.timeout=5m"}; !slices.Equal(o.host.changed, want) {
+		t.Errorf("changed are %q, want %q", o.host.changed, want)
+	}
+	if o.noted == "" {
+		t.Error("nothing says that it holds later")
+	}
+	limit = field(1).(*settingEntry)
+	limit.OnSubmitted("wrong")
+	if got := field(1).(*settingEntry).Text; got != "5m" || len(o.host.changed) != 2 {
+		t.Errorf("after a mistake it shows %q, and changed are %q", got, o.host.changed)
+	}
+	if !field(3).(*widget.Check).Disabled() {
+		t.Error("what is set elsewhere can be changed")
+	}
+	field(2).(*widget.Select).SetSelected("all")
+	if o.notices.which != "all" {
+		t.Errorf("it notifies of %q", o.notices.which)
+	}
+}
+
+func TestThePictureOfARunIsShown(t *testing.T) {
+	o := openWindow(t, succeeded("/srv/a.py"))
+	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
+	if !o.preview.on.Visible() {
+		t.Error("pictures can't be turned on")
+	}
+	test.Tap(o.preview.on)
+	if o.preview.on.Visible() || !slices.Equal(o.host.changed, []string{"runs.preview=cycles"}) {
+		t.Errorf("they are not on: %q", o.host.changed)
+	}
+	file := filepath.Join(t.TempDir(), "1.jpg")
+	r := o.runs.detail.run
+	r.Preview = file
+	o.heard(control.Event{Kind: control.KindPreview, ID: "1", Run: &r})
+	o.until("it is shown", func() bool { return o.preview.image.File == file })
+	if o.preview.hint.Visible() || len(o.runs.detail.images.Objects) != 1 {
+		t.Errorf("the hint stays, or %d pictures are with the run", len(o.runs.detail.images.Objects))
 	}
 }

@@ -1,0 +1,58 @@
+//go:build linux
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blendtray/control"
+)
+
+// BenchmarkTheMenuFollowsBlender stops and starts a real Blender by the menu of a real panel's
+// tray, and measures from the fact, as the engine dates it, until the menu says so, which is
+// asked for all the time over D-Bus. What is promised is 100 ms.
+func BenchmarkTheMenuFollowsBlender(b *testing.B) {
+	d := newDesktop(b)
+	d.panel()
+	p := started(b, "")
+	icon := d.tray(p)
+	icon.says("· ready")
+	facts := make(chan control.Event, 100)
+	go func() {
+		for ev, err := range control.NewClient(p.socket()).Events(b.Context(), false) {
+			if err != nil {
+				return
+			}
+			if ev.Kind == control.KindBlender {
+				facts <- ev
+			}
+		}
+	}()
+	var took []time.Duration
+	for b.Loop() {
+		for _, step := range []struct {
+			click, says string
+			state       control.BlenderState
+		}{{"Stop Blender", "Stopped", control.BlenderStopped}, {"Start Blender", "· ready", control.BlenderReady}} {
+			icon.click(step.click)
+			var seen time.Time
+			for seen.IsZero() {
+				if lines := icon.menu(); len(lines) > 0 && strings.Contains(lines[0].label, step.says) {
+					seen = time.Now()
+				}
+			}
+			for ev := range facts {
+				if ev.Blender.State == step.state {
+					took = append(took, seen.Sub(ev.Time))
+					break
+				}
+			}
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms/max")
+}

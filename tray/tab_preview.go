@@ -1,0 +1,93 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// previewKey is the setting that has pictures made.
+const previewKey = "runs.preview"
+
+// previewTab is the tab Preview: the scene as the newest run left it, or that which was chosen.
+type previewTab struct {
+	window  *window
+	content fyne.CanvasObject
+	title   *widget.Label
+	image   *canvas.Image
+	hint    *widget.Label
+	on      *widget.Button
+	path    string
+}
+
+func newPreviewTab(w *window) *previewTab {
+	t := &previewTab{window: w}
+	t.title = widget.NewLabelWithStyle("", fyne.TextAlignCenter, fyne.TextStyle{Bold: true})
+	t.title.Truncation = fyne.TextTruncateEllipsis
+	t.image = &canvas.Image{FillMode: canvas.ImageFillContain}
+	t.hint = widget.NewLabel("")
+	t.hint.Alignment = fyne.TextAlignCenter
+	t.hint.Wrapping = fyne.TextWrapWord
+	t.on = widget.NewButtonWithIcon("Make pictures from now on", theme.VisibilityIcon(), func() {
+		if err := w.shell.cfg.Host.ChangeSetting(previewKey, "cycles"); err != nil {
+			w.fail(err)
+			return
+		}
+		w.folders.changed()
+		t.look()
+	})
+	open := widget.NewButtonWithIcon("Open", theme.FileImageIcon(), func() {
+		if path := t.path; path != "" {
+			w.shell.try("open the picture", func(context.Context) error { return w.shell.cfg.Host.Open(path, 0) })
+		}
+	})
+	empty := container.NewVBox(t.hint, container.NewCenter(t.on))
+	t.content = container.NewBorder(
+		container.NewBorder(nil, nil, nil, open, t.title), nil, nil, nil,
+		container.NewStack(t.image, container.NewCenter(container.NewGridWrap(fyne.NewSize(460, 120), empty))),
+	)
+	t.look()
+	return t
+}
+
+// look shows what can be done where there is no picture.
+func (t *previewTab) look() {
+	t.hint.Show()
+	t.on.Show()
+	settings, err := t.window.shell.cfg.Host.Settings()
+	off := err != nil
+	for _, s := range settings {
+		off = off || s.Key == previewKey && s.Value == "off"
+	}
+	switch {
+	case t.path != "":
+		t.hint.Hide()
+		t.on.Hide()
+	case off:
+		t.hint.SetText("A small picture of the scene can be made after each run, when nothing else is to be done.")
+	default:
+		t.hint.SetText("The next run brings a picture of its scene.")
+		t.on.Hide()
+	}
+}
+
+// show shows the picture of a run, if it has one.
+func (t *previewTab) show(r control.Run) {
+	if r.Preview == "" || r.Preview == t.path {
+		return
+	}
+	t.path = r.Preview
+	t.title.SetText(nameOf(r) + " · " + when(r.QueuedAt, time.Now()))
+	t.image.File = r.Preview
+	t.image.Refresh()
+	t.look()
+}
