@@ -19,7 +19,7 @@ type doctorCmd struct {
 }
 
 func (doctorCmd) Help() string {
-	return `Looks at all that Blendtray needs: the settings, its own folders, room on the disk, Blender itself (which is started once for its version), the engine and its socket, the watched folders and the system's limits on watching. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
+	return `Looks at all that Blendtray needs: the settings, its own folders and token, room on the disk, Blender itself (which is started for its version, and for what it renders with), the engine, its socket and port, the watched folders, the system's limits on watching, and whether the desktop shows tray icons. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
 }
 
 // finding is what the doctor found out about one thing.
@@ -49,6 +49,7 @@ func (c *doctorCmd) Run(e *env) error {
 	var all []finding
 	all = append(all, c.settings(paths, settingsErr))
 	all = append(all, examineHome(paths)...)
+	all = append(all, examineToken(paths)...)
 	all = append(all, examineDisk(paths))
 	all = append(all, examineBlender(e, settings.Blender.Path)...)
 	var folders []string
@@ -56,7 +57,10 @@ func (c *doctorCmd) Run(e *env) error {
 		folders = append(folders, f.Path)
 	}
 	all = append(all, examineEngine(e, paths, folders)...)
+	all = append(all, examinePort(e, paths, int(settings.Blender.Port))...)
+	all = append(all, examineRemote(folders)...)
 	all = append(all, examineWatching()...)
+	all = append(all, examineDisplay()...)
 
 	if c.JSON {
 		err = e.printJSON(all)
@@ -166,6 +170,7 @@ func examineBlender(ctx context.Context, configured string) []finding {
 			all = append(all, wrong("blender", "see that it starts: "+b.Path+" --version", "%s (%s): %s", b.Path, b.Source, b.Error))
 		case good == 0:
 			all = append(all, right("blender", "Blender %s is used: %s (%s)", b.Version, b.Path, b.Source))
+			all = append(all, examineInside(ctx, b.Path)...)
 			good++
 		default:
 			all = append(all, right("blender", "Blender %s is there too: %s (%s)", b.Version, b.Path, b.Source))

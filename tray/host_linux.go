@@ -6,8 +6,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// trayHost tells whether something shows tray icons, and if not, why.
-func trayHost() (ok bool, why string) {
+// IconHost tells whether something shows tray icons, and if not, why.
+func IconHost() (ok bool, why string) {
 	conn, err := dbus.ConnectSessionBus()
 	if err != nil {
 		return false, "there is no session bus. The window does all that the tray would."

@@ -2,5 +2,5 @@
 
 package tray
 
-// trayHost tells whether something shows tray icons: these systems always do.
-func trayHost() (ok bool, why string) { return true, "" }
+// IconHost tells whether something shows tray icons: these systems always do.
+func IconHost() (ok bool, why string) { return true, "" }

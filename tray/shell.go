@@ -124,7 +124,7 @@ func Run(ctx context.Context, cfg Config) error {
 		s.menu = newMenu(Menu(State{}, time.Now()), s.clicked)
 	}
 	s.window.SetCloseIntercept(func() {
-		if there, _ := trayHost(); there {
+		if there, _ := IconHost(); there {
 			s.window.hide()
 		} else {
 			s.quit() // nothing would be left to bring it back with
@@ -175,7 +175,7 @@ func (s *shell) awaitHost() {
 	const patience, look = 10 * time.Second, 500 * time.Millisecond
 	began, said := time.Now(), false
 	for s.ctx.Err() == nil {
-		there, why := trayHost()
+		there, why := IconHost()
 		switch {
 		case there:
 			if said {

@@ -26,8 +26,8 @@ var remoteTypes = map[uint32]bool{
 	0x53464846:             true, // drvfs in WSL 1
 }
 
-// isRemote tells whether a folder lies where the system's events can't be relied on.
-func isRemote(dir string) bool {
+// IsRemote tells whether a folder lies where the system's events can't be relied on.
+func IsRemote(dir string) bool {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return false // it is gone or can't be read, which is found out next

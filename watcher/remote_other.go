@@ -2,5 +2,5 @@
 
 package watcher
 
-// isRemote knows nothing here; [Folder.Poll] is for such folders.
-func isRemote(string) bool { return false }
+// IsRemote knows nothing here; [Folder.Poll] is for such folders.
+func IsRemote(string) bool { return false }

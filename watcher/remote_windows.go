@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// isRemote tells whether a folder lies where the system's events can't be relied on.
-func isRemote(dir string) bool {
+// IsRemote tells whether a folder lies where the system's events can't be relied on.
+func IsRemote(dir string) bool {
 	root, err := windows.UTF16PtrFromString(filepath.VolumeName(dir) + `\`)
 	if err != nil {
 		return false // no such folder, which is found out next

@@ -149,7 +149,7 @@ func New(cfg Config) (*Watcher, error) {
 		cfg: cfg, log: cfg.Logger,
 		opts: options{
 			newSource: newSource, pollEvery: time.Second, checkEvery: 5 * time.Second,
-			retryEvery: 500 * time.Millisecond, isRemote: isRemote,
+			retryEvery: 500 * time.Millisecond, isRemote: IsRemote,
 		},
 		work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}

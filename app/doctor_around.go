@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"blendtray/control"
+	"blendtray/watcher"
+)
+
+// examineToken looks at the file with what Blender's port demands.
+func examineToken(paths Paths) []finding {
+	file := tokenFile(paths)
+	text, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // the first serve makes it
+	case err != nil:
+		return []finding{wrong("token", "make it yours, or remove it: the next start of the engine makes another", "%v", err)}
+	case openToOthers(file):
+		return []finding{wrong("token", "chmod 600 "+file+" and end the engine: its next start makes another", "others may read %s", file)}
+	case len(text) < 16:
+		return []finding{wrong("token", "rm "+file+" and end the engine: its next start makes another", "%s holds no token", file)}
+	}
+	return []finding{right("token", "%s is for this user alone", file)}
+}
+
+// examinePort looks whether the port that the settings name can be had, or is Blender's.
+func examinePort(ctx context.Context, paths Paths, port int) []finding {
+	if port == 0 {
+		return nil // the system chooses one that is free
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		_ = l.Close() // nobody has connected
+		return []finding{right("port", "%d is free", port)}
+	}
+	if engine, err := control.Address(paths.Runtime); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if st, err := control.NewClient(engine).Status(ctx); err == nil {
+			for _, b := range st.Blenders {
+				if b.Port == port {
+					return []finding{right("port", "Blender listens on %d", port)}
+				}
+			}
+		}
+	}
+	return []finding{wrong(
+		"port", "give blender.port another number in the settings, or 0 to let the system choose", "%s is taken by another program: %v", address, err,
+	)}
+}
+
+// examineRemote names the folders that other machines may write to.
+func examineRemote(folders []string) []finding {
+	var all []finding
+	for _, dir := range folders {
+		if watcher.IsRemote(dir) {
+			all = append(all, right("network", "%s is on another machine or in the cloud: it is looked at every few seconds, since no events come from there", dir))
+		}
+	}
+	return all
+}

@@ -1,0 +1,75 @@
+//go:build unix
+
+package app
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
+	t.Parallel()
+	paths := Paths{Data: t.TempDir()}
+	if got := examineToken(paths); got != nil {
+		t.Errorf("before the first start: %+v", got)
+	}
+	if _, err := readToken(paths); err != nil {
+		t.Fatal(err)
+	}
+	if got := examineToken(paths); len(got) != 1 || !got[0].OK {
+		t.Errorf("a good one: %+v", got)
+	}
+	if err := os.Chmod(tokenFile(paths), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Fix, "chmod 600") {
+		t.Errorf("an open one: %+v", got)
+	}
+	if err := os.WriteFile(tokenFile(paths), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(tokenFile(paths), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Detail, "no token") {
+		t.Errorf("one that is none: %+v", got)
+	}
+}
+
+func TestTheDoctorSeesAPortThatIsTaken(t *testing.T) {
+	t.Parallel()
+	paths := Paths{Runtime: t.TempDir()}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if got := examinePort(t.Context(), paths, port); len(got) != 1 || got[0].OK || !strings.Contains(got[0].Fix, "blender.port") {
+		t.Errorf("a port that is taken: %+v", got)
+	}
+	l.Close()
+	if got := examinePort(t.Context(), paths, port); len(got) != 1 || !got[0].OK {
+		t.Errorf("a port that is free: %+v", got)
+	}
+}
+
+func TestTheDoctorSeesABlenderThatRunsNoPython(t *testing.T) {
+	t.Parallel()
+	// What no Blender here does: it starts, and has nothing to say, or too little.
+	for text, want := range map[string]string{
+		"echo 'no module named bpy'; exit 1":                                                 "no module named bpy",
+		"echo; echo '" + insideMark + `{"numpy": false, "python": "3.11.2", "devices": {}}'`: "no NumPy",
+	} {
+		program := filepath.Join(t.TempDir(), "blender")
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		got := examineInside(t.Context(), program)
+		if len(got) == 0 || got[0].OK || got[0].Fix == "" || !strings.Contains(got[0].Detail, want) {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}
