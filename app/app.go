@@ -77,7 +77,7 @@ func (e *env) client() (*control.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, err := control.Address(paths.Runtime)
+	address, err := engineAddress(paths)
 	if err != nil {
 		return nil, err
 	}

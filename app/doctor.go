@@ -57,6 +57,7 @@ func (c *doctorCmd) Run(e *env) error {
 		folders = append(folders, f.Path)
 	}
 	all = append(all, examineEngine(e, paths, folders)...)
+	all = append(all, examineService()...)
 	all = append(all, examinePort(e, paths, int(settings.Blender.Port))...)
 	all = append(all, examineRemote(folders)...)
 	all = append(all, examineWatching()...)
@@ -190,7 +191,7 @@ func examineBlender(ctx context.Context, configured string) []finding {
 // examineEngine asks the engine, if there is one, and looks at the folders that it watches or,
 // without it, those that the settings name.
 func examineEngine(e *env, paths Paths, folders []string) []finding {
-	address, err := control.Address(paths.Runtime)
+	address, err := engineAddress(paths)
 	if err != nil {
 		return []finding{wrong("engine", "give it another BLENDTRAY_HOME with a shorter path", "%v", err)}
 	}

@@ -41,7 +41,7 @@ func examinePort(ctx context.Context, paths Paths, port int) []finding {
 		_ = l.Close() // nobody has connected
 		return []finding{right("port", "%d is free", port)}
 	}
-	if engine, err := control.Address(paths.Runtime); err == nil {
+	if engine, err := engineAddress(paths); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		if st, err := control.NewClient(engine).Status(ctx); err == nil {
@@ -66,4 +66,24 @@ func examineRemote(folders []string) []finding {
 		}
 	}
 	return all
+}
+
+// examineService looks at the service of the user, where one is installed.
+func examineService() []finding {
+	m, _, err := serviceFlags{}.manager(false)
+	if err != nil {
+		return nil // no such thing here
+	}
+	st, err := m.status()
+	switch {
+	case err != nil || !st.Installed:
+		return []finding{right("service", "none is installed; `blendtray service install` has the engine start at login")}
+	case st.State == serviceFailed:
+		return []finding{wrong("service", "blendtray service restart", "%s: %s", st.Name, st.Error)}
+	case !st.Enabled:
+		return []finding{wrong("service", "blendtray service install", "%s does not start by itself", st.Name)}
+	case st.Lingering != nil && !*st.Lingering:
+		return []finding{right("service", "%s is %s; it ends at logout (`loginctl enable-linger` has it stay)", st.Name, st.State)}
+	}
+	return []finding{right("service", "%s is %s", st.Name, st.State)}
 }

@@ -47,17 +47,32 @@ func lockEngine(paths Paths, socket string) (unlock func(), err error) {
 	}, nil
 }
 
-// heldBy words who holds the lock.
-func heldBy(whoPath string) error {
-	const hint = "`blendtray status` shows it; end it first, or give this one another BLENDTRAY_HOME"
-	var who holder
+// readHolder reads who wrote itself down as the engine; it may be dead.
+func readHolder(whoPath string) (who holder, err error) {
 	data, err := os.ReadFile(whoPath)
 	if err == nil {
 		err = json.Unmarshal(data, &who)
 	}
+	return who, err
+}
+
+// heldBy words who holds the lock.
+func heldBy(whoPath string) error {
+	const hint = "`blendtray status` shows it; end it first, or give this one another BLENDTRAY_HOME"
+	who, err := readHolder(whoPath)
 	if err != nil {
 		return fail(exitFailed, hint, "an engine runs already (it has just been started: %v)", err)
 	}
 	return fail(exitFailed, hint, "an engine runs already: process %d, since %s, on %s",
 		who.PID, moment(who.Since, time.Now()), who.Socket)
+}
+
+// engineLocked tells whether some process is the engine of this user and home just now.
+func engineLocked(paths Paths) bool {
+	lock := flock.New(filepath.Join(paths.State, "engine.lock"))
+	ok, err := lock.TryLock()
+	if ok {
+		_ = lock.Unlock() // nothing was done under it
+	}
+	return !ok && err == nil
 }

@@ -34,12 +34,20 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	manager := findServiceManager()
 	h, err := openHouse(paths, func() (Settings, error) { return c.settings(paths) }, e.terminal)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	return c.serve(e, h)
+	ctx, stop := context.WithCancel(e)
+	defer stop()
+	go func() {
+		if client, err := e.client(); err == nil {
+			manager.inform(ctx, client)
+		}
+	}()
+	return underServiceManager(func() error { return c.serve(ctx, stop, e, h) }, stop)
 }
 
 // settings reads the settings and puts the flags over them.
@@ -77,9 +85,7 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 }
 
 // serve runs engine, control and printer until one of them fails or a signal comes.
-func (c *serveCmd) serve(e *env, h *house) error {
-	ctx, stop := context.WithCancel(e)
-	defer stop()
+func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) error {
 	go stopOnSignal(ctx, e.terminal, stop)
 
 	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.engine.Status, warned: h.logs.warned}

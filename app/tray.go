@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -131,16 +129,6 @@ func ownEngine(ctx context.Context, e *env, paths Paths, host *trayHost) (own bo
 		once.Do(func() { done <- err })
 	}()
 	return true, done
-}
-
-// engineLocked tells whether some process is the engine of this user and home just now.
-func engineLocked(paths Paths) bool {
-	lock := flock.New(filepath.Join(paths.State, "engine.lock"))
-	ok, err := lock.TryLock()
-	if ok {
-		_ = lock.Unlock() // nothing was done under it
-	}
-	return !ok && err == nil
 }
 
 // firstStart gives a user who has chosen nothing yet a drop folder with an example in it.

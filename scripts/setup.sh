@@ -32,6 +32,7 @@ needs='
   xwininfo     test                 x11-utils        xwininfo         xorg-xwininfo -
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
+  systemd      test                 systemd          systemd          systemd      -
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
@@ -72,7 +73,7 @@ has() {
 	wayland) header wayland-client-core.h ;;
 	xkbcommon) header xkbcommon/xkbcommon.h ;;
 	# The tests of the tray are for Linux.
-	Xvfb | xwininfo | xfce4-panel | dbus-daemon) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
+	Xvfb | xwininfo | xfce4-panel | dbus-daemon | systemd) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
 	blender) command -v blender >/dev/null 2>&1 || [ -e /Applications/Blender.app ] ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
