@@ -20,6 +20,7 @@ type grammar struct {
 	Stop    stopCmd    `cmd:"" help:"Stop Blender; the engine stays."`
 	Restart restartCmd `cmd:"" help:"Stop Blender and start it again."`
 	Log     logCmd     `cmd:"" help:"Show what Blender printed."`
+	Addon   addonCmd   `cmd:"" help:"Install the add-on into your own Blender."`
 	Service serviceCmd `cmd:"" help:"Have the system keep the engine running."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong and say how to mend it."`
 	Version versionCmd `cmd:"" help:"Show the version."`

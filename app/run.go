@@ -22,6 +22,8 @@ type runCmd struct {
 	Code    *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
 	Scene   string     `placeholder:"SCENE" help:"What it starts from: fresh (an empty factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
 	Timeout *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	Attach  bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
+	PID     int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
 	JSON    bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
 }
 
@@ -32,6 +34,7 @@ func (runCmd) Help() string {
     blendtray run export.py --scene house.blend -- --format glb
     blendtray run -c 'import bpy; print(len(bpy.data.objects))'
     generate-script | blendtray run -
+    blendtray run --attach tool.py
 
 Exit codes:
 
@@ -48,6 +51,12 @@ func (c *runCmd) Run(e *env) error {
 	sub, err := c.submission(e)
 	if err != nil {
 		return err
+	}
+	if c.Attach {
+		return c.attach(e, sub)
+	}
+	if c.PID != 0 {
+		return fail(exitUsage, "add --attach", "--pid is for a Blender with a window")
 	}
 	client, err := e.client()
 	if err != nil {
@@ -127,6 +136,9 @@ func (c *runCmd) submission(e *env) (control.Submission, error) {
 		if s.Code, err = readScript(s.Script); err != nil {
 			return s, err
 		}
+	}
+	if c.Attach {
+		s.Scene = "keep"
 	}
 	if c.Scene != "" {
 		if s.Scene, err = scene(c.Scene, dir); err != nil {

@@ -24,6 +24,7 @@ type Session struct {
 	// Welcome is what the Blender said of itself.
 	Welcome Welcome
 
+	output  func(id, text string) // nil: it is not wanted
 	conn    net.Conn
 	writing sync.Mutex
 
@@ -39,6 +40,16 @@ type Session struct {
 // Dial opens a session with the Blender that listens on addr ("127.0.0.1:port"). It fails
 // with a [*WireError] when the token is not the right one.
 func Dial(ctx context.Context, addr, token string) (*Session, error) {
+	return dial(ctx, addr, token, nil)
+}
+
+// DialForOutput is [Dial] for a Blender whose pipe somebody else has, or nobody: output is
+// given what Python prints in each run of the session, on the session's reading goroutine.
+func DialForOutput(ctx context.Context, addr, token string, output func(id, text string)) (*Session, error) {
+	return dial(ctx, addr, token, output)
+}
+
+func dial(ctx context.Context, addr, token string, output func(id, text string)) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	var d net.Dialer // sets TCP_NODELAY, as Go does for every TCP connection
@@ -49,7 +60,7 @@ func Dial(ctx context.Context, addr, token string) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // ends what waits
 	defer stop()
 	s := &Session{
-		conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
+		output: output, conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
 	}
 	frames := newFrameReader(conn)
 	if err := s.greet(frames, token); err != nil {
@@ -73,7 +84,8 @@ func (s *Session) greet(frames *frameReader, token string) error {
 		Protocol int    `json:"protocol"`
 		Token    string `json:"token"`
 		Client   string `json:"client"`
-	}{"hello", ProtocolVersion, token, "blendtray"}
+		Output   bool   `json:"output,omitempty"`
+	}{"hello", ProtocolVersion, token, "blendtray", s.output != nil}
 	if err := s.send(hello); err != nil {
 		return err
 	}
@@ -317,6 +329,10 @@ func (s *Session) take(in incoming) {
 	case "started":
 		if c != nil && c.started != nil {
 			c.started(time.UnixMicro(int64(in.Time * 1e6)))
+		}
+	case "output":
+		if c != nil && s.output != nil {
+			s.output(in.ID, in.Text)
 		}
 	case "progress":
 		if c != nil && c.progress != nil {

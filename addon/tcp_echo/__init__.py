@@ -68,6 +68,11 @@ def start_server_from_script(port: int | None = None, token: str | None = None, 
     return port
 
 
+def is_serving_with(token: str) -> bool:
+    """Tell whether the server that runs demands this token."""
+    return _service is not None and _service.token == token
+
+
 def cleanup_server() -> None:
     """Stop the server; does nothing when there is none."""
     global _service
@@ -184,6 +189,10 @@ def register() -> None:
         set=_set_serving,
         options={"SKIP_SAVE"},
     )
+    if not bpy.app.background:
+        from . import window
+
+        window.register()
     _registered = True
 
 
@@ -192,6 +201,10 @@ def unregister() -> None:
     cleanup_server()
     if not _registered:
         return
+    if not bpy.app.background:
+        from . import window
+
+        window.unregister()
     del bpy.types.Scene.tcp_echo_server_running
     outputs.unregister()
     async_loop.unregister()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import inspect
 import io
@@ -17,6 +18,7 @@ from . import failure, outputs, result
 from .interrupt import Interrupt, RunCancelled
 from .runs import Outcome, Run, RunQueue, cancel_error
 from .stdio import say
+from .tee import Tees
 
 # Kept here because a script may delete them from `builtins`.
 _exec, _eval, _compile = exec, eval, compile
@@ -42,6 +44,7 @@ class Runner:
         self._modules = modules
         self._environment = environment
         self._event_loop = event_loop
+        self._tees = Tees()
         self._process = os.getpid()
 
     @property
@@ -62,11 +65,14 @@ class Runner:
             self._scenes.prepare(run.scene)
             self._modules.before_run(run.folder)
             module = self._environment.enter(run)
+            self._tees.begin(run)
             outcome = self._execute(run, module)
         except BaseException as error:
             # No scene, or something that the script has broken beyond what is foreseen: a
             # handler of its own that raises SystemExit from now on, say.
             outcome = Outcome("failed", failure.describe(error, run.filename))
+        with contextlib.suppress(Exception):  # the stream below was closed by the script
+            self._tees.end()
         outcome.outputs = outputs.collector.end()
         outcome.recycle = self._interrupt.sigint_sent
         outcome.seconds = time.monotonic() - run.began

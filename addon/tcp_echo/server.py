@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 
+from . import installation
 from .connection import Connection
 
 HOST = "127.0.0.1"
@@ -33,7 +34,7 @@ class Server:
         self._service = service
         self._listener = _listen(port)
         self.port = self._listener.getsockname()[1]
-        if sys.platform == "win32":
+        if sys.platform == "win32" and installation.chosen_loop() != "posix":
             self.loop = asyncio.ProactorEventLoop()
         else:
             self.loop = asyncio.SelectorEventLoop()
@@ -43,7 +44,8 @@ class Server:
 
     @property
     def loop_name(self) -> str:
-        return "ProactorEventLoop" if sys.platform == "win32" else "SelectorEventLoop"
+        proactor = getattr(asyncio, "ProactorEventLoop", ())
+        return "ProactorEventLoop" if isinstance(self.loop, proactor) else "SelectorEventLoop"
 
     def start(self) -> None:
         self._thread.start()

@@ -77,6 +77,8 @@ class Session:
         self._service = connection.service
         self._reader = frames.FrameReader(FIRST_FRAME_LIMIT)
         self._welcomed = False
+        # Whether it wants to have what its runs print, which a supervisor reads from the pipe.
+        self.wants_output = False
         self._runs: dict[str, Run] = {}
         self._last_progress = 0.0
         # Runs since the last push that may have been started by a frame that is held back.
@@ -135,6 +137,7 @@ class Session:
         if message.get("protocol") != PROTOCOL:
             return self._refuse("protocol", f"this Blender speaks protocol {PROTOCOL}")
         self._welcomed = True
+        self.wants_output = message.get("output") is True
         self._connection.trust()
         self._reader.limit = frames.MAX_PAYLOAD
         self._send(
@@ -227,6 +230,11 @@ class Session:
             self._service.server.loop.call_later(_PUSH_SECONDS, self._push, self._at_once)
         else:
             self._at_once = 0
+
+    def output(self, run: Run, text: str) -> None:
+        # A peer that does not read must not fill this Blender's memory.
+        if not self._connection.backed_up:
+            self._send(type="output", id=run.id, text=text)
 
     def progress(self, run: Run, fraction: float, text: str) -> None:
         now = time.monotonic()

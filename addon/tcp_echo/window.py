@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Serving from a Blender with a window: off until its user turns it on in the preferences.
+
+No postponed annotations here: some Blenders do not see properties behind them.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import secrets
+import sys
+import time
+
+import bpy
+
+import_name = __package__
+
+# How long after the start of Blender the server comes, in seconds: when there is a window.
+_START_DELAY = 0.5
+
+
+def sessions_folder() -> str:
+    """Return where Blenders with a window say how they are to be reached.
+
+    The folder for Blendtray's data, as Blendtray itself finds it.
+    """
+    home = os.environ.get("BLENDTRAY_HOME")
+    if home:
+        return os.path.join(home, "windows")
+    if sys.platform == "win32":
+        data = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
+    elif sys.platform == "darwin":
+        data = os.path.expanduser("~/Library/Application Support")
+    else:
+        data = os.environ.get("XDG_DATA_HOME", "")
+        if not os.path.isabs(data):
+            data = os.path.expanduser("~/.local/share")
+    return os.path.join(data, "blendtray", "windows")
+
+
+class Session:
+    """The file that tells this user's programs how to reach this Blender, and nobody else."""
+
+    def __init__(self) -> None:
+        self._path = ""
+
+    def write(self, port: int, token: str) -> None:
+        folder = sessions_folder()
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.chmod(folder, 0o700)
+        self._path = os.path.join(folder, f"{os.getpid()}.json")
+        fresh = f"{self._path}.{secrets.token_hex(4)}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump(
+                {
+                    "pid": os.getpid(),
+                    "port": port,
+                    "token": token,
+                    "blender": bpy.app.version_string,
+                    "program": bpy.app.binary_path,
+                    "started": time.time(),
+                },
+                file,
+            )
+        os.replace(fresh, self._path)
+
+    def remove(self) -> None:
+        path, self._path = self._path, ""
+        if path:
+            with contextlib.suppress(OSError):  # somebody has cleaned up
+                os.remove(path)
+
+
+_session = Session()
+
+
+def start() -> int:
+    """Serve, with a new token that only this user's programs can read; returns the port."""
+    import importlib
+
+    package = importlib.import_module(import_name)
+    token = secrets.token_urlsafe(32)
+    port = package.start_server_from_script(port=_preferences_port(), token=token)
+    if not package.is_serving_with(token):
+        raise OSError("a server that something else has started runs already")
+    _session.write(port, token)
+    return port
+
+
+def stop() -> None:
+    """Serve no more, from when the run that may have asked for this has ended."""
+    _session.remove()
+    if not bpy.app.timers.is_registered(_clean_up):
+        bpy.app.timers.register(_clean_up, first_interval=0.0, persistent=True)
+
+
+def _clean_up() -> None:
+    import importlib
+
+    if not serving():  # it may have been started again
+        importlib.import_module(import_name).cleanup_server()
+
+
+def _preferences():
+    addon = bpy.context.preferences.addons.get(import_name)
+    return addon.preferences if addon is not None else None
+
+
+def _preferences_port() -> int:
+    preferences = _preferences()
+    return preferences.port if preferences is not None else 0
+
+
+def serving() -> bool:
+    return bool(_session._path)
+
+
+class StartServerOperator(bpy.types.Operator):
+    """Run scripts that this user's programs send, until Blender ends or this is stopped"""
+
+    bl_idname = "tcp_echo.start_server"
+    bl_label = "Start Serving Scripts"
+
+    @classmethod
+    def poll(cls, _context):
+        return not serving()
+
+    def execute(self, _context):
+        try:
+            port = start()
+        except (OSError, ValueError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Scripts may come on 127.0.0.1:{port}")
+        return {"FINISHED"}
+
+
+class StopServerOperator(bpy.types.Operator):
+    """Take no more scripts; the one that runs goes on"""
+
+    bl_idname = "tcp_echo.stop_server"
+    bl_label = "Stop Serving Scripts"
+
+    @classmethod
+    def poll(cls, _context):
+        return serving()
+
+    def execute(self, _context):
+        stop()
+        return {"FINISHED"}
+
+
+class TcpEchoPreferences(bpy.types.AddonPreferences):
+    bl_idname = import_name
+
+    serve_at_start: bpy.props.BoolProperty(
+        name="Serve When Blender Starts",
+        description="Without this, serving is started here each time",
+        default=False,
+    )
+    port: bpy.props.IntProperty(
+        name="Port",
+        description="On 127.0.0.1; 0 lets the system choose",
+        default=0,
+        min=0,
+        max=65535,
+    )
+
+    def draw(self, _context):
+        layout = self.layout
+        layout.label(text="Programs of this user may send scripts, which run in this Blender.")
+        row = layout.row()
+        row.operator(StartServerOperator.bl_idname)
+        row.operator(StopServerOperator.bl_idname)
+        layout.prop(self, "serve_at_start")
+        layout.prop(self, "port")
+
+
+_CLASSES = (StartServerOperator, StopServerOperator, TcpEchoPreferences)
+
+
+def _start_if_wanted() -> None:
+    preferences = _preferences()
+    if preferences is not None and preferences.serve_at_start and not serving():
+        try:
+            start()
+        except (OSError, ValueError) as error:
+            print(f"tcp_echo: {error}", file=sys.stderr, flush=True)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.app.timers.register(_start_if_wanted, first_interval=_START_DELAY, persistent=True)
+    atexit.register(_session.remove)
+
+
+def unregister() -> None:
+    atexit.unregister(_session.remove)
+    _session.remove()
+    for timer in (_start_if_wanted, _clean_up):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

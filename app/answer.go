@@ -1,0 +1,41 @@
+package app
+
+import (
+	"bytes"
+	"sync"
+)
+
+// answer waits for a line in what a program prints.
+type answer struct {
+	mark  []byte
+	found chan []byte
+
+	mu   sync.Mutex
+	text []byte
+	done bool
+}
+
+// maxAnswer is how much is kept of what a program prints before it answers.
+const maxAnswer = 1 << 20
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.done || len(a.text) > maxAnswer {
+		return len(p), nil
+	}
+	a.text = append(a.text, p...)
+	if _, rest, ok := bytes.Cut(a.text, a.mark); ok {
+		if line, _, whole := bytes.Cut(rest, []byte("\n")); whole {
+			a.done = true
+			a.found <- bytes.Clone(line)
+		}
+	}
+	return len(p), nil
+}
+
+func (a *answer) all() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return bytes.Clone(a.text)
+}

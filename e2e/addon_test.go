@@ -1,0 +1,198 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"blendtray/control"
+)
+
+// ownBlender is a person's Blender: its folders for add-ons and preferences.
+func ownBlender(t testing.TB, p *program) (env []string, addons string) {
+	t.Helper()
+	dir := t.TempDir()
+	return []string{
+		"BLENDER_USER_SCRIPTS=" + filepath.Join(dir, "scripts"), "BLENDER_USER_CONFIG=" + filepath.Join(dir, "config"),
+		"BLENDTRAY_HOME=" + p.home,
+	}, filepath.Join(dir, "scripts", "addons")
+}
+
+// with calls the program with more in its environment.
+func (p *program) with(env []string, args ...string) result {
+	p.t.Helper()
+	cmd := p.command(args...)
+	cmd.Env = append(cmd.Env, env...)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run() // the exit code says it
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, "")
+	env, addons := ownBlender(t, p)
+	report := func(code int, args ...string) map[string]any {
+		t.Helper()
+		r := p.with(env, append(args, "--json", "--blender", "blender")...)
+		if r.code != code {
+			t.Errorf("%v ends with %d: %s%s", args, r.code, r.stdout, r.stderr)
+		}
+		var all []map[string]any
+		if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all) != 1 {
+			t.Fatalf("%v: %v, %s%s", args, err, r.stdout, r.stderr)
+		}
+		return all[0]
+	}
+	if r := report(1, "addon", "status"); r["state"] != "not installed" || r["path"] != filepath.Join(addons, "tcp_echo") {
+		t.Errorf("before: %v", r)
+	}
+	r := report(0, "addon", "install")
+	if r["state"] != "installed" || r["verified"] != true || r["loop_in_use"] != "SelectorEventLoop" || r["loop"] != "auto" {
+		t.Errorf("installed: %v", r)
+	}
+	if r := report(0, "addon", "status"); r["state"] != "installed" {
+		t.Errorf("then: %v", r)
+	}
+	// One that can't work is told, not left to be found out later.
+	file := filepath.Join(addons, "tcp_echo", "server.py")
+	if err := os.WriteFile(file, []byte("raise RuntimeError('broken')\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := report(1, "addon", "status"); r["state"] != "modified" {
+		t.Errorf("changed: %v", r)
+	}
+	if r := report(0, "addon", "install"); r["state"] != "installed" || r["kept"] == "" {
+		t.Errorf("installed again: %v", r)
+	}
+	if r := report(0, "addon", "uninstall"); r["state"] != "not installed" {
+		t.Errorf("removed: %v", r)
+	}
+	// What another has put there stays, unless it is said.
+	if err := os.MkdirAll(filepath.Join(addons, "tcp_echo"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(addons, "tcp_echo", "__init__.py")
+	if err := os.WriteFile(mine, []byte("# mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := report(1, "addon", "install"); r["state"] != "foreign" || !strings.Contains(r["error"].(string), "--replace") {
+		t.Errorf("over another's: %v", r)
+	}
+	if r := report(0, "addon", "install", "--replace"); r["verified"] != true {
+		t.Errorf("in its place: %v", r)
+	}
+	report(0, "addon", "uninstall")
+	if text, err := os.ReadFile(mine); err != nil || string(text) != "# mine\n" {
+		t.Errorf("it is not back: %q, %v", text, err)
+	}
+	if r := p.with(env, "addon", "install", "--loop", "proactor"); r.code != 2 {
+		t.Errorf("the Proactor loop here: %d, %s", r.code, r.stderr)
+	}
+	if r := p.with(env, "addon", "install", "--blender", "/bin/true"); r.code != 1 {
+		t.Errorf("no Blender: %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	p := newProgram(t, "")
+	env, _ := ownBlender(t, p)
+	if r := p.with(env, "run", "--attach", "-c", "1"); r.code != 3 || !strings.Contains(r.stderr, "Start Serving Scripts") {
+		t.Errorf("without one: %d, %s", r.code, r.stderr)
+	}
+	if r := p.with(env, "addon", "install", "--blender", "blender"); r.code != 0 {
+		t.Fatalf("install: %s%s", r.stdout, r.stderr)
+	}
+	window := func(then string) *exec.Cmd {
+		t.Helper()
+		cmd := exec.Command("blender", "--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "600", "400", "--python-expr", `
+import bpy
+bpy.ops.preferences.addon_enable(module="tcp_echo")
+`+then)
+		cmd.Env = append(append([]string{}, d.env...), env...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill() // it may have ended
+			_ = cmd.Wait()
+		})
+		return cmd
+	}
+	files := func() []string {
+		all, err := filepath.Glob(filepath.Join(p.home, "windows", "*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	run := func(code int, args ...string) result {
+		t.Helper()
+		r := p.with(env, append([]string{"run", "--attach"}, args...)...)
+		if r.code != code {
+			t.Errorf("%q ends with %d: %s%s", args, r.code, r.stdout, r.stderr)
+		}
+		return r
+	}
+
+	// It takes no scripts before its user says so.
+	off := window("")
+	window("bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)")
+	d.eventually("it can be reached", func() bool { return len(files()) == 1 })
+	info, err := os.Stat(files()[0])
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its file has mode %v, %v", info.Mode(), err)
+	}
+	_ = off.Process.Kill()
+
+	r := run(0, "-c", "import bpy, sys; print('grüß', bpy.app.background); print('an error', file=sys.stderr); bpy.ops.mesh.primitive_monkey_add()")
+	if !strings.Contains(r.stdout, "grüß False\n") || !strings.Contains(r.stdout, "an error\n") {
+		t.Errorf("it prints %q", r.stdout)
+	}
+	script := p.save("count.py", "import bpy, sys\nprint(len(bpy.data.objects), sys.argv[1:])\nresult = 'Suzanne' in bpy.data.objects\n")
+	if r := run(0, script, "--", "a b"); !strings.Contains(r.stdout, "4 ['a b']") {
+		t.Errorf("the open scene: %q", r.stdout)
+	}
+	if r := run(1, "-c", "1 / 0"); !strings.Contains(r.stderr, "ZeroDivisionError") {
+		t.Errorf("a failure: %q", r.stderr)
+	}
+	run(4, "--timeout", "300ms", "-c", "while True: pass")
+	run(2, "--scene", "fresh", "-c", "1")
+	var told control.Run
+	if r := run(0, "--json", "-c", "print(1); result = [1]"); json.Unmarshal([]byte(r.stdout), &told) != nil || told.Output != "1\n" || string(told.Result) == "null" {
+		t.Errorf("as JSON: %s", r.stdout)
+	}
+
+	// With two of them it has to be said which.
+	window("bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)")
+	d.eventually("there are two", func() bool { return len(files()) == 2 })
+	if r := run(2, "-c", "1"); !strings.Contains(r.stderr, "--pid") {
+		t.Errorf("with two: %q", r.stderr)
+	}
+	pid := strings.TrimSuffix(filepath.Base(files()[0]), ".json")
+	if r := run(0, "--pid", pid, "-c", "import os; print(os.getpid())"); strings.TrimSpace(r.stdout) != pid {
+		t.Errorf("in %s: %q", pid, r.stdout)
+	}
+
+	// One is stopped by its user, the other one dies.
+	for _, file := range files() {
+		if file == filepath.Join(p.home, "windows", pid+".json") {
+			run(0, "--pid", pid, "-c", "import bpy; bpy.ops.tcp_echo.stop_server()")
+		}
+	}
+	d.eventually("one is left", func() bool { return len(files()) == 1 })
+	left := strings.TrimSuffix(filepath.Base(files()[0]), ".json")
+	run(5, "--pid", left, "-c", "import os; os._exit(7)")
+	d.eventually("nobody can be reached", func() bool {
+		run(3, "-c", "1")
+		return len(files()) == 0
+	})
+}
