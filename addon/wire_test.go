@@ -479,10 +479,15 @@ func TestRunningScriptIsCancelledWhateverItDoes(t *testing.T) {
 		"def f():\n  while True: yield 1\nsum(f())",
 		// The exception is caught, but only that one.
 		"while True: pass\n",
-		"import time\ntry:\n  time.sleep(1000)\nexcept KeyboardInterrupt: result = 'tidied up'",
-		"import time\ntry:\n  time.sleep(1000)\nfinally: result = 'tidied up'",
+		"import time\ntry:\n  HERE\n  time.sleep(1000)\nexcept KeyboardInterrupt: result = 'tidied up'",
+		"import time\ntry:\n  HERE\n  time.sleep(1000)\nfinally: result = 'tidied up'",
 	} {
-		id := s.start("import tcp_echo; tcp_echo.progress(0, 'here')\n" + code)
+		const here = "import tcp_echo; tcp_echo.progress(0, 'here')"
+		whole := strings.Replace(code, "HERE", here, 1)
+		if whole == code {
+			whole = here + "\n" + code
+		}
+		id := s.start(whole)
 		if got := s.receiveType("progress"); got.text("id") != id {
 			t.Fatalf("progress of %v", got)
 		}

@@ -24,6 +24,9 @@ type grammar struct {
 	Service serviceCmd `cmd:"" help:"Have the system keep the engine running."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong and say how to mend it."`
 	Version versionCmd `cmd:"" help:"Show the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script by which a shell completes commands."`
+	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
 }
 
 const description = `Save a Python script, see it run in a warm Blender.`
