@@ -53,6 +53,19 @@ icons: ## draw the icons anew (needs rsvg-convert)
 screenshots: build ## pictures of the tray and the window, into build/screenshots
 	scripts/screenshots.sh $(BIN)
 
+.PHONY: package
+package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows")
+	scripts/package.sh $(WHAT)
+
+.PHONY: fyne-package
+fyne-package: setup-build ## package the tray as fyne does, from FyneApp.toml
+	$(GO) run fyne.io/tools/cmd/fyne@v1.7.4 package --target linux --tags $(TRAY_TAGS)
+	@mkdir -p build/packages && mv Blendtray.tar.xz build/packages/ && ls -l build/packages/Blendtray.tar.xz
+
+.PHONY: package-check
+package-check: setup-test ## make a .deb twice, install, use, upgrade and remove it on this machine (as root)
+	scripts/check-deb.sh
+
 .PHONY: lint
 lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	@unformatted=$$($(GO) tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "lint: gofumpt would change:"; echo "$$unformatted"; exit 1; }
@@ -62,7 +75,7 @@ lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	$(GO) tool staticcheck -tags $(TRAY_TAGS) ./...
 	$(RUFF) format --check .
 	$(RUFF) check .
-	shellcheck scripts/*.sh .ci/run
+	shellcheck scripts/*.sh packaging/macos/*.sh .ci/run
 
 $(RUFF): scripts/requirements-lint.txt
 	/usr/bin/python3 -m venv build/lint 2>/dev/null || python3 -m venv build/lint
@@ -86,8 +99,8 @@ endif
 $(HEADLESS):
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build setup-headless
-setup-run setup-test setup-lint setup-build setup-headless: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package
+setup-run setup-test setup-lint setup-build setup-headless setup-package: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean

@@ -42,7 +42,7 @@ func thisProgram() (loginStart, error) {
 			return loginStart{}, fmt.Errorf("BLENDTRAY_HOME: %w", err)
 		}
 	}
-	return loginStart{program, home}, nil
+	return loginStart{withoutConsole(program), home}, nil
 }
 
 // check fails for paths that no login entry can hold.

@@ -481,7 +481,7 @@ func (d *desktop) windows() string {
 // buildTray builds the program with its tray, once.
 var buildTray = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(filepath.Dir(binary), "blendtray-tray")
-	out, err := exec.Command("go", "build", "-tags", "migrated_fynedo", "-o", path, "blendtray").CombinedOutput()
+	out, err := exec.Command("go", "build", "-trimpath", "-tags", "migrated_fynedo", "-o", path, "blendtray").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("build the tray: %w\n%s", err, out)
 	}

@@ -2,7 +2,7 @@
 # Installs what a task needs and this machine lacks, with the system's own packages. It says
 # what it does before it does it, and does nothing when nothing is missing.
 #
-# Usage: scripts/setup.sh run|test|lint|build|headless
+# Usage: scripts/setup.sh run|test|lint|build|headless|package
 set -eu
 
 # What is needed: the program to look for, for which tasks, and the packages that hold it
@@ -10,29 +10,33 @@ set -eu
 #
 #  program      tasks                apt-get          dnf              pacman       brew
 needs='
-  go           run,test,lint,build,headless  golang-go    golang           go           go
-  git          run,test,lint,build,headless  git          git              git          git
+  go           run,test,lint,build,headless,package  golang-go    golang           go           go
+  git          run,test,lint,build,headless,package  git          git              git          git
   blender      run,test             blender          blender          blender      blender
   numpy        run,test             python3-numpy    python3-numpy    python-numpy -
   python3      test,lint            python3          python3          python       python
   venv         lint                 python3-venv     -                -            -
   shellcheck   lint                 shellcheck       ShellCheck       shellcheck   shellcheck
-  gcc          test,lint,build      gcc              gcc              gcc          -
-  libc         test,lint,build      libc6-dev        glibc-devel      -            -
-  GL           test,lint,build      libgl1-mesa-dev  mesa-libGL-devel mesa         -
-  X11          test,lint,build      libx11-dev       libX11-devel     libx11       -
-  Xcursor      test,lint,build      libxcursor-dev   libXcursor-devel libxcursor   -
-  Xrandr       test,lint,build      libxrandr-dev    libXrandr-devel  libxrandr    -
-  Xinerama     test,lint,build      libxinerama-dev  libXinerama-devel libxinerama -
-  Xi           test,lint,build      libxi-dev        libXi-devel      libxi        -
-  Xxf86vm      test,lint,build      libxxf86vm-dev   libXxf86vm-devel libxxf86vm   -
-  wayland      test,lint,build      libwayland-dev   wayland-devel    wayland      -
-  xkbcommon    test,lint,build      libxkbcommon-dev libxkbcommon-devel libxkbcommon -
+  gcc          test,lint,build,package      gcc              gcc              gcc          -
+  libc         test,lint,build,package      libc6-dev        glibc-devel      -            -
+  GL           test,lint,build,package      libgl1-mesa-dev  mesa-libGL-devel mesa         -
+  X11          test,lint,build,package      libx11-dev       libX11-devel     libx11       -
+  Xcursor      test,lint,build,package      libxcursor-dev   libXcursor-devel libxcursor   -
+  Xrandr       test,lint,build,package      libxrandr-dev    libXrandr-devel  libxrandr    -
+  Xinerama     test,lint,build,package      libxinerama-dev  libXinerama-devel libxinerama -
+  Xi           test,lint,build,package      libxi-dev        libXi-devel      libxi        -
+  Xxf86vm      test,lint,build,package      libxxf86vm-dev   libXxf86vm-devel libxxf86vm   -
+  wayland      test,lint,build,package      libwayland-dev   wayland-devel    wayland      -
+  xkbcommon    test,lint,build,package      libxkbcommon-dev libxkbcommon-devel libxkbcommon -
   Xvfb         test                 xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
   xwininfo     test                 x11-utils        xwininfo         xorg-xwininfo -
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
   systemd      test                 systemd          systemd          systemd      -
+  makensis     package              nsis             mingw32-nsis     -            makensis
+  x86_64-w64-mingw32-gcc package    gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
+  zip          package              zip              zip              zip          zip
+  lintian      test,package           lintian          -                -            -
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
@@ -60,6 +64,7 @@ has() {
 		# elsewhere brings its own.
 		[ "$manager" != apt-get ] || [ -d /usr/lib/python3/dist-packages/numpy ]
 		;;
+	lintian) [ "$manager" != apt-get ] || command -v lintian >/dev/null 2>&1 ;;
 	venv) [ "$manager" != apt-get ] || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
 	libc) [ "$system" != Linux ] || [ -e /usr/include/stdio.h ] ;;
 	# What Fyne is compiled against, on Linux.
