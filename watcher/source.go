@@ -2,8 +2,6 @@ package watcher
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -70,12 +68,13 @@ func (p *portable) name() string { return methodFsnotify }
 func (p *portable) exact() bool  { return false }
 func (p *portable) drain()       {}
 
+// add first removes what is to be removed. A folder that was moved is the same to some systems,
+// which have one watch for it under the first of its names: removed later, the watch of the
+// second would go with it.
 func (p *portable) add(dir string) error {
+	p.removeNoted()
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	if p.taken(dir) {
-		_ = p.w.Remove(dir) // as in removeAll
-	}
 	return p.w.Add(dir)
 }
 
@@ -88,27 +87,22 @@ func (p *portable) remove(dir string) {
 	poke(p.work)
 }
 
-// taken tells whether dir was to be removed, and takes it off the list.
-func (p *portable) taken(dir string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, ok := p.removals[dir]
-	delete(p.removals, dir)
-	return ok
-}
-
 func (p *portable) removeAll() {
 	for range p.work {
-		p.mu.Lock()
-		dirs := slices.Collect(maps.Keys(p.removals))
-		p.mu.Unlock()
-		for _, dir := range dirs {
-			p.changing.Lock()
-			if p.taken(dir) {
-				_ = p.w.Remove(dir) // that it isn't watched any more is what was wanted
-			}
-			p.changing.Unlock()
-		}
+		p.removeNoted()
+	}
+}
+
+// removeNoted removes the watches that were noted so far.
+func (p *portable) removeNoted() {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	p.mu.Lock()
+	dirs := p.removals
+	p.removals = map[string]struct{}{}
+	p.mu.Unlock()
+	for dir := range dirs {
+		_ = p.w.Remove(dir) // that it isn't watched any more is what was wanted
 	}
 }
 
