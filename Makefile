@@ -39,6 +39,10 @@ test: setup-test ## run every test, with real Blender
 	@mkdir -p build
 	$(GOTESTSUM) --format pkgname -- -tags $(TRAY_TAGS) -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
 
+.PHONY: test-blenders
+test-blenders: setup-test ## test the add-on in newer Blenders, from PyPI (ARGS="4.2.23 5.0.1")
+	scripts/test-blenders.sh $(ARGS)
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)

@@ -74,7 +74,7 @@ scene = bpy.context.scene
 result = [
     len(bpy.app.driver_namespace["heard"]), len(bpy.data.scenes), len(bpy.data.objects), len(bpy.data.cameras),
     len(bpy.data.lights), len(bpy.data.worlds), scene.render.resolution_x, scene.render.filepath,
-    scene.render.engine, scene.camera is None, len(bpy.app.handlers.render_pre),
+    scene.render.engine.replace("_NEXT", ""), scene.camera is None, len(bpy.app.handlers.render_pre),
 ]
 `)})
 	if want := `[0,1,1,0,0,0,300,"//mine","BLENDER_EEVEE",true,1]`; strings.ReplaceAll(string(out.Result), " ", "") != want {

@@ -131,7 +131,11 @@ func (r *renderProgress) look(line []byte) {
 		}
 	case bytes.HasPrefix(line, []byte("Saved: '")):
 		if found := savedLine.FindSubmatch(line); found != nil {
-			r.say(Progress{Fraction: r.fraction(), Text: "saved " + baseName(string(found[1]))})
+			fraction := r.fraction()
+			if fraction < 0 && !r.told.IsZero() {
+				fraction = r.next.Fraction // as somebody else has told it
+			}
+			r.say(Progress{Fraction: fraction, Text: "saved " + baseName(string(found[1]))})
 		}
 	}
 }

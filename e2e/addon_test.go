@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,14 +15,38 @@ import (
 	"blendtray/control"
 )
 
-// ownBlender is a person's Blender: its folders for add-ons and preferences.
-func ownBlender(t testing.TB, p *program) (env []string, addons string) {
+// ownBlender is a person's Blender: what it has of its user lies in dir.
+func ownBlender(t testing.TB, p *program) (env []string, dir string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir = t.TempDir()
 	return []string{
 		"BLENDER_USER_SCRIPTS=" + filepath.Join(dir, "scripts"), "BLENDER_USER_CONFIG=" + filepath.Join(dir, "config"),
-		"BLENDTRAY_HOME=" + p.home,
-	}, filepath.Join(dir, "scripts", "addons")
+		"BLENDER_USER_EXTENSIONS=" + filepath.Join(dir, "extensions"), "BLENDTRAY_HOME=" + p.home,
+	}, dir
+}
+
+// tree lists all that lies in dir, but for what Blender itself notes of its extensions, and
+// for what was kept of a changed add-on.
+func tree(t testing.TB, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.Name() == ".cache" || entry.Name() == ".blendtray-backups":
+			return filepath.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(&all, "%s: %.60q\n", path, text)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return all.String()
 }
 
 // with calls the program with more in its environment.
@@ -37,7 +63,22 @@ func (p *program) with(env []string, args ...string) result {
 func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, "")
-	env, addons := ownBlender(t, p)
+	env, dir := ownBlender(t, p)
+	// A Blender from 4.2 on has extensions.
+	where := filepath.Join(dir, "scripts", "addons", "tcp_echo")
+	if out, err := exec.Command("blender", "--version").Output(); err != nil {
+		t.Fatal(err)
+	} else if version := strings.Fields(string(out)); len(version) < 2 || version[1] >= "4.2" {
+		where = filepath.Join(dir, "extensions", "user_default", "tcp_echo")
+	}
+	beside := filepath.Join(filepath.Dir(where), "another.py")
+	if err := os.MkdirAll(filepath.Dir(where), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(beside, []byte("# another\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, dir)
 	report := func(code int, args ...string) map[string]any {
 		t.Helper()
 		r := p.with(env, append(args, "--json", "--blender", "blender")...)
@@ -50,7 +91,7 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 		}
 		return all[0]
 	}
-	if r := report(1, "addon", "status"); r["state"] != "not installed" || r["path"] != filepath.Join(addons, "tcp_echo") {
+	if r := report(1, "addon", "status"); r["state"] != "not installed" || r["path"] != where {
 		t.Errorf("before: %v", r)
 	}
 	r := report(0, "addon", "install")
@@ -61,7 +102,7 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 		t.Errorf("then: %v", r)
 	}
 	// One that can't work is told, not left to be found out later.
-	file := filepath.Join(addons, "tcp_echo", "server.py")
+	file := filepath.Join(where, "server.py")
 	if err := os.WriteFile(file, []byte("raise RuntimeError('broken')\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -74,11 +115,14 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	if r := report(0, "addon", "uninstall"); r["state"] != "not installed" {
 		t.Errorf("removed: %v", r)
 	}
+	if after := tree(t, dir); after != before {
+		t.Errorf("after it was removed, there is\n%s\nwhere there was\n%s", after, before)
+	}
 	// What another has put there stays, unless it is said.
-	if err := os.MkdirAll(filepath.Join(addons, "tcp_echo"), 0o755); err != nil {
+	if err := os.MkdirAll(where, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	mine := filepath.Join(addons, "tcp_echo", "__init__.py")
+	mine := filepath.Join(where, "__init__.py")
 	if err := os.WriteFile(mine, []byte("# mine\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

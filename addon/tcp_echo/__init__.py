@@ -37,6 +37,9 @@ bl_info = {
     "category": "Development",
 }
 
+# Blender takes bl_info away from an add-on that is installed as an extension.
+_VERSION = ".".join(map(str, bl_info["version"]))
+
 DEFAULT_PORT = 23333
 
 _service = None
@@ -56,7 +59,7 @@ def start_server_from_script(port: int | None = None, token: str | None = None, 
     register()
     async_loop.setup_asyncio_executor()
     made = service.Service(
-        ".".join(map(str, bl_info["version"])),
+        _VERSION,
         _token_from_file() if token is None else token,
         stdio.Stream() if stream is None else stream,
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 
 import bpy
@@ -18,6 +19,8 @@ class Outputs:
         self._paths: dict[str, None] | None = None
         self._since = 0.0
         self.rendering = False
+        # Is told how far a render is: a fraction and a text.
+        self.tell_progress = None
 
     def begin(self, now: float) -> None:
         """Collect from here on; files older than `now` (since 1970) are not of this run."""
@@ -57,6 +60,8 @@ class Outputs:
 
 
 collector = Outputs()
+
+_SAMPLE = re.compile(r"Sample (\d+)/(\d+)")
 
 
 def register() -> None:
@@ -103,6 +108,19 @@ def _on_render_write(scene, *_args) -> None:
 
 
 @persistent
+def _on_render_stats(text=None, *_args) -> None:
+    """A render got on; comes on the render's own threads."""
+    tell = collector.tell_progress
+    if tell is None or not isinstance(text, str):
+        return
+    found = _SAMPLE.search(text)
+    if found is None:
+        return
+    done, all_samples = int(found[1]), int(found[2])
+    tell(done / all_samples if all_samples else 0.0, found[0])
+
+
+@persistent
 def _on_save_post(path=None, *_args) -> None:
     # Newer Blenders hand over the path, older ones something else.
     collector.add_written(path if isinstance(path, str) and path else bpy.data.filepath)
@@ -115,3 +133,6 @@ _HANDLERS = (
     (bpy.app.handlers.render_write, _on_render_write),
     (bpy.app.handlers.save_post, _on_save_post),
 )
+if getattr(bpy.app, "module", False) and bpy.app.version >= (5, 0, 0):
+    # Everywhere else it stands in the output.
+    _HANDLERS += ((bpy.app.handlers.render_stats, _on_render_stats),)

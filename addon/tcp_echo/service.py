@@ -57,6 +57,7 @@ class Service:
     def start(self, port: int) -> int:
         """Serve on a port and return its number; raises PortInUse."""
         self.server = Server(self, port)
+        outputs.collector.tell_progress = self.progress
         self._stream.prepare()
         self._enable_faults()
         self._interrupt.install()

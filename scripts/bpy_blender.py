@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a `blender` of Blender as a Python module (bpy): takes the options that tests give.
+
+It is a real Blender without a window; only the program around it is missing, which reads
+the command line.
+
+    python bpy_blender.py --background --factory-startup --python launcher.py -- --supervised
+"""
+
+import atexit
+import contextlib
+import os
+import sys
+
+
+def main(arguments: list[str]) -> None:
+    if "--version" in arguments or "-v" in arguments:
+        from importlib.metadata import version
+
+        print("Blender", version("bpy"))
+        return
+    scripts = []
+    addons = []
+    exit_code = 0
+    at = 0
+    while at < len(arguments) and arguments[at] != "--":
+        option = arguments[at]
+        if option in ("--python", "-P", "--python-expr"):
+            at += 1
+            scripts.append((option, arguments[at]))
+        elif option == "--addons":
+            at += 1
+            addons += arguments[at].split(",")
+        elif option == "--python-exit-code":
+            at += 1
+            exit_code = int(arguments[at])
+        elif option not in ("--background", "-b", "--factory-startup"):
+            sys.exit(f"bpy_blender: {option} is not known here")
+        at += 1
+    sys.argv = ["blender", *arguments]
+    import bpy  # noqa: F401
+
+    if addons:
+        import addon_utils  # which bpy makes known
+
+        for module in addons:
+            addon_utils.enable(module)
+    namespace = vars(sys.modules["__main__"])
+    for option, script in scripts:
+        try:
+            if option == "--python-expr":
+                exec(compile(script, "<string>", "exec"), namespace)
+            else:
+                namespace["__file__"] = os.path.abspath(script)
+                with open(script, "rb") as file:
+                    exec(compile(file.read(), script, "exec"), namespace)
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
+            if exit_code:
+                sys.stdout.flush()
+                os._exit(exit_code)
+    print("\nBlender quit", flush=True)
+
+
+def _end(code: int) -> None:
+    """End as the program does: the module can hang when Python itself takes it apart."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed by a script
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SystemExit as request:
+        if isinstance(request.code, str):
+            print(request.code, file=sys.stderr)
+        _end(request.code if isinstance(request.code, int) else 0 if request.code is None else 1)
+    _end(0)

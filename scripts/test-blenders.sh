@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs the tests of the add-on and of the supervisor with newer Blenders than the system's: the
+# module bpy from PyPI, in environments of their own in build/blenders. One that can't be
+# installed is named and left out; what needs a window is not in a module.
+#
+# Usage: scripts/test-blenders.sh [VERSION…]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say() { printf 'test-blenders: %s\n' "$*" >&2; }
+
+# The one with long support that people have, the newest of it, and the newest of all, of those
+# that are made for one Python.
+versions=("$@")
+[ ${#versions[@]} -gt 0 ] || versions=(4.2.23 4.5.15 5.0.1)
+
+# bpy is made for this Python alone.
+python=
+for candidate in python3.11 /usr/bin/python3 python3; do
+	if [ "$("$candidate" -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null)" = 3.11 ]; then
+		python=$candidate
+		break
+	fi
+done
+[ -n "$python" ] || {
+	say "NOT TESTED with newer Blenders: there is no Python 3.11, which bpy is made for"
+	exit 0
+}
+
+mkdir -p build/blenders
+failed=0
+for version in "${versions[@]}"; do
+	dir=$PWD/build/blenders/$version
+	if [ ! -x "$dir/bin/blender" ]; then
+		say "installing bpy $version"
+		rm -rf "$dir"
+		if ! { "$python" -m venv "$dir" && "$dir/bin/pip" install -q --disable-pip-version-check "bpy==$version"; } >"$dir.log" 2>&1; then
+			rm -rf "$dir"
+			say "NOT TESTED with Blender $version: bpy $version can't be installed: $(tail -n 1 "$dir.log")"
+			continue
+		fi
+		printf '#!/bin/sh\nexec %s/bin/python -P %s/scripts/bpy_blender.py "$@"\n' "$dir" "$PWD" >"$dir/bin/blender"
+		chmod +x "$dir/bin/blender"
+	fi
+	# A folder of its own, so that no other program is taken from there.
+	mkdir -p "$dir/path"
+	ln -sf ../bin/blender "$dir/path/blender"
+	say "$(PATH="$dir/path:$PATH" blender --version)"
+	run() { PATH="$dir/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 -timeout 10m "$@"; }
+	run -skip Window ./addon ./blender || failed=1
+	run -run TestTheAddonIsInstalled ./e2e || failed=1
+done
+exit $failed
