@@ -9,6 +9,7 @@ ended by the SIGINT that Blender itself listens to.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import signal
@@ -18,9 +19,11 @@ import threading
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
-# Its default is to be ignored, so a late one harms nobody. None on Windows, where nothing
-# wakes a system call.
-_WAKE_SIGNAL = getattr(signal, "SIGURG", None)
+_WINDOWS = os.name == "nt"
+
+# On POSIX, a signal whose default is to be ignored, so a late one harms nobody. Windows has
+# none that wakes a system call, but Python has a stand-in for one that wakes time.sleep().
+_WAKE_SIGNAL = signal.SIGBREAK if _WINDOWS else signal.SIGURG
 
 
 # The file of the Python function through which scripts call operators.
@@ -65,8 +68,7 @@ class Interrupt:
 
     def install(self) -> None:
         """Make blocking system calls of the main thread wake up when it is interrupted."""
-        if _WAKE_SIGNAL is not None:
-            signal.signal(_WAKE_SIGNAL, _on_wake)
+        signal.signal(_WAKE_SIGNAL, _on_wake)
 
     # On the main thread.
 
@@ -156,11 +158,13 @@ class Interrupt:
 
     def wake(self, run) -> None:
         """Wake a run that was asked to stop from a blocking system call."""
-        if _WAKE_SIGNAL is None:
-            return
         with self._lock:
             # A script that handles this signal itself is left alone.
-            if self._armed is run and signal.getsignal(_WAKE_SIGNAL) is _on_wake:
+            if self._armed is not run or signal.getsignal(_WAKE_SIGNAL) is not _on_wake:
+                return
+            if _WINDOWS:
+                _wake_sleeper()
+            else:
                 signal.pthread_kill(self._main_thread, _WAKE_SIGNAL)
 
     def end_render(self, run) -> bool:
@@ -175,6 +179,17 @@ class Interrupt:
             self.sigint_sent = True
         os.kill(os.getpid(), signal.SIGINT)
         return True
+
+
+def _wake_sleeper() -> None:
+    """Have Python's main thread see to its signals, also in time.sleep().
+
+    As Ctrl-Break would, without a console. It sleeps by waiting for this event.
+    """
+    _thread.interrupt_main(_WAKE_SIGNAL)
+    event = ctypes.pythonapi._PyOS_SigintEvent
+    event.restype = ctypes.c_void_p
+    ctypes.windll.kernel32.SetEvent(ctypes.c_void_p(event()))
 
 
 def _on_wake(_signal_number, _frame) -> None:

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stands in for Blender's module of this name."""
+
+
+def disable(_module_name: str, **_options) -> None:
+    pass

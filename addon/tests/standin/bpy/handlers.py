@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lists of functions that Blender would call."""
+
+load_post = []
+render_cancel = []
+render_complete = []
+render_init = []
+render_stats = []
+render_write = []
+save_post = []
+
+
+def persistent(function):
+    return function
