@@ -154,8 +154,8 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 		if who == "" {
 			who = "NAME"
 		}
-		return s, fail(exitUsage, "sudo blendtray service install --system --user "+who,
-			"a service of the machine needs to know whose scripts it runs: it does not run as root unless --user root says so")
+		return s, fail(exitUsage, asAdministrator+"blendtray service install --system --user "+who,
+			"a service of the machine needs to know whose scripts it runs: it does not run as %[1]s unless --user %[1]s says so", administrator)
 	}
 	if installing {
 		if strings.Contains(start.program, "go-build") {

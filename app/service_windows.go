@@ -13,9 +13,12 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf16"
+	"unsafe"
 
 	"github.com/kardianos/service"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
 	"golang.org/x/term"
 
 	"blendtray/control"
@@ -67,7 +70,7 @@ func (m *logonTask) install() error {
 	if err != nil {
 		return err
 	}
-	if out, err := m.schtasks("/Query", "/TN", m.name(), "/XML"); err == nil && !strings.Contains(out, "blendtray") {
+	if out, installed := m.definition(); installed && !strings.Contains(out, "blendtray") {
 		return fail(exitFailed, "remove it, if it is not wanted", "there is a task %q already: %w", m.name(), errForeign)
 	}
 	file, err := os.CreateTemp("", "blendtray-*.xml")
@@ -80,12 +83,23 @@ func (m *logonTask) install() error {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	_, err = m.schtasks("/Create", "/F", "/TN", m.name(), "/XML", file.Name())
-	return err
+	if _, err = m.schtasks("/Create", "/F", "/TN", m.name(), "/XML", file.Name()); err != nil {
+		return err
+	}
+	if _, installed := m.definition(); !installed {
+		return fail(exitFailed, "start the tray at login instead", "the Task Scheduler of this Windows took the task and does not have it")
+	}
+	return nil
+}
+
+// definition is the task as the scheduler has it.
+func (m *logonTask) definition() (xml string, installed bool) {
+	out, err := m.schtasks("/Query", "/TN", m.name(), "/XML")
+	return out, err == nil && strings.Contains(out, "<Task")
 }
 
 func (m *logonTask) uninstall() error {
-	if _, err := m.schtasks("/Query", "/TN", m.name()); err != nil {
+	if _, installed := m.definition(); !installed {
 		return errNotInstalled
 	}
 	return errors.Join(m.stop(), func() error {
@@ -119,9 +133,9 @@ func (m *logonTask) restart() error { return errors.Join(m.stop(), m.start()) }
 
 func (m *logonTask) status() (ServiceStatus, error) {
 	st := ServiceStatus{Scope: m.scope(), Name: m.name(), User: m.user, State: serviceMissing}
-	out, err := m.schtasks("/Query", "/TN", m.name(), "/XML")
-	if err != nil {
-		return st, nil // it says no more than that there is none
+	out, installed := m.definition()
+	if !installed {
+		return st, nil // the scheduler says no more than that there is none
 	}
 	st.Installed, st.Enabled, st.State = true, !strings.Contains(out, "<Enabled>false</Enabled>"), serviceStopped
 	st.Program = m.program
@@ -130,6 +144,15 @@ func (m *logonTask) status() (ServiceStatus, error) {
 	}
 	return st, nil
 }
+
+// Who may do everything here, and what a command begins with that needs it: nothing.
+const (
+	administrator   = "LocalSystem"
+	asAdministrator = ""
+)
+
+// serviceName is what the service of the machine is called.
+const serviceName = "Blendtray"
 
 // systemService is one that the service control manager starts, through the library.
 type systemService struct {
@@ -140,9 +163,9 @@ type systemService struct {
 
 func newSystemService(spec serviceSpec) (manager, error) {
 	config := &service.Config{
-		Name: "Blendtray", DisplayName: "Blendtray", Executable: spec.program, Arguments: []string{"serve"},
+		Name: serviceName, DisplayName: "Blendtray", Executable: spec.program, Arguments: []string{"serve"},
 		Description: "Runs Python scripts in a warm Blender",
-		Option:      service.KeyValue{"OnFailure": "restart", "OnFailureDelayDuration": "5s", "DelayedAutoStart": true},
+		Option:      service.KeyValue{"OnFailure": "restart", "OnFailureDelayDuration": "5s"},
 	}
 	if spec.home != "" {
 		config.EnvVars = map[string]string{"BLENDTRAY_HOME": spec.home}
@@ -152,7 +175,7 @@ func newSystemService(spec serviceSpec) (manager, error) {
 }
 
 func (m *systemService) install() error {
-	if !strings.EqualFold(m.user, "LocalSystem") && !strings.EqualFold(m.user, "root") {
+	if !strings.EqualFold(m.user, administrator) {
 		account := m.user
 		if !strings.Contains(account, `\`) {
 			account = `.\` + account
@@ -166,7 +189,47 @@ func (m *systemService) install() error {
 		m.config.UserName = account
 		m.config.Option["Password"] = string(password)
 	}
-	return m.explained(m.bounded(m.service.Install))
+	there, err := registered()
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
+		return m.explained(m.bounded(m.service.Install))
+	case err != nil:
+		return m.explained(err)
+	case !strings.Contains(strings.ToLower(there.command), "blendtray"):
+		return fail(exitFailed, "remove it, if it is not wanted", "there is a service %q already, of %s: %w", serviceName, there.command, errForeign)
+	}
+	return m.explained(m.bounded(m.update))
+}
+
+// update has the service that is there run this program, as this user.
+func (m *systemService) update() error {
+	manager, err := mgr.Connect()
+	if err != nil {
+		return err
+	}
+	defer manager.Disconnect()
+	s, err := manager.OpenService(serviceName)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	command := syscall.EscapeArg(m.config.Executable)
+	for _, argument := range m.config.Arguments {
+		command += " " + syscall.EscapeArg(argument)
+	}
+	account, password := administrator, ""
+	if m.config.UserName != "" {
+		account = m.config.UserName
+		password, _ = m.config.Option["Password"].(string)
+	}
+	texts := [3]*uint16{}
+	for i, text := range []string{command, account, password} {
+		if texts[i], err = windows.UTF16PtrFromString(text); err != nil {
+			return err
+		}
+	}
+	return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, mgr.StartAutomatic, windows.SERVICE_NO_CHANGE,
+		texts[0], nil, nil, nil, texts[1], texts[2], nil)
 }
 
 func (m *systemService) uninstall() error {
@@ -181,9 +244,28 @@ func (m *systemService) uninstall() error {
 	return m.explained(m.bounded(m.service.Uninstall))
 }
 
-func (m *systemService) start() error   { return m.explained(m.bounded(m.service.Start)) }
-func (m *systemService) stop() error    { return m.explained(m.bounded(m.service.Stop)) }
-func (m *systemService) restart() error { return m.explained(m.bounded(m.service.Restart)) }
+func (m *systemService) start() error {
+	err := m.bounded(m.service.Start)
+	if errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+		return nil
+	}
+	return m.explained(err)
+}
+
+func (m *systemService) stop() error {
+	err := m.bounded(m.service.Stop)
+	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+		return nil
+	}
+	return m.explained(err)
+}
+
+func (m *systemService) restart() error {
+	if err := m.stop(); err != nil {
+		return err
+	}
+	return m.start()
+}
 
 func (m *systemService) bounded(do func() error) error {
 	done := make(chan error, 1)
@@ -203,6 +285,8 @@ func (m *systemService) explained(err error) error {
 		return nil
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
 		return fail(exitFailed, "run it in a console that was started as administrator", "a service of the machine takes an administrator: %w", err)
+	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
+		return fail(exitFailed, "close services.msc and the Task Manager, which keep it, and try again", "the service that was removed is not gone yet: %w", err)
 	case errors.Is(err, windows.ERROR_SERVICE_LOGON_FAILED):
 		return fail(exitFailed, "install it again with the right password, and see that the user may log on as a service", "the service can't log on: %w", err)
 	}
@@ -219,10 +303,49 @@ func (m *systemService) status() (ServiceStatus, error) {
 		return st, m.explained(err)
 	}
 	st.Installed, st.Enabled, st.State, st.Program = true, true, serviceStopped, filepath.Clean(m.program)
+	if config, err := registered(); err == nil {
+		st.User, st.Enabled = config.account, config.starts
+	}
 	if is == service.StatusRunning {
 		st.State = serviceRunning
 	}
 	return st, nil
+}
+
+// registration is how the service control manager has a service.
+type registration struct {
+	command string // line
+	account string
+	starts  bool // by itself
+}
+
+// registered is how it has this one; anybody may ask.
+func registered() (registration, error) {
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return registration{}, err
+	}
+	defer windows.CloseServiceHandle(manager)
+	name, err := windows.UTF16PtrFromString(serviceName)
+	if err != nil {
+		return registration{}, err
+	}
+	s, err := windows.OpenService(manager, name, windows.SERVICE_QUERY_CONFIG)
+	if err != nil {
+		return registration{}, err
+	}
+	defer windows.CloseServiceHandle(s)
+	buf := make([]byte, 8<<10) // the most that there can be
+	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buf[0]))
+	var needed uint32
+	if err := windows.QueryServiceConfig(s, config, uint32(len(buf)), &needed); err != nil {
+		return registration{}, err
+	}
+	return registration{
+		command: windows.UTF16PtrToString(config.BinaryPathName),
+		account: windows.UTF16PtrToString(config.ServiceStartName),
+		starts:  config.StartType == windows.SERVICE_AUTO_START,
+	}, nil
 }
 
 // nothing stands for the program where the library is used only to manage it.
@@ -233,48 +356,72 @@ func (nothing) Stop(service.Service) error  { return nil }
 
 // underServiceManager does run, which returns when stop is called, and answers the service
 // control manager meanwhile if that started this process.
+//
+// The library asks whether the parent lies in session 0, which it does not in a container.
 func underServiceManager(run func() error, stop func()) error {
-	if service.Interactive() {
+	if !startedByServices() {
 		return run()
 	}
-	p := &program{run: run, stop: stop, done: make(chan error, 1)}
-	s, err := service.New(p, &service.Config{Name: "Blendtray"})
-	if err != nil {
-		return err
+	p := &program{run: run, stop: stop}
+	err := svc.Run(serviceName, p)
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return run() // some other program of that name
 	}
-	if err := s.Run(); err != nil {
-		return err
-	}
-	return p.err
+	return errors.Join(err, p.err)
 }
 
-// program is the engine as the library runs it.
+// startedByServices tells whether this process is a child of the service control manager.
+func startedByServices() bool {
+	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(snapshot)
+	parent := uint32(os.Getppid())
+	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
+	for err = windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
+		if entry.ProcessID == parent {
+			return strings.EqualFold(windows.UTF16ToString(entry.ExeFile[:]), "services.exe")
+		}
+	}
+	return false
+}
+
+// program is the engine as a service of Windows.
 type program struct {
 	run  func() error
 	stop func()
-	done chan error
 	err  error
 }
 
-// Start returns at once, as the service control manager wants it.
-func (p *program) Start(s service.Service) error {
-	go func() {
-		err := p.run()
-		p.done <- err
-		if err != nil {
-			os.Exit(exitFailed) // so that it is started again
-		}
-		_ = s.Stop() // it ended by itself, because a client asked it to
-	}()
-	return nil
-}
+// stopHint is how long the manager is told that the end may take, in milliseconds.
+const stopHint = 30_000
 
-// Stop waits for the end of the engine.
-func (p *program) Stop(service.Service) error {
-	p.stop()
-	select {
-	case p.err = <-p.done:
-	case <-time.After(30 * time.Second):
+// Execute does what the manager asks for until the engine ends.
+func (p *program) Execute(_ []string, requests <-chan svc.ChangeRequest, changes chan<- svc.Status) (bool, uint32) {
+	done := make(chan error, 1)
+	go func() { done <- p.run() }()
+	running := svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
+	changes <- running
+	stopping := false
+	for {
+		select {
+		case p.err = <-done:
+			if p.err != nil && !stopping {
+				os.Exit(exitFailed) // not an end that was asked for, so that it is started again
+			}
+			return false, 0
+		case request := <-requests:
+			switch request.Cmd {
+			case svc.Interrogate:
+				changes <- request.CurrentStatus
+			case svc.Stop, svc.Shutdown:
+				if !stopping {
+					stopping = true
+					changes <- svc.Status{State: svc.StopPending, WaitHint: stopHint}
+					p.stop()
+				}
+			}
+		}
 	}
-	return nil
 }
