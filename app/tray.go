@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -39,7 +41,7 @@ func runTray(e *env) error {
 	if err != nil {
 		return err
 	}
-	again, err := control.Listen(address)
+	again, err := firstTray(paths, address)
 	if errors.Is(err, control.ErrInUse) {
 		return showFirst(e, address)
 	}
@@ -72,15 +74,65 @@ func runTray(e *env) error {
 	return errors.Join(err, <-ended)
 }
 
+// firstTray makes this process the tray of this user and home, or fails with
+// [control.ErrInUse]. The system releases the lock when the process ends.
+func firstTray(paths Paths, address string) (net.Listener, error) {
+	lock := flock.New(filepath.Join(paths.State, "tray.lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	if !ok {
+		return nil, control.ErrInUse
+	}
+	l, err := control.Listen(address)
+	if err != nil {
+		_ = lock.Unlock() // nothing was done under it
+		return nil, err
+	}
+	return &lockedListener{l, lock}, nil
+}
+
+// lockedListener holds a lock for as long as it listens.
+type lockedListener struct {
+	net.Listener
+	lock *flock.Flock
+}
+
+func (l *lockedListener) Close() error { return errors.Join(l.Listener.Close(), l.lock.Unlock()) }
+
 // showFirst asks the tray that runs already to show its window.
 func showFirst(ctx context.Context, address string) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
+	for {
+		err := knock(ctx, address)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond): // it may only be about to listen
+		case <-ctx.Done():
+			return fmt.Errorf("the tray that runs already does not answer: %w", err)
+		}
+	}
+}
+
+// knock connects, which is all that there is to say, and waits until the other side hangs up.
+func knock(ctx context.Context, address string) error {
 	conn, err := control.Dial(ctx, address)
 	if err != nil {
-		return fmt.Errorf("the tray that runs already does not answer: %w", err)
+		return err
 	}
-	return conn.Close() // to come is all that there is to say
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 // shownAgain takes each connection for the wish to see the window.

@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -42,6 +43,9 @@ func (c overClient) Events(ctx context.Context, output bool) func(yield func(con
 // settle is how long events are gathered before the status is asked for: far less than a
 // person sees, and more than a burst of runs takes between two of them.
 const settle = 15 * time.Millisecond
+
+// firstEvent is how long an engine may take to begin the stream of its events.
+const firstEvent = 5 * time.Second
 
 // Serve follows until ctx ends, and then returns nil. When the engine goes it looks for one
 // until it is back.
@@ -88,7 +92,13 @@ func (f *Follower) attach(ctx context.Context) error {
 		}
 	}()
 	// The first event shows that the stream stands: what is asked for after it misses nothing.
-	first, ok := <-events
+	var first heard
+	var ok bool
+	select {
+	case first, ok = <-events:
+	case <-time.After(firstEvent): // it took the connection, and is stopped or stuck
+		return fmt.Errorf("%w: it does not answer", control.ErrLost)
+	}
 	if !ok || first.err != nil {
 		return first.err
 	}

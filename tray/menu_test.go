@@ -126,7 +126,7 @@ func TestRecentRunsHaveTheirVerdict(t *testing.T) {
 		"✗ bad.py · KeyError, line 4":     {Script: "/a/bad.py", State: control.Failed, Error: &control.ScriptError{Type: "KeyError", Line: 4}},
 		"✗ bad.py · failed":               {Script: "/a/bad.py", State: control.Failed},
 		"✗ boom.py · crashed":             {Script: "/a/boom.py", State: control.Crashed, Error: &control.ScriptError{Type: "Crash"}},
-		"⏱ slow.py · over its time limit": {Script: "/a/slow.py", State: control.TimedOut},
+		"✗ slow.py · over its time limit": {Script: "/a/slow.py", State: control.TimedOut},
 		"– off.py · cancelled":            {Script: "/a/off.py", State: control.Cancelled},
 		"▶ on.py":                         {Script: "/a/on.py", State: control.Running, StartedAt: &began},
 		"… next.py · queued":              {Script: "/a/next.py", State: control.Queued},

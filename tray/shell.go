@@ -141,7 +141,9 @@ func Run(ctx context.Context, cfg Config) error {
 	parts.Go(func() { _ = follower.Serve(ctx) }) // it ends with ctx alone
 	parts.Go(s.paint)
 	parts.Go(s.notify)
-	parts.Go(s.drowse)
+	if mayDrowse {
+		parts.Go(s.drowse)
+	}
 	parts.Go(s.awaitHost)
 	parts.Go(s.lookAgain)
 	closed := make(chan struct{})

@@ -13,3 +13,6 @@ import (
 func showIcon(_ desktop.App, icon assets.Icon) {
 	systray.SetTemplateIcon(icon.Template(), icon.Template())
 }
+
+// The menu bar's clicks come to the goroutine that would drowse.
+const mayDrowse = false

@@ -9,3 +9,5 @@ import (
 )
 
 func showIcon(desk desktop.App, icon assets.Icon) { desk.SetSystemTrayIcon(resource(icon)) }
+
+const mayDrowse = true

@@ -88,7 +88,7 @@ func newRunsTab(w *window) *runsTab {
 // newRow makes one line of the list: a sign, the name, how long it took, when it was.
 func newRow() fyne.CanvasObject {
 	sign := canvas.NewText("✓", theme.Color(theme.ColorNameForeground))
-	sign.TextStyle.Bold = true
+	sign.TextStyle.Monospace = true
 	name := widget.NewLabel("")
 	name.Truncation = fyne.TextTruncateEllipsis
 	about := canvas.NewText("", theme.Color(theme.ColorNamePlaceHolder))
@@ -333,7 +333,7 @@ func (d *runDetail) set(r control.Run) {
 	enable(d.cancel, !r.State.Final())
 	enable(d.script, filepath.IsAbs(r.Script))
 	enable(d.where, filepath.IsAbs(r.Script))
-	d.title.SetText(verdictSign(r.State) + " " + nameOf(r) + " · " + stateWord(r.State))
+	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
 	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
 	if r.State.Final() && r.StartedAt != nil {
 		about += " · " + clock(took(r, time.Now()))

@@ -251,7 +251,7 @@ func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 	o := openWindow(t, failed("/srv/bad.py"), succeeded("/srv/good.py"))
 	d := o.runs.detail
 	o.until("the newest is shown", func() bool { return strings.Contains(d.output.grid.Text(), "hello") })
-	if strings.Contains(d.output.grid.Text(), "Fra:") || !strings.Contains(d.title.Text, "✓ good.py") || d.cause.Text != `result {"a":1}` {
+	if strings.Contains(d.output.grid.Text(), "Fra:") || !strings.Contains(d.title.Text, "good.py · succeeded") || d.cause.Text != `result {"a":1}` {
 		t.Errorf("it shows %q, %q, %q", d.output.grid.Text(), d.title.Text, d.cause.Text)
 	}
 	// The one that somebody picks stays when others come.

@@ -118,15 +118,14 @@ func progressWords(r control.Run, now time.Time) string {
 	return text
 }
 
-// verdictSign shows at a glance what came of a run.
+// verdictSign shows at a glance what came of a run, with a character that the monospaced font
+// has which the window brings along.
 func verdictSign(state control.State) string {
 	switch state {
 	case control.Succeeded:
 		return "✓"
-	case control.Failed, control.Crashed:
+	case control.Failed, control.Crashed, control.TimedOut:
 		return "✗"
-	case control.TimedOut:
-		return "⏱"
 	case control.Running:
 		return "▶"
 	case control.Queued:
