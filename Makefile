@@ -43,6 +43,10 @@ test: setup-test ## run every test, with real Blender
 test-blenders: setup-test ## test the add-on in newer Blenders, from PyPI (ARGS="4.2.23 5.0.1")
 	scripts/test-blenders.sh $(ARGS)
 
+.PHONY: test-windows
+test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window: with the window, which takes minutes to make)
+	scripts/test-windows.sh $(ARGS)
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
@@ -75,6 +79,7 @@ lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	@unformatted=$$($(GO) tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "lint: gofumpt would change:"; echo "$$unformatted"; exit 1; }
 	for os in linux windows darwin; do CGO_ENABLED=0 GOOS=$$os $(GO) vet -tags headless ./... || exit 1; done
 	$(GO) vet -tags $(TRAY_TAGS) ./...
+	$(GO) vet -tags wine ./e2e/wine
 	$(GO) tool staticcheck -tags headless ./...
 	$(GO) tool staticcheck -tags $(TRAY_TAGS) ./...
 	$(RUFF) format --check .
@@ -103,8 +108,8 @@ endif
 $(HEADLESS):
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package
-setup-run setup-test setup-lint setup-build setup-headless setup-package: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows
+setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean

@@ -15,9 +15,14 @@ import sys
 
 def main(arguments: list[str]) -> None:
     if "--version" in arguments or "-v" in arguments:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print("Blender", version("bpy"))
+        try:
+            print("Blender", version("bpy"))
+        except PackageNotFoundError:  # one that stands in for it
+            import bpy
+
+            print("Blender", bpy.app.version_string)
         return
     scripts = []
     addons = []
@@ -38,7 +43,7 @@ def main(arguments: list[str]) -> None:
             sys.exit(f"bpy_blender: {option} is not known here")
         at += 1
     sys.argv = ["blender", *arguments]
-    import bpy  # noqa: F401
+    import bpy
 
     if addons:
         import addon_utils  # which bpy makes known

@@ -2,7 +2,7 @@
 # Installs what a task needs and this machine lacks, with the system's own packages. It says
 # what it does before it does it, and does nothing when nothing is missing.
 #
-# Usage: scripts/setup.sh run|test|lint|build|headless|package
+# Usage: scripts/setup.sh run|test|lint|build|headless|package|windows
 set -eu
 
 # What is needed: the program to look for, for which tasks, and the packages that hold it
@@ -10,11 +10,11 @@ set -eu
 #
 #  program      tasks                apt-get          dnf              pacman       brew
 needs='
-  go           run,test,lint,build,headless,package  golang-go    golang           go           go
+  go           run,test,lint,build,headless,package,windows  golang-go    golang           go           go
   git          run,test,lint,build,headless,package  git          git              git          git
   blender      run,test             blender          blender          blender      blender
   numpy        run,test             python3-numpy    python3-numpy    python-numpy -
-  python3      test,lint            python3          python3          python       python
+  python3      test,lint,windows    python3          python3          python       python
   venv         lint                 python3-venv     -                -            -
   shellcheck   lint                 shellcheck       ShellCheck       shellcheck   shellcheck
   gcc          test,lint,build,package      gcc              gcc              gcc          -
@@ -28,15 +28,16 @@ needs='
   Xxf86vm      test,lint,build,package      libxxf86vm-dev   libXxf86vm-devel libxxf86vm   -
   wayland      test,lint,build,package      libwayland-dev   wayland-devel    wayland      -
   xkbcommon    test,lint,build,package      libxkbcommon-dev libxkbcommon-devel libxkbcommon -
-  Xvfb         test                 xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
-  xwininfo     test                 x11-utils        xwininfo         xorg-xwininfo -
+  Xvfb         test,windows         xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
+  xwininfo     test,windows         x11-utils        xwininfo         xorg-xwininfo -
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
   systemd      test                 systemd          systemd          systemd      -
   makensis     package              nsis             mingw32-nsis     -            makensis
-  x86_64-w64-mingw32-gcc package    gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
+  x86_64-w64-mingw32-gcc package,windows gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
   zip          package              zip              zip              zip          zip
   lintian      test,package           lintian          -                -            -
+  wine         windows              wine             wine             wine         wine-stable
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib

@@ -1,6 +1,8 @@
 ; The installer for Windows: for one user, without an administrator. scripts/package.sh runs it
 ; with VERSION, NUMBERS, SOURCE (the folder with the files) and OUTPUT.
 
+; As the programs are; Wine without 32-bit parts can run it, too.
+Target amd64-unicode
 Unicode true
 SetCompressor /SOLID lzma
 SetDateSave off

@@ -1,0 +1,215 @@
+//go:build wine
+
+package wine
+
+import (
+	"bytes"
+	"context"
+	"debug/pe"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+)
+
+// windowed is the program with a window, where it was made.
+var windowed = os.Getenv("WINDOWED_PROGRAM")
+
+const none = "there is no program with a window; `make test-windows ARGS=window` makes it"
+
+func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
+	if windowed == "" {
+		t.Fatal(none)
+	}
+	m := newMachine(t)
+	if err := os.MkdirAll(m.home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	settings := fmt.Sprintf("[blender]\npath = '%s'\n[[folder]]\npath = '%s'\n", windows(blender), windows(m.folder))
+	if err := os.WriteFile(filepath.Join(m.home, "settings.toml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	display := os.Getenv("DISPLAY")
+	// Wine sets up its desktop for the first program that wants one, and now and then gives
+	// that one no window yet: it is started again then.
+	for attempt := 1; !m.startTray(); attempt++ {
+		if attempt == 3 {
+			t.Fatalf("it does not start: %s", m.said())
+		}
+	}
+	titles := func(text string) func() bool {
+		return func() bool {
+			out, err := exec.Command("xwininfo", "-display", display, "-root", "-tree").Output()
+			return err == nil && strings.Contains(string(out), text) // it fails where a window goes meanwhile
+		}
+	}
+	// Another start shows the window of the first, and ends.
+	again := exec.Command("wine", windowed)
+	again.Env = m.environment
+	if err := again.Run(); err != nil {
+		t.Errorf("the second start: %v", err)
+	}
+	m.eventually("the window says that Blender is ready", titles(`"Blendtray · Blender 4.2.0 · ready"`))
+	m.wants(0, []string{"stop"}, "stopped")
+	m.eventually("the window says that Blender is stopped", titles(`"Blendtray · Stopped"`))
+	if picture := os.Getenv("PICTURE"); picture != "" {
+		if out, err := exec.Command("import", "-display", display, "-window", "root", picture).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+}
+
+// startTray starts the program until its engine is ready; it is false when it ended instead.
+func (m *machine) startTray() bool {
+	m.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	tray, log := m.command(ctx)
+	m.log = log
+	tray.Args[1] = windowed
+	if err := tray.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = tray.Wait() // what it printed says it
+		close(ended)
+	}()
+	m.t.Cleanup(func() { stop(); <-ended })
+	for {
+		select {
+		case <-ended:
+			return false
+		case <-time.After(100 * time.Millisecond):
+			if strings.Contains(m.run("status").out, "ready: Blender 4.2.0") {
+				return true
+			}
+		}
+	}
+}
+
+// screen starts a display and gives its name.
+func screen() (name string, end func(), err error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return "", nil, err
+	}
+	defer reader.Close()
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp")
+	server.ExtraFiles = []*os.File{writer}
+	err = server.Start()
+	writer.Close()
+	if err != nil {
+		return "", nil, err
+	}
+	end = func() {
+		_ = server.Process.Kill() // it may have ended
+		_ = server.Wait()
+	}
+	number := make([]byte, 16)
+	n, err := reader.Read(number)
+	if err != nil {
+		end()
+		return "", nil, fmt.Errorf("Xvfb says no number: %w", err)
+	}
+	return ":" + strings.TrimSpace(string(number[:n])), end, nil
+}
+
+// installer is that for people, where it was made.
+var installer = os.Getenv("INSTALLER")
+
+func TestTheInstallerOfTheWindow(t *testing.T) {
+	if installer == "" {
+		t.Fatal(none)
+	}
+	m := newMachine(t)
+	glob := func(pattern string) []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(prefix, "drive_c/users/*/AppData", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	const programs, shortcut = "Local/Programs/Blendtray/*", "Roaming/Microsoft/Windows/Start Menu/Programs/Blendtray.lnk"
+	entry := []string{"query", `HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Blendtray`, "/v", "DisplayVersion"}
+	for _, what := range []string{"installed", "installed over itself"} {
+		if r := m.runProgram(installer, "/S"); r.code != 0 {
+			t.Fatalf("%s: %d, %s", what, r.code, r.out)
+		}
+		if len(glob(programs)) != 5 || len(glob(shortcut)) != 1 {
+			t.Errorf("%s: there is %v, %v", what, glob(programs), glob(shortcut))
+		}
+		if r := m.runProgram("reg.exe", entry...); r.code != 0 {
+			t.Errorf("%s: Windows does not know it: %s", what, r.out)
+		}
+	}
+	installed := filepath.Dir(glob(programs)[0])
+	if r := m.runProgram(filepath.Join(installed, "blendtray.exe"), "version"); r.code != 0 || !strings.Contains(r.out, "windows/amd64") {
+		t.Errorf("what was installed says %s", r.out)
+	}
+	m.runProgram(filepath.Join(installed, "uninstall.exe"), "/S")
+	// It goes on as a copy of itself, which can remove the original.
+	m.eventually("all of it is gone", func() bool {
+		return len(glob("Local/Programs/Blendtray")) == 0 && len(glob(shortcut)) == 0
+	})
+	if r := m.runProgram("reg.exe", entry...); r.code == 0 {
+		t.Errorf("Windows still knows it: %s", r.out)
+	}
+}
+
+func TestTheProgramHasVersionAndIcon(t *testing.T) {
+	if windowed == "" {
+		t.Fatal(none)
+	}
+	file, err := pe.Open(windowed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	resources := file.Section(".rsrc")
+	if resources == nil {
+		t.Fatal("it has no resources")
+	}
+	data, err := resources.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := os.ReadFile("../../app/version.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(version, []byte(`version = "`))
+	number, _, _ := strings.Cut(string(rest), `-`)
+	for _, text := range []string{"ProductVersion", "Blendtray", number} {
+		wide := new(bytes.Buffer)
+		if err := binary.Write(wide, binary.LittleEndian, utf16.Encode([]rune(text))); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(data, wide.Bytes()) {
+			t.Errorf("its resources do not say %q", text)
+		}
+	}
+	icon, err := os.Open("../../assets/ico/app.ico")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer icon.Close()
+	head := make([]byte, 22) // of the file and of its first picture
+	if _, err := io.ReadFull(icon, head); err != nil {
+		t.Fatal(err)
+	}
+	size, at := binary.LittleEndian.Uint32(head[14:]), binary.LittleEndian.Uint32(head[18:])
+	picture := make([]byte, size)
+	if _, err := icon.ReadAt(picture, int64(at)); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(data, picture) {
+		t.Error("its resources have no icon")
+	}
+}
