@@ -71,6 +71,21 @@ func openBlenders(ctx context.Context, paths Paths) ([]openBlender, error) {
 	return all, nil
 }
 
+// newestOpen is the Blender with a window that was the last to say that it takes scripts.
+func newestOpen(ctx context.Context, paths Paths) (blender.Open, error) {
+	all, err := openBlenders(ctx, paths)
+	if err != nil {
+		return blender.Open{}, err
+	}
+	if len(all) == 0 {
+		return blender.Open{}, errors.New("it waits for a Blender with a window that takes scripts: " + howToServe)
+	}
+	return blender.Open{Addr: all[0].address(), Token: all[0].Token, Path: all[0].Program}, nil
+}
+
+// howToServe is what a person does so that there is one.
+const howToServe = "in Blender: Preferences, Add-ons, TCP Echo, Start Serving Scripts; `blendtray addon install` installs it"
+
 func (b openBlender) address() string { return fmt.Sprintf("127.0.0.1:%d", b.Port) }
 
 // chooseOpen is the Blender that is meant: the one with the process id pid or, when that is 0,
@@ -87,9 +102,7 @@ func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) 
 	case len(all) == 0 && pid != 0:
 		return openBlender{}, fail(exitNoEngine, "without --pid the only one is taken", "no Blender with a window serves as process %d", pid)
 	case len(all) == 0:
-		return openBlender{}, fail(exitNoEngine,
-			"in Blender: Preferences, Add-ons, TCP Echo, Start Serving Scripts; `blendtray addon install` installs it",
-			"no Blender with a window takes scripts")
+		return openBlender{}, fail(exitNoEngine, howToServe, "no Blender with a window takes scripts")
 	case len(all) > 1:
 		var ids []string
 		for _, b := range all {

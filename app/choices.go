@@ -40,6 +40,7 @@ var choices = []choice{
 	{"tray.notify", "Notifications", "of runs that fail, of all runs, or of none", true},
 	{"runs.timeout", "Time limit of a run", "such as 30s or 1h30m, or none", false},
 	{"runs.history", "Runs to keep", "", false},
+	{"blender.attach", "Run scripts in the Blender that I have open", "where its add-on serves, and none is started", false},
 	{"blender.factory_startup", "Start Blender without my preferences and add-ons", "", false},
 	{"blender.max_memory", "Replace Blender above this memory", "between two runs; such as 8GB, or none", false},
 	{"blender.max_runs", "Replace Blender after so many runs", "0 is never", false},

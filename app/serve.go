@@ -108,7 +108,11 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 
 func folderPolicies(s Settings) (all []engine.FolderPolicy) {
 	for _, f := range s.Folders {
-		all = append(all, f.policy())
+		p := f.policy()
+		if s.Blender.Attach && p.Scene == "fresh" {
+			p.Scene = "keep" // what is open there
+		}
+		all = append(all, p)
 	}
 	return all
 }
@@ -119,6 +123,12 @@ func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Conf
 		Folders:    folderPolicies(s),
 		NewWatcher: newWatcher,
 		NewBlender: func(changed func(blender.Status)) engine.Blender {
+			if s.Blender.Attach {
+				return blender.NewAttached(blender.AttachedConfig{
+					Find:        func(ctx context.Context) (blender.Open, error) { return newestOpen(ctx, paths) },
+					CancelGrace: time.Duration(s.Blender.CancelGrace), Logger: logs.logger, Changed: changed,
+				})
+			}
 			return blender.New(blender.Config{
 				Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup,
 				Port: int(s.Blender.Port), Dir: filepath.Join(paths.Cache, "blender"), Token: token,

@@ -34,6 +34,7 @@ type BlenderSettings struct {
 	Path           string   `toml:"path"`
 	Args           []string `toml:"args"`
 	FactoryStartup bool     `toml:"factory_startup"`
+	Attach         bool     `toml:"attach"`
 	Port           uint16   `toml:"port"`
 	MaxMemory      byteSize `toml:"max_memory"`
 	MaxRuns        uint32   `toml:"max_runs"`

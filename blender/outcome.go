@@ -24,12 +24,15 @@ func (s *Supervisor) finished(inst *instance, run *activeRun, f Finished, asked 
 	if f.Recycle {
 		inst.retireFor("a render in it was cancelled, and a second cancel would end it")
 	}
+	return reported(run, inst.version, f, asked)
+}
+
+// reported is what the `finished` frame of a run says, for one that may have been asked to stop.
+func reported(run *activeRun, version string, f Finished, asked *ending) Outcome {
 	started, _ := run.close()
-	if started.IsZero() { // it was cancelled while it waited
-		started = time.Now()
-	}
+	started = began(started) // never, when it was cancelled while it waited
 	out := Outcome{
-		Verdict: f.State, Error: f.Error, Result: f.Result, Outputs: f.Outputs, Version: inst.version, Started: started,
+		Verdict: f.State, Error: f.Error, Result: f.Result, Outputs: f.Outputs, Version: version, Started: started,
 		Finished: started.Add(time.Duration(f.Seconds * float64(time.Second))),
 	}
 	if string(out.Result) == "null" {
@@ -90,12 +93,20 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 	return out, nil
 }
 
+// overTime is what ends a run at its time limit.
+func overTime(req Request) ending {
+	return ending{
+		reason: "timeout", verdict: TimedOut,
+		err: ScriptError{Type: "TimeLimit", Message: fmt.Sprintf("it ran longer than its time limit of %s", req.TimeLimit)},
+	}
+}
+
 // refused is the outcome of a run that can't be sent or that Blender does not take. Asking
 // again would not help, so it is not an error.
-func refused(inst *instance, err error) Outcome {
+func refused(version string, err error) Outcome {
 	now := time.Now()
 	return Outcome{
-		Verdict: Errored, Started: now, Finished: now, Version: inst.version,
+		Verdict: Errored, Started: now, Finished: now, Version: version,
 		Error: &ScriptError{Type: "RunRefused", Message: err.Error()},
 	}
 }

@@ -109,7 +109,7 @@ func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req
 	call, err := inst.session.Run(req, run.startedAt, run.tellProgress)
 	if err != nil {
 		if !errors.Is(err, ErrClosed) {
-			return refused(inst, err), nil
+			return refused(inst.version, err), nil
 		}
 		inst.proc.kill() // without its session it is of no use
 		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
@@ -151,7 +151,7 @@ func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req
 			case errors.As(err, &refusal) && refusal.Code == "quitting":
 				return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
 			case errors.As(err, &refusal):
-				return refused(inst, err), nil
+				return refused(inst.version, err), nil
 			}
 			// The process is about to end, or is of no use any more.
 			ended, lost = nil, time.After(lostTime)
@@ -166,10 +166,7 @@ func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req
 				limit = time.After(req.TimeLimit)
 			}
 		case <-limit:
-			stop(ending{
-				reason: "timeout", verdict: TimedOut,
-				err: ScriptError{Type: "TimeLimit", Message: fmt.Sprintf("it ran longer than its time limit of %s", req.TimeLimit)},
-			})
+			stop(overTime(req))
 		case <-grace:
 			// From here on its end counts, even if the run stops after all: the signals
 			// that are sent now leave a process that is good for nothing else.

@@ -144,6 +144,95 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	}
 }
 
+// blender opens a Blender with a window that has the add-on; then is more that it does.
+func (d *desktop) blender(env []string, then string) *exec.Cmd {
+	d.t.Helper()
+	cmd := exec.Command("blender", "--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "600", "400", "--python-expr", `
+import bpy
+bpy.ops.preferences.addon_enable(module="tcp_echo")
+`+then)
+	cmd.Env = append(append([]string{}, d.env...), env...)
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+// servesSoon is what a Blender does whose user presses the button.
+const servesSoon = "bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)"
+
+func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	p := newProgram(t, "[blender]\nattach = true\ncancel_grace = '1s'\n")
+	env, _ := ownBlender(t, p)
+	if r := p.with(env, "addon", "install", "--blender", "blender"); r.code != 0 {
+		t.Fatalf("install: %s%s", r.stdout, r.stderr)
+	}
+	p.start()
+	state := func() (state, reason string) {
+		s, ok := p.status()
+		if !ok || len(s.Blenders) != 1 {
+			return "", ""
+		}
+		return string(s.Blenders[0].State), s.Blenders[0].Reason
+	}
+	p.eventually("it says what it waits for", func() bool {
+		is, reason := state()
+		return is == "starting" && strings.Contains(reason, "Start Serving Scripts")
+	})
+	early := p.save("early.py", "import bpy\nbpy.ops.mesh.primitive_monkey_add()\nprint('early', bpy.app.background)\n")
+	open := d.blender(env, servesSoon)
+	if r := p.lastOf(early); r.State != control.Succeeded || r.Output != "early False\n" || r.Scene != "keep" {
+		t.Errorf("it printed %q, in the scene %q", r.Output, r.Scene)
+	}
+	if s, _ := p.status(); s.Blenders[0].PID != open.Process.Pid || s.Blenders[0].Version == "" {
+		t.Errorf("the status is %+v, and the process %d", s.Blenders, open.Process.Pid)
+	}
+	later := p.save("later.py", "import bpy\nresult = 'Suzanne' in bpy.data.objects\n")
+	if r := p.lastOf(later); r.State != control.Succeeded || string(r.Result) != "true" {
+		t.Errorf("the scene was not kept: %s", r.Result)
+	}
+	if r, code := p.runJSON("-c", "1 / 0"); code != 1 || r.Error == nil || r.Error.Type != "ZeroDivisionError" {
+		t.Errorf("a failure: %d, %+v", code, r)
+	}
+	if r, code := p.runJSON("--scene", p.save("other.blend", "not read"), "-c", "1"); code != 1 || r.Error == nil || !strings.Contains(r.Error.Message, "what is open") {
+		t.Errorf("with another scene: %d, %+v", code, r)
+	}
+	if r, code := p.runJSON("--timeout", "200ms", "-c", "while True: pass"); code != 4 || r.State != control.TimedOut {
+		t.Errorf("over its time: %d, %+v", code, r)
+	}
+	if r, code := p.runJSON("--timeout", "200ms", "-c", "import time\nend = time.time() + 3\nwhile time.time() < end:\n  try: time.sleep(3)\n  except BaseException: pass"); code != 4 || r.Error == nil || !strings.Contains(r.Error.Message, "goes on in that Blender") {
+		t.Errorf("one that does not stop: %d, %+v", code, r)
+	}
+	if r, code := p.runJSON("-c", "result = 1"); code != 0 || string(r.Result) != "1" {
+		t.Errorf("after that: %d, %+v", code, r)
+	}
+
+	// Stop leaves it alone, start finds it again.
+	if r := p.call("stop"); r.code != 0 {
+		t.Errorf("stop: %s%s", r.stdout, r.stderr)
+	}
+	if is, _ := state(); is != "stopped" || !alive(open.Process.Pid) {
+		t.Errorf("after stop it is %s", is)
+	}
+	if r := p.call("start"); r.code != 0 {
+		t.Errorf("start: %s%s", r.stdout, r.stderr)
+	}
+	if r, code := p.runJSON("-c", "import os; os._exit(7)"); code != 5 || r.State != control.Crashed {
+		t.Errorf("one that ends it: %d, %+v", code, r)
+	}
+	p.eventually("it waits for another one", func() bool { is, _ := state(); return is == "starting" })
+	d.blender(env, servesSoon)
+	if r, code := p.runJSON("-c", "result = 2"); code != 0 || string(r.Result) != "2" {
+		t.Errorf("in the next one: %d, %+v", code, r)
+	}
+}
+
 func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)
@@ -155,22 +244,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	if r := p.with(env, "addon", "install", "--blender", "blender"); r.code != 0 {
 		t.Fatalf("install: %s%s", r.stdout, r.stderr)
 	}
-	window := func(then string) *exec.Cmd {
-		t.Helper()
-		cmd := exec.Command("blender", "--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "600", "400", "--python-expr", `
-import bpy
-bpy.ops.preferences.addon_enable(module="tcp_echo")
-`+then)
-		cmd.Env = append(append([]string{}, d.env...), env...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = cmd.Process.Kill() // it may have ended
-			_ = cmd.Wait()
-		})
-		return cmd
-	}
+	window := func(then string) *exec.Cmd { return d.blender(env, then) }
 	files := func() []string {
 		all, err := filepath.Glob(filepath.Join(p.home, "windows", "*.json"))
 		if err != nil {
@@ -189,7 +263,7 @@ bpy.ops.preferences.addon_enable(module="tcp_echo")
 
 	// It takes no scripts before its user says so.
 	off := window("")
-	window("bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)")
+	window(servesSoon)
 	d.eventually("it can be reached", func() bool { return len(files()) == 1 })
 	info, err := os.Stat(files()[0])
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -216,7 +290,7 @@ bpy.ops.preferences.addon_enable(module="tcp_echo")
 	}
 
 	// With two of them it has to be said which.
-	window("bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)")
+	window(servesSoon)
 	d.eventually("there are two", func() bool { return len(files()) == 2 })
 	if r := run(2, "-c", "1"); !strings.Contains(r.stderr, "--pid") {
 		t.Errorf("with two: %q", r.stderr)

@@ -1,0 +1,398 @@
+package blender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Open is a Blender that its user has started and that takes scripts.
+type Open struct {
+	// Addr is "127.0.0.1:port", Token what it demands.
+	Addr, Token string
+	// Path is its program, for the status.
+	Path string
+}
+
+// AttachedConfig is what an [Attached] is made from.
+type AttachedConfig struct {
+	// Find names the Blender to be used. Its error says why there is none, and is shown.
+	Find func(context.Context) (Open, error)
+	// CancelGrace is how long a run that was asked to stop is waited for; 0 is 3 s.
+	CancelGrace time.Duration
+	// Retry is how often Blender is looked for while there is none; 0 is 1 s.
+	Retry  time.Duration
+	Logger *slog.Logger
+	// Changed is as in [Config].
+	Changed func(Status)
+}
+
+// Attached has runs done in a Blender with a window that somebody else has started, in the
+// scene that is open there. It finds that one, and the next one when it has gone, and never
+// starts, ends or kills any. Its methods are those of a [Supervisor].
+type Attached struct {
+	cfg  AttachedConfig
+	poke chan struct{} // something is wanted that was not
+	slot chan struct{} // held by the run that Blender executes
+
+	mu      sync.Mutex
+	status  Status
+	changed chan struct{} // closed at the next change
+	untold  []Status
+	telling bool
+	want    bool
+	over    bool
+	life    context.Context // ends when the session is to be left; nil when there is none
+	halt    context.CancelFunc
+	left    chan struct{} // closed when it was left
+	session *Session
+	active  *activeRun
+}
+
+// NewAttached makes one, which looks for no Blender before [Attached.Serve].
+func NewAttached(cfg AttachedConfig) *Attached {
+	if cfg.CancelGrace == 0 {
+		cfg.CancelGrace = 3 * time.Second
+	}
+	if cfg.Retry == 0 {
+		cfg.Retry = time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(Status) {}
+	}
+	return &Attached{
+		cfg: cfg, poke: make(chan struct{}, 1), slot: make(chan struct{}, 1), want: true,
+		changed: make(chan struct{}), status: Status{State: Starting},
+	}
+}
+
+// Serve keeps a session with a Blender until ctx ends; then a run that is on is cancelled.
+func (a *Attached) Serve(ctx context.Context) error {
+	a.set(func(*Status) { a.over = false })
+	for ctx.Err() == nil {
+		a.stay(ctx)
+		a.mu.Lock()
+		want := a.want
+		a.mu.Unlock()
+		if want {
+			continue
+		}
+		select {
+		case <-a.poke:
+		case <-ctx.Done():
+		}
+	}
+	a.set(func(st *Status) { a.over, *st = true, Status{State: Stopped} })
+	return nil
+}
+
+// stay finds a Blender and stays with it until it goes or is not wanted any more.
+func (a *Attached) stay(ctx context.Context) {
+	life, halt := context.WithCancel(ctx)
+	defer halt()
+	left := make(chan struct{})
+	defer close(left)
+	wanted := false
+	a.set(func(st *Status) {
+		if wanted = a.want; wanted {
+			a.halt, a.left = halt, left
+			*st = Status{State: Starting, Reason: st.Reason}
+		}
+	})
+	if !wanted {
+		return
+	}
+	session, open := a.find(life)
+	if session != nil {
+		w := session.Welcome
+		a.cfg.Logger.Info("attached to a blender", "pid", w.PID, "version", w.Blender)
+		a.set(func(st *Status) {
+			a.life, a.session = life, session
+			*st = Status{State: Ready, PID: w.PID, Version: w.Blender, Path: open.Path, Port: w.Port, Loop: w.Loop}
+		})
+		select {
+		case <-session.Closed():
+		case <-life.Done():
+		}
+		halt()
+		a.slot <- struct{}{} // the run that is on has heard of it
+		_ = session.Close()  // it may be gone
+		<-a.slot
+	}
+	a.set(func(st *Status) {
+		a.life, a.session, a.halt, a.left = nil, nil, nil, nil
+		*st = Status{State: Starting, Reason: "it has gone, and another one is looked for"}
+		if !a.want {
+			*st = Status{State: Stopped}
+		}
+	})
+}
+
+// find looks for a Blender until there is one, or ctx ends.
+func (a *Attached) find(ctx context.Context) (*Session, Open) {
+	for {
+		open, err := a.cfg.Find(ctx)
+		var session *Session
+		if err == nil {
+			session, err = DialForOutput(ctx, open.Addr, open.Token, a.output)
+		}
+		if err == nil {
+			return session, open
+		}
+		a.set(func(st *Status) {
+			if a.want {
+				*st = Status{State: Starting, Reason: err.Error()}
+			}
+		})
+		select {
+		case <-time.After(a.cfg.Retry):
+		case <-ctx.Done():
+			return nil, Open{}
+		}
+	}
+}
+
+func (a *Attached) output(_, text string) {
+	a.mu.Lock()
+	run := a.active
+	a.mu.Unlock()
+	if run != nil {
+		run.output([]byte(text))
+	}
+}
+
+// Start looks for a Blender again after a stop; it returns at once.
+func (a *Attached) Start() {
+	a.set(func(st *Status) {
+		a.want = true
+		if !a.over && st.State == Stopped {
+			*st = Status{State: Starting}
+		}
+	})
+	select {
+	case a.poke <- struct{}{}:
+	default: // it will look already
+	}
+}
+
+// Stop leaves Blender alone until [Attached.Start]; the program goes on, for it is the user's.
+// A run that is on is cancelled. It returns when that has ended, or with ctx's error.
+func (a *Attached) Stop(ctx context.Context) error {
+	var left chan struct{}
+	a.set(func(st *Status) {
+		a.want = false
+		if left = a.left; left != nil {
+			a.halt()
+			return
+		}
+		*st = Status{State: Stopped}
+	})
+	if left == nil {
+		return nil
+	}
+	select {
+	case <-left:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("leave Blender: %w", ctx.Err())
+	}
+}
+
+// Restart leaves Blender and looks for one again; it returns when there is one.
+func (a *Attached) Restart(ctx context.Context) error {
+	err := a.Stop(ctx)
+	a.Start()
+	if err != nil {
+		return err
+	}
+	return a.Ready(ctx)
+}
+
+// Status is how it stands just now.
+func (a *Attached) Status() Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	st := a.status
+	if st.PID != 0 {
+		st.MemoryBytes = residentBytes(st.PID)
+	}
+	return st
+}
+
+// Ready waits until there is a Blender to take a run. It fails with [ErrStopped] when none is
+// looked for, or with ctx's error.
+func (a *Attached) Ready(ctx context.Context) error {
+	for {
+		a.mu.Lock()
+		state, want, over, changed := a.status.State, a.want, a.over, a.changed
+		a.mu.Unlock()
+		switch {
+		case !want || over:
+			return ErrStopped
+		case state == Ready || state == Running:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Preview is not made: whoever wants to see the scene has it on the screen.
+func (a *Attached) Preview(context.Context, string, string) error {
+	return fmt.Errorf("%w: the Blender that is used has a window", ErrNoPreview)
+}
+
+// Run has Blender execute a request, as [Supervisor.Run] does, in the scene that is open: a
+// fresh one is not made, and one from a file is refused. A run that does not stop when it is
+// asked to goes on in that Blender, and its outcome says so.
+func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, error) {
+	select {
+	case a.slot <- struct{}{}:
+	case <-ctx.Done():
+		return Outcome{}, ctx.Err()
+	}
+	defer func() { <-a.slot }()
+	if err := a.Ready(ctx); err != nil {
+		return Outcome{}, err
+	}
+	run := newActiveRun(req.ID, sink)
+	var session *Session
+	var life context.Context
+	a.set(func(st *Status) {
+		if session, life = a.session, a.life; session != nil && life.Err() == nil {
+			a.active = run
+			st.State, st.Run = Running, req.ID
+		}
+	})
+	if session == nil || life.Err() != nil {
+		return Outcome{}, fmt.Errorf("%w: it was left", ErrNotStarted)
+	}
+	out, err := a.do(ctx, life, session, run, req)
+	run.close()
+	a.set(func(st *Status) {
+		a.active = nil
+		if a.session == session && st.Run == req.ID {
+			st.State, st.Run = Ready, ""
+		}
+	})
+	return out, err
+}
+
+func (a *Attached) do(ctx, life context.Context, session *Session, run *activeRun, req Request) (Outcome, error) {
+	version := session.Welcome.Blender
+	if req.Scene != "" && req.Scene != "keep" && req.Scene != "fresh" {
+		return refused(version, fmt.Errorf("the scene %s would take the place of what is open in that Blender", req.Scene)), nil
+	}
+	req.Scene = "keep"
+	call, err := session.Run(req, func(at time.Time) {
+		run.startedAt(at)
+		run.begin()
+	}, run.tellProgress)
+	if err != nil {
+		if errors.Is(err, ErrClosed) {
+			return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
+		}
+		return refused(version, err), nil
+	}
+	var (
+		asked        *ending
+		limit, grace <-chan time.Time
+		begun        = run.begun
+		done, over   = ctx.Done(), life.Done()
+		stop         = func(e ending) {
+			asked = &e
+			go func() {
+				_ = call.Cancel(e.reason) // a session that is gone shows below
+			}()
+			grace = time.After(a.cfg.CancelGrace)
+			begun, limit, done, over = nil, nil, nil, nil
+		}
+	)
+	for {
+		select {
+		case <-done:
+			stop(ending{"cancelled", Cancelled, ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()}})
+		case <-over:
+			if session.err() == nil {
+				stop(ending{"cancelled", Cancelled, ScriptError{Type: "RunCancelled", Message: "Blender was left"}})
+			}
+			over = nil
+		case <-begun:
+			begun = nil
+			if req.TimeLimit > 0 {
+				limit = time.After(req.TimeLimit)
+			}
+		case <-limit:
+			stop(overTime(req))
+		case <-grace:
+			started, _ := run.close()
+			told := asked.err
+			told.Message += fmt.Sprintf("; it did not stop within %s when asked, and goes on in that Blender", a.cfg.CancelGrace)
+			return Outcome{Verdict: asked.verdict, Error: &told, Started: began(started), Finished: time.Now(), Version: version}, nil
+		case <-call.Done():
+			return a.ended(call, run, version, asked)
+		}
+	}
+}
+
+// ended is what came of a run of which no more will be heard.
+func (a *Attached) ended(call *Call, run *activeRun, version string, asked *ending) (Outcome, error) {
+	finished, err := call.Result()
+	var refusal *WireError
+	switch {
+	case err == nil:
+		return reported(run, version, finished, asked), nil
+	case errors.As(err, &refusal) && refusal.Code != "quitting":
+		return refused(version, err), nil
+	case !run.hasBegun():
+		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	}
+	started, _ := run.close()
+	return Outcome{
+		Verdict: Crashed, Started: began(started), Finished: time.Now(), Version: version,
+		Error: &ScriptError{Type: "Crash", Message: "that Blender went away while the script ran; its terminal may say why"},
+	}, nil
+}
+
+// began is when a run started, or now for one that never did.
+func began(started time.Time) time.Time {
+	if started.IsZero() {
+		return time.Now()
+	}
+	return started
+}
+
+// set changes the status and tells everybody, in order. change is called with mu held.
+func (a *Attached) set(change func(*Status)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.status
+	change(&a.status)
+	close(a.changed)
+	a.changed = make(chan struct{})
+	if a.status == before {
+		return
+	}
+	a.untold = append(a.untold, a.status)
+	if a.telling {
+		return // whoever is at it tells this one, too
+	}
+	a.telling = true
+	for len(a.untold) > 0 {
+		next := a.untold[0]
+		a.untold = a.untold[1:]
+		a.mu.Unlock()
+		a.cfg.Changed(next)
+		a.mu.Lock()
+	}
+	a.telling = false
+}
