@@ -92,6 +92,14 @@ func TestBlenderWithAWindowServes(t *testing.T) {
 	check(t, "whether there is no window", s.succeed("import bpy; result = [bpy.app.background, len(bpy.context.window_manager.windows)]"), []any{false, 1.0})
 	check(t, "tcp_echo_server_running", s.succeed("import bpy; result = bpy.context.scene.tcp_echo_server_running"), true)
 	check(t, "how many objects there are", s.succeed("import bpy; bpy.ops.mesh.primitive_cube_add(); result = len(bpy.data.objects)"), 4.0)
+	// A person can take back what a script did.
+	const undo = `
+import bpy
+with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+    bpy.ops.ed.undo()
+result = len(bpy.data.objects)
+`
+	check(t, "how many objects there are after Ctrl-Z", s.succeed(undo), 3.0)
 	s.fail("1 / 0")
 	check(t, "what was awaited", s.succeed("import asyncio; result = await asyncio.sleep(0, 5)"), 5.0)
 

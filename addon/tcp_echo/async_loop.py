@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import time
 
 import bpy
@@ -130,10 +131,20 @@ def _run_from_timer() -> None:
     # under its own feet.
     if _driver is None or _driver.busy:
         return
-    _driver.run_next(False)
+    if _driver.run_next(False):
+        _push_undo()
     if _driver is not None and _driver.quitting:
         _driver.finish()
         bpy.ops.wm.quit_blender()
+
+
+def _push_undo() -> None:
+    """Make what a script did one step for Ctrl-Z."""
+    windows = bpy.context.window_manager.windows
+    if not len(windows):
+        return
+    with contextlib.suppress(RuntimeError):  # undo is off, or the script left no scene
+        _in_window(bpy.ops.ed.undo_push, windows[0], message="Run Script")
 
 
 def _watch_operator():
@@ -156,12 +167,16 @@ def _on_load_post(*_args) -> None:
 
 
 def _start_operator(window) -> None:
+    _in_window(bpy.ops.tcp_echo.async_loop, window)
+
+
+def _in_window(operator, window, **options) -> None:
     context = bpy.context
     if hasattr(context, "temp_override"):
         with context.temp_override(window=window):
-            bpy.ops.tcp_echo.async_loop()
+            operator(**options)
     else:
-        bpy.ops.tcp_echo.async_loop({"window": window, "screen": window.screen})
+        operator({"window": window, "screen": window.screen}, **options)
 
 
 def start_modal() -> None:
