@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,12 +63,7 @@ func openBlenders(ctx context.Context, paths Paths) ([]openBlender, error) {
 		_ = session.Close() // nothing was asked
 		all = append(all, b)
 	}
-	slices.SortFunc(all, func(a, b openBlender) int {
-		if a.Started > b.Started {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b openBlender) int { return cmp.Compare(b.Started, a.Started) })
 	return all, nil
 }
 

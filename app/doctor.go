@@ -51,7 +51,11 @@ func (c *doctorCmd) Run(e *env) error {
 	all = append(all, examineHome(paths)...)
 	all = append(all, examineToken(paths)...)
 	all = append(all, examineDisk(paths))
-	all = append(all, examineBlender(e, settings.Blender.Path)...)
+	if settings.Blender.Attach {
+		all = append(all, examineOpen(e, paths)...)
+	} else {
+		all = append(all, examineBlender(e, settings.Blender.Path)...)
+	}
 	var folders []string
 	for _, f := range settings.Folders {
 		folders = append(folders, f.Path)
@@ -186,6 +190,23 @@ func examineBlender(ctx context.Context, configured string) []finding {
 		all = append(all, wrong("blender", "install it from https://www.blender.org/download/, or name it with `blendtray serve --blender PATH`", "%s", detail))
 	}
 	return all
+}
+
+// examineOpen looks for the Blender with a window in which runs are done, where the settings
+// want that.
+func examineOpen(ctx context.Context, paths Paths) []finding {
+	all, err := openBlenders(ctx, paths)
+	switch {
+	case err != nil:
+		return []finding{wrong("blender", "see "+windowsFolder(paths), "what is open can't be read: %v", err)}
+	case len(all) == 0:
+		return []finding{wrong("blender", howToServe, "no Blender with a window takes scripts, and blender.attach wants one")}
+	}
+	found := []finding{right("blender", "Blender %s is used, which is open: process %d", all[0].Blender, all[0].PID)}
+	for _, b := range all[1:] {
+		found = append(found, right("blender", "Blender %s is open too: process %d", b.Blender, b.PID))
+	}
+	return found
 }
 
 // examineEngine asks the engine, if there is one, and looks at the folders that it watches or,

@@ -186,6 +186,13 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 		return is == "starting" && strings.Contains(reason, "Start Serving Scripts")
 	})
 	early := p.save("early.py", "import bpy\nbpy.ops.mesh.primitive_monkey_add()\nprint('early', bpy.app.background)\n")
+	doctor := func(says string) {
+		t.Helper()
+		if r := p.call("doctor", "--config", p.config); !strings.Contains(r.stdout, says) {
+			t.Errorf("the doctor does not say %q:\n%s", says, r.stdout)
+		}
+	}
+	doctor("wrong  blender    no Blender with a window takes scripts")
 	open := d.blender(env, servesSoon)
 	if r := p.lastOf(early); r.State != control.Succeeded || r.Output != "early False\n" || r.Scene != "keep" {
 		t.Errorf("it printed %q, in the scene %q", r.Output, r.Scene)
@@ -193,6 +200,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if s, _ := p.status(); s.Blenders[0].PID != open.Process.Pid || s.Blenders[0].Version == "" {
 		t.Errorf("the status is %+v, and the process %d", s.Blenders, open.Process.Pid)
 	}
+	doctor("is used, which is open")
 	later := p.save("later.py", "import bpy\nresult = 'Suzanne' in bpy.data.objects\n")
 	if r := p.lastOf(later); r.State != control.Succeeded || string(r.Result) != "true" {
 		t.Errorf("the scene was not kept: %s", r.Result)
