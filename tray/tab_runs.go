@@ -88,7 +88,7 @@ func newRunsTab(w *window) *runsTab {
 // newRow makes one line of the list: a sign, the name, how long it took, when it was.
 func newRow() fyne.CanvasObject {
 	sign := canvas.NewText("✓", theme.Color(theme.ColorNameForeground))
-	sign.TextStyle.Monospace = true
+	sign.TextStyle.Monospace, sign.TextSize = true, theme.TextSize()+3
 	name := widget.NewLabel("")
 	name.Truncation = fyne.TextTruncateEllipsis
 	about := canvas.NewText("", theme.Color(theme.ColorNamePlaceHolder))
