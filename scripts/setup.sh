@@ -19,6 +19,7 @@ needs='
   shellcheck   lint                 shellcheck       ShellCheck       shellcheck   shellcheck
   gcc          test,lint,build,package      gcc              gcc              gcc          -
   libc         test,lint,build,package      libc6-dev        glibc-devel      -            -
+  pkg-config   test,lint,build,package      pkg-config       pkgconf-pkg-config pkgconf    -
   GL           test,lint,build,package      libgl1-mesa-dev  mesa-libGL-devel mesa         -
   X11          test,lint,build,package      libx11-dev       libX11-devel     libx11       -
   Xcursor      test,lint,build,package      libxcursor-dev   libXcursor-devel libxcursor   -
