@@ -81,6 +81,8 @@ has() {
 	xkbcommon) header xkbcommon/xkbcommon.h ;;
 	# The tests of the tray are for Linux.
 	Xvfb | xwininfo | xfce4-panel | dbus-daemon | systemd) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
+	# Only there does the window need it.
+	pkg-config) [ "$system" != Linux ] || command -v pkg-config >/dev/null 2>&1 ;;
 	blender) command -v blender >/dev/null 2>&1 || [ -e /Applications/Blender.app ] ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
