@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -35,16 +34,9 @@ type AttachedConfig struct {
 // starts, ends or kills any. Its methods are those of a [Supervisor].
 type Attached struct {
 	cfg  AttachedConfig
-	poke chan struct{} // something is wanted that was not
 	slot chan struct{} // held by the run that Blender executes
 
-	mu      sync.Mutex
-	status  Status
-	changed chan struct{} // closed at the next change
-	untold  []Status
-	telling bool
-	want    bool
-	over    bool
+	board                   // its mu guards what follows, too
 	life    context.Context // ends when the session is to be left; nil when there is none
 	halt    context.CancelFunc
 	left    chan struct{} // closed when it was left
@@ -63,13 +55,7 @@ func NewAttached(cfg AttachedConfig) *Attached {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Changed == nil {
-		cfg.Changed = func(Status) {}
-	}
-	return &Attached{
-		cfg: cfg, poke: make(chan struct{}, 1), slot: make(chan struct{}, 1), want: true,
-		changed: make(chan struct{}), status: Status{State: Starting},
-	}
+	return &Attached{cfg: cfg, slot: make(chan struct{}, 1), board: newBoard(Status{State: Starting}, cfg.Changed)}
 }
 
 // Serve keeps a session with a Blender until ctx ends; then a run that is on is cancelled.
@@ -175,10 +161,7 @@ func (a *Attached) Start() {
 			*st = Status{State: Starting}
 		}
 	})
-	select {
-	case a.poke <- struct{}{}:
-	default: // it will look already
-	}
+	a.wake()
 }
 
 // Stop leaves Blender alone until [Attached.Start]; the program goes on, for it is the user's.
@@ -227,24 +210,7 @@ func (a *Attached) Status() Status {
 
 // Ready waits until there is a Blender to take a run. It fails with [ErrStopped] when none is
 // looked for, or with ctx's error.
-func (a *Attached) Ready(ctx context.Context) error {
-	for {
-		a.mu.Lock()
-		state, want, over, changed := a.status.State, a.want, a.over, a.changed
-		a.mu.Unlock()
-		switch {
-		case !want || over:
-			return ErrStopped
-		case state == Ready || state == Running:
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+func (a *Attached) Ready(ctx context.Context) error { return a.ready(ctx) }
 
 // Preview is not made: whoever wants to see the scene has it on the screen.
 func (a *Attached) Preview(context.Context, string, string) error {
@@ -369,30 +335,4 @@ func began(started time.Time) time.Time {
 		return time.Now()
 	}
 	return started
-}
-
-// set changes the status and tells everybody, in order. change is called with mu held.
-func (a *Attached) set(change func(*Status)) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	before := a.status
-	change(&a.status)
-	close(a.changed)
-	a.changed = make(chan struct{})
-	if a.status == before {
-		return
-	}
-	a.untold = append(a.untold, a.status)
-	if a.telling {
-		return // whoever is at it tells this one, too
-	}
-	a.telling = true
-	for len(a.untold) > 0 {
-		next := a.untold[0]
-		a.untold = a.untold[1:]
-		a.mu.Unlock()
-		a.cfg.Changed(next)
-		a.mu.Lock()
-	}
-	a.telling = false
 }

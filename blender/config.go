@@ -78,15 +78,11 @@ func New(cfg Config) *Supervisor {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Changed == nil {
-		cfg.Changed = func(Status) {}
-	}
 	if dir, err := filepath.Abs(cfg.Dir); err == nil { // else it is used as it was given
 		cfg.Dir = dir
 	}
 	return &Supervisor{
 		cfg: cfg, log: cfg.Logger, printed: newLogWriter(cfg.Log),
-		want: true, status: Status{State: Stopped, Reason: "not started yet"},
-		poke: make(chan struct{}, 1), slot: make(chan struct{}, 1), changed: make(chan struct{}),
+		board: newBoard(Status{State: Stopped, Reason: "not started yet"}, cfg.Changed), slot: make(chan struct{}, 1),
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -14,17 +13,10 @@ type Supervisor struct {
 	cfg     Config
 	log     *slog.Logger
 	printed *logWriter
-	poke    chan struct{} // something is wanted that was not
 	slot    chan struct{} // held by the run that Blender executes
 
-	mu       sync.Mutex
-	status   Status
+	board                       // its mu guards what follows, too
 	sampled  time.Time          // when the memory was measured
-	changed  chan struct{}      // closed at the next change
-	untold   []Status           // changes that Changed has not been told of
-	telling  bool               // somebody is telling them
-	want     bool               // whether Blender is to run
-	over     bool               // Serve has returned
 	halt     context.CancelFunc // ends the life that is on; nil when none is
 	lifeOver chan struct{}      // closed when that life has ended
 	current  *instance          // the process that is ready
@@ -181,13 +173,6 @@ func (s *Supervisor) wait(ctx context.Context, timer <-chan time.Time) {
 	case <-s.poke:
 	case <-timer:
 	case <-ctx.Done():
-	}
-}
-
-func (s *Supervisor) wake() {
-	select {
-	case s.poke <- struct{}{}:
-	default: // it will look already
 	}
 }
 
