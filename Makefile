@@ -74,6 +74,8 @@ fyne-package: setup-build ## package the tray as fyne does, from FyneApp.toml
 package-check: setup-test ## make a .deb twice, install, use, upgrade and remove it on this machine (as root)
 	scripts/check-deb.sh
 
+# As packages are built, so that the window's C parts are compiled once for both.
+lint: export GOFLAGS := $(GOFLAGS) -trimpath
 .PHONY: lint
 lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	@unformatted=$$($(GO) tool gofumpt -l .); [ -z "$$unformatted" ] || { echo "lint: gofumpt would change:"; echo "$$unformatted"; exit 1; }
