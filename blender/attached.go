@@ -100,7 +100,7 @@ func (a *Attached) stay(ctx context.Context) {
 		a.cfg.Logger.Info("attached to a blender", "pid", w.PID, "version", w.Blender)
 		a.set(func(st *Status) {
 			a.life, a.session = life, session
-			*st = Status{State: Ready, PID: w.PID, Version: w.Blender, Path: open.Path, Port: w.Port, Loop: w.Loop}
+			*st = Status{State: Ready, PID: w.PID, Version: w.Blender, Path: open.Path, Source: SourceOpen, Port: w.Port, Loop: w.Loop}
 		})
 		select {
 		case <-session.Closed():

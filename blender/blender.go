@@ -25,6 +25,12 @@ const (
 	Failed   State = "failed"
 )
 
+// What [Status.Source] is where the program was not looked for.
+const (
+	SourceChosen = "chosen" // named by the settings, the environment or a flag
+	SourceOpen   = "open"   // somebody has opened it, and its add-on serves
+)
+
 // Status is one supervised Blender at one moment. The field names are part of the control
 // interface and of `blendtray status --json`.
 type Status struct {
@@ -32,7 +38,10 @@ type Status struct {
 	PID     int    `json:"pid"`
 	Version string `json:"version"`
 	Path    string `json:"path"`
-	Port    int    `json:"port"`
+	// Source says why it is this one: [SourceChosen], [SourceOpen], or in words where it was
+	// found, such as "PATH", being the newest there is.
+	Source string `json:"source"`
+	Port   int    `json:"port"`
 	// Loop is the class of asyncio loop the server inside runs on.
 	Loop string `json:"loop"`
 	// Run is the id of the run it executes, or "".
@@ -41,6 +50,11 @@ type Status struct {
 	// Reason says why it is failed or stopped, or what it waits for while starting; for a
 	// failed one the last lines Blender printed follow.
 	Reason string `json:"reason"`
+}
+
+// anew is a status in another state, of which all that is still true is the program.
+func (st Status) anew(state State, reason string) Status {
+	return Status{State: state, Path: st.Path, Source: st.Source, Version: st.Version, Reason: reason}
 }
 
 // Request is one run as Blender is asked to do it.

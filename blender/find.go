@@ -147,7 +147,7 @@ func choose(ctx context.Context, configured string) (Found, error) {
 	if configured != "" {
 		path := configuredPath(configured)
 		version, err := Version(ctx, path)
-		return Found{Path: path, Version: version, Source: "the settings"}, err
+		return Found{Path: path, Version: version, Source: SourceChosen}, err
 	}
 	found, err := Find(ctx, "")
 	if err != nil {

@@ -22,11 +22,11 @@ const exitPort = 98
 // attempt may go better. When ctx ends, nothing of it is left.
 func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	s.set(func(st *Status) {
-		*st = Status{State: Starting, Path: st.Path, Version: st.Version, Reason: st.Reason}
+		*st = st.anew(Starting, st.Reason)
 	})
 	found, err := choose(ctx, s.cfg.Path)
 	if err != nil {
-		s.set(func(st *Status) { st.Path, st.Version = found.Path, "" })
+		s.set(func(st *Status) { st.Path, st.Source, st.Version = found.Path, found.Source, "" })
 		var slow *slowError
 		switch {
 		case errors.As(err, &slow):
@@ -36,7 +36,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		}
 		return nil, err
 	}
-	s.set(func(st *Status) { st.Path, st.Version = found.Path, found.Version })
+	s.set(func(st *Status) { st.Path, st.Source, st.Version = found.Path, found.Source, found.Version })
 	cmd, first, inst, err := s.prepare(found)
 	if err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ func (s *Supervisor) release(inst *instance, id string) {
 			st.State, st.Reason = Stopping, inst.why()
 		case <-inst.proc.exited:
 			s.current = nil
-			*st = Status{State: Starting, Path: st.Path, Version: st.Version, Reason: "it ended in a run and is started again"}
+			*st = st.anew(Starting, "it ended in a run and is started again")
 		default:
 		}
 	})

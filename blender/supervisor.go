@@ -43,7 +43,7 @@ func (s *Supervisor) Serve(ctx context.Context) error {
 	}
 	s.set(func(st *Status) {
 		s.over = true
-		*st = Status{State: Stopped, Path: st.Path, Version: st.Version}
+		*st = st.anew(Stopped, "")
 	})
 	return nil
 }
@@ -70,7 +70,7 @@ func (s *Supervisor) live(ctx context.Context) bool {
 	s.set(func(st *Status) {
 		s.halt, s.lifeOver = nil, nil
 		if !s.want {
-			*st = Status{State: Stopped, Path: st.Path, Version: st.Version}
+			*st = st.anew(Stopped, "")
 		}
 	})
 	close(over)
@@ -115,7 +115,7 @@ func (s *Supervisor) leave(inst *instance, reason string) {
 			return
 		}
 		s.current = nil
-		*st = Status{State: Starting, Path: st.Path, Version: st.Version, Reason: reason}
+		*st = st.anew(Starting, reason)
 		if !s.want {
 			st.State, st.Reason = Stopped, ""
 		}
@@ -147,10 +147,7 @@ func (s *Supervisor) fail(ctx context.Context, err error) {
 		if !s.want {
 			return
 		}
-		*st = Status{
-			State: Starting, Path: st.Path, Version: st.Version,
-			Reason: fmt.Sprintf("another attempt in %s, since %s", wait.Round(10*time.Millisecond), passing.text),
-		}
+		*st = st.anew(Starting, fmt.Sprintf("another attempt in %s, since %s", wait.Round(10*time.Millisecond), passing.text))
 	})
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -163,7 +160,7 @@ func (s *Supervisor) giveUp(reason string) {
 			return
 		}
 		s.want = false
-		*st = Status{State: Failed, Path: st.Path, Version: st.Version, Reason: reason}
+		*st = st.anew(Failed, reason)
 	})
 }
 
@@ -199,7 +196,7 @@ func (s *Supervisor) Stop(ctx context.Context) error {
 			s.halt()
 			return
 		}
-		*st = Status{State: Stopped, Path: st.Path, Version: st.Version}
+		*st = st.anew(Stopped, "")
 	})
 	s.wake()
 	if over == nil {

@@ -63,6 +63,12 @@ const (
 	BlenderFailed   = blender.Failed
 )
 
+// Why a Blender is the one that is used, where it was not looked for.
+const (
+	SourceChosen = blender.SourceChosen
+	SourceOpen   = blender.SourceOpen
+)
+
 // IsRenderStatus tells whether a line of output is one by which Blender says how far a render
 // is. They come many times a second, and a run's progress says the same.
 func IsRenderStatus(line string) bool { return blender.IsRenderStatus([]byte(line)) }
