@@ -148,16 +148,21 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 		if b.Error != "" && f.Blender == "" {
 			continue // the doctor tells of it
 		}
-		r := AddonReport{Blender: b.Path, BlenderVersion: b.Version, State: string(addon.Missing), Error: b.Error}
-		if r.Error == "" {
-			r.ask(ctx)
-		}
-		all = append(all, r)
+		all = append(all, addonIn(ctx, b))
 	}
 	if len(all) == 0 {
 		return nil, fail(exitFailed, "name it: --blender PATH", "no Blender is found")
 	}
 	return all, nil
+}
+
+// addonIn is how the add-on stands in a Blender, which is started for that.
+func addonIn(ctx context.Context, b blender.Found) AddonReport {
+	r := AddonReport{Blender: b.Path, BlenderVersion: b.Version, State: string(addon.Missing), Error: b.Error}
+	if r.Error == "" {
+		r.ask(ctx)
+	}
+	return r
 }
 
 // ask finds out where the add-on of a Blender belongs, and how it is.
@@ -202,23 +207,29 @@ func (c *addonInstallCmd) Run(e *env) error {
 		return err
 	}
 	for i := range all {
-		r := &all[i]
-		if r.Error != "" {
-			continue
-		}
-		if r.Kept, err = addon.Install(r.dir, c.Loop, c.Replace); err != nil {
-			r.Error = err.Error()
-			if errors.Is(err, addon.ErrForeign) {
-				r.Error += "; --replace keeps it aside and takes its place"
-			}
-			continue
-		}
-		r.look()
-		if err := r.verify(e); err != nil {
-			r.Error = "it is installed, but does not work: " + err.Error()
-		}
+		all[i].install(e, c.Loop, c.Replace)
 	}
 	return c.report(e, all)
+}
+
+// install installs the add-on and proves it, unless there is trouble already.
+func (r *AddonReport) install(ctx context.Context, loop string, replace bool) {
+	if r.Error != "" {
+		return
+	}
+	kept, err := addon.Install(r.dir, loop, replace)
+	if err != nil {
+		r.Error = err.Error()
+		if errors.Is(err, addon.ErrForeign) {
+			r.Error += "; `blendtray addon install --replace` keeps it aside and takes its place"
+		}
+		return
+	}
+	r.Kept = kept
+	r.look()
+	if err := r.verify(ctx); err != nil {
+		r.Error = "it is installed, but does not work: " + err.Error()
+	}
 }
 
 func (c *addonUninstallCmd) Run(e *env) error {
@@ -227,17 +238,23 @@ func (c *addonUninstallCmd) Run(e *env) error {
 		return err
 	}
 	for i := range all {
-		r := &all[i]
-		if r.Error != "" || r.State == string(addon.Missing) {
-			continue
-		}
-		if r.Kept, err = addon.Uninstall(r.dir); err != nil {
-			r.Error = err.Error()
-			continue
-		}
-		r.look()
+		all[i].uninstall()
 	}
 	return c.report(e, all)
+}
+
+// uninstall removes the add-on, unless there is trouble already or nothing to remove.
+func (r *AddonReport) uninstall() {
+	if r.Error != "" || r.State == string(addon.Missing) {
+		return
+	}
+	kept, err := addon.Uninstall(r.dir)
+	if err != nil {
+		r.Error = err.Error()
+		return
+	}
+	r.Kept = kept
+	r.look()
 }
 
 func (c *addonStatusCmd) Run(e *env) error {
@@ -256,6 +273,14 @@ func (c *addonStatusCmd) Run(e *env) error {
 	return nil
 }
 
+// words say how the add-on stands.
+func (r AddonReport) words() string {
+	if r.Version == "" {
+		return r.State
+	}
+	return r.State + ", version " + r.Version
+}
+
 func (f addonFlags) report(e *env, all []AddonReport) error {
 	failed := false
 	for i := range all {
@@ -268,12 +293,8 @@ func (f addonFlags) report(e *env, all []AddonReport) error {
 	} else {
 		for _, r := range all {
 			e.printf("Blender %s  %s\n", r.BlenderVersion, r.Blender)
-			state := r.State
-			if r.Version != "" {
-				state += ", version " + r.Version
-			}
 			if r.Kind != "" {
-				e.printf("  %-8s %s\n", r.Kind, state)
+				e.printf("  %-8s %s\n", r.Kind, r.words())
 			}
 			if r.Path != "" && r.State != string(addon.Missing) {
 				e.printf("  %-8s %s\n", "in", r.Path)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"blendtray/addon"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -224,11 +225,40 @@ func (h *trayHost) Blenders(ctx context.Context) []tray.Found {
 	if err != nil {
 		return nil // nobody waits for it any more
 	}
-	var all []tray.Found
-	for _, f := range found {
-		all = append(all, tray.Found{Path: f.Path, Version: f.Version, Source: f.Source, Trouble: f.Error})
+	all := make([]tray.Found, len(found))
+	var asking sync.WaitGroup
+	for i, f := range found {
+		asking.Go(func() { all[i] = foundWith(f, addonIn(ctx, f)) })
 	}
+	asking.Wait()
 	return all
+}
+
+// foundWith is a Blender with the add-on that is in it.
+func foundWith(f blender.Found, r AddonReport) tray.Found {
+	shown := tray.Found{Path: f.Path, Version: f.Version, Source: f.Source, Trouble: f.Error}
+	if f.Error == "" {
+		shown.AddOn, shown.HasAddOn = r.words(), r.State == string(addon.Current)
+		if r.Error != "" {
+			shown.AddOn = r.Error
+		}
+	}
+	return shown
+}
+
+// SetAddOn installs the add-on into a Blender and proves it there, or removes it.
+func (h *trayHost) SetAddOn(ctx context.Context, in tray.Found, want bool) (tray.Found, error) {
+	f := blender.Found{Path: in.Path, Version: in.Version, Source: in.Source}
+	r := addonIn(ctx, f)
+	if want {
+		r.install(ctx, "auto", false)
+	} else {
+		r.uninstall()
+	}
+	if r.Error != "" {
+		return in, errors.New(r.Error)
+	}
+	return foundWith(f, r), nil
 }
 
 // UseBlender writes a Blender to the settings.

@@ -88,7 +88,7 @@ func (g *outputGrid) showRow(row int) {
 // findEntry is where one types what to find: Enter is the next place, Shift+Enter the one
 // before, Escape ends it.
 type findEntry struct {
-	widget.Entry
+	entry
 	step func(int)
 	back bool // Shift is held
 }
@@ -101,9 +101,9 @@ func (e *findEntry) shift(key *fyne.KeyEvent, down bool) {
 		e.back = down
 	}
 	if down {
-		e.Entry.KeyDown(key)
+		e.entry.KeyDown(key)
 	} else {
-		e.Entry.KeyUp(key)
+		e.entry.KeyUp(key)
 	}
 }
 
@@ -118,13 +118,14 @@ func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 	case fyne.KeyEscape:
 		e.SetText("")
 	default:
-		e.Entry.TypedKey(key)
+		e.entry.TypedKey(key)
 	}
 }
 
-func newOutputView() *outputView {
+// newOutputView makes one; typed is asked first for each shortcut.
+func newOutputView(typed func(fyne.Shortcut) bool) *outputView {
 	v := &outputView{grid: newOutputGrid(), count: widget.NewLabel("")}
-	v.find = &findEntry{step: v.step}
+	v.find = &findEntry{entry: entry{typed: typed}, step: v.step}
 	v.find.SetPlaceHolder("Find in the output")
 	v.find.ExtendBaseWidget(v.find)
 	v.find.OnChanged = func(string) { v.search() }
@@ -133,7 +134,7 @@ func newOutputView() *outputView {
 		widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { v.step(-1) }),
 		widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { v.step(1) }),
 	)
-	v.content = container.NewBorder(nil, container.NewBorder(nil, nil, nil, buttons, v.find), nil, nil, v.grid)
+	v.content = container.NewPadded(container.NewBorder(nil, container.NewBorder(nil, nil, nil, buttons, v.find), nil, nil, v.grid))
 	return v
 }
 

@@ -24,7 +24,15 @@ type Login interface {
 }
 
 // Found is a Blender on this machine.
-type Found struct{ Path, Version, Source, Trouble string }
+type Found struct {
+	Path, Version string
+	// Source says in words where it was found, and Trouble why it can't be used, or "".
+	Source, Trouble string
+	// AddOn says in words how the add-on stands in it; HasAddOn tells that this program's own
+	// is there, as it was installed.
+	AddOn    string
+	HasAddOn bool
+}
 
 // Host is what the tray asks of the program that it is the face of, beside the engine.
 type Host interface {
@@ -32,6 +40,9 @@ type Host interface {
 	Blenders(ctx context.Context) []Found
 	// UseBlender writes the choice of a Blender to the settings; "" is the newest found.
 	UseBlender(path string) error
+	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it, and
+	// gives the Blender as it is then. It takes seconds.
+	SetAddOn(ctx context.Context, in Found, want bool) (Found, error)
 	// AddFolder and RemoveFolder write a watched folder to the settings.
 	AddFolder(path string) error
 	RemoveFolder(path string) error
@@ -123,13 +134,7 @@ func Run(ctx context.Context, cfg Config) error {
 		systray.SetOnTapped(func() { s.do(s.window.raise) })
 		s.menu = newMenu(Menu(State{}, time.Now()), s.clicked)
 	}
-	s.window.SetCloseIntercept(func() {
-		if there, _ := IconHost(); there {
-			s.window.hide()
-		} else {
-			s.quit() // nothing would be left to bring it back with
-		}
-	})
+	s.window.SetCloseIntercept(s.closeWindow)
 	s.app.Lifecycle().SetOnStarted(func() {
 		if s.window.firstTime() {
 			s.window.raise()
@@ -430,6 +435,24 @@ func (s *shell) try(what string, do func(context.Context) error) {
 		s.mu.Unlock()
 		s.poke()
 	}()
+}
+
+// dismiss takes away what the banner of the window says.
+func (s *shell) dismiss() {
+	s.mu.Lock()
+	s.trouble = ""
+	s.mu.Unlock()
+	s.window.note("")
+	s.poke()
+}
+
+// closeWindow hides the window, where the tray stays.
+func (s *shell) closeWindow() {
+	if there, _ := IconHost(); there {
+		s.window.hide()
+	} else {
+		s.quit() // nothing would be left to bring it back with
+	}
 }
 
 // quit ends the program, after a question when that would end a run.

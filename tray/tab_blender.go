@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -28,7 +29,7 @@ type blenderTab struct {
 func newBlenderTab(w *window) *blenderTab {
 	t := &blenderTab{window: w, values: map[string]*widget.Label{}}
 	t.facts = widget.NewForm()
-	for _, name := range []string{"State", "Version", "Program", "Process", "Memory", "Port", "Loop", "Reason"} {
+	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Add-on"} {
 		value := widget.NewLabel("")
 		value.Wrapping = fyne.TextWrapWord
 		value.Selectable = true
@@ -40,7 +41,7 @@ func newBlenderTab(w *window) *blenderTab {
 	log := widget.NewButtonWithIcon("Open log", theme.DocumentIcon(), func() {
 		s.try("open the log", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.BlenderLog(), 0) })
 	})
-	look := widget.NewButtonWithIcon("Look for others", theme.SearchIcon(), nil)
+	look := widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
 	look.OnTapped = func() { t.look(look) }
 	t.found = container.NewVBox()
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
@@ -65,16 +66,33 @@ func (t *blenderTab) show(s State) {
 	set("State", string(b.State))
 	set("Version", b.Version)
 	set("Program", b.Path)
-	set("Reason", b.Reason)
-	set("Loop", b.Loop)
+	if b.Reason != "" {
+		set("State", string(b.State)+": "+b.Reason)
+	}
+	set("Why this one", whyThisOne(b))
 	set("Process", "")
 	set("Memory", "")
-	set("Port", "")
+	set("Add-on", "")
 	if b.PID != 0 {
 		set("Process", fmt.Sprint(b.PID))
 		set("Memory", bytesText(b.MemoryBytes))
-		set("Port", fmt.Sprintf("127.0.0.1:%d", b.Port))
 	}
+	if b.Port != 0 {
+		set("Add-on", fmt.Sprintf("serves at 127.0.0.1:%d on the %s", b.Port, b.Loop))
+	}
+}
+
+// whyThisOne says why a Blender is the one that is used.
+func whyThisOne(b control.BlenderStatus) string {
+	switch b.Source {
+	case "":
+		return ""
+	case control.SourceChosen:
+		return "it was chosen, in the settings or for this start"
+	case control.SourceOpen:
+		return "it is open, and the settings want that one"
+	}
+	return "the newest that works; found in " + b.Source
 }
 
 // look asks for the Blenders of this machine, each of which can be chosen.
@@ -83,7 +101,7 @@ func (t *blenderTab) look(button *widget.Button) {
 	t.found.RemoveAll()
 	t.found.Add(widget.NewProgressBarInfinite())
 	host := t.window.shell.cfg.Host
-	fetch(t.window, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx), nil },
+	fetchWithin(t.window, inBlender, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx), nil },
 		func(all []Found, _ error) {
 			button.Enable()
 			t.found.RemoveAll()
@@ -115,8 +133,50 @@ func (t *blenderTab) row(f Found) fyne.CanvasObject {
 	if f.Trouble != "" || f.Path == t.shown.Path {
 		use.Disable()
 	}
-	return container.NewBorder(nil, nil, name, use, where)
+	if f.Trouble != "" {
+		return container.NewBorder(nil, nil, name, use, where)
+	}
+	return container.NewVBox(container.NewBorder(nil, nil, name, use, where), t.addOn(f), widget.NewSeparator())
 }
+
+// addOn is how the add-on stands in a Blender, and what can be done about it.
+func (t *blenderTab) addOn(f Found) fyne.CanvasObject {
+	state := widget.NewLabel("")
+	state.Wrapping = fyne.TextWrapWord
+	button := widget.NewButton("", nil)
+	show := func() {
+		state.SetText("Add-on, for when you open it yourself: " + f.AddOn)
+		button.SetText("Install the add-on")
+		if f.HasAddOn {
+			button.SetText("Remove the add-on")
+		}
+		button.Enable()
+	}
+	button.OnTapped = func() {
+		button.Disable()
+		want := !f.HasAddOn
+		state.SetText("A moment…")
+		fetchWithin(t.window, inBlender, func(ctx context.Context) (Found, error) {
+			return t.window.shell.cfg.Host.SetAddOn(ctx, f, want)
+		}, func(now Found, err error) {
+			if err != nil {
+				t.window.fail(err)
+			} else {
+				f = now
+				t.window.note("")
+			}
+			if err == nil && want {
+				t.window.note("Code has run through the add-on. Enable \"TCP Echo\" in that Blender's preferences, under Add-ons, and start serving.")
+			}
+			show()
+		})
+	}
+	show()
+	return container.NewBorder(nil, nil, nil, button, state)
+}
+
+// inBlender is what may take as long as Blenders need to start, one after the other.
+const inBlender = 3 * time.Minute
 
 // bytesText writes a size in decimal units.
 func bytesText(n uint64) string {

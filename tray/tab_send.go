@@ -28,7 +28,7 @@ type sendTab struct {
 // codeEntry runs what was typed with Ctrl+Enter and goes through what was sent before with the
 // arrow keys, where they would leave the text.
 type codeEntry struct {
-	widget.Entry
+	entry
 	send     func()
 	previous func(step int)
 }
@@ -39,7 +39,7 @@ func (e *codeEntry) TypedShortcut(s fyne.Shortcut) {
 		e.send()
 		return
 	}
-	e.Entry.TypedShortcut(s)
+	e.entry.TypedShortcut(s)
 }
 
 func (e *codeEntry) TypedKey(key *fyne.KeyEvent) {
@@ -49,13 +49,13 @@ func (e *codeEntry) TypedKey(key *fyne.KeyEvent) {
 	case key.Name == fyne.KeyDown && e.CursorRow == strings.Count(e.Text, "\n"):
 		e.previous(1)
 	default:
-		e.Entry.TypedKey(key)
+		e.entry.TypedKey(key)
 	}
 }
 
 func newSendTab(w *window) *sendTab {
 	t := &sendTab{window: w}
-	t.code = &codeEntry{send: t.send}
+	t.code = &codeEntry{entry: entry{typed: w.typed}, send: t.send}
 	t.code.previous = func(step int) {
 		if text, ok := t.history.step(step, t.code.Text); ok {
 			t.code.SetText(text)
@@ -64,7 +64,6 @@ func newSendTab(w *window) *sendTab {
 	t.code.MultiLine = true
 	t.code.TextStyle.Monospace = true
 	t.code.SetPlaceHolder("import bpy\nprint([o.name for o in bpy.data.objects])")
-	t.code.ExtendBaseWidget(&t.code.Entry)
 	t.code.ExtendBaseWidget(t.code)
 	t.output = widget.NewTextGrid()
 	t.output.Scroll = fyne.ScrollBoth

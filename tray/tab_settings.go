@@ -92,7 +92,7 @@ func (f *settingsForm) field(s Setting) fyne.CanvasObject {
 		words.SetSelected(s.Value)
 		return words
 	default:
-		entry := &settingEntry{set: set}
+		entry := &settingEntry{entry: entry{typed: f.window.typed}, set: set}
 		entry.SetText(s.Value)
 		entry.OnSubmitted = set
 		entry.ExtendBaseWidget(entry)
@@ -119,12 +119,12 @@ func (f *settingsForm) set(s Setting, value string) {
 
 // settingEntry takes what was typed when it is left, too.
 type settingEntry struct {
-	widget.Entry
+	entry
 	set func(string)
 }
 
 func (e *settingEntry) FocusLost() {
-	e.Entry.FocusLost()
+	e.entry.FocusLost()
 	e.set(e.Text)
 }
 

@@ -21,21 +21,23 @@ type window struct {
 	fyne.Window
 	shell *shell
 
-	banner   *widget.Label
-	headline *widget.Label
-	bar      *widget.ProgressBar
-	start    *widget.Button
-	stop     *widget.Button
-	cancel   *widget.Button
-	tabs     *container.AppTabs
-	runs     *runsTab
-	blender  *blenderTab
-	folders  *foldersTab
-	preview  *previewTab
-	settings *settingsForm
-	send     *sendTab
-	noted    string
-	link     Link
+	banner *widget.Label
+	// bannerBox has the banner and a button that takes it away.
+	bannerBox *fyne.Container
+	headline  *widget.Label
+	bar       *widget.ProgressBar
+	start     *widget.Button
+	stop      *widget.Button
+	cancel    *widget.Button
+	tabs      *container.AppTabs
+	runs      *runsTab
+	blender   *blenderTab
+	folders   *foldersTab
+	preview   *previewTab
+	settings  *settingsForm
+	send      *sendTab
+	noted     string
+	link      Link
 
 	notices notices // guarded by shell.mu
 	noticed chan struct{}
@@ -50,8 +52,8 @@ func newWindow(s *shell) *window {
 	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1}
 	w.banner = widget.NewLabel("")
 	w.banner.Wrapping = fyne.TextWrapWord
-	w.banner.Importance = widget.WarningImportance
-	w.banner.Hide()
+	w.bannerBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss), w.banner)
+	w.bannerBox.Hide()
 	w.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	w.headline.Truncation = fyne.TextTruncateEllipsis
 	w.bar = widget.NewProgressBar()
@@ -76,12 +78,11 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
 	w.tabs.OnSelected = func(*container.TabItem) { w.settings.look() }
-	w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) {
-		w.tabs.SelectIndex(0)
-		w.Canvas().Focus(w.runs.detail.output.find)
-	})
+	for _, c := range w.shortcuts() {
+		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { c.do() })
+	}
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
-	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.banner)
+	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
 	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
 	prefs := s.app.Preferences()
 	w.Resize(fyne.NewSize(
@@ -121,14 +122,20 @@ func (w *window) hide() {
 	w.shell.visible.Store(false)
 }
 
-// note shows a sentence until the next one.
+// note shows a sentence until the next one, or until it is taken away.
 func (w *window) note(text string) {
 	w.noted = text
+	w.say(text, widget.MediumImportance)
+}
+
+// say shows a sentence in the banner, or none.
+func (w *window) say(text string, importance widget.Importance) {
+	w.banner.Importance = importance
 	w.banner.SetText(text)
 	if text == "" {
-		w.banner.Hide()
+		w.bannerBox.Hide()
 	} else {
-		w.banner.Show()
+		w.bannerBox.Show()
 	}
 }
 
@@ -150,8 +157,7 @@ func (w *window) show(s State) {
 	w.headline.SetText(headline(s, time.Now()))
 	w.SetTitle("Blendtray · " + oneLine(headline(s, time.Now()), 50))
 	if s.Trouble != "" {
-		w.banner.SetText(s.Trouble)
-		w.banner.Show()
+		w.say(s.Trouble, widget.DangerImportance)
 	} else if w.banner.Text != w.noted {
 		w.note(w.noted)
 	}
@@ -214,8 +220,13 @@ func (w *window) showPreview(r control.Run) {
 
 // fetch asks for something off Fyne's goroutine and shows it on it.
 func fetch[T any](w *window, ask func(context.Context) (T, error), show func(T, error)) {
+	fetchWithin(w, 30*time.Second, ask, show)
+}
+
+// fetchWithin is fetch for what may take so long.
+func fetchWithin[T any](w *window, most time.Duration, ask func(context.Context) (T, error), show func(T, error)) {
 	go func() {
-		ctx, stop := context.WithTimeout(w.shell.ctx, 30*time.Second)
+		ctx, stop := context.WithTimeout(w.shell.ctx, most)
 		defer stop()
 		got, err := ask(ctx)
 		if w.shell.ctx.Err() == nil {

@@ -141,8 +141,19 @@ func (h *hostOfTest) ChangeSetting(key, value string) error {
 func (h *hostOfTest) FolderSettings(string) ([]Setting, error)  { return nil, nil }
 func (h *hostOfTest) ChangeFolder(string, string, string) error { return nil }
 
-func (h *hostOfTest) Blenders(context.Context) []Found { return nil }
-func (h *hostOfTest) UseBlender(string) error          { return nil }
+func (h *hostOfTest) Blenders(context.Context) []Found {
+	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
+}
+func (h *hostOfTest) UseBlender(string) error { return nil }
+
+func (h *hostOfTest) SetAddOn(_ context.Context, in Found, want bool) (Found, error) {
+	in.AddOn, in.HasAddOn = "not installed", want
+	if want {
+		in.AddOn = "installed, version 1"
+	}
+	return in, nil
+}
+
 func (h *hostOfTest) AddFolder(path string) error {
 	h.added = append(h.added, path)
 	return nil
@@ -390,12 +401,20 @@ func TestButtonsFollowTheState(t *testing.T) {
 		}
 	}
 	o.show(State{Link: Attached, Trouble: "Could not stop Blender: no"})
-	if !o.banner.Visible() || o.banner.Text != "Could not stop Blender: no" {
+	if !o.bannerBox.Visible() || o.banner.Text != "Could not stop Blender: no" {
 		t.Errorf("the banner says %q", o.banner.Text)
 	}
 	o.show(State{Link: Attached})
-	if o.banner.Visible() {
+	if o.bannerBox.Visible() {
 		t.Error("the banner stays")
+	}
+	o.note("done")
+	o.shell.trouble = "Could not stop Blender: no"
+	o.show(o.shell.now())
+	o.shell.dismiss()
+	o.show(o.shell.now())
+	if o.bannerBox.Visible() {
+		t.Error("what was taken away stays")
 	}
 }
 
@@ -487,4 +506,53 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 	if o.preview.hint.Visible() || len(o.runs.detail.images.Objects) != 1 {
 		t.Errorf("the hint stays, or %d pictures are with the run", len(o.runs.detail.images.Objects))
 	}
+}
+
+func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
+	o := openWindow(t)
+	for source, want := range map[string]string{
+		"PATH":               "the newest that works; found in PATH",
+		control.SourceChosen: "it was chosen, in the settings or for this start",
+		control.SourceOpen:   "it is open, and the settings want that one",
+		"":                   "–",
+	} {
+		s := attached(control.BlenderReady)
+		s.Status.Blenders[0].Source = source
+		o.show(s)
+		if got := o.blender.values["Why this one"].Text; got != want {
+			t.Errorf("%q is shown as %q, want %q", source, got, want)
+		}
+	}
+	s := attached(control.BlenderFailed)
+	s.Status.Blenders[0].Reason = "it has no Python"
+	o.show(s)
+	if got := o.blender.values["State"].Text; got != "failed: it has no Python" {
+		t.Errorf("the state is %q", got)
+	}
+}
+
+func TestTheAddOnIsInstalledIntoABlenderThatWasFound(t *testing.T) {
+	o := openWindow(t)
+	look := &widget.Button{}
+	o.blender.look(look)
+	o.until("two Blenders are shown", func() bool { return len(o.blender.found.Objects) == 2 })
+	var button *widget.Button
+	var state *widget.Label
+	for _, part := range o.blender.found.Objects[0].(*fyne.Container).Objects[1].(*fyne.Container).Objects {
+		switch part := part.(type) {
+		case *widget.Button:
+			button = part
+		case *widget.Label:
+			state = part
+		}
+	}
+	for _, step := range []struct{ button, state string }{
+		{"Install the add-on", "not installed"}, {"Remove the add-on", "installed, version 1"}, {"Install the add-on", "not installed"},
+	} {
+		o.until(step.button+" is offered", func() bool {
+			return button.Text == step.button && !button.Disabled() && strings.HasSuffix(state.Text, ": "+step.state)
+		})
+		test.Tap(button)
+	}
+	o.until("it is installed", func() bool { return button.Text == "Remove the add-on" && strings.Contains(o.noted, "TCP Echo") })
 }

@@ -1,0 +1,113 @@
+//go:build !headless
+
+package tray
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+)
+
+// shortcut is what a key does together with the one for shortcuts: Ctrl, or Command on macOS.
+type shortcut struct {
+	key fyne.KeyName
+	do  func()
+}
+
+// shortcuts are those that hold everywhere in the window.
+func (w *window) shortcuts() []shortcut {
+	s := w.shell
+	all := []shortcut{
+		{fyne.KeyF, func() { w.look(w.runs.detail.output.find) }},
+		{fyne.KeyK, func() { w.look(w.runs.search) }},
+		{fyne.KeyR, func() { press(w.runs.detail.again) }},
+		{fyne.KeyE, func() { press(w.runs.detail.script) }},
+		{fyne.KeyPeriod, func() { press(w.cancel) }},
+		{fyne.KeyW, s.closeWindow},
+		{fyne.KeyQ, s.quit},
+	}
+	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6} {
+		all = append(all, shortcut{key, func() { w.goTo(i) }})
+	}
+	return all
+}
+
+// typed does what a shortcut stands for; false when it stands for nothing.
+func (w *window) typed(s fyne.Shortcut) bool {
+	typed, ok := s.(*desktop.CustomShortcut)
+	if !ok || typed.Modifier != fyne.KeyModifierShortcutDefault {
+		return false
+	}
+	for _, c := range w.shortcuts() {
+		if c.key == typed.KeyName {
+			c.do()
+			return true
+		}
+	}
+	return false
+}
+
+// press is a click on a button, if it can be clicked.
+func press(b *widget.Button) {
+	if b.Visible() && !b.Disabled() {
+		b.OnTapped()
+	}
+}
+
+// look goes to something in the tab Activity.
+func (w *window) look(at fyne.Focusable) {
+	w.tabs.SelectIndex(0)
+	w.Canvas().Focus(at)
+}
+
+// goTo goes to a tab, and to what one types or chooses in there.
+func (w *window) goTo(tab int) {
+	w.tabs.SelectIndex(tab)
+	switch w.tabs.Selected().Content {
+	case w.runs.content:
+		w.Canvas().Focus(w.runs.list)
+	case w.send.content:
+		w.Canvas().Focus(w.send.code)
+	default:
+		w.Canvas().Unfocus()
+	}
+}
+
+// entry is an Entry that leaves the shortcuts of the window to the window, which Fyne gives to
+// what has the focus alone.
+type entry struct {
+	widget.Entry
+	typed func(fyne.Shortcut) bool
+}
+
+func (e *entry) TypedShortcut(s fyne.Shortcut) {
+	if !e.typed(s) {
+		e.Entry.TypedShortcut(s)
+	}
+}
+
+// runList is a List in which the arrow keys choose.
+type runList struct {
+	widget.List
+	step func(by int)
+}
+
+func (l *runList) TypedKey(key *fyne.KeyEvent) {
+	const page, all = 10, 1 << 30
+	switch key.Name {
+	case fyne.KeyUp:
+		l.step(-1)
+	case fyne.KeyDown:
+		l.step(1)
+	case fyne.KeyPageUp:
+		l.step(-page)
+	case fyne.KeyPageDown:
+		l.step(page)
+	case fyne.KeyHome:
+		l.step(-all)
+	case fyne.KeyEnd:
+		l.step(all)
+	default:
+		l.List.TypedKey(key)
+	}
+}

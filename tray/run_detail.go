@@ -1,0 +1,257 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/control"
+)
+
+// runDetail is all about one run.
+type runDetail struct {
+	window  *window
+	content fyne.CanvasObject
+	run     control.Run
+
+	title, about, cause          *widget.Label
+	output                       *outputView
+	images                       *fyne.Container
+	again, cancel, script, where *widget.Button
+}
+
+// maxShown is how many bytes of output the window shows while a run is on; the engine keeps
+// what is more.
+const maxShown = 256 << 10
+
+func newRunDetail(w *window) *runDetail {
+	d := &runDetail{window: w}
+	d.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	d.title.Truncation = fyne.TextTruncateEllipsis
+	d.about = widget.NewLabel("")
+	d.about.Truncation = fyne.TextTruncateEllipsis
+	d.cause = widget.NewLabel("")
+	d.cause.Wrapping = fyne.TextWrapWord
+	d.cause.Importance = widget.DangerImportance
+	d.output = newOutputView(w.typed)
+	d.output.grid.open = func(path string, line int) {
+		w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
+	}
+	d.images = container.NewHBox()
+	s := w.shell
+	d.again = widget.NewButtonWithIcon("Run again", theme.MediaReplayIcon(), func() {
+		id := d.run.ID
+		fetch(w, func(ctx context.Context) (control.Run, error) { return s.cfg.Client.Retry(ctx, id) },
+			func(r control.Run, err error) {
+				if err != nil {
+					w.fail(err)
+					return
+				}
+				d.show(r)
+			})
+	})
+	d.cancel = widget.NewButtonWithIcon("Cancel", theme.CancelIcon(), func() { s.ask(Item{Do: CancelRun, ID: d.run.ID}) })
+	d.script = widget.NewButtonWithIcon("Open script", theme.DocumentIcon(), func() {
+		path, line := d.run.Script, 0
+		if d.run.Error != nil {
+			line = d.run.Error.Line
+		}
+		s.try("open the script", func(context.Context) error { return s.cfg.Host.Open(path, line) })
+	})
+	d.where = widget.NewButtonWithIcon("Show in folder", theme.FolderOpenIcon(), func() {
+		folder := filepath.Dir(d.run.Script)
+		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(folder, 0) })
+	})
+	buttons := container.NewHBox(d.again, d.cancel, d.script, d.where)
+	head := container.NewVBox(d.title, d.about, d.cause, container.NewPadded(buttons), container.NewHScroll(container.NewPadded(d.images)))
+	d.content = container.NewBorder(head, nil, nil, nil, d.output.content)
+	d.set(control.Run{})
+	return d
+}
+
+// show shows a run, and asks for its output.
+func (d *runDetail) show(r control.Run) {
+	defer d.window.runs.mark()
+	if r.ID == d.run.ID && r.Output == "" {
+		d.set(r)
+		return
+	}
+	d.set(r)
+	d.setOutput(r.Output)
+	if r.Output != "" {
+		return
+	}
+	id := r.ID
+	fetch(d.window, func(ctx context.Context) (control.Run, error) {
+		return d.window.shell.cfg.Client.Run(ctx, id)
+	}, func(full control.Run, err error) {
+		if err == nil && d.run.ID == id {
+			d.set(full)
+			d.setOutput(full.Output)
+		}
+	})
+}
+
+func (d *runDetail) set(r control.Run) {
+	d.run = r
+	for _, b := range []*widget.Button{d.again, d.cancel, d.script, d.where} {
+		b.Show()
+		if r.ID == "" {
+			b.Hide()
+		}
+	}
+	if r.ID == "" {
+		d.title.SetText("")
+		d.about.SetText("")
+		d.cause.Hide()
+		return
+	}
+	enable(d.again, r.State.Final())
+	enable(d.cancel, !r.State.Final())
+	enable(d.script, filepath.IsAbs(r.Script))
+	enable(d.where, filepath.IsAbs(r.Script))
+	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
+	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
+	if r.State.Final() && r.StartedAt != nil {
+		about += " · " + clock(took(r, time.Now()))
+	}
+	if r.BlenderVersion != "" {
+		about += " · Blender " + r.BlenderVersion
+	}
+	d.about.SetText(about)
+	d.cause.Importance = widget.DangerImportance
+	switch {
+	case r.State.Final() && r.State != control.Succeeded:
+		d.cause.SetText(oneLine(why(r), 300))
+		d.cause.Show()
+	case len(r.Result) > 0 && string(r.Result) != "null":
+		d.cause.Importance = widget.MediumImportance
+		d.cause.SetText("result " + oneLine(string(r.Result), 300))
+		d.cause.Show()
+	default:
+		d.cause.Hide()
+	}
+	d.showImages(r)
+	d.window.preview.show(r)
+}
+
+func sceneWord(scene string) string {
+	if filepath.IsAbs(scene) {
+		return filepath.Base(scene)
+	}
+	return scene
+}
+
+// showImages shows what the run made: pictures as such, other files by their names.
+func (d *runDetail) showImages(r control.Run) {
+	const most = 12
+	paths := r.Outputs
+	d.images.RemoveAll()
+	if r.Preview != "" {
+		d.images.Add(newThumbnail(r.Preview, "scene", func() { d.window.showPreview(r) }))
+	}
+	for _, path := range paths[:min(most, len(paths))] {
+		open := func() {
+			d.window.shell.try("open it", func(context.Context) error { return d.window.shell.cfg.Host.Open(path, 0) })
+		}
+		switch strings.ToLower(filepath.Ext(path)) {
+		case ".png", ".jpg", ".jpeg", ".webp":
+			d.images.Add(newThumbnail(path, oneLine(filepath.Base(path), 14), open))
+		default:
+			d.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
+		}
+	}
+	if more := len(paths) - most; more > 0 {
+		d.images.Add(widget.NewLabel(fmt.Sprintf("and %d more", more)))
+	}
+	d.images.Refresh()
+}
+
+// setOutput shows what a run has printed, and below it the traceback.
+func (d *runDetail) setOutput(text string) {
+	if e := d.run.Error; e != nil && e.Traceback != "" && !strings.Contains(text, e.Traceback) {
+		text = strings.TrimRight(text, "\n")
+		if text != "" {
+			text += "\n\n"
+		}
+		text += e.Traceback
+	}
+	d.output.set(text)
+}
+
+// pictured takes in that there is a picture of what a run left.
+func (d *runDetail) pictured(r control.Run) {
+	if r.ID == d.run.ID {
+		d.run.Preview = r.Preview
+		d.showImages(d.run)
+	}
+}
+
+// heard takes in what the run that is shown does.
+func (d *runDetail) heard(ev control.Event) {
+	if ev.ID != d.run.ID || ev.ID == "" {
+		return
+	}
+	switch {
+	case ev.Kind == control.KindOutput:
+		d.output.add(ev.Text)
+	case ev.Kind == control.KindRun && ev.Run != nil:
+		d.set(*ev.Run)
+		if ev.Run.State.Final() {
+			full := *ev.Run
+			full.Output = ""
+			d.run.ID = "" // asked for anew, whole
+			d.show(full)
+		}
+	}
+}
+
+// printable takes out what a grid of characters can't show, and what the progress bar shows.
+func printable(text string) string {
+	if strings.Contains(text, "Mem:") || strings.Contains(text, " render ") {
+		var kept strings.Builder
+		for line := range strings.Lines(text) {
+			if !control.IsRenderStatus(strings.TrimRight(line, "\r\n")) {
+				kept.WriteString(line)
+			}
+		}
+		text = kept.String()
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || r >= ' ' && r != 0x7f {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+// thumbnail is a picture that opens when it is clicked, with a word below it.
+type thumbnail struct {
+	widget.BaseWidget
+	content fyne.CanvasObject
+	open    func()
+}
+
+func newThumbnail(path, word string, open func()) *thumbnail {
+	image := canvas.NewImageFromFile(path)
+	image.FillMode = canvas.ImageFillContain
+	image.SetMinSize(fyne.NewSize(112, 72))
+	below := widget.NewLabelWithStyle(word, fyne.TextAlignCenter, fyne.TextStyle{})
+	below.SizeName = theme.SizeNameCaptionText
+	t := &thumbnail{content: container.NewBorder(nil, below, nil, nil, image), open: open}
+	t.ExtendBaseWidget(t)
+	return t
+}
+
+func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }
+func (t *thumbnail) Tapped(*fyne.PointEvent)             { t.open() }
