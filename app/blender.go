@@ -30,6 +30,25 @@ func (restartCmd) Help() string {
 
 func (restartCmd) Run(e *env) error { return e.blender((*control.Client).RestartBlender) }
 
+type reloadCmd struct{}
+
+func (reloadCmd) Help() string {
+	return `Has the running engine read settings.toml again. The folders in it and the table "runs" hold at once, the table "blender" from Blender's next start on (see "blendtray restart"), and blender.attach from that of the engine. Settings that are wrong change nothing.`
+}
+
+func (reloadCmd) Run(e *env) error {
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	st, err := client.ReloadFolders(e)
+	if err != nil {
+		return err
+	}
+	e.printStatus(st)
+	return nil
+}
+
 // blender has the engine do something with its Blender, and shows what it then is like.
 func (e *env) blender(do func(*control.Client, context.Context) (control.Status, error)) error {
 	client, err := e.client()

@@ -19,6 +19,7 @@ type grammar struct {
 	Start   startCmd   `cmd:"" help:"Start Blender."`
 	Stop    stopCmd    `cmd:"" help:"Stop Blender; the engine stays."`
 	Restart restartCmd `cmd:"" help:"Stop Blender and start it again."`
+	Reload  reloadCmd  `cmd:"" help:"Have the engine read its settings again."`
 	Log     logCmd     `cmd:"" help:"Show what Blender printed."`
 	Addon   addonCmd   `cmd:"" help:"Install the add-on into your own Blender."`
 	Service serviceCmd `cmd:"" help:"Have the system keep the engine running."`

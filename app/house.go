@@ -56,20 +56,21 @@ func (h *house) open(address string, settings Settings) error {
 	if h.listener, err = control.Listen(address); err != nil {
 		return err
 	}
-	if h.engine, err = engine.Open(engineConfig(h.paths, settings, h.logs, secret)); err != nil {
+	if h.engine, err = engine.Open(engineConfig(h.paths, settings, h.load, h.logs, secret)); err != nil {
 		h.listener.Close() // nobody was served yet
 		return err
 	}
 	return nil
 }
 
-// reload watches the folders that the settings now name, and makes previews as they say.
+// reload has what the settings now say of folders and runs hold. What they say of Blender holds
+// from its next start on, of which engineConfig takes care.
 func (h *house) reload() error {
 	settings, err := h.load()
 	if err != nil {
 		return err
 	}
-	h.engine.SetPreview(settings.Runs.Preview.String())
+	h.engine.SetRuns(runsConfig(settings))
 	return h.engine.SetFolders(folderPolicies(settings))
 }
 

@@ -117,7 +117,25 @@ func folderPolicies(s Settings) (all []engine.FolderPolicy) {
 	return all
 }
 
-func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Config {
+func runsConfig(s Settings) engine.RunsConfig {
+	return engine.RunsConfig{
+		TimeLimit: time.Duration(s.Runs.Timeout), OutputLimit: int(s.Runs.Output), HistoryRuns: int(s.Runs.History),
+		Preview: s.Runs.Preview.String(),
+	}
+}
+
+// startConfig is what a start of Blender takes from the settings.
+func startConfig(s Settings) blender.Config {
+	return blender.Config{
+		Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup, Port: int(s.Blender.Port),
+		MaxMemoryBytes: uint64(s.Blender.MaxMemory), MaxRuns: int(s.Blender.MaxRuns),
+		CancelGrace: time.Duration(s.Blender.CancelGrace), StartTimeout: time.Duration(s.Blender.StartTimeout),
+	}
+}
+
+// engineConfig is an engine with the settings s; load reads them again.
+func engineConfig(paths Paths, s Settings, load func() (Settings, error), logs *logs, token string) engine.Config {
+	last := s // that could be read
 	return engine.Config{
 		Database:   databaseFile(paths),
 		Folders:    folderPolicies(s),
@@ -130,18 +148,20 @@ func engineConfig(paths Paths, s Settings, logs *logs, token string) engine.Conf
 				})
 			}
 			return blender.New(blender.Config{
-				Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup,
-				Port: int(s.Blender.Port), Dir: filepath.Join(paths.Cache, "blender"), Token: token,
-				MaxMemoryBytes: uint64(s.Blender.MaxMemory), MaxRuns: int(s.Blender.MaxRuns),
-				CancelGrace:  time.Duration(s.Blender.CancelGrace),
-				StartTimeout: time.Duration(s.Blender.StartTimeout),
-				Log:          logs.blender, Logger: logs.logger, Changed: changed,
+				Renew: func() blender.Config {
+					now, err := load()
+					if err != nil {
+						logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
+					} else {
+						last = now
+					}
+					return startConfig(last)
+				},
+				Dir: filepath.Join(paths.Cache, "blender"), Token: token,
+				Log: logs.blender, Logger: logs.logger, Changed: changed,
 			})
 		},
-		TimeLimit:   time.Duration(s.Runs.Timeout),
-		OutputLimit: int(s.Runs.Output),
-		HistoryRuns: int(s.Runs.History),
-		Preview:     s.Runs.Preview.String(), PreviewDir: filepath.Join(paths.Cache, "previews"),
+		Runs: runsConfig(s), PreviewDir: filepath.Join(paths.Cache, "previews"),
 		Version: version, Logger: logs.logger,
 	}
 }

@@ -10,6 +10,10 @@ import (
 
 // Config is what a [Supervisor] is made of.
 type Config struct {
+	// Renew, if there is one, is asked before each start of Blender for what is to hold for
+	// that one: of what it gives, Path, Args, FactoryStartup, Port, MaxMemoryBytes, MaxRuns,
+	// CancelGrace and StartTimeout are taken.
+	Renew func() Config
 	// Path is the program; "" has one found.
 	Path string
 	// Args are given to Blender before --python.
@@ -61,14 +65,25 @@ type FailedError struct{ Reason string }
 
 func (e *FailedError) Error() string { return "blender can't be started: " + e.Reason }
 
-// New makes a supervisor, which starts nothing before [Supervisor.Serve].
-func New(cfg Config) *Supervisor {
+// renewed is what holds for the Blender that is about to be started.
+func (cfg Config) renewed() Config {
+	if cfg.Renew != nil {
+		next := cfg.Renew()
+		cfg.Path, cfg.Args, cfg.FactoryStartup, cfg.Port = next.Path, next.Args, next.FactoryStartup, next.Port
+		cfg.MaxMemoryBytes, cfg.MaxRuns = next.MaxMemoryBytes, next.MaxRuns
+		cfg.CancelGrace, cfg.StartTimeout = next.CancelGrace, next.StartTimeout
+	}
 	if cfg.CancelGrace == 0 {
 		cfg.CancelGrace = 3 * time.Second
 	}
 	if cfg.StartTimeout == 0 {
 		cfg.StartTimeout = time.Minute
 	}
+	return cfg
+}
+
+// New makes a supervisor, which starts nothing before [Supervisor.Serve].
+func New(cfg Config) *Supervisor {
 	if cfg.StopGrace == 0 {
 		cfg.StopGrace = 2 * time.Second
 	}

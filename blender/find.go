@@ -142,8 +142,9 @@ func configuredPath(configured string) string {
 	return configured
 }
 
-// choose finds the Blender to use: the configured one or none, else the newest that works.
-func choose(ctx context.Context, configured string) (Found, error) {
+// Choose finds the Blender to use: the configured one or none, else the newest that works. It
+// fails with [ErrNotFound] when there is none, or with what is wrong with it.
+func Choose(ctx context.Context, configured string) (Found, error) {
 	if configured != "" {
 		path := configuredPath(configured)
 		version, err := Version(ctx, path)

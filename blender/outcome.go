@@ -70,7 +70,7 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 	switch {
 	case l.asked != nil && l.killed:
 		out.Verdict, told = l.asked.verdict, l.asked.err
-		told.Message += fmt.Sprintf("; it did not stop within %s when asked, so Blender was killed", s.cfg.CancelGrace)
+		told.Message += fmt.Sprintf("; it did not stop within %s when asked, so Blender was killed", inst.cfg.CancelGrace)
 	case l.asked != nil:
 		out.Verdict, told = l.asked.verdict, l.asked.err
 		told.Message += fmt.Sprintf("; Blender ended while it stopped: %s", how)

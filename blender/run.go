@@ -80,10 +80,10 @@ func (s *Supervisor) release(inst *instance, id string) {
 	inst.mu.Lock()
 	runs := inst.runs
 	inst.mu.Unlock()
-	if limit := s.cfg.MaxRuns; limit > 0 && runs >= limit {
+	if limit := inst.cfg.MaxRuns; limit > 0 && runs >= limit {
 		inst.retireFor(fmt.Sprintf("it has done %d runs", runs))
 	}
-	if limit := s.cfg.MaxMemoryBytes; limit > 0 && !inst.proc.gone() {
+	if limit := inst.cfg.MaxMemoryBytes; limit > 0 && !inst.proc.gone() {
 		if used := residentBytes(inst.proc.pid()); used > limit {
 			inst.retireFor(fmt.Sprintf("it has %d MB of memory and may have %d", used>>20, limit>>20))
 		}
@@ -129,7 +129,7 @@ func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req
 			go func() {
 				_ = call.Cancel(e.reason) // a session that is gone shows below
 			}()
-			grace = time.After(s.cfg.CancelGrace)
+			grace = time.After(inst.cfg.CancelGrace)
 			begun, limit, done = nil, nil, nil
 		}
 	)

@@ -128,7 +128,8 @@ func (c *Client) PauseWatching(ctx context.Context, paused bool) (Status, error)
 	return ask[Status](ctx, c, http.MethodPost, path, nil)
 }
 
-// ReloadFolders has the engine read the folders in its settings again, and watch those.
+// ReloadFolders has the engine read its settings again. Its folders and what is said of runs
+// hold at once, what is said of Blender from its next start on.
 func (c *Client) ReloadFolders(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, http.MethodPost, "/folders/reload", nil)
 }

@@ -202,7 +202,7 @@ func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
 		return refuse(http.StatusConflict, CodeConflict, "", "this engine has no settings to read again")
 	}
 	if err := s.reload(); err != nil {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "the folders are watched as before", "%v", err)
+		return refuse(http.StatusBadRequest, CodeBadRequest, "what held before holds on", "%v", err)
 	}
 	s.answer(w, http.StatusOK, s.engine.Status())
 	return nil

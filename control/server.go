@@ -39,7 +39,7 @@ type Config struct {
 	// Shutdown is called, once, when a client asks the engine to end. It must not wait for
 	// the server to end. Nil: such a request is refused.
 	Shutdown func()
-	// Reload is called when a client asks for the folders in the settings to be read again;
+	// Reload is called when a client asks for the settings to be read again;
 	// what it fails with is the settings' fault. Nil: such a request is refused.
 	Reload func() error
 	// SpoolDir is where output waits for clients that are slow; "" is the temporary folder.

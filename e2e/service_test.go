@@ -219,6 +219,18 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 	l.eventually("it runs after a reboot", func() bool { return l.status().State == "running" })
 	saveRuns()
 
+	// It reads its settings again in the way that administrators know.
+	more := filepath.Join(l.home, "more")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "[[folder]]\npath = %q\n[[folder]]\npath = %q\n", folder, more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.command("systemctl", "--user", "reload", "blendtray.service").CombinedOutput(); err != nil {
+		t.Errorf("reload: %v, %s", err, out)
+	}
+	if text := l.must("status"); !strings.Contains(text, more) {
+		t.Errorf("after a reload it is\n%s", text)
+	}
+
 	// One that stands still is replaced by the watchdog; that takes a minute, so here only
 	// that systemd waits for it.
 	out, err := l.command("systemctl", "--user", "show", "blendtray.service", "-p", "WatchdogUSec,WatchdogTimestampMonotonic").Output()

@@ -83,6 +83,16 @@ type Config struct {
 	// MaxFileBytes is the largest script that is taken from a folder; 0 is 32 MiB, which is
 	// also the most.
 	MaxFileBytes int64
+	// Runs is what SetRuns is told at first.
+	Runs RunsConfig
+	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
+	PreviewDir string
+	Version    string
+	Logger     *slog.Logger
+}
+
+// RunsConfig is what holds for all runs. It may be another one while the engine works.
+type RunsConfig struct {
 	// TimeLimit is for runs that name none; 0 is no limit.
 	TimeLimit time.Duration
 	// OutputLimit is how many bytes of output are kept per run, half from its beginning and
@@ -90,12 +100,9 @@ type Config struct {
 	OutputLimit int
 	// HistoryRuns is how many ended runs are kept; 0 is 10000.
 	HistoryRuns int
-	// Preview is what SetPreview is told at first.
+	// Preview is what pictures of the scene are made with after a run: "cycles", "workbench",
+	// or "off" (also when empty).
 	Preview string
-	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
-	PreviewDir string
-	Version    string
-	Logger     *slog.Logger
 }
 
 // Engine joins watcher, queue, Blender and history.
@@ -124,10 +131,10 @@ type Engine struct {
 	folders  map[string]*folder
 	stamps   map[string]watcher.Stamp
 	last     map[string]lastRun
-	halted   bool   // Blender was stopped by a person: nothing is sent
-	stopping bool   // the engine is ending
-	paused   bool   // watching is paused
-	preview  string // what pictures are made with
+	halted   bool // Blender was stopped by a person: nothing is sent
+	stopping bool // the engine is ending
+	paused   bool // watching is paused
+	runs     RunsConfig
 	blocked  string // why the next run cannot be written down as running
 
 	tidy    chan struct{} // something was written: tidy up when it is quiet
@@ -143,12 +150,6 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Database == "" || cfg.NewBlender == nil || cfg.NewWatcher == nil {
 		return nil, errors.New("open engine: Database, NewBlender and NewWatcher must be given")
 	}
-	if cfg.OutputLimit <= 0 {
-		cfg.OutputLimit = DefaultOutputLimit
-	}
-	if cfg.HistoryRuns <= 0 {
-		cfg.HistoryRuns = DefaultHistoryRuns
-	}
 	if cfg.MaxFileBytes <= 0 || cfg.MaxFileBytes > maxCode {
 		cfg.MaxFileBytes = maxCode
 	}
@@ -163,11 +164,11 @@ func Open(cfg Config) (*Engine, error) {
 		cfg: cfg, log: cfg.Logger, store: st, hub: newHub(), began: time.Now(),
 		running: map[int64]*job{},
 		unsaved: map[int64]*job{},
-		preview: cfg.Preview,
 		folders: map[string]*folder{},
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
 	}
+	e.SetRuns(cfg.Runs)
 	for _, text := range notes {
 		e.warn(text)
 	}
@@ -212,7 +213,7 @@ func (e *Engine) recover() error {
 		return err
 	}
 	for _, j := range jobs {
-		j.out = newCapture(e.cfg.OutputLimit)
+		j.out = newCapture(e.runsConfig().OutputLimit)
 		e.queue.push(j)
 	}
 	if e.stamps, err = e.store.stamps(); err != nil {
@@ -255,4 +256,23 @@ func poke(c chan struct{}) {
 	case c <- struct{}{}:
 	default: // one waits already
 	}
+}
+
+// SetRuns says what holds for runs from now on; those that wait or are on keep their limits.
+func (e *Engine) SetRuns(c RunsConfig) {
+	if c.OutputLimit <= 0 {
+		c.OutputLimit = DefaultOutputLimit
+	}
+	if c.HistoryRuns <= 0 {
+		c.HistoryRuns = DefaultHistoryRuns
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.runs = c
+}
+
+func (e *Engine) runsConfig() RunsConfig {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs
 }

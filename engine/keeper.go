@@ -103,7 +103,7 @@ func (e *Engine) writeUnsaved() error {
 // prune deletes a few of the runs that are beyond what is kept and tells whether there are
 // more.
 func (e *Engine) prune() bool {
-	more, err := e.store.prune(e.cfg.HistoryRuns, keptOutput)
+	more, err := e.store.prune(e.runsConfig().HistoryRuns, keptOutput)
 	if err != nil {
 		e.log.Warn("cannot delete old runs, will try again later", "error", err)
 		return false

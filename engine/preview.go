@@ -17,14 +17,6 @@ import (
 // KeptPreviews is how many pictures are kept, those of the newest runs: 20 KB each, about.
 const KeptPreviews = 1000
 
-// SetPreview says what pictures of the scene are made with after a run from now on:
-// "cycles", "workbench", or "off" (also when empty).
-func (e *Engine) SetPreview(with string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.preview = with
-}
-
 // previewFile is where the picture of a run lies if there is one, or "". Two runs never share
 // one, also when the history was begun anew.
 func (e *Engine) previewFile(r Run) string {
@@ -52,7 +44,7 @@ func (e *Engine) withPreview(r Run) Run {
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
-	with, r := e.preview, j.run
+	with, r := e.runs.Preview, j.run
 	e.mu.Unlock()
 	file := e.previewFile(r)
 	if with == "" || with == "off" || file == "" || r.State != Succeeded && r.State != Failed || e.hasWork() {

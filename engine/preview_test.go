@@ -13,7 +13,7 @@ import (
 func TestAPreviewBelongsToItsRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "previews")
-	h := open(t, func(c *Config) { c.Preview, c.PreviewDir = "cycles", dir })
+	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = "cycles", dir })
 	// What a longer life than this test's has left, and what a crash left half done.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -47,9 +47,9 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 		t.Errorf("the list has %+v, %v", runs, err)
 	}
 
-	h.SetPreview("off")
+	h.SetRuns(RunsConfig{Preview: "off"})
 	second := h.ended(h.submit("x = 2").ID)
-	h.SetPreview("workbench")
+	h.SetRuns(RunsConfig{Preview: "workbench"})
 	third := h.submit("x = 3")
 	if ev := await(t, sub, "the next preview", isPreview); ev.ID != third.ID {
 		t.Errorf("a preview of run %s came", ev.ID)
@@ -71,7 +71,7 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 
 func TestNoRunWaitsForAPreviewThatHasNotBegun(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Preview, c.PreviewDir = "cycles", t.TempDir() })
+	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = "cycles", t.TempDir() })
 	h.serve()
 	sub := h.Subscribe(SubscribeOptions{})
 	defer sub.Close()

@@ -160,7 +160,7 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 
 func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.TimeLimit = time.Minute }).serve()
+	h := open(t, func(c *Config) { c.Runs.TimeLimit = time.Minute }).serve()
 	for given, want := range map[float64]time.Duration{0: time.Minute, -1: 0, 0.25: 250 * time.Millisecond} {
 		if _, err := h.Submit(ctx, Submission{Code: []byte("x"), TimeLimitSeconds: given}); err != nil {
 			t.Fatal(err)

@@ -113,7 +113,7 @@ func (e *Engine) runSave(s watcher.Save, p FolderPolicy) error {
 	}}
 	switch {
 	case p.TimeLimit == 0:
-		j.limit = e.cfg.TimeLimit
+		j.limit = e.runsConfig().TimeLimit
 	case p.TimeLimit < 0:
 		j.limit = 0
 	}

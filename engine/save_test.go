@@ -23,7 +23,7 @@ func (h *house) expect(want ...string) {
 func TestASaveBecomesARunAsItsFolderSays(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) {
-		c.TimeLimit = time.Hour
+		c.Runs.TimeLimit = time.Hour
 		c.Folders[0].Scene, c.Folders[0].TimeLimit = "keep", 3*time.Second
 	}).serve()
 	h.w.save(h.path("a.py"), "x = 1")

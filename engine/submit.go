@@ -63,7 +63,7 @@ func (e *Engine) newJob(s Submission) (*job, error) {
 	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
 		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", ErrBad, seconds)
 	case seconds == 0:
-		j.limit = e.cfg.TimeLimit
+		j.limit = e.runsConfig().TimeLimit
 	case seconds > 0:
 		j.limit = time.Duration(seconds * 1e9)
 	}
@@ -106,7 +106,7 @@ func (e *Engine) accept(in insert) (Run, error) {
 	j.run.Outputs = []string{}
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
-	j.out = newCapture(e.cfg.OutputLimit)
+	j.out = newCapture(e.runsConfig().OutputLimit)
 	if err := e.store.insert(in); err != nil {
 		return Run{}, err
 	}

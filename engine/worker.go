@@ -229,7 +229,7 @@ func (e *Engine) requeue(j *job, shown bool) {
 	e.mu.Lock()
 	delete(e.running, j.id)
 	j.run.State, j.run.StartedAt, j.run.Progress = Queued, nil, nil
-	j.began, j.out = time.Time{}, newCapture(e.cfg.OutputLimit)
+	j.began, j.out = time.Time{}, newCapture(e.runs.OutputLimit)
 	e.queue.push(j)
 	e.remember(j)
 	r := e.snapshot(j)
