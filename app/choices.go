@@ -18,11 +18,10 @@ import (
 // This file offers the settings to the window: those of one line each that a person changes
 // now and then. The others are for an editor.
 
-// choice is one of them, with what the window calls it. What has now holds at once, the others
-// from the next start of the engine on.
+// choice is one of them, with what the window calls it.
 type choice struct {
 	key, label, help string
-	now              bool
+	holds            tray.Holds
 }
 
 // find is the choice with a key; it fails when there is none.
@@ -36,23 +35,23 @@ func find(all []choice, key string) (choice, error) {
 
 // choices have keys "table.key".
 var choices = []choice{
-	{"runs.preview", "Picture of the scene after each run", "workbench is faster, and needs a display or a GPU", true},
-	{"tray.notify", "Notifications", "of runs that fail, of all runs, or of none", true},
-	{"runs.timeout", "Time limit of a run", "such as 30s or 1h30m, or none", false},
-	{"runs.history", "Runs to keep", "", false},
-	{"blender.attach", "Run scripts in the Blender that I have open", "where its add-on serves, and none is started", false},
-	{"blender.factory_startup", "Start Blender without my preferences and add-ons", "", false},
-	{"blender.max_memory", "Replace Blender above this memory", "between two runs; such as 8GB, or none", false},
-	{"blender.max_runs", "Replace Blender after so many runs", "0 is never", false},
-	{"blender.cancel_grace", "Kill Blender when a cancelled run goes on for", "such as 3s", false},
+	{"runs.preview", "Picture of the scene after each run", "workbench is faster, and needs a display or a GPU", tray.AtOnce},
+	{"tray.notify", "Notifications", "of runs that fail, of all runs, or of none", tray.AtOnce},
+	{"runs.timeout", "Time limit of a run", "such as 30s or 1h30m, or none", tray.AtOnce},
+	{"runs.history", "Runs to keep", "", tray.AtOnce},
+	{"blender.attach", "Run scripts in the Blender that I have open", "where its add-on serves, and none is started", tray.AtEngineStart},
+	{"blender.factory_startup", "Start Blender without my preferences and add-ons", "", tray.AtBlenderStart},
+	{"blender.max_memory", "Replace Blender above this memory", "between two runs; such as 8GB, or none", tray.AtBlenderStart},
+	{"blender.max_runs", "Replace Blender after so many runs", "0 is never", tray.AtBlenderStart},
+	{"blender.cancel_grace", "Kill Blender when a cancelled run goes on for", "such as 3s", tray.AtBlenderStart},
 }
 
 // folderChoices are the same for a watched folder.
 var folderChoices = []choice{
-	{"scene", "Scene of a run", "fresh, keep, or the path of a .blend", true},
-	{"on_busy", "A save while its script runs", "waits for the end, or cancels it", true},
-	{"recursive", "Watch the folders in it, too", "", true},
-	{"timeout", "Time limit of a run", "such as 30s or 1h30m; none is that of all runs", true},
+	{"scene", "Scene of a run", "fresh, keep, or the path of a .blend", tray.AtOnce},
+	{"on_busy", "A save while its script runs", "waits for the end, or cancels it", tray.AtOnce},
+	{"recursive", "Watch the folders in it, too", "", tray.AtOnce},
+	{"timeout", "Time limit of a run", "such as 30s or 1h30m; none is that of all runs", tray.AtOnce},
 }
 
 // words are what a setting may be, for types that are one of a few words.
@@ -127,7 +126,7 @@ func (h *trayHost) Settings() ([]tray.Setting, error) {
 	var all []tray.Setting
 	for _, c := range choices {
 		v := settingOf(s, c.key)
-		set := tray.Setting{Key: c.key, Label: c.label, Help: c.help, Words: words(v), Value: settingText(v), Now: c.now}
+		set := tray.Setting{Key: c.key, Label: c.label, Help: c.help, Words: words(v), Value: settingText(v), Holds: c.holds}
 		if name := "BLENDTRAY_" + strings.ToUpper(strings.ReplaceAll(c.key, ".", "_")); os.Getenv(name) != "" {
 			set.Fixed = "set by the variable " + name
 		}
@@ -172,7 +171,7 @@ func (h *trayHost) FolderSettings(path string) ([]tray.Setting, error) {
 	for _, c := range folderChoices {
 		v := fieldOf(reflect.ValueOf(f), c.key)
 		all = append(all, tray.Setting{
-			Key: c.key, Label: c.label, Help: c.help, Words: words(v), Value: settingText(v), Now: c.now,
+			Key: c.key, Label: c.label, Help: c.help, Words: words(v), Value: settingText(v), Holds: c.holds,
 		})
 	}
 	return all, nil

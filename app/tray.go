@@ -261,10 +261,15 @@ func (h *trayHost) SetAddOn(ctx context.Context, in tray.Found, want bool) (tray
 	return foundWith(f, r), nil
 }
 
-// UseBlender writes a Blender to the settings.
-func (h *trayHost) UseBlender(path string) error {
+// UseBlender writes a Blender to the settings, if it is one.
+func (h *trayHost) UseBlender(ctx context.Context, path string) error {
 	if err := plainPath(path); err != nil {
 		return err
+	}
+	if path != "" {
+		if _, err := blender.Choose(ctx, path); err != nil {
+			return err
+		}
 	}
 	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
 		if path == "" {

@@ -38,8 +38,9 @@ type Found struct {
 type Host interface {
 	// Blenders looks for Blenders, which takes seconds.
 	Blenders(ctx context.Context) []Found
-	// UseBlender writes the choice of a Blender to the settings; "" is the newest found.
-	UseBlender(path string) error
+	// UseBlender writes the choice of a Blender to the settings; "" is the newest found. It
+	// fails when it is none that works, which takes a second to find out.
+	UseBlender(ctx context.Context, path string) error
 	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it, and
 	// gives the Blender as it is then. It takes seconds.
 	SetAddOn(ctx context.Context, in Found, want bool) (Found, error)
@@ -66,11 +67,21 @@ type Setting struct {
 	// Words, when there are any, are all that it can be; two are true and false for a switch.
 	Words []string
 	Value string
-	// Now tells that a change holds at once, and not from the next start of the engine on.
-	Now bool
+	// Holds says from when on a change does.
+	Holds Holds
 	// Fixed says why it can't be changed here, or is "".
 	Fixed string
 }
+
+// Holds is from when on a changed setting holds.
+type Holds int
+
+// The times from which on a setting holds.
+const (
+	AtOnce Holds = iota
+	AtBlenderStart
+	AtEngineStart
+)
 
 // Config is what a tray is made from.
 type Config struct {
@@ -442,6 +453,9 @@ func (s *shell) dismiss() {
 	s.mu.Lock()
 	s.trouble = ""
 	s.mu.Unlock()
+	if b := s.now().blender(); b.State == control.BlenderFailed {
+		s.window.dismissed = b.Reason
+	}
 	s.window.note("")
 	s.poke()
 }

@@ -9,6 +9,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -22,6 +23,7 @@ type blenderTab struct {
 	facts   *widget.Form
 	values  map[string]*widget.Label
 	restart *widget.Button
+	all     *widget.Button
 	found   *fyne.Container
 	shown   control.BlenderStatus
 }
@@ -41,11 +43,12 @@ func newBlenderTab(w *window) *blenderTab {
 	log := widget.NewButtonWithIcon("Open log", theme.DocumentIcon(), func() {
 		s.try("open the log", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.BlenderLog(), 0) })
 	})
-	look := widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
-	look.OnTapped = func() { t.look(look) }
+	t.all = widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
+	t.all.OnTapped = func() { t.look(t.all) }
+	choose := widget.NewButtonWithIcon("Choose another…", theme.FolderOpenIcon(), t.choose)
 	t.found = container.NewVBox()
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
-		t.facts, container.NewHBox(t.restart, log, look), t.found,
+		t.facts, container.NewHBox(t.restart, log, t.all, choose), t.found,
 	)))
 	return t
 }
@@ -82,6 +85,31 @@ func (t *blenderTab) show(s State) {
 	}
 }
 
+// use chooses a Blender.
+func (t *blenderTab) use(path string) {
+	fetchWithin(t.window, inBlender, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, t.window.shell.cfg.Host.UseBlender(ctx, path)
+	}, func(_ struct{}, err error) {
+		if err != nil {
+			t.window.fail(err)
+			return
+		}
+		t.window.noteRestart(path + " is used from the next start of Blender on.")
+	})
+}
+
+// choose asks for the program.
+func (t *blenderTab) choose() {
+	dialog.ShowFileOpen(func(file fyne.URIReadCloser, err error) {
+		if err != nil {
+			t.window.fail(err)
+		} else if file != nil {
+			_ = file.Close() // nothing was read
+			t.use(file.URI().Path())
+		}
+	}, t.window)
+}
+
 // whyThisOne says why a Blender is the one that is used.
 func whyThisOne(b control.BlenderStatus) string {
 	switch b.Source {
@@ -106,7 +134,7 @@ func (t *blenderTab) look(button *widget.Button) {
 			button.Enable()
 			t.found.RemoveAll()
 			if len(all) == 0 {
-				t.found.Add(widget.NewLabel("No Blender was found. Install one, or name it in the settings as blender.path."))
+				t.found.Add(widget.NewLabel("No Blender was found. Install one, or choose the program."))
 			}
 			for _, f := range all {
 				t.found.Add(t.row(f))
@@ -123,13 +151,7 @@ func (t *blenderTab) row(f Found) fyne.CanvasObject {
 		name.SetText("Can't be used")
 		where.SetText(f.Path + ": " + f.Trouble)
 	}
-	use := widget.NewButton("Use this one", func() {
-		if err := t.window.shell.cfg.Host.UseBlender(f.Path); err != nil {
-			t.window.fail(err)
-			return
-		}
-		t.window.note("From the next start of the engine on, " + f.Path + " is used.")
-	})
+	use := widget.NewButton("Use this one", func() { t.use(f.Path) })
 	if f.Trouble != "" || f.Path == t.shown.Path {
 		use.Disable()
 	}

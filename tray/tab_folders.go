@@ -121,7 +121,7 @@ func (t *foldersTab) change(path string) {
 	form := newSettingsForm(
 		t.window, func() ([]Setting, error) { return host.FolderSettings(path) },
 		func(key, value string) error { return host.ChangeFolder(path, key, value) },
-		func(bool) { t.changed() },
+		func(Holds) { t.changed() },
 	)
 	d := dialog.NewCustom(path, "Close", form.rows, t.window)
 	d.Resize(fyne.NewSize(620, 300))

@@ -17,14 +17,14 @@ type settingsForm struct {
 	rows   *fyne.Container
 	read   func() ([]Setting, error)
 	change func(key, value string) error
-	// done is called after a change, with whether it holds at once.
-	done func(now bool)
+	// done is called after a change.
+	done func(Holds)
 
 	shown   []Setting
 	filling bool
 }
 
-func newSettingsForm(w *window, read func() ([]Setting, error), change func(key, value string) error, done func(bool)) *settingsForm {
+func newSettingsForm(w *window, read func() ([]Setting, error), change func(key, value string) error, done func(Holds)) *settingsForm {
 	f := &settingsForm{window: w, read: read, change: change, done: done, rows: container.NewVBox()}
 	f.look()
 	return f
@@ -109,7 +109,7 @@ func (f *settingsForm) set(s Setting, value string) {
 	err := f.change(s.Key, value)
 	f.shown = nil // what was typed goes, what holds is shown
 	if err == nil {
-		f.done(s.Now)
+		f.done(s.Holds)
 	}
 	f.look()
 	if err != nil {
@@ -131,14 +131,17 @@ func (e *settingEntry) FocusLost() {
 // newSettingsTab is the tab Settings.
 func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
 	host := w.shell.cfg.Host
-	form = newSettingsForm(w, host.Settings, host.ChangeSetting, func(now bool) {
-		if now {
+	form = newSettingsForm(w, host.Settings, host.ChangeSetting, func(holds Holds) {
+		switch holds {
+		case AtOnce:
 			w.folders.changed()
 			w.shell.readSettings()
 			w.preview.look()
-			return
+		case AtBlenderStart:
+			w.noteRestart("That holds from the next start of Blender on.")
+		case AtEngineStart:
+			w.note("That holds from the next start of the engine on.")
 		}
-		w.note("That holds from the next start of the engine on.")
 	})
 	return container.NewVScroll(container.NewPadded(container.NewVBox(form.rows))), form
 }

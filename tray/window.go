@@ -24,6 +24,9 @@ type window struct {
 	banner *widget.Label
 	// bannerBox has the banner and a button that takes it away.
 	bannerBox *fyne.Container
+	restart   *widget.Button // in the banner, as is choose
+	choose    *widget.Button
+	dismissed string // why Blender can't start, which somebody has read
 	headline  *widget.Label
 	bar       *widget.ProgressBar
 	start     *widget.Button
@@ -43,6 +46,9 @@ type window struct {
 	noticed chan struct{}
 }
 
+// blenderTabIndex is where that tab is.
+const blenderTabIndex = 2
+
 const (
 	keyWidth, keyHeight = "window.width", "window.height"
 	keySeen             = "window.seen"
@@ -52,7 +58,19 @@ func newWindow(s *shell) *window {
 	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1}
 	w.banner = widget.NewLabel("")
 	w.banner.Wrapping = fyne.TextWrapWord
-	w.bannerBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss), w.banner)
+	w.restart = widget.NewButtonWithIcon("Restart Blender", theme.ViewRefreshIcon(), func() {
+		w.note("")
+		s.ask(Item{Do: RestartBlender})
+	})
+	w.restart.Hide()
+	w.choose = widget.NewButtonWithIcon("Choose a Blender", theme.SearchIcon(), func() {
+		w.goTo(blenderTabIndex)
+		press(w.blender.all)
+	})
+	w.choose.Hide()
+	w.bannerBox = container.NewBorder(nil, nil, nil, container.NewHBox(
+		w.restart, w.choose, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss),
+	), w.banner)
 	w.bannerBox.Hide()
 	w.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	w.headline.Truncation = fyne.TextTruncateEllipsis
@@ -128,8 +146,24 @@ func (w *window) note(text string) {
 	w.say(text, widget.MediumImportance)
 }
 
+// noteRestart is note for what holds from the next start of Blender on, and offers that.
+func (w *window) noteRestart(text string) {
+	switch w.shell.now().blender().State {
+	case control.BlenderFailed:
+		w.note("")
+		w.shell.ask(Item{Do: StartBlender}) // it may have waited for this
+	case control.BlenderStopped:
+		w.note(text)
+	default:
+		w.note(text)
+		w.restart.Show()
+	}
+}
+
 // say shows a sentence in the banner, or none.
 func (w *window) say(text string, importance widget.Importance) {
+	w.restart.Hide()
+	w.choose.Hide()
 	w.banner.Importance = importance
 	w.banner.SetText(text)
 	if text == "" {
@@ -154,11 +188,21 @@ func (w *window) fail(err error) { dialog.ShowError(err, w) }
 
 // show puts the window in line with a state.
 func (w *window) show(s State) {
-	w.headline.SetText(headline(s, time.Now()))
-	w.SetTitle("Blendtray · " + oneLine(headline(s, time.Now()), 50))
-	if s.Trouble != "" {
+	first, reason := headline(s, time.Now()), s.blender().Reason
+	if s.blender().State == control.BlenderFailed {
+		first = "Blender can't start" // why is in the banner
+	} else {
+		reason, w.dismissed = "", ""
+	}
+	w.headline.SetText(first)
+	w.SetTitle("Blendtray · " + oneLine(first, 50))
+	switch {
+	case s.Trouble != "":
 		w.say(s.Trouble, widget.DangerImportance)
-	} else if w.banner.Text != w.noted {
+	case reason != w.dismissed:
+		w.say("Blender can't start: "+reasonOf(reason), widget.DangerImportance)
+		w.choose.Show()
+	case w.banner.Text != w.noted:
 		w.note(w.noted)
 	}
 	can := possible(s)

@@ -144,7 +144,13 @@ func (h *hostOfTest) ChangeFolder(string, string, string) error { return nil }
 func (h *hostOfTest) Blenders(context.Context) []Found {
 	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
 }
-func (h *hostOfTest) UseBlender(string) error { return nil }
+
+func (h *hostOfTest) UseBlender(_ context.Context, path string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changed = append(h.changed, "blender="+path)
+	return nil
+}
 
 func (h *hostOfTest) SetAddOn(_ context.Context, in Found, want bool) (Found, error) {
 	in.AddOn, in.HasAddOn = "not installed", want
@@ -199,9 +205,9 @@ func openWindow(t *testing.T, runs ...control.Run) *open {
 		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Reload: func() error { return nil }}).Serve(ctx)
 	}()
 	o := &open{t: t, backend: b, host: &hostOfTest{settings: []Setting{
-		{Key: previewKey, Label: "Picture", Words: []string{"off", "cycles"}, Value: "off", Now: true},
-		{Key: "runs.timeout", Label: "Time limit", Value: "none"},
-		{Key: "tray.notify", Words: []string{"failures", "all"}, Value: "failures", Now: true},
+		{Key: previewKey, Label: "Picture", Words: []string{"off", "cycles"}, Value: "off"},
+		{Key: "runs.timeout", Label: "Time limit", Value: "none", Holds: AtBlenderStart},
+		{Key: "tray.notify", Words: []string{"failures", "all"}, Value: "failures"},
 		{Key: "blender.factory_startup", Words: []string{"true", "false"}, Value: "true", Fixed: "set elsewhere"},
 	}}, calls: make(chan func(), 10_000)}
 	s := &shell{
@@ -528,6 +534,57 @@ func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	o.show(s)
 	if got := o.blender.values["State"].Text; got != "failed: it has no Python" {
 		t.Errorf("the state is %q", got)
+	}
+}
+
+func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
+	o := openWindow(t)
+	broken := func(reason string) State {
+		s := attached(control.BlenderFailed)
+		s.Status.Blenders[0].Reason = reason + "\nwhat it printed last"
+		return s
+	}
+	o.show(broken("there is none"))
+	if !o.choose.Visible() || !o.bannerBox.Visible() || o.banner.Text != "Blender can't start: there is none" {
+		t.Errorf("it says %q", o.banner.Text)
+	}
+	o.shell.state = broken("there is none")
+	o.shell.dismiss()
+	o.show(broken("there is none"))
+	if o.bannerBox.Visible() {
+		t.Errorf("what was read is still told: %q", o.banner.Text)
+	}
+	o.show(broken("it has no Python"))
+	if !o.bannerBox.Visible() || !strings.HasSuffix(o.banner.Text, "it has no Python") {
+		t.Errorf("another reason is not told: %q", o.banner.Text)
+	}
+	test.Tap(o.choose)
+	o.until("the Blenders are shown", func() bool {
+		return o.tabs.SelectedIndex() == blenderTabIndex && len(o.blender.found.Objects) == 2
+	})
+	o.show(attached(control.BlenderReady))
+	if o.bannerBox.Visible() {
+		t.Errorf("a Blender that is ready has the banner %q", o.banner.Text)
+	}
+}
+
+func TestAChoiceThatHoldsLaterOffersARestart(t *testing.T) {
+	o := openWindow(t)
+	if o.restart.Visible() {
+		t.Error("a restart is offered at first")
+	}
+	o.blender.use("/opt/other/blender")
+	o.until("a restart is offered", func() bool { return o.bannerBox.Visible() && o.restart.Visible() })
+	if !slices.Contains(o.host.changed, "blender=/opt/other/blender") || !strings.Contains(o.banner.Text, "/opt/other/blender") {
+		t.Errorf("changed are %q, and it says %q", o.host.changed, o.banner.Text)
+	}
+	test.Tap(o.restart)
+	if o.bannerBox.Visible() {
+		t.Error("the offer stays")
+	}
+	o.note("something else")
+	if o.restart.Visible() {
+		t.Error("a restart is offered with something else")
 	}
 }
 
