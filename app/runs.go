@@ -82,7 +82,7 @@ func (e *env) printRuns(runs []control.Run, now time.Time) {
 	t := &table{heading: []string{"ID", "STATE", "QUEUED", "TIME", "SCRIPT"}}
 	for _, r := range runs {
 		took := ""
-		if r.StartedAt != nil && r.State.Final() {
+		if r.HasTaken() {
 			took = seconds(r.Seconds)
 		}
 		script := oneLine(r.Script)
@@ -142,7 +142,7 @@ func showRun(r control.Run, now time.Time, color bool) string {
 	if r.StartedAt != nil {
 		fact("started", "%s", moment(*r.StartedAt, now))
 	}
-	if r.FinishedAt != nil && r.StartedAt != nil {
+	if r.HasTaken() {
 		fact("took", "%s", seconds(r.Seconds))
 	}
 	if r.Progress != nil {

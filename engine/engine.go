@@ -135,7 +135,9 @@ type Engine struct {
 	stopping bool // the engine is ending
 	paused   bool // watching is paused
 	runs     RunsConfig
-	blocked  string // why the next run cannot be written down as running
+	// outputPace is that of the constant, and shorter in tests.
+	outputPace time.Duration
+	blocked    string // why the next run cannot be written down as running
 
 	tidy    chan struct{} // something was written: tidy up when it is quiet
 	retries chan struct{} // something could not be written: try again
@@ -167,6 +169,8 @@ func Open(cfg Config) (*Engine, error) {
 		folders: map[string]*folder{},
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
+
+		outputPace: outputPace,
 	}
 	e.SetRuns(cfg.Runs)
 	for _, text := range notes {

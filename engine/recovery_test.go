@@ -36,6 +36,7 @@ func child(part, database string) {
 	} else {
 		b.do = func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
 			sink.Started(time.Now())
+			sink.Output([]byte("halfway\n"))
 			fmt.Println("sent", req.ID)
 			<-ctx.Done()
 			return blender.Outcome{Verdict: blender.Cancelled}, nil
@@ -50,6 +51,7 @@ func child(part, database string) {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
+	e.outputPace = time.Millisecond
 	go func() {
 		if err := e.Serve(context.Background()); err != nil {
 			fmt.Println("error", err)
@@ -68,7 +70,13 @@ func child(part, database string) {
 		}
 	}
 	fmt.Println("submitted")
-	select {}
+	for {
+		if text, err := e.store.outputOf(context.Background(), 1); err == nil && text != "" {
+			fmt.Println("kept")
+			select {}
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // startChild starts the engine that is to be killed and hands over its lines.
@@ -105,7 +113,7 @@ func TestAKilledEngineKnowsEveryRunAndRepeatsNone(t *testing.T) {
 	dir := t.TempDir()
 	cfg := Config{Database: filepath.Join(dir, "runs.db")}
 	kill, lines := startChild(t, "running", cfg.Database)
-	want := map[string]bool{"sent 1": true, "submitted": true}
+	want := map[string]bool{"sent 1": true, "submitted": true, "kept": true}
 	for len(want) > 0 && lines.Scan() {
 		delete(want, lines.Text())
 		if strings.HasPrefix(lines.Text(), "error") {
@@ -120,7 +128,7 @@ func TestAKilledEngineKnowsEveryRunAndRepeatsNone(t *testing.T) {
 		return ev.Kind == KindNote && strings.Contains(ev.Message, "blendtray retry 1")
 	})
 	h.expect("1 <message> interrupted", "2 <message> queued", "3 <message> queued")
-	if r := h.run("1"); r.Reason == "" || r.FinishedAt == nil {
+	if r := h.run("1"); r.Reason == "" || r.FinishedAt == nil || r.Output != "halfway\n" || r.OutputBytes != 8 {
 		t.Errorf("1: %+v", r)
 	}
 	h.serve()

@@ -79,6 +79,12 @@ type Run struct {
 	TimeLimitSeconds float64 `json:"time_limit_seconds"`
 }
 
+// HasTaken tells whether Seconds are how long it took: it has ended, at a time that is known,
+// which that of an interrupted run is not.
+func (r *Run) HasTaken() bool {
+	return r.State.Final() && r.State != Interrupted && r.StartedAt != nil
+}
+
 // Submission is what is asked for when a run is to be made.
 type Submission struct {
 	// Code is the source, in any encoding (base64 in JSON).

@@ -117,6 +117,22 @@ func (s *store) setQueued(id int64) error {
 	})
 }
 
+// setOutput writes down what a run that goes on has printed: n bytes, of which text is kept.
+func (s *store) setOutput(id, n int64, text string) error {
+	return s.tx(func() error {
+		if _, err := s.exec(`UPDATE runs SET output_bytes = ? WHERE id = ?`, n, id); err != nil {
+			return err
+		}
+		return s.putOutput(id, text)
+	})
+}
+
+// putOutput is setOutput within a transaction.
+func (s *store) putOutput(id int64, text string) error {
+	_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text) VALUES (?, ?, ?)`, id, len(text), text)
+	return err
+}
+
 // finish writes down how a run ended, with its output. It may be done again.
 func (s *store) finish(id int64, r *Run) error {
 	failure, err := jsonOrNull(r.Error, r.Error == nil)
@@ -141,8 +157,7 @@ func (s *store) finish(id int64, r *Run) error {
 		if r.Output == "" {
 			return nil
 		}
-		_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text) VALUES (?, ?, ?)`, id, len(r.Output), r.Output)
-		return err
+		return s.putOutput(id, r.Output)
 	})
 	if err == nil {
 		s.count(1, int64(len(r.Output)))
@@ -181,7 +196,7 @@ func (s *store) interrupt(at time.Time) (ids []int64, err error) {
 		if err != nil {
 			return err
 		}
-		rows, err := st.Query(string(Interrupted), "the engine ended while it ran; its output is lost. It was not repeated", at.UnixNano(), string(Running))
+		rows, err := st.Query(string(Interrupted), "the engine ended while it ran; what it printed last is lost. It was not repeated", at.UnixNano(), string(Running))
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,8 @@ const (
 	// lookAgain is after how long a Blender that could not work is asked again when it
 	// reports no change by itself.
 	lookAgain = 5 * time.Second
+	// outputPace is how often the output of a run that is on is written down.
+	outputPace = 5 * time.Second
 )
 
 // worker takes runs from the queue and has one Blender do them, one after the other.
@@ -162,8 +164,10 @@ func (w *worker) execute(j *job, code []byte) error {
 	e := w.engine
 	defer j.cancel(nil)
 	s := &sink{engine: e, job: j}
+	kept := e.keepOutput(j)
 	out, err := w.blender.Run(j.ctx, j.request(code), s)
 	s.end()
+	kept()
 
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -189,6 +193,39 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.log.Info("run was not taken and waits again", "run", j.run.ID, "attempt", j.attempts, "error", err)
 	e.requeue(j, s.shown)
 	return fmt.Errorf("run %d: %w", j.id, err)
+}
+
+// keepOutput writes down what a run has printed every now and then, so that one that ends with
+// the engine leaves it. The function it gives ends that and returns when nothing is written
+// any more.
+func (e *Engine) keepOutput(j *job) (end func()) {
+	ended, left := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		tick := time.NewTicker(e.outputPace)
+		defer tick.Stop()
+		saved := int64(0)
+		for {
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+			n := j.out.bytes()
+			if n == saved {
+				continue
+			}
+			if err := e.store.setOutput(j.id, n, j.out.String()); err != nil {
+				e.log.Debug("cannot write down what a run has printed so far", "run", j.id, "error", err)
+				continue
+			}
+			saved = n
+		}
+	}()
+	return func() {
+		close(ended)
+		<-left
+	}
 }
 
 // ending is what Blender reports, in the words of a run.

@@ -122,7 +122,7 @@ func (d *runDetail) set(r control.Run) {
 	enable(d.where, filepath.IsAbs(r.Script))
 	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
 	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
-	if r.State.Final() && r.StartedAt != nil {
+	if r.HasTaken() {
 		about += " · " + clock(took(r, time.Now()))
 	}
 	if r.BlenderVersion != "" {

@@ -113,7 +113,7 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	sign.Refresh()
 	about.Color = theme.Color(theme.ColorNamePlaceHolder)
 	about.Text = when(r.QueuedAt, time.Now())
-	if r.State.Final() && r.StartedAt != nil {
+	if r.HasTaken() {
 		about.Text = clock(took(r, time.Now())) + "   " + about.Text
 	}
 	about.Refresh()
