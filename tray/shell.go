@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,6 +161,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if mayDrowse {
 		parts.Go(s.drowse)
 	}
+	parts.Go(s.tidy)
 	parts.Go(s.awaitHost)
 	parts.Go(s.lookAgain)
 	closed := make(chan struct{})
@@ -241,6 +243,24 @@ func (s *shell) drowse() {
 			case <-time.After(pause):
 			}
 		})
+	}
+}
+
+// tidy gives back the memory that the start and a window have needed, once nobody looks: a
+// process that rests collects no garbage by itself for minutes.
+func (s *shell) tidy() {
+	const rest = 5 * time.Second
+	for tidied := false; ; {
+		select {
+		case <-time.After(rest):
+		case <-s.ctx.Done():
+			return
+		}
+		visible := s.visible.Load()
+		if !visible && !tidied {
+			debug.FreeOSMemory()
+		}
+		tidied = !visible
 	}
 }
 
