@@ -25,6 +25,7 @@ type blenderTab struct {
 	restart *widget.Button
 	all     *widget.Button
 	found   *fyne.Container
+	others  []Found // as they are listed
 	shown   control.BlenderStatus
 }
 
@@ -58,6 +59,9 @@ func (t *blenderTab) show(s State) {
 	b := s.blender()
 	if b == t.shown && t.values["State"].Text != "" {
 		return
+	}
+	if b.Path != t.shown.Path && len(t.others) > 0 {
+		defer t.list() // which of them can be chosen is another one
 	}
 	t.shown = b
 	set := func(name, text string) {
@@ -132,18 +136,24 @@ func (t *blenderTab) look(button *widget.Button) {
 	fetchWithin(t.window, inBlender, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx), nil },
 		func(all []Found, _ error) {
 			button.Enable()
-			t.found.RemoveAll()
+			t.others = all
+			t.list()
 			if len(all) == 0 {
 				t.found.Add(widget.NewLabel("No Blender was found. Install one, or choose the program."))
 			}
-			for _, f := range all {
-				t.found.Add(t.row(f))
-			}
-			t.found.Refresh()
 		})
 }
 
-func (t *blenderTab) row(f Found) fyne.CanvasObject {
+// list shows the Blenders that were found.
+func (t *blenderTab) list() {
+	t.found.RemoveAll()
+	for i := range t.others {
+		t.found.Add(t.row(&t.others[i]))
+	}
+	t.found.Refresh()
+}
+
+func (t *blenderTab) row(f *Found) fyne.CanvasObject {
 	name := widget.NewLabelWithStyle("Blender "+f.Version, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	where := widget.NewLabel(f.Path + "  (" + f.Source + ")")
 	where.Truncation = fyne.TextTruncateEllipsis
@@ -162,7 +172,7 @@ func (t *blenderTab) row(f Found) fyne.CanvasObject {
 }
 
 // addOn is how the add-on stands in a Blender, and what can be done about it.
-func (t *blenderTab) addOn(f Found) fyne.CanvasObject {
+func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 	state := widget.NewLabel("")
 	state.Wrapping = fyne.TextWrapWord
 	button := widget.NewButton("", nil)
@@ -176,15 +186,15 @@ func (t *blenderTab) addOn(f Found) fyne.CanvasObject {
 	}
 	button.OnTapped = func() {
 		button.Disable()
-		want := !f.HasAddOn
+		before, want := *f, !f.HasAddOn
 		state.SetText("A moment…")
 		fetchWithin(t.window, inBlender, func(ctx context.Context) (Found, error) {
-			return t.window.shell.cfg.Host.SetAddOn(ctx, f, want)
+			return t.window.shell.cfg.Host.SetAddOn(ctx, before, want)
 		}, func(now Found, err error) {
 			if err != nil {
 				t.window.fail(err)
 			} else {
-				f = now
+				*f = now
 				t.window.note("")
 			}
 			if err == nil && want {
