@@ -71,8 +71,8 @@ fyne-package: setup-build ## package the tray as fyne does, from FyneApp.toml
 	@mkdir -p build/packages && mv Blendtray.tar.xz build/packages/ && ls -l build/packages/Blendtray.tar.xz
 
 .PHONY: package-check
-package-check: setup-test ## make a .deb twice, install, use, upgrade and remove it on this machine (as root)
-	scripts/check-deb.sh
+package-check: setup-test ## make .deb and .rpm twice, install, use, upgrade and remove them (as root)
+	scripts/check-packages.sh
 
 # As packages are built, so that the window's C parts are compiled once for both.
 lint: export GOFLAGS := $(GOFLAGS) -trimpath

@@ -38,13 +38,13 @@ if wants deb || wants rpm; then
 	root=$work/root
 	share=$root/usr/share
 	mkdir -p "$root/usr/bin" "$root/usr/lib/systemd/user" "$share/applications" "$share/metainfo" "$share/man/man1" \
-		"$share/doc/blendtray" "$share/bash-completion/completions" "$share/zsh/vendor-completions" \
+		"$share/doc/blendtray" "$share/bash-completion/completions" \
 		"$share/fish/vendor_completions.d" "$share/icons/hicolor/scalable/apps"
 	go build "${flags[@]}" -tags migrated_fynedo -o "$root/usr/bin/blendtray" .
 	program=$work/headless/blendtray
 	"$program" manual | gzip -9n >"$share/man/man1/blendtray.1.gz"
 	"$program" completion bash >"$share/bash-completion/completions/blendtray"
-	"$program" completion zsh >"$share/zsh/vendor-completions/_blendtray"
+	"$program" completion zsh >"$work/_blendtray" # each kind has another place for it
 	"$program" completion fish >"$share/fish/vendor_completions.d/blendtray.fish"
 	go run ./packaging/unit /usr/bin/blendtray >"$root/usr/lib/systemd/user/blendtray.service"
 	cp packaging/linux/org.blendtray.Blendtray.desktop "$share/applications/"
@@ -61,7 +61,7 @@ if wants deb || wants rpm; then
 	find "$share/doc/blendtray/examples" -name '*.go' -delete
 	find "$root" -type f -exec chmod 644 {} +
 	chmod 755 "$root/usr/bin/blendtray"
-	dated "$root"
+	dated "$work"
 	for kind in deb rpm; do
 		wants $kind || continue
 		"${nfpm[@]}" package --config packaging/nfpm.yaml --packager $kind --target "$out/" >&2

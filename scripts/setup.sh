@@ -38,6 +38,7 @@ needs='
   x86_64-w64-mingw32-gcc package,windows gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
   zip          package              zip              zip              zip          zip
   lintian      test,package           lintian          -                -            -
+  rpm          test,package           rpm              -                -            -
   wine         windows              wine             wine             wine         wine-stable
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
@@ -66,7 +67,7 @@ has() {
 		# elsewhere brings its own.
 		[ "$manager" != apt-get ] || [ -d /usr/lib/python3/dist-packages/numpy ]
 		;;
-	lintian) [ "$manager" != apt-get ] || command -v lintian >/dev/null 2>&1 ;;
+	lintian | rpm) [ "$manager" != apt-get ] || command -v "$1" >/dev/null 2>&1 ;;
 	venv) [ "$manager" != apt-get ] || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
 	libc) [ "$system" != Linux ] || [ -e /usr/include/stdio.h ] ;;
 	# What Fyne is compiled against, on Linux.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes the .deb twice and compares, looks at it with lintian, installs it on this machine, uses
-# it as an ordinary user, upgrades it, removes it, and sees that nothing is left. It takes root
-# on a Debian; where blendtray is installed already, it touches nothing.
+# Makes .deb and .rpm twice and compares, looks at the .deb with lintian, installs it on this
+# machine, uses it as an ordinary user, upgrades it, removes it, and sees that nothing is left.
+# The .rpm is installed into a folder of its own. It takes root on a Debian; where blendtray is
+# installed already, it touches nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-say() { printf 'check-deb: %s\n' "$*" >&2; }
+say() { printf 'check-packages: %s\n' "$*" >&2; }
 fail() {
 	say "$*"
 	exit 1
@@ -22,19 +23,22 @@ trap finish EXIT
 
 first=0.1.0
 later=0.1.1
-make_deb() {
-	VERSION=$1 scripts/package.sh deb >"$work/log" 2>&1 || {
+make_packages() {
+	VERSION=$1 scripts/package.sh deb rpm >"$work/log" 2>&1 || {
 		cat "$work/log"
-		fail "no package of version $1"
+		fail "no packages of version $1"
 	}
 	cp "build/packages/blendtray_$1_$(dpkg --print-architecture).deb" "$work/$2.deb"
+	cp "build/packages/blendtray-$1-1.$(uname -m).rpm" "$work/$2.rpm"
 }
-say "making it"
-make_deb $first one
-make_deb $first two
-cmp "$work/one.deb" "$work/two.deb" || fail "the same commit gave other bytes"
-say "twice the same: $(sha256sum <"$work/one.deb" | cut -c1-16)…"
-make_deb $later later
+say "making them"
+make_packages $first one
+make_packages $first two
+for kind in deb rpm; do
+	cmp "$work/one.$kind" "$work/two.$kind" || fail "the same commit gave another .$kind"
+	say "twice the same .$kind: $(sha256sum <"$work/one.$kind" | cut -c1-16)…"
+done
+make_packages $later later
 
 lintian --allow-root --fail-on error --tag-display-limit 0 "$work/one.deb" || fail "lintian finds errors"
 
@@ -59,7 +63,7 @@ installed() {
 	}
 	rm -rf "$home/.local"
 }
-say "installing it"
+say "installing the .deb"
 apt-get install -y -q --no-install-recommends "$work/one.deb" >"$work/log" 2>&1 || {
 	cat "$work/log"
 	fail "it can't be installed"
@@ -87,4 +91,25 @@ while read -r file; do
 	[ -d "$file" ] || [ ! -e "$file" ] || fail "$file is left"
 done <"$work/files"
 [ ! -e /usr/share/doc/blendtray ] || fail "its folder is left"
+
+# What it needs has other names here, and nothing of this machine's packages is to know of it.
+say "installing the .rpm into a folder"
+root=$work/root
+mkdir "$root"
+in_root() {
+	rpm --root "$root" --dbpath /var/lib/rpm "$@" >"$work/log" 2>&1 || {
+		cat "$work/log"
+		fail "rpm $* fails"
+	}
+}
+in_root --initdb
+in_root --install --nodeps "$work/one.rpm"
+in_root --verify --nodeps blendtray
+"$root/usr/bin/blendtray" version | grep -F "blendtray $first " || fail "it does not say that it is version $first"
+in_root --upgrade --nodeps "$work/later.rpm"
+"$root/usr/bin/blendtray" version | grep -F "blendtray $later " || fail "it does not say that it is version $later"
+[ -e "$root/usr/share/zsh/site-functions/_blendtray" ] || fail "the completions of zsh are where Fedora does not look"
+in_root --erase blendtray
+left=$(find "$root" -path "$root/var" -prune -o -type f -print)
+[ -z "$left" ] || fail "left are $left"
 say "all is well"
