@@ -33,7 +33,7 @@ func (restartCmd) Run(e *env) error { return e.blender((*control.Client).Restart
 type reloadCmd struct{}
 
 func (reloadCmd) Help() string {
-	return `Has the running engine read settings.toml again. The folders in it and the table "runs" hold at once, the table "blender" from Blender's next start on (see "blendtray restart"), and blender.attach from that of the engine. Settings that are wrong change nothing.`
+	return `Has the running engine read settings.toml again. The folders in it and the table "runs" hold at once, and so does blender.attach, after the run that is on; the rest of the table "blender" from Blender's next start on (see "blendtray restart"). Settings that are wrong change nothing.`
 }
 
 func (reloadCmd) Run(e *env) error {

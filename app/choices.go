@@ -39,7 +39,7 @@ var choices = []choice{
 	{"tray.notify", "Notifications", "of runs that fail, of all runs, or of none", tray.AtOnce},
 	{"runs.timeout", "Time limit of a run", "such as 30s or 1h30m, or none", tray.AtOnce},
 	{"runs.history", "Runs to keep", "", tray.AtOnce},
-	{"blender.attach", "Run scripts in the Blender that I have open", "where its add-on serves, and none is started", tray.AtEngineStart},
+	{"blender.attach", "Run scripts in the Blender that I have open", "where its add-on serves, and none is started", tray.AtOnce},
 	{"blender.factory_startup", "Start Blender without my preferences and add-ons", "", tray.AtBlenderStart},
 	{"blender.max_memory", "Replace Blender above this memory", "between two runs; such as 8GB, or none", tray.AtBlenderStart},
 	{"blender.max_runs", "Replace Blender after so many runs", "0 is never", tray.AtBlenderStart},

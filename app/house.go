@@ -18,6 +18,10 @@ type house struct {
 	unlock   func()
 	listener net.Listener
 	engine   *engine.Engine
+	blender  *engine.Switch
+
+	mu   sync.Mutex
+	last Settings // that could be read
 }
 
 // openHouse makes this process the engine of this user and home, with the settings that load
@@ -36,7 +40,7 @@ func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house,
 	if err != nil {
 		return nil, err
 	}
-	h := &house{paths: paths, load: load}
+	h := &house{paths: paths, load: load, last: settings}
 	if h.unlock, err = lockEngine(paths, address); err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func (h *house) open(address string, settings Settings) error {
 	if h.listener, err = control.Listen(address); err != nil {
 		return err
 	}
-	if h.engine, err = engine.Open(engineConfig(h.paths, settings, h.load, h.logs, secret)); err != nil {
+	if h.engine, err = engine.Open(h.engineConfig(settings, secret)); err != nil {
 		h.listener.Close() // nobody was served yet
 		return err
 	}
@@ -64,14 +68,28 @@ func (h *house) open(address string, settings Settings) error {
 }
 
 // reload has what the settings now say of folders and runs hold. What they say of Blender holds
-// from its next start on, of which engineConfig takes care.
+// from its next start on, but for which kind of Blender it is.
 func (h *house) reload() error {
 	settings, err := h.load()
 	if err != nil {
 		return err
 	}
 	h.engine.SetRuns(runsConfig(settings))
+	h.blender.Set(blenderKind(settings))
 	return h.engine.SetFolders(folderPolicies(settings))
+}
+
+// settings are those in the file or, while they are wrong, the last that were not.
+func (h *house) settings() Settings {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now, err := h.load()
+	if err != nil {
+		h.logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
+	} else {
+		h.last = now
+	}
+	return h.last
 }
 
 // close gives the lock and the log files back, when the engine has ended.

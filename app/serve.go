@@ -133,33 +133,41 @@ func startConfig(s Settings) blender.Config {
 	}
 }
 
-// engineConfig is an engine with the settings s; load reads them again.
-func engineConfig(paths Paths, s Settings, load func() (Settings, error), logs *logs, token string) engine.Config {
-	last := s // that could be read
+// The kinds of Blender.
+const (
+	kindOwn  = "own"  // that is started here
+	kindOpen = "open" // that somebody has open
+)
+
+func blenderKind(s Settings) string {
+	if s.Blender.Attach {
+		return kindOpen
+	}
+	return kindOwn
+}
+
+// engineConfig is an engine with the settings s.
+func (h *house) engineConfig(s Settings, token string) engine.Config {
+	paths, logs := h.paths, h.logs
 	return engine.Config{
 		Database:   databaseFile(paths),
 		Folders:    folderPolicies(s),
 		NewWatcher: newWatcher,
 		NewBlender: func(changed func(blender.Status)) engine.Blender {
-			if s.Blender.Attach {
-				return blender.NewAttached(blender.AttachedConfig{
-					Find:        func(ctx context.Context) (blender.Open, error) { return newestOpen(ctx, paths) },
-					CancelGrace: time.Duration(s.Blender.CancelGrace), Logger: logs.logger, Changed: changed,
+			h.blender = engine.NewSwitch(blenderKind(s), func(kind string, changed func(blender.Status)) engine.Blender {
+				if kind == kindOpen {
+					return blender.NewAttached(blender.AttachedConfig{
+						Find:        func(ctx context.Context) (blender.Open, error) { return newestOpen(ctx, paths) },
+						CancelGrace: time.Duration(h.settings().Blender.CancelGrace), Logger: logs.logger, Changed: changed,
+					})
+				}
+				return blender.New(blender.Config{
+					Renew: func() blender.Config { return startConfig(h.settings()) },
+					Dir:   filepath.Join(paths.Cache, "blender"), Token: token,
+					Log: logs.blender, Logger: logs.logger, Changed: changed,
 				})
-			}
-			return blender.New(blender.Config{
-				Renew: func() blender.Config {
-					now, err := load()
-					if err != nil {
-						logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
-					} else {
-						last = now
-					}
-					return startConfig(last)
-				},
-				Dir: filepath.Join(paths.Cache, "blender"), Token: token,
-				Log: logs.blender, Logger: logs.logger, Changed: changed,
-			})
+			}, changed)
+			return h.blender
 		},
 		Runs: runsConfig(s), PreviewDir: filepath.Join(paths.Cache, "previews"),
 		Version: version, Logger: logs.logger,

@@ -235,9 +235,33 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 		t.Errorf("one that ends it: %d, %+v", code, r)
 	}
 	p.eventually("it waits for another one", func() bool { is, _ := state(); return is == "starting" })
-	d.blender(env, servesSoon)
+	open = d.blender(env, servesSoon)
 	if r, code := p.runJSON("-c", "result = 2"); code != 0 || string(r.Result) != "2" {
 		t.Errorf("in the next one: %d, %+v", code, r)
+	}
+
+	// The settings may want one that is started, and then the open one again.
+	for _, step := range []struct {
+		settings, background, scene string
+		open                        bool
+	}{
+		{"", "true", "fresh", false},
+		{"[blender]\nattach = true\n", "false", "keep", true},
+	} {
+		p.configure(step.settings)
+		if r := p.call("reload"); r.code != 0 {
+			t.Fatalf("reload: %s%s", r.stdout, r.stderr)
+		}
+		r := p.lastOf(p.save("which.py", fmt.Sprintf("import bpy\nresult = bpy.app.background # %v", step.open)))
+		if r.State != control.Succeeded || string(r.Result) != step.background || r.Scene != step.scene {
+			t.Errorf("with %q: in the background %s, scene %s, %+v", step.settings, r.Result, r.Scene, r.Error)
+		}
+		if s, _ := p.status(); (s.Blenders[0].PID == open.Process.Pid) != step.open || !alive(open.Process.Pid) {
+			t.Errorf("with %q it is %+v", step.settings, s.Blenders[0])
+		}
+	}
+	if out, _ := exec.Command("pgrep", "-f", p.home+".*--supervised").Output(); len(out) > 0 {
+		t.Errorf("one that was started is left: %s", out)
 	}
 }
 

@@ -81,7 +81,6 @@ type Holds int
 const (
 	AtOnce Holds = iota
 	AtBlenderStart
-	AtEngineStart
 )
 
 // Config is what a tray is made from.

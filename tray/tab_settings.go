@@ -139,8 +139,6 @@ func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
 			w.preview.look()
 		case AtBlenderStart:
 			w.noteRestart("That holds from the next start of Blender on.")
-		case AtEngineStart:
-			w.note("That holds from the next start of the engine on.")
 		}
 	})
 	return container.NewVScroll(container.NewPadded(container.NewVBox(form.rows))), form
