@@ -20,8 +20,19 @@ func (w *window) shortcuts() []shortcut {
 	all := []shortcut{
 		{fyne.KeyF, func() { w.look(w.runs.detail.output.find) }},
 		{fyne.KeyK, func() { w.look(w.runs.search) }},
-		{fyne.KeyR, func() { press(w.runs.detail.again) }},
-		{fyne.KeyE, func() { press(w.runs.detail.script) }},
+		{fyne.KeyR, func() {
+			switch w.tabs.Selected().Content {
+			case w.runs.content:
+				press(w.runs.detail.again)
+			case w.send.content:
+				press(w.send.run)
+			}
+		}},
+		{fyne.KeyE, func() {
+			if w.tabs.Selected().Content == w.runs.content {
+				press(w.runs.detail.script)
+			}
+		}},
 		{fyne.KeyPeriod, func() { press(w.cancel) }},
 		{fyne.KeyW, s.closeWindow},
 		{fyne.KeyQ, s.quit},

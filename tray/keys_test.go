@@ -4,6 +4,7 @@ package tray
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -138,6 +139,17 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		defer o.host.mu.Unlock()
 		return len(o.host.opened) == 1
 	})
+	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.send.run.Disabled() })
+	press(fyne.Key5)
+	o.send.code.SetText("x = 5")
+	press(fyne.KeyR)
+	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.Text(), "result = 5") })
+	press(fyne.Key4)
+	press(fyne.KeyR) // nothing is meant by it here
+	press(fyne.KeyE)
+	if n := len(o.host.opened); n != 1 {
+		t.Errorf("%d files were opened", n)
+	}
 	test.Type(o.runs.search, "r") // a letter by itself is a letter
 	if o.runs.search.Text != "r" {
 		t.Errorf("typed was %q", o.runs.search.Text)
