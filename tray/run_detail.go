@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -27,6 +26,7 @@ type runDetail struct {
 	title, about, cause          *widget.Label
 	output                       *outputView
 	images                       *fyne.Container
+	pictures                     string // which ones they are
 	again, cancel, script, where *widget.Button
 }
 
@@ -156,9 +156,14 @@ func sceneWord(scene string) string {
 func (d *runDetail) showImages(r control.Run) {
 	const most = 12
 	paths := r.Outputs
+	all := strings.Join(append([]string{r.ID, r.Preview}, paths...), "\n")
+	if all == d.pictures {
+		return // they would be read again
+	}
+	d.pictures = all
 	d.images.RemoveAll()
 	if r.Preview != "" {
-		d.images.Add(newThumbnail(r.Preview, "scene", func() { d.window.showPreview(r) }))
+		d.images.Add(newThumbnail(d.window, r.Preview, "scene", func() { d.window.showPreview(r) }))
 	}
 	for _, path := range paths[:min(most, len(paths))] {
 		open := func() {
@@ -166,7 +171,7 @@ func (d *runDetail) showImages(r control.Run) {
 		}
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".png", ".jpg", ".jpeg", ".webp":
-			d.images.Add(newThumbnail(path, oneLine(filepath.Base(path), 14), open))
+			d.images.Add(newThumbnail(d.window, path, oneLine(filepath.Base(path), 14), open))
 		default:
 			d.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
 		}
@@ -234,24 +239,3 @@ func printable(text string) string {
 		return -1
 	}, text)
 }
-
-// thumbnail is a picture that opens when it is clicked, with a word below it.
-type thumbnail struct {
-	widget.BaseWidget
-	content fyne.CanvasObject
-	open    func()
-}
-
-func newThumbnail(path, word string, open func()) *thumbnail {
-	image := canvas.NewImageFromFile(path)
-	image.FillMode = canvas.ImageFillContain
-	image.SetMinSize(fyne.NewSize(112, 72))
-	below := widget.NewLabelWithStyle(word, fyne.TextAlignCenter, fyne.TextStyle{})
-	below.SizeName = theme.SizeNameCaptionText
-	t := &thumbnail{content: container.NewBorder(nil, below, nil, nil, image), open: open}
-	t.ExtendBaseWidget(t)
-	return t
-}
-
-func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }
-func (t *thumbnail) Tapped(*fyne.PointEvent)             { t.open() }

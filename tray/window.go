@@ -42,6 +42,8 @@ type window struct {
 	noted     string
 	link      Link
 
+	decoding chan struct{} // has a value while a picture is made small
+
 	notices notices // guarded by shell.mu
 	noticed chan struct{}
 }
@@ -55,7 +57,7 @@ const (
 )
 
 func newWindow(s *shell) *window {
-	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1}
+	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1, decoding: make(chan struct{}, 1)}
 	w.banner = widget.NewLabel("")
 	w.banner.Wrapping = fyne.TextWrapWord
 	w.restart = widget.NewButtonWithIcon("Restart Blender", theme.ViewRefreshIcon(), func() {

@@ -1,0 +1,97 @@
+//go:build !headless
+
+package tray
+
+import (
+	"context"
+	"fmt"
+	"image"
+	_ "image/jpeg" // is read
+	_ "image/png"  // is read
+	"os"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp" // is read
+)
+
+// thumbnail is a picture that opens when it is clicked, with a word below it.
+type thumbnail struct {
+	widget.BaseWidget
+	content fyne.CanvasObject
+	image   *canvas.Image
+	open    func()
+}
+
+const (
+	thumbWidth, thumbHeight = 112, 72
+	// maxPixels is how large a picture may be to be made small here: 4 bytes each.
+	maxPixels = 100_000_000
+	// decodeTime is how long pictures that are waited for may take.
+	decodeTime = time.Minute
+)
+
+// newThumbnail shows the picture in a file, as soon as it was made small: renders are large, and
+// the window goes on meanwhile.
+func newThumbnail(w *window, path, word string, open func()) *thumbnail {
+	t := &thumbnail{image: &canvas.Image{FillMode: canvas.ImageFillContain}, open: open}
+	t.image.SetMinSize(fyne.NewSize(thumbWidth, thumbHeight))
+	below := widget.NewLabelWithStyle(word, fyne.TextAlignCenter, fyne.TextStyle{})
+	below.SizeName = theme.SizeNameCaptionText
+	t.content = container.NewBorder(nil, below, nil, nil, t.image)
+	t.ExtendBaseWidget(t)
+	fetchWithin(w, decodeTime, func(ctx context.Context) (image.Image, error) {
+		select { // one at a time, for they take memory
+		case w.decoding <- struct{}{}:
+			defer func() { <-w.decoding }()
+			return shrink(path, image.Pt(2*thumbWidth, 2*thumbHeight))
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}, func(small image.Image, err error) {
+		if err != nil {
+			t.image.Resource = theme.FileImageIcon()
+		} else {
+			t.image.Image = small
+		}
+		t.image.Refresh()
+	})
+	return t
+}
+
+func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }
+func (t *thumbnail) Tapped(*fyne.PointEvent)             { t.open() }
+
+// shrink reads a PNG, JPEG or WebP and makes it so small that it fits into a box; one that is
+// small already stays so. It fails for what is none of these, or has over [maxPixels].
+func shrink(path string, box image.Point) (image.Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	about, _, err := image.DecodeConfig(f)
+	if err != nil {
+		return nil, err
+	}
+	if about.Width <= 0 || about.Height <= 0 || about.Width > maxPixels/about.Height {
+		return nil, fmt.Errorf("%s has %d by %d pixels, which is too large to be shown here", path, about.Width, about.Height)
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		return nil, err
+	}
+	whole, _, err := image.Decode(f)
+	if err != nil {
+		return nil, err
+	}
+	size := whole.Bounds().Size()
+	scale := min(float64(box.X)/float64(size.X), float64(box.Y)/float64(size.Y), 1)
+	small := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale))))
+	draw.BiLinear.Scale(small, small.Bounds(), whole, whole.Bounds(), draw.Src, nil)
+	return small, nil
+}
