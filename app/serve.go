@@ -108,11 +108,7 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 
 func folderPolicies(s Settings) (all []engine.FolderPolicy) {
 	for _, f := range s.Folders {
-		p := f.policy()
-		if s.Blender.Attach && p.Scene == "fresh" {
-			p.Scene = "keep" // what is open there
-		}
-		all = append(all, p)
+		all = append(all, f.policy())
 	}
 	return all
 }
@@ -120,7 +116,7 @@ func folderPolicies(s Settings) (all []engine.FolderPolicy) {
 func runsConfig(s Settings) engine.RunsConfig {
 	return engine.RunsConfig{
 		TimeLimit: time.Duration(s.Runs.Timeout), OutputLimit: int(s.Runs.Output), HistoryRuns: int(s.Runs.History),
-		Preview: s.Runs.Preview.String(),
+		Preview: s.Runs.Preview.String(), KeepScene: s.Blender.Attach,
 	}
 }
 

@@ -208,6 +208,9 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if r, code := p.runJSON("-c", "1 / 0"); code != 1 || r.Error == nil || r.Error.Type != "ZeroDivisionError" {
 		t.Errorf("a failure: %d, %+v", code, r)
 	}
+	if r, code := p.runJSON(p.save("_by_hand.py", "result = 3")); code != 0 || r.Scene != "keep" {
+		t.Errorf("a file by hand: %d, scene %s", code, r.Scene)
+	}
 	if r, code := p.runJSON("--scene", p.save("other.blend", "not read"), "-c", "1"); code != 1 || r.Error == nil || !strings.Contains(r.Error.Message, "what is open") {
 		t.Errorf("with another scene: %d, %+v", code, r)
 	}

@@ -100,6 +100,8 @@ type RunsConfig struct {
 	OutputLimit int
 	// HistoryRuns is how many ended runs are kept; 0 is 10000.
 	HistoryRuns int
+	// KeepScene tells that "fresh" is taken for "keep": somebody has the scene open.
+	KeepScene bool
 	// Preview is what pictures of the scene are made with after a run: "cycles", "workbench",
 	// or "off" (also when empty).
 	Preview string

@@ -173,6 +173,38 @@ func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	}
 }
 
+func TestWhereASceneIsOpenItIsKept(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.b.do = succeed
+	submit := func() string {
+		r, err := h.Submit(ctx, Submission{Code: []byte("x"), Scene: "fresh"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.ID
+	}
+	scene := func(what, id, want string) {
+		t.Helper()
+		if r := h.ended(id); r.Scene != want {
+			t.Errorf("%s has the scene %s, want %s", what, r.Scene, want)
+		}
+	}
+	before := submit()
+	scene("a run", before, "fresh")
+	h.SetRuns(RunsConfig{KeepScene: true})
+	scene("a later run", submit(), "keep")
+	again, err := h.Retry(ctx, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scene("a repeated run", again.ID, "keep")
+	h.w.save(h.path("a.py"), "x")
+	scene("a save", "4", "keep")
+	h.SetRuns(RunsConfig{})
+	scene("one after that", submit(), "fresh")
+}
+
 func TestAWaitingRunIsCancelledAtOnceAndNeverSent(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

@@ -101,12 +101,16 @@ func (e *Engine) accept(in insert) (Run, error) {
 	if stopping {
 		return Run{}, ErrStopping
 	}
+	c := e.runsConfig()
 	j, old := in.job, in.replaces
+	if c.KeepScene && j.run.Scene == "fresh" {
+		j.run.Scene = "keep"
+	}
 	j.run.State = Queued
 	j.run.Outputs = []string{}
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
-	j.out = newCapture(e.runsConfig().OutputLimit)
+	j.out = newCapture(c.OutputLimit)
 	if err := e.store.insert(in); err != nil {
 		return Run{}, err
 	}
