@@ -133,7 +133,7 @@ func (a *Attached) find(ctx context.Context) (*Session, Open) {
 		}
 		a.set(func(st *Status) {
 			if a.want {
-				*st = Status{State: Starting, Reason: err.Error()}
+				*st = Status{State: Starting, Source: SourceOpen, Reason: err.Error()}
 			}
 		})
 		select {

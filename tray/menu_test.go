@@ -45,6 +45,7 @@ func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 		"The engine has ended · looking for it":        {Link: Lost},
 		"Blender 4.5.1 · ready":                        attached(control.BlenderReady),
 		"Blender 4.5.1 · watching is paused":           attached(control.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Waiting for an open Blender":                  attached(control.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = control.SourceOpen }),
 		"Blender is starting… · 2 waiting":             attached(control.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
 		"Stopped":                                      attached(control.BlenderStopped),
 		"Stopped · 3 waiting":                          attached(control.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),

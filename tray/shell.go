@@ -472,9 +472,7 @@ func (s *shell) dismiss() {
 	s.mu.Lock()
 	s.trouble = ""
 	s.mu.Unlock()
-	if b := s.now().blender(); b.State == control.BlenderFailed {
-		s.window.dismissed = b.Reason
-	}
+	s.window.dismissed = s.now().blender().Reason
 	s.window.note("")
 	s.poke()
 }

@@ -122,7 +122,7 @@ func whyThisOne(b control.BlenderStatus) string {
 	case control.SourceChosen:
 		return "it was chosen, in the settings or for this start"
 	case control.SourceOpen:
-		return "it is open, and the settings want that one"
+		return "the settings want the one that is open"
 	}
 	return "the newest that works; found in " + b.Source
 }

@@ -190,20 +190,28 @@ func (w *window) fail(err error) { dialog.ShowError(err, w) }
 
 // show puts the window in line with a state.
 func (w *window) show(s State) {
-	first, reason := headline(s, time.Now()), s.blender().Reason
-	if s.blender().State == control.BlenderFailed {
-		first = "Blender can't start" // why is in the banner
-	} else {
-		reason, w.dismissed = "", ""
+	first := headline(s, time.Now())
+	b, reason := s.blender(), ""
+	failed := b.State == control.BlenderFailed
+	switch {
+	case failed:
+		first, reason = "Blender can't start", b.Reason // which is in the banner
+	case b.State == control.BlenderStarting && b.Source == control.SourceOpen:
+		reason = b.Reason
+	}
+	if reason == "" {
+		w.dismissed = ""
 	}
 	w.headline.SetText(first)
 	w.SetTitle("Blendtray · " + oneLine(first, 50))
 	switch {
 	case s.Trouble != "":
 		w.say(s.Trouble, widget.DangerImportance)
-	case reason != w.dismissed:
+	case reason != w.dismissed && failed:
 		w.say("Blender can't start: "+reasonOf(reason), widget.DangerImportance)
 		w.choose.Show()
+	case reason != w.dismissed:
+		w.say("The engine says: "+reasonOf(reason), widget.MediumImportance)
 	case w.banner.Text != w.noted:
 		w.note(w.noted)
 	}

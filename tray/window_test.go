@@ -519,7 +519,7 @@ func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	for source, want := range map[string]string{
 		"PATH":               "the newest that works; found in PATH",
 		control.SourceChosen: "it was chosen, in the settings or for this start",
-		control.SourceOpen:   "it is open, and the settings want that one",
+		control.SourceOpen:   "the settings want the one that is open",
 		"":                   "–",
 	} {
 		s := attached(control.BlenderReady)
@@ -562,6 +562,12 @@ func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
 	o.until("the Blenders are shown", func() bool {
 		return o.tabs.SelectedIndex() == blenderTabIndex && len(o.blender.found.Objects) == 2
 	})
+	waits := attached(control.BlenderStarting)
+	waits.Status.Blenders[0].Source, waits.Status.Blenders[0].Reason = control.SourceOpen, "it waits for one"
+	o.show(waits)
+	if !o.bannerBox.Visible() || o.choose.Visible() || !strings.HasSuffix(o.banner.Text, "it waits for one") {
+		t.Errorf("one that is waited for: %q", o.banner.Text)
+	}
 	o.show(attached(control.BlenderReady))
 	if o.bannerBox.Visible() {
 		t.Errorf("a Blender that is ready has the banner %q", o.banner.Text)

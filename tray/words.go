@@ -78,6 +78,8 @@ func headline(s State, now time.Time) string {
 		return progressWords(*s.Current, now) + waiting
 	case b.State == control.BlenderFailed:
 		return "Blender can't start: " + reasonOf(b.Reason)
+	case b.State == control.BlenderStarting && b.Source == control.SourceOpen:
+		return "Waiting for an open Blender" + waiting
 	case b.State == control.BlenderStarting:
 		return "Blender is starting…" + waiting
 	case b.State == control.BlenderStopping:
