@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/systray"
 
 	"blendtray/assets"
@@ -133,6 +134,7 @@ func Run(ctx context.Context, cfg Config) error {
 		s.rouse()
 	}
 	s.app = app.NewWithID("org.blendtray.Blendtray")
+	s.app.Settings().SetTheme(look{theme.DefaultTheme()})
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
 	s.readLogin()
