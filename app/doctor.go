@@ -46,31 +46,37 @@ func (c *doctorCmd) Run(e *env) error {
 	}
 	serve := serveCmd{Config: c.Config}
 	settings, settingsErr := serve.settings(paths)
-	var all []finding
-	all = append(all, c.settings(paths, settingsErr))
-	all = append(all, examineHome(paths)...)
-	all = append(all, examineToken(paths)...)
-	all = append(all, examineDisk(paths))
-	if settings.Blender.Attach {
-		all = append(all, examineOpen(e, paths)...)
-	} else {
-		all = append(all, examineBlender(e, settings.Blender.Path)...)
-	}
 	var folders []string
 	for _, f := range settings.Folders {
 		folders = append(folders, f.Path)
 	}
-	all = append(all, examineEngine(e, paths, folders)...)
-	all = append(all, examineService()...)
-	all = append(all, examinePort(e, paths, int(settings.Blender.Port))...)
-	all = append(all, examineRemote(folders)...)
-	all = append(all, examineWatching()...)
-	all = append(all, examineDisplay()...)
-
+	var all []finding
+	for _, part := range []examination{
+		{"settings", partTime, func() []finding { return []finding{c.settings(paths, settingsErr)} }},
+		{"home", partTime, func() []finding { return examineHome(paths) }},
+		{"token", partTime, func() []finding { return examineToken(paths) }},
+		{"disk", partTime, func() []finding { return []finding{examineDisk(paths)} }},
+		{"blender", findTime + insideTime + partTime, func() []finding {
+			if settings.Blender.Attach {
+				return examineOpen(e, paths)
+			}
+			return examineBlender(e, settings.Blender.Path)
+		}},
+		{"engine", partTime, func() []finding { return examineEngine(e, paths, folders) }},
+		{"service", partTime, examineService},
+		{"port", partTime, func() []finding { return examinePort(e, paths, int(settings.Blender.Port)) }},
+		{"folder", partTime, func() []finding { return examineRemote(folders) }},
+		{"watches", partTime, examineWatching},
+		{"display", partTime, examineDisplay},
+	} {
+		found := part.run(e)
+		all = append(all, found...)
+		if !c.JSON {
+			e.writeOut(describe(found, e.colorOut))
+		}
+	}
 	if c.JSON {
 		err = e.printJSON(all)
-	} else {
-		e.writeOut(describe(all, e.colorOut))
 	}
 	for _, f := range all {
 		if !f.OK {
@@ -78,6 +84,31 @@ func (c *doctorCmd) Run(e *env) error {
 		}
 	}
 	return err
+}
+
+// examination is one part of what the doctor looks at, and how long it may take.
+type examination struct {
+	name string
+	most time.Duration
+	look func() []finding
+}
+
+// partTime is what a part may take that asks the system and starts nothing. It asks engines and
+// service managers that may be stuck, and network drives that may be gone.
+const partTime = 20 * time.Second
+
+// run looks, and gives up what takes too long: that is a finding, too.
+func (x examination) run(ctx context.Context) []finding {
+	found := make(chan []finding, 1)
+	go func() { found <- x.look() }()
+	select {
+	case all := <-found:
+		return all
+	case <-ctx.Done():
+		return nil
+	case <-time.After(x.most):
+		return []finding{wrong(x.name, "", "the system has not answered within %s", x.most)}
+	}
 }
 
 func describe(all []finding, color bool) string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
@@ -71,5 +72,18 @@ func TestTheDoctorSeesABlenderThatRunsNoPython(t *testing.T) {
 		if len(got) == 0 || got[0].OK || got[0].Fix == "" || !strings.Contains(got[0].Detail, want) {
 			t.Errorf("%q: %+v", text, got)
 		}
+	}
+}
+
+func TestTheDoctorGivesUpWhatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	defer close(stuck)
+	all := examination{"service", time.Millisecond, func() []finding { <-stuck; return nil }}.run(t.Context())
+	if len(all) != 1 || all[0].OK || all[0].Name != "service" || !strings.Contains(all[0].Detail, "not answered within 1ms") {
+		t.Errorf("it finds %+v", all)
+	}
+	if all := (examination{"disk", time.Minute, func() []finding { return []finding{right("disk", "free")} }}).run(t.Context()); len(all) != 1 || !all[0].OK {
+		t.Errorf("it finds %+v", all)
 	}
 }
