@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
-	"blendtray/control"
 )
 
 // openBlender is a Blender with a window that takes scripts: the file in which its add-on says
@@ -112,7 +112,7 @@ func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) 
 
 // attach runs a script in a Blender with a window and shows it as it would be shown of the
 // supervised one.
-func (c *runCmd) attach(e *env, sub control.Submission) error {
+func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if sub.Scene != "keep" {
 		return fail(exitUsage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
 	}
@@ -158,9 +158,9 @@ func (a *attached) output(_, text string) {
 	a.writeOut(text)
 }
 
-func (a *attached) run(target openBlender, sub control.Submission) (control.Run, error) {
+func (a *attached) run(target openBlender, sub api.Submission) (api.Run, error) {
 	now := time.Now().UTC()
-	run := control.Run{
+	run := api.Run{
 		Script: sub.Script, Scene: sub.Scene, Args: sub.Args, QueuedAt: now, Source: "command",
 		BlenderVersion: target.Blender, TimeLimitSeconds: max(0, sub.TimeLimitSeconds), Outputs: []string{},
 	}
@@ -175,7 +175,7 @@ func (a *attached) run(target openBlender, sub control.Submission) (control.Run,
 	started := make(chan time.Time, 1)
 	call, err := session.Run(blender.Request{
 		ID: "attached", Code: sub.Code, File: sub.Script, Name: sub.Name, Dir: sub.Dir, Args: sub.Args, Scene: "keep",
-	}, func(at time.Time) { started <- at }, func(p blender.Progress) {
+	}, func(at time.Time) { started <- at }, func(p api.Progress) {
 		if !a.quiet {
 			a.progress(p)
 		}
@@ -217,13 +217,13 @@ func (a *attached) run(target openBlender, sub control.Submission) (control.Run,
 	if err != nil {
 		return run, fail(exitCrashed, "its terminal may say why", "that Blender went away while %s ran", nameOf(run))
 	}
-	run.State, run.Seconds, run.Error = control.State(finished.State), finished.Seconds, finished.Error
+	run.State, run.Seconds, run.Error = api.State(finished.State), finished.Seconds, finished.Error
 	run.Result = finished.Result
 	if finished.Outputs != nil {
 		run.Outputs = finished.Outputs
 	}
-	if timedOut && run.State == control.Cancelled {
-		run.State = control.TimedOut
+	if timedOut && run.State == api.Cancelled {
+		run.State = api.TimedOut
 	}
 	a.mu.Lock()
 	run.Output, run.OutputBytes = a.text.String(), int64(a.text.Len())

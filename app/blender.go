@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -50,7 +51,7 @@ func (reloadCmd) Run(e *env) error {
 }
 
 // blender has the engine do something with its Blender, and shows what it then is like.
-func (e *env) blender(do func(*control.Client, context.Context) (control.Status, error)) error {
+func (e *env) blender(do func(*control.Client, context.Context) (api.Status, error)) error {
 	client, err := e.client()
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (e *env) blender(do func(*control.Client, context.Context) (control.Status,
 }
 
 // runDoes asks the engine for something about a run and prints what came of it.
-func (e *env) runDoes(id string, do func(*control.Client, context.Context, string) (control.Run, error), format string) error {
+func (e *env) runDoes(id string, do func(*control.Client, context.Context, string) (api.Run, error), format string) error {
 	client, err := e.client()
 	if err != nil {
 		return err

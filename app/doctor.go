@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/control"
 )
@@ -264,7 +265,7 @@ func examineEngine(e *env, paths Paths, folders []string) []finding {
 	all = append(all, examineSocket(address)...)
 	for _, b := range st.Blenders {
 		switch b.State {
-		case control.BlenderFailed, control.BlenderStopped:
+		case api.BlenderFailed, api.BlenderStopped:
 			all = append(all, wrong("engine", "blendtray start", "its Blender is %s: %s", b.State, b.Reason))
 		default:
 			all = append(all, right("engine", "its Blender is %s", b.State))

@@ -98,11 +98,19 @@ func (h *house) close() {
 	h.unlock()
 }
 
+// overEngine is an engine as the control interface needs it.
+type overEngine struct{ *engine.Engine }
+
+// Subscribe returns a stream of events, with what runs print if output is true.
+func (o overEngine) Subscribe(output bool) control.Subscription {
+	return o.Engine.Subscribe(engine.SubscribeOptions{Output: output})
+}
+
 // serve runs engine and interface until ctx ends, which a client may ask for through stop, or
 // one of them fails. It returns nil for an end that was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	server := control.NewServer(control.Config{
-		Engine: control.Over(h.engine), Listener: h.listener, Shutdown: stop, Reload: h.reload,
+		Engine: overEngine{h.engine}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
 		SpoolDir: h.paths.Cache, Logger: h.logs.logger,
 	})
 	// The server ends after the engine, so that clients hear how their runs ended; without it

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -84,14 +85,14 @@ func (m serviceManager) inform(ctx context.Context, client *control.Client) {
 }
 
 // changing tells whether what is said of the engine will soon be wrong.
-func changing(st control.Status) bool {
-	return slices.ContainsFunc(st.Blenders, func(b control.BlenderStatus) bool {
-		return b.State == control.BlenderStarting || b.State == control.BlenderStopping
+func changing(st api.Status) bool {
+	return slices.ContainsFunc(st.Blenders, func(b api.BlenderStatus) bool {
+		return b.State == api.BlenderStarting || b.State == api.BlenderStopping
 	})
 }
 
 // oneLineStatus is an engine in a line.
-func oneLineStatus(st control.Status) string {
+func oneLineStatus(st api.Status) string {
 	var parts []string
 	for _, b := range st.Blenders {
 		parts = append(parts, strings.TrimSpace("Blender "+b.Version)+" "+string(b.State))

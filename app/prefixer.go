@@ -3,7 +3,7 @@ package app
 import (
 	"bytes"
 
-	"blendtray/blender"
+	"blendtray/api"
 )
 
 // prefixer puts a prefix before every line that is written through it and holds back what has
@@ -76,7 +76,7 @@ func (f *statusFilter) add(text string) string {
 	for len(rest) > 0 {
 		end := bytes.IndexByte(rest, '\n')
 		switch {
-		case end >= 0 && (f.open || !blender.IsRenderStatus(rest[:end])):
+		case end >= 0 && (f.open || !api.IsRenderStatus(rest[:end])):
 			out.Write(rest[:end+1])
 		case end >= 0:
 			// left out

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"blendtray/blender"
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // printer says what happens in an engine, a line an event:
@@ -25,7 +24,7 @@ type printer struct {
 	*env
 	quiet bool
 	// status asks the engine, for what events only hint at.
-	status func() control.Status
+	status func() api.Status
 	// After stopAfter runs stop is called, unless it is 0.
 	stopAfter int
 	stop      func()
@@ -34,8 +33,8 @@ type printer struct {
 
 	ended   int
 	missing int64 // bytes of output that were left out
-	blender control.BlenderStatus
-	folders map[string]control.FolderStatus
+	blender api.BlenderStatus
+	folders map[string]api.FolderStatus
 	output  map[string]*prefixer
 	started map[string]bool
 }
@@ -46,8 +45,8 @@ const (
 	maxTextInLine = 2000
 )
 
-func (p *printer) serve(events <-chan control.Event) {
-	p.folders = map[string]control.FolderStatus{}
+func (p *printer) serve(events <-chan api.Event) {
+	p.folders = map[string]api.FolderStatus{}
 	p.output = map[string]*prefixer{}
 	p.started = map[string]bool{}
 	for ev := range events {
@@ -55,26 +54,26 @@ func (p *printer) serve(events <-chan control.Event) {
 	}
 }
 
-func (p *printer) event(ev control.Event) {
+func (p *printer) event(ev api.Event) {
 	p.missing += ev.Dropped
 	switch ev.Kind {
-	case control.KindRun:
+	case api.KindRun:
 		if ev.Run != nil {
 			p.run(*ev.Run)
 		}
-	case control.KindOutput:
+	case api.KindOutput:
 		p.printed(ev)
-	case control.KindBlender:
+	case api.KindBlender:
 		if ev.Blender != nil {
 			p.blenderIs(*ev.Blender)
 		}
-	case control.KindFolders:
+	case api.KindFolders:
 		p.foldersAre(p.status().Folders)
-	case control.KindNote:
+	case api.KindNote:
 		if !p.warned(ev.Message) {
 			p.say("note", plain, ev.Message)
 		}
-	case control.KindGap:
+	case api.KindGap:
 		p.say("note", yellow, "some lines are missing here: more happened than could be shown")
 	}
 }
@@ -86,10 +85,10 @@ func (p *printer) say(what string, s style, text string) {
 		paint(p.colorOut, s, what), strings.Repeat(" ", max(0, len("succeeded")-len(what))), text)
 }
 
-func (p *printer) run(r control.Run) {
+func (p *printer) run(r api.Run) {
 	name := p.name(r)
 	switch {
-	case r.State == control.Queued:
+	case r.State == api.Queued:
 		what := "queued"
 		if r.Folder != "" && r.RetryOf == "" {
 			what = "saved"
@@ -99,7 +98,7 @@ func (p *printer) run(r control.Run) {
 			text += ": " + oneLine(r.Reason)
 		}
 		p.say(what, plain, text)
-	case r.State == control.Running:
+	case r.State == api.Running:
 		if !p.started[r.ID] {
 			p.started[r.ID] = true
 			p.say("started", cyan, name)
@@ -109,7 +108,7 @@ func (p *printer) run(r control.Run) {
 	}
 }
 
-func (p *printer) runEnded(r control.Run, name string) {
+func (p *printer) runEnded(r api.Run, name string) {
 	if out := p.output[r.ID]; out != nil {
 		p.writeOut(out.rest())
 		delete(p.output, r.ID)
@@ -140,7 +139,7 @@ func (p *printer) runEnded(r control.Run, name string) {
 }
 
 // name is the script's path below the folder it was saved in, or its own.
-func (p *printer) name(r control.Run) string {
+func (p *printer) name(r api.Run) string {
 	if r.Folder != "" {
 		if rel, err := filepath.Rel(r.Folder, r.Script); err == nil {
 			return oneLine(rel)
@@ -149,13 +148,13 @@ func (p *printer) name(r control.Run) string {
 	return oneLine(nameOf(r))
 }
 
-func (p *printer) printed(ev control.Event) {
+func (p *printer) printed(ev api.Event) {
 	if p.quiet {
 		return
 	}
 	out := p.output[ev.ID]
 	if out == nil {
-		out = &prefixer{prefix: outputPrefix, leaveOut: blender.IsRenderStatus}
+		out = &prefixer{prefix: outputPrefix, leaveOut: api.IsRenderStatus}
 		p.output[ev.ID] = out
 	}
 	p.writeOut(out.add(ev.Text))
@@ -163,23 +162,23 @@ func (p *printer) printed(ev control.Event) {
 
 // blenderIs says that Blender changed, unless it only begins or ends a run: the run's own
 // lines say that.
-func (p *printer) blenderIs(b control.BlenderStatus) {
+func (p *printer) blenderIs(b api.BlenderStatus) {
 	was := p.blender
 	p.blender = b
-	atWork := func(s control.BlenderStatus) bool {
-		return s.State == control.BlenderReady || s.State == control.BlenderRunning
+	atWork := func(s api.BlenderStatus) bool {
+		return s.State == api.BlenderReady || s.State == api.BlenderRunning
 	}
 	switch {
 	case atWork(b) && atWork(was) && was.PID == b.PID,
 		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
-		b.State == control.BlenderStarting && b.Path == "" && b.Reason == "": // still being looked for
+		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // still being looked for
 		return
 	}
 	text := string(b.State)
 	switch b.State {
-	case control.BlenderReady, control.BlenderRunning:
+	case api.BlenderReady, api.BlenderRunning:
 		text = fmt.Sprintf("ready: Blender %s, process %d, port %d", b.Version, b.PID, b.Port)
-	case control.BlenderStarting:
+	case api.BlenderStarting:
 		if b.Path != "" {
 			text += ": " + b.Path
 		}
@@ -187,13 +186,13 @@ func (p *printer) blenderIs(b control.BlenderStatus) {
 	if b.Reason != "" {
 		text += "\n" + strings.TrimRight(b.Reason, "\n")
 	}
-	if b.State == control.BlenderFailed {
+	if b.State == api.BlenderFailed {
 		text += "\n`blendtray doctor` looks for the cause, `blendtray start` tries again"
 	}
 	p.say("blender", styleOf(string(b.State)), text)
 }
 
-func (p *printer) foldersAre(folders []control.FolderStatus) {
+func (p *printer) foldersAre(folders []api.FolderStatus) {
 	for _, f := range folders {
 		if p.folders[f.Path] == f {
 			continue
@@ -209,7 +208,7 @@ func (p *printer) foldersAre(folders []control.FolderStatus) {
 }
 
 // resultOf is what a run's script left in `result`, on one line, or "".
-func resultOf(r control.Run) string {
+func resultOf(r api.Run) string {
 	if len(r.Result) == 0 || string(r.Result) == "null" {
 		return ""
 	}

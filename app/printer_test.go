@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 func TestServeSaysWhatHappensALineAnEvent(t *testing.T) {
@@ -16,37 +16,37 @@ func TestServeSaysWhatHappensALineAnEvent(t *testing.T) {
 	p := &printer{
 		env: &env{terminal: s.terminal}, stopAfter: 1, stop: func() { stopped = true },
 		warned: func(text string) bool { return text == "a warning" },
-		status: func() control.Status {
-			return control.Status{Folders: []control.FolderStatus{{Path: "/w", Method: "inotify"}}}
+		status: func() api.Status {
+			return api.Status{Folders: []api.FolderStatus{{Path: "/w", Method: "inotify"}}}
 		},
 	}
 	at := time.Now()
-	run := control.Run{ID: "r1", Script: "/w/sub/a.py", Folder: "/w", State: control.Queued}
+	run := api.Run{ID: "r1", Script: "/w/sub/a.py", Folder: "/w", State: api.Queued}
 	started := run
-	started.State, started.StartedAt = control.Running, &at
+	started.State, started.StartedAt = api.Running, &at
 	failed := started
-	failed.State, failed.Seconds = control.Failed, 0.42
-	failed.Error = &control.ScriptError{Type: "ValueError", Message: "no\x1b", Line: 3}
+	failed.State, failed.Seconds = api.Failed, 0.42
+	failed.Error = &api.ScriptError{Type: "ValueError", Message: "no\x1b", Line: 3}
 	failed.Outputs = []string{"/w/a.png"}
-	events := make(chan control.Event, 20)
-	for _, ev := range []control.Event{
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting}},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting, Path: "/b"}},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderStarting, Path: "/b", PID: 7}},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
-		{Kind: control.KindFolders},
-		{Kind: control.KindFolders},
-		{Kind: control.KindRun, ID: "r1", Run: &run},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderRunning, Version: "3.4.1", PID: 7, Port: 9, Run: "r1"}},
-		{Kind: control.KindRun, ID: "r1", Run: &started},
-		{Kind: control.KindOutput, ID: "r1", Text: "one\ntw"},
-		{Kind: control.KindProgress, ID: "r1", Progress: &control.Progress{}},
-		{Kind: control.KindOutput, ID: "r1", Text: "o\n10 %\r20 %"},
-		{Kind: control.KindRun, ID: "r1", Run: &failed},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
-		{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: control.BlenderFailed, Reason: "gone\nfor good\n"}},
-		{Kind: control.KindNote, Message: "a note"},
-		{Kind: control.KindNote, Message: "a warning"},
+	events := make(chan api.Event, 20)
+	for _, ev := range []api.Event{
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderStarting}},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderStarting, Path: "/b"}},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderStarting, Path: "/b", PID: 7}},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
+		{Kind: api.KindFolders},
+		{Kind: api.KindFolders},
+		{Kind: api.KindRun, ID: "r1", Run: &run},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderRunning, Version: "3.4.1", PID: 7, Port: 9, Run: "r1"}},
+		{Kind: api.KindRun, ID: "r1", Run: &started},
+		{Kind: api.KindOutput, ID: "r1", Text: "one\ntw"},
+		{Kind: api.KindProgress, ID: "r1", Progress: &api.Progress{}},
+		{Kind: api.KindOutput, ID: "r1", Text: "o\n10 %\r20 %"},
+		{Kind: api.KindRun, ID: "r1", Run: &failed},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderReady, Version: "3.4.1", PID: 7, Port: 9}},
+		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderFailed, Reason: "gone\nfor good\n"}},
+		{Kind: api.KindNote, Message: "a note"},
+		{Kind: api.KindNote, Message: "a warning"},
 	} {
 		events <- ev
 	}

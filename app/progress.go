@@ -6,14 +6,14 @@ import (
 	"math"
 	"strings"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 const barWidth = 30
 
 // progress shows how far a run is, on a line of standard error below everything else. Without
 // a terminal it does nothing.
-func (t *terminal) progress(p control.Progress) {
+func (t *terminal) progress(p api.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.barText = bar(p)
@@ -49,7 +49,7 @@ func (t *terminal) done() {
 	t.barText = ""
 }
 
-func bar(p control.Progress) string {
+func bar(p api.Progress) string {
 	text := ""
 	if p.Fraction >= 0 {
 		f := math.Min(p.Fraction, 1)

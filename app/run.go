@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -82,7 +83,7 @@ func (c *runCmd) Run(e *env) error {
 }
 
 // summary shows a person what a run gave beside what it printed.
-func (e *env) summary(run control.Run) {
+func (e *env) summary(run api.Run) {
 	if e.width() == 0 {
 		return // standard output is not looked at
 	}
@@ -107,8 +108,8 @@ func (l *timeLimit) UnmarshalText(text []byte) error {
 }
 
 // submission reads the script and makes everything in it independent of where the client is.
-func (c *runCmd) submission(e *env) (control.Submission, error) {
-	var s control.Submission
+func (c *runCmd) submission(e *env) (api.Submission, error) {
+	var s api.Submission
 	dir, err := os.Getwd()
 	if err != nil {
 		return s, err
@@ -125,7 +126,7 @@ func (c *runCmd) submission(e *env) (control.Submission, error) {
 		return s, fail(exitUsage, hint, "there is nothing to run: give a file, -, or -c CODE")
 	case c.File == "-":
 		s.Name, s.Dir = "<stdin>", dir
-		if s.Code, err = io.ReadAll(io.LimitReader(e.stdin, control.MaxCode+1)); err != nil {
+		if s.Code, err = io.ReadAll(io.LimitReader(e.stdin, api.MaxCode+1)); err != nil {
 			return s, fmt.Errorf("read the script from standard input: %w", err)
 		}
 	default:
@@ -198,12 +199,12 @@ type follower struct {
 const maxWaiting = 64
 
 type received struct {
-	control.Event
+	api.Event
 	err error
 }
 
 // follow submits a run and shows it until it has ended. It returns the run as it ended.
-func (f *follower) follow(sub control.Submission) (control.Run, error) {
+func (f *follower) follow(sub api.Submission) (api.Run, error) {
 	f.id = make(chan string, 1)
 	ctx, stop := context.WithCancel(f)
 	defer stop()
@@ -226,7 +227,7 @@ func (f *follower) follow(sub control.Submission) (control.Run, error) {
 	}()
 	defer f.done()
 	defer func() { f.writeOut(f.shown.rest()) }()
-	var run control.Run
+	var run api.Run
 	var missing int64
 	for ev := range events {
 		missing += ev.Dropped
@@ -235,7 +236,7 @@ func (f *follower) follow(sub control.Submission) (control.Run, error) {
 			return run, ev.err
 		case ev.err != nil:
 			return run, f.lost(run, ev.err)
-		case ev.Kind == control.KindRun && ev.Run != nil:
+		case ev.Kind == api.KindRun && ev.Run != nil:
 			if run.ID == "" {
 				f.id <- ev.Run.ID
 			}
@@ -252,8 +253,8 @@ func (f *follower) follow(sub control.Submission) (control.Run, error) {
 }
 
 // waiting says what a run waits for, unless it is only its turn, and whenever that changes.
-func (f *follower) waiting(run control.Run) {
-	if run.State != control.Queued || f.quiet || run.Reason == f.waitsFor {
+func (f *follower) waiting(run api.Run) {
+	if run.State != api.Queued || f.quiet || run.Reason == f.waitsFor {
 		return
 	}
 	if f.waitsFor = run.Reason; run.Reason != "" {
@@ -261,14 +262,14 @@ func (f *follower) waiting(run control.Run) {
 	}
 }
 
-func (f *follower) show(ev control.Event) {
+func (f *follower) show(ev api.Event) {
 	switch ev.Kind {
-	case control.KindOutput:
+	case api.KindOutput:
 		if f.quiet {
 			return
 		}
 		f.writeOut(f.shown.add(ev.Text))
-	case control.KindProgress:
+	case api.KindProgress:
 		if ev.Progress != nil && !f.quiet {
 			f.progress(*ev.Progress)
 		}
@@ -306,7 +307,7 @@ func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
 }
 
 // lost words that the engine went away in the middle of a run.
-func (f *follower) lost(run control.Run, err error) error {
+func (f *follower) lost(run api.Run, err error) error {
 	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
 		return err
 	}
@@ -316,34 +317,34 @@ func (f *follower) lost(run control.Run, err error) error {
 }
 
 // verdict says how a run ended, unless it succeeded, and what exit code that is.
-func (e *env) verdict(run control.Run) error {
+func (e *env) verdict(run api.Run) error {
 	name := nameOf(run)
 	if exited(run) {
 		// Python shows no traceback of it, only what the script gave it to say.
 		return fail(exitFailed, "", "%s ended with sys.exit(%s)", name, oneLine(run.Error.Message))
 	}
 	if run.Error != nil && run.Error.Traceback != "" &&
-		(run.State == control.Failed || run.State == control.Crashed || run.State == control.TimedOut) {
+		(run.State == api.Failed || run.State == api.Crashed || run.State == api.TimedOut) {
 		e.writeErr(strings.TrimRight(run.Error.Traceback, "\n") + "\n")
 	}
 	switch run.State {
-	case control.Succeeded:
+	case api.Succeeded:
 		return nil
-	case control.Failed:
+	case api.Failed:
 		if run.Error == nil || run.Error.Traceback == "" {
 			return fail(exitFailed, "", "%s failed%s", name, because(run))
 		}
 		return quietly(exitFailed)
-	case control.TimedOut:
+	case api.TimedOut:
 		limit := ""
 		if run.TimeLimitSeconds > 0 {
 			limit = " of " + seconds(math.Round(run.TimeLimitSeconds*1000)/1000)
 		}
 		return fail(exitTimedOut, "--timeout gives it more", "%s was over its time limit%s", name, limit)
-	case control.Crashed:
+	case api.Crashed:
 		return fail(exitCrashed, "a new Blender is being started; `blendtray log` has the last words of the old one",
 			"%s%s", name, because(run))
-	case control.Cancelled:
+	case api.Cancelled:
 		return fail(exitCancelled, "", "%s was cancelled%s", name, because(run))
 	default:
 		return fail(exitNoEngine, "`blendtray retry "+run.ID+"` repeats it", "%s was interrupted%s", name, because(run))
@@ -351,13 +352,13 @@ func (e *env) verdict(run control.Run) error {
 }
 
 // exitAs is the exit code for a state, without words.
-func exitAs(state control.State) error {
-	code, ok := map[control.State]int{
-		control.Succeeded: exitOK,
-		control.Failed:    exitFailed,
-		control.TimedOut:  exitTimedOut,
-		control.Crashed:   exitCrashed,
-		control.Cancelled: exitCancelled,
+func exitAs(state api.State) error {
+	code, ok := map[api.State]int{
+		api.Succeeded: exitOK,
+		api.Failed:    exitFailed,
+		api.TimedOut:  exitTimedOut,
+		api.Crashed:   exitCrashed,
+		api.Cancelled: exitCancelled,
 	}[state]
 	switch {
 	case !ok:
@@ -369,12 +370,12 @@ func exitAs(state control.State) error {
 }
 
 // exited tells whether a script ended itself with sys.exit, and not well.
-func exited(run control.Run) bool {
-	return run.State == control.Failed && run.Error != nil && run.Error.Type == "SystemExit"
+func exited(run api.Run) bool {
+	return run.State == api.Failed && run.Error != nil && run.Error.Type == "SystemExit"
 }
 
 // because is what a run says about its end, to be put after a sentence.
-func because(run control.Run) string {
+func because(run api.Run) string {
 	if run.Error != nil {
 		line := ""
 		if run.Error.Line > 0 {
@@ -383,7 +384,7 @@ func because(run control.Run) string {
 		text := run.Error.Type
 		switch {
 		case run.Error.Message == "":
-		case text == "" || text == "Crash" || text == "TimeLimit" || run.State == control.Cancelled:
+		case text == "" || text == "Crash" || text == "TimeLimit" || run.State == api.Cancelled:
 			// No exception that the script knows of.
 			text = run.Error.Message
 		default:
@@ -398,7 +399,7 @@ func because(run control.Run) string {
 }
 
 // nameOf is what a run is called in a sentence.
-func nameOf(run control.Run) string {
+func nameOf(run api.Run) string {
 	if filepath.IsAbs(run.Script) {
 		return clean(filepath.Base(run.Script))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -34,7 +35,7 @@ func (c *runsListCmd) Run(e *env) error {
 	if c.Number < 1 || c.Number > maxRuns {
 		return fail(exitUsage, "", "-n is a number from 1 to %d", maxRuns)
 	}
-	f := control.Filter{Limit: c.Number, Name: c.Name}
+	f := api.Filter{Limit: c.Number, Name: c.Name}
 	for _, s := range c.State {
 		state, ok := stateNamed(s)
 		if !ok {
@@ -61,8 +62,8 @@ func (c *runsListCmd) Run(e *env) error {
 	return nil
 }
 
-func stateNamed(name string) (control.State, bool) {
-	for _, s := range control.States() {
+func stateNamed(name string) (api.State, bool) {
+	for _, s := range api.States() {
 		if string(s) == strings.ToLower(name) {
 			return s, true
 		}
@@ -72,13 +73,13 @@ func stateNamed(name string) (control.State, bool) {
 
 func allStates() string {
 	var names []string
-	for _, s := range control.States() {
+	for _, s := range api.States() {
 		names = append(names, string(s))
 	}
 	return strings.Join(names, ", ")
 }
 
-func (e *env) printRuns(runs []control.Run, now time.Time) {
+func (e *env) printRuns(runs []api.Run, now time.Time) {
 	t := &table{heading: []string{"ID", "STATE", "QUEUED", "TIME", "SCRIPT"}}
 	for _, r := range runs {
 		took := ""
@@ -86,7 +87,7 @@ func (e *env) printRuns(runs []control.Run, now time.Time) {
 			took = seconds(r.Seconds)
 		}
 		script := oneLine(r.Script)
-		if r.State != control.Succeeded {
+		if r.State != api.Succeeded {
 			script = oneLine(nameOf(r) + because(r))
 		}
 		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
@@ -121,7 +122,7 @@ func (c *runsShowCmd) Run(e *env) error {
 }
 
 // showRun writes all of a run for a person: facts first, then what it printed.
-func showRun(r control.Run, now time.Time, color bool) string {
+func showRun(r api.Run, now time.Time, color bool) string {
 	var b strings.Builder
 	fact := func(name, format string, args ...any) {
 		text := fmt.Sprintf(format, args...)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -125,7 +126,7 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	c := clientOf(ts)
 	await(ts, fmt.Sprintf("%d runs have ended", want), func(ctx context.Context) bool {
-		runs, err := c.Runs(ctx, control.Filter{Limit: 100})
+		runs, err := c.Runs(ctx, api.Filter{Limit: 100})
 		n := 0
 		for _, r := range runs {
 			if r.State.Final() {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/engine"
 )
@@ -149,8 +150,8 @@ func (h *house) engineConfig(s Settings, token string) engine.Config {
 		Database:   databaseFile(paths),
 		Folders:    folderPolicies(s),
 		NewWatcher: newWatcher,
-		NewBlender: func(changed func(blender.Status)) engine.Blender {
-			h.blender = engine.NewSwitch(blenderKind(s), func(kind string, changed func(blender.Status)) engine.Blender {
+		NewBlender: func(changed func(api.BlenderStatus)) engine.Blender {
+			h.blender = engine.NewSwitch(blenderKind(s), func(kind string, changed func(api.BlenderStatus)) engine.Blender {
 				if kind == kindOpen {
 					return blender.NewAttached(blender.AttachedConfig{
 						Find:        func(ctx context.Context) (blender.Open, error) { return newestOpen(ctx, paths) },

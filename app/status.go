@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 type statusCmd struct {
@@ -31,7 +31,7 @@ func (c *statusCmd) Run(e *env) error {
 	return nil
 }
 
-func (e *env) printStatus(st control.Status) {
+func (e *env) printStatus(st api.Status) {
 	e.printf("%-8s running for %s, version %s, process %d\n", "engine",
 		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
 	for _, b := range st.Blenders {
@@ -46,7 +46,7 @@ func (e *env) printStatus(st control.Status) {
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
 }
 
-func (e *env) describeBlender(b control.BlenderStatus) string {
+func (e *env) describeBlender(b api.BlenderStatus) string {
 	text := paint(e.colorOut, styleOf(string(b.State)), string(b.State))
 	var facts []string
 	if b.Version != "" {
@@ -73,7 +73,7 @@ func (e *env) describeBlender(b control.BlenderStatus) string {
 	return text
 }
 
-func (e *env) describeFolder(f control.FolderStatus, paused bool) string {
+func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 	text := clean(f.Path)
 	switch {
 	case f.Method == "":

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -51,7 +52,7 @@ func TestAFailureIsASentenceAndAHint(t *testing.T) {
 
 func TestTheProgressBarIsOnATerminalOnlyAndStaysBelowOutput(t *testing.T) {
 	t.Parallel()
-	half := control.Progress{Fraction: 0.5, Text: "Sample 32/64", RemainingSeconds: 3}
+	half := api.Progress{Fraction: 0.5, Text: "Sample 32/64", RemainingSeconds: 3}
 	piped := newScreen(false)
 	piped.progress(half)
 	piped.writeOut("x\n")
@@ -84,7 +85,7 @@ func TestTheProgressBarIsOnATerminalOnlyAndStaysBelowOutput(t *testing.T) {
 	}
 
 	s.err.Reset()
-	s.progress(control.Progress{Fraction: 1})
+	s.progress(api.Progress{Fraction: 1})
 	s.writeOut("Saved\n")
 	s.writeOut("more\n")
 	if s.err.String() != "\r[##############################] 100 %\x1b[K\r\x1b[K" {

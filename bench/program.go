@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -26,8 +27,8 @@ var scenes = []string{"keep", "fresh"}
 type program struct {
 	dir       string
 	cmd       *exec.Cmd
-	events    <-chan control.Event
-	blender   control.BlenderStatus
+	events    <-chan api.Event
+	blender   api.BlenderStatus
 	tokenFile string
 	number    int // of the last script saved
 }
@@ -88,7 +89,7 @@ func (p *program) connect(ctx context.Context, stdout io.Reader) error {
 }
 
 func (p *program) follow(ctx context.Context, client *control.Client) error {
-	events := make(chan control.Event, 1000)
+	events := make(chan api.Event, 1000)
 	p.events = events
 	opened := make(chan error, 1)
 	go func() {
@@ -113,9 +114,9 @@ func (p *program) follow(ctx context.Context, client *control.Client) error {
 			return err
 		}
 		switch p.blender = status.Blenders[0]; p.blender.State {
-		case control.BlenderReady:
+		case api.BlenderReady:
 			return nil
-		case control.BlenderFailed:
+		case api.BlenderFailed:
 			return errors.New(p.blender.Reason)
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks
@@ -135,27 +136,27 @@ func (p *program) folder(scene string) string { return filepath.Join(p.dir, scen
 type answer struct{ firstLine, number int64 }
 
 // finished waits for the end of the next run and returns what it gave.
-func (p *program) finished(ctx context.Context) (control.Run, error) {
+func (p *program) finished(ctx context.Context) (api.Run, error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return control.Run{}, ctx.Err()
+			return api.Run{}, ctx.Err()
 		case <-time.After(30 * time.Second):
-			return control.Run{}, errors.New("no run ended within 30 s: a save was lost")
+			return api.Run{}, errors.New("no run ended within 30 s: a save was lost")
 		case ev, ok := <-p.events:
 			switch {
 			case !ok:
-				return control.Run{}, io.ErrUnexpectedEOF
-			case ev.Kind == control.KindGap:
-				return control.Run{}, errors.New("the event stream has a gap")
-			case ev.Kind == control.KindRun && ev.Run.State.Final():
+				return api.Run{}, io.ErrUnexpectedEOF
+			case ev.Kind == api.KindGap:
+				return api.Run{}, errors.New("the event stream has a gap")
+			case ev.Kind == api.KindRun && ev.Run.State.Final():
 				return *ev.Run, nil
 			}
 		}
 	}
 }
 
-func answerOf(run control.Run) (answer, error) {
+func answerOf(run api.Run) (answer, error) {
 	var numbers []int64
 	if err := json.Unmarshal(run.Result, &numbers); err != nil || len(numbers) != 2 {
 		return answer{}, fmt.Errorf("run %s is torn: %s, result %s, error %+v", run.ID, run.State, run.Result, run.Error)

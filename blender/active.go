@@ -3,6 +3,8 @@ package blender
 import (
 	"sync"
 	"time"
+
+	"blendtray/api"
 )
 
 // activeRun is the run that a Blender executes, and the way of what it does to its sink. It
@@ -23,7 +25,7 @@ type activeRun struct {
 
 func newActiveRun(key string, sink Sink) *activeRun {
 	r := &activeRun{key: key, begun: make(chan struct{}), ended: make(chan struct{}), sink: sink}
-	r.progress.tell = func(p Progress) { r.sink.Progress(p) }
+	r.progress.tell = func(p api.Progress) { r.sink.Progress(p) }
 	return r
 }
 
@@ -85,7 +87,7 @@ func (r *activeRun) output(p []byte) {
 }
 
 // tellProgress passes on what the script says of itself.
-func (r *activeRun) tellProgress(p Progress) {
+func (r *activeRun) tellProgress(p api.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.progress.say(p)
@@ -104,6 +106,6 @@ func (r *activeRun) close() (started time.Time, tail []byte) {
 
 type discard struct{}
 
-func (discard) Started(time.Time) {}
-func (discard) Output([]byte)     {}
-func (discard) Progress(Progress) {}
+func (discard) Started(time.Time)     {}
+func (discard) Output([]byte)         {}
+func (discard) Progress(api.Progress) {}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"blendtray/api"
 )
 
 // Open is a Blender that its user has started and that takes scripts.
@@ -26,7 +28,7 @@ type AttachedConfig struct {
 	Retry  time.Duration
 	Logger *slog.Logger
 	// Changed is as in [Config].
-	Changed func(Status)
+	Changed func(api.BlenderStatus)
 }
 
 // Attached has runs done in a Blender with a window that somebody else has started, in the
@@ -55,12 +57,12 @@ func NewAttached(cfg AttachedConfig) *Attached {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Attached{cfg: cfg, slot: make(chan struct{}, 1), board: newBoard(Status{State: Starting}, cfg.Changed)}
+	return &Attached{cfg: cfg, slot: make(chan struct{}, 1), board: newBoard(api.BlenderStatus{State: api.BlenderStarting}, cfg.Changed)}
 }
 
 // Serve keeps a session with a Blender until ctx ends; then a run that is on is cancelled.
 func (a *Attached) Serve(ctx context.Context) error {
-	a.set(func(*Status) { a.over = false })
+	a.set(func(*api.BlenderStatus) { a.over = false })
 	for ctx.Err() == nil {
 		a.stay(ctx)
 		a.mu.Lock()
@@ -74,7 +76,7 @@ func (a *Attached) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	a.set(func(st *Status) { a.over, *st = true, Status{State: Stopped} })
+	a.set(func(st *api.BlenderStatus) { a.over, *st = true, api.BlenderStatus{State: api.BlenderStopped} })
 	return nil
 }
 
@@ -85,10 +87,10 @@ func (a *Attached) stay(ctx context.Context) {
 	left := make(chan struct{})
 	defer close(left)
 	wanted := false
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		if wanted = a.want; wanted {
 			a.halt, a.left = halt, left
-			*st = Status{State: Starting, Reason: st.Reason}
+			*st = api.BlenderStatus{State: api.BlenderStarting, Reason: st.Reason}
 		}
 	})
 	if !wanted {
@@ -98,9 +100,9 @@ func (a *Attached) stay(ctx context.Context) {
 	if session != nil {
 		w := session.Welcome
 		a.cfg.Logger.Info("attached to a blender", "pid", w.PID, "version", w.Blender)
-		a.set(func(st *Status) {
+		a.set(func(st *api.BlenderStatus) {
 			a.life, a.session = life, session
-			*st = Status{State: Ready, PID: w.PID, Version: w.Blender, Path: open.Path, Source: SourceOpen, Port: w.Port, Loop: w.Loop}
+			*st = api.BlenderStatus{State: api.BlenderReady, PID: w.PID, Version: w.Blender, Path: open.Path, Source: api.SourceOpen, Port: w.Port, Loop: w.Loop}
 		})
 		select {
 		case <-session.Closed():
@@ -111,11 +113,11 @@ func (a *Attached) stay(ctx context.Context) {
 		_ = session.Close()  // it may be gone
 		<-a.slot
 	}
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		a.life, a.session, a.halt, a.left = nil, nil, nil, nil
-		*st = Status{State: Starting, Reason: "it has gone, and another one is looked for"}
+		*st = api.BlenderStatus{State: api.BlenderStarting, Reason: "it has gone, and another one is looked for"}
 		if !a.want {
-			*st = Status{State: Stopped}
+			*st = api.BlenderStatus{State: api.BlenderStopped}
 		}
 	})
 }
@@ -131,9 +133,9 @@ func (a *Attached) find(ctx context.Context) (*Session, Open) {
 		if err == nil {
 			return session, open
 		}
-		a.set(func(st *Status) {
+		a.set(func(st *api.BlenderStatus) {
 			if a.want {
-				*st = Status{State: Starting, Source: SourceOpen, Reason: err.Error()}
+				*st = api.BlenderStatus{State: api.BlenderStarting, Source: api.SourceOpen, Reason: err.Error()}
 			}
 		})
 		select {
@@ -155,10 +157,10 @@ func (a *Attached) output(_, text string) {
 
 // Start looks for a Blender again after a stop; it returns at once.
 func (a *Attached) Start() {
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		a.want = true
-		if !a.over && st.State == Stopped {
-			*st = Status{State: Starting}
+		if !a.over && st.State == api.BlenderStopped {
+			*st = api.BlenderStatus{State: api.BlenderStarting}
 		}
 	})
 	a.wake()
@@ -168,13 +170,13 @@ func (a *Attached) Start() {
 // A run that is on is cancelled. It returns when that has ended, or with ctx's error.
 func (a *Attached) Stop(ctx context.Context) error {
 	var left chan struct{}
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		a.want = false
 		if left = a.left; left != nil {
 			a.halt()
 			return
 		}
-		*st = Status{State: Stopped}
+		*st = api.BlenderStatus{State: api.BlenderStopped}
 	})
 	if left == nil {
 		return nil
@@ -198,7 +200,7 @@ func (a *Attached) Restart(ctx context.Context) error {
 }
 
 // Status is how it stands just now.
-func (a *Attached) Status() Status {
+func (a *Attached) Status() api.BlenderStatus {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	st := a.status
@@ -233,10 +235,10 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 	run := newActiveRun(req.ID, sink)
 	var session *Session
 	var life context.Context
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		if session, life = a.session, a.life; session != nil && life.Err() == nil {
 			a.active = run
-			st.State, st.Run = Running, req.ID
+			st.State, st.Run = api.BlenderRunning, req.ID
 		}
 	})
 	if session == nil || life.Err() != nil {
@@ -244,10 +246,10 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 	}
 	out, err := a.do(ctx, life, session, run, req)
 	run.close()
-	a.set(func(st *Status) {
+	a.set(func(st *api.BlenderStatus) {
 		a.active = nil
 		if a.session == session && st.Run == req.ID {
-			st.State, st.Run = Ready, ""
+			st.State, st.Run = api.BlenderReady, ""
 		}
 	})
 	return out, err
@@ -286,10 +288,10 @@ func (a *Attached) do(ctx, life context.Context, session *Session, run *activeRu
 	for {
 		select {
 		case <-done:
-			stop(ending{"cancelled", Cancelled, ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()}})
+			stop(ending{"cancelled", Cancelled, api.ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()}})
 		case <-over:
 			if session.err() == nil {
-				stop(ending{"cancelled", Cancelled, ScriptError{Type: "RunCancelled", Message: "Blender was left"}})
+				stop(ending{"cancelled", Cancelled, api.ScriptError{Type: "RunCancelled", Message: "Blender was left"}})
 			}
 			over = nil
 		case <-begun:
@@ -325,7 +327,7 @@ func (a *Attached) ended(call *Call, run *activeRun, version string, asked *endi
 	started, _ := run.close()
 	return Outcome{
 		Verdict: Crashed, Started: began(started), Finished: time.Now(), Version: version,
-		Error: &ScriptError{Type: "Crash", Message: "that Blender went away while the script ran; its terminal may say why"},
+		Error: &api.ScriptError{Type: "Crash", Message: "that Blender went away while the script ran; its terminal may say why"},
 	}, nil
 }
 

@@ -3,32 +3,34 @@ package blender
 import (
 	"context"
 	"sync"
+
+	"blendtray/api"
 )
 
 // board is where a status stands, for those who ask, those who wait, and the one who is told.
 type board struct {
-	tell func(Status)  // one call at a time, in order
-	poke chan struct{} // something is wanted that was not
+	tell func(api.BlenderStatus) // one call at a time, in order
+	poke chan struct{}           // something is wanted that was not
 
 	mu      sync.Mutex
-	status  Status
-	changed chan struct{} // closed at the next change
-	untold  []Status      // changes that tell has not been called with
-	telling bool          // somebody is calling it
-	want    bool          // whether Blender is wanted
-	over    bool          // nobody serves any more
+	status  api.BlenderStatus
+	changed chan struct{}       // closed at the next change
+	untold  []api.BlenderStatus // changes that tell has not been called with
+	telling bool                // somebody is calling it
+	want    bool                // whether Blender is wanted
+	over    bool                // nobody serves any more
 }
 
-func newBoard(status Status, tell func(Status)) board {
+func newBoard(status api.BlenderStatus, tell func(api.BlenderStatus)) board {
 	if tell == nil {
-		tell = func(Status) {}
+		tell = func(api.BlenderStatus) {}
 	}
 	return board{tell: tell, poke: make(chan struct{}, 1), status: status, changed: make(chan struct{}), want: true}
 }
 
 // set changes the status and tells everybody, unless nothing is new. change is called with
 // mu held and may change what else is guarded by it.
-func (b *board) set(change func(*Status)) {
+func (b *board) set(change func(*api.BlenderStatus)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := b.status
@@ -62,11 +64,11 @@ func (b *board) ready(ctx context.Context) error {
 		st, want, over, changed := b.status, b.want, b.over, b.changed
 		b.mu.Unlock()
 		switch {
-		case st.State == Failed:
+		case st.State == api.BlenderFailed:
 			return &FailedError{st.Reason}
 		case !want || over:
 			return ErrStopped
-		case st.State == Ready || st.State == Running:
+		case st.State == api.BlenderReady || st.State == api.BlenderRunning:
 			return nil
 		}
 		select {
@@ -83,4 +85,10 @@ func (b *board) wake() {
 	case b.poke <- struct{}{}:
 	default: // it will look already
 	}
+}
+
+// anew returns a status in another state that keeps from st what is still true: which program
+// is used.
+func anew(st api.BlenderStatus, state api.BlenderState, reason string) api.BlenderStatus {
+	return api.BlenderStatus{State: state, Path: st.Path, Source: st.Source, Version: st.Version, Reason: reason}
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"blendtray/api"
 )
 
 // Config is what a [Supervisor] is made of.
@@ -48,7 +50,7 @@ type Config struct {
 	Logger    *slog.Logger
 	// Changed is called after each change of status, one call at a time and in order. It must
 	// not block; it may call what it likes of the supervisor.
-	Changed func(Status)
+	Changed func(api.BlenderStatus)
 	// Env is added to the environment, as "NAME=value".
 	Env []string
 }
@@ -98,6 +100,6 @@ func New(cfg Config) *Supervisor {
 	}
 	return &Supervisor{
 		cfg: cfg, log: cfg.Logger, printed: newLogWriter(cfg.Log),
-		board: newBoard(Status{State: Stopped, Reason: "not started yet"}, cfg.Changed), slot: make(chan struct{}, 1),
+		board: newBoard(api.BlenderStatus{State: api.BlenderStopped, Reason: "not started yet"}, cfg.Changed), slot: make(chan struct{}, 1),
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"blendtray/api"
 )
 
 // Found is one Blender that was found, or was looked for in the settings and not found.
@@ -148,7 +150,7 @@ func Choose(ctx context.Context, configured string) (Found, error) {
 	if configured != "" {
 		path := configuredPath(configured)
 		version, err := Version(ctx, path)
-		return Found{Path: path, Version: version, Source: SourceChosen}, err
+		return Found{Path: path, Version: version, Source: api.SourceChosen}, err
 	}
 	found, err := Find(ctx, "")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blendtray/addon"
+	"blendtray/api"
 )
 
 // exitPort is how the launcher ends when it can't have its port.
@@ -21,13 +22,13 @@ const exitPort = 98
 // launch starts a Blender and returns when it is ready. An [endError] says that another
 // attempt may go better. When ctx ends, nothing of it is left.
 func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
-	s.set(func(st *Status) {
-		*st = st.anew(Starting, st.Reason)
+	s.set(func(st *api.BlenderStatus) {
+		*st = anew(*st, api.BlenderStarting, st.Reason)
 	})
 	cfg := s.cfg.renewed()
 	found, err := Choose(ctx, cfg.Path)
 	if err != nil {
-		s.set(func(st *Status) { st.Path, st.Source, st.Version = found.Path, found.Source, "" })
+		s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, "" })
 		var slow *slowError
 		switch {
 		case errors.As(err, &slow):
@@ -37,7 +38,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		}
 		return nil, err
 	}
-	s.set(func(st *Status) { st.Path, st.Source, st.Version = found.Path, found.Source, found.Version })
+	s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, found.Version })
 	cmd, first, inst, err := s.prepare(cfg, found)
 	if err != nil {
 		return nil, err
@@ -47,10 +48,10 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", found.Path, err)
 	}
-	s.set(func(st *Status) { st.PID = inst.proc.pid() })
+	s.set(func(st *api.BlenderStatus) { st.PID = inst.proc.pid() })
 	if err := s.greet(ctx, inst); err != nil {
 		if ctx.Err() != nil {
-			s.set(func(st *Status) { st.State, st.Reason = Stopping, "" })
+			s.set(func(st *api.BlenderStatus) { st.State, st.Reason = api.BlenderStopping, "" })
 		}
 		inst.proc.kill() // it has done nothing yet that could be lost
 		<-inst.proc.exited
@@ -58,10 +59,10 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		return nil, err
 	}
 	inst.version = found.Version
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		s.current = inst
 		s.failures.succeeded()
-		st.State, st.Port, st.Loop, st.Reason = Ready, inst.port, inst.session.Welcome.Loop, ""
+		st.State, st.Port, st.Loop, st.Reason = api.BlenderReady, inst.port, inst.session.Welcome.Loop, ""
 	})
 	s.log.Info("blender is ready", "version", found.Version, "pid", inst.proc.pid(), "port", inst.port)
 	return inst, nil

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // program writes a shell script that stands for a Blender which is broken.
@@ -35,7 +37,7 @@ func failure(t *testing.T, s *Supervisor) string {
 	if !errors.As(err, &failed) {
 		t.Fatalf("Ready: %v, want a failure", err)
 	}
-	if s.Status().State != Failed {
+	if s.Status().State != api.BlenderFailed {
 		t.Errorf("state %s, want failed", s.Status().State)
 	}
 	return failed.Reason
@@ -163,7 +165,7 @@ func TestStopStartAndRestart(t *testing.T) {
 	if out := <-running; out.Verdict != Cancelled {
 		t.Errorf("a run whose Blender is stopped is %+v, want cancelled", out)
 	}
-	if st := s.Status(); st.State != Stopped || st.PID != 0 || alive(first) {
+	if st := s.Status(); st.State != api.BlenderStopped || st.PID != 0 || alive(first) {
 		t.Errorf("after Stop: %+v", st)
 	}
 	if err := s.Ready(ctx); !errors.Is(err, ErrStopped) {
@@ -209,7 +211,7 @@ func TestACrashWhileIdleIsMadeGood(t *testing.T) {
 	}
 	eventually(t, "another Blender is ready", func() bool {
 		st := s.Status()
-		return st.State == Ready && st.PID != first
+		return st.State == api.BlenderReady && st.PID != first
 	})
 }
 
@@ -238,19 +240,19 @@ func TestABlenderIsReplacedWhenItHasTooMuchMemory(t *testing.T) {
 
 func TestStatusChangesAreToldInOrder(t *testing.T) {
 	t.Parallel()
-	told := make(chan Status, 100)
-	s := serve(t, Config{Changed: func(st Status) { told <- st }})
+	told := make(chan api.BlenderStatus, 100)
+	s := serve(t, Config{Changed: func(st api.BlenderStatus) { told <- st }})
 	do(t, s, Request{Code: []byte("pass")})
 	if err := s.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var states []State
+	var states []api.BlenderState
 	for len(told) > 0 {
 		if st := <-told; len(states) == 0 || states[len(states)-1] != st.State {
 			states = append(states, st.State)
 		}
 	}
-	want := []State{Starting, Ready, Running, Ready, Stopping, Stopped}
+	want := []api.BlenderState{api.BlenderStarting, api.BlenderReady, api.BlenderRunning, api.BlenderReady, api.BlenderStopping, api.BlenderStopped}
 	if fmt.Sprint(states) != fmt.Sprint(want) {
 		t.Errorf("told %v, want %v", states, want)
 	}

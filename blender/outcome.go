@@ -3,13 +3,15 @@ package blender
 import (
 	"fmt"
 	"time"
+
+	"blendtray/api"
 )
 
 // ending is why a run has to stop, and what is told of it when it does.
 type ending struct {
 	reason  string // the word in the cancel frame
 	verdict Verdict
-	err     ScriptError
+	err     api.ScriptError
 }
 
 // loss is what is known of a run whose Blender is gone.
@@ -60,7 +62,7 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 	inst.blame()
 	started, tail := run.close()
 	out := Outcome{Verdict: Crashed, Started: started, Finished: time.Now(), Version: inst.version}
-	told := ScriptError{Type: "Crash"}
+	told := api.ScriptError{Type: "Crash"}
 	death := fatalError(tail)
 	line, stack := crashPlace(tail, req)
 	if stack == "" && inst.proc.state != nil && signalText(inst.proc.state) != "" {
@@ -76,7 +78,7 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 		told.Message += fmt.Sprintf("; Blender ended while it stopped: %s", how)
 	case inst.wantedToStop():
 		out.Verdict = Cancelled
-		told = ScriptError{Type: "RunCancelled", Message: "Blender was stopped"}
+		told = api.ScriptError{Type: "RunCancelled", Message: "Blender was stopped"}
 	case l.cut:
 		told.Message = "the connection with Blender broke while the script ran, so Blender was killed; a script must not close descriptors that are not its own"
 	case inst.proc.state != nil && signalText(inst.proc.state) == "":
@@ -97,7 +99,7 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 func overTime(req Request) ending {
 	return ending{
 		reason: "timeout", verdict: TimedOut,
-		err: ScriptError{Type: "TimeLimit", Message: fmt.Sprintf("it ran longer than its time limit of %s", req.TimeLimit)},
+		err: api.ScriptError{Type: "TimeLimit", Message: fmt.Sprintf("it ran longer than its time limit of %s", req.TimeLimit)},
 	}
 }
 
@@ -107,6 +109,6 @@ func refused(version string, err error) Outcome {
 	now := time.Now()
 	return Outcome{
 		Verdict: Errored, Started: now, Finished: now, Version: version,
-		Error: &ScriptError{Type: "RunRefused", Message: err.Error()},
+		Error: &api.ScriptError{Type: "RunRefused", Message: err.Error()},
 	}
 }

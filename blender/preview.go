@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"blendtray/api"
 )
 
 // previewTime is how long a preview may take. The add-on draws no scene that is too large, so
@@ -38,7 +40,7 @@ func (s *Supervisor) Preview(ctx context.Context, path, engine string) error {
 	}
 	defer func() { <-s.slot }()
 	s.mu.Lock()
-	inst, ready := s.current, s.status.State == Ready
+	inst, ready := s.current, s.status.State == api.BlenderReady
 	s.mu.Unlock()
 	if inst == nil || !ready {
 		return fmt.Errorf("%w: Blender does not run any more", ErrNoPreview)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"blendtray/api"
 )
 
 // What Blender prints of a render: from 2.93 to 4.x by Cycles, by EEVEE and by Cycles with
@@ -49,10 +51,10 @@ type renderProgress struct {
 	frames      int // how many different ones were seen
 	within      float64
 
-	next Progress // not told yet, if waits
+	next api.Progress // not told yet, if waits
 	wait bool
 	told time.Time
-	tell func(Progress)
+	tell func(api.Progress)
 }
 
 // take looks at the next bytes of output.
@@ -88,34 +90,10 @@ func mayTell(first byte) bool {
 	return first == 'F' || first == 'S' || first == 'R' || first >= '0' && first <= '9'
 }
 
-// IsRenderStatus tells whether a line, without its end, is one of those by which Blender says
-// how far a render is, many times a second: "Fra:1 Mem:24.19M … | Sample 1/24", and from 4.5
-// on "00:01.203  render           | Sample 1/24".
-func IsRenderStatus(line []byte) bool {
-	if rest, ok := bytes.CutPrefix(line, []byte("Fra:")); ok {
-		return len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' && bytes.Contains(rest, []byte(" Mem:"))
-	}
-	_, ok := afterLogHead(line)
-	return ok
-}
-
-// afterLogHead cuts the head off a line of the log of renders: "00:01.203  render  | ".
-func afterLogHead(line []byte) (rest []byte, ok bool) {
-	if len(line) == 0 || line[0] < '0' || line[0] > '9' {
-		return nil, false
-	}
-	// Told apart without a pattern: a script may print a million lines of numbers.
-	bar := bytes.IndexByte(line[:min(64, len(line))], '|')
-	if bar < 0 || !bytes.HasSuffix(bytes.TrimRight(line[:bar], " "), []byte(" render")) {
-		return nil, false
-	}
-	return bytes.TrimLeft(line[bar+1:], " "), true
-}
-
 // look reads one line.
 func (r *renderProgress) look(line []byte) {
 	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
-		rest, ok := afterLogHead(line)
+		rest, ok := api.CutRenderLogHead(line)
 		if !ok {
 			return
 		}
@@ -135,7 +113,7 @@ func (r *renderProgress) look(line []byte) {
 			if fraction < 0 && !r.told.IsZero() {
 				fraction = r.next.Fraction // as somebody else has told it
 			}
-			r.say(Progress{Fraction: fraction, Text: "saved " + baseName(string(found[1]))})
+			r.say(api.Progress{Fraction: fraction, Text: "saved " + baseName(string(found[1]))})
 		}
 	}
 }
@@ -171,7 +149,7 @@ func (r *renderProgress) inFrame(line string) {
 	if doing != "" && !measurePart.MatchString(doing) && !strings.HasPrefix(doing, "Rendering frame ") {
 		text += ": " + doing
 	}
-	progress := Progress{Fraction: r.fraction(), Text: text}
+	progress := api.Progress{Fraction: r.fraction(), Text: text}
 	if remaining := remainPart.FindStringSubmatch(line); remaining != nil && progress.Fraction >= 0 && (!r.known || r.frame == r.last) {
 		progress.RemainingSeconds = clockSeconds(remaining[1]) // of this frame, so of the render
 	}
@@ -194,7 +172,7 @@ func (r *renderProgress) fraction() float64 {
 }
 
 // say tells a progress, or keeps it for later when the last one was a moment ago.
-func (r *renderProgress) say(p Progress) {
+func (r *renderProgress) say(p api.Progress) {
 	r.next, r.wait = p, true
 	if now := time.Now(); now.Sub(r.told) >= progressPace {
 		r.told = now

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"blendtray/api"
 )
 
 const (
@@ -63,10 +65,10 @@ func (s *Supervisor) claim(ctx context.Context, id string) (*instance, error) {
 			return nil, ctx.Err()
 		}
 		var inst *instance
-		s.set(func(st *Status) {
-			if st.State == Ready && s.current != nil {
+		s.set(func(st *api.BlenderStatus) {
+			if st.State == api.BlenderReady && s.current != nil {
 				inst = s.current
-				st.State, st.Run = Running, id
+				st.State, st.Run = api.BlenderRunning, id
 			}
 		})
 		if inst != nil {
@@ -88,17 +90,17 @@ func (s *Supervisor) release(inst *instance, id string) {
 			inst.retireFor(fmt.Sprintf("it has %d MB of memory and may have %d", used>>20, limit>>20))
 		}
 	}
-	s.set(func(st *Status) {
-		if s.current != inst || st.State != Running || st.Run != id {
+	s.set(func(st *api.BlenderStatus) {
+		if s.current != inst || st.State != api.BlenderRunning || st.Run != id {
 			return
 		}
-		st.State, st.Run = Ready, ""
+		st.State, st.Run = api.BlenderReady, ""
 		select { // whoever asks for Ready now must not be sent to one that goes
 		case <-inst.retired:
-			st.State, st.Reason = Stopping, inst.why()
+			st.State, st.Reason = api.BlenderStopping, inst.why()
 		case <-inst.proc.exited:
 			s.current = nil
-			*st = st.anew(Starting, "it ended in a run and is started again")
+			*st = anew(*st, api.BlenderStarting, "it ended in a run and is started again")
 		default:
 		}
 	})
@@ -138,7 +140,7 @@ func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req
 		case <-done:
 			stop(ending{
 				reason: "cancelled", verdict: Cancelled,
-				err: ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()},
+				err: api.ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()},
 			})
 		case <-ended:
 			finished, err := call.Result()

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 func TestARenderTellsHowFarItIsAndCanBeCancelled(t *testing.T) {
@@ -112,11 +114,11 @@ func TestARunCancelledBeforeItBeganIsNotExecuted(t *testing.T) {
 	}
 }
 
-func TestAScriptTooLongForTheWireIsRefusedAlone(t *testing.T) {
+func TestAScriptThatIsTooLargeIsRefusedAlone(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})
-	out, _ := do(t, s, Request{Code: make([]byte, MaxFrame+1)})
-	if out.Verdict != Errored || out.Error == nil || !strings.Contains(out.Error.Message, "64 MiB") {
+	out, _ := do(t, s, Request{Code: make([]byte, api.MaxCode+1)})
+	if out.Verdict != Errored || out.Error == nil || !strings.Contains(out.Error.Message, "32 MiB") {
 		t.Errorf("%+v, %+v", out, out.Error)
 	}
 	if out, _ := do(t, s, Request{Code: []byte("pass")}); out.Verdict != Succeeded {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"blendtray/api"
 )
 
 // ProtocolVersion is the version of the wire that this package speaks.
@@ -118,7 +120,7 @@ type Call struct {
 	session  *Session
 	id       string
 	started  func(time.Time)
-	progress func(Progress)
+	progress func(api.Progress)
 	done     chan struct{}
 	finished Finished
 	err      error
@@ -127,12 +129,12 @@ type Call struct {
 // Run sends a run and returns at once. Started and progress are called on the session's
 // reading goroutine, so they must not block; either may be nil. It fails with [ErrClosed], or
 // with what is wrong with the request.
-func (s *Session) Run(req Request, started func(time.Time), progress func(Progress)) (*Call, error) {
+func (s *Session) Run(req Request, started func(time.Time), progress func(api.Progress)) (*Call, error) {
 	if !runID.MatchString(req.ID) { // the refusal would not say whose it is
 		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
 	}
-	if len(req.Code) > MaxFrame { // found out before memory is spent on it
-		return nil, fmt.Errorf("%w: the script alone has %d bytes", ErrFrameTooLong, len(req.Code))
+	if len(req.Code) > api.MaxCode { // found out before memory is spent on it
+		return nil, api.TooLarge(int64(len(req.Code)))
 	}
 	frame := runFrame{
 		Type: "run", ID: req.ID, File: osText(req.File), Name: req.Name, Dir: osText(req.Dir), Scene: osText(req.Scene),
@@ -140,7 +142,8 @@ func (s *Session) Run(req Request, started func(time.Time), progress func(Progre
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}
-	if utf8.Valid(req.Code) {
+	// One byte of text becomes six at most in JSON, and base64 makes four of three.
+	if len(req.Code) <= MaxFrame/8 && utf8.Valid(req.Code) {
 		text := string(req.Code)
 		frame.Code = &text
 	} else {
@@ -336,7 +339,7 @@ func (s *Session) take(in incoming) {
 		}
 	case "progress":
 		if c != nil && c.progress != nil {
-			c.progress(Progress{Fraction: in.Fraction, Text: in.Text})
+			c.progress(api.Progress{Fraction: in.Fraction, Text: in.Text})
 		}
 	case "finished":
 		if c != nil {

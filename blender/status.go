@@ -3,13 +3,15 @@ package blender
 import (
 	"context"
 	"time"
+
+	"blendtray/api"
 )
 
 // memoryPace is how old a measured memory may be when a status is asked for.
 const memoryPace = 2 * time.Second
 
 // Status is how Blender is just now.
-func (s *Supervisor) Status() Status {
+func (s *Supervisor) Status() api.BlenderStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sampleMemory()
@@ -33,11 +35,11 @@ func (s *Supervisor) sampleMemory() {
 }
 
 // set changes the status, and measures the memory where that may be new.
-func (s *Supervisor) set(change func(*Status)) {
-	s.board.set(func(st *Status) {
+func (s *Supervisor) set(change func(*api.BlenderStatus)) {
+	s.board.set(func(st *api.BlenderStatus) {
 		before := st.State
 		change(st)
-		if before == Starting {
+		if before == api.BlenderStarting {
 			s.sampled = time.Time{} // it has grown since
 		}
 		s.sampleMemory()

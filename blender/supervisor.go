@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"blendtray/api"
 )
 
 // Supervisor keeps one Blender running, for as long as [Supervisor.Serve] does.
@@ -41,9 +43,9 @@ func (s *Supervisor) Serve(ctx context.Context) error {
 	case <-logged:
 	case <-time.After(logPatience): // a log that stands still is left behind
 	}
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		s.over = true
-		*st = st.anew(Stopped, "")
+		*st = anew(*st, api.BlenderStopped, "")
 	})
 	return nil
 }
@@ -67,10 +69,10 @@ func (s *Supervisor) live(ctx context.Context) bool {
 		err = s.attend(life, inst)
 	}
 	halted := life.Err() != nil
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		s.halt, s.lifeOver = nil, nil
 		if !s.want {
-			*st = st.anew(Stopped, "")
+			*st = anew(*st, api.BlenderStopped, "")
 		}
 	})
 	close(over)
@@ -102,7 +104,7 @@ func (s *Supervisor) attend(life context.Context, inst *instance) error {
 }
 
 func (s *Supervisor) stopInstance(inst *instance, reason string) {
-	s.set(func(st *Status) { st.State, st.Run, st.Reason = Stopping, "", reason })
+	s.set(func(st *api.BlenderStatus) { st.State, st.Run, st.Reason = api.BlenderStopping, "", reason })
 	inst.stop(s.cfg.StopGrace)
 	s.leave(inst, reason)
 }
@@ -110,14 +112,14 @@ func (s *Supervisor) stopInstance(inst *instance, reason string) {
 // leave forgets an instance whose process is gone.
 func (s *Supervisor) leave(inst *instance, reason string) {
 	s.noteEnd(inst)
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		if s.current != inst {
 			return
 		}
 		s.current = nil
-		*st = st.anew(Starting, reason)
+		*st = anew(*st, api.BlenderStarting, reason)
 		if !s.want {
-			st.State, st.Reason = Stopped, ""
+			st.State, st.Reason = api.BlenderStopped, ""
 		}
 	})
 }
@@ -143,11 +145,11 @@ func (s *Supervisor) fail(ctx context.Context, err error) {
 		s.giveUp(fmt.Sprintf("it failed %d times within a short time, at last: %s", maxFailures, passing.text))
 		return
 	}
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		if !s.want {
 			return
 		}
-		*st = st.anew(Starting, fmt.Sprintf("another attempt in %s, since %s", wait.Round(10*time.Millisecond), passing.text))
+		*st = anew(*st, api.BlenderStarting, fmt.Sprintf("another attempt in %s, since %s", wait.Round(10*time.Millisecond), passing.text))
 	})
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -155,12 +157,12 @@ func (s *Supervisor) fail(ctx context.Context, err error) {
 }
 
 func (s *Supervisor) giveUp(reason string) {
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		if !s.want { // it was stopped a moment ago
 			return
 		}
 		s.want = false
-		*st = st.anew(Failed, reason)
+		*st = anew(*st, api.BlenderFailed, reason)
 	})
 }
 
@@ -176,11 +178,11 @@ func (s *Supervisor) wait(ctx context.Context, timer <-chan time.Time) {
 // Start has a Blender that is stopped or failed run again, with its failures forgotten; it
 // returns at once. See [Supervisor.Ready].
 func (s *Supervisor) Start() {
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		s.want = true
 		s.failures.reset()
-		if !s.over && (st.State == Stopped || st.State == Failed) {
-			st.State, st.Reason = Starting, ""
+		if !s.over && (st.State == api.BlenderStopped || st.State == api.BlenderFailed) {
+			st.State, st.Reason = api.BlenderStarting, ""
 		}
 	})
 	s.wake()
@@ -190,13 +192,13 @@ func (s *Supervisor) Start() {
 // cancelled. It returns when the process is gone, or with ctx's error before that.
 func (s *Supervisor) Stop(ctx context.Context) error {
 	var over chan struct{}
-	s.set(func(st *Status) {
+	s.set(func(st *api.BlenderStatus) {
 		s.want = false
 		if over = s.lifeOver; over != nil {
 			s.halt()
 			return
 		}
-		*st = st.anew(Stopped, "")
+		*st = anew(*st, api.BlenderStopped, "")
 	})
 	s.wake()
 	if over == nil {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // recorder is a sink that keeps what it is told.
@@ -21,7 +23,7 @@ type recorder struct {
 	started  time.Time
 	output   bytes.Buffer
 	bytes    int
-	progress []Progress
+	progress []api.Progress
 	printed  chan struct{} // closed at the first output
 	once     sync.Once
 }
@@ -44,7 +46,7 @@ func (r *recorder) Output(p []byte) {
 	r.once.Do(func() { close(r.printed) })
 }
 
-func (r *recorder) Progress(p Progress) {
+func (r *recorder) Progress(p api.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.progress = append(r.progress, p)
@@ -134,7 +136,7 @@ func TestARunAndWhatComesOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	status := s.Status()
-	if status.State != Ready || status.PID == 0 || status.Port == 0 || status.Version == "" || status.Loop == "" || status.Source == "" || status.Source == SourceChosen || status.MemoryBytes < 50<<20 {
+	if status.State != api.BlenderReady || status.PID == 0 || status.Port == 0 || status.Version == "" || status.Loop == "" || status.Source == "" || status.Source == api.SourceChosen || status.MemoryBytes < 50<<20 {
 		t.Errorf("status of a ready Blender: %+v", status)
 	}
 	script := filepath.Join(t.TempDir(), "script.py")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"unicode/utf8"
+
+	"blendtray/api"
 )
 
 // runID is what the wire admits as the id of a run.
@@ -70,11 +72,11 @@ type Welcome struct {
 
 // Finished is the `finished` frame of a run.
 type Finished struct {
-	State   Verdict         `json:"state"`
-	Seconds float64         `json:"seconds"`
-	Error   *ScriptError    `json:"error"`
-	Result  json.RawMessage `json:"result"`
-	Outputs []string        `json:"outputs"`
+	State   Verdict          `json:"state"`
+	Seconds float64          `json:"seconds"`
+	Error   *api.ScriptError `json:"error"`
+	Result  json.RawMessage  `json:"result"`
+	Outputs []string         `json:"outputs"`
 	// Recycle is true when that Blender should not be used for another run.
 	Recycle bool `json:"recycle"`
 }

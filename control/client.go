@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"blendtray/api"
 )
 
 // Client asks one engine. It holds no connection open between requests, and its methods may
@@ -48,12 +50,12 @@ func NewClient(address string) *Client {
 func (c *Client) Address() string { return c.address }
 
 // Status is how engine, Blenders and folders are.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, http.MethodGet, "/status", nil)
+func (c *Client) Status(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
 // Runs lists runs, newest first, without their output.
-func (c *Client) Runs(ctx context.Context, f Filter) ([]Run, error) {
+func (c *Client) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	q := url.Values{}
 	if f.Limit != 0 {
 		q.Set("n", strconv.Itoa(f.Limit))
@@ -67,12 +69,12 @@ func (c *Client) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	if f.Before != "" {
 		q.Set("before", f.Before)
 	}
-	return ask[[]Run](ctx, c, http.MethodGet, "/runs?"+q.Encode(), nil)
+	return ask[[]api.Run](ctx, c, http.MethodGet, "/runs?"+q.Encode(), nil)
 }
 
 // Run is one run, with its output.
-func (c *Client) Run(ctx context.Context, id string) (Run, error) {
-	return ask[Run](ctx, c, http.MethodGet, runPath(id, ""), nil)
+func (c *Client) Run(ctx context.Context, id string) (api.Run, error) {
+	return ask[api.Run](ctx, c, http.MethodGet, runPath(id, ""), nil)
 }
 
 // Code is the source of a run.
@@ -90,48 +92,48 @@ func (c *Client) Code(ctx context.Context, id string) ([]byte, error) {
 }
 
 // Submit has the engine make a run. Of the submission, Source and Folder do not count.
-func (c *Client) Submit(ctx context.Context, s Submission) (Run, error) {
-	return ask[Run](ctx, c, http.MethodPost, "/runs", outgoing(s))
+func (c *Client) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
+	return ask[api.Run](ctx, c, http.MethodPost, "/runs", outgoing(s))
 }
 
 // Cancel ends a run that is queued or running; it returns before a running one has ended.
-func (c *Client) Cancel(ctx context.Context, id string) (Run, error) {
-	return ask[Run](ctx, c, http.MethodPost, runPath(id, "/cancel"), nil)
+func (c *Client) Cancel(ctx context.Context, id string) (api.Run, error) {
+	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/cancel"), nil)
 }
 
 // Retry makes a new run of the same code.
-func (c *Client) Retry(ctx context.Context, id string) (Run, error) {
-	return ask[Run](ctx, c, http.MethodPost, runPath(id, "/retry"), nil)
+func (c *Client) Retry(ctx context.Context, id string) (api.Run, error) {
+	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/retry"), nil)
 }
 
 // StartBlender starts Blender and returns when it is ready.
-func (c *Client) StartBlender(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, http.MethodPost, "/blender/start", nil)
+func (c *Client) StartBlender(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, c, http.MethodPost, "/blender/start", nil)
 }
 
 // StopBlender stops Blender and returns when it is gone.
-func (c *Client) StopBlender(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, http.MethodPost, "/blender/stop", nil)
+func (c *Client) StopBlender(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, c, http.MethodPost, "/blender/stop", nil)
 }
 
 // RestartBlender stops Blender and starts it again.
-func (c *Client) RestartBlender(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, http.MethodPost, "/blender/restart", nil)
+func (c *Client) RestartBlender(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, c, http.MethodPost, "/blender/restart", nil)
 }
 
 // PauseWatching has saves in the folders wait, or lets them run again.
-func (c *Client) PauseWatching(ctx context.Context, paused bool) (Status, error) {
+func (c *Client) PauseWatching(ctx context.Context, paused bool) (api.Status, error) {
 	path := "/watch/resume"
 	if paused {
 		path = "/watch/pause"
 	}
-	return ask[Status](ctx, c, http.MethodPost, path, nil)
+	return ask[api.Status](ctx, c, http.MethodPost, path, nil)
 }
 
 // ReloadFolders has the engine read its settings again. Its folders and what is said of runs
 // hold at once, what is said of Blender from its next start on.
-func (c *Client) ReloadFolders(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, http.MethodPost, "/folders/reload", nil)
+func (c *Client) ReloadFolders(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, c, http.MethodPost, "/folders/reload", nil)
 }
 
 // Shutdown has the engine end, cleanly; it returns before that is done.
@@ -142,7 +144,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 
 func runPath(id, rest string) string { return "/runs/" + url.PathEscape(id) + rest }
 
-func outgoing(s Submission) submission {
+func outgoing(s api.Submission) submission {
 	return submission{
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
 		Scene: s.Scene, TimeLimitSeconds: s.TimeLimitSeconds,

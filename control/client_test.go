@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"blendtray/api"
 )
 
 func TestNobodyThereIsErrNoEngine(t *testing.T) {
@@ -18,7 +20,7 @@ func TestNobodyThereIsErrNoEngine(t *testing.T) {
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrNoEngine) {
 		t.Errorf("Status: %v", err)
 	}
-	for _, err := range c.SubmitAndFollow(t.Context(), Submission{}) {
+	for _, err := range c.SubmitAndFollow(t.Context(), api.Submission{}) {
 		if !errors.Is(err, ErrNoEngine) {
 			t.Errorf("SubmitAndFollow: %v", err)
 		}

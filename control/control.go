@@ -2,26 +2,27 @@
 // named pipe on Windows), as docs/control.md describes it.
 //
 // A [Server] offers what an [Engine] can do to the programs of the same user, and to nobody
-// else; a [Client] is how the command line and the tray ask for it. The package decides
-// nothing about runs or Blenders: it checks who asks, bounds what they send, and passes it
-// on. For the engine's side see [Listen] and [NewServer], for the other one [NewClient].
+// else; the command line, the tray and other programs ask by a [Client]. The package decides
+// nothing about runs or Blenders: it checks who asks, bounds what they send, and passes it on.
+// The engine's side begins with [Listen] and [NewServer], the client's side with [NewClient].
 package control
 
 import (
 	"context"
 
-	"blendtray/engine"
+	"blendtray/api"
 )
 
-// Engine is what a [Server] needs of an engine. [Over] makes one of an [engine.Engine].
+// Engine is what a [Server] needs of an engine. Whoever has both joins them, so that this
+// package, and with it every client, does without the engine's own.
 type Engine interface {
-	Submit(ctx context.Context, s Submission) (Run, error)
-	Cancel(ctx context.Context, id string) (Run, error)
-	Retry(ctx context.Context, id string) (Run, error)
-	Run(ctx context.Context, id string) (Run, error)
+	Submit(ctx context.Context, s api.Submission) (api.Run, error)
+	Cancel(ctx context.Context, id string) (api.Run, error)
+	Retry(ctx context.Context, id string) (api.Run, error)
+	Run(ctx context.Context, id string) (api.Run, error)
 	Code(ctx context.Context, id string) ([]byte, error)
-	Runs(ctx context.Context, f Filter) ([]Run, error)
-	Status() Status
+	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
+	Status() api.Status
 	StartBlender(ctx context.Context) error
 	StopBlender(ctx context.Context) error
 	RestartBlender(ctx context.Context) error
@@ -34,15 +35,6 @@ type Engine interface {
 // by a gap event; it never holds up the engine.
 type Subscription interface {
 	// Events is closed when the engine ends.
-	Events() <-chan Event
+	Events() <-chan api.Event
 	Close()
-}
-
-// Over is the [Engine] that an [engine.Engine] is.
-func Over(e *engine.Engine) Engine { return overEngine{e} }
-
-type overEngine struct{ *engine.Engine }
-
-func (o overEngine) Subscribe(output bool) Subscription {
-	return o.Engine.Subscribe(engine.SubscribeOptions{Output: output})
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"blendtray/engine"
+	"blendtray/api"
 )
 
 // What a client is told when there is no answer to be had.
@@ -44,6 +44,24 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
+// Is reports whether the refusal is what the engine means by an error of api, so that a client
+// decides by [errors.Is] as if the engine were in its own process.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case api.ErrNotFound:
+		return e.Code == CodeNotFound
+	case api.ErrEnded, api.ErrNotEnded:
+		return e.Code == CodeConflict
+	case api.ErrBad:
+		return e.Code == CodeBadRequest
+	case api.ErrTooLarge:
+		return e.Code == CodeTooLarge
+	case api.ErrStopping:
+		return e.Code == CodeStopping
+	}
+	return false
+}
+
 func refuse(status int, code, hint, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
@@ -65,15 +83,15 @@ func refusal(err error) *Error {
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, engine.ErrNotFound):
+	case errors.Is(err, api.ErrNotFound):
 		return refuse(http.StatusNotFound, CodeNotFound, "`blendtray runs` lists the runs that are kept", "%v", err)
-	case errors.Is(err, engine.ErrEnded), errors.Is(err, engine.ErrNotEnded):
+	case errors.Is(err, api.ErrEnded), errors.Is(err, api.ErrNotEnded):
 		return refuse(http.StatusConflict, CodeConflict, "", "%v", err)
-	case errors.Is(err, engine.ErrBad):
+	case errors.Is(err, api.ErrBad):
 		return refuse(http.StatusBadRequest, CodeBadRequest, "", "%v", err)
-	case errors.Is(err, engine.ErrTooLarge):
+	case errors.Is(err, api.ErrTooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, largeHint, "%v", err)
-	case errors.Is(err, engine.ErrStopping):
+	case errors.Is(err, api.ErrStopping):
 		return refuse(http.StatusServiceUnavailable, CodeStopping, "", "%v", err)
 	default:
 		return refuse(http.StatusInternalServerError, CodeInternal, "`blendtray log --engine` may say more", "%v", err)

@@ -10,6 +10,8 @@ import (
 	"iter"
 	"net/http"
 	"time"
+
+	"blendtray/api"
 )
 
 // silence is how long a stream may say nothing at all, not even that it is alive, before its
@@ -19,30 +21,30 @@ const silence = 4 * beatTime
 // Events streams what happens in the engine from now on, with what runs print if output is
 // true. The first event is a note, which shows that the stream stands. The sequence ends with
 // an error: ctx's when that ends, [ErrLost] when the engine does.
-func (c *Client) Events(ctx context.Context, output bool) iter.Seq2[Event, error] {
+func (c *Client) Events(ctx context.Context, output bool) iter.Seq2[api.Event, error] {
 	path := "/events"
 	if output {
 		path += "?output=1"
 	}
-	return c.stream(ctx, http.MethodGet, path, nil, func(Event) bool { return false })
+	return c.stream(ctx, http.MethodGet, path, nil, func(api.Event) bool { return false })
 }
 
 // SubmitAndFollow has the engine make a run and streams what becomes of it: first the run as
 // it was made, last the run as it ended, and then the sequence is over. Anything else that
 // ends it is an error, the last element. To stop following does not stop the run.
-func (c *Client) SubmitAndFollow(ctx context.Context, s Submission) iter.Seq2[Event, error] {
-	return c.stream(ctx, http.MethodPost, "/runs?stream=1", outgoing(s), func(ev Event) bool {
-		return ev.Kind == KindRun && ev.Run != nil && ev.Run.State.Final()
+func (c *Client) SubmitAndFollow(ctx context.Context, s api.Submission) iter.Seq2[api.Event, error] {
+	return c.stream(ctx, http.MethodPost, "/runs?stream=1", outgoing(s), func(ev api.Event) bool {
+		return ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final()
 	})
 }
 
-func (c *Client) stream(ctx context.Context, method, path string, in any, last func(Event) bool) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (c *Client) stream(ctx context.Context, method, path string, in any, last func(api.Event) bool) iter.Seq2[api.Event, error] {
+	return func(yield func(api.Event, error) bool) {
 		reading, stop := context.WithCancel(ctx)
 		defer stop()
 		res, err := c.do(reading, method, path, in)
 		if err != nil {
-			yield(Event{}, err)
+			yield(api.Event{}, err)
 			return
 		}
 		defer res.Body.Close()
@@ -55,23 +57,23 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 			stuck.Stop() // the time that the caller takes is its own
 			switch {
 			case ctx.Err() != nil:
-				yield(Event{}, ctx.Err())
+				yield(api.Event{}, ctx.Err())
 				return
 			case errors.Is(err, io.EOF):
-				yield(Event{}, ErrLost)
+				yield(api.Event{}, ErrLost)
 				return
 			case reading.Err() != nil:
-				yield(Event{}, fmt.Errorf("%w: it has said nothing for %v", ErrLost, silence))
+				yield(api.Event{}, fmt.Errorf("%w: it has said nothing for %v", ErrLost, silence))
 				return
 			case err != nil:
-				yield(Event{}, c.lost(ctx, err))
+				yield(api.Event{}, c.lost(ctx, err))
 				return
 			case len(line) == 1:
 				continue // it is alive
 			}
-			var ev Event
+			var ev api.Event
 			if err := json.Unmarshal(line, &ev); err != nil {
-				yield(Event{}, fmt.Errorf("an event of the engine on %s: %w", c.address, err))
+				yield(api.Event{}, fmt.Errorf("an event of the engine on %s: %w", c.address, err))
 				return
 			}
 			if !yield(ev, nil) || last(ev) {

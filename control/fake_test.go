@@ -10,30 +10,30 @@ import (
 	"testing"
 	"time"
 
-	"blendtray/engine"
+	"blendtray/api"
 )
 
 // fakeEngine is an engine without a Blender: runs are queued and stay so until the test says
 // otherwise, through publish.
 type fakeEngine struct {
 	mu    sync.Mutex
-	runs  []Run
+	runs  []api.Run
 	code  map[string][]byte
 	subs  map[*fakeSub]bool
 	asked []string
 	// onSubmit, when set, is called before Submit returns.
-	onSubmit func(Run)
+	onSubmit func(api.Run)
 	blender  error
-	last     Submission
+	last     api.Submission
 }
 
 type fakeSub struct {
 	of     *fakeEngine
 	output bool
-	ch     chan Event
+	ch     chan api.Event
 }
 
-func (s *fakeSub) Events() <-chan Event { return s.ch }
+func (s *fakeSub) Events() <-chan api.Event { return s.ch }
 
 func (s *fakeSub) Close() {
 	s.of.mu.Lock()
@@ -46,11 +46,11 @@ func newFake() *fakeEngine {
 }
 
 // publish gives an event to every subscriber that has room, like the real one.
-func (f *fakeEngine) publish(ev Event) {
+func (f *fakeEngine) publish(ev api.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.subs {
-		if ev.Kind == KindOutput && !s.output {
+		if ev.Kind == api.KindOutput && !s.output {
 			continue
 		}
 		select {
@@ -61,7 +61,7 @@ func (f *fakeEngine) publish(ev Event) {
 }
 
 // publishAndWait gives an event to every subscriber, and waits for room.
-func (f *fakeEngine) publishAndWait(ev Event) {
+func (f *fakeEngine) publishAndWait(ev api.Event) {
 	f.mu.Lock()
 	var subs []*fakeSub
 	for s := range f.subs {
@@ -74,9 +74,9 @@ func (f *fakeEngine) publishAndWait(ev Event) {
 }
 
 // set puts a run in a state and publishes it.
-func (f *fakeEngine) set(id string, state State) {
+func (f *fakeEngine) set(id string, state api.State) {
 	f.mu.Lock()
-	var run Run
+	var run api.Run
 	for i := range f.runs {
 		if f.runs[i].ID == id {
 			f.runs[i].State = state
@@ -84,7 +84,7 @@ func (f *fakeEngine) set(id string, state State) {
 		}
 	}
 	f.mu.Unlock()
-	f.publish(Event{Kind: KindRun, ID: id, Run: &run})
+	f.publish(api.Event{Kind: api.KindRun, ID: id, Run: &run})
 }
 
 func (f *fakeEngine) subscribers() int {
@@ -93,64 +93,64 @@ func (f *fakeEngine) subscribers() int {
 	return len(f.subs)
 }
 
-func (f *fakeEngine) Submit(_ context.Context, s Submission) (Run, error) {
+func (f *fakeEngine) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 	if s.Scene == "bad" {
-		return Run{}, fmt.Errorf("%w: scene bad", engine.ErrBad)
+		return api.Run{}, fmt.Errorf("%w: scene bad", api.ErrBad)
 	}
 	f.mu.Lock()
-	run := Run{ID: fmt.Sprintf("r%d", len(f.runs)+1), Script: s.Script, State: Queued, Source: s.Source}
+	run := api.Run{ID: fmt.Sprintf("r%d", len(f.runs)+1), Script: s.Script, State: api.Queued, Source: api.FromCommand}
 	f.runs = append(f.runs, run)
 	f.code[run.ID] = s.Code
 	f.last = s
 	f.mu.Unlock()
-	f.publish(Event{Kind: KindRun, ID: run.ID, Run: &run})
+	f.publish(api.Event{Kind: api.KindRun, ID: run.ID, Run: &run})
 	if f.onSubmit != nil {
 		f.onSubmit(run)
 	}
 	return run, nil
 }
 
-func (f *fakeEngine) find(id string) (*Run, error) {
+func (f *fakeEngine) find(id string) (*api.Run, error) {
 	for i := range f.runs {
 		if f.runs[i].ID == id {
 			return &f.runs[i], nil
 		}
 	}
-	return nil, fmt.Errorf("run %s: %w", id, engine.ErrNotFound)
+	return nil, fmt.Errorf("run %s: %w", id, api.ErrNotFound)
 }
 
-func (f *fakeEngine) Cancel(_ context.Context, id string) (Run, error) {
+func (f *fakeEngine) Cancel(_ context.Context, id string) (api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	run, err := f.find(id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	if run.State.Final() {
-		return Run{}, fmt.Errorf("run %s: %w", id, engine.ErrEnded)
+		return api.Run{}, fmt.Errorf("run %s: %w", id, api.ErrEnded)
 	}
-	run.State = Cancelled
+	run.State = api.Cancelled
 	return *run, nil
 }
 
-func (f *fakeEngine) Retry(_ context.Context, id string) (Run, error) {
+func (f *fakeEngine) Retry(_ context.Context, id string) (api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	run, err := f.find(id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
-	again := Run{ID: run.ID + "-again", State: Queued, RetryOf: run.ID}
+	again := api.Run{ID: run.ID + "-again", State: api.Queued, RetryOf: run.ID}
 	f.runs = append(f.runs, again)
 	return again, nil
 }
 
-func (f *fakeEngine) Run(_ context.Context, id string) (Run, error) {
+func (f *fakeEngine) Run(_ context.Context, id string) (api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	run, err := f.find(id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	out := *run
 	out.Output = "printed\n"
@@ -166,18 +166,18 @@ func (f *fakeEngine) Code(_ context.Context, id string) ([]byte, error) {
 	return f.code[id], nil
 }
 
-func (f *fakeEngine) Runs(_ context.Context, flt Filter) ([]Run, error) {
+func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, fmt.Sprint(flt))
-	var out []Run
+	var out []api.Run
 	for i := len(f.runs) - 1; i >= 0; i-- {
 		out = append(out, f.runs[i])
 	}
 	return out, nil
 }
 
-func (f *fakeEngine) Status() Status { return Status{} }
+func (f *fakeEngine) Status() api.Status { return api.Status{} }
 
 func (f *fakeEngine) ask(what string) error {
 	f.mu.Lock()
@@ -194,7 +194,7 @@ func (f *fakeEngine) PauseWatching(paused bool)            { f.ask(fmt.Sprint("p
 func (f *fakeEngine) Subscribe(output bool) Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &fakeSub{of: f, output: output, ch: make(chan Event, 1000)}
+	s := &fakeSub{of: f, output: output, ch: make(chan api.Event, 1000)}
 	f.subs[s] = true
 	return s
 }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"blendtray/engine"
+	"blendtray/api"
 )
 
 // maxList is how many runs one list may hold; older ones are asked for with before.
@@ -22,7 +22,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // status is the engine's, with no array null.
-func (s *Server) status() Status {
+func (s *Server) status() api.Status {
 	st := s.engine.Status()
 	st.Blenders = orEmpty(st.Blenders)
 	st.Folders = orEmpty(st.Folders)
@@ -37,7 +37,7 @@ func orEmpty[T any](s []T) []T {
 }
 
 // tidy makes a run as clients may rely on it: no array null.
-func tidy(r Run) Run {
+func tidy(r api.Run) api.Run {
 	r.Args = orEmpty(r.Args)
 	r.Outputs = orEmpty(r.Outputs)
 	return r
@@ -52,7 +52,7 @@ func (s *Server) getRuns(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := make([]Run, len(runs))
+	list := make([]api.Run, len(runs))
 	for i, run := range runs {
 		run.Output = ""
 		list[i] = tidy(run)
@@ -61,8 +61,8 @@ func (s *Server) getRuns(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func parseFilter(q url.Values) (Filter, error) {
-	var f Filter
+func parseFilter(q url.Values) (api.Filter, error) {
+	var f api.Filter
 	for key, values := range q {
 		switch key {
 		case "n":
@@ -73,10 +73,10 @@ func parseFilter(q url.Values) (Filter, error) {
 			f.Limit = n
 		case "state":
 			for _, v := range values {
-				if !slices.Contains(States(), State(v)) {
+				if !slices.Contains(api.States(), api.State(v)) {
 					return f, badRequest("there is no state %q", v)
 				}
-				f.States = append(f.States, State(v))
+				f.States = append(f.States, api.State(v))
 			}
 		case "name":
 			f.Name = values[0]
@@ -101,8 +101,8 @@ func (s *Server) postRetry(w http.ResponseWriter, r *http.Request) error {
 	return s.answerRun(w, http.StatusCreated)(s.engine.Retry(r.Context(), r.PathValue("id")))
 }
 
-func (s *Server) answerRun(w http.ResponseWriter, status int) func(Run, error) error {
-	return func(run Run, err error) error {
+func (s *Server) answerRun(w http.ResponseWriter, status int) func(api.Run, error) error {
+	return func(run api.Run, err error) error {
 		if err != nil {
 			return err
 		}
@@ -147,33 +147,33 @@ type submission struct {
 	TimeLimitSeconds float64  `json:"time_limit_seconds"`
 }
 
-func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (Submission, error) {
+func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Submission, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return Submission{}, tooLarge("the request", s.maxBody)
+		return api.Submission{}, tooLarge("the request", s.maxBody)
 	case err != nil:
-		return Submission{}, badRequest("the request did not arrive whole: %v", err)
+		return api.Submission{}, badRequest("the request did not arrive whole: %v", err)
 	}
 	// A stream may last. This fails only on a connection that is gone.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	var in submission
 	if err := unmarshalStrict(body, &in); err != nil {
-		return Submission{}, badRequest("the request is no submission: %v", err)
+		return api.Submission{}, badRequest("the request is no submission: %v", err)
 	}
 	if len(in.Code) > 0 && in.Text != "" {
-		return Submission{}, badRequest("the request has both code and text")
+		return api.Submission{}, badRequest("the request has both code and text")
 	}
 	if in.Text != "" {
 		in.Code = []byte(in.Text)
 	}
 	if int64(len(in.Code)) > s.maxCode {
-		return Submission{}, tooLarge("the script", s.maxCode)
+		return api.Submission{}, tooLarge("the script", s.maxCode)
 	}
-	return Submission{
+	return api.Submission{
 		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
-		Scene: in.Scene, TimeLimitSeconds: in.TimeLimitSeconds, Source: engine.FromCommand,
+		Scene: in.Scene, TimeLimitSeconds: in.TimeLimitSeconds,
 	}, nil
 }
 
@@ -181,7 +181,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (Submiss
 func (s *Server) blenderDoes(do func(context.Context) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := do(r.Context()); err != nil {
-			if errors.Is(err, engine.ErrStopping) {
+			if errors.Is(err, api.ErrStopping) {
 				return err
 			}
 			return refuse(http.StatusBadGateway, CodeBlenderFailed, "`blendtray doctor` looks for the cause", "%v", err)

@@ -9,15 +9,16 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"blendtray/api"
 )
 
 // Limits on what a peer may send and how long it may take. Peers are programs of the same
 // user, so these guard against mistakes and stuck processes rather than attacks.
 const (
-	// MaxCode is how large a script may be, in bytes, as on the wire to Blender.
-	MaxCode = 64 << 20
-	// maxBody leaves room for base64, for text with escapes, and for the fields beside it.
-	maxBody    = MaxCode/3*4 + 4<<20
+	// maxBody leaves room for a script of [api.MaxCode] bytes as base64, which makes 43 MiB of
+	// it, and for the fields beside it.
+	maxBody    = 48 << 20
 	maxHeader  = 64 << 10
 	headerTime = 10 * time.Second
 	idleTime   = 2 * time.Minute
@@ -71,7 +72,7 @@ func NewServer(c Config) *Server {
 		spoolDir: c.SpoolDir,
 		log:      c.Logger,
 		bodyTime: bodyTime, answerTime: answerTime, beatTime: beatTime, endTime: endTime,
-		maxBody: maxBody, maxCode: MaxCode,
+		maxBody: maxBody, maxCode: api.MaxCode,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

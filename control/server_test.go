@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
@@ -19,12 +21,12 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	_, c := serve(t, f)
 	ctx := t.Context()
 
-	run, err := c.Submit(ctx, Submission{Code: []byte("x = 1\n"), Script: "/s.py", Source: "folder", Folder: "/f"})
-	if err != nil || run.ID != "r1" || run.State != Queued {
+	run, err := c.Submit(ctx, api.Submission{Code: []byte("x = 1\n"), Script: "/s.py"})
+	if err != nil || run.ID != "r1" || run.State != api.Queued {
 		t.Fatalf("Submit: %+v, %v", run, err)
 	}
-	if f.last.Source != "command" || f.last.Folder != "" {
-		t.Errorf("a client passed for a folder: %+v", f.last)
+	if string(f.last.Code) != "x = 1\n" || f.last.Script != "/s.py" {
+		t.Errorf("the engine was asked for %+v", f.last)
 	}
 	if run, err := c.Run(ctx, "r1"); err != nil || run.Output != "printed\n" {
 		t.Errorf("Run: %+v, %v", run, err)
@@ -32,22 +34,22 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	if code, err := c.Code(ctx, "r1"); err != nil || string(code) != "x = 1\n" {
 		t.Errorf("Code: %q, %v", code, err)
 	}
-	if run, err := c.Cancel(ctx, "r1"); err != nil || run.State != Cancelled {
+	if run, err := c.Cancel(ctx, "r1"); err != nil || run.State != api.Cancelled {
 		t.Errorf("Cancel: %+v, %v", run, err)
 	}
 	if run, err := c.Retry(ctx, "r1"); err != nil || run.RetryOf != "r1" {
 		t.Errorf("Retry: %+v, %v", run, err)
 	}
-	if runs, err := c.Runs(ctx, Filter{Limit: 7, States: []State{Failed, Crashed}, Name: "a b", Before: "r9"}); err != nil || len(runs) != 2 {
+	if runs, err := c.Runs(ctx, api.Filter{Limit: 7, States: []api.State{api.Failed, api.Crashed}, Name: "a b", Before: "r9"}); err != nil || len(runs) != 2 {
 		t.Errorf("Runs: %+v, %v", runs, err)
 	}
-	for _, do := range []func() (Status, error){
-		func() (Status, error) { return c.StartBlender(ctx) },
-		func() (Status, error) { return c.StopBlender(ctx) },
-		func() (Status, error) { return c.RestartBlender(ctx) },
-		func() (Status, error) { return c.PauseWatching(ctx, true) },
-		func() (Status, error) { return c.PauseWatching(ctx, false) },
-		func() (Status, error) { return c.Status(ctx) },
+	for _, do := range []func() (api.Status, error){
+		func() (api.Status, error) { return c.StartBlender(ctx) },
+		func() (api.Status, error) { return c.StopBlender(ctx) },
+		func() (api.Status, error) { return c.RestartBlender(ctx) },
+		func() (api.Status, error) { return c.PauseWatching(ctx, true) },
+		func() (api.Status, error) { return c.PauseWatching(ctx, false) },
+		func() (api.Status, error) { return c.Status(ctx) },
 	} {
 		if _, err := do(); err != nil {
 			t.Error(err)
@@ -119,7 +121,7 @@ func TestTheClientKnowsRefusals(t *testing.T) {
 	ctx := t.Context()
 	_, err := c.Run(ctx, "none")
 	refusedWith(t, err, 404, CodeNotFound)
-	if _, err := c.Submit(ctx, Submission{Code: []byte("x")}); err != nil {
+	if _, err := c.Submit(ctx, api.Submission{Code: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Cancel(ctx, "r1"); err != nil {
@@ -158,7 +160,7 @@ func TestNoArrayIsEverNull(t *testing.T) {
 	if got := get("/status"); !strings.Contains(got, `"blenders":[]`) || !strings.Contains(got, `"folders":[]`) {
 		t.Errorf("status is %s", got)
 	}
-	if _, err := c.Submit(t.Context(), Submission{Code: []byte("x")}); err != nil {
+	if _, err := c.Submit(t.Context(), api.Submission{Code: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/runs", "/runs/r1"} {

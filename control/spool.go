@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"blendtray/api"
 )
 
 // Limits of what a spool holds back for a client that reads slowly: text in memory, then text
@@ -39,7 +41,7 @@ type spool struct {
 
 // spooled is one event. If n is not 0 its text is in the file.
 type spooled struct {
-	Event
+	api.Event
 	at, n int64
 }
 
@@ -48,7 +50,7 @@ func newSpool(dir string) *spool {
 }
 
 // put adds an event. It waits for no one, but may write to disk.
-func (s *spool) put(ev Event) {
+func (s *spool) put(ev api.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -56,9 +58,9 @@ func (s *spool) put(ev Event) {
 	}
 	size := int64(len(ev.Text))
 	switch {
-	case ev.Kind == KindProgress && len(s.items) > spoolProgress:
+	case ev.Kind == api.KindProgress && len(s.items) > spoolProgress:
 		return // the next one says the same, and more
-	case ev.Kind != KindOutput || s.inMemory+size <= s.memory:
+	case ev.Kind != api.KindOutput || s.inMemory+size <= s.memory:
 		if last := s.last(); last != nil && joins(last, &ev) && last.n == 0 {
 			last.Text += ev.Text
 		} else {
@@ -90,8 +92,8 @@ func (s *spool) last() *spooled {
 }
 
 // joins tells whether an event can be put to the one before.
-func joins(last *spooled, ev *Event) bool {
-	return last.Kind == KindOutput && ev.Kind == KindOutput && last.ID == ev.ID && ev.Dropped == 0 &&
+func joins(last *spooled, ev *api.Event) bool {
+	return last.Kind == api.KindOutput && ev.Kind == api.KindOutput && last.ID == ev.ID && ev.Dropped == 0 &&
 		int64(len(last.Text)+len(ev.Text))+last.n <= spoolText
 }
 
@@ -123,25 +125,25 @@ func (s *spool) write(text string) bool {
 
 // take is the next event, if there is one. When there is none and there will be none, ended
 // is true. An error is that of the file.
-func (s *spool) take() (ev Event, ok, ended bool, err error) {
+func (s *spool) take() (ev api.Event, ok, ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.items) == 0 {
 		s.items = nil
-		return Event{}, false, s.closed, nil
+		return api.Event{}, false, s.closed, nil
 	}
 	it := s.items[0]
 	s.items[0] = spooled{}
 	s.items = s.items[1:]
 	if it.n == 0 {
-		if it.Kind == KindOutput {
+		if it.Kind == api.KindOutput {
 			s.inMemory -= int64(len(it.Text))
 		}
 		return it.Event, true, false, nil
 	}
 	buf := make([]byte, it.n)
 	if _, err := s.file.ReadAt(buf, it.at); err != nil {
-		return Event{}, false, false, fmt.Errorf("read output that waited on disk: %w", err)
+		return api.Event{}, false, false, fmt.Errorf("read output that waited on disk: %w", err)
 	}
 	s.inFile -= it.n
 	it.Text = string(buf)

@@ -5,12 +5,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"blendtray/api"
 )
 
-func text(id, s string) Event { return Event{Kind: KindOutput, ID: id, Text: s} }
+func text(id, s string) api.Event { return api.Event{Kind: api.KindOutput, ID: id, Text: s} }
 
 // drain takes all that is in a spool.
-func drain(t *testing.T, s *spool) (texts string, events []Event) {
+func drain(t *testing.T, s *spool) (texts string, events []api.Event) {
 	t.Helper()
 	for {
 		ev, ok, _, err := s.take()
@@ -37,7 +39,7 @@ func TestASpoolKeepsTheOrderOverMemoryAndDisk(t *testing.T) {
 			want += line
 			s.put(text("r1", line))
 			if i%50 == 0 {
-				s.put(Event{Kind: KindProgress, ID: "r1"})
+				s.put(api.Event{Kind: api.KindProgress, ID: "r1"})
 			}
 		}
 		if got, _ := drain(t, s); got != want {
@@ -57,7 +59,7 @@ func TestAFullSpoolCountsWhatItLeavesOut(t *testing.T) {
 	for range 10 {
 		s.put(text("r1", "1234567890"))
 	}
-	s.put(Event{Kind: KindRun, ID: "r1"})
+	s.put(api.Event{Kind: api.KindRun, ID: "r1"})
 	got, events := drain(t, s)
 	if len(got) != 30 || events[len(events)-1].Dropped != 70 {
 		t.Errorf("%d bytes came back, and %d are said to be left out", len(got), events[len(events)-1].Dropped)
@@ -91,7 +93,7 @@ func TestASpoolThatCannotWriteLeavesOut(t *testing.T) {
 	defer s.remove()
 	s.memory = 0
 	s.put(text("r1", "lost"))
-	s.put(Event{Kind: KindRun})
+	s.put(api.Event{Kind: api.KindRun})
 	if _, events := drain(t, s); len(events) != 1 || events[0].Dropped != 4 {
 		t.Errorf("events: %+v", events)
 	}

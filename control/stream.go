@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"blendtray/api"
 )
 
 // stream writes events to one client, a JSON object a line. It has no time limit on writing:
@@ -29,7 +31,7 @@ func newStream(w http.ResponseWriter) *stream {
 	return st
 }
 
-func (st *stream) add(ev Event) error {
+func (st *stream) add(ev api.Event) error {
 	if ev.Run != nil {
 		run := tidy(*ev.Run)
 		ev.Run = &run
@@ -45,7 +47,7 @@ func (st *stream) flush() error {
 	return st.ctrl.Flush()
 }
 
-func (st *stream) send(ev Event) error {
+func (st *stream) send(ev api.Event) error {
 	if err := st.add(ev); err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ const maxBatch = 256 << 10
 
 // follow sends what next gives until that ends, the client goes away or ctx does. When next
 // has nothing, it is asked again after something came from wake.
-func (s *Server) follow(ctx context.Context, st *stream, wake <-chan struct{}, next func() (ev Event, ok, ended bool, err error)) error {
+func (s *Server) follow(ctx context.Context, st *stream, wake <-chan struct{}, next func() (ev api.Event, ok, ended bool, err error)) error {
 	beat := time.NewTicker(s.beatTime)
 	defer beat.Stop()
 	for {
@@ -100,7 +102,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	sub := s.engine.Subscribe(output == "1")
 	defer sub.Close()
 	st := newStream(w)
-	err := st.send(Event{Time: time.Now().UTC(), Kind: KindNote, Message: "events from now on"})
+	err := st.send(api.Event{Time: time.Now().UTC(), Kind: api.KindNote, Message: "events from now on"})
 	if err == nil {
 		err = s.relay(r.Context(), st, sub.Events())
 	}
@@ -109,7 +111,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 }
 
 // relay sends events as they come. What the client is too slow for, the engine leaves out.
-func (s *Server) relay(ctx context.Context, st *stream, events <-chan Event) error {
+func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event) error {
 	beat := time.NewTicker(s.beatTime)
 	defer beat.Stop()
 	for {
@@ -133,7 +135,7 @@ func (s *Server) relay(ctx context.Context, st *stream, events <-chan Event) err
 }
 
 // streamRun submits a run and streams what becomes of it.
-func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in Submission) error {
+func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submission) error {
 	// First, so that nothing the run does is missed; its id is not known yet.
 	sub := s.engine.Subscribe(true)
 	defer sub.Close()
@@ -146,7 +148,7 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in Submission
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
 	first := run
-	sp.put(Event{Time: time.Now().UTC(), Kind: KindRun, ID: run.ID, Run: &first})
+	sp.put(api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: run.ID, Run: &first})
 	go func() {
 		defer sp.close()
 		if !run.State.Final() {
@@ -164,9 +166,9 @@ const afterGap = 100 * time.Millisecond
 // collect puts the events of one run into a spool until it has ended. After a gap it looks
 // whether the end of the run was in it, so that a stream always ends with the run's final
 // state; and as long as the run waits, what happens to Blender may change what it waits for.
-func (s *Server) collect(ctx context.Context, run Run, events <-chan Event, sp *spool) {
-	put := func(ev Event) (last bool) {
-		if ev.Kind == KindRun && ev.Run != nil {
+func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Event, sp *spool) {
+	put := func(ev api.Event) (last bool) {
+		if ev.Kind == api.KindRun && ev.Run != nil {
 			run = *ev.Run
 		}
 		sp.put(ev)
@@ -186,16 +188,16 @@ func (s *Server) collect(ctx context.Context, run Run, events <-chan Event, sp *
 			switch {
 			case !ok:
 				return
-			case ev.Kind == KindGap:
+			case ev.Kind == api.KindGap:
 				sp.put(ev)
 				missed = time.After(afterGap)
 			case missed != nil:
 				missed = time.After(afterGap)
 			}
 			switch {
-			case ev.Kind == KindBlender && run.State == Queued:
+			case ev.Kind == api.KindBlender && run.State == api.Queued:
 				// Only if it still waits: its output may be on its way.
-				if now, ok := s.look(ctx, run.ID); ok && now.State == Queued && now.Reason != run.Reason {
+				if now, ok := s.look(ctx, run.ID); ok && now.State == api.Queued && now.Reason != run.Reason {
 					put(runEvent(now))
 				}
 			case ev.ID == run.ID && put(ev):
@@ -206,14 +208,14 @@ func (s *Server) collect(ctx context.Context, run Run, events <-chan Event, sp *
 }
 
 // look asks for a run as it stands, without its output.
-func (s *Server) look(ctx context.Context, id string) (Run, bool) {
+func (s *Server) look(ctx context.Context, id string) (api.Run, bool) {
 	run, err := s.engine.Run(ctx, id)
 	run.Output = ""
 	return run, err == nil // the events that come will tell
 }
 
-func runEvent(run Run) Event {
-	return Event{Time: time.Now().UTC(), Kind: KindRun, ID: run.ID, Run: &run}
+func runEvent(run api.Run) api.Event {
+	return api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: run.ID, Run: &run}
 }
 
 // ended notes why a stream ended before its time; the client knows already.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 func TestFollowingARunShowsAllOfItAndNothingElse(t *testing.T) {
@@ -17,17 +19,17 @@ func TestFollowingARunShowsAllOfItAndNothingElse(t *testing.T) {
 	f := newFake()
 	_, c := serve(t, f)
 	// The run is over before the submission is answered: nothing of it may be missed.
-	f.onSubmit = func(run Run) {
-		f.set(run.ID, Running)
-		f.publish(Event{Kind: KindOutput, ID: "another", Text: "not ours\n"})
-		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "héllo <&>\n"})
-		f.publish(Event{Kind: KindProgress, ID: run.ID, Progress: &Progress{Fraction: 0.5}})
-		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
-		f.set(run.ID, Succeeded)
-		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "too late\n"})
+	f.onSubmit = func(run api.Run) {
+		f.set(run.ID, api.Running)
+		f.publish(api.Event{Kind: api.KindOutput, ID: "another", Text: "not ours\n"})
+		f.publish(api.Event{Kind: api.KindOutput, ID: run.ID, Text: "héllo <&>\n"})
+		f.publish(api.Event{Kind: api.KindProgress, ID: run.ID, Progress: &api.Progress{Fraction: 0.5}})
+		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}})
+		f.set(run.ID, api.Succeeded)
+		f.publish(api.Event{Kind: api.KindOutput, ID: run.ID, Text: "too late\n"})
 	}
 	var got []string
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,20 +50,20 @@ func TestFollowingARunEndsWithItEvenWhenTheEndWasMissed(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	_, c := serve(t, f)
-	f.onSubmit = func(run Run) {
+	f.onSubmit = func(run api.Run) {
 		f.mu.Lock()
-		f.runs[0].State = TimedOut // and no event says so
+		f.runs[0].State = api.TimedOut // and no event says so
 		f.mu.Unlock()
-		f.publish(Event{Kind: KindGap})
+		f.publish(api.Event{Kind: api.KindGap})
 	}
-	var last Event
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	var last api.Event
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		last = ev
 	}
-	if last.Run == nil || last.Run.State != TimedOut || last.Run.Output != "" {
+	if last.Run == nil || last.Run.State != api.TimedOut || last.Run.Output != "" {
 		t.Errorf("the last event was %+v", last)
 	}
 }
@@ -70,16 +72,16 @@ func TestFollowingARunThatEndedAtOnceStillShowsWhatItPrinted(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	_, c := serve(t, f)
-	f.onSubmit = func(run Run) {
+	f.onSubmit = func(run api.Run) {
 		f.mu.Lock()
-		f.runs[0].State = Succeeded // the engine knows, and its events are on their way
+		f.runs[0].State = api.Succeeded // the engine knows, and its events are on their way
 		f.mu.Unlock()
-		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
-		f.publish(Event{Kind: KindOutput, ID: run.ID, Text: "printed\n"})
-		f.set(run.ID, Succeeded)
+		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}})
+		f.publish(api.Event{Kind: api.KindOutput, ID: run.ID, Text: "printed\n"})
+		f.set(run.ID, api.Succeeded)
 	}
 	printed := ""
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,17 +103,17 @@ func TestNothingIsLostForAClientThatReadsLate(t *testing.T) {
 		fmt.Fprint(want, i, line)
 	}
 	printed := make(chan struct{})
-	f.onSubmit = func(run Run) {
+	f.onSubmit = func(run api.Run) {
 		go func() {
 			defer close(printed)
 			for i := range lines {
-				f.publishAndWait(Event{Kind: KindOutput, ID: run.ID, Text: fmt.Sprint(i, line)})
+				f.publishAndWait(api.Event{Kind: api.KindOutput, ID: run.ID, Text: fmt.Sprint(i, line)})
 			}
-			f.set(run.ID, Succeeded)
+			f.set(run.ID, api.Succeeded)
 		}()
 	}
 	got := sha256.New()
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,21 +132,21 @@ func TestFollowingARunThatWaitsTellsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	_, c := serve(t, f)
-	f.onSubmit = func(run Run) {
-		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}}) // nothing new for the run
+	f.onSubmit = func(run api.Run) {
+		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}}) // nothing new for the run
 		f.mu.Lock()
 		f.runs[0].Reason = "Blender has failed"
 		f.mu.Unlock()
-		f.publish(Event{Kind: KindBlender, Blender: &BlenderStatus{}})
+		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}})
 	}
 	var got []string
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, string(ev.Run.State)+" "+ev.Run.Reason)
 		if ev.Run.Reason != "" {
-			f.set("r1", Cancelled)
+			f.set("r1", api.Cancelled)
 		}
 	}
 	want := "queued Blender has failed"
@@ -157,7 +159,7 @@ func TestFollowingARefusedRunIsTheRefusal(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	_, c := serve(t, f)
-	for _, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x"), Scene: "bad"}) {
+	for _, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x"), Scene: "bad"}) {
 		refusedWith(t, err, 400, CodeBadRequest)
 	}
 	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
@@ -182,8 +184,8 @@ func TestEventsBeginWithANoteAndEndWithTheEngine(t *testing.T) {
 		kinds = append(kinds, string(ev.Kind))
 		switch len(kinds) {
 		case 1:
-			f.publish(Event{Kind: KindOutput, Text: "not asked for"})
-			f.publish(Event{Kind: KindFolders})
+			f.publish(api.Event{Kind: api.KindOutput, Text: "not asked for"})
+			f.publish(api.Event{Kind: api.KindFolders})
 		case 2:
 			go stop()
 		}
@@ -237,17 +239,17 @@ func TestAStuckEventClientHurtsNobody(t *testing.T) {
 	// More than the sockets, and then the subscriptions, can hold.
 	text := strings.Repeat("x", 64<<10)
 	for range 2000 {
-		f.publish(Event{Kind: KindOutput, ID: "r1", Text: text})
+		f.publish(api.Event{Kind: api.KindOutput, ID: "r1", Text: text})
 	}
-	f.onSubmit = func(run Run) { f.set(run.ID, Succeeded) }
-	var last Event
-	for ev, err := range c.SubmitAndFollow(t.Context(), Submission{Code: []byte("x")}) {
+	f.onSubmit = func(run api.Run) { f.set(run.ID, api.Succeeded) }
+	var last api.Event
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		last = ev
 	}
-	if last.Run == nil || last.Run.State != Succeeded {
+	if last.Run == nil || last.Run.State != api.Succeeded {
 		t.Errorf("the last event was %+v", last)
 	}
 	// That the server ends in spite of them is seen by the cleanup.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // ownBlender is a person's Blender: what it has of its user lies in dir.
@@ -194,7 +194,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	}
 	doctor("wrong  blender    no Blender with a window takes scripts")
 	open := d.blender(env, servesSoon)
-	if r := p.lastOf(early); r.State != control.Succeeded || r.Output != "early False\n" || r.Scene != "keep" {
+	if r := p.lastOf(early); r.State != api.Succeeded || r.Output != "early False\n" || r.Scene != "keep" {
 		t.Errorf("it printed %q, in the scene %q", r.Output, r.Scene)
 	}
 	if s, _ := p.status(); s.Blenders[0].PID != open.Process.Pid || s.Blenders[0].Version == "" {
@@ -202,7 +202,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	}
 	doctor("is used, which is open")
 	later := p.save("later.py", "import bpy\nresult = 'Suzanne' in bpy.data.objects\n")
-	if r := p.lastOf(later); r.State != control.Succeeded || string(r.Result) != "true" {
+	if r := p.lastOf(later); r.State != api.Succeeded || string(r.Result) != "true" {
 		t.Errorf("the scene was not kept: %s", r.Result)
 	}
 	if r, code := p.runJSON("-c", "1 / 0"); code != 1 || r.Error == nil || r.Error.Type != "ZeroDivisionError" {
@@ -214,7 +214,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if r, code := p.runJSON("--scene", p.save("other.blend", "not read"), "-c", "1"); code != 1 || r.Error == nil || !strings.Contains(r.Error.Message, "what is open") {
 		t.Errorf("with another scene: %d, %+v", code, r)
 	}
-	if r, code := p.runJSON("--timeout", "200ms", "-c", "while True: pass"); code != 4 || r.State != control.TimedOut {
+	if r, code := p.runJSON("--timeout", "200ms", "-c", "while True: pass"); code != 4 || r.State != api.TimedOut {
 		t.Errorf("over its time: %d, %+v", code, r)
 	}
 	if r, code := p.runJSON("--timeout", "200ms", "-c", "import time\nend = time.time() + 3\nwhile time.time() < end:\n  try: time.sleep(3)\n  except BaseException: pass"); code != 4 || r.Error == nil || !strings.Contains(r.Error.Message, "goes on in that Blender") {
@@ -234,7 +234,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if r := p.call("start"); r.code != 0 {
 		t.Errorf("start: %s%s", r.stdout, r.stderr)
 	}
-	if r, code := p.runJSON("-c", "import os; os._exit(7)"); code != 5 || r.State != control.Crashed {
+	if r, code := p.runJSON("-c", "import os; os._exit(7)"); code != 5 || r.State != api.Crashed {
 		t.Errorf("one that ends it: %d, %+v", code, r)
 	}
 	p.eventually("it waits for another one", func() bool { is, _ := state(); return is == "starting" })
@@ -256,7 +256,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 			t.Fatalf("reload: %s%s", r.stdout, r.stderr)
 		}
 		r := p.lastOf(p.save("which.py", fmt.Sprintf("import bpy\nresult = bpy.app.background # %v", step.open)))
-		if r.State != control.Succeeded || string(r.Result) != step.background || r.Scene != step.scene {
+		if r.State != api.Succeeded || string(r.Result) != step.background || r.Scene != step.scene {
 			t.Errorf("with %q: in the background %s, scene %s, %+v", step.settings, r.Result, r.Scene, r.Error)
 		}
 		if s, _ := p.status(); (s.Blenders[0].PID == open.Process.Pid) != step.open || !alive(open.Process.Pid) {
@@ -319,7 +319,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	}
 	run(4, "--timeout", "300ms", "-c", "while True: pass")
 	run(2, "--scene", "fresh", "-c", "1")
-	var told control.Run
+	var told api.Run
 	if r := run(0, "--json", "-c", "print(1); result = [1]"); json.Unmarshal([]byte(r.stdout), &told) != nil || told.Output != "1\n" || string(told.Result) == "null" {
 		t.Errorf("as JSON: %s", r.stdout)
 	}

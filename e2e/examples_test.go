@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // The same Blender does them all, one after the other, as it would for a person who tries
@@ -17,7 +17,7 @@ import (
 func TestTheExamplesRunInOneWarmBlender(t *testing.T) {
 	p := started(t, "")
 	pid := p.waitReady().Blenders[0].PID
-	example := func(name string, args ...string) control.Run {
+	example := func(name string, args ...string) api.Run {
 		t.Helper()
 		code, err := os.ReadFile(filepath.Join("..", "examples", name))
 		if err != nil {
@@ -33,7 +33,7 @@ func TestTheExamplesRunInOneWarmBlender(t *testing.T) {
 		}
 		return run
 	}
-	made := func(run control.Run, names ...string) {
+	made := func(run api.Run, names ...string) {
 		t.Helper()
 		var got []string
 		for _, path := range run.Outputs {

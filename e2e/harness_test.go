@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // patience bounds every wait; it is generous because a busy machine is not a fault.
@@ -130,7 +130,7 @@ func (p *program) call(args ...string) result {
 }
 
 // status is `blendtray status --json`; ok is false when no engine answers.
-func (p *program) status() (s control.Status, ok bool) {
+func (p *program) status() (s api.Status, ok bool) {
 	p.t.Helper()
 	r := p.call("status", "--json")
 	if r.code != 0 {
@@ -143,13 +143,13 @@ func (p *program) status() (s control.Status, ok bool) {
 }
 
 // waitReady waits until Blender takes runs, and returns the status then.
-func (p *program) waitReady() control.Status {
+func (p *program) waitReady() api.Status {
 	p.t.Helper()
-	var last control.Status
+	var last api.Status
 	p.eventually("Blender is ready", func() bool {
 		s, ok := p.status()
 		last = s
-		return ok && len(s.Blenders) == 1 && s.Blenders[0].State == control.BlenderReady
+		return ok && len(s.Blenders) == 1 && s.Blenders[0].State == api.BlenderReady
 	})
 	return last
 }
@@ -182,13 +182,13 @@ func (p *program) save(name, code string) string {
 }
 
 // runs is `blendtray runs --json`, newest first.
-func (p *program) runs(args ...string) []control.Run {
+func (p *program) runs(args ...string) []api.Run {
 	p.t.Helper()
 	r := p.call(append([]string{"runs", "--json", "-n", "1000"}, args...)...)
 	if r.code != 0 {
 		p.t.Fatalf("blendtray runs: exit %d, %s", r.code, r.stderr)
 	}
-	var runs []control.Run
+	var runs []api.Run
 	if err := json.Unmarshal([]byte(r.stdout), &runs); err != nil {
 		p.t.Fatalf("runs --json is no JSON: %v\n%s", err, r.stdout)
 	}
@@ -196,10 +196,10 @@ func (p *program) runs(args ...string) []control.Run {
 }
 
 // show is `blendtray runs show ID --json`.
-func (p *program) show(id string) control.Run {
+func (p *program) show(id string) api.Run {
 	p.t.Helper()
 	r := p.call("runs", "show", id, "--json")
-	var run control.Run
+	var run api.Run
 	if err := json.Unmarshal([]byte(r.stdout), &run); err != nil {
 		p.t.Fatalf("runs show %s --json: exit %d, %v\n%s%s", id, r.code, err, r.stdout, r.stderr)
 	}
@@ -207,7 +207,7 @@ func (p *program) show(id string) control.Run {
 }
 
 // lastOf waits until the newest run of a script has ended, and returns it with its output.
-func (p *program) lastOf(path string) control.Run {
+func (p *program) lastOf(path string) api.Run {
 	p.t.Helper()
 	var found string
 	p.eventually("a run of "+path+" has ended", func() bool {
@@ -223,10 +223,10 @@ func (p *program) lastOf(path string) control.Run {
 }
 
 // runJSON is `blendtray run --json …`, with its exit code.
-func (p *program) runJSON(args ...string) (control.Run, int) {
+func (p *program) runJSON(args ...string) (api.Run, int) {
 	p.t.Helper()
 	r := p.call(append([]string{"run", "--json"}, args...)...)
-	var run control.Run
+	var run api.Run
 	if err := json.Unmarshal([]byte(r.stdout), &run); err != nil {
 		p.t.Fatalf("run --json: exit %d, %v\n%s%s", r.code, err, r.stdout, r.stderr)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -47,13 +48,13 @@ func TestAKilledEngineLeavesNoBlenderAndForgetsNothing(t *testing.T) {
 
 	p.start()
 	p.waitReady()
-	if run := p.lastOf(queued); run.State != control.Succeeded || string(run.Result) != "3" {
+	if run := p.lastOf(queued); run.State != api.Succeeded || string(run.Result) != "3" {
 		t.Errorf("what was queued: %+v", run)
 	}
-	if run := p.lastOf(hanging); run.State != control.Interrupted {
+	if run := p.lastOf(hanging); run.State != api.Interrupted {
 		t.Errorf("what was running: %+v", run)
 	}
-	if run := p.show(done.ID); run.State != control.Succeeded || string(run.Result) != "1" {
+	if run := p.show(done.ID); run.State != api.Succeeded || string(run.Result) != "1" {
 		t.Errorf("what had ended: %+v", run)
 	}
 	if runs := p.runs(); len(runs) != 3 {
@@ -129,7 +130,7 @@ func TestStopStartAndRestart(t *testing.T) {
 	if r := p.call("stop"); r.code != 0 {
 		t.Fatalf("stop: exit %d, %s", r.code, r.stderr)
 	}
-	if s, _ := p.status(); s.Blenders[0].State != control.BlenderStopped || alive(first) {
+	if s, _ := p.status(); s.Blenders[0].State != api.BlenderStopped || alive(first) {
 		t.Errorf("after stop: %+v", s.Blenders[0])
 	}
 	waiting := p.save("waiting.py", "result = 'at last'")
@@ -140,7 +141,7 @@ func TestStopStartAndRestart(t *testing.T) {
 	if r := p.call("start"); r.code != 0 {
 		t.Fatalf("start: exit %d, %s", r.code, r.stderr)
 	}
-	if run := p.lastOf(waiting); run.State != control.Succeeded {
+	if run := p.lastOf(waiting); run.State != api.Succeeded {
 		t.Errorf("what waited: %+v", run)
 	}
 	second := p.waitReady().Blenders[0].PID
@@ -157,7 +158,7 @@ func TestWithoutBlenderTheEngineSaysSoAndStays(t *testing.T) {
 	p.start()
 	p.eventually("the status says failed", func() bool {
 		s, ok := p.status()
-		return ok && s.Blenders[0].State == control.BlenderFailed
+		return ok && s.Blenders[0].State == api.BlenderFailed
 	})
 	s, _ := p.status()
 	if !strings.Contains(s.Blenders[0].Reason, "/nonexistent/blender") {
@@ -187,7 +188,7 @@ func TestCtrlCCancelsTheRun(t *testing.T) {
 		t.Errorf("Ctrl-C: exit %d, want 6", code)
 	}
 	run := p.runs("-n", "1")[0]
-	if run.State != control.Cancelled {
+	if run.State != api.Cancelled {
 		t.Errorf("the run: %+v", run)
 	}
 	if s, _ := p.status(); s.Blenders[0].PID != p.waitReady().Blenders[0].PID {
@@ -244,19 +245,19 @@ func TestAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-// api is the control interface as another program uses it: HTTP on the socket.
-type api struct{ *control.Client }
+// apiClient is the control interface as another program uses it: HTTP on the socket.
+type apiClient struct{ *control.Client }
 
-func (p *program) apiClient() api {
+func (p *program) apiClient() apiClient {
 	p.t.Helper()
-	return api{control.NewClient(p.socket())}
+	return apiClient{control.NewClient(p.socket())}
 }
 
 // wait submits code and waits for the end of its run.
-func (a api) wait(code string) (control.Run, error) {
+func (a apiClient) wait(code string) (api.Run, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	run, err := a.Submit(ctx, control.Submission{Code: []byte(code), Name: "test", Scene: "keep"})
+	run, err := a.Submit(ctx, api.Submission{Code: []byte(code), Name: "test", Scene: "keep"})
 	for err == nil && !run.State.Final() {
 		time.Sleep(10 * time.Millisecond) // between two looks
 		run, err = a.Run(ctx, run.ID)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 func TestARunHasAPictureOfItsScene(t *testing.T) {
@@ -16,7 +16,7 @@ func TestARunHasAPictureOfItsScene(t *testing.T) {
 	p := started(t, "[runs]\npreview = \"cycles\"\n")
 	p.waitReady()
 	path := p.save("cube.py", "import bpy\nprint(len(bpy.data.objects))\n")
-	var r control.Run
+	var r api.Run
 	p.eventually("the picture is there", func() bool {
 		r = p.lastOf(path)
 		return r.Preview != ""
@@ -33,7 +33,7 @@ func TestARunHasAPictureOfItsScene(t *testing.T) {
 		t.Errorf("its folder has mode %v", info.Mode())
 	}
 	// The next run finds Blender as ever.
-	if got := p.runs("-n", "1"); got[0].State != control.Succeeded || got[0].Preview != r.Preview {
+	if got := p.runs("-n", "1"); got[0].State != api.Succeeded || got[0].Preview != r.Preview {
 		t.Errorf("in the list: %+v", got[0])
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // configure writes other settings; what is in text goes before the folder's table.
@@ -80,16 +80,16 @@ func TestABlenderThatIsNamedInTheSettingsIsStarted(t *testing.T) {
 	p.start()
 	p.eventually("the status says failed", func() bool {
 		s, ok := p.status()
-		return ok && s.Blenders[0].State == control.BlenderFailed
+		return ok && s.Blenders[0].State == api.BlenderFailed
 	})
-	if s, _ := p.status(); s.Blenders[0].Source != control.SourceChosen {
+	if s, _ := p.status(); s.Blenders[0].Source != api.SourceChosen {
 		t.Errorf("it is %+v", s.Blenders[0])
 	}
 	p.configure("[blender]\npath = \"blender\"\n")
 	if r := p.call("start"); r.code != 0 {
 		t.Fatalf("start: exit %d, %s", r.code, r.stderr)
 	}
-	if run := p.lastOf(p.save("a.py", "result = 1")); run.State != control.Succeeded {
+	if run := p.lastOf(p.save("a.py", "result = 1")); run.State != api.Succeeded {
 		t.Errorf("the run: %+v", run)
 	}
 }

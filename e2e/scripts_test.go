@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // One Blender serves all of these: each script must leave it, or its successor, fit for the
@@ -26,28 +26,28 @@ func TestWhateverAScriptDoesTheNextOneRuns(t *testing.T) {
 		name, code string
 		args       []string
 		exit       int
-		state      control.State
+		state      api.State
 		errorType  string
 		line       int
 		output     string
 	}{
-		{name: "prints and returns", code: "import bpy\nprint('hello from', bpy.app.version_string)\nresult = {'a': [1, 2.5, None]}", state: control.Succeeded, output: "hello from"},
-		{name: "raises", code: "def f():\n    raise ValueError('no good')\n\nf()", exit: 1, state: control.Failed, errorType: "ValueError", line: 2},
-		{name: "exits with 3", code: "import sys\nsys.exit(3)", exit: 1, state: control.Failed, errorType: "SystemExit", line: 2},
-		{name: "exits with 0", code: "import sys\nsys.exit(0)", state: control.Succeeded},
-		{name: "is no Python", code: "x = 1\nfor in y:\n", exit: 1, state: control.Failed, errorType: "SyntaxError", line: 2},
-		{name: "recurses for ever", code: "def f():\n    return f()\nf()", exit: 1, state: control.Failed, errorType: "RecursionError", line: 2},
-		{name: "runs for ever", code: "while True: pass", args: []string{"--timeout", "500ms"}, exit: 4, state: control.TimedOut},
-		{name: "hangs in C with the interpreter locked", code: "import ctypes\nctypes.PyDLL(None).sleep(1000)", args: []string{"--timeout", "500ms"}, exit: 4, state: control.TimedOut},
-		{name: "aborts", code: "import os\n\nos.abort()", exit: 5, state: control.Crashed, errorType: "Crash", line: 3},
-		{name: "reads address zero", code: "import ctypes\nctypes.string_at(0)", exit: 5, state: control.Crashed, errorType: "Crash", line: 2},
-		{name: "leaves the process", code: "import os\nprint('last words')\nos._exit(7)", exit: 5, state: control.Crashed, errorType: "Crash", output: "last words"},
-		{name: "asks for input", code: "input('name? ')", exit: 1, state: control.Failed, errorType: "EOFError", line: 1},
-		{name: "raises a keyboard interrupt", code: "raise KeyboardInterrupt", exit: 1, state: control.Failed, errorType: "KeyboardInterrupt", line: 1},
-		{name: "closes its output", code: "import os\nos.close(1)\nos.close(2)", state: control.Succeeded},
-		{name: "is in latin-1", code: "# -*- coding: latin-1 -*-\nresult = '\xe9'", state: control.Succeeded},
-		{name: "has a null byte", code: "x = 1\x00\n", exit: 1, state: control.Failed},
-		{name: "awaits", code: "import asyncio\nawait asyncio.sleep(0.01)\nresult = 'slept'", state: control.Succeeded},
+		{name: "prints and returns", code: "import bpy\nprint('hello from', bpy.app.version_string)\nresult = {'a': [1, 2.5, None]}", state: api.Succeeded, output: "hello from"},
+		{name: "raises", code: "def f():\n    raise ValueError('no good')\n\nf()", exit: 1, state: api.Failed, errorType: "ValueError", line: 2},
+		{name: "exits with 3", code: "import sys\nsys.exit(3)", exit: 1, state: api.Failed, errorType: "SystemExit", line: 2},
+		{name: "exits with 0", code: "import sys\nsys.exit(0)", state: api.Succeeded},
+		{name: "is no Python", code: "x = 1\nfor in y:\n", exit: 1, state: api.Failed, errorType: "SyntaxError", line: 2},
+		{name: "recurses for ever", code: "def f():\n    return f()\nf()", exit: 1, state: api.Failed, errorType: "RecursionError", line: 2},
+		{name: "runs for ever", code: "while True: pass", args: []string{"--timeout", "500ms"}, exit: 4, state: api.TimedOut},
+		{name: "hangs in C with the interpreter locked", code: "import ctypes\nctypes.PyDLL(None).sleep(1000)", args: []string{"--timeout", "500ms"}, exit: 4, state: api.TimedOut},
+		{name: "aborts", code: "import os\n\nos.abort()", exit: 5, state: api.Crashed, errorType: "Crash", line: 3},
+		{name: "reads address zero", code: "import ctypes\nctypes.string_at(0)", exit: 5, state: api.Crashed, errorType: "Crash", line: 2},
+		{name: "leaves the process", code: "import os\nprint('last words')\nos._exit(7)", exit: 5, state: api.Crashed, errorType: "Crash", output: "last words"},
+		{name: "asks for input", code: "input('name? ')", exit: 1, state: api.Failed, errorType: "EOFError", line: 1},
+		{name: "raises a keyboard interrupt", code: "raise KeyboardInterrupt", exit: 1, state: api.Failed, errorType: "KeyboardInterrupt", line: 1},
+		{name: "closes its output", code: "import os\nos.close(1)\nos.close(2)", state: api.Succeeded},
+		{name: "is in latin-1", code: "# -*- coding: latin-1 -*-\nresult = '\xe9'", state: api.Succeeded},
+		{name: "has a null byte", code: "x = 1\x00\n", exit: 1, state: api.Failed},
+		{name: "awaits", code: "import asyncio\nawait asyncio.sleep(0.01)\nresult = 'slept'", state: api.Succeeded},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestASavedScriptRunsAndAnUnchangedOneDoesNot(t *testing.T) {
 	p := started(t, "")
 	path := p.save("cube.py", "import bpy\nresult = ' '.join(sorted(o.name for o in bpy.data.objects))\n")
 	run := p.lastOf(path)
-	if run.State != control.Succeeded || string(run.Result) != `"Camera Cube Light"` {
+	if run.State != api.Succeeded || string(run.Result) != `"Camera Cube Light"` {
 		t.Errorf("a saved script: %+v", run)
 	}
 	p.save("cube.py", "import bpy\nresult = ' '.join(sorted(o.name for o in bpy.data.objects))\n")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -20,13 +21,13 @@ func BenchmarkTheMenuFollowsBlender(b *testing.B) {
 	p := started(b, "")
 	icon := d.tray(p)
 	icon.says("· ready")
-	facts := make(chan control.Event, 100)
+	facts := make(chan api.Event, 100)
 	go func() {
 		for ev, err := range control.NewClient(p.socket()).Events(b.Context(), false) {
 			if err != nil {
 				return
 			}
-			if ev.Kind == control.KindBlender {
+			if ev.Kind == api.KindBlender {
 				facts <- ev
 			}
 		}
@@ -35,8 +36,8 @@ func BenchmarkTheMenuFollowsBlender(b *testing.B) {
 	for b.Loop() {
 		for _, step := range []struct {
 			click, says string
-			state       control.BlenderState
-		}{{"Stop Blender", "Stopped", control.BlenderStopped}, {"Start Blender", "· ready", control.BlenderReady}} {
+			state       api.BlenderState
+		}{{"Stop Blender", "Stopped", api.BlenderStopped}, {"Start Blender", "· ready", api.BlenderReady}} {
 			icon.click(step.click)
 			var seen time.Time
 			for seen.IsZero() {

@@ -19,7 +19,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // desktop is a session of its own: a display, a bus, and a real panel that shows tray icons.
@@ -336,7 +336,7 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	icon.click("Cancel current run")
 	icon.says("· ready")
 	d.eventually("the icon is as before", func() bool { return icon.icon() == ready })
-	if run := p.lastOf(filepath.Join(p.folder, "long.py")); run.State != control.Cancelled {
+	if run := p.lastOf(filepath.Join(p.folder, "long.py")); run.State != api.Cancelled {
 		t.Errorf("the run is %s", run.State)
 	}
 
@@ -509,7 +509,7 @@ func TestAFirstStartMakesAFolderAndRunsTheExample(t *testing.T) {
 	icon.says("first_light.py · ")
 	d.eventually("the window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
 	run := p.lastOf(filepath.Join(d.home, "Blendtray", "first_light.py"))
-	if run.State != control.Succeeded || len(run.Outputs) != 1 {
+	if run.State != api.Succeeded || len(run.Outputs) != 1 {
 		t.Errorf("%+v", run)
 	}
 	icon.click("Quit")

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -32,7 +33,7 @@ func benchToBlender(b *testing.B, give func(h *house, i int)) {
 		begin := time.Now()
 		give(h, i)
 		all = append(all, (<-reached).Sub(begin))
-		await(b, sub, "end", func(ev Event) bool { return ev.Kind == KindRun && ev.Run.State.Final() })
+		await(b, sub, "end", func(ev api.Event) bool { return ev.Kind == api.KindRun && ev.Run.State.Final() })
 	}
 	report(b, all)
 }
@@ -54,12 +55,12 @@ func BenchmarkList(b *testing.B) {
 	h := open(b)
 	h.b.do = succeed
 	for i := range 10_000 {
-		if _, err := h.Submit(context.Background(), Submission{Code: []byte("x"), Name: fmt.Sprintf("script-%05d.py", i)}); err != nil {
+		if _, err := h.Submit(context.Background(), api.Submission{Code: []byte("x"), Name: fmt.Sprintf("script-%05d.py", i)}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	for name, f := range map[string]Filter{
-		"newest": {Limit: 20}, "name": {Limit: 20, Name: "-00001"}, "state": {Limit: 20, States: []State{Failed}}, "all": {Limit: 10_000},
+	for name, f := range map[string]api.Filter{
+		"newest": {Limit: 20}, "name": {Limit: 20, Name: "-00001"}, "state": {Limit: 20, States: []api.State{api.Failed}}, "all": {Limit: 10_000},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

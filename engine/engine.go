@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/watcher"
 )
@@ -30,7 +31,7 @@ type Blender interface {
 	Start()
 	Stop(ctx context.Context) error
 	Restart(ctx context.Context) error
-	Status() blender.Status
+	Status() api.BlenderStatus
 	// Ready waits while Blender is starting; its error says that it is stopped or failed.
 	Ready(ctx context.Context) error
 	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
@@ -44,29 +45,25 @@ type Blender interface {
 type Watcher interface {
 	Serve(ctx context.Context) error
 	SetFolders([]watcher.Folder) error
-	Status() []watcher.FolderStatus
+	Status() []api.FolderStatus
 	Pause(bool)
 	Rescan()
 }
 
 // WatcherConfig is what a watcher is given; its fields are those of watcher.Config.
 type WatcherConfig struct {
-	Folders      []watcher.Folder
-	Known        func(path string) (watcher.Stamp, bool)
-	Save         func(ctx context.Context, s watcher.Save)
-	Scanned      func(folder string)
-	Changed      func([]watcher.FolderStatus)
-	Logger       *slog.Logger
-	MaxFileBytes int64
+	Folders []watcher.Folder
+	Known   func(path string) (watcher.Stamp, bool)
+	Save    func(ctx context.Context, s watcher.Save)
+	Scanned func(folder string)
+	Changed func([]api.FolderStatus)
+	Logger  *slog.Logger
 }
 
 // Defaults of [Config].
 const (
 	DefaultOutputLimit = 1 << 20
 	DefaultHistoryRuns = 10_000
-	// maxCode is the largest script: base64 in a frame of 64 MiB leaves room for 48 MiB,
-	// source as JSON text may double.
-	maxCode = 32 << 20
 )
 
 // Config is what an [Engine] is made from.
@@ -77,12 +74,9 @@ type Config struct {
 	Folders  []FolderPolicy
 	// NewBlender makes the Blender that runs are done in; changed may be called from any
 	// goroutine and does not block.
-	NewBlender func(changed func(blender.Status)) Blender
+	NewBlender func(changed func(api.BlenderStatus)) Blender
 	// NewWatcher makes the watcher that saves come from.
 	NewWatcher func(WatcherConfig) (Watcher, error)
-	// MaxFileBytes is the largest script that is taken from a folder; 0 is 32 MiB, which is
-	// also the most.
-	MaxFileBytes int64
 	// Runs is what SetRuns is told at first.
 	Runs RunsConfig
 	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
@@ -154,9 +148,6 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Database == "" || cfg.NewBlender == nil || cfg.NewWatcher == nil {
 		return nil, errors.New("open engine: Database, NewBlender and NewWatcher must be given")
 	}
-	if cfg.MaxFileBytes <= 0 || cfg.MaxFileBytes > maxCode {
-		cfg.MaxFileBytes = maxCode
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -187,13 +178,12 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.watcher, err = cfg.NewWatcher(WatcherConfig{
-		Folders:      watcherFolders(cfg.Folders),
-		Known:        e.known,
-		Save:         e.save,
-		Scanned:      e.scanned,
-		Changed:      func([]watcher.FolderStatus) { e.hub.publish(Event{Kind: KindFolders}) },
-		Logger:       cfg.Logger,
-		MaxFileBytes: cfg.MaxFileBytes,
+		Folders: watcherFolders(cfg.Folders),
+		Known:   e.known,
+		Save:    e.save,
+		Scanned: e.scanned,
+		Changed: func([]api.FolderStatus) { e.hub.publish(api.Event{Kind: api.KindFolders}) },
+		Logger:  cfg.Logger,
 	})
 	if err != nil {
 		st.close()
@@ -247,13 +237,13 @@ func (e *Engine) Close() error {
 // warn tells the log and every subscriber something a person should know.
 func (e *Engine) warn(text string) {
 	e.log.Warn(text)
-	e.hub.publish(Event{Kind: KindNote, Message: text})
+	e.hub.publish(api.Event{Kind: api.KindNote, Message: text})
 }
 
 // note tells subscribers something a person may want to know.
 func (e *Engine) note(text string) {
 	e.log.Info(text)
-	e.hub.publish(Event{Kind: KindNote, Message: text})
+	e.hub.publish(api.Event{Kind: api.KindNote, Message: text})
 }
 
 // poke makes sure that one signal waits in c.

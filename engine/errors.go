@@ -6,24 +6,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-)
 
-// What callers decide on; errors of the engine wrap one of them where it applies.
-var (
-	// ErrNotFound: there is no run with that id.
-	ErrNotFound = errors.New("no such run")
-	// ErrEnded: the run has ended and can't be cancelled any more.
-	ErrEnded = errors.New("the run has ended")
-	// ErrNotEnded: the run has not ended and can't be retried yet.
-	ErrNotEnded = errors.New("the run has not ended")
-	// ErrStopping: the engine is ending or has ended.
-	ErrStopping = errors.New("the engine is stopping")
-	// ErrBad: what was asked for makes no sense as it stands.
-	ErrBad = errors.New("bad request")
-	// ErrTooLarge: the script is larger than a run may be.
-	ErrTooLarge = errors.New("the script is too large")
-	// ErrStorage: it could not be written down, and therefore was not done.
-	ErrStorage = errors.New("cannot write the run down")
+	"blendtray/api"
 )
 
 // storageError says in a sentence why the database did not do what it was asked, and what
@@ -33,7 +17,7 @@ func (s *store) storageError(err error) error {
 		return nil
 	}
 	if s.isClosed() {
-		return ErrStopping
+		return api.ErrStopping
 	}
 	var why string
 	switch sqliteCode(err) & 0xff {
@@ -49,9 +33,9 @@ func (s *store) storageError(err error) error {
 		s.suspect()
 		why = "it is damaged, restart the engine: the file is then moved aside and a new one begun"
 	default:
-		return fmt.Errorf("%w in %s: %w", ErrStorage, s.path, err)
+		return fmt.Errorf("%w in %s: %w", api.ErrStorage, s.path, err)
 	}
-	return fmt.Errorf("%w in %s: %s (%w)", ErrStorage, s.path, why, err)
+	return fmt.Errorf("%w in %s: %s (%w)", api.ErrStorage, s.path, why, err)
 }
 
 // sqliteCode is SQLite's extended result code in err, 0 when there is none.

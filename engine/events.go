@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"blendtray/api"
 )
 
 // What one subscriber may have waiting; beyond it events are left out and said to be.
@@ -30,7 +32,7 @@ type SubscribeOptions struct {
 type Subscription struct {
 	hub  *hub
 	opts SubscribeOptions
-	ch   chan Event
+	ch   chan api.Event
 	done chan struct{}
 	wake chan struct{}
 	once sync.Once
@@ -45,13 +47,13 @@ type Subscription struct {
 // pending is an event that waits. Output that follows output is gathered in more, so that
 // many small pieces cost no more than one large one.
 type pending struct {
-	Event
+	api.Event
 	more []byte
 }
 
 // Events is where the events come. It is closed after [Subscription.Close], and when the
 // engine has ended and all was read. Event.Run is shared by all who listen: do not change it.
-func (s *Subscription) Events() <-chan Event { return s.ch }
+func (s *Subscription) Events() <-chan api.Event { return s.ch }
 
 // Close ends the subscription. It may be called more than once and must be called at least
 // once.
@@ -66,7 +68,7 @@ func (s *Subscription) Close() {
 func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
 	s := &Subscription{
 		hub: e.hub, opts: opts,
-		ch:   make(chan Event),
+		ch:   make(chan api.Event),
 		done: make(chan struct{}),
 		wake: make(chan struct{}, 1),
 	}
@@ -99,11 +101,11 @@ func (s *Subscription) deliver() {
 	}
 }
 
-func (s *Subscription) take() (ev Event, ok, ended bool) {
+func (s *Subscription) take() (ev api.Event, ok, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
-		return Event{}, false, s.ended
+		return api.Event{}, false, s.ended
 	}
 	p := &s.waiting[0]
 	if ev = p.Event; p.more != nil {
@@ -114,21 +116,21 @@ func (s *Subscription) take() (ev Event, ok, ended bool) {
 	if len(s.waiting) == 0 {
 		s.waiting = nil
 	}
-	if ev.Kind == KindOutput {
+	if ev.Kind == api.KindOutput {
 		s.output -= len(ev.Text)
 	}
 	return ev, true, false
 }
 
 // wants tells whether the subscriber asked for ev.
-func (s *Subscription) wants(ev *Event) bool {
-	if ev.Kind == KindOutput && !s.opts.Output {
+func (s *Subscription) wants(ev *api.Event) bool {
+	if ev.Kind == api.KindOutput && !s.opts.Output {
 		return false
 	}
 	return s.opts.Run == "" || s.opts.Run == ev.ID
 }
 
-func (s *Subscription) offer(ev Event) {
+func (s *Subscription) offer(ev api.Event) {
 	if !s.wants(&ev) {
 		return
 	}
@@ -140,12 +142,12 @@ func (s *Subscription) offer(ev Event) {
 	}
 	full := len(s.waiting) >= maxWaitingEvents
 	switch ev.Kind {
-	case KindOutput:
+	case api.KindOutput:
 		if s.output+len(ev.Text) > maxWaitingOutput {
 			s.dropped += int64(len(ev.Text))
 			return
 		}
-		if s.dropped == 0 && last != nil && last.Kind == KindOutput && last.ID == ev.ID &&
+		if s.dropped == 0 && last != nil && last.Kind == api.KindOutput && last.ID == ev.ID &&
 			len(last.Text)+len(last.more)+len(ev.Text) <= maxOutputText {
 			last.more = append(last.more, ev.Text...)
 			s.output += len(ev.Text)
@@ -156,8 +158,8 @@ func (s *Subscription) offer(ev Event) {
 			return
 		}
 		s.output += len(ev.Text)
-	case KindProgress:
-		if last != nil && last.Kind == KindProgress && last.ID == ev.ID {
+	case api.KindProgress:
+		if last != nil && last.Kind == api.KindProgress && last.ID == ev.ID {
 			last.Time, last.Progress = ev.Time, ev.Progress
 			return
 		}
@@ -166,10 +168,10 @@ func (s *Subscription) offer(ev Event) {
 		}
 	default:
 		if full {
-			if last.Kind == KindGap {
+			if last.Kind == api.KindGap {
 				return
 			}
-			ev = Event{Time: ev.Time, Kind: KindGap, Message: "this client read too slowly and missed events"}
+			ev = api.Event{Time: ev.Time, Kind: api.KindGap, Message: "this client read too slowly and missed events"}
 		}
 	}
 	ev.Dropped, s.dropped = s.dropped, 0
@@ -181,7 +183,7 @@ func (s *Subscription) offer(ev Event) {
 type hub struct {
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
-	held   []Event // notes from before there was anyone to hear them
+	held   []api.Event // notes from before there was anyone to hear them
 	closed bool
 	// listeners is how many want output, so that none is made into text for nobody.
 	listeners atomic.Int32
@@ -217,13 +219,13 @@ func (h *hub) remove(s *Subscription) {
 	delete(h.subs, s)
 }
 
-func (h *hub) publish(ev Event) {
+func (h *hub) publish(ev api.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ev.Time.IsZero() {
 		ev.Time = time.Now().UTC()
 	}
-	if len(h.subs) == 0 && ev.Kind == KindNote && len(h.held) < maxHeldNotes {
+	if len(h.subs) == 0 && ev.Kind == api.KindNote && len(h.held) < maxHeldNotes {
 		h.held = append(h.held, ev)
 	}
 	for s := range h.subs {
@@ -236,7 +238,7 @@ func (h *hub) output(id string, p []byte) {
 	if len(p) == 0 || h.listeners.Load() == 0 {
 		return
 	}
-	h.publish(Event{Kind: KindOutput, ID: id, Text: string(p)})
+	h.publish(api.Event{Kind: api.KindOutput, ID: id, Text: string(p)})
 }
 
 // close ends every subscription once it has handed out what waits.

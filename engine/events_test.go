@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -33,9 +34,9 @@ func TestASubscriberThatNeverReadsHoldsUpNobody(t *testing.T) {
 	h.submit("much")
 	h.serve()
 	total := int64(0)
-	await(t, reader, "end", func(ev Event) bool {
+	await(t, reader, "end", func(ev api.Event) bool {
 		total += int64(len(ev.Text)) + ev.Dropped
-		return ev.Kind == KindRun && ev.Run.State.Final()
+		return ev.Kind == api.KindRun && ev.Run.State.Final()
 	})
 	if total != int64(lines*len(line)) {
 		t.Errorf("read and left out together: %d bytes", total)
@@ -61,7 +62,7 @@ func TestASubscriberThatNeverReadsHoldsUpNobody(t *testing.T) {
 	}
 	// It finds out what it missed when it reads at last.
 	h.stop()
-	var kinds []Kind
+	var kinds []api.Kind
 	total = 0
 	for ev := range stuck.Events() {
 		kinds = append(kinds, ev.Kind)
@@ -70,7 +71,7 @@ func TestASubscriberThatNeverReadsHoldsUpNobody(t *testing.T) {
 	if total != int64(lines*len(line)) {
 		t.Errorf("read and left out together: %d bytes", total)
 	}
-	if kinds[len(kinds)-1] != KindGap {
+	if kinds[len(kinds)-1] != api.KindGap {
 		t.Errorf("the last event is %s", kinds[len(kinds)-1])
 	}
 }
@@ -89,16 +90,16 @@ func TestOnlyWhatWasAskedForIsHeard(t *testing.T) {
 	one := h.Subscribe(SubscribeOptions{Run: "2", Output: true})
 	defer one.Close()
 	h.serve()
-	await(t, quiet, "end of 2", func(ev Event) bool {
-		if ev.Kind == KindOutput {
+	await(t, quiet, "end of 2", func(ev api.Event) bool {
+		if ev.Kind == api.KindOutput {
 			t.Error("output came unasked")
 		}
-		return ev.Kind == KindRun && ev.ID == "2" && ev.Run.State.Final()
+		return ev.Kind == api.KindRun && ev.ID == "2" && ev.Run.State.Final()
 	})
 	var got []string
-	await(t, one, "end of 2", func(ev Event) bool {
+	await(t, one, "end of 2", func(ev api.Event) bool {
 		got = append(got, fmt.Sprint(ev.Kind, ev.ID, ev.Text))
-		return ev.Kind == KindRun && ev.Run.State.Final()
+		return ev.Kind == api.KindRun && ev.Run.State.Final()
 	})
 	if want := "[run2 output2out 2 run2]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %v", got, want)
@@ -122,12 +123,12 @@ func TestOutputEventsAreWholeCharacters(t *testing.T) {
 	h.submit("x")
 	h.serve()
 	var got strings.Builder
-	await(t, sub, "end", func(ev Event) bool {
+	await(t, sub, "end", func(ev api.Event) bool {
 		if !utf8.ValidString(ev.Text) {
 			t.Errorf("%q", ev.Text)
 		}
 		got.WriteString(ev.Text)
-		return ev.Kind == KindRun && ev.Run.State.Final()
+		return ev.Kind == api.KindRun && ev.Run.State.Final()
 	})
 	if got.String() != text+"\uFFFD" {
 		t.Errorf("%d bytes, want %d", got.Len(), len(text)+3)
@@ -144,15 +145,15 @@ func TestProgressComesAtMostTwentyTimesASecondAndTheLastIsNotLost(t *testing.T) 
 	begin := time.Now()
 	const n = 20_000
 	for i := 1; i <= n; i++ {
-		c.sink.Progress(blender.Progress{Fraction: float64(i) / n})
+		c.sink.Progress(api.Progress{Fraction: float64(i) / n})
 	}
 	took := time.Since(begin)
 	if r := h.run("1"); r.Progress == nil || r.Progress.Fraction != 1 {
 		t.Errorf("the run's own progress: %+v", r.Progress)
 	}
 	count := 0
-	await(t, sub, "the last progress", func(ev Event) bool {
-		if ev.Kind == KindProgress {
+	await(t, sub, "the last progress", func(ev api.Event) bool {
+		if ev.Kind == api.KindProgress {
 			count++
 			return ev.Progress.Fraction == 1
 		}
@@ -173,7 +174,7 @@ func TestWhatARunPrintedSoFarCanBeRead(t *testing.T) {
 	h.submit("x")
 	c := h.call()
 	c.sink.Output([]byte("half"))
-	if r := h.run("1"); r.Output != "half" || r.State != Running || r.OutputBytes != 4 {
+	if r := h.run("1"); r.Output != "half" || r.State != api.Running || r.OutputBytes != 4 {
 		t.Errorf("%+v", r)
 	}
 	c.sink.Output([]byte(" done"))
@@ -211,7 +212,7 @@ func TestManySmallPiecesForAStuckSubscriberCostLittle(t *testing.T) {
 	const n = 3 << 20
 	allocated := testing.AllocsPerRun(1, func() {
 		for range n / 2 {
-			sub.offer(Event{Kind: KindOutput, ID: "1", Text: "x"})
+			sub.offer(api.Event{Kind: api.KindOutput, ID: "1", Text: "x"})
 		}
 	})
 	if allocated > 5000 {

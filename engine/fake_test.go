@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/watcher"
 )
@@ -18,13 +19,13 @@ import (
 // fakeBlender stands for a Blender where a test is about the queue, the database or the
 // events. It claims nothing about Blender itself.
 type fakeBlender struct {
-	changed func(blender.Status)
+	changed func(api.BlenderStatus)
 	calls   chan *call
 	// do, when set, does each run at once; otherwise the test takes it from calls.
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
 	mu     sync.Mutex
-	status blender.Status
+	status api.BlenderStatus
 	news   chan struct{} // closed when status changes
 }
 
@@ -48,18 +49,18 @@ var errFakeStopped = errors.New("blender is stopped")
 func newFakeBlender() *fakeBlender {
 	return &fakeBlender{
 		calls: make(chan *call, 1000), news: make(chan struct{}),
-		status: blender.Status{State: blender.Stopped},
+		status: api.BlenderStatus{State: api.BlenderStopped},
 	}
 }
 
-func (f *fakeBlender) make(changed func(blender.Status)) Blender {
+func (f *fakeBlender) make(changed func(api.BlenderStatus)) Blender {
 	f.changed = changed
 	return f
 }
 
-func (f *fakeBlender) set(s blender.State, reason string) {
+func (f *fakeBlender) set(s api.BlenderState, reason string) {
 	f.mu.Lock()
-	f.status = blender.Status{State: s, Reason: reason}
+	f.status = api.BlenderStatus{State: s, Reason: reason}
 	st := f.status
 	close(f.news)
 	f.news = make(chan struct{})
@@ -68,14 +69,14 @@ func (f *fakeBlender) set(s blender.State, reason string) {
 }
 
 func (f *fakeBlender) Serve(ctx context.Context) error { <-ctx.Done(); return nil }
-func (f *fakeBlender) Start()                          { f.set(blender.Ready, "") }
-func (f *fakeBlender) Restart(context.Context) error   { f.set(blender.Ready, ""); return nil }
+func (f *fakeBlender) Start()                          { f.set(api.BlenderReady, "") }
+func (f *fakeBlender) Restart(context.Context) error   { f.set(api.BlenderReady, ""); return nil }
 func (f *fakeBlender) Stop(context.Context) error {
-	f.set(blender.Stopped, "asked to")
+	f.set(api.BlenderStopped, "asked to")
 	return nil
 }
 
-func (f *fakeBlender) Status() blender.Status {
+func (f *fakeBlender) Status() api.BlenderStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.status
@@ -87,9 +88,9 @@ func (f *fakeBlender) Ready(ctx context.Context) error {
 		st, news := f.status, f.news
 		f.mu.Unlock()
 		switch st.State {
-		case blender.Ready, blender.Running:
+		case api.BlenderReady, api.BlenderRunning:
 			return nil
-		case blender.Stopped, blender.Failed:
+		case api.BlenderStopped, api.BlenderFailed:
 			return errFakeStopped
 		}
 		select {
@@ -140,7 +141,7 @@ func (w *fakeWatcher) make(cfg WatcherConfig) (Watcher, error) {
 
 func (w *fakeWatcher) Serve(ctx context.Context) error   { <-ctx.Done(); return nil }
 func (w *fakeWatcher) SetFolders([]watcher.Folder) error { return nil }
-func (w *fakeWatcher) Status() []watcher.FolderStatus    { return nil }
+func (w *fakeWatcher) Status() []api.FolderStatus        { return nil }
 func (w *fakeWatcher) Rescan()                           { poke(w.rescans) }
 
 func (w *fakeWatcher) Pause(p bool) {
@@ -245,16 +246,16 @@ func (h *house) again(edit ...func(*Config)) *house {
 
 func (h *house) path(name string) string { return filepath.Join(h.watched, name) }
 
-func (h *house) submit(code string) Run {
+func (h *house) submit(code string) api.Run {
 	h.t.Helper()
-	r, err := h.Submit(context.Background(), Submission{Code: []byte(code)})
+	r, err := h.Submit(context.Background(), api.Submission{Code: []byte(code)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return r
 }
 
-func (h *house) run(id string) Run {
+func (h *house) run(id string) api.Run {
 	h.t.Helper()
 	r, err := h.Run(context.Background(), id)
 	if err != nil {
@@ -276,7 +277,7 @@ func (h *house) call() *call {
 }
 
 // await returns the first of the events for which want is true.
-func await(t testing.TB, sub *Subscription, what string, want func(Event) bool) Event {
+func await(t testing.TB, sub *Subscription, what string, want func(api.Event) bool) api.Event {
 	t.Helper()
 	limit := time.After(20 * time.Second)
 	for {
@@ -295,21 +296,21 @@ func await(t testing.TB, sub *Subscription, what string, want func(Event) bool) 
 }
 
 // ended waits until the run has ended.
-func (h *house) ended(id string) Run {
+func (h *house) ended(id string) api.Run {
 	h.t.Helper()
 	sub := h.Subscribe(SubscribeOptions{Run: id})
 	defer sub.Close()
 	if r := h.run(id); r.State.Final() {
 		return r
 	}
-	await(h.t, sub, "end of run "+id, func(ev Event) bool { return ev.Kind == KindRun && ev.Run.State.Final() })
+	await(h.t, sub, "end of run "+id, func(ev api.Event) bool { return ev.Kind == api.KindRun && ev.Run.State.Final() })
 	return h.run(id)
 }
 
 // all is every run, oldest first, as "id script-name state".
 func (h *house) all() []string {
 	h.t.Helper()
-	runs, err := h.Runs(context.Background(), Filter{Limit: 1000})
+	runs, err := h.Runs(context.Background(), api.Filter{Limit: 1000})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -41,19 +42,19 @@ func TestOnAFullDiskNothingIsLostAndTheEngineLives(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 		t.Fatal(err)
 	}
-	_, err := h.Submit(ctx, Submission{Code: bytes.Repeat([]byte("# much\n"), 50_000)})
-	if !errors.Is(err, ErrStorage) || !strings.Contains(err.Error(), "full") {
+	_, err := h.Submit(ctx, api.Submission{Code: bytes.Repeat([]byte("# much\n"), 50_000)})
+	if !errors.Is(err, api.ErrStorage) || !strings.Contains(err.Error(), "full") {
 		t.Errorf("submit: %v", err)
 	}
 	running.finish(blender.Succeeded)
-	await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "not written down yet") })
-	if r := h.run("1"); r.State != Succeeded || len(r.Output) != 500_000 {
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "not written down yet") })
+	if r := h.run("1"); r.State != api.Succeeded || len(r.Output) != 500_000 {
 		t.Errorf("1: %s, %d bytes", r.State, len(r.Output))
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	await(t, sub, "note", func(ev Event) bool { return ev.Message == "run 1 is written down now" })
+	await(t, sub, "note", func(ev api.Event) bool { return ev.Message == "run 1 is written down now" })
 	h.submit("2")
 	h.call().finish(blender.Succeeded)
 	h.ended("2")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -45,8 +46,8 @@ func TestADatabaseThatCannotBeWrittenRefusesRunsAndTheEngineLives(t *testing.T) 
 			h.ended("1")
 			h.pragma(fault.begin)
 			big := bytes.Repeat([]byte("# much\n"), 10_000)
-			_, err := h.Submit(ctx, Submission{Code: big})
-			if !errors.Is(err, ErrStorage) || !strings.Contains(err.Error(), fault.says) || !strings.Contains(err.Error(), h.cfg.Database) {
+			_, err := h.Submit(ctx, api.Submission{Code: big})
+			if !errors.Is(err, api.ErrStorage) || !strings.Contains(err.Error(), fault.says) || !strings.Contains(err.Error(), h.cfg.Database) {
 				t.Errorf("submit: %v", err)
 			}
 			if h.Status().Queued != 0 || len(h.all()) != 1 {
@@ -68,7 +69,7 @@ func TestASaveThatCannotBeWrittenIsLookedForAgain(t *testing.T) {
 	defer sub.Close()
 	h.pragma(faults["read-only"].begin)
 	h.w.save(h.path("a.py"), "x")
-	await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "a.py was saved but is not run") })
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "a.py was saved but is not run") })
 	if _, ok := h.w.cfg.Known(h.path("a.py")); ok {
 		t.Error("it counts as seen, though its run was lost")
 	}
@@ -110,14 +111,14 @@ func TestAQueuedRunIsNotSentBeforeThatIsWritten(t *testing.T) {
 	first.sink.Output([]byte("out"))
 	h.pragma(faults["read-only"].begin)
 	first.finish(blender.Succeeded)
-	await(t, sub, "note", func(ev Event) bool {
+	await(t, sub, "note", func(ev api.Event) bool {
 		return strings.Contains(ev.Message, "run 1 has succeeded, but that is not written down yet")
 	})
-	await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "queued runs wait") })
-	if r := h.run("1"); r.State != Succeeded || r.Output != "out" {
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "queued runs wait") })
+	if r := h.run("1"); r.State != api.Succeeded || r.Output != "out" {
 		t.Errorf("1: %+v", r)
 	}
-	if r := h.run("2"); r.State != Queued || !strings.Contains(r.Reason, "read-only") {
+	if r := h.run("2"); r.State != api.Queued || !strings.Contains(r.Reason, "read-only") {
 		t.Errorf("2: %s %q", r.State, r.Reason)
 	}
 	h.expect("1 <message> succeeded", "2 <message> queued")
@@ -129,8 +130,8 @@ func TestAQueuedRunIsNotSentBeforeThatIsWritten(t *testing.T) {
 	if c.req.ID != "2" {
 		t.Errorf("sent %s", c.req.ID)
 	}
-	await(t, sub, "note", func(ev Event) bool { return ev.Message == "run 1 is written down now" })
-	if st := h.inDatabase("1"); st != Succeeded {
+	await(t, sub, "note", func(ev api.Event) bool { return ev.Message == "run 1 is written down now" })
+	if st := h.inDatabase("1"); st != api.Succeeded {
 		t.Errorf("1 in the database: %s", st)
 	}
 	c.finish(blender.Succeeded)
@@ -172,7 +173,7 @@ func TestADamagedDatabaseIsKeptAsideAndANewOneBegun(t *testing.T) {
 			h = openIn(t, h.cfg)
 			sub := h.Subscribe(SubscribeOptions{})
 			defer sub.Close()
-			note := await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "was damaged") })
+			note := await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "was damaged") })
 			aside, err := filepath.Glob(h.cfg.Database + ".damaged-*")
 			if err != nil || len(aside) != 1 || !strings.Contains(note.Message, aside[0]) {
 				t.Fatalf("aside: %v %v; note: %s", aside, err, note.Message)
@@ -276,7 +277,7 @@ func TestThePruningGoesOnByItself(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Runs.HistoryRuns = 10 })
 	h.b.do = succeed
-	var last Run
+	var last api.Run
 	for i := range 200 {
 		last = h.submit(fmt.Sprint(i))
 	}

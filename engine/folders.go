@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"blendtray/api"
 	"blendtray/watcher"
 )
 
@@ -41,7 +42,7 @@ func (f *folder) fresh() bool { return f.known == "" }
 // check finds what is wrong with a policy and fills in what it leaves out.
 func (p *FolderPolicy) check() error {
 	if p.Path == "" || !filepath.IsAbs(p.Path) || filepath.Clean(p.Path) != p.Path {
-		return fmt.Errorf("%w: folder %q is not an absolute, clean path", ErrBad, p.Path)
+		return fmt.Errorf("%w: folder %q is not an absolute, clean path", api.ErrBad, p.Path)
 	}
 	if p.Scene == "" {
 		p.Scene = "fresh"
@@ -50,10 +51,10 @@ func (p *FolderPolicy) check() error {
 		p.OnBusy = "wait"
 	}
 	if p.OnBusy != "wait" && p.OnBusy != "cancel" {
-		return fmt.Errorf("%w: folder %s: on_busy: %q is neither \"wait\" nor \"cancel\"", ErrBad, p.Path, p.OnBusy)
+		return fmt.Errorf("%w: folder %s: on_busy: %q is neither \"wait\" nor \"cancel\"", api.ErrBad, p.Path, p.OnBusy)
 	}
 	if err := checkScene(p.Scene); err != nil {
-		return fmt.Errorf("%w: folder %s: %w", ErrBad, p.Path, err)
+		return fmt.Errorf("%w: folder %s: %w", api.ErrBad, p.Path, err)
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (e *Engine) adoptFolders(policies []FolderPolicy) error {
 			return err
 		}
 		if folders[p.Path] != nil {
-			return fmt.Errorf("%w: folder %s is named twice", ErrBad, p.Path)
+			return fmt.Errorf("%w: folder %s is named twice", api.ErrBad, p.Path)
 		}
 		f := &folder{policy: p, known: known[p.Path]}
 		if f.shape, err = p.shape(); err != nil {
@@ -121,7 +122,7 @@ func (e *Engine) SetFolders(policies []FolderPolicy) error {
 	if err := e.watcher.SetFolders(watcherFolders(policies)); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
-	e.hub.publish(Event{Kind: KindFolders})
+	e.hub.publish(api.Event{Kind: api.KindFolders})
 	return nil
 }
 
@@ -138,7 +139,7 @@ func (e *Engine) PauseWatching(paused bool) {
 		return
 	}
 	e.watcher.Pause(paused)
-	e.hub.publish(Event{Kind: KindFolders})
+	e.hub.publish(api.Event{Kind: api.KindFolders})
 	if paused {
 		e.note("watching is paused: saves do not run")
 	} else {
@@ -167,7 +168,7 @@ func (e *Engine) scanned(path string) {
 		return
 	}
 	if err := e.store.addFolder(path, f.shape); err != nil {
-		if !errors.Is(err, ErrStopping) {
+		if !errors.Is(err, api.ErrStopping) {
 			e.warn(fmt.Sprintf("%s: cannot write down that it was looked through, it will be again: %v", path, err))
 			poke(e.retries)
 		}

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"blendtray/blender"
-	"blendtray/watcher"
+	"blendtray/api"
 )
 
 // Limits of a list.
@@ -18,33 +17,15 @@ const (
 	maxList     = 100_000
 )
 
-// Status is the engine at one moment, as `blendtray status --json` prints it.
-type Status struct {
-	Engine   EngineStatus           `json:"engine"`
-	Blenders []blender.Status       `json:"blenders"`
-	Folders  []watcher.FolderStatus `json:"folders"`
-	// Queued and Running count runs.
-	Queued         int  `json:"queued"`
-	Running        int  `json:"running"`
-	WatchingPaused bool `json:"watching_paused"`
-}
-
-// EngineStatus is the process that the engine is in.
-type EngineStatus struct {
-	PID           int     `json:"pid"`
-	Version       string  `json:"version"`
-	UptimeSeconds float64 `json:"uptime_seconds"`
-}
-
 // Status tells how things stand. It never waits for a disk or for Blender.
-func (e *Engine) Status() Status {
-	st := Status{
-		Engine: EngineStatus{
+func (e *Engine) Status() api.Status {
+	st := api.Status{
+		Engine: api.EngineStatus{
 			PID: os.Getpid(), Version: e.cfg.Version,
 			UptimeSeconds: time.Since(e.began).Seconds(),
 		},
-		Blenders: []blender.Status{},
-		Folders:  []watcher.FolderStatus{},
+		Blenders: []api.BlenderStatus{},
+		Folders:  []api.FolderStatus{},
 	}
 	for _, w := range e.workers {
 		st.Blenders = append(st.Blenders, w.blender.Status())
@@ -57,9 +38,9 @@ func (e *Engine) Status() Status {
 }
 
 // snapshot is a job's run as clients see it, without its output; mu is held.
-func (e *Engine) snapshot(j *job) Run {
+func (e *Engine) snapshot(j *job) api.Run {
 	r := j.run
-	if r.State == Queued {
+	if r.State == api.Queued {
 		r.Reason = e.waitsFor()
 	}
 	if j.out != nil {
@@ -80,9 +61,9 @@ func (e *Engine) waitsFor() string {
 	for _, w := range e.workers {
 		why, _, _ := strings.Cut(w.status.Reason, "\n")
 		switch w.status.State {
-		case blender.Failed:
+		case api.BlenderFailed:
 			return "Blender has failed (" + why + "): start it again to go on"
-		case blender.Starting, blender.Stopping, blender.Stopped: // not by a person: it is replaced
+		case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // not by a person: it is replaced
 			return "Blender is starting"
 		}
 	}
@@ -104,7 +85,7 @@ func (e *Engine) live(id int64) *job {
 func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 	n, ok := parseID(id)
 	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+		return nil, fmt.Errorf("%w: %q", api.ErrNotFound, id)
 	}
 	e.mu.Lock()
 	if j := e.live(n); j != nil {
@@ -117,10 +98,10 @@ func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 }
 
 // Run is the run with that id, with its output; with what it printed so far while it runs.
-func (e *Engine) Run(ctx context.Context, id string) (Run, error) {
+func (e *Engine) Run(ctx context.Context, id string) (api.Run, error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	j.run = e.withPreview(j.run)
 	if j.out != nil {
@@ -131,7 +112,7 @@ func (e *Engine) Run(ctx context.Context, id string) (Run, error) {
 		return j.run, nil
 	}
 	if j.run.Output, err = e.store.outputOf(ctx, j.id); err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	if j.run.Output == "" {
 		j.run.Output = fmt.Sprintf("[… %d bytes of output are not kept any more …]\n", j.run.OutputBytes)
@@ -143,13 +124,13 @@ func (e *Engine) Run(ctx context.Context, id string) (Run, error) {
 func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
 	n, ok := parseID(id)
 	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+		return nil, fmt.Errorf("%w: %q", api.ErrNotFound, id)
 	}
 	return e.store.code(ctx, n)
 }
 
 // Runs is the runs that f wants, newest first, without their output.
-func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
+func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	if f.Limit <= 0 {
 		f.Limit = defaultList
 	}
@@ -158,7 +139,7 @@ func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	if f.Before != "" {
 		n, ok := parseID(f.Before)
 		if !ok {
-			return nil, fmt.Errorf("%w: before: %q is not the id of a run", ErrBad, f.Before)
+			return nil, fmt.Errorf("%w: before: %q is not the id of a run", api.ErrBad, f.Before)
 		}
 		before = n
 	}
@@ -166,7 +147,7 @@ func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Run, 0, len(jobs))
+	all := make([]api.Run, 0, len(jobs))
 	var moved []int
 	e.mu.Lock()
 	for _, j := range jobs {
@@ -193,7 +174,7 @@ func (e *Engine) Runs(ctx context.Context, f Filter) ([]Run, error) {
 		all[i] = e.withPreview(j.run)
 	}
 	if len(f.States) > 0 {
-		all = slices.DeleteFunc(all, func(r Run) bool { return !slices.Contains(f.States, r.State) })
+		all = slices.DeleteFunc(all, func(r api.Run) bool { return !slices.Contains(f.States, r.State) })
 	}
 	return all, nil
 }

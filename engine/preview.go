@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -19,7 +20,7 @@ const KeptPreviews = 1000
 
 // previewFile is where the picture of a run lies if there is one, or "". Two runs never share
 // one, also when the history was begun anew.
-func (e *Engine) previewFile(r Run) string {
+func (e *Engine) previewFile(r api.Run) string {
 	if e.cfg.PreviewDir == "" {
 		return ""
 	}
@@ -27,7 +28,7 @@ func (e *Engine) previewFile(r Run) string {
 }
 
 // withPreview is a run that says where its picture lies.
-func (e *Engine) withPreview(r Run) Run {
+func (e *Engine) withPreview(r api.Run) api.Run {
 	if !r.State.Final() {
 		return r
 	}
@@ -47,7 +48,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 	with, r := e.runs.Preview, j.run
 	e.mu.Unlock()
 	file := e.previewFile(r)
-	if with == "" || with == "off" || file == "" || r.State != Succeeded && r.State != Failed || e.hasWork() {
+	if with == "" || with == "off" || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWork() {
 		return
 	}
 	if err := e.makePreview(ctx, w.blender, file, with); err != nil {
@@ -57,7 +58,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 		return
 	}
 	r = e.withPreview(r)
-	e.hub.publish(Event{Kind: KindPreview, ID: r.ID, Run: &r})
+	e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r})
 	e.prunePreviews()
 }
 

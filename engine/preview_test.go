@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -31,7 +32,7 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 	defer sub.Close()
 	h.b.do = succeed
 	first := h.submit("x = 1")
-	isPreview := func(ev Event) bool { return ev.Kind == KindPreview }
+	isPreview := func(ev api.Event) bool { return ev.Kind == api.KindPreview }
 	ev := await(t, sub, "the preview", isPreview)
 	if ev.ID != first.ID || ev.Run == nil || ev.Run.Preview == "" || filepath.Dir(ev.Run.Preview) != dir {
 		t.Fatalf("the event %+v", ev)
@@ -42,7 +43,7 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 	if got := h.run(first.ID).Preview; got != ev.Run.Preview {
 		t.Errorf("the run has the preview %q", got)
 	}
-	runs, err := h.Runs(context.Background(), Filter{})
+	runs, err := h.Runs(context.Background(), api.Filter{})
 	if err != nil || runs[0].Preview != ev.Run.Preview {
 		t.Errorf("the list has %+v, %v", runs, err)
 	}
@@ -52,7 +53,7 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 	h.ended(h.submit("x = 2").ID) // what is made of the second one was decided before
 	h.SetRuns(RunsConfig{Preview: "workbench"})
 	third := h.submit("x = 3")
-	await(t, sub, "the next preview", func(ev Event) bool { return isPreview(ev) && ev.ID == third.ID })
+	await(t, sub, "the next preview", func(ev api.Event) bool { return isPreview(ev) && ev.ID == third.ID })
 	if got := h.run(second.ID).Preview; got != "" {
 		t.Errorf("a preview %s that was not asked for", got)
 	}
@@ -79,7 +80,7 @@ func TestNoRunWaitsForAPreviewThatHasNotBegun(t *testing.T) {
 	second := h.submit("x = 2")
 	c.finish(blender.Succeeded)
 	h.call().finish(blender.Succeeded)
-	if ev := await(t, sub, "a preview", func(ev Event) bool { return ev.Kind == KindPreview }); ev.ID != second.ID {
+	if ev := await(t, sub, "a preview", func(ev api.Event) bool { return ev.Kind == api.KindPreview }); ev.ID != second.ID {
 		t.Errorf("the preview is of run %s", ev.ID)
 	}
 	if got := h.run(first.ID).Preview; got != "" {

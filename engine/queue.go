@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -14,7 +15,7 @@ import (
 type job struct {
 	id    int64
 	place int64 // where in the queue it stands: its own id, or that of the run it replaced
-	run   Run
+	run   api.Run
 	// isFile tells that run.Script is a path; dir is the working directory when it is not.
 	isFile bool
 	dir    string
@@ -104,7 +105,7 @@ func runs(running map[int64]*job, script string) bool {
 // saved is the run that waits for a save of script, or nil.
 func (q *queue) saved(script string) *job {
 	for _, j := range q.jobs {
-		if j.run.Source == FromFolder && j.run.Script == script {
+		if j.run.Source == api.FromFolder && j.run.Script == script {
 			return j
 		}
 	}

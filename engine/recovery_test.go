@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/watcher"
 )
@@ -65,7 +66,7 @@ func child(part, database string) {
 		}
 	}
 	for i := range 3 {
-		if _, err := e.Submit(context.Background(), Submission{Code: []byte(fmt.Sprint(i))}); err != nil {
+		if _, err := e.Submit(context.Background(), api.Submission{Code: []byte(fmt.Sprint(i))}); err != nil {
 			fmt.Println("error", err)
 		}
 	}
@@ -124,8 +125,8 @@ func TestAKilledEngineKnowsEveryRunAndRepeatsNone(t *testing.T) {
 	h := openIn(t, cfg)
 	sub := h.Subscribe(SubscribeOptions{})
 	defer sub.Close()
-	await(t, sub, "note", func(ev Event) bool {
-		return ev.Kind == KindNote && strings.Contains(ev.Message, "blendtray retry 1")
+	await(t, sub, "note", func(ev api.Event) bool {
+		return ev.Kind == api.KindNote && strings.Contains(ev.Message, "blendtray retry 1")
 	})
 	h.expect("1 <message> interrupted", "2 <message> queued", "3 <message> queued")
 	if r := h.run("1"); r.Reason == "" || r.FinishedAt == nil || r.Output != "halfway\n" || r.OutputBytes != 8 {

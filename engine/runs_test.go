@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -22,7 +23,7 @@ func TestARunGoesThroughItsLifeAndIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.b.do = func(_ context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
-		if got := h.inDatabase(req.ID); got != Running {
+		if got := h.inDatabase(req.ID); got != api.Running {
 			t.Errorf("when the run is sent the database says %q", got)
 		}
 		sink.Started(time.Now())
@@ -30,28 +31,28 @@ func TestARunGoesThroughItsLifeAndIsWrittenDown(t *testing.T) {
 		return blender.Outcome{
 			Verdict: blender.Errored, Version: "3.4.1", Result: json.RawMessage(`{"a":[1,2]}`),
 			Outputs: []string{"/tmp/a.png"},
-			Error:   &blender.ScriptError{Type: "ValueError", Message: "no", Line: 3, Traceback: "Traceback …"},
+			Error:   &api.ScriptError{Type: "ValueError", Message: "no", Line: 3, Traceback: "Traceback …"},
 		}, nil
 	}
 	sub := h.Subscribe(SubscribeOptions{Output: true})
 	defer sub.Close()
-	r, err := h.Submit(ctx, Submission{
+	r, err := h.Submit(ctx, api.Submission{
 		Code: []byte("x = 1"), Script: "/abs/a.py", Args: []string{"-n", "ü"}, TimeLimitSeconds: 2.5,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ID != "1" || r.State != Queued || r.Scene != "fresh" || r.Source != FromCommand || r.TimeLimitSeconds != 2.5 {
+	if r.ID != "1" || r.State != api.Queued || r.Scene != "fresh" || r.Source != api.FromCommand || r.TimeLimitSeconds != 2.5 {
 		t.Errorf("submitted: %+v", r)
 	}
 	h.serve()
 	var seen []string
-	await(t, sub, "end", func(ev Event) bool {
+	await(t, sub, "end", func(ev api.Event) bool {
 		switch ev.Kind {
-		case KindRun:
+		case api.KindRun:
 			seen = append(seen, string(ev.Run.State))
 			return ev.Run.State.Final()
-		case KindOutput:
+		case api.KindOutput:
 			seen = append(seen, ev.ID+":"+ev.Text)
 		}
 		return false
@@ -70,7 +71,7 @@ func TestARunGoesThroughItsLifeAndIsWrittenDown(t *testing.T) {
 }
 
 // inDatabase is the state of a run as another process would read it.
-func (h *house) inDatabase(id string) State {
+func (h *house) inDatabase(id string) api.State {
 	n, _ := parseID(id)
 	j, err := h.store.get(ctx, n)
 	if err != nil {
@@ -88,7 +89,7 @@ func TestRunsAreDoneInTheOrderTheyCame(t *testing.T) {
 		got = append(got, string(req.Code))
 		return succeed(ctx, req, sink)
 	}
-	var last Run
+	var last api.Run
 	var want []string
 	for i := range 50 {
 		want = append(want, fmt.Sprint(i))
@@ -110,7 +111,7 @@ func TestTwoHundredSubmittersAtOnceAreAllServed(t *testing.T) {
 	var all sync.WaitGroup
 	for range 200 {
 		all.Go(func() {
-			r, err := h.Submit(ctx, Submission{Code: []byte("x")})
+			r, err := h.Submit(ctx, api.Submission{Code: []byte("x")})
 			if err != nil {
 				t.Error(err)
 				return
@@ -126,7 +127,7 @@ func TestTwoHundredSubmittersAtOnceAreAllServed(t *testing.T) {
 			t.Errorf("id %s was given twice", id)
 		}
 		seen[id] = true
-		if r := h.ended(id); r.State != Succeeded {
+		if r := h.ended(id); r.State != api.Succeeded {
 			t.Errorf("run %s has %s", id, r.State)
 		}
 	}
@@ -139,15 +140,15 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for name, c := range map[string]struct {
-		sub  Submission
+		sub  api.Submission
 		want error
 	}{
-		"nothing":         {Submission{}, ErrBad},
-		"relative script": {Submission{Code: []byte("x"), Script: "a.py"}, ErrBad},
-		"relative dir":    {Submission{Code: []byte("x"), Dir: "tmp"}, ErrBad},
-		"scene":           {Submission{Code: []byte("x"), Scene: "old"}, ErrBad},
-		"relative scene":  {Submission{Code: []byte("x"), Scene: "a.blend"}, ErrBad},
-		"too large":       {Submission{Code: make([]byte, maxCode+1)}, ErrTooLarge},
+		"nothing":         {api.Submission{}, api.ErrBad},
+		"relative script": {api.Submission{Code: []byte("x"), Script: "a.py"}, api.ErrBad},
+		"relative dir":    {api.Submission{Code: []byte("x"), Dir: "tmp"}, api.ErrBad},
+		"scene":           {api.Submission{Code: []byte("x"), Scene: "old"}, api.ErrBad},
+		"relative scene":  {api.Submission{Code: []byte("x"), Scene: "a.blend"}, api.ErrBad},
+		"too large":       {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
 	} {
 		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -162,7 +163,7 @@ func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Runs.TimeLimit = time.Minute }).serve()
 	for given, want := range map[float64]time.Duration{0: time.Minute, -1: 0, 0.25: 250 * time.Millisecond} {
-		if _, err := h.Submit(ctx, Submission{Code: []byte("x"), TimeLimitSeconds: given}); err != nil {
+		if _, err := h.Submit(ctx, api.Submission{Code: []byte("x"), TimeLimitSeconds: given}); err != nil {
 			t.Fatal(err)
 		}
 		c := h.call()
@@ -178,7 +179,7 @@ func TestWhereASceneIsOpenItIsKept(t *testing.T) {
 	h := open(t).serve()
 	h.b.do = succeed
 	submit := func() string {
-		r, err := h.Submit(ctx, Submission{Code: []byte("x"), Scene: "fresh"})
+		r, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Scene: "fresh"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,10 +214,10 @@ func TestAWaitingRunIsCancelledAtOnceAndNeverSent(t *testing.T) {
 	h.submit("2")
 	h.submit("3")
 	r, err := h.Cancel(ctx, "2")
-	if err != nil || r.State != Cancelled || r.Reason == "" {
+	if err != nil || r.State != api.Cancelled || r.Reason == "" {
 		t.Errorf("cancel: %+v, %v", r, err)
 	}
-	if st := h.inDatabase("2"); st != Cancelled {
+	if st := h.inDatabase("2"); st != api.Cancelled {
 		t.Errorf("in the database: %s", st)
 	}
 	first.finish(blender.Succeeded)
@@ -231,13 +232,13 @@ func TestARunningRunIsCancelledThroughBlender(t *testing.T) {
 	h.submit("while True: pass")
 	h.call()
 	r, err := h.Cancel(ctx, "1")
-	if err != nil || r.State != Running {
+	if err != nil || r.State != api.Running {
 		t.Errorf("cancel: %+v, %v", r, err)
 	}
-	if r := h.ended("1"); r.State != Cancelled || r.Reason != "cancelled on request" {
+	if r := h.ended("1"); r.State != api.Cancelled || r.Reason != "cancelled on request" {
 		t.Errorf("ended: %s %q", r.State, r.Reason)
 	}
-	if _, err := h.Cancel(ctx, "1"); !errors.Is(err, ErrEnded) {
+	if _, err := h.Cancel(ctx, "1"); !errors.Is(err, api.ErrEnded) {
 		t.Errorf("second cancel: %v", err)
 	}
 }
@@ -247,16 +248,16 @@ func TestOnlyAnExactIDNamesARun(t *testing.T) {
 	h := open(t)
 	h.submit("x")
 	for _, id := range []string{"", "0", "-1", "01", "+1", "1 ", "2", "x", "99999999999999999999"} {
-		if _, err := h.Run(ctx, id); !errors.Is(err, ErrNotFound) {
+		if _, err := h.Run(ctx, id); !errors.Is(err, api.ErrNotFound) {
 			t.Errorf("Run(%q): %v", id, err)
 		}
-		if _, err := h.Cancel(ctx, id); !errors.Is(err, ErrNotFound) {
+		if _, err := h.Cancel(ctx, id); !errors.Is(err, api.ErrNotFound) {
 			t.Errorf("Cancel(%q): %v", id, err)
 		}
-		if _, err := h.Retry(ctx, id); !errors.Is(err, ErrNotFound) {
+		if _, err := h.Retry(ctx, id); !errors.Is(err, api.ErrNotFound) {
 			t.Errorf("Retry(%q): %v", id, err)
 		}
-		if _, err := h.Code(ctx, id); !errors.Is(err, ErrNotFound) {
+		if _, err := h.Code(ctx, id); !errors.Is(err, api.ErrNotFound) {
 			t.Errorf("Code(%q): %v", id, err)
 		}
 	}
@@ -266,17 +267,17 @@ func TestARetryRepeatsTheSameBytes(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
 	code := []byte("# -*- coding: latin-1 -*-\nx = '\xe4'\n")
-	if _, err := h.Submit(ctx, Submission{Code: code, Script: "/a/b.py", Args: []string{"1"}, Scene: "/a/s.blend", TimeLimitSeconds: 9}); err != nil {
+	if _, err := h.Submit(ctx, api.Submission{Code: code, Script: "/a/b.py", Args: []string{"1"}, Scene: "/a/s.blend", TimeLimitSeconds: 9}); err != nil {
 		t.Fatal(err)
 	}
 	first := h.call()
-	if _, err := h.Retry(ctx, "1"); !errors.Is(err, ErrNotEnded) {
+	if _, err := h.Retry(ctx, "1"); !errors.Is(err, api.ErrNotEnded) {
 		t.Errorf("retry of a running run: %v", err)
 	}
 	first.finish(blender.Errored)
 	h.ended("1")
 	r, err := h.Retry(ctx, "1")
-	if err != nil || r.RetryOf != "1" || r.Source != FromRetry || r.ID != "2" {
+	if err != nil || r.RetryOf != "1" || r.Source != api.FromRetry || r.ID != "2" {
 		t.Errorf("retry: %+v, %v", r, err)
 	}
 	second := h.call()
@@ -332,10 +333,10 @@ func TestARunThatBlenderDidNotTakeIsAskedAgain(t *testing.T) {
 	h.submit("2")
 	h.submit("3")
 	h.serve()
-	if r := h.ended("1"); r.State != Succeeded {
+	if r := h.ended("1"); r.State != api.Succeeded {
 		t.Errorf("1 has %s", r.State)
 	}
-	if r := h.ended("2"); r.State != Crashed || r.Error == nil || !strings.Contains(r.Error.Message, "3 attempts") || r.StartedAt != nil {
+	if r := h.ended("2"); r.State != api.Crashed || r.Error == nil || !strings.Contains(r.Error.Message, "3 attempts") || r.StartedAt != nil {
 		t.Errorf("2: %+v %+v", r, r.Error)
 	}
 	h.ended("3")
@@ -354,13 +355,13 @@ func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
 	if err := h.StopBlender(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if r := h.run("1"); r.State != Cancelled || r.Reason != "Blender was stopped" {
+	if r := h.run("1"); r.State != api.Cancelled || r.Reason != "Blender was stopped" {
 		t.Errorf("1: %s %q", r.State, r.Reason)
 	}
-	if st := h.Status(); st.Queued != 2 || st.Running != 0 || st.Blenders[0].State != blender.Stopped {
+	if st := h.Status(); st.Queued != 2 || st.Running != 0 || st.Blenders[0].State != api.BlenderStopped {
 		t.Errorf("status: %+v", st)
 	}
-	if r := h.run("2"); r.State != Queued || !strings.Contains(r.Reason, "stopped") {
+	if r := h.run("2"); r.State != api.Queued || !strings.Contains(r.Reason, "stopped") {
 		t.Errorf("2: %s %q", r.State, r.Reason)
 	}
 	if len(h.b.calls) != 0 {
@@ -376,7 +377,7 @@ func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
 	if err := h.RestartBlender(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if r := h.run("2"); r.State != Cancelled || r.Reason != "Blender was restarted" {
+	if r := h.run("2"); r.State != api.Cancelled || r.Reason != "Blender was restarted" {
 		t.Errorf("2: %s %q", r.State, r.Reason)
 	}
 	if c := h.call(); c.req.ID != "3" {
@@ -390,9 +391,9 @@ func TestAFailedBlenderLeavesRunsQueuedAndSaysSo(t *testing.T) {
 	h.submit("1")
 	h.call().finish(blender.Succeeded)
 	h.ended("1")
-	h.b.set(blender.Failed, "crashed five times within a minute\nlast lines")
+	h.b.set(api.BlenderFailed, "crashed five times within a minute\nlast lines")
 	r := h.submit("2")
-	if r.State != Queued || !strings.Contains(r.Reason, "crashed five times") || strings.Contains(r.Reason, "last lines") {
+	if r.State != api.Queued || !strings.Contains(r.Reason, "crashed five times") || strings.Contains(r.Reason, "last lines") {
 		t.Errorf("2: %s %q", r.State, r.Reason)
 	}
 	if err := h.StartBlender(ctx); err != nil {
@@ -415,19 +416,21 @@ func TestEndingTheEngineCancelsWhatRunsAndKeepsWhatWaits(t *testing.T) {
 	h.call()
 	h.submit("2")
 	h.stop()
-	await(t, sub, "end of the run", func(ev Event) bool { return ev.Kind == KindRun && ev.Run.ID == "1" && ev.Run.State == Cancelled })
+	await(t, sub, "end of the run", func(ev api.Event) bool {
+		return ev.Kind == api.KindRun && ev.Run.ID == "1" && ev.Run.State == api.Cancelled
+	})
 	for range sub.Events() { // ends
 	}
-	if st := h.b.Status().State; st != blender.Stopped {
+	if st := h.b.Status().State; st != api.BlenderStopped {
 		t.Errorf("Blender is %s", st)
 	}
-	if _, err := h.Submit(ctx, Submission{Code: []byte("x")}); !errors.Is(err, ErrStopping) {
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("x")}); !errors.Is(err, api.ErrStopping) {
 		t.Errorf("submit: %v", err)
 	}
-	if _, err := h.Runs(ctx, Filter{}); !errors.Is(err, ErrStopping) {
+	if _, err := h.Runs(ctx, api.Filter{}); !errors.Is(err, api.ErrStopping) {
 		t.Errorf("runs: %v", err)
 	}
-	if _, err := h.Cancel(ctx, "2"); !errors.Is(err, ErrStopping) {
+	if _, err := h.Cancel(ctx, "2"); !errors.Is(err, api.ErrStopping) {
 		t.Errorf("cancel: %v", err)
 	}
 	h = h.again()
@@ -455,23 +458,23 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 		if i%10 == 0 {
 			code = "bad"
 		}
-		if _, err := h.Submit(ctx, Submission{Code: []byte(code), Script: filepath.Join("/p", fmt.Sprintf("Ärger_%02d.py", i))}); err != nil {
+		if _, err := h.Submit(ctx, api.Submission{Code: []byte(code), Script: filepath.Join("/p", fmt.Sprintf("Ärger_%02d.py", i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	h.serve()
 	h.ended("30")
 	for name, c := range map[string]struct {
-		f    Filter
+		f    api.Filter
 		want []string
 	}{
-		"some":       {Filter{Limit: 3}, []string{"30", "29", "28"}},
-		"before":     {Filter{Limit: 2, Before: "5"}, []string{"4", "3"}},
-		"state":      {Filter{States: []State{Failed, Crashed}}, []string{"21", "11", "1"}},
-		"name":       {Filter{Name: "ÄRGER_07"}, []string{"8"}},
-		"wildcards":  {Filter{Name: "%"}, []string{}},
-		"both":       {Filter{Name: "_1", States: []State{Failed}}, []string{"11"}},
-		"no unknown": {Filter{States: []State{"odd"}}, []string{}},
+		"some":       {api.Filter{Limit: 3}, []string{"30", "29", "28"}},
+		"before":     {api.Filter{Limit: 2, Before: "5"}, []string{"4", "3"}},
+		"state":      {api.Filter{States: []api.State{api.Failed, api.Crashed}}, []string{"21", "11", "1"}},
+		"name":       {api.Filter{Name: "ÄRGER_07"}, []string{"8"}},
+		"wildcards":  {api.Filter{Name: "%"}, []string{}},
+		"both":       {api.Filter{Name: "_1", States: []api.State{api.Failed}}, []string{"11"}},
+		"no unknown": {api.Filter{States: []api.State{"odd"}}, []string{}},
 	} {
 		runs, err := h.Runs(ctx, c.f)
 		if err != nil {
@@ -485,10 +488,10 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	if runs, _ := h.Runs(ctx, Filter{}); len(runs) != 20 {
+	if runs, _ := h.Runs(ctx, api.Filter{}); len(runs) != 20 {
 		t.Errorf("without a limit: %d", len(runs))
 	}
-	if _, err := h.Runs(ctx, Filter{Before: "x"}); !errors.Is(err, ErrBad) {
+	if _, err := h.Runs(ctx, api.Filter{Before: "x"}); !errors.Is(err, api.ErrBad) {
 		t.Errorf("before x: %v", err)
 	}
 }

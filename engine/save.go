@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"blendtray/api"
 	"blendtray/watcher"
 )
 
@@ -94,7 +95,7 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 			e.note(s.Path + ": unchanged, not run")
 		}
 	}
-	if err == nil || errors.Is(err, ErrStopping) {
+	if err == nil || errors.Is(err, api.ErrStopping) {
 		return
 	}
 	e.mu.Lock()
@@ -107,9 +108,9 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 // runSave makes a run of a save. It takes the place of one that waits for an older save of
 // the same script; one that is running is waited for or cancelled, as the folder says.
 func (e *Engine) runSave(s watcher.Save, p FolderPolicy) error {
-	j := &job{isFile: true, code: blob(s.Code), limit: p.TimeLimit, run: Run{
+	j := &job{isFile: true, code: blob(s.Code), limit: p.TimeLimit, run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
-		Source: FromFolder, Folder: s.Folder,
+		Source: api.FromFolder, Folder: s.Folder,
 	}}
 	switch {
 	case p.TimeLimit == 0:

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/watcher"
 )
@@ -31,7 +32,7 @@ func TestASaveBecomesARunAsItsFolderSays(t *testing.T) {
 	if c.req.File != h.path("a.py") || c.req.Scene != "keep" || c.req.TimeLimit != 3*time.Second || string(c.req.Code) != "x = 1" {
 		t.Errorf("asked for %+v", c.req)
 	}
-	if r := h.run("1"); r.Source != FromFolder || r.Folder != h.watched || r.SHA256 != hashOf([]byte("x = 1")) {
+	if r := h.run("1"); r.Source != api.FromFolder || r.Folder != h.watched || r.SHA256 != hashOf([]byte("x = 1")) {
 		t.Errorf("run %+v", r)
 	}
 	if st, ok := h.w.cfg.Known(h.path("a.py")); !ok || st.Hash != hashOf([]byte("x = 1")) {
@@ -105,7 +106,7 @@ func TestANewerSaveCancelsTheRunningOneWhereTheFolderSaysSo(t *testing.T) {
 	if c := h.call(); string(c.req.Code) != "2" {
 		t.Errorf("sent %q", c.req.Code)
 	}
-	if r := h.run("1"); r.State != Cancelled || r.Reason != "cancelled for a newer save, run 2" {
+	if r := h.run("1"); r.State != api.Cancelled || r.Reason != "cancelled for a newer save, run 2" {
 		t.Errorf("1: %s %q", r.State, r.Reason)
 	}
 }
@@ -117,7 +118,7 @@ func TestTheSameBytesDoNotRunAgain(t *testing.T) {
 	defer sub.Close()
 	unchanged := func() {
 		t.Helper()
-		await(t, sub, "note", func(ev Event) bool { return strings.HasSuffix(ev.Message, "a.py: unchanged, not run") })
+		await(t, sub, "note", func(ev api.Event) bool { return strings.HasSuffix(ev.Message, "a.py: unchanged, not run") })
 	}
 	h.w.save(h.path("a.py"), "A")
 	c := h.call()
@@ -153,7 +154,7 @@ func TestTheSameBytesRunAgainAfterACancelOrWhenAsked(t *testing.T) {
 	}
 	h.call().finish(blender.Succeeded)
 	h.ended("3")
-	if _, err := h.Submit(ctx, Submission{Code: []byte("A"), Script: h.path("a.py")}); err != nil {
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("A"), Script: h.path("a.py")}); err != nil {
 		t.Fatal(err)
 	}
 	h.call().finish(blender.Succeeded)
@@ -193,7 +194,7 @@ func TestAFolderWatchedForTheFirstTimeIsOnlyNoted(t *testing.T) {
 	}
 	h.w.save(h.path("now.py"), "x") // a person saves meanwhile
 	h.w.cfg.Scanned(h.watched)
-	await(t, sub, "note", func(ev Event) bool { return strings.Contains(ev.Message, "3 scripts were there already") })
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "3 scripts were there already") })
 	h.call().finish(blender.Succeeded)
 	h.ended("1")
 	h.expect("1 now.py succeeded")
@@ -289,7 +290,7 @@ func TestAFolderThatMakesNoSenseIsRefused(t *testing.T) {
 		"scene":    {{Folder: ok.Folder, Scene: "x.blend"}},
 		"twice":    {ok, ok},
 	} {
-		if err := h.SetFolders(p); !errors.Is(err, ErrBad) {
+		if err := h.SetFolders(p); !errors.Is(err, api.ErrBad) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

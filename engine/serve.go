@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"blendtray/api"
 )
 
 // How long each step of ending may take.
@@ -25,7 +27,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	e.serving = true
 	e.turn.Unlock()
 	if !ready {
-		return fmt.Errorf("serve: %w: it was served or closed already", ErrStopping)
+		return fmt.Errorf("serve: %w: it was served or closed already", api.ErrStopping)
 	}
 	var watching, working, keeping, blenders group
 	for _, w := range e.workers {
@@ -142,7 +144,7 @@ func (e *Engine) halt(halted bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping {
-		return ErrStopping
+		return api.ErrStopping
 	}
 	e.halted = halted
 	e.wakeWorkers()

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"blendtray/blender"
+	"blendtray/api"
 )
 
 // progressEvery bounds the progress events of a run to 20 a second.
@@ -51,7 +51,7 @@ func (s *sink) Output(p []byte) {
 	s.engine.hub.output(s.job.run.ID, s.job.out.write(p))
 }
 
-func (s *sink) Progress(p blender.Progress) {
+func (s *sink) Progress(p api.Progress) {
 	e := s.engine
 	e.mu.Lock()
 	s.job.run.Progress = &p
@@ -84,7 +84,7 @@ func (s *sink) send() {
 	p := s.job.run.Progress
 	e.mu.Unlock()
 	s.sent = time.Now()
-	e.hub.publish(Event{Kind: KindProgress, ID: s.job.run.ID, Progress: p})
+	e.hub.publish(api.Event{Kind: api.KindProgress, ID: s.job.run.ID, Progress: p})
 }
 
 // end is called when the run has ended, before the event that says so.

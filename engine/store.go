@@ -15,6 +15,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"blendtray/api"
 )
 
 // store is the database: one connection that writes and a few that only read, so that a
@@ -210,7 +212,7 @@ func (s *store) tx(fn func() error) error {
 
 func (s *store) inTx(fn func() error) error {
 	if s.isClosed() {
-		return ErrStopping
+		return api.ErrStopping
 	}
 	if _, err := s.exec("BEGIN IMMEDIATE"); err != nil {
 		return err

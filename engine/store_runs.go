@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"blendtray/blender"
+	"blendtray/api"
 	"blendtray/watcher"
 )
 
@@ -29,7 +29,7 @@ func (s *store) insert(in insert) error {
 	j := in.job
 	args, err := json.Marshal(j.run.Args)
 	if err != nil {
-		return fmt.Errorf("%w: args: %w", ErrBad, err)
+		return fmt.Errorf("%w: args: %w", api.ErrBad, err)
 	}
 	var place any
 	if in.replaces != nil {
@@ -44,7 +44,7 @@ func (s *store) insert(in insert) error {
 				time_limit, source, folder, retry_of, state, queued_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
-			int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(Queued), j.run.QueuedAt.UnixNano())
+			int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano())
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (s *store) insert(in insert) error {
 		if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
 			j.place = in.replaces.place
 			if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
-				string(Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
+				string(api.Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
 				return err
 			}
 		}
@@ -104,7 +104,7 @@ func (s *store) noteStamp(path string, st watcher.Stamp) error {
 // setRunning writes down that a run is about to be sent.
 func (s *store) setRunning(id int64, at time.Time) error {
 	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ? WHERE id = ?`, string(Running), at.UnixNano(), id)
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ? WHERE id = ?`, string(api.Running), at.UnixNano(), id)
 		return err
 	})
 }
@@ -112,7 +112,7 @@ func (s *store) setRunning(id int64, at time.Time) error {
 // setQueued writes down that a run was not executed and waits again.
 func (s *store) setQueued(id int64) error {
 	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL WHERE id = ?`, string(Queued), id)
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL WHERE id = ?`, string(api.Queued), id)
 		return err
 	})
 }
@@ -134,7 +134,7 @@ func (s *store) putOutput(id int64, text string) error {
 }
 
 // finish writes down how a run ended, with its output. It may be done again.
-func (s *store) finish(id int64, r *Run) error {
+func (s *store) finish(id int64, r *api.Run) error {
 	failure, err := jsonOrNull(r.Error, r.Error == nil)
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (s *store) interrupt(at time.Time) (ids []int64, err error) {
 		if err != nil {
 			return err
 		}
-		rows, err := st.Query(string(Interrupted), "the engine ended while it ran; what it printed last is lost. It was not repeated", at.UnixNano(), string(Running))
+		rows, err := st.Query(string(api.Interrupted), "the engine ended while it ran; what it printed last is lost. It was not repeated", at.UnixNano(), string(api.Running))
 		if err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		return nil, err
 	}
 	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
-	r.State, r.Source = State(state), Source(source)
+	r.State, r.Source = api.State(state), api.Source(source)
 	r.QueuedAt = time.Unix(0, queuedAt).UTC()
 	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)
 	j.limit = time.Duration(limit)
@@ -248,7 +248,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		return nil, fmt.Errorf("args of run %d: %w", j.id, err)
 	}
 	if failure.Valid {
-		r.Error = &blender.ScriptError{}
+		r.Error = &api.ScriptError{}
 		if err := json.Unmarshal([]byte(failure.String), r.Error); err != nil {
 			return nil, fmt.Errorf("error of run %d: %w", j.id, err)
 		}
@@ -279,7 +279,7 @@ func (s *store) jobs(ctx context.Context, where string, args ...any) ([]*job, er
 }
 
 // list is the runs that f wants, newest first.
-func (s *store) list(ctx context.Context, f Filter, before int64) ([]*job, error) {
+func (s *store) list(ctx context.Context, f api.Filter, before int64) ([]*job, error) {
 	var where []string
 	var args []any
 	if before > 0 {
@@ -304,7 +304,7 @@ func (s *store) list(ctx context.Context, f Filter, before int64) ([]*job, error
 func (s *store) get(ctx context.Context, id int64) (*job, error) {
 	all, err := s.jobs(ctx, "WHERE id = ?", id)
 	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("%w: %d", ErrNotFound, id)
+		err = fmt.Errorf("%w: %d", api.ErrNotFound, id)
 	}
 	if err != nil {
 		return nil, err
@@ -324,7 +324,7 @@ func (s *store) outputOf(ctx context.Context, id int64) (text string, err error)
 func (s *store) code(ctx context.Context, id int64) (code []byte, err error) {
 	err = s.reader.QueryRowContext(ctx, "SELECT code FROM runs JOIN codes USING (hash) WHERE id = ?", id).Scan(&code)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("%w: %d", ErrNotFound, id)
+		return nil, fmt.Errorf("%w: %d", api.ErrNotFound, id)
 	}
 	return blob(code), s.readError(err)
 }
@@ -334,7 +334,7 @@ func (s *store) readError(err error) error {
 	case err == nil:
 		return nil
 	case s.isClosed():
-		return ErrStopping
+		return api.ErrStopping
 	case damaged(err):
 		s.suspect()
 		return fmt.Errorf("the run history %s is damaged, restart the engine: the file is then moved aside and a new one begun (%w)", s.path, err)

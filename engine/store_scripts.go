@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"time"
 
+	"blendtray/api"
 	"blendtray/watcher"
 )
 
@@ -11,7 +12,7 @@ import (
 type lastRun struct {
 	id      int64
 	hash    string
-	state   State
+	state   api.State
 	started bool
 }
 
@@ -19,9 +20,9 @@ type lastRun struct {
 // came to an end of its own. What was cancelled, interrupted or never begun has not.
 func (l lastRun) ran() bool {
 	switch l.state {
-	case Cancelled, Interrupted:
+	case api.Cancelled, api.Interrupted:
 		return false
-	case Crashed:
+	case api.Crashed:
 		return l.started
 	}
 	return true
@@ -39,7 +40,7 @@ func (s *store) lastRuns() (map[string]lastRun, error) {
 	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
 		var script, state string
 		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started)
-		l.state = State(state)
+		l.state = api.State(state)
 		all[script] = l
 		return l, err
 	})

@@ -11,19 +11,19 @@ import (
 	"strings"
 	"time"
 
-	"blendtray/blender"
+	"blendtray/api"
 )
 
 // Submit writes a run down and queues it. When it returns without an error the run is in the
 // database; an error says that it is not and will not be done. Source and Folder of the
 // submission are not looked at: what is submitted came by command.
-func (e *Engine) Submit(ctx context.Context, s Submission) (Run, error) {
+func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
 	if err := ctx.Err(); err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	j, err := e.newJob(s)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -34,21 +34,21 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Run, error) {
 const maxArgs = 1 << 20
 
 // newJob checks a submission and makes of it a run that has no id yet.
-func (e *Engine) newJob(s Submission) (*job, error) {
+func (e *Engine) newJob(s api.Submission) (*job, error) {
 	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
 	switch {
 	case len(s.Code) == 0 && s.Script == "" && s.Name == "":
-		return nil, fmt.Errorf("%w: there is nothing to run: give code", ErrBad)
-	case len(s.Code) > maxCode:
-		return nil, fmt.Errorf("%w: it has %d bytes and may have %d", ErrTooLarge, len(s.Code), maxCode)
+		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
+	case len(s.Code) > api.MaxCode:
+		return nil, api.TooLarge(int64(len(s.Code)))
 	case s.Script != "" && !filepath.IsAbs(s.Script):
-		return nil, fmt.Errorf("%w: script: %q is not an absolute path", ErrBad, s.Script)
+		return nil, fmt.Errorf("%w: script: %q is not an absolute path", api.ErrBad, s.Script)
 	case s.Dir != "" && !filepath.IsAbs(s.Dir):
-		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", ErrBad, s.Dir)
+		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", api.ErrBad, s.Dir)
 	case strings.ContainsRune(s.Script+s.Name+s.Dir, 0):
-		return nil, fmt.Errorf("%w: a path or name holds a NUL character", ErrBad)
+		return nil, fmt.Errorf("%w: a path or name holds a NUL character", api.ErrBad)
 	case len(strings.Join(s.Args, "")) > maxArgs:
-		return nil, fmt.Errorf("%w: args: more than %d bytes; put them in a file", ErrBad, maxArgs)
+		return nil, fmt.Errorf("%w: args: more than %d bytes; put them in a file", api.ErrBad, maxArgs)
 	}
 	switch {
 	case s.Scene == "" && j.isFile:
@@ -57,11 +57,11 @@ func (e *Engine) newJob(s Submission) (*job, error) {
 		s.Scene = "keep"
 	}
 	if err := checkScene(s.Scene); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBad, err)
+		return nil, fmt.Errorf("%w: %w", api.ErrBad, err)
 	}
 	switch seconds := s.TimeLimitSeconds; {
 	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
-		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", ErrBad, seconds)
+		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", api.ErrBad, seconds)
 	case seconds == 0:
 		j.limit = e.runsConfig().TimeLimit
 	case seconds > 0:
@@ -74,7 +74,7 @@ func (e *Engine) newJob(s Submission) (*job, error) {
 	if name == "" {
 		name = "<message>"
 	}
-	j.run = Run{Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: FromCommand}
+	j.run = api.Run{Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand}
 	j.run.SHA256 = hashOf(s.Code)
 	return j, nil
 }
@@ -94,32 +94,32 @@ func checkScene(scene string) error {
 
 // accept writes a run down, queues it and tells everybody. turn is held, so that its events
 // come before those of its start.
-func (e *Engine) accept(in insert) (Run, error) {
+func (e *Engine) accept(in insert) (api.Run, error) {
 	e.mu.Lock()
 	stopping := e.stopping
 	e.mu.Unlock()
 	if stopping {
-		return Run{}, ErrStopping
+		return api.Run{}, api.ErrStopping
 	}
 	c := e.runsConfig()
 	j, old := in.job, in.replaces
 	if c.KeepScene && j.run.Scene == "fresh" {
 		j.run.Scene = "keep"
 	}
-	j.run.State = Queued
+	j.run.State = api.Queued
 	j.run.Outputs = []string{}
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
 	j.out = newCapture(c.OutputLimit)
 	if err := e.store.insert(in); err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	e.mu.Lock()
-	var gone *Run
+	var gone *api.Run
 	if old != nil {
 		e.queue.remove(old)
 		at := j.run.QueuedAt
-		old.run.State, old.run.Reason, old.run.FinishedAt = Cancelled, replacedBy(j.id), &at
+		old.run.State, old.run.Reason, old.run.FinishedAt = api.Cancelled, replacedBy(j.id), &at
 		r := old.run
 		gone = &r
 	}
@@ -147,8 +147,8 @@ func (e *Engine) remember(j *job) {
 	e.last[j.run.Script] = lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil}
 }
 
-func (e *Engine) publishRun(r Run) {
-	e.hub.publish(Event{Kind: KindRun, ID: r.ID, Run: &r})
+func (e *Engine) publishRun(r api.Run) {
+	e.hub.publish(api.Event{Kind: api.KindRun, ID: r.ID, Run: &r})
 }
 
 func (e *Engine) wakeWorkers() {
@@ -159,21 +159,21 @@ func (e *Engine) wakeWorkers() {
 
 // Retry queues a run anew: the same bytes, arguments, scene and time limit as the run id,
 // which must have ended.
-func (e *Engine) Retry(ctx context.Context, id string) (Run, error) {
+func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	old, err := e.lookUp(ctx, id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
 	if !old.run.State.Final() {
-		return Run{}, fmt.Errorf("%w: %s is %s", ErrNotEnded, id, old.run.State)
+		return api.Run{}, fmt.Errorf("%w: %s is %s", api.ErrNotEnded, id, old.run.State)
 	}
 	code, err := e.store.code(ctx, old.id)
 	if err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	}
-	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: Run{
+	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: api.Run{
 		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
-		Folder: old.run.Folder, Source: FromRetry, RetryOf: old.run.ID,
+		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID,
 	}}
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -182,10 +182,10 @@ func (e *Engine) Retry(ctx context.Context, id string) (Run, error) {
 
 // Cancel ends a run: a waiting one at once; a running one is asked to, and the run that is
 // returned then still is running. A run that has ended is [ErrEnded].
-func (e *Engine) Cancel(ctx context.Context, id string) (Run, error) {
+func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	n, ok := parseID(id)
 	if !ok {
-		return Run{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+		return api.Run{}, fmt.Errorf("%w: %q", api.ErrNotFound, id)
 	}
 	e.turn.Lock()
 	e.mu.Lock()
@@ -201,20 +201,20 @@ func (e *Engine) Cancel(ctx context.Context, id string) (Run, error) {
 	e.mu.Unlock()
 	if j != nil && stopping {
 		e.turn.Unlock()
-		return Run{}, ErrStopping
+		return api.Run{}, api.ErrStopping
 	}
 	if j != nil {
-		r := e.end(j, Run{State: Cancelled, Reason: "cancelled on request while it waited"})
+		r := e.end(j, api.Run{State: api.Cancelled, Reason: "cancelled on request while it waited"})
 		e.turn.Unlock()
 		return r, nil
 	}
 	e.turn.Unlock()
 	if old, err := e.lookUp(ctx, id); err != nil {
-		return Run{}, err
+		return api.Run{}, err
 	} else if old.run.State.Final() {
-		return old.run, fmt.Errorf("%w: %s has %s", ErrEnded, id, old.run.State)
+		return old.run, fmt.Errorf("%w: %s has %s", api.ErrEnded, id, old.run.State)
 	}
-	return Run{}, fmt.Errorf("%w: %s is changing just now, ask again", ErrEnded, id)
+	return api.Run{}, fmt.Errorf("%w: %s is changing just now, ask again", api.ErrEnded, id)
 }
 
 // askToEnd cancels a running job; mu is held. The first reason stays.
@@ -228,7 +228,7 @@ func (j *job) askToEnd(why string, byStop bool) {
 // end makes a job's run final with the fields of last that tell how it ended, writes that
 // down and tells everybody. turn is held. What cannot be written stays in memory and is
 // tried again.
-func (e *Engine) end(j *job, last Run) Run {
+func (e *Engine) end(j *job, last api.Run) api.Run {
 	now := time.Now().UTC().Round(0)
 	output := j.out.String()
 	e.mu.Lock()
@@ -268,8 +268,8 @@ func (e *Engine) end(j *job, last Run) Run {
 }
 
 // crash is the error of a run that Blender never took.
-func crash(err error) *blender.ScriptError {
-	return &blender.ScriptError{
+func crash(err error) *api.ScriptError {
+	return &api.ScriptError{
 		Type:    "Crash",
 		Message: fmt.Sprintf("Blender did not take the run in %d attempts, nothing of it was executed: %v", maxAttempts, err),
 	}

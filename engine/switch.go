@@ -5,14 +5,15 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
 // Switch is a [Blender] that can become one of another kind while the engine works: after the
 // run that is on, without a loss of what waits.
 type Switch struct {
-	create func(kind string, changed func(blender.Status)) Blender
-	tell   func(blender.Status)
+	create func(kind string, changed func(api.BlenderStatus)) Blender
+	tell   func(api.BlenderStatus)
 	era    atomic.Int64 // counts the Blenders, so that the word of one that was left is not passed on
 
 	mu      sync.Mutex
@@ -27,16 +28,16 @@ type Switch struct {
 
 // NewSwitch makes one of a kind, which create is called for: with the kind and with what is to
 // be told of each change.
-func NewSwitch(kind string, create func(kind string, changed func(blender.Status)) Blender, changed func(blender.Status)) *Switch {
+func NewSwitch(kind string, create func(kind string, changed func(api.BlenderStatus)) Blender, changed func(api.BlenderStatus)) *Switch {
 	s := &Switch{create: create, tell: changed, kind: kind, next: kind}
 	s.now = create(kind, s.teller())
 	return s
 }
 
 // teller passes on what the newest Blender says.
-func (s *Switch) teller() func(blender.Status) {
+func (s *Switch) teller() func(api.BlenderStatus) {
 	era := s.era.Add(1)
-	return func(st blender.Status) {
+	return func(st api.BlenderStatus) {
 		if s.era.Load() == era {
 			s.tell(st)
 		}
@@ -142,12 +143,12 @@ func (s *Switch) Restart(ctx context.Context) error {
 }
 
 // Status is that of whichever it is; one that is about to be served starts.
-func (s *Switch) Status() blender.Status {
+func (s *Switch) Status() api.BlenderStatus {
 	s.mu.Lock()
 	b, waits := s.now, s.left != nil && !s.stopped
 	s.mu.Unlock()
 	if waits {
-		return blender.Status{State: blender.Starting, Reason: "the one before is being left"}
+		return api.BlenderStatus{State: api.BlenderStarting, Reason: "the one before is being left"}
 	}
 	return b.Status()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -15,7 +16,7 @@ type kinds struct {
 	*Switch
 	mu   sync.Mutex
 	made []*servedBlender
-	told []blender.Status
+	told []api.BlenderStatus
 }
 
 // servedBlender is a fake whose Serve can be seen, and takes its time to end.
@@ -30,7 +31,7 @@ func (b *servedBlender) Serve(ctx context.Context) error {
 	close(b.served)
 	<-ctx.Done()
 	<-b.leave
-	b.set(blender.Stopped, "left")
+	b.set(api.BlenderStopped, "left")
 	close(b.ended)
 	return nil
 }
@@ -38,7 +39,7 @@ func (b *servedBlender) Serve(ctx context.Context) error {
 func newKinds(t *testing.T, kind string) *kinds {
 	t.Helper()
 	k := &kinds{}
-	k.Switch = NewSwitch(kind, func(kind string, changed func(blender.Status)) Blender {
+	k.Switch = NewSwitch(kind, func(kind string, changed func(api.BlenderStatus)) Blender {
 		b := &servedBlender{
 			fakeBlender: newFakeBlender(), kind: kind,
 			served: make(chan struct{}), ended: make(chan struct{}), leave: make(chan struct{}),
@@ -48,7 +49,7 @@ func newKinds(t *testing.T, kind string) *kinds {
 		defer k.mu.Unlock()
 		k.made = append(k.made, b)
 		return b
-	}, func(st blender.Status) {
+	}, func(st api.BlenderStatus) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.told = append(k.told, st)
@@ -88,9 +89,9 @@ func (k *kinds) count() int {
 // deaf is a sink that nobody listens to.
 type deaf struct{}
 
-func (deaf) Started(time.Time)         {}
-func (deaf) Output([]byte)             {}
-func (deaf) Progress(blender.Progress) {}
+func (deaf) Started(time.Time)     {}
+func (deaf) Output([]byte)         {}
+func (deaf) Progress(api.Progress) {}
 
 func TestABlenderOfAnotherKindComesAfterTheRunThatIsOn(t *testing.T) {
 	t.Parallel()
@@ -115,7 +116,7 @@ func TestABlenderOfAnotherKindComesAfterTheRunThatIsOn(t *testing.T) {
 	if k.count() != 2 || k.at(1).kind != "open" {
 		t.Fatal("there is none of the other kind")
 	}
-	if st := k.Status(); st.State != blender.Starting {
+	if st := k.Status(); st.State != api.BlenderStarting {
 		t.Errorf("while the one before ends it is %+v", st)
 	}
 	select {
@@ -126,8 +127,8 @@ func TestABlenderOfAnotherKindComesAfterTheRunThatIsOn(t *testing.T) {
 	close(k.at(0).leave)
 	<-k.at(0).ended
 	<-k.at(1).served
-	k.at(1).set(blender.Ready, "")
-	if st := k.Status(); st.State != blender.Ready {
+	k.at(1).set(api.BlenderReady, "")
+	if st := k.Status(); st.State != api.BlenderReady {
 		t.Errorf("then it is %+v", st)
 	}
 	k.mu.Lock()
@@ -137,7 +138,7 @@ func TestABlenderOfAnotherKindComesAfterTheRunThatIsOn(t *testing.T) {
 			t.Errorf("the word of the one before was passed on: %+v", k.told)
 		}
 	}
-	if last := k.told[len(k.told)-1]; last.State != blender.Ready {
+	if last := k.told[len(k.told)-1]; last.State != api.BlenderReady {
 		t.Errorf("told last was %+v", last)
 	}
 }
@@ -150,7 +151,7 @@ func TestABlenderThatWasStoppedStaysSoAsAnotherKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.Set("open")
-	if st := k.Status(); st.State != blender.Stopped {
+	if st := k.Status(); st.State != api.BlenderStopped {
 		t.Errorf("it is %+v", st)
 	}
 	// A stop waits until the one before has left, too.
@@ -164,7 +165,7 @@ func TestABlenderThatWasStoppedStaysSoAsAnotherKind(t *testing.T) {
 		t.Error(err)
 	}
 	<-k.at(1).served
-	if err := k.Restart(context.Background()); err != nil || k.Status().State != blender.Ready {
+	if err := k.Restart(context.Background()); err != nil || k.Status().State != api.BlenderReady {
 		t.Errorf("restarted, it is %+v: %v", k.Status(), err)
 	}
 }

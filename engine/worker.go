@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
@@ -25,19 +26,19 @@ const (
 type worker struct {
 	engine  *Engine
 	blender Blender
-	woken   chan struct{}  // the queue or Blender's state changed
-	status  blender.Status // guarded by Engine.mu
+	woken   chan struct{}     // the queue or Blender's state changed
+	status  api.BlenderStatus // guarded by Engine.mu
 }
 
 func newWorker(e *Engine) *worker { return &worker{engine: e, woken: make(chan struct{}, 1)} }
 
 // changed is called by Blender.
-func (w *worker) changed(st blender.Status) {
+func (w *worker) changed(st api.BlenderStatus) {
 	e := w.engine
 	e.mu.Lock()
 	w.status = st
 	e.mu.Unlock()
-	e.hub.publish(Event{Kind: KindBlender, Blender: &st})
+	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
 	poke(w.woken)
 }
 
@@ -118,7 +119,7 @@ func (e *Engine) take() (*job, []byte, error) {
 	if code == nil {
 		var err error
 		if code, err = e.store.code(context.Background(), j.id); err != nil {
-			e.end(j, Run{State: Failed, Reason: "its source can't be read any more", Error: &blender.ScriptError{
+			e.end(j, api.Run{State: api.Failed, Reason: "its source can't be read any more", Error: &api.ScriptError{
 				Type: "OSError", Message: err.Error(),
 			}})
 			return nil, nil, err
@@ -133,7 +134,7 @@ func (e *Engine) take() (*job, []byte, error) {
 	defer e.mu.Unlock()
 	e.queue.remove(j)
 	e.running[j.id] = j
-	j.run.State, j.run.Reason = Running, ""
+	j.run.State, j.run.Reason = api.Running, ""
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	e.remember(j)
 	return j, code, nil
@@ -181,12 +182,12 @@ func (w *worker) execute(j *job, code []byte) error {
 	}
 	switch {
 	case why != "" && !byStop:
-		e.end(j, Run{State: Cancelled, Reason: why})
+		e.end(j, api.Run{State: api.Cancelled, Reason: why})
 		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
 		j.attempts++
 		if j.attempts >= maxAttempts {
-			e.end(j, Run{State: Crashed, Error: crash(err)})
+			e.end(j, api.Run{State: api.Crashed, Error: crash(err)})
 			return nil
 		}
 	}
@@ -229,24 +230,24 @@ func (e *Engine) keepOutput(j *job) (end func()) {
 }
 
 // ending is what Blender reports, in the words of a run.
-func ending(out blender.Outcome, why string, byStop bool) Run {
-	r := Run{
-		State: State(out.Verdict), Error: out.Error, Result: out.Result, Outputs: out.Outputs,
+func ending(out blender.Outcome, why string, byStop bool) api.Run {
+	r := api.Run{
+		State: api.State(out.Verdict), Error: out.Error, Result: out.Result, Outputs: out.Outputs,
 		BlenderVersion: out.Version,
 	}
 	switch r.State {
-	case Succeeded, Failed, TimedOut:
-	case Cancelled:
+	case api.Succeeded, api.Failed, api.TimedOut:
+	case api.Cancelled:
 		r.Reason = why
-	case Crashed:
+	case api.Crashed:
 		if byStop { // it did not crash, it was stopped
-			r.State, r.Error, r.Reason = Cancelled, nil, why
+			r.State, r.Error, r.Reason = api.Cancelled, nil, why
 		}
 	default:
-		r.State = Crashed
-		r.Error = &blender.ScriptError{Type: "Crash", Message: fmt.Sprintf("Blender gave the unknown verdict %q", out.Verdict)}
+		r.State = api.Crashed
+		r.Error = &api.ScriptError{Type: "Crash", Message: fmt.Sprintf("Blender gave the unknown verdict %q", out.Verdict)}
 	}
-	if r.State == Cancelled && r.Reason == "" {
+	if r.State == api.Cancelled && r.Reason == "" {
 		r.Reason = "cancelled in Blender"
 	}
 	if len(r.Result) > maxResult {
@@ -265,7 +266,7 @@ func (e *Engine) requeue(j *job, shown bool) {
 	}
 	e.mu.Lock()
 	delete(e.running, j.id)
-	j.run.State, j.run.StartedAt, j.run.Progress = Queued, nil, nil
+	j.run.State, j.run.StartedAt, j.run.Progress = api.Queued, nil, nil
 	j.began, j.out = time.Time{}, newCapture(e.runs.OutputLimit)
 	e.queue.push(j)
 	e.remember(j)

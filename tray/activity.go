@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // pageRuns is how many runs are asked for at a time.
@@ -16,15 +16,15 @@ const pageRuns = 500
 // for, kept up to date by events.
 type activity struct {
 	name   string // what is searched for, in lower case
-	states []control.State
-	runs   []control.Run
+	states []api.State
+	runs   []api.Run
 	// complete tells that there are no older ones.
 	complete bool
 }
 
 // filter is what to ask for next: older runs than those that are there.
-func (a *activity) filter() control.Filter {
-	f := control.Filter{Limit: pageRuns, Name: a.name, States: a.states}
+func (a *activity) filter() api.Filter {
+	f := api.Filter{Limit: pageRuns, Name: a.name, States: a.states}
 	if len(a.runs) > 0 {
 		f.Before = a.runs[len(a.runs)-1].ID
 	}
@@ -32,7 +32,7 @@ func (a *activity) filter() control.Filter {
 }
 
 // older adds a page that was asked for.
-func (a *activity) older(page []control.Run) {
+func (a *activity) older(page []api.Run) {
 	a.complete = len(page) < pageRuns
 	for _, r := range page {
 		if a.index(r.ID) < 0 {
@@ -42,11 +42,11 @@ func (a *activity) older(page []control.Run) {
 }
 
 func (a *activity) index(id string) int {
-	return slices.IndexFunc(a.runs, func(r control.Run) bool { return r.ID == id })
+	return slices.IndexFunc(a.runs, func(r api.Run) bool { return r.ID == id })
 }
 
 // take puts a run that changed where it belongs; true when the list is another one now.
-func (a *activity) take(r control.Run) bool {
+func (a *activity) take(r api.Run) bool {
 	i := a.index(r.ID)
 	switch fits := a.fits(r); {
 	case i >= 0 && !fits:
@@ -69,6 +69,6 @@ func newer(a, b string) bool {
 	return a > b
 }
 
-func (a *activity) fits(r control.Run) bool {
+func (a *activity) fits(r api.Run) bool {
 	return strings.Contains(strings.ToLower(r.Script), a.name) && (len(a.states) == 0 || slices.Contains(a.states, r.State))
 }

@@ -7,14 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
 // Engine is what the tray asks of an engine; [control.Client] is one.
 type Engine interface {
-	Status(ctx context.Context) (control.Status, error)
-	Runs(ctx context.Context, f control.Filter) ([]control.Run, error)
-	Events(ctx context.Context, output bool) func(yield func(control.Event, error) bool)
+	Status(ctx context.Context) (api.Status, error)
+	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
+	Events(ctx context.Context, output bool) func(yield func(api.Event, error) bool)
 }
 
 // Follower keeps a State up to date.
@@ -24,7 +25,7 @@ type Follower struct {
 	// Changed is called with each new state, one call at a time, and must not block.
 	Changed func(State)
 	// Heard, if given, is called with each event, on the same goroutine.
-	Heard func(control.Event)
+	Heard func(api.Event)
 	// Retry is how long after a failure an engine is looked for again; 0 is half a second.
 	Retry time.Duration
 
@@ -36,7 +37,7 @@ func OverClient(c *control.Client) Engine { return overClient{c} }
 
 type overClient struct{ *control.Client }
 
-func (c overClient) Events(ctx context.Context, output bool) func(yield func(control.Event, error) bool) {
+func (c overClient) Events(ctx context.Context, output bool) func(yield func(api.Event, error) bool) {
 	return c.Client.Events(ctx, output)
 }
 
@@ -77,7 +78,7 @@ func (f *Follower) attach(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	type heard struct {
-		event control.Event
+		event api.Event
 		err   error
 	}
 	events := make(chan heard)
@@ -141,13 +142,13 @@ func (f *Follower) refresh(ctx context.Context, all bool) error {
 	}
 	f.state.Status = st
 	if all {
-		runs, err := f.Engine.Runs(ctx, control.Filter{Limit: RecentRuns})
+		runs, err := f.Engine.Runs(ctx, api.Filter{Limit: RecentRuns})
 		if err != nil {
 			return err
 		}
 		f.state.Recent, f.state.Current = runs, nil
 		for i := range runs {
-			if runs[i].State == control.Running {
+			if runs[i].State == api.Running {
 				current := runs[i]
 				f.state.Current = &current
 			}
@@ -159,15 +160,15 @@ func (f *Follower) refresh(ctx context.Context, all bool) error {
 }
 
 // take notes an event; true when the status has to be asked for.
-func (f *Follower) take(ev control.Event) bool {
+func (f *Follower) take(ev api.Event) bool {
 	switch ev.Kind {
-	case control.KindRun:
+	case api.KindRun:
 		if ev.Run != nil {
 			f.takeRun(*ev.Run)
 			f.tell()
 		}
 		return true
-	case control.KindProgress:
+	case api.KindProgress:
 		if c := f.state.Current; c != nil && c.ID == ev.ID {
 			current := *c
 			current.Progress = ev.Progress
@@ -175,22 +176,22 @@ func (f *Follower) take(ev control.Event) bool {
 			f.tell()
 		}
 		return false
-	case control.KindBlender:
+	case api.KindBlender:
 		if ev.Blender != nil && len(f.state.Status.Blenders) == 1 {
-			f.state.Status.Blenders = []control.BlenderStatus{*ev.Blender}
+			f.state.Status.Blenders = []api.BlenderStatus{*ev.Blender}
 			f.tell()
 		}
 		return true
-	case control.KindOutput:
+	case api.KindOutput:
 		return false
 	default: // folders, notes of a pause, gaps
 		return true
 	}
 }
 
-func (f *Follower) takeRun(r control.Run) {
+func (f *Follower) takeRun(r api.Run) {
 	switch {
-	case r.State == control.Running:
+	case r.State == api.Running:
 		if c := f.state.Current; c != nil && c.ID == r.ID && r.Progress == nil {
 			r.Progress = c.Progress
 		}
@@ -200,7 +201,7 @@ func (f *Follower) takeRun(r control.Run) {
 		f.state.Current = nil
 	}
 	recent := slices.Clone(f.state.Recent)
-	if i := slices.IndexFunc(recent, func(o control.Run) bool { return o.ID == r.ID }); i >= 0 {
+	if i := slices.IndexFunc(recent, func(o api.Run) bool { return o.ID == r.ID }); i >= 0 {
 		recent[i] = r
 	} else {
 		recent = slices.Insert(recent, 0, r)

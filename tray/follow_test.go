@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
@@ -15,12 +16,12 @@ const patience = 20 * time.Second
 // engine is an engine as a client sees it, whose events a test sends.
 type engine struct {
 	mu     sync.Mutex
-	status control.Status
-	runs   []control.Run
-	events chan control.Event // nil: nobody answers
+	status api.Status
+	runs   []api.Run
+	events chan api.Event // nil: nobody answers
 }
 
-func (e *engine) there() (chan control.Event, error) {
+func (e *engine) there() (chan api.Event, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.events == nil {
@@ -29,53 +30,53 @@ func (e *engine) there() (chan control.Event, error) {
 	return e.events, nil
 }
 
-func (e *engine) Status(context.Context) (control.Status, error) {
+func (e *engine) Status(context.Context) (api.Status, error) {
 	_, err := e.there()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.status, err
 }
 
-func (e *engine) Runs(context.Context, control.Filter) ([]control.Run, error) {
+func (e *engine) Runs(context.Context, api.Filter) ([]api.Run, error) {
 	_, err := e.there()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.runs), err
 }
 
-func (e *engine) Events(ctx context.Context, _ bool) func(func(control.Event, error) bool) {
-	return func(yield func(control.Event, error) bool) {
+func (e *engine) Events(ctx context.Context, _ bool) func(func(api.Event, error) bool) {
+	return func(yield func(api.Event, error) bool) {
 		events, err := e.there()
 		if err != nil {
-			yield(control.Event{}, err)
+			yield(api.Event{}, err)
 			return
 		}
-		if !yield(control.Event{Kind: control.KindNote}, nil) {
+		if !yield(api.Event{Kind: api.KindNote}, nil) {
 			return
 		}
 		for {
 			select {
 			case ev, ok := <-events:
 				if !ok {
-					yield(control.Event{}, control.ErrLost)
+					yield(api.Event{}, control.ErrLost)
 					return
 				}
 				if !yield(ev, nil) {
 					return
 				}
 			case <-ctx.Done():
-				yield(control.Event{}, ctx.Err())
+				yield(api.Event{}, ctx.Err())
 				return
 			}
 		}
 	}
 }
 
-func (e *engine) comes(state control.BlenderState) {
+func (e *engine) comes(state api.BlenderState) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.events = make(chan control.Event)
-	e.status.Blenders = []control.BlenderStatus{{State: state}}
+	e.events = make(chan api.Event)
+	e.status.Blenders = []api.BlenderStatus{{State: state}}
 }
 
 func (e *engine) goes() {
@@ -85,7 +86,7 @@ func (e *engine) goes() {
 	e.events = nil
 }
 
-func (e *engine) send(ev control.Event) { e.events <- ev }
+func (e *engine) send(ev api.Event) { e.events <- ev }
 
 // watched follows an engine and remembers the last state.
 type watched struct {
@@ -137,8 +138,8 @@ func TestTheStateFollowsAnEngineThatComesAndGoes(t *testing.T) {
 	w := follow(t, e)
 	w.until("looking", func(s State) bool { return s.Link == Connecting })
 	for range 2 {
-		e.comes(control.BlenderReady)
-		w.until("attached", func(s State) bool { return s.Link == Attached && s.blender().State == control.BlenderReady })
+		e.comes(api.BlenderReady)
+		w.until("attached", func(s State) bool { return s.Link == Attached && s.blender().State == api.BlenderReady })
 		e.goes()
 		w.until("lost", func(s State) bool { return s.Link == Lost && len(s.Recent) == 0 })
 	}
@@ -147,26 +148,26 @@ func TestTheStateFollowsAnEngineThatComesAndGoes(t *testing.T) {
 func TestRunsComeAndGo(t *testing.T) {
 	t.Parallel()
 	e := &engine{}
-	e.comes(control.BlenderReady)
-	e.runs = []control.Run{{ID: "1", State: control.Succeeded}}
+	e.comes(api.BlenderReady)
+	e.runs = []api.Run{{ID: "1", State: api.Succeeded}}
 	w := follow(t, e)
 	w.until("attached", func(s State) bool { return len(s.Recent) == 1 })
 	began := time.Now()
-	run := func(id string, state control.State) {
-		e.send(control.Event{Kind: control.KindRun, ID: id, Run: &control.Run{ID: id, State: state, StartedAt: &began}})
+	run := func(id string, state api.State) {
+		e.send(api.Event{Kind: api.KindRun, ID: id, Run: &api.Run{ID: id, State: state, StartedAt: &began}})
 	}
-	run("2", control.Queued)
-	run("2", control.Running)
+	run("2", api.Queued)
+	run("2", api.Running)
 	w.until("the run", func(s State) bool {
-		return s.Current != nil && s.Current.ID == "2" && s.Recent[0].State == control.Running
+		return s.Current != nil && s.Current.ID == "2" && s.Recent[0].State == api.Running
 	})
-	e.send(control.Event{Kind: control.KindProgress, ID: "2", Progress: &control.Progress{Fraction: 0.5}})
+	e.send(api.Event{Kind: api.KindProgress, ID: "2", Progress: &api.Progress{Fraction: 0.5}})
 	w.until("its progress", func(s State) bool { return s.Current.Progress != nil && s.Current.Progress.Fraction == 0.5 })
-	e.send(control.Event{Kind: control.KindProgress, ID: "1", Progress: &control.Progress{Fraction: 0.9}})
-	run("2", control.Failed)
-	w.until("its end", func(s State) bool { return s.Current == nil && s.Recent[0].State == control.Failed })
+	e.send(api.Event{Kind: api.KindProgress, ID: "1", Progress: &api.Progress{Fraction: 0.9}})
+	run("2", api.Failed)
+	w.until("its end", func(s State) bool { return s.Current == nil && s.Recent[0].State == api.Failed })
 	for _, id := range []string{"3", "4", "5", "6", "7"} {
-		run(id, control.Succeeded)
+		run(id, api.Succeeded)
 	}
 	w.until("five runs, newest first", func(s State) bool {
 		return len(s.Recent) == RecentRuns && s.Recent[0].ID == "7" && s.Recent[4].ID == "3"
@@ -176,14 +177,14 @@ func TestRunsComeAndGo(t *testing.T) {
 func TestABurstOfEventsAsksForTheStatusFewTimes(t *testing.T) {
 	t.Parallel()
 	e := &engine{}
-	e.comes(control.BlenderReady)
+	e.comes(api.BlenderReady)
 	w := follow(t, e)
 	w.until("attached", func(s State) bool { return s.Link == Attached })
 	e.mu.Lock()
 	e.status.Queued = 3
 	e.mu.Unlock()
 	for range 1000 {
-		e.send(control.Event{Kind: control.KindFolders})
+		e.send(api.Event{Kind: api.KindFolders})
 	}
 	w.until("the status", func(s State) bool { return s.Status.Queued == 3 })
 	w.mu.Lock()

@@ -1,8 +1,8 @@
 package tray
 
 import (
+	"blendtray/api"
 	"blendtray/assets"
-	"blendtray/control"
 )
 
 // IconOf is the icon for a state.
@@ -14,16 +14,16 @@ func IconOf(s State) assets.Icon {
 		return assets.Attention
 	}
 	switch b := s.blender(); {
-	case s.Current != nil && s.Current.State == control.Running:
+	case s.Current != nil && s.Current.State == api.Running:
 		if p := s.Current.Progress; p != nil && p.Fraction >= 0 {
 			return assets.Running(p.Fraction)
 		}
 		return assets.RunningUnknown
-	case b.State == control.BlenderFailed:
+	case b.State == api.BlenderFailed:
 		return assets.Failed
-	case b.State == control.BlenderStarting, b.State == control.BlenderStopping:
+	case b.State == api.BlenderStarting, b.State == api.BlenderStopping:
 		return assets.Starting
-	case b.State == control.BlenderStopped:
+	case b.State == api.BlenderStopped:
 		return assets.Stopped
 	}
 	for _, f := range s.Status.Folders {

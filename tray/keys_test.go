@@ -11,7 +11,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // marked is a window whose list says which line it marks.
@@ -25,7 +25,7 @@ func marked(o *open) func() int {
 	return func() int { return at }
 }
 
-func many(n int) (all []control.Run) {
+func many(n int) (all []api.Run) {
 	for i := range n {
 		all = append(all, succeeded(fmt.Sprintf("/srv/%d.py", i+1)))
 	}

@@ -3,7 +3,7 @@ package tray
 import (
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // Do is what a click on an item of the menu asks for.
@@ -96,13 +96,13 @@ func possible(s State) abilities {
 	}
 	var can abilities
 	switch s.blender().State {
-	case control.BlenderStopped, control.BlenderFailed:
+	case api.BlenderStopped, api.BlenderFailed:
 		can.start = true
-	case control.BlenderReady, control.BlenderRunning:
+	case api.BlenderReady, api.BlenderRunning:
 		can.stop, can.restart = true, true
-	case control.BlenderStarting:
+	case api.BlenderStarting:
 		can.stop = true
 	}
-	can.cancel = s.Current != nil && s.Current.State == control.Running
+	can.cancel = s.Current != nil && s.Current.State == api.Running
 	return can
 }

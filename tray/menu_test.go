@@ -6,24 +6,24 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-func attached(state control.BlenderState, change ...func(*State)) State {
-	s := State{Link: Attached, Own: true, Status: control.Status{Blenders: []control.BlenderStatus{{State: state, Version: "4.5.1"}}}}
+func attached(state api.BlenderState, change ...func(*State)) State {
+	s := State{Link: Attached, Own: true, Status: api.Status{Blenders: []api.BlenderStatus{{State: state, Version: "4.5.1"}}}}
 	for _, c := range change {
 		c(&s)
 	}
 	return s
 }
 
-func running(p *control.Progress) func(*State) {
+func running(p *api.Progress) func(*State) {
 	return func(s *State) {
 		began := now.Add(-70 * time.Second)
-		r := control.Run{ID: "7", Script: "/a/turntable.py", State: control.Running, StartedAt: &began, Progress: p}
-		s.Current, s.Recent = &r, []control.Run{r}
+		r := api.Run{ID: "7", Script: "/a/turntable.py", State: api.Running, StartedAt: &began, Progress: p}
+		s.Current, s.Recent = &r, []api.Run{r}
 	}
 }
 
@@ -43,21 +43,21 @@ func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 	for want, s := range map[string]State{
 		"Looking for the engine…":                      {},
 		"The engine has ended · looking for it":        {Link: Lost},
-		"Blender 4.5.1 · ready":                        attached(control.BlenderReady),
-		"Blender 4.5.1 · watching is paused":           attached(control.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
-		"Waiting for an open Blender":                  attached(control.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = control.SourceOpen }),
-		"Blender is starting… · 2 waiting":             attached(control.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
-		"Stopped":                                      attached(control.BlenderStopped),
-		"Stopped · 3 waiting":                          attached(control.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
-		"Blender is stopping…":                         attached(control.BlenderStopping),
-		"Blender can't start: there is no file /opt/b": attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
-		"Blender can't start: no reason is known":      attached(control.BlenderFailed),
-		"turntable.py · 1:10":                          attached(control.BlenderRunning, running(nil)),
-		"turntable.py · 42 % · 1:10 left":              attached(control.BlenderRunning, running(&control.Progress{Fraction: 0.429, RemainingSeconds: 70})),
-		"turntable.py · 100 %":                         attached(control.BlenderRunning, running(&control.Progress{Fraction: 7})),
-		"turntable.py · 1:10 · 1 waiting":              attached(control.BlenderRunning, running(&control.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
-		"Blender can't start: a b":                     attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
-		"Blender can't start: " + strings.Repeat("x", 18) + "…" + strings.Repeat("x", 20): attached(control.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = strings.Repeat("x", 500) }),
+		"Blender 4.5.1 · ready":                        attached(api.BlenderReady),
+		"Blender 4.5.1 · watching is paused":           attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Waiting for an open Blender":                  attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
+		"Blender is starting… · 2 waiting":             attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
+		"Stopped":                                      attached(api.BlenderStopped),
+		"Stopped · 3 waiting":                          attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
+		"Blender is stopping…":                         attached(api.BlenderStopping),
+		"Blender can't start: there is no file /opt/b": attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
+		"Blender can't start: no reason is known":      attached(api.BlenderFailed),
+		"turntable.py · 1:10":                          attached(api.BlenderRunning, running(nil)),
+		"turntable.py · 42 % · 1:10 left":              attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
+		"turntable.py · 100 %":                         attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),
+		"turntable.py · 1:10 · 1 waiting":              attached(api.BlenderRunning, running(&api.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
+		"Blender can't start: a b":                     attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
+		"Blender can't start: " + strings.Repeat("x", 18) + "…" + strings.Repeat("x", 20): attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = strings.Repeat("x", 500) }),
 	} {
 		if got := Menu(s, now)[0].Label; got != want {
 			t.Errorf("it says %q, want %q", got, want)
@@ -74,12 +74,12 @@ func TestWhatMakesNoSenseIsDisabledNotGone(t *testing.T) {
 	}{
 		"no engine":               {State{}, can{}},
 		"engine lost":             {State{Link: Lost}, can{}},
-		"stopped":                 {attached(control.BlenderStopped), can{start: true, pause: true}},
-		"failed":                  {attached(control.BlenderFailed), can{start: true, pause: true}},
-		"starting":                {attached(control.BlenderStarting), can{stop: true, pause: true}},
-		"stopping":                {attached(control.BlenderStopping), can{pause: true}},
-		"ready":                   {attached(control.BlenderReady), can{stop: true, restart: true, pause: true}},
-		"running":                 {attached(control.BlenderRunning, running(nil)), can{stop: true, restart: true, cancel: true, pause: true}},
+		"stopped":                 {attached(api.BlenderStopped), can{start: true, pause: true}},
+		"failed":                  {attached(api.BlenderFailed), can{start: true, pause: true}},
+		"starting":                {attached(api.BlenderStarting), can{stop: true, pause: true}},
+		"stopping":                {attached(api.BlenderStopping), can{pause: true}},
+		"ready":                   {attached(api.BlenderReady), can{stop: true, restart: true, pause: true}},
+		"running":                 {attached(api.BlenderRunning, running(nil)), can{stop: true, restart: true, cancel: true, pause: true}},
 		"an engine of no Blender": {State{Link: Attached}, can{start: true, pause: true}},
 	} {
 		items := Menu(c.state, now)
@@ -97,9 +97,9 @@ func TestEveryMenuHasTheSameLines(t *testing.T) {
 	t.Parallel()
 	first := Menu(State{}, now)
 	for _, s := range []State{
-		attached(control.BlenderReady),
+		attached(api.BlenderReady),
 		{Link: Lost},
-		attached(control.BlenderRunning, running(nil), func(s *State) { s.Recent = make([]control.Run, 5) }),
+		attached(api.BlenderRunning, running(nil), func(s *State) { s.Recent = make([]api.Run, 5) }),
 	} {
 		items := Menu(s, now)
 		if len(items) != len(first) {
@@ -122,18 +122,18 @@ func TestEveryMenuHasTheSameLines(t *testing.T) {
 func TestRecentRunsHaveTheirVerdict(t *testing.T) {
 	t.Parallel()
 	began := now.Add(-3 * time.Second)
-	for want, r := range map[string]control.Run{
-		"✓ hello.py · 11 ms":              {Script: "/a/hello.py", State: control.Succeeded, StartedAt: &began, Seconds: 0.0112},
-		"✗ bad.py · KeyError, line 4":     {Script: "/a/bad.py", State: control.Failed, Error: &control.ScriptError{Type: "KeyError", Line: 4}},
-		"✗ bad.py · failed":               {Script: "/a/bad.py", State: control.Failed},
-		"✗ boom.py · crashed":             {Script: "/a/boom.py", State: control.Crashed, Error: &control.ScriptError{Type: "Crash"}},
-		"✗ slow.py · over its time limit": {Script: "/a/slow.py", State: control.TimedOut},
-		"– off.py · cancelled":            {Script: "/a/off.py", State: control.Cancelled},
-		"▶ on.py":                         {Script: "/a/on.py", State: control.Running, StartedAt: &began},
-		"… next.py · queued":              {Script: "/a/next.py", State: control.Queued},
-		"✓ <command line> · 0 ms":         {Script: "<command line>", State: control.Succeeded},
+	for want, r := range map[string]api.Run{
+		"✓ hello.py · 11 ms":              {Script: "/a/hello.py", State: api.Succeeded, StartedAt: &began, Seconds: 0.0112},
+		"✗ bad.py · KeyError, line 4":     {Script: "/a/bad.py", State: api.Failed, Error: &api.ScriptError{Type: "KeyError", Line: 4}},
+		"✗ bad.py · failed":               {Script: "/a/bad.py", State: api.Failed},
+		"✗ boom.py · crashed":             {Script: "/a/boom.py", State: api.Crashed, Error: &api.ScriptError{Type: "Crash"}},
+		"✗ slow.py · over its time limit": {Script: "/a/slow.py", State: api.TimedOut},
+		"– off.py · cancelled":            {Script: "/a/off.py", State: api.Cancelled},
+		"▶ on.py":                         {Script: "/a/on.py", State: api.Running, StartedAt: &began},
+		"… next.py · queued":              {Script: "/a/next.py", State: api.Queued},
+		"✓ <command line> · 0 ms":         {Script: "<command line>", State: api.Succeeded},
 	} {
-		items := Menu(attached(control.BlenderReady, func(s *State) { s.Recent = []control.Run{r} }), now)
+		items := Menu(attached(api.BlenderReady, func(s *State) { s.Recent = []api.Run{r} }), now)
 		if got := items[8].Label; got != want {
 			t.Errorf("it says %q, want %q", got, want)
 		}
@@ -145,7 +145,7 @@ func TestRecentRunsHaveTheirVerdict(t *testing.T) {
 
 func TestSwitchesTurnTheOtherWay(t *testing.T) {
 	t.Parallel()
-	s := attached(control.BlenderReady, func(s *State) { s.Login, s.Status.WatchingPaused = true, false })
+	s := attached(api.BlenderReady, func(s *State) { s.Login, s.Status.WatchingPaused = true, false })
 	if i := find(t, Menu(s, now), StartAtLogin); !i.Checked || i.On {
 		t.Errorf("start at login: %+v", i)
 	}

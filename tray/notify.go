@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // notice is one notification on the desktop. Run is the run that a click leads to, or "".
@@ -23,19 +23,19 @@ type notices struct {
 }
 
 // take looks at an event; what it makes of it waits in held.
-func (n *notices) take(ev control.Event) {
+func (n *notices) take(ev api.Event) {
 	switch {
-	case ev.Kind == control.KindRun && ev.Run != nil:
+	case ev.Kind == api.KindRun && ev.Run != nil:
 		r := *ev.Run
 		title := ""
 		switch r.State {
-		case control.Failed:
+		case api.Failed:
 			title = nameOf(r) + " failed"
-		case control.Crashed:
+		case api.Crashed:
 			title = nameOf(r) + " crashed Blender"
-		case control.TimedOut:
+		case api.TimedOut:
 			title = nameOf(r) + " was over its time limit"
-		case control.Succeeded:
+		case api.Succeeded:
 			if n.which != "all" {
 				return
 			}
@@ -47,18 +47,18 @@ func (n *notices) take(ev control.Event) {
 			return
 		}
 		text := why(r)
-		if r.State == control.Succeeded {
+		if r.State == api.Succeeded {
 			text = "in " + clock(took(r, time.Now()))
 		}
 		n.held = append(n.held, notice{title, oneLine(text, 200), r.ID})
-	case ev.Kind == control.KindBlender && ev.Blender != nil:
+	case ev.Kind == api.KindBlender && ev.Blender != nil:
 		switch ev.Blender.State {
-		case control.BlenderFailed:
+		case api.BlenderFailed:
 			if !n.broken && n.which != "off" {
 				n.broken = true
 				n.held = append(n.held, notice{"Blender can't start", oneLine(reasonOf(ev.Blender.Reason), 200), ""})
 			}
-		case control.BlenderReady:
+		case api.BlenderReady:
 			n.broken = false
 		}
 	}
@@ -82,12 +82,12 @@ func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 }
 
 // why says in a line what ended a run.
-func why(r control.Run) string {
+func why(r api.Run) string {
 	if r.Error == nil {
 		return r.Reason
 	}
 	text := r.Error.Message
-	if r.Error.Type != "" && r.State == control.Failed {
+	if r.Error.Type != "" && r.State == api.Failed {
 		text = r.Error.Type + ": " + text
 	}
 	if r.Error.Line > 0 {

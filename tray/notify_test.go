@@ -5,32 +5,32 @@ import (
 	"testing"
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
-func ran(state control.State, name string) control.Event {
-	return control.Event{Kind: control.KindRun, Run: &control.Run{
-		ID: name, Script: "/a/" + name, State: state, Error: &control.ScriptError{Type: "ValueError", Message: "no", Line: 3},
+func ran(state api.State, name string) api.Event {
+	return api.Event{Kind: api.KindRun, Run: &api.Run{
+		ID: name, Script: "/a/" + name, State: state, Error: &api.ScriptError{Type: "ValueError", Message: "no", Line: 3},
 	}}
 }
 
-func blenderIs(state control.BlenderState) control.Event {
-	return control.Event{Kind: control.KindBlender, Blender: &control.BlenderStatus{State: state, Reason: "there is none\nmore"}}
+func blenderIs(state api.BlenderState) api.Event {
+	return api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: state, Reason: "there is none\nmore"}}
 }
 
 func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
 	t.Parallel()
-	for want, ev := range map[string]control.Event{
-		"a.py failed|ValueError: no (line 3)":      ran(control.Failed, "a.py"),
-		"a.py crashed Blender|no (line 3)":         ran(control.Crashed, "a.py"),
-		"a.py was over its time limit|no (line 3)": ran(control.TimedOut, "a.py"),
-		"Blender can't start|there is none":        blenderIs(control.BlenderFailed),
-		"":                                         ran(control.Succeeded, "a.py"),
+	for want, ev := range map[string]api.Event{
+		"a.py failed|ValueError: no (line 3)":      ran(api.Failed, "a.py"),
+		"a.py crashed Blender|no (line 3)":         ran(api.Crashed, "a.py"),
+		"a.py was over its time limit|no (line 3)": ran(api.TimedOut, "a.py"),
+		"Blender can't start|there is none":        blenderIs(api.BlenderFailed),
+		"":                                         ran(api.Succeeded, "a.py"),
 	} {
 		n := &notices{}
-		n.take(ran(control.Running, "a.py"))
-		n.take(ran(control.Cancelled, "a.py"))
-		n.take(blenderIs(control.BlenderStarting))
+		n.take(ran(api.Running, "a.py"))
+		n.take(ran(api.Cancelled, "a.py"))
+		n.take(blenderIs(api.BlenderStarting))
 		n.take(ev)
 		got := ""
 		if show, _ := n.due(now); show != nil {
@@ -45,12 +45,12 @@ func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
 func TestThereIsNeverMoreThanOneNotificationInFiveSeconds(t *testing.T) {
 	t.Parallel()
 	n := &notices{}
-	n.take(ran(control.Failed, "a.py"))
+	n.take(ran(api.Failed, "a.py"))
 	if show, _ := n.due(now); show == nil || show.run != "a.py" {
 		t.Fatalf("the first: %+v", show)
 	}
 	for _, name := range []string{"b.py", "c.py", "d.py"} {
-		n.take(ran(control.Failed, name))
+		n.take(ran(api.Failed, name))
 	}
 	show, again := n.due(now.Add(time.Second))
 	if show != nil || again != 4*time.Second {
@@ -69,14 +69,14 @@ func TestABlenderThatStaysBrokenIsNotifiedOnce(t *testing.T) {
 	t.Parallel()
 	n := &notices{}
 	for range 3 {
-		n.take(blenderIs(control.BlenderFailed))
-		n.take(blenderIs(control.BlenderStarting))
+		n.take(blenderIs(api.BlenderFailed))
+		n.take(blenderIs(api.BlenderStarting))
 	}
 	if len(n.held) != 1 {
 		t.Errorf("%d are held", len(n.held))
 	}
-	n.take(blenderIs(control.BlenderReady))
-	n.take(blenderIs(control.BlenderFailed))
+	n.take(blenderIs(api.BlenderReady))
+	n.take(blenderIs(api.BlenderFailed))
 	if len(n.held) != 2 {
 		t.Errorf("after it had started: %d", len(n.held))
 	}
@@ -86,9 +86,9 @@ func TestTheSettingSaysWhatIsNotified(t *testing.T) {
 	t.Parallel()
 	for which, want := range map[string]int{"": 2, "failures": 2, "all": 3, "off": 0} {
 		n := &notices{which: which}
-		n.take(ran(control.Failed, "a.py"))
-		n.take(ran(control.Succeeded, "b.py"))
-		n.take(blenderIs(control.BlenderFailed))
+		n.take(ran(api.Failed, "a.py"))
+		n.take(ran(api.Succeeded, "b.py"))
+		n.take(blenderIs(api.BlenderFailed))
 		if len(n.held) != want {
 			t.Errorf("%q: %d are held, want %d", which, len(n.held), want)
 		}

@@ -14,14 +14,14 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // runDetail is all about one run.
 type runDetail struct {
 	window  *window
 	content fyne.CanvasObject
-	run     control.Run
+	run     api.Run
 
 	title, about, cause          *widget.Label
 	output                       *outputView
@@ -51,8 +51,8 @@ func newRunDetail(w *window) *runDetail {
 	s := w.shell
 	d.again = widget.NewButtonWithIcon("Run again", theme.MediaReplayIcon(), func() {
 		id := d.run.ID
-		fetch(w, func(ctx context.Context) (control.Run, error) { return s.cfg.Client.Retry(ctx, id) },
-			func(r control.Run, err error) {
+		fetch(w, func(ctx context.Context) (api.Run, error) { return s.cfg.Client.Retry(ctx, id) },
+			func(r api.Run, err error) {
 				if err != nil {
 					w.fail(err)
 					return
@@ -75,12 +75,12 @@ func newRunDetail(w *window) *runDetail {
 	buttons := container.NewHBox(d.again, d.cancel, d.script, d.where)
 	head := container.NewVBox(d.title, d.about, d.cause, container.NewPadded(buttons), container.NewHScroll(container.NewPadded(d.images)))
 	d.content = container.NewBorder(head, nil, nil, nil, d.output.content)
-	d.set(control.Run{})
+	d.set(api.Run{})
 	return d
 }
 
 // show shows a run, and asks for its output.
-func (d *runDetail) show(r control.Run) {
+func (d *runDetail) show(r api.Run) {
 	defer d.window.runs.mark()
 	if r.ID == d.run.ID && r.Output == "" {
 		d.set(r)
@@ -92,9 +92,9 @@ func (d *runDetail) show(r control.Run) {
 		return
 	}
 	id := r.ID
-	fetch(d.window, func(ctx context.Context) (control.Run, error) {
+	fetch(d.window, func(ctx context.Context) (api.Run, error) {
 		return d.window.shell.cfg.Client.Run(ctx, id)
-	}, func(full control.Run, err error) {
+	}, func(full api.Run, err error) {
 		if err == nil && d.run.ID == id {
 			d.set(full)
 			d.setOutput(full.Output)
@@ -102,7 +102,7 @@ func (d *runDetail) show(r control.Run) {
 	})
 }
 
-func (d *runDetail) set(r control.Run) {
+func (d *runDetail) set(r api.Run) {
 	d.run = r
 	for _, b := range []*widget.Button{d.again, d.cancel, d.script, d.where} {
 		b.Show()
@@ -131,7 +131,7 @@ func (d *runDetail) set(r control.Run) {
 	d.about.SetText(about)
 	d.cause.Importance = widget.DangerImportance
 	switch {
-	case r.State.Final() && r.State != control.Succeeded:
+	case r.State.Final() && r.State != api.Succeeded:
 		d.cause.SetText(oneLine(why(r), 300))
 		d.cause.Show()
 	case len(r.Result) > 0 && string(r.Result) != "null":
@@ -153,7 +153,7 @@ func sceneWord(scene string) string {
 }
 
 // showImages shows what the run made: pictures as such, other files by their names.
-func (d *runDetail) showImages(r control.Run) {
+func (d *runDetail) showImages(r api.Run) {
 	const most = 12
 	paths := r.Outputs
 	all := strings.Join(append([]string{r.ID, r.Preview}, paths...), "\n")
@@ -195,7 +195,7 @@ func (d *runDetail) setOutput(text string) {
 }
 
 // pictured takes in that there is a picture of what a run left.
-func (d *runDetail) pictured(r control.Run) {
+func (d *runDetail) pictured(r api.Run) {
 	if r.ID == d.run.ID {
 		d.run.Preview = r.Preview
 		d.showImages(d.run)
@@ -203,14 +203,14 @@ func (d *runDetail) pictured(r control.Run) {
 }
 
 // heard takes in what the run that is shown does.
-func (d *runDetail) heard(ev control.Event) {
+func (d *runDetail) heard(ev api.Event) {
 	if ev.ID != d.run.ID || ev.ID == "" {
 		return
 	}
 	switch {
-	case ev.Kind == control.KindOutput:
+	case ev.Kind == api.KindOutput:
 		d.output.add(ev.Text)
-	case ev.Kind == control.KindRun && ev.Run != nil:
+	case ev.Kind == api.KindRun && ev.Run != nil:
 		d.set(*ev.Run)
 		if ev.Run.State.Final() {
 			full := *ev.Run
@@ -226,7 +226,7 @@ func printable(text string) string {
 	if strings.Contains(text, "Mem:") || strings.Contains(text, " render ") {
 		var kept strings.Builder
 		for line := range strings.Lines(text) {
-			if !control.IsRenderStatus(strings.TrimRight(line, "\r\n")) {
+			if !api.IsRenderStatus([]byte(strings.TrimRight(line, "\r\n"))) {
 				kept.WriteString(line)
 			}
 		}

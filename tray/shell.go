@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/systray"
 
+	"blendtray/api"
 	"blendtray/assets"
 	"blendtray/control"
 )
@@ -340,7 +341,7 @@ func (s *shell) setIcon(icon assets.Icon) {
 	showIcon(desk, icon)
 }
 
-func (s *shell) heard(ev control.Event) {
+func (s *shell) heard(ev api.Event) {
 	s.window.heard(ev)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,7 +3,7 @@ package tray
 import (
 	"time"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // Link is how the tray stands to an engine.
@@ -24,11 +24,11 @@ type State struct {
 	Link Link
 	// Own tells that the engine is in this very process and ends with it.
 	Own    bool
-	Status control.Status
+	Status api.Status
 	// Recent is the newest runs that have begun, newest first, at most [RecentRuns].
-	Recent []control.Run
+	Recent []api.Run
 	// Current is the run that is on, with how far it is; nil when none is.
-	Current *control.Run
+	Current *api.Run
 	// Folder is the folder that "Open drop folder" opens, "" when there is none.
 	Folder string
 	// Login tells whether the tray starts at login.
@@ -38,19 +38,19 @@ type State struct {
 }
 
 // blender is the Blender that the state speaks of.
-func (s State) blender() control.BlenderStatus {
+func (s State) blender() api.BlenderStatus {
 	if len(s.Status.Blenders) == 0 {
-		return control.BlenderStatus{State: control.BlenderStopped}
+		return api.BlenderStatus{State: api.BlenderStopped}
 	}
 	return s.Status.Blenders[0]
 }
 
 // took is how long a run has taken until now or until its end.
-func took(r control.Run, now time.Time) time.Duration {
+func took(r api.Run, now time.Time) time.Duration {
 	switch {
 	case r.StartedAt == nil:
 		return 0
-	case r.State == control.Running:
+	case r.State == api.Running:
 		return max(0, now.Sub(*r.StartedAt))
 	default:
 		return time.Duration(r.Seconds * float64(time.Second))

@@ -13,7 +13,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // blenderTab is the tab Blender: which one is used, how it is, and which others there are.
@@ -26,7 +26,7 @@ type blenderTab struct {
 	all     *widget.Button
 	found   *fyne.Container
 	others  []Found // as they are listed
-	shown   control.BlenderStatus
+	shown   api.BlenderStatus
 }
 
 func newBlenderTab(w *window) *blenderTab {
@@ -115,13 +115,13 @@ func (t *blenderTab) choose() {
 }
 
 // whyThisOne says why a Blender is the one that is used.
-func whyThisOne(b control.BlenderStatus) string {
+func whyThisOne(b api.BlenderStatus) string {
 	switch b.Source {
 	case "":
 		return ""
-	case control.SourceChosen:
+	case api.SourceChosen:
 		return "it was chosen, in the settings or for this start"
-	case control.SourceOpen:
+	case api.SourceOpen:
 		return "the settings want the one that is open"
 	}
 	return "the newest that works; found in " + b.Source

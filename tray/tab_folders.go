@@ -15,7 +15,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // foldersTab is the tab Folders: what is watched, and how well that works.
@@ -23,7 +23,7 @@ type foldersTab struct {
 	window  *window
 	content fyne.CanvasObject
 	rows    *fyne.Container
-	shown   []control.FolderStatus
+	shown   []api.FolderStatus
 	pause   *widget.Check
 	login   *widget.Check
 	setting bool // a check is being set, not clicked
@@ -82,7 +82,7 @@ func (t *foldersTab) show(s State) {
 	t.rows.Refresh()
 }
 
-func (t *foldersTab) row(f control.FolderStatus) fyne.CanvasObject {
+func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	path := widget.NewLabelWithStyle(f.Path, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	path.Truncation = fyne.TextTruncateEllipsis
 	how := widget.NewLabel("watched (" + f.Method + ")")

@@ -12,7 +12,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // previewKey is the setting that has pictures made.
@@ -81,7 +81,7 @@ func (t *previewTab) look() {
 }
 
 // show shows the picture of a run, if it has one.
-func (t *previewTab) show(r control.Run) {
+func (t *previewTab) show(r api.Run) {
 	if r.Preview == "" || r.Preview == t.path {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // runsTab is the tab Activity: what ran, newest first, and all about the one that is selected.
@@ -35,20 +35,20 @@ type runsTab struct {
 	asked   int // counts reloads, so that an answer to an older question is known
 
 	mu     sync.Mutex
-	queued []control.Event
+	queued []api.Event
 	busy   bool
 }
 
 // stateFilters are the choices beside the search, and the states that each shows.
 var stateFilters = []struct {
 	name   string
-	states []control.State
+	states []api.State
 }{
 	{"All", nil},
-	{"Succeeded", []control.State{control.Succeeded}},
-	{"Failed", []control.State{control.Failed, control.Crashed, control.TimedOut}},
-	{"Waiting and running", []control.State{control.Queued, control.Running}},
-	{"Cancelled", []control.State{control.Cancelled, control.Interrupted}},
+	{"Succeeded", []api.State{api.Succeeded}},
+	{"Failed", []api.State{api.Failed, api.Crashed, api.TimedOut}},
+	{"Waiting and running", []api.State{api.Queued, api.Running}},
+	{"Cancelled", []api.State{api.Cancelled, api.Interrupted}},
 }
 
 func newRunsTab(w *window) *runsTab {
@@ -131,13 +131,13 @@ func when(at, now time.Time) string {
 	return at.Format("2 Jan 15:04")
 }
 
-func colorOf(state control.State) fyne.ThemeColorName {
+func colorOf(state api.State) fyne.ThemeColorName {
 	switch state {
-	case control.Succeeded:
+	case api.Succeeded:
 		return theme.ColorNameSuccess
-	case control.Failed, control.Crashed, control.TimedOut:
+	case api.Failed, api.Crashed, api.TimedOut:
 		return theme.ColorNameError
-	case control.Running:
+	case api.Running:
 		return theme.ColorNamePrimary
 	default:
 		return theme.ColorNamePlaceHolder
@@ -160,9 +160,9 @@ func (t *runsTab) load() {
 	}
 	t.loading = true
 	asked, filter := t.asked, t.activity.filter()
-	fetch(t.window, func(ctx context.Context) ([]control.Run, error) {
+	fetch(t.window, func(ctx context.Context) ([]api.Run, error) {
 		return t.window.shell.cfg.Client.Runs(ctx, filter)
-	}, func(page []control.Run, err error) {
+	}, func(page []api.Run, err error) {
 		if asked != t.asked {
 			return // somebody has searched for something else since
 		}
@@ -230,7 +230,7 @@ func (t *runsTab) stay(first string) {
 }
 
 // queue gathers events, so that many are shown at once.
-func (t *runsTab) queue(ev control.Event) {
+func (t *runsTab) queue(ev api.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.queued = append(t.queued, ev)
@@ -251,7 +251,7 @@ func (t *runsTab) takeQueued() {
 		first = t.activity.runs[0].ID
 	}
 	for _, ev := range events {
-		if ev.Kind == control.KindRun && ev.Run != nil {
+		if ev.Kind == api.KindRun && ev.Run != nil {
 			changed = t.activity.take(*ev.Run) || changed
 		}
 		t.detail.heard(ev)
@@ -264,9 +264,9 @@ func (t *runsTab) takeQueued() {
 
 // open shows a run that may not be in the list.
 func (t *runsTab) open(id string) {
-	fetch(t.window, func(ctx context.Context) (control.Run, error) {
+	fetch(t.window, func(ctx context.Context) (api.Run, error) {
 		return t.window.shell.cfg.Client.Run(ctx, id)
-	}, func(r control.Run, err error) {
+	}, func(r api.Run, err error) {
 		if err != nil {
 			t.window.fail(err)
 			return

@@ -11,7 +11,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // sendTab is the tab Send: a small console.
@@ -93,17 +93,17 @@ func (t *sendTab) send() {
 	t.history.add(code)
 	t.output.SetText("")
 	go func() {
-		sub := control.Submission{Code: []byte(code), Name: "<window>", Scene: "keep"}
+		sub := api.Submission{Code: []byte(code), Name: "<window>", Scene: "keep"}
 		left := maxShown
 		for ev, err := range t.window.shell.cfg.Client.SubmitAndFollow(t.window.shell.ctx, sub) {
 			text := ""
 			switch {
 			case err != nil:
 				text = "\n" + err.Error() + "\n"
-			case ev.Kind == control.KindOutput && left > 0:
+			case ev.Kind == api.KindOutput && left > 0:
 				text = ev.Text
 				left -= len(text)
-			case ev.Kind == control.KindRun && ev.Run != nil && ev.Run.State.Final():
+			case ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final():
 				text = ended(*ev.Run)
 			}
 			if text != "" {
@@ -121,11 +121,11 @@ func (t *sendTab) send() {
 }
 
 // ended is what the console says at the end of a run.
-func ended(r control.Run) string {
+func ended(r api.Run) string {
 	switch {
 	case r.Error != nil && r.Error.Traceback != "":
 		return r.Error.Traceback
-	case r.State != control.Succeeded:
+	case r.State != api.Succeeded:
 		return "[" + stateWord(r.State) + "] " + why(r) + "\n"
 	case len(r.Result) > 0 && string(r.Result) != "null":
 		return "result = " + string(r.Result) + "\n"

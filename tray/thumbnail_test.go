@@ -16,7 +16,7 @@ import (
 
 	"fyne.io/fyne/v2/test"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // picture writes a picture of one colour.
@@ -98,7 +98,7 @@ func TestThePicturesOfARunComeAndOpen(t *testing.T) {
 	o.until("the pictures have come", func() bool { return first.image.Image != nil && second.image.Resource != nil })
 	again := d.run
 	again.Reason = "changed"
-	o.runs.queue(control.Event{Kind: control.KindRun, ID: again.ID, Run: &again})
+	o.runs.queue(api.Event{Kind: api.KindRun, ID: again.ID, Run: &again})
 	o.until("the change is shown", func() bool { return d.run.Reason == "changed" })
 	if d.images.Objects[0] != first {
 		t.Error("the pictures were read again")

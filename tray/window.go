@@ -13,7 +13,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // window is the one window of the program. Its methods are for Fyne's goroutine, but for heard.
@@ -151,10 +151,10 @@ func (w *window) note(text string) {
 // noteRestart is note for what holds from the next start of Blender on, and offers that.
 func (w *window) noteRestart(text string) {
 	switch w.shell.now().blender().State {
-	case control.BlenderFailed:
+	case api.BlenderFailed:
 		w.note("")
 		w.shell.ask(Item{Do: StartBlender}) // it may have waited for this
-	case control.BlenderStopped:
+	case api.BlenderStopped:
 		w.note(text)
 	default:
 		w.note(text)
@@ -192,11 +192,11 @@ func (w *window) fail(err error) { dialog.ShowError(err, w) }
 func (w *window) show(s State) {
 	first := headline(s, time.Now())
 	b, reason := s.blender(), ""
-	failed := b.State == control.BlenderFailed
+	failed := b.State == api.BlenderFailed
 	switch {
 	case failed:
 		first, reason = "Blender can't start", b.Reason // which is in the banner
-	case b.State == control.BlenderStarting && b.Source == control.SourceOpen:
+	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		reason = b.Reason
 	}
 	if reason == "" {
@@ -246,11 +246,11 @@ func enable(b *widget.Button, on bool) {
 }
 
 // heard hands on an event; it may be called on any goroutine.
-func (w *window) heard(ev control.Event) {
+func (w *window) heard(ev api.Event) {
 	switch ev.Kind {
-	case control.KindRun, control.KindOutput:
+	case api.KindRun, api.KindOutput:
 		w.runs.queue(ev)
-	case control.KindPreview:
+	case api.KindPreview:
 		if r := ev.Run; r != nil {
 			w.shell.do(func() {
 				w.preview.show(*r)
@@ -267,7 +267,7 @@ func (w *window) open(id string) {
 }
 
 // showPreview shows the picture of a run.
-func (w *window) showPreview(r control.Run) {
+func (w *window) showPreview(r api.Run) {
 	w.preview.show(r)
 	w.tabs.SelectIndex(1)
 }

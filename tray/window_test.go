@@ -20,29 +20,30 @@ import (
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
+	"blendtray/api"
 	"blendtray/control"
 )
 
 // backend is an engine in memory, behind a real interface.
 type backend struct {
 	mu   sync.Mutex
-	runs []control.Run // oldest first
+	runs []api.Run // oldest first
 	subs []*subscription
 }
 
-type subscription struct{ ch chan control.Event }
+type subscription struct{ ch chan api.Event }
 
-func (s *subscription) Events() <-chan control.Event { return s.ch }
-func (s *subscription) Close()                       {}
+func (s *subscription) Events() <-chan api.Event { return s.ch }
+func (s *subscription) Close()                   {}
 
-func (b *backend) Status() control.Status {
-	return control.Status{
-		Blenders: []control.BlenderStatus{{State: control.BlenderReady, Version: "4.5.1", Path: "/opt/blender"}},
-		Folders:  []control.FolderStatus{{Path: "/srv/scripts", Method: "inotify"}},
+func (b *backend) Status() api.Status {
+	return api.Status{
+		Blenders: []api.BlenderStatus{{State: api.BlenderReady, Version: "4.5.1", Path: "/opt/blender"}},
+		Folders:  []api.FolderStatus{{Path: "/srv/scripts", Method: "inotify"}},
 	}
 }
 
-func (b *backend) Run(_ context.Context, id string) (control.Run, error) {
+func (b *backend) Run(_ context.Context, id string) (api.Run, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range b.runs {
@@ -50,13 +51,13 @@ func (b *backend) Run(_ context.Context, id string) (control.Run, error) {
 			return r, nil
 		}
 	}
-	return control.Run{}, &control.Error{Status: 404, Code: control.CodeNotFound, Message: "there is no run " + id}
+	return api.Run{}, &control.Error{Status: 404, Code: control.CodeNotFound, Message: "there is no run " + id}
 }
 
-func (b *backend) Runs(_ context.Context, f control.Filter) ([]control.Run, error) {
+func (b *backend) Runs(_ context.Context, f api.Filter) ([]api.Run, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	found := []control.Run{}
+	found := []api.Run{}
 	for i := len(b.runs) - 1; i >= 0 && len(found) < f.Limit; i-- {
 		r := b.runs[i]
 		r.Output = ""
@@ -68,7 +69,7 @@ func (b *backend) Runs(_ context.Context, f control.Filter) ([]control.Run, erro
 	return found, nil
 }
 
-func (b *backend) add(r control.Run) control.Run {
+func (b *backend) add(r api.Run) api.Run {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r.ID = strconv.Itoa(len(b.runs) + 1)
@@ -77,20 +78,20 @@ func (b *backend) add(r control.Run) control.Run {
 	}
 	b.runs = append(b.runs, r)
 	for _, s := range b.subs {
-		s.ch <- control.Event{Kind: control.KindRun, ID: r.ID, Run: &r}
+		s.ch <- api.Event{Kind: api.KindRun, ID: r.ID, Run: &r}
 	}
 	return r
 }
 
-func (b *backend) Submit(_ context.Context, s control.Submission) (control.Run, error) {
+func (b *backend) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 	began := time.Now()
-	return b.add(control.Run{
-		Script: s.Name, Scene: s.Scene, State: control.Succeeded, StartedAt: &began, Output: "printed\n",
+	return b.add(api.Run{
+		Script: s.Name, Scene: s.Scene, State: api.Succeeded, StartedAt: &began, Output: "printed\n",
 		Result: json.RawMessage(strconv.Itoa(len(s.Code))),
 	}), nil
 }
 
-func (b *backend) Retry(ctx context.Context, id string) (control.Run, error) {
+func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 	r, err := b.Run(ctx, id)
 	if err != nil {
 		return r, err
@@ -98,7 +99,7 @@ func (b *backend) Retry(ctx context.Context, id string) (control.Run, error) {
 	return b.add(r), nil
 }
 
-func (b *backend) Cancel(ctx context.Context, id string) (control.Run, error) { return b.Run(ctx, id) }
+func (b *backend) Cancel(ctx context.Context, id string) (api.Run, error) { return b.Run(ctx, id) }
 
 func (b *backend) Code(context.Context, string) ([]byte, error) { return nil, nil }
 
@@ -110,7 +111,7 @@ func (b *backend) PauseWatching(bool)                   {}
 func (b *backend) Subscribe(bool) control.Subscription {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &subscription{make(chan control.Event, 1000)}
+	s := &subscription{make(chan api.Event, 1000)}
 	b.subs = append(b.subs, s)
 	return s
 }
@@ -184,7 +185,7 @@ type open struct {
 	calls   chan func()
 }
 
-func openWindow(t *testing.T, runs ...control.Run) *open {
+func openWindow(t *testing.T, runs ...api.Run) *open {
 	t.Helper()
 	b := &backend{}
 	for _, r := range runs {
@@ -248,18 +249,18 @@ func (o *open) until(what string, ok func() bool) {
 	}
 }
 
-func failed(script string) control.Run {
+func failed(script string) api.Run {
 	began := time.Now()
-	return control.Run{
-		Script: script, State: control.Failed, Scene: "fresh", StartedAt: &began, Seconds: 0.01, Output: "before\n",
-		Error: &control.ScriptError{Type: "KeyError", Message: "'x'", Line: 4, Traceback: "Traceback (most recent call last):\n  File \"/srv/help.py\", line 2, in f\nKeyError: 'x'\n"},
+	return api.Run{
+		Script: script, State: api.Failed, Scene: "fresh", StartedAt: &began, Seconds: 0.01, Output: "before\n",
+		Error: &api.ScriptError{Type: "KeyError", Message: "'x'", Line: 4, Traceback: "Traceback (most recent call last):\n  File \"/srv/help.py\", line 2, in f\nKeyError: 'x'\n"},
 	}
 }
 
-func succeeded(script string) control.Run {
+func succeeded(script string) api.Run {
 	began := time.Now()
-	return control.Run{
-		Script: script, State: control.Succeeded, Scene: "fresh", StartedAt: &began, Seconds: 0.5, Output: "hello\nFra:1 Mem:1M | Sample 1/2\n",
+	return api.Run{
+		Script: script, State: api.Succeeded, Scene: "fresh", StartedAt: &began, Seconds: 0.5, Output: "hello\nFra:1 Mem:1M | Sample 1/2\n",
 		Result: json.RawMessage(`{"a":1}`),
 	}
 }
@@ -327,9 +328,9 @@ func TestRunsAreSearchedAndFiltered(t *testing.T) {
 }
 
 func TestTenThousandRunsComePageByPage(t *testing.T) {
-	var runs []control.Run
+	var runs []api.Run
 	for n := range 10_000 {
-		runs = append(runs, control.Run{Script: fmt.Sprintf("/srv/%d.py", n), State: control.Succeeded})
+		runs = append(runs, api.Run{Script: fmt.Sprintf("/srv/%d.py", n), State: api.Succeeded})
 	}
 	o := openWindow(t, runs...)
 	o.Resize(fyne.NewSize(900, 600))
@@ -389,9 +390,9 @@ func TestButtonsFollowTheState(t *testing.T) {
 		start, stop, cancel bool
 	}{
 		{State{}, false, false, false},
-		{attached(control.BlenderStopped), true, false, false},
-		{attached(control.BlenderReady), false, true, false},
-		{attached(control.BlenderRunning, running(&control.Progress{Fraction: 0.5})), false, true, true},
+		{attached(api.BlenderStopped), true, false, false},
+		{attached(api.BlenderReady), false, true, false},
+		{attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.5})), false, true, true},
 	} {
 		o.show(c.state)
 		for name, b := range map[string]struct {
@@ -425,8 +426,8 @@ func TestButtonsFollowTheState(t *testing.T) {
 }
 
 func TestWordsAreFoundInTheOutput(t *testing.T) {
-	o := openWindow(t, control.Run{
-		Script: "/srv/a.py", State: control.Succeeded, Output: strings.Repeat("nothing\n", 500) + "one Käse, two KÄSE\n" + strings.Repeat("nothing\n", 500) + "käse\n",
+	o := openWindow(t, api.Run{
+		Script: "/srv/a.py", State: api.Succeeded, Output: strings.Repeat("nothing\n", 500) + "one Käse, two KÄSE\n" + strings.Repeat("nothing\n", 500) + "käse\n",
 	})
 	o.Resize(fyne.NewSize(900, 600))
 	v := o.runs.detail.output
@@ -507,7 +508,7 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "1.jpg")
 	r := o.runs.detail.run
 	r.Preview = file
-	o.heard(control.Event{Kind: control.KindPreview, ID: "1", Run: &r})
+	o.heard(api.Event{Kind: api.KindPreview, ID: "1", Run: &r})
 	o.until("it is shown", func() bool { return o.preview.image.File == file })
 	if o.preview.hint.Visible() || len(o.runs.detail.images.Objects) != 1 {
 		t.Errorf("the hint stays, or %d pictures are with the run", len(o.runs.detail.images.Objects))
@@ -517,19 +518,19 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	o := openWindow(t)
 	for source, want := range map[string]string{
-		"PATH":               "the newest that works; found in PATH",
-		control.SourceChosen: "it was chosen, in the settings or for this start",
-		control.SourceOpen:   "the settings want the one that is open",
-		"":                   "–",
+		"PATH":           "the newest that works; found in PATH",
+		api.SourceChosen: "it was chosen, in the settings or for this start",
+		api.SourceOpen:   "the settings want the one that is open",
+		"":               "–",
 	} {
-		s := attached(control.BlenderReady)
+		s := attached(api.BlenderReady)
 		s.Status.Blenders[0].Source = source
 		o.show(s)
 		if got := o.blender.values["Why this one"].Text; got != want {
 			t.Errorf("%q is shown as %q, want %q", source, got, want)
 		}
 	}
-	s := attached(control.BlenderFailed)
+	s := attached(api.BlenderFailed)
 	s.Status.Blenders[0].Reason = "it has no Python"
 	o.show(s)
 	if got := o.blender.values["State"].Text; got != "failed: it has no Python" {
@@ -540,7 +541,7 @@ func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
 	o := openWindow(t)
 	broken := func(reason string) State {
-		s := attached(control.BlenderFailed)
+		s := attached(api.BlenderFailed)
 		s.Status.Blenders[0].Reason = reason + "\nwhat it printed last"
 		return s
 	}
@@ -562,13 +563,13 @@ func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
 	o.until("the Blenders are shown", func() bool {
 		return o.tabs.SelectedIndex() == blenderTabIndex && len(o.blender.found.Objects) == 2
 	})
-	waits := attached(control.BlenderStarting)
-	waits.Status.Blenders[0].Source, waits.Status.Blenders[0].Reason = control.SourceOpen, "it waits for one"
+	waits := attached(api.BlenderStarting)
+	waits.Status.Blenders[0].Source, waits.Status.Blenders[0].Reason = api.SourceOpen, "it waits for one"
 	o.show(waits)
 	if !o.bannerBox.Visible() || o.choose.Visible() || !strings.HasSuffix(o.banner.Text, "it waits for one") {
 		t.Errorf("one that is waited for: %q", o.banner.Text)
 	}
-	o.show(attached(control.BlenderReady))
+	o.show(attached(api.BlenderReady))
 	if o.bannerBox.Visible() {
 		t.Errorf("a Blender that is ready has the banner %q", o.banner.Text)
 	}

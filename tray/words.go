@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"blendtray/control"
+	"blendtray/api"
 )
 
 // maxLabel is how many characters a line of the menu may have: wider menus leave the screen
@@ -31,7 +31,7 @@ func oneLine(text string, most int) string {
 }
 
 // nameOf is what a run is called: its script's file name, or the name it was given.
-func nameOf(r control.Run) string {
+func nameOf(r api.Run) string {
 	name := r.Script
 	if filepath.IsAbs(name) {
 		name = filepath.Base(name)
@@ -74,17 +74,17 @@ func headline(s State, now time.Time) string {
 		waiting = fmt.Sprintf(" · %d waiting", s.Status.Queued)
 	}
 	switch {
-	case s.Current != nil && s.Current.State == control.Running:
+	case s.Current != nil && s.Current.State == api.Running:
 		return progressWords(*s.Current, now) + waiting
-	case b.State == control.BlenderFailed:
+	case b.State == api.BlenderFailed:
 		return "Blender can't start: " + reasonOf(b.Reason)
-	case b.State == control.BlenderStarting && b.Source == control.SourceOpen:
+	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		return "Waiting for an open Blender" + waiting
-	case b.State == control.BlenderStarting:
+	case b.State == api.BlenderStarting:
 		return "Blender is starting…" + waiting
-	case b.State == control.BlenderStopping:
+	case b.State == api.BlenderStopping:
 		return "Blender is stopping…"
-	case b.State == control.BlenderStopped:
+	case b.State == api.BlenderStopped:
 		return "Stopped" + waiting
 	}
 	name := "Blender"
@@ -107,7 +107,7 @@ func reasonOf(reason string) string {
 }
 
 // progressWords says how far a run is.
-func progressWords(r control.Run, now time.Time) string {
+func progressWords(r api.Run, now time.Time) string {
 	text := nameOf(r)
 	p := r.Progress
 	if p == nil || p.Fraction < 0 {
@@ -122,15 +122,15 @@ func progressWords(r control.Run, now time.Time) string {
 
 // verdictSign shows at a glance what came of a run, with a character that the monospaced font
 // has which the window brings along.
-func verdictSign(state control.State) string {
+func verdictSign(state api.State) string {
 	switch state {
-	case control.Succeeded:
+	case api.Succeeded:
 		return "✓"
-	case control.Failed, control.Crashed, control.TimedOut:
+	case api.Failed, api.Crashed, api.TimedOut:
 		return "✗"
-	case control.Running:
+	case api.Running:
 		return "▶"
-	case control.Queued:
+	case api.Queued:
 		return "…"
 	default: // cancelled, interrupted
 		return "–"
@@ -138,14 +138,14 @@ func verdictSign(state control.State) string {
 }
 
 // runLine is a run in the menu.
-func runLine(r control.Run, now time.Time) string {
+func runLine(r api.Run, now time.Time) string {
 	text := verdictSign(r.State) + " " + nameOf(r)
 	switch {
-	case r.State == control.Running:
+	case r.State == api.Running:
 		return text
-	case r.State == control.Succeeded:
+	case r.State == api.Succeeded:
 		return text + " · " + clock(took(r, now))
-	case r.Error != nil && r.Error.Type != "" && r.State == control.Failed:
+	case r.Error != nil && r.Error.Type != "" && r.State == api.Failed:
 		text += " · " + r.Error.Type
 		if r.Error.Line > 0 {
 			text += fmt.Sprintf(", line %d", r.Error.Line)
@@ -157,8 +157,8 @@ func runLine(r control.Run, now time.Time) string {
 }
 
 // stateWord is a state as a person says it.
-func stateWord(state control.State) string {
-	if state == control.TimedOut {
+func stateWord(state api.State) string {
+	if state == api.TimedOut {
 		return "over its time limit"
 	}
 	return string(state)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"blendtray/api"
 )
 
 var defaultInclude = []string{"**/*.py"}
@@ -129,8 +131,8 @@ func (f *folder) enters(dir string) bool {
 }
 
 // status is how f is watched; mu is held.
-func (f *folder) status(method string) FolderStatus {
-	st := FolderStatus{Path: f.Path, Error: f.problem}
+func (f *folder) status(method string) api.FolderStatus {
+	st := api.FolderStatus{Path: f.Path, Error: f.problem}
 	switch {
 	case f.problem != "":
 		return st

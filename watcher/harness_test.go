@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // patience is how long a test waits for what must come; only a failure takes as long.
@@ -26,7 +28,7 @@ type harness struct {
 	saving   bool
 	overlaps bool
 	scanned  []string
-	changed  []FolderStatus
+	changed  []api.FolderStatus
 }
 
 // set changes the configuration and the options before the watcher serves.
@@ -103,7 +105,7 @@ func (h *harness) scan(folder string) {
 	h.saving = false
 }
 
-func (h *harness) change(all []FolderStatus) {
+func (h *harness) change(all []api.FolderStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changed = all

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"blendtray/api"
 )
 
 // Folder is one watched folder and what in it counts as a script.
@@ -56,18 +58,6 @@ type Save struct {
 	Seen time.Time
 }
 
-// FolderStatus is how a folder is being watched just now.
-type FolderStatus struct {
-	Path string `json:"path"`
-	// Method is "inotify", "fsnotify" or "poll", or "" when it is not watched.
-	Method string `json:"method"`
-	// Error says why it is not (fully) watched and what to do, or is empty.
-	Error string `json:"error"`
-}
-
-// DefaultMaxFileBytes is the size of the largest file that is taken for a script.
-const DefaultMaxFileBytes = 16 << 20
-
 // The methods of [FolderStatus].
 const (
 	methodInotify  = "inotify"
@@ -88,11 +78,11 @@ type Config struct {
 	// it found. It and Save are never called at the same time.
 	Scanned func(folder string)
 	// Changed is called when the status of a folder has changed.
-	Changed func([]FolderStatus)
+	Changed func([]api.FolderStatus)
 	// Logger is told what is not done and why; nil: nobody is.
 	Logger *slog.Logger
 	// MaxFileBytes is the size over which a file is reported and not read; 0 is
-	// [DefaultMaxFileBytes].
+	// [api.MaxCode].
 	MaxFileBytes int64
 }
 
@@ -123,7 +113,7 @@ type Watcher struct {
 	queue     queue
 	looking   *entry // the one the deliverer has in hand
 	scanned   []string
-	published []FolderStatus
+	published []api.FolderStatus
 }
 
 // options are what tests change.
@@ -143,7 +133,7 @@ func New(cfg Config) (*Watcher, error) {
 		return nil, errors.New("a watcher needs a Save to call")
 	}
 	if cfg.MaxFileBytes == 0 {
-		cfg.MaxFileBytes = DefaultMaxFileBytes
+		cfg.MaxFileBytes = api.MaxCode
 	}
 	w := &Watcher{
 		cfg: cfg, log: cfg.Logger,
@@ -250,18 +240,18 @@ func (w *Watcher) SetFolders(folders []Folder) error {
 }
 
 // Status tells how each folder is being watched, in the order they were given.
-func (w *Watcher) Status() []FolderStatus {
+func (w *Watcher) Status() []api.FolderStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.statuses()
 }
 
-func (w *Watcher) statuses() []FolderStatus {
+func (w *Watcher) statuses() []api.FolderStatus {
 	method := ""
 	if w.src != nil {
 		method = w.src.name()
 	}
-	all := make([]FolderStatus, len(w.folders))
+	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
 		all[i] = f.status(method)
 	}

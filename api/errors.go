@@ -1,0 +1,30 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What callers decide on. Errors of the engine wrap one of these where it applies, and so do
+// errors of a client of control, whichever process the engine is in.
+var (
+	// ErrNotFound: there is no run with that id.
+	ErrNotFound = errors.New("no such run")
+	// ErrEnded: the run has ended and can't be cancelled any more.
+	ErrEnded = errors.New("the run has ended")
+	// ErrNotEnded: the run has not ended and can't be retried yet.
+	ErrNotEnded = errors.New("the run has not ended")
+	// ErrStopping: the engine is ending or has ended.
+	ErrStopping = errors.New("the engine is stopping")
+	// ErrBad: the request makes no sense as it stands.
+	ErrBad = errors.New("bad request")
+	// ErrTooLarge: the script is larger than a run may be.
+	ErrTooLarge = errors.New("the script is too large")
+	// ErrStorage: the run could not be written down, and therefore was not made.
+	ErrStorage = errors.New("cannot write the run down")
+)
+
+// TooLarge returns an [ErrTooLarge] that names the size of a script, in bytes, and the limit.
+func TooLarge(size int64) error {
+	return fmt.Errorf("%w: it has %d bytes and may have %d MiB; keep data in files that the script opens", ErrTooLarge, size, MaxCode>>20)
+}

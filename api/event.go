@@ -1,0 +1,38 @@
+package api
+
+import "time"
+
+// Event is one thing that happened, as clients of the event stream see it.
+type Event struct {
+	Time time.Time `json:"time"`
+	// Kind is one of the Kind constants and says which other fields are set.
+	Kind Kind `json:"kind"`
+	// ID is the run's, for run, output, progress and preview events.
+	ID string `json:"id,omitempty"`
+	// Run is the run as it now stands, without its output. Listeners share it: do not change it.
+	Run *Run `json:"run,omitempty"`
+	// Text is printed output, UTF-8, with what is not UTF-8 replaced.
+	Text string `json:"text,omitempty"`
+	// Dropped is how many bytes of output were left out before this event, because this
+	// client read too slowly.
+	Dropped  int64          `json:"dropped,omitempty"`
+	Progress *Progress      `json:"progress,omitempty"`
+	Blender  *BlenderStatus `json:"blender,omitempty"`
+	// Message is a sentence for a person, for note events.
+	Message string `json:"message,omitempty"`
+}
+
+// Kind is the kind of an [Event].
+type Kind string
+
+// The kinds of events.
+const (
+	KindRun      Kind = "run"      // a run changed state: Run
+	KindOutput   Kind = "output"   // a run printed: ID, Text
+	KindProgress Kind = "progress" // a run got on: ID, Progress
+	KindPreview  Kind = "preview"  // a picture of what a run left was made: ID, Run
+	KindBlender  Kind = "blender"  // a Blender changed state: Blender
+	KindFolders  Kind = "folders"  // a folder's watch changed: ask for the status
+	KindNote     Kind = "note"     // something a person may want to know: Message
+	KindGap      Kind = "gap"      // this client was too slow and missed events: ask for the status
+)

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is where a run stands in its life.
+type State string
+
+// The states of a run. Queued and Running runs go on; all other states are final.
+const (
+	Queued      State = "queued"
+	Running     State = "running"
+	Succeeded   State = "succeeded"
+	Failed      State = "failed"
+	Cancelled   State = "cancelled"
+	TimedOut    State = "timed-out"
+	Crashed     State = "crashed"
+	Interrupted State = "interrupted" // the engine died while the run was running
+)
+
+// States returns all states of a run, in the order of a life.
+func States() []State {
+	return []State{Queued, Running, Succeeded, Failed, Cancelled, TimedOut, Crashed, Interrupted}
+}
+
+// Final reports whether a run in this state will not change any more.
+func (s State) Final() bool { return s != Queued && s != Running }
+
+// Source is where a run came from.
+type Source string
+
+// The sources of runs.
+const (
+	FromFolder  Source = "folder"  // a save in a watched folder
+	FromCommand Source = "command" // `blendtray run`, or another client of control
+	FromRetry   Source = "retry"
+)
+
+// Run is one execution of one script, as the engine writes it down and as every client sees it.
+// Its field names are a contract: `blendtray runs --json` prints them.
+type Run struct {
+	ID string `json:"id"`
+	// Script is the absolute path of the script, or a name such as "<command line>".
+	Script string `json:"script"`
+	SHA256 string `json:"sha256"`
+	// Scene is "keep", "fresh" or the absolute path of a .blend.
+	Scene string   `json:"scene"`
+	Args  []string `json:"args"`
+	State State    `json:"state"`
+	// Times are RFC 3339 in UTC; null as long as they have not come.
+	QueuedAt   time.Time  `json:"queued_at"`
+	StartedAt  *time.Time `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at"`
+	// Seconds is how long the run took, by the monotonic clock; 0 while it has not ended.
+	Seconds float64 `json:"seconds"`
+	// Output is what the run printed, bounded: the beginning and the end, with a line between
+	// them that says how many bytes were cut. Left out of lists.
+	Output string `json:"output"`
+	// OutputBytes is how many bytes the run printed in all.
+	OutputBytes int64 `json:"output_bytes"`
+	// Error is null for a run that succeeded or has not ended.
+	Error *ScriptError `json:"error"`
+	// Result is the JSON value of the script's global "result", or null.
+	Result  json.RawMessage `json:"result"`
+	Outputs []string        `json:"outputs"`
+	// Preview is the path of a small picture of the scene as the run left it, or "".
+	Preview string `json:"preview"`
+	// BlenderVersion is the version of the Blender that executed the run, or "".
+	BlenderVersion string `json:"blender_version"`
+	Source         Source `json:"source"`
+	// Folder is the watched folder in which the script was saved, or "".
+	Folder string `json:"folder"`
+	// RetryOf is the id of the run that this run repeats, or "".
+	RetryOf string `json:"retry_of"`
+	// Reason says in a sentence why the run is cancelled or interrupted, or what it waits for.
+	Reason string `json:"reason"`
+	// Progress is set while the run is running and says how far it is.
+	Progress *Progress `json:"progress,omitempty"`
+	// TimeLimitSeconds is the run's time limit, 0 for none.
+	TimeLimitSeconds float64 `json:"time_limit_seconds"`
+}
+
+// HasTaken reports whether Seconds is how long the run took: the run has ended, at a time that
+// is known. The end of an interrupted run is not known.
+func (r *Run) HasTaken() bool {
+	return r.State.Final() && r.State != Interrupted && r.StartedAt != nil
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	// Fraction is 0 to 1, or negative when unknown.
+	Fraction float64 `json:"fraction"`
+	Text     string  `json:"text"`
+	// RemainingSeconds is Blender's own estimate, 0 when there is none.
+	RemainingSeconds float64 `json:"remaining_seconds"`
+}
+
+// ScriptError is what ended a run that did not succeed.
+type ScriptError struct {
+	// Type is the exception's class, or "Crash", "TimeLimit", "RunCancelled", "RunRefused".
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	// Line is the line in the script itself, 0 when there is none.
+	Line int `json:"line"`
+	// Traceback is as Python would print it, or the stack that faulthandler printed.
+	Traceback string `json:"traceback"`
+}
+
+// Submission is what a client sends to have a run made.
+type Submission struct {
+	// Code is the source, in any encoding (base64 in JSON), of at most [MaxCode] bytes.
+	Code []byte `json:"code"`
+	// Script is the absolute path of the file the code came from, or "" with Name.
+	Script string `json:"script"`
+	Name   string `json:"name"`
+	// Dir is the working directory when there is no Script.
+	Dir   string   `json:"dir"`
+	Args  []string `json:"args"`
+	Scene string   `json:"scene"`
+	// TimeLimitSeconds is 0 for the engine's default and negative for none.
+	TimeLimitSeconds float64 `json:"time_limit_seconds"`
+}
+
+// Filter chooses runs for a list.
+type Filter struct {
+	// Limit is how many runs to return at most; 0 is 20.
+	Limit int
+	// States, when given, are the wanted states.
+	States []State
+	// Name, when given, is a part of the script's path, in upper or lower case.
+	Name string
+	// Before, when given, is the id of a run: only older runs are returned, for paging.
+	Before string
+}

@@ -1,0 +1,68 @@
+package api
+
+// Status is an engine at one moment, as `blendtray status --json` prints it.
+type Status struct {
+	Engine   EngineStatus    `json:"engine"`
+	Blenders []BlenderStatus `json:"blenders"`
+	Folders  []FolderStatus  `json:"folders"`
+	// Queued and Running count runs.
+	Queued         int  `json:"queued"`
+	Running        int  `json:"running"`
+	WatchingPaused bool `json:"watching_paused"`
+}
+
+// EngineStatus is the process that the engine is in.
+type EngineStatus struct {
+	PID           int     `json:"pid"`
+	Version       string  `json:"version"`
+	UptimeSeconds float64 `json:"uptime_seconds"`
+}
+
+// BlenderState is where a Blender stands.
+type BlenderState string
+
+// The states of a Blender, in the order of a life: stopped → starting → ready ⇄ running →
+// stopping → stopped. A Blender leaves the state failed only when it is started.
+const (
+	BlenderStopped  BlenderState = "stopped"
+	BlenderStarting BlenderState = "starting"
+	BlenderReady    BlenderState = "ready"
+	BlenderRunning  BlenderState = "running"
+	BlenderStopping BlenderState = "stopping"
+	BlenderFailed   BlenderState = "failed"
+)
+
+// The values of [BlenderStatus.Source] for a program that was not searched for.
+const (
+	SourceChosen = "chosen" // named by the settings, the environment or a flag
+	SourceOpen   = "open"   // somebody has opened it, and its add-on serves
+)
+
+// BlenderStatus is one Blender at one moment.
+type BlenderStatus struct {
+	State   BlenderState `json:"state"`
+	PID     int          `json:"pid"`
+	Version string       `json:"version"`
+	Path    string       `json:"path"`
+	// Source says why this program is used: [SourceChosen], [SourceOpen], or in words where
+	// it was found, such as "PATH", as the newest that works.
+	Source string `json:"source"`
+	Port   int    `json:"port"`
+	// Loop is the class of the asyncio loop on which the server in Blender runs.
+	Loop string `json:"loop"`
+	// Run is the id of the run that this Blender is executing, or "".
+	Run         string `json:"run"`
+	MemoryBytes uint64 `json:"memory_bytes"`
+	// Reason says why the Blender failed or is stopped, or what it waits for while it is
+	// starting; for a failed Blender the last lines that it printed follow.
+	Reason string `json:"reason"`
+}
+
+// FolderStatus is how a folder is being watched at one moment.
+type FolderStatus struct {
+	Path string `json:"path"`
+	// Method is "inotify", "fsnotify" or "poll", or "" when the folder is not watched.
+	Method string `json:"method"`
+	// Error says why the folder is not (fully) watched and what to do, or is empty.
+	Error string `json:"error"`
+}
