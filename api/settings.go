@@ -1,0 +1,129 @@
+package api
+
+import (
+	"maps"
+	"slices"
+)
+
+// Settings are what a person may choose. The file settings.toml has them in tables of these
+// names; docs/settings.md explains them.
+//
+// Each field of a table is the one declaration of a setting. Its Go type says what may be
+// written, and its tags say the rest:
+//
+//	toml     the key
+//	default  the value that holds when nobody chose another, as it is written in the file
+//	holds    from when a change holds: see [Holds]
+//	help     what the setting does; docs/settings.md, `blendtray settings` and the window show it
+//	label    what the window calls the setting; a setting without a label is not in the window
+//
+// Everything else follows from here: the parser, the variables, the editor of the file, the
+// answers of control, the window's form and the tables of the document. The engine, Blender's
+// supervisor and the watcher take these structs as they are, so that no setting can be lost on
+// the way to where it is used.
+type Settings struct {
+	Blender BlenderSettings `toml:"blender"`
+	// Blenders are further Blenders by name. A key that is not written there has the value of
+	// the table blender.
+	Blenders map[string]BlenderSettings `toml:"blenders"`
+	Runs     RunSettings                `toml:"runs"`
+	Tray     TraySettings               `toml:"tray"`
+	Folders  []FolderSettings           `toml:"folder"`
+}
+
+// Holds says from when a changed setting holds.
+type Holds string
+
+// The values of [Holds].
+const (
+	// HoldsNow: at once. Runs that wait or are running keep what was set when they were made.
+	HoldsNow Holds = "now"
+	// HoldsFromBlenderStart: from the next start of Blender on.
+	HoldsFromBlenderStart Holds = "blender-start"
+)
+
+// BlenderSettings choose a Blender and say when it is replaced.
+type BlenderSettings struct {
+	Path           string   `toml:"path" holds:"blender-start" help:"the program, or the folder it is in; empty: the newest Blender that is found"`
+	Args           []string `toml:"args" holds:"blender-start" help:"more arguments for Blender, before \u0060--python\u0060"`
+	FactoryStartup bool     `toml:"factory_startup" default:"true" holds:"blender-start" label:"Start Blender without my preferences and add-ons" help:"start without the user's preferences and add-ons; \u0060false\u0060 loads them, and takes longer"`
+	Attach         bool     `toml:"attach" holds:"now" label:"Run scripts in the Blender that I have open" help:"\u0060true\u0060: start no Blender, and run scripts in the Blender with a window whose add-on serves ([addon.md](addon.md)), the newest of several, in the scene that is open; \u0060fresh\u0060 then means \u0060keep\u0060. Of the other keys only \u0060cancel_grace\u0060 has a meaning then. A change waits for the end of the current run"`
+	Port           uint16   `toml:"port" default:"0" holds:"blender-start" help:"the port of 127.0.0.1 on which Blender listens; 0 lets the system choose"`
+	MaxMemory      Bytes    `toml:"max_memory" default:"none" holds:"blender-start" label:"Replace Blender above this memory" help:"when Blender has more memory than this, it is replaced between two runs"`
+	MaxRuns        uint32   `toml:"max_runs" default:"0" holds:"blender-start" label:"Replace Blender after so many runs" help:"after so many runs Blender is replaced; 0: never"`
+	CancelGrace    Duration `toml:"cancel_grace" default:"3s" holds:"blender-start" label:"Kill Blender when a cancelled run goes on for" help:"how long a run may take to end when it is asked to, before Blender is killed"`
+	StartTimeout   Duration `toml:"start_timeout" default:"1m" holds:"blender-start" help:"how long Blender may take to be ready"`
+}
+
+// RunSettings hold for every run.
+type RunSettings struct {
+	Timeout Duration `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
+	Output  Bytes    `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
+	History uint32   `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
+	Preview Preview  `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+}
+
+// TraySettings are for the tray alone.
+type TraySettings struct {
+	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"which runs are told on the desktop: \u0060\"failures\"\u0060, \u0060\"all\"\u0060 that end, or \u0060\"off\"\u0060"`
+}
+
+// WatchSettings are a folder and which of its files are scripts.
+type WatchSettings struct {
+	Path      string   `toml:"path" holds:"now" help:"the folder; it need not be there yet"`
+	Recursive bool     `toml:"recursive" default:"true" holds:"now" label:"Watch the folders in it, too" help:"watch the folders in it, too"`
+	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"which files are scripts: patterns with \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060, for the path below the folder"`
+	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts all the same"`
+	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"look at the folder at this interval instead of waiting for events; network mounts are polled by themselves"`
+}
+
+// FolderSettings are a watched folder, and how the scripts that are saved in it run.
+type FolderSettings struct {
+	WatchSettings
+	Scene       string   `toml:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
+	Timeout     Duration `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
+	OnBusy      OnBusy   `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
+	RunExisting bool     `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
+}
+
+// BlenderKind is how a Blender comes to be there.
+type BlenderKind string
+
+// The kinds of Blenders.
+const (
+	// BlenderOwn is started, supervised and stopped by the engine.
+	BlenderOwn BlenderKind = "own"
+	// BlenderOpen was opened by a person, and its add-on serves. The engine never ends it.
+	BlenderOpen BlenderKind = "open"
+)
+
+// Kind returns which kind of Blender the settings ask for.
+func (s BlenderSettings) Kind() BlenderKind {
+	if s.Attach {
+		return BlenderOpen
+	}
+	return BlenderOwn
+}
+
+// DefaultBlender is the name of the Blender of the table [blender].
+const DefaultBlender = "default"
+
+// BlenderSpec is a Blender that an engine is to have.
+type BlenderSpec struct {
+	// Name is unique in an engine: [DefaultBlender], or NAME of the table [blenders.NAME].
+	Name string
+	BlenderSettings
+	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
+	// one that was the last to serve.
+	PID int
+}
+
+// Specs returns the Blenders that the settings ask for, the default one first and the others
+// by name.
+func (s Settings) Specs() []BlenderSpec {
+	all := []BlenderSpec{{Name: DefaultBlender, BlenderSettings: s.Blender}}
+	for _, name := range slices.Sorted(maps.Keys(s.Blenders)) {
+		all = append(all, BlenderSpec{Name: name, BlenderSettings: s.Blenders[name]})
+	}
+	return all
+}

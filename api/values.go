@@ -1,0 +1,195 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// none is how a person writes that there is no limit.
+const none = "none"
+
+// Duration is a time such as "1m30s" in the settings. The word none, or 0, is no limit.
+type Duration time.Duration
+
+// UnmarshalText reads a duration. It fails for negative ones and for what is not a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	if string(text) == none {
+		*d = 0
+		return nil
+	}
+	value, err := time.ParseDuration(string(text))
+	if err != nil || value < 0 {
+		return fmt.Errorf("%q is no duration; write one such as \"30s\", \"5m\" or \"1h30m\"", text)
+	}
+	*d = Duration(value)
+	return nil
+}
+
+// MarshalText writes a duration as [Duration.String] does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String returns a duration as a person would write it: "10m" and not "10m0s".
+func (d Duration) String() string {
+	if d == 0 {
+		return none
+	}
+	text := time.Duration(d).String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
+// Bytes is a number of bytes such as "4GB" in the settings. The word none, or 0, is no limit.
+type Bytes uint64
+
+var sizeUnits = []struct {
+	name  string
+	bytes float64
+}{
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{"TiB", 1 << 40},
+	{"KB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{"B", 1},
+}
+
+// UnmarshalText reads a size. It fails for what is not a size.
+func (s *Bytes) UnmarshalText(text []byte) error {
+	if string(text) == none {
+		*s = 0
+		return nil
+	}
+	number := strings.TrimSpace(string(text))
+	unit := 1.0
+	for _, u := range sizeUnits {
+		if rest, ok := cutSuffixFold(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	value, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(value >= 0) || value*unit >= math.MaxInt64 {
+		return fmt.Errorf("%q is no size; write one such as \"512MB\", \"4GB\" or \"1MiB\"", text)
+	}
+	*s = Bytes(value * unit)
+	return nil
+}
+
+// MarshalText writes a size as [Bytes.String] does.
+func (s Bytes) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String returns the size in the largest unit that loses nothing, or none.
+func (s Bytes) String() string {
+	if s == 0 {
+		return none
+	}
+	for _, u := range slices.Backward(sizeUnits) {
+		if unit := Bytes(u.bytes); unit > 1 && s%unit == 0 {
+			return fmt.Sprintf("%d%s", s/unit, u.name)
+		}
+	}
+	return fmt.Sprintf("%dB", uint64(s))
+}
+
+func cutSuffixFold(s, suffix string) (string, bool) {
+	at := len(s) - len(suffix)
+	if at < 0 || !strings.EqualFold(s[at:], suffix) {
+		return s, false
+	}
+	return s[:at], true
+}
+
+// Settings that are one of a few words are numbers here, because go-toml asks only types that
+// are no strings for UnmarshalText. The first word is the default.
+type (
+	// OnBusy is what a save does while the same script is running.
+	OnBusy uint8
+	// Preview is what a picture of the scene is made with after each run.
+	Preview uint8
+	// Notify is which runs the tray tells on the desktop.
+	Notify uint8
+)
+
+// The values of [OnBusy].
+const (
+	OnBusyWait OnBusy = iota
+	OnBusyCancel
+)
+
+// The values of [Preview].
+const (
+	PreviewOff Preview = iota
+	PreviewCycles
+	PreviewWorkbench
+)
+
+// The values of [Notify].
+const (
+	NotifyFailures Notify = iota
+	NotifyAll
+	NotifyOff
+)
+
+var (
+	onBusyWords  = []string{"wait", "cancel"}
+	previewWords = []string{"off", "cycles", "workbench"}
+	notifyWords  = []string{"failures", "all", "off"}
+)
+
+// Words returns the words that may be written, the default first.
+func (OnBusy) Words() []string { return slices.Clone(onBusyWords) }
+
+// Words returns the words that may be written, the default first.
+func (Preview) Words() []string { return slices.Clone(previewWords) }
+
+// Words returns the words that may be written, the default first.
+func (Notify) Words() []string { return slices.Clone(notifyWords) }
+
+// String returns the word.
+func (o OnBusy) String() string { return onBusyWords[o] }
+
+// String returns the word.
+func (p Preview) String() string { return previewWords[p] }
+
+// String returns the word.
+func (n Notify) String() string { return notifyWords[n] }
+
+// MarshalText writes the word.
+func (o OnBusy) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// MarshalText writes the word.
+func (p Preview) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// MarshalText writes the word.
+func (n Notify) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (o *OnBusy) UnmarshalText(text []byte) error { return unmarshalWord(o, onBusyWords, text) }
+
+// UnmarshalText reads the word. It fails for any other.
+func (p *Preview) UnmarshalText(text []byte) error { return unmarshalWord(p, previewWords, text) }
+
+// UnmarshalText reads the word. It fails for any other.
+func (n *Notify) UnmarshalText(text []byte) error { return unmarshalWord(n, notifyWords, text) }
+
+// unmarshalWord sets v to the place of a text among words.
+func unmarshalWord[T ~uint8](v *T, words []string, text []byte) error {
+	i := slices.Index(words, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not one of \"%s\"", text, strings.Join(words, "\", \""))
+	}
+	*v = T(i)
+	return nil
+}
