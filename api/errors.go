@@ -20,6 +20,8 @@ var (
 	ErrBad = errors.New("bad request")
 	// ErrTooLarge: the script is larger than a run may be.
 	ErrTooLarge = errors.New("the script is too large")
+	// ErrNoBlender: the engine has no Blender with that name.
+	ErrNoBlender = errors.New("no such Blender")
 	// ErrStorage: the run could not be written down, and therefore was not made.
 	ErrStorage = errors.New("cannot write the run down")
 )

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -69,7 +70,16 @@ type Run struct {
 	Preview string `json:"preview"`
 	// BlenderVersion is the version of the Blender that executed the run, or "".
 	BlenderVersion string `json:"blender_version"`
-	Source         Source `json:"source"`
+	// Blender is the name of the Blender that the run asks for, "" for the default one, and
+	// "open" or "open-PID" for a Blender that a person has open.
+	Blender string `json:"blender"`
+	Source  Source `json:"source"`
+	// Client says who asked for the run, as the client named itself, or "".
+	Client string `json:"client"`
+	// Origin is the name of the machine on which the run was made.
+	Origin string `json:"origin"`
+	// Key is the client's own name for the run, or "": see [Submission].
+	Key string `json:"key"`
 	// Folder is the watched folder in which the script was saved, or "".
 	Folder string `json:"folder"`
 	// RetryOf is the id of the run that this run repeats, or "".
@@ -86,6 +96,11 @@ type Run struct {
 // is known. The end of an interrupted run is not known.
 func (r *Run) HasTaken() bool {
 	return r.State.Final() && r.State != Interrupted && r.StartedAt != nil
+}
+
+// InOpenBlender reports whether the run asks for a Blender that a person has open.
+func (r *Run) InOpenBlender() bool {
+	return r.Blender == "open" || strings.HasPrefix(r.Blender, "open-")
 }
 
 // Progress is how far a run has come.
@@ -121,6 +136,16 @@ type Submission struct {
 	Scene string   `json:"scene"`
 	// TimeLimitSeconds is 0 for the engine's default and negative for none.
 	TimeLimitSeconds float64 `json:"time_limit_seconds"`
+	// Key is the client's own name for the run, of at most 200 bytes. A second submission with
+	// the same key makes no second run: the first one is returned. So a client that got no
+	// answer may ask again. "" is no key.
+	Key string `json:"key"`
+	// Client says who asks, for the history: a program's name, of at most 200 bytes.
+	Client string `json:"client"`
+	// Attach has the run executed in a Blender that a person has open: the one with the process
+	// id PID, or for 0 the one that was the last to serve.
+	Attach bool `json:"attach"`
+	PID    int  `json:"pid"`
 }
 
 // Filter chooses runs for a list.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 )
 
@@ -113,17 +114,22 @@ type BlenderSpec struct {
 	// Name is unique in an engine: [DefaultBlender], or NAME of the table [blenders.NAME].
 	Name string
 	BlenderSettings
+	// Dir is an absolute folder of this Blender alone, for the add-on and for temporary files.
+	Dir string
 	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
 	// one that was the last to serve.
 	PID int
 }
 
-// Specs returns the Blenders that the settings ask for, the default one first and the others
-// by name.
-func (s Settings) Specs() []BlenderSpec {
-	all := []BlenderSpec{{Name: DefaultBlender, BlenderSettings: s.Blender}}
+// Specs returns the Blenders that the settings ask for, the default Blender first and the
+// others by name. Each has a folder of its own below dir, which is absolute.
+func (s Settings) Specs(dir string) []BlenderSpec {
+	spec := func(name string, b BlenderSettings) BlenderSpec {
+		return BlenderSpec{Name: name, BlenderSettings: b, Dir: filepath.Join(dir, name)}
+	}
+	all := []BlenderSpec{spec(DefaultBlender, s.Blender)}
 	for _, name := range slices.Sorted(maps.Keys(s.Blenders)) {
-		all = append(all, BlenderSpec{Name: name, BlenderSettings: s.Blenders[name]})
+		all = append(all, spec(name, s.Blenders[name]))
 	}
 	return all
 }

@@ -40,6 +40,10 @@ const (
 
 // BlenderStatus is one Blender at one moment.
 type BlenderStatus struct {
+	// Name is unique in an engine: [DefaultBlender] for the table [blender] of the settings.
+	Name string `json:"name"`
+	// Kind says whether the engine owns the process or a person has opened it.
+	Kind    BlenderKind  `json:"kind"`
 	State   BlenderState `json:"state"`
 	PID     int          `json:"pid"`
 	Version string       `json:"version"`

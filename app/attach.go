@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/control"
+	"blendtray/engine"
 )
 
 // openBlender is a Blender with a window that takes scripts: the file in which its add-on says
@@ -67,13 +68,20 @@ func openBlenders(ctx context.Context, paths Paths) ([]openBlender, error) {
 	return all, nil
 }
 
-// newestOpen is the Blender with a window that was the last to say that it takes scripts.
-func newestOpen(ctx context.Context, paths Paths) (blender.Open, error) {
+// findOpen returns the Blender with a window that has a process id or, when that is 0, the one
+// that was the last to say that it takes scripts.
+func findOpen(ctx context.Context, paths Paths, pid int) (blender.Open, error) {
 	all, err := openBlenders(ctx, paths)
 	if err != nil {
 		return blender.Open{}, err
 	}
-	if len(all) == 0 {
+	if pid != 0 {
+		all = slices.DeleteFunc(all, func(b openBlender) bool { return b.PID != pid })
+	}
+	switch {
+	case len(all) == 0 && pid != 0:
+		return blender.Open{}, fmt.Errorf("the Blender of process %d does not take scripts any more", pid)
+	case len(all) == 0:
 		return blender.Open{}, errors.New("it waits for a Blender with a window that takes scripts: " + howToServe)
 	}
 	return blender.Open{Addr: all[0].address(), Token: all[0].Token, Path: all[0].Program}, nil
@@ -110,8 +118,8 @@ func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) 
 	return all[0], nil
 }
 
-// attach runs a script in a Blender with a window and shows it as it would be shown of the
-// supervised one.
+// attach runs a script in a Blender with a window. The engine does it, as it does other runs;
+// where none is, this process does it and writes the run down.
 func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if sub.Scene != "keep" {
 		return fail(exitUsage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
@@ -124,109 +132,104 @@ func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if err != nil {
 		return err
 	}
-	a := &attached{env: e, quiet: c.JSON}
-	run, err := a.run(target, sub)
+	sub.Attach, sub.PID = true, target.PID
+	client, err := e.client()
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		if err := e.printJSON(run); err != nil {
-			return err
+	err = c.follow(e, client, sub)
+	if errors.Is(err, control.ErrNoEngine) {
+		return c.direct(e, paths, sub)
+	}
+	return err
+}
+
+// direct has this process execute a run in an open Blender, and shows it.
+func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
+	ctx, cancel := context.WithCancelCause(e)
+	defer cancel(nil)
+	go func() {
+		signals := make(chan os.Signal, 2)
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(signals)
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
 		}
-		return exitAs(run.State)
-	}
-	e.summary(run)
-	return e.verdict(run)
-}
-
-// attached is a run in a Blender with a window.
-type attached struct {
-	*env
-	quiet bool
-
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (a *attached) output(_, text string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.quiet {
-		a.text.WriteString(text)
-		return
-	}
-	a.writeOut(text)
-}
-
-func (a *attached) run(target openBlender, sub api.Submission) (api.Run, error) {
-	now := time.Now().UTC()
-	run := api.Run{
-		Script: sub.Script, Scene: sub.Scene, Args: sub.Args, QueuedAt: now, Source: "command",
-		BlenderVersion: target.Blender, TimeLimitSeconds: max(0, sub.TimeLimitSeconds), Outputs: []string{},
-	}
-	if run.Script == "" {
-		run.Script = sub.Name
-	}
-	session, err := blender.DialForOutput(a, target.address(), target.Token, a.output)
+		e.note("cancelling the run (Ctrl-C again leaves at once)")
+		cancel(errors.New("cancelled on request"))
+		<-signals
+		os.Exit(exitCancelled)
+	}()
+	settings, err := LoadSettings(settingsFile(paths), os.Environ())
 	if err != nil {
-		return run, fail(exitNoEngine, "", "that Blender (process %d) does not answer any more: %w", target.PID, err)
+		return &failure{code: exitUsage, err: err, hint: "docs/settings.md explains every key"}
 	}
-	defer session.Close()
-	started := make(chan time.Time, 1)
-	call, err := session.Run(blender.Request{
-		ID: "attached", Code: sub.Code, File: sub.Script, Name: sub.Name, Dir: sub.Dir, Args: sub.Args, Scene: "keep",
-	}, func(at time.Time) { started <- at }, func(p api.Progress) {
-		if !a.quiet {
-			a.progress(p)
-		}
-	})
+	spec := api.BlenderSpec{Name: "open", PID: sub.PID, BlenderSettings: api.BlenderSettings{
+		Attach: true, CancelGrace: api.Duration(settings.Blender.CancelGrace),
+	}}
+	b := newAttached(paths, spec, nil, nil)
+	serving, stop := context.WithCancel(e)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = b.Serve(serving) // it returns nil
+	}()
+	defer func() {
+		stop()
+		<-served
+	}()
+	sink := &directOutput{env: e, quiet: c.JSON}
+	run, err := engine.Direct{Blender: b, Runs: runsConfig(settings), Sink: sink}.Run(ctx, sub)
+	e.done()
+	if err != nil {
+		return fail(exitNoEngine, howToServe, "nothing was executed: %w", err)
+	}
+	if kept, err := record(paths, run, sub.Code); err != nil {
+		e.warn("the run is not in the history: %v", err)
+	} else {
+		run = kept
+	}
+	return c.ended(e, run)
+}
+
+// record writes a run into the history while no engine has it.
+func record(paths Paths, run api.Run, code []byte) (api.Run, error) {
+	if err := makeFolders(paths); err != nil {
+		return run, err
+	}
+	address, err := control.Address(paths.Runtime)
 	if err != nil {
 		return run, err
 	}
-	defer a.done()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	var limit <-chan time.Time
-	timedOut, asked := false, false
-	for ended := false; !ended; {
-		select {
-		case at := <-started:
-			at = at.UTC()
-			run.StartedAt = &at
-			if run.TimeLimitSeconds > 0 {
-				limit = time.After(time.Duration(run.TimeLimitSeconds * float64(time.Second)))
-			}
-		case <-limit:
-			timedOut = true
-			_ = call.Cancel("timeout") // a session that is gone shows below
-		case <-signals:
-			if asked {
-				os.Exit(exitCancelled)
-			}
-			asked = true
-			a.note("cancelling the run (Ctrl-C again leaves at once)")
-			_ = call.Cancel("cancelled")
-		case <-call.Done():
-			ended = true
-		}
-	}
-	finished, err := call.Result()
-	end := time.Now().UTC()
-	run.FinishedAt = &end
+	unlock, err := lockEngine(paths, address)
 	if err != nil {
-		return run, fail(exitCrashed, "its terminal may say why", "that Blender went away while %s ran", nameOf(run))
+		return run, err
 	}
-	run.State, run.Seconds, run.Error = api.State(finished.State), finished.Seconds, finished.Error
-	run.Result = finished.Result
-	if finished.Outputs != nil {
-		run.Outputs = finished.Outputs
+	defer unlock()
+	return engine.Record(databaseFile(paths), run, code)
+}
+
+// directOutput shows what a run in this process does.
+type directOutput struct {
+	*env
+	quiet bool
+}
+
+// Started is the beginning of the run, of which nothing is shown.
+func (directOutput) Started(time.Time) {}
+
+// Output shows what the run prints.
+func (d *directOutput) Output(p []byte) {
+	if !d.quiet {
+		d.writeOut(string(p))
 	}
-	if timedOut && run.State == api.Cancelled {
-		run.State = api.TimedOut
+}
+
+// Progress shows how far the run is.
+func (d *directOutput) Progress(p api.Progress) {
+	if !d.quiet {
+		d.progress(p)
 	}
-	a.mu.Lock()
-	run.Output, run.OutputBytes = a.text.String(), int64(a.text.Len())
-	a.mu.Unlock()
-	return run, nil
 }

@@ -7,29 +7,34 @@ import (
 	"blendtray/control"
 )
 
-type startCmd struct{}
+// blenderName is the argument of the commands for a Blender.
+type blenderName struct {
+	Name string `arg:"" optional:"" help:"The Blender, as \"blendtray status\" names it."`
+}
+
+type startCmd struct{ blenderName }
 
 func (startCmd) Help() string {
-	return `Has the running engine start its Blender, and waits until it is ready. It is how a Blender goes on that was stopped, or that failed too often. The engine itself is started with "blendtray serve".`
+	return `Has the running engine start a Blender, the default one if no name is given, and waits until it is ready. So a Blender goes on that was stopped, or that failed too often. The engine itself is started with "blendtray serve".`
 }
 
-func (startCmd) Run(e *env) error { return e.blender((*control.Client).StartBlender) }
+func (c *startCmd) Run(e *env) error { return e.blender((*control.Client).StartBlender, c.Name) }
 
-type stopCmd struct{}
+type stopCmd struct{ blenderName }
 
 func (stopCmd) Help() string {
-	return `Has the running engine stop its Blender, and waits until it is gone. What it runs is cancelled. The engine stays, notes saves, and runs them when Blender is started again.`
+	return `Has the running engine stop a Blender, or all of them if no name is given, and waits until they are gone. Their current runs are cancelled. The engine stays, notes saves, and runs them when Blender is started again.`
 }
 
-func (stopCmd) Run(e *env) error { return e.blender((*control.Client).StopBlender) }
+func (c *stopCmd) Run(e *env) error { return e.blender((*control.Client).StopBlender, c.Name) }
 
-type restartCmd struct{}
+type restartCmd struct{ blenderName }
 
 func (restartCmd) Help() string {
-	return `Has the running engine stop its Blender and start a new one, and waits until that is ready: after an update of Blender, or when add-ons were changed.`
+	return `Has the running engine stop a Blender and start it anew, and waits until it is ready: after an update of Blender, or when add-ons were changed. Without a name this means the default Blender and all that are running.`
 }
 
-func (restartCmd) Run(e *env) error { return e.blender((*control.Client).RestartBlender) }
+func (c *restartCmd) Run(e *env) error { return e.blender((*control.Client).RestartBlender, c.Name) }
 
 type reloadCmd struct{}
 
@@ -50,19 +55,17 @@ func (reloadCmd) Run(e *env) error {
 	return nil
 }
 
-// blender has the engine do something with its Blender, and shows what it then is like.
-func (e *env) blender(do func(*control.Client, context.Context) (api.Status, error)) error {
+// blender has the engine do something with a Blender, and shows how its Blenders then are.
+func (e *env) blender(do func(*control.Client, context.Context, string) (api.Status, error), name string) error {
 	client, err := e.client()
 	if err != nil {
 		return err
 	}
-	st, err := do(client, e)
+	st, err := do(client, e, name)
 	if err != nil {
 		return err
 	}
-	for _, b := range st.Blenders {
-		e.printf("%-8s %s\n", "blender", e.describeBlender(b))
-	}
+	e.printBlenders(st)
 	return nil
 }
 

@@ -18,10 +18,6 @@ type house struct {
 	unlock   func()
 	listener net.Listener
 	engine   *engine.Engine
-	blender  *engine.Switch
-
-	mu   sync.Mutex
-	last Settings // that could be read
 }
 
 // openHouse makes this process the engine of this user and home, with the settings that load
@@ -40,7 +36,7 @@ func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house,
 	if err != nil {
 		return nil, err
 	}
-	h := &house{paths: paths, load: load, last: settings}
+	h := &house{paths: paths, load: load}
 	if h.unlock, err = lockEngine(paths, address); err != nil {
 		return nil, err
 	}
@@ -67,29 +63,18 @@ func (h *house) open(address string, settings Settings) error {
 	return nil
 }
 
-// reload has what the settings now say of folders and runs hold. What they say of Blender holds
-// from its next start on, but for which kind of Blender it is.
+// reload has what the settings now say hold: of runs and folders at once, of Blender from its
+// next start on, of which kind Blender is from the end of the current run on.
 func (h *house) reload() error {
 	settings, err := h.load()
 	if err != nil {
 		return err
 	}
 	h.engine.SetRuns(runsConfig(settings))
-	h.blender.Set(blenderKind(settings))
-	return h.engine.SetFolders(folderPolicies(settings))
-}
-
-// settings are those in the file or, while they are wrong, the last that were not.
-func (h *house) settings() Settings {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now, err := h.load()
-	if err != nil {
-		h.logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
-	} else {
-		h.last = now
+	if err := h.engine.SetBlenders(h.specs(settings)); err != nil {
+		return err
 	}
-	return h.last
+	return h.engine.SetFolders(folderPolicies(settings))
 }
 
 // close gives the lock and the log files back, when the engine has ended.
@@ -99,18 +84,40 @@ func (h *house) close() {
 }
 
 // overEngine is an engine as the control interface needs it.
-type overEngine struct{ *engine.Engine }
+type overEngine struct {
+	*engine.Engine
+	house *house
+}
 
 // Subscribe returns a stream of events, with what runs print if output is true.
 func (o overEngine) Subscribe(output bool) control.Subscription {
 	return o.Engine.Subscribe(engine.SubscribeOptions{Output: output})
 }
 
+// StartBlender starts a Blender with what the settings now say of it.
+func (o overEngine) StartBlender(ctx context.Context, name string) error {
+	o.reread()
+	return o.Engine.StartBlender(ctx, name)
+}
+
+// RestartBlender starts a Blender anew with what the settings now say of it.
+func (o overEngine) RestartBlender(ctx context.Context, name string) error {
+	o.reread()
+	return o.Engine.RestartBlender(ctx, name)
+}
+
+// reread has the settings hold. Where they are wrong Blender starts as before.
+func (o overEngine) reread() {
+	if err := o.house.reload(); err != nil {
+		o.house.logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
+	}
+}
+
 // serve runs engine and interface until ctx ends, which a client may ask for through stop, or
 // one of them fails. It returns nil for an end that was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	server := control.NewServer(control.Config{
-		Engine: overEngine{h.engine}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
+		Engine: overEngine{h.engine, h}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
 		SpoolDir: h.paths.Cache, Logger: h.logs.logger,
 	})
 	// The server ends after the engine, so that clients hear how their runs ended; without it

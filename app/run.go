@@ -63,20 +63,31 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	return c.follow(e, client, sub)
+}
+
+// follow has the engine make a run and shows it until it has ended.
+func (c *runCmd) follow(e *env, client *control.Client, sub api.Submission) error {
 	r := &follower{env: e, client: client, quiet: c.JSON, shown: statusFilter{on: e.bar && e.width() > 0}}
 	run, err := r.follow(sub)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		full, err := client.Run(e, run.ID)
-		if err != nil {
+		if run, err = client.Run(e, run.ID); err != nil { // with its output
 			return err
 		}
-		if err := e.printJSON(full); err != nil {
+	}
+	return c.ended(e, run)
+}
+
+// ended shows how a run ended and returns that as an exit code.
+func (c *runCmd) ended(e *env, run api.Run) error {
+	if c.JSON {
+		if err := e.printJSON(run); err != nil {
 			return err
 		}
-		return exitAs(full.State)
+		return exitAs(run.State)
 	}
 	e.summary(run)
 	return e.verdict(run)
@@ -116,6 +127,7 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 	}
 	const hint = "`blendtray run --help` has examples"
 	s.Args = append([]string{}, e.scriptArgs...)
+	s.Client = "blendtray run"
 	s.Scene = "keep"
 	switch {
 	case c.Code != nil && c.File != "":
@@ -336,12 +348,21 @@ func (e *env) verdict(run api.Run) error {
 		}
 		return quietly(exitFailed)
 	case api.TimedOut:
-		limit := ""
+		limit, more := "", ""
+		if run.Error != nil {
+			// What became of Blender when the run did not stop by itself.
+			if _, after, ok := strings.Cut(run.Error.Message, "; "); ok {
+				more = "; " + oneLine(after)
+			}
+		}
 		if run.TimeLimitSeconds > 0 {
 			limit = " of " + seconds(math.Round(run.TimeLimitSeconds*1000)/1000)
 		}
-		return fail(exitTimedOut, "--timeout gives it more", "%s was over its time limit%s", name, limit)
+		return fail(exitTimedOut, "--timeout gives it more", "%s was over its time limit%s%s", name, limit, more)
 	case api.Crashed:
+		if run.InOpenBlender() {
+			return fail(exitCrashed, "the terminal from which that Blender was started may say why", "%s%s", name, because(run))
+		}
 		return fail(exitCrashed, "a new Blender is being started; `blendtray log` has the last words of the old one",
 			"%s%s", name, because(run))
 	case api.Cancelled:

@@ -3,13 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"blendtray/api"
 	"blendtray/blender"
 	"blendtray/engine"
+	"blendtray/watcher"
 )
 
 type serveCmd struct {
@@ -107,66 +108,55 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 	return nil
 }
 
-func folderPolicies(s Settings) (all []engine.FolderPolicy) {
+func folderPolicies(s Settings) (all []api.FolderSettings) {
 	for _, f := range s.Folders {
 		all = append(all, f.policy())
 	}
 	return all
 }
 
-func runsConfig(s Settings) engine.RunsConfig {
-	return engine.RunsConfig{
-		TimeLimit: time.Duration(s.Runs.Timeout), OutputLimit: int(s.Runs.Output), HistoryRuns: int(s.Runs.History),
-		Preview: s.Runs.Preview.String(), KeepScene: s.Blender.Attach,
+func runsConfig(s Settings) api.RunSettings {
+	return api.RunSettings{
+		Timeout: api.Duration(s.Runs.Timeout), Output: api.Bytes(s.Runs.Output), History: s.Runs.History,
+		Preview: api.Preview(s.Runs.Preview),
 	}
 }
 
-// startConfig is what a start of Blender takes from the settings.
-func startConfig(s Settings) blender.Config {
-	return blender.Config{
-		Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup, Port: int(s.Blender.Port),
-		MaxMemoryBytes: uint64(s.Blender.MaxMemory), MaxRuns: int(s.Blender.MaxRuns),
-		CancelGrace: time.Duration(s.Blender.CancelGrace), StartTimeout: time.Duration(s.Blender.StartTimeout),
-	}
+// specs returns the Blenders that the settings ask for.
+func (h *house) specs(s Settings) []api.BlenderSpec {
+	settings := api.Settings{Blender: api.BlenderSettings{
+		Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup, Attach: s.Blender.Attach,
+		Port: s.Blender.Port, MaxMemory: api.Bytes(s.Blender.MaxMemory), MaxRuns: s.Blender.MaxRuns,
+		CancelGrace: api.Duration(s.Blender.CancelGrace), StartTimeout: api.Duration(s.Blender.StartTimeout),
+	}}
+	return settings.Specs(filepath.Join(h.paths.Cache, "blenders"))
 }
 
-// The kinds of Blender.
-const (
-	kindOwn  = "own"  // that is started here
-	kindOpen = "open" // that somebody has open
-)
-
-func blenderKind(s Settings) string {
-	if s.Blender.Attach {
-		return kindOpen
-	}
-	return kindOwn
-}
-
-// engineConfig is an engine with the settings s.
+// engineConfig returns an engine with the settings s.
 func (h *house) engineConfig(s Settings, token string) engine.Config {
-	paths, logs := h.paths, h.logs
 	return engine.Config{
-		Database:   databaseFile(paths),
+		Database:   databaseFile(h.paths),
 		Folders:    folderPolicies(s),
-		NewWatcher: newWatcher,
-		NewBlender: func(changed func(api.BlenderStatus)) engine.Blender {
-			h.blender = engine.NewSwitch(blenderKind(s), func(kind string, changed func(api.BlenderStatus)) engine.Blender {
-				if kind == kindOpen {
-					return blender.NewAttached(blender.AttachedConfig{
-						Find:        func(ctx context.Context) (blender.Open, error) { return newestOpen(ctx, paths) },
-						CancelGrace: time.Duration(h.settings().Blender.CancelGrace), Logger: logs.logger, Changed: changed,
-					})
-				}
-				return blender.New(blender.Config{
-					Renew: func() blender.Config { return startConfig(h.settings()) },
-					Dir:   filepath.Join(paths.Cache, "blender"), Token: token,
-					Log: logs.blender, Logger: logs.logger, Changed: changed,
-				})
-			}, changed)
-			return h.blender
+		Blenders:   h.specs(s),
+		Runs:       runsConfig(s),
+		NewWatcher: func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
+		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
+			if spec.Kind() == api.BlenderOpen {
+				return newAttached(h.paths, spec, h.logs.logger, changed)
+			}
+			return blender.New(blender.Config{
+				BlenderSpec: spec, Token: token, Log: h.logs.blender, Logger: h.logs.logger, Changed: changed,
+			})
 		},
-		Runs: runsConfig(s), PreviewDir: filepath.Join(paths.Cache, "previews"),
-		Version: version, Logger: logs.logger,
+		PreviewDir: filepath.Join(h.paths.Cache, "previews"),
+		Version:    version, Logger: h.logs.logger,
 	}
+}
+
+// newAttached returns a Blender of the kind open.
+func newAttached(paths Paths, spec api.BlenderSpec, logger *slog.Logger, changed func(api.BlenderStatus)) *blender.Attached {
+	return blender.NewAttached(blender.AttachedConfig{
+		BlenderSpec: spec, Logger: logger, Changed: changed,
+		Find: func(ctx context.Context, pid int) (blender.Open, error) { return findOpen(ctx, paths, pid) },
+	})
 }

@@ -13,11 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/api"
+
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/pelletier/go-toml/v2"
-
-	"blendtray/engine"
-	"blendtray/watcher"
 )
 
 // Settings are what a person may choose, from settings.toml and the environment.
@@ -339,16 +338,16 @@ func absolute(path, dir string) (string, error) {
 }
 
 // policy is what the engine is told of a folder.
-func (f FolderSettings) policy() engine.FolderPolicy {
+func (f FolderSettings) policy() api.FolderSettings {
 	scene := f.Scene
 	if scene == "" {
 		scene = "fresh"
 	}
-	return engine.FolderPolicy{
-		Folder: watcher.Folder{
+	return api.FolderSettings{
+		WatchSettings: api.WatchSettings{
 			Path: f.Path, Recursive: f.Recursive == nil || *f.Recursive,
-			Include: f.Include, Exclude: f.Exclude, Poll: time.Duration(f.Poll),
+			Include: f.Include, Exclude: f.Exclude, Poll: api.Duration(f.Poll),
 		},
-		Scene: scene, TimeLimit: time.Duration(f.Timeout), OnBusy: f.OnBusy.String(), RunExisting: f.RunExisting,
+		Scene: scene, Timeout: api.Duration(f.Timeout), OnBusy: api.OnBusy(f.OnBusy), RunExisting: f.RunExisting,
 	}
 }

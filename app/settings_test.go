@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // load reads settings from a text and from variables.
@@ -50,10 +52,10 @@ timeout = "none"
 	}
 	dir := filepath.Dir(file)
 	first, second := s.Folders[0].policy(), s.Folders[1].policy()
-	if first.Path != filepath.Join(dir, "scripts") || !first.Recursive || first.Scene != "fresh" || first.OnBusy != "wait" {
+	if first.Path != filepath.Join(dir, "scripts") || !first.Recursive || first.Scene != "fresh" || first.OnBusy != api.OnBusyWait {
 		t.Errorf("the first folder: %+v", first)
 	}
-	if second.Recursive || second.Scene != filepath.Join(dir, "base.blend") || second.OnBusy != "cancel" {
+	if second.Recursive || second.Scene != filepath.Join(dir, "base.blend") || second.OnBusy != api.OnBusyCancel {
 		t.Errorf("the second folder: %+v", second)
 	}
 }

@@ -34,9 +34,7 @@ func (c *statusCmd) Run(e *env) error {
 func (e *env) printStatus(st api.Status) {
 	e.printf("%-8s running for %s, version %s, process %d\n", "engine",
 		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
-	for _, b := range st.Blenders {
-		e.printf("%-8s %s\n", "blender", e.describeBlender(b))
-	}
+	e.printBlenders(st)
 	for _, f := range st.Folders {
 		e.printf("%-8s %s\n", "folder", e.describeFolder(f, st.WatchingPaused))
 	}
@@ -44,6 +42,17 @@ func (e *env) printStatus(st api.Status) {
 		e.printf("%-8s none is watched; `blendtray serve --folder DIR` watches one\n", "folder")
 	}
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+}
+
+// printBlenders prints a line for each Blender, with its name where there are several.
+func (e *env) printBlenders(st api.Status) {
+	for _, b := range st.Blenders {
+		name := ""
+		if len(st.Blenders) > 1 {
+			name = clean(b.Name) + ", "
+		}
+		e.printf("%-8s %s%s\n", "blender", name, e.describeBlender(b))
+	}
 }
 
 func (e *env) describeBlender(b api.BlenderStatus) string {

@@ -16,6 +16,7 @@ type activeRun struct {
 
 	mu       sync.Mutex // around calls of the sink, too
 	sink     Sink
+	unmarked bool // no marks will come: the run's output begins when Blender says that it started
 	open     bool // between the marks
 	over     bool // the end mark was seen
 	started  time.Time
@@ -33,7 +34,7 @@ func newActiveRun(key string, sink Sink) *activeRun {
 func (r *activeRun) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.start(time.Now())
+	r.startLocked(time.Now())
 	r.open = !r.over
 }
 
@@ -54,10 +55,13 @@ func (r *activeRun) end() {
 func (r *activeRun) startedAt(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.start(at)
+	r.startLocked(at)
+	if r.unmarked {
+		r.open = !r.over
+	}
 }
 
-func (r *activeRun) start(at time.Time) {
+func (r *activeRun) startLocked(at time.Time) {
 	if r.started.IsZero() {
 		r.started = at
 		close(r.begun)

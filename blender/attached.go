@@ -20,11 +20,13 @@ type Open struct {
 
 // AttachedConfig is what an [Attached] is made from.
 type AttachedConfig struct {
-	// Find names the Blender to be used. Its error says why there is none, and is shown.
-	Find func(context.Context) (Open, error)
-	// CancelGrace is how long a run that was asked to stop is waited for; 0 is 3 s.
-	CancelGrace time.Duration
-	// Retry is how often Blender is looked for while there is none; 0 is 1 s.
+	// BlenderSpec is which Blender it is. Name, CancelGrace and PID count; CancelGrace is how
+	// long a run that was asked to stop is waited for, 0 for 3 s.
+	api.BlenderSpec
+	// Find returns the Blender to be used: the one with a process id, or for 0 the one that was
+	// the last to serve. Its error says why there is none, and is shown.
+	Find func(ctx context.Context, pid int) (Open, error)
+	// Retry is how often Blender is searched for while there is none; 0 is 1 s.
 	Retry  time.Duration
 	Logger *slog.Logger
 	// Changed is as in [Config].
@@ -32,13 +34,14 @@ type AttachedConfig struct {
 }
 
 // Attached has runs done in a Blender with a window that somebody else has started, in the
-// scene that is open there. It finds that one, and the next one when it has gone, and never
-// starts, ends or kills any. Its methods are those of a [Supervisor].
+// scene that is open there. It finds that Blender, and the next Blender when the first has
+// gone, and never starts, ends or kills any. Its methods are those of a [Supervisor].
 type Attached struct {
 	cfg  AttachedConfig
 	slot chan struct{} // held by the run that Blender executes
 
 	board                   // its mu guards what follows, too
+	spec    api.BlenderSpec // what holds from the next run on
 	life    context.Context // ends when the session is to be left; nil when there is none
 	halt    context.CancelFunc
 	left    chan struct{} // closed when it was left
@@ -46,18 +49,25 @@ type Attached struct {
 	active  *activeRun
 }
 
-// NewAttached makes one, which looks for no Blender before [Attached.Serve].
+// NewAttached returns an Attached that searches for no Blender before [Attached.Serve].
 func NewAttached(cfg AttachedConfig) *Attached {
-	if cfg.CancelGrace == 0 {
-		cfg.CancelGrace = 3 * time.Second
-	}
 	if cfg.Retry == 0 {
 		cfg.Retry = time.Second
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Attached{cfg: cfg, slot: make(chan struct{}, 1), board: newBoard(api.BlenderStatus{State: api.BlenderStarting}, cfg.Changed)}
+	return &Attached{
+		cfg: cfg, spec: completed(cfg.BlenderSpec), slot: make(chan struct{}, 1),
+		board: newBoard(cfg.Name, api.BlenderStatus{Kind: api.BlenderOpen, State: api.BlenderStarting}, cfg.Changed),
+	}
+}
+
+// Configure has another specification hold from the next run on.
+func (a *Attached) Configure(spec api.BlenderSpec) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spec = completed(spec)
 }
 
 // Serve keeps a session with a Blender until ctx ends; then a run that is on is cancelled.
@@ -125,7 +135,10 @@ func (a *Attached) stay(ctx context.Context) {
 // find looks for a Blender until there is one, or ctx ends.
 func (a *Attached) find(ctx context.Context) (*Session, Open) {
 	for {
-		open, err := a.cfg.Find(ctx)
+		a.mu.Lock()
+		pid := a.spec.PID
+		a.mu.Unlock()
+		open, err := a.cfg.Find(ctx, pid)
 		var session *Session
 		if err == nil {
 			session, err = DialForOutput(ctx, open.Addr, open.Token, a.output)
@@ -220,8 +233,8 @@ func (a *Attached) Preview(context.Context, string, string) error {
 }
 
 // Run has Blender execute a request, as [Supervisor.Run] does, in the scene that is open: a
-// fresh one is not made, and one from a file is refused. A run that does not stop when it is
-// asked to goes on in that Blender, and its outcome says so.
+// fresh scene is not made, and a scene from a file is refused. A run that does not stop when it
+// is asked to goes on in that Blender, and its outcome says so.
 func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, error) {
 	select {
 	case a.slot <- struct{}{}:
@@ -233,9 +246,12 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 		return Outcome{}, err
 	}
 	run := newActiveRun(req.ID, sink)
+	run.unmarked = true
 	var session *Session
 	var life context.Context
+	var grace time.Duration
 	a.set(func(st *api.BlenderStatus) {
+		grace = time.Duration(a.spec.CancelGrace)
 		if session, life = a.session, a.life; session != nil && life.Err() == nil {
 			a.active = run
 			st.State, st.Run = api.BlenderRunning, req.ID
@@ -244,7 +260,7 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 	if session == nil || life.Err() != nil {
 		return Outcome{}, fmt.Errorf("%w: it was left", ErrNotStarted)
 	}
-	out, err := a.do(ctx, life, session, run, req)
+	out, err := a.execute(ctx, life, session, run, req, grace)
 	run.close()
 	a.set(func(st *api.BlenderStatus) {
 		a.active = nil
@@ -255,86 +271,53 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 	return out, err
 }
 
-func (a *Attached) do(ctx, life context.Context, session *Session, run *activeRun, req Request) (Outcome, error) {
+// execute has the open Blender do a run, which is cancelled when ctx ends or life does.
+func (a *Attached) execute(ctx, life context.Context, session *Session, run *activeRun, req Request, grace time.Duration) (Outcome, error) {
 	version := session.Welcome.Blender
 	if req.Scene != "" && req.Scene != "keep" && req.Scene != "fresh" {
 		return refused(version, fmt.Errorf("the scene %s would take the place of what is open in that Blender", req.Scene)), nil
 	}
 	req.Scene = "keep"
-	call, err := session.Run(req, func(at time.Time) {
-		run.startedAt(at)
-		run.begin()
-	}, run.tellProgress)
-	if err != nil {
-		if errors.Is(err, ErrClosed) {
-			return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(life, func() {
+		if session.err() == nil { // else it is Blender that has gone, which the session tells
+			cancel(errors.New("Blender was left"))
 		}
-		return refused(version, err), nil
-	}
-	var (
-		asked        *ending
-		limit, grace <-chan time.Time
-		begun        = run.begun
-		done, over   = ctx.Done(), life.Done()
-		stop         = func(e ending) {
-			asked = &e
-			go func() {
-				_ = call.Cancel(e.reason) // a session that is gone shows below
-			}()
-			grace = time.After(a.cfg.CancelGrace)
-			begun, limit, done, over = nil, nil, nil, nil
-		}
-	)
-	for {
-		select {
-		case <-done:
-			stop(ending{"cancelled", Cancelled, api.ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()}})
-		case <-over:
-			if session.err() == nil {
-				stop(ending{"cancelled", Cancelled, api.ScriptError{Type: "RunCancelled", Message: "Blender was left"}})
-			}
-			over = nil
-		case <-begun:
-			begun = nil
-			if req.TimeLimit > 0 {
-				limit = time.After(req.TimeLimit)
-			}
-		case <-limit:
-			stop(overTime(req))
-		case <-grace:
-			started, _ := run.close()
-			told := asked.err
-			told.Message += fmt.Sprintf("; it did not stop within %s when asked, and goes on in that Blender", a.cfg.CancelGrace)
-			return Outcome{Verdict: asked.verdict, Error: &told, Started: began(started), Finished: time.Now(), Version: version}, nil
-		case <-call.Done():
-			return a.ended(call, run, version, asked)
-		}
-	}
+	})
+	defer stop()
+	x := execution{session: session, host: openHost{}, version: version, grace: grace, run: run, req: req}
+	return x.do(ctx)
 }
 
-// ended is what came of a run of which no more will be heard.
-func (a *Attached) ended(call *Call, run *activeRun, version string, asked *ending) (Outcome, error) {
-	finished, err := call.Result()
-	var refusal *WireError
-	switch {
-	case err == nil:
-		return reported(run, version, finished, asked), nil
-	case errors.As(err, &refusal) && refusal.Code != "quitting":
-		return refused(version, err), nil
-	case !run.hasBegun():
-		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
+// openHost is the host of runs in a Blender that a person has open: nothing may end it, and
+// nobody tells how it ended.
+type openHost struct{}
+
+func (openHost) exited() <-chan struct{} { return nil }
+func (openHost) awaitOutput(*activeRun)  {}
+func (openHost) recycle()                {}
+func (openHost) kill() bool              { return false }
+func (openHost) killStuck(Request) bool  { return false }
+
+// lost returns the outcome of a run that did not stop, or whose Blender went away.
+func (openHost) lost(x *execution, l loss) (Outcome, error) {
+	if !l.stuck && !x.run.hasBegun() {
+		return Outcome{}, fmt.Errorf("%w: it went away", ErrNotStarted)
 	}
-	started, _ := run.close()
-	return Outcome{
-		Verdict: Crashed, Started: began(started), Finished: time.Now(), Version: version,
+	started, _ := x.run.close()
+	out := Outcome{
+		Verdict: Crashed, Started: orNow(started), Finished: time.Now(), Version: x.version,
 		Error: &api.ScriptError{Type: "Crash", Message: "that Blender went away while the script ran; its terminal may say why"},
-	}, nil
-}
-
-// began is when a run started, or now for one that never did.
-func began(started time.Time) time.Time {
-	if started.IsZero() {
-		return time.Now()
 	}
-	return started
+	if l.asked != nil {
+		told := l.asked.err
+		if l.stuck {
+			told.Message += fmt.Sprintf("; it did not stop within %s when asked. The open Blender was left alone, and the script goes on in it", x.grace)
+		} else {
+			told.Message += "; that Blender went away while the script stopped"
+		}
+		out.Verdict, out.Error = l.asked.verdict, &told
+	}
+	return out, nil
 }

@@ -21,10 +21,11 @@ type board struct {
 	over    bool                // nobody serves any more
 }
 
-func newBoard(status api.BlenderStatus, tell func(api.BlenderStatus)) board {
+func newBoard(name string, status api.BlenderStatus, tell func(api.BlenderStatus)) board {
 	if tell == nil {
 		tell = func(api.BlenderStatus) {}
 	}
+	status.Name = name
 	return board{tell: tell, poke: make(chan struct{}, 1), status: status, changed: make(chan struct{}), want: true}
 }
 
@@ -35,6 +36,7 @@ func (b *board) set(change func(*api.BlenderStatus)) {
 	defer b.mu.Unlock()
 	before := b.status
 	change(&b.status)
+	b.status.Name, b.status.Kind = before.Name, before.Kind
 	// Those who wait may wait for something beside the status.
 	close(b.changed)
 	b.changed = make(chan struct{})

@@ -12,40 +12,19 @@ import (
 
 // Config is what a [Supervisor] is made of.
 type Config struct {
-	// Renew, if there is one, is asked before each start of Blender for what is to hold for
-	// that one: of what it gives, Path, Args, FactoryStartup, Port, MaxMemoryBytes, MaxRuns,
-	// CancelGrace and StartTimeout are taken.
-	Renew func() Config
-	// Path is the program; "" has one found.
-	Path string
-	// Args are given to Blender before --python.
-	Args []string
-	// FactoryStartup starts Blender without the user's preferences and add-ons.
-	FactoryStartup bool
-	// Port is what Blender listens on; 0 leaves the choice to the system.
-	Port int
-	// Dir is a folder of this supervisor alone, open to the user alone. In it lie the
-	// add-on, and in tmp what Blender and scripts write into the folder for temporary files.
-	// A Blender in Flatpak's sandbox must be able to see it.
-	Dir string
+	// BlenderSpec is which Blender it is: program, arguments, port and limits. A limit of 0
+	// stands for the default: 3 s for CancelGrace and 1 minute for StartTimeout, which leaves
+	// room for a cold disk (0.8 s is usual). Dir must be given, and be open to the user alone;
+	// in it lie the add-on, and in tmp what Blender and scripts write into the folder for
+	// temporary files. A Blender in Flatpak's sandbox must be able to see it.
+	api.BlenderSpec
 	// Token is what clients of the port have to show; "" makes one for each start.
 	Token string
-	// Log is given all that Blender prints, runs' output included; nil discards it. It is
-	// written to by one goroutine, and one that stands still loses text, never time.
+	// Log is given all that Blender prints, runs' output included; nil discards it. One
+	// goroutine writes to it. A log that stands still loses text, never time.
 	Log io.Writer
-	// MaxMemoryBytes is the resident size above which Blender is replaced between two
-	// runs; 0 is no limit.
-	MaxMemoryBytes uint64
-	// MaxRuns is after how many runs Blender is replaced; 0 is never.
-	MaxRuns int
-	// CancelGrace is how long a run may take to end after it was asked to, before Blender
-	// is killed; 0 is 3 s.
-	CancelGrace time.Duration
-	// StartTimeout is how long Blender may take to be ready; 0 is 60 s, which leaves room
-	// for a cold disk: 0.8 s is usual.
-	StartTimeout time.Duration
 	// StopGrace is how long each step of stopping may take: the quit frame, the end of
-	// standard input, the signal to terminate; 0 is 2 s. Then it is killed.
+	// standard input, the signal to terminate; 0 is 2 s. Then Blender is killed.
 	StopGrace time.Duration
 	Logger    *slog.Logger
 	// Changed is called after each change of status, one call at a time and in order. It must
@@ -67,21 +46,24 @@ type FailedError struct{ Reason string }
 
 func (e *FailedError) Error() string { return "blender can't be started: " + e.Reason }
 
-// renewed is what holds for the Blender that is about to be started.
-func (cfg Config) renewed() Config {
-	if cfg.Renew != nil {
-		next := cfg.Renew()
-		cfg.Path, cfg.Args, cfg.FactoryStartup, cfg.Port = next.Path, next.Args, next.FactoryStartup, next.Port
-		cfg.MaxMemoryBytes, cfg.MaxRuns = next.MaxMemoryBytes, next.MaxRuns
-		cfg.CancelGrace, cfg.StartTimeout = next.CancelGrace, next.StartTimeout
+// Defaults of limits that a [api.BlenderSpec] leaves out.
+const (
+	defaultCancelGrace  = api.Duration(3 * time.Second)
+	defaultStartTimeout = api.Duration(time.Minute)
+)
+
+// completed returns a specification with the defaults of what it leaves out.
+func completed(spec api.BlenderSpec) api.BlenderSpec {
+	if spec.CancelGrace == 0 {
+		spec.CancelGrace = defaultCancelGrace
 	}
-	if cfg.CancelGrace == 0 {
-		cfg.CancelGrace = 3 * time.Second
+	if spec.StartTimeout == 0 {
+		spec.StartTimeout = defaultStartTimeout
 	}
-	if cfg.StartTimeout == 0 {
-		cfg.StartTimeout = time.Minute
+	if dir, err := filepath.Abs(spec.Dir); err == nil { // else it is used as it was given
+		spec.Dir = dir
 	}
-	return cfg
+	return spec
 }
 
 // New makes a supervisor, which starts nothing before [Supervisor.Serve].
@@ -95,11 +77,21 @@ func New(cfg Config) *Supervisor {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if dir, err := filepath.Abs(cfg.Dir); err == nil { // else it is used as it was given
-		cfg.Dir = dir
-	}
 	return &Supervisor{
-		cfg: cfg, log: cfg.Logger, printed: newLogWriter(cfg.Log),
-		board: newBoard(api.BlenderStatus{State: api.BlenderStopped, Reason: "not started yet"}, cfg.Changed), slot: make(chan struct{}, 1),
+		cfg: cfg, spec: completed(cfg.BlenderSpec), log: cfg.Logger, printed: newLogWriter(cfg.Log),
+		board: newBoard(cfg.Name, api.BlenderStatus{Kind: api.BlenderOwn, State: api.BlenderStopped, Reason: "not started yet"}, cfg.Changed), slot: make(chan struct{}, 1),
 	}
+}
+
+// Configure has another specification hold from the next start of Blender on.
+func (s *Supervisor) Configure(spec api.BlenderSpec) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spec = completed(spec)
+}
+
+func (s *Supervisor) currentSpec() api.BlenderSpec {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 func TestTheFinderSortsAndAsks(t *testing.T) {
@@ -125,7 +127,7 @@ func TestAProgramThatDoesNotTellItsVersionIsEndedWithAllItStarted(t *testing.T) 
 	defer func(d time.Duration) { askTimeout = d }(askTimeout)
 	askTimeout = 200 * time.Millisecond
 	pid := filepath.Join(t.TempDir(), "pid")
-	s := serve(t, Config{Path: program(t, "sleep 1000 &\necho $! > "+pid+"\nwait")})
+	s := serve(t, with(api.BlenderSettings{Path: program(t, "sleep 1000 &\necho $! > "+pid+"\nwait")}))
 	if reason := failure(t, s); !strings.Contains(reason, "did not tell its version") {
 		t.Errorf("the reason is %q", reason)
 	}

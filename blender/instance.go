@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"blendtray/api"
 )
 
 // instance is one life of a supervised Blender: a process and the session with it.
 type instance struct {
 	sup     *Supervisor
-	cfg     Config // what holds for this life
+	spec    api.BlenderSpec // what holds for this life
 	proc    *process
 	session *Session
 	stream  *stream
@@ -38,8 +40,8 @@ type instance struct {
 // tailSize is how many bytes of what Blender printed last are kept to tell of.
 const tailSize = 16 << 10
 
-func newInstance(s *Supervisor, cfg Config, token, mark string) *instance {
-	i := &instance{sup: s, cfg: cfg, token: token, began: time.Now(), ready: make(chan struct{}), retired: make(chan struct{})}
+func newInstance(s *Supervisor, spec api.BlenderSpec, token, mark string) *instance {
+	i := &instance{sup: s, spec: spec, token: token, began: time.Now(), ready: make(chan struct{}), retired: make(chan struct{})}
 	i.stream = newStream(mark, i.printed, i.marked)
 	return i
 }

@@ -25,8 +25,8 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	s.set(func(st *api.BlenderStatus) {
 		*st = anew(*st, api.BlenderStarting, st.Reason)
 	})
-	cfg := s.cfg.renewed()
-	found, err := Choose(ctx, cfg.Path)
+	spec := s.currentSpec()
+	found, err := Choose(ctx, spec.Path)
 	if err != nil {
 		s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, "" })
 		var slow *slowError
@@ -39,7 +39,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		return nil, err
 	}
 	s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, found.Version })
-	cmd, first, inst, err := s.prepare(cfg, found)
+	cmd, first, inst, err := s.prepare(spec, found)
 	if err != nil {
 		return nil, err
 	}
@@ -69,17 +69,17 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 }
 
 // prepare makes the command and the line that goes before the life line.
-func (s *Supervisor) prepare(cfg Config, found Found) (*exec.Cmd, []byte, *instance, error) {
-	launcher, err := addon.Unpack(filepath.Join(cfg.Dir, "addon"))
+func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []byte, *instance, error) {
+	launcher, err := addon.Unpack(filepath.Join(spec.Dir, "addon"))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("unpack the add-on: %w", err)
 	}
-	temp := filepath.Join(cfg.Dir, "tmp")
+	temp := filepath.Join(spec.Dir, "tmp")
 	if err := os.MkdirAll(temp, 0o700); err != nil {
 		return nil, nil, nil, fmt.Errorf("make Blender's folder for temporary files: %w", err)
 	}
 	removeSessions(temp)
-	token, mark := cfg.Token, randomHex(16)
+	token, mark := s.cfg.Token, randomHex(16)
 	if token == "" {
 		token = randomHex(32)
 	}
@@ -87,22 +87,22 @@ func (s *Supervisor) prepare(cfg Config, found Found) (*exec.Cmd, []byte, *insta
 		Token string `json:"token"`
 		Mark  string `json:"mark"`
 		Port  int    `json:"port"`
-	}{token, mark, cfg.Port})
+	}{token, mark, int(spec.Port)})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	args := []string{"--background"}
-	if cfg.FactoryStartup {
+	if spec.FactoryStartup {
 		args = append(args, "--factory-startup")
 	}
-	args = append(args, cfg.Args...)
+	args = append(args, spec.Args...)
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir = temp
 	// Blender puts its crash reports where its temporary files go.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
-	cmd.Env = append(cmd.Env, cfg.Env...)
-	inst := newInstance(s, cfg, token, mark)
+	cmd.Env = append(cmd.Env, s.cfg.Env...)
+	inst := newInstance(s, spec, token, mark)
 	inst.temp = temp
 	return cmd, append(first, '\n'), inst, nil
 }
@@ -114,18 +114,18 @@ func (s *Supervisor) noteEnd(inst *instance) {
 
 // greet waits until a Blender that was started serves, and opens the session with it.
 func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
-	timer := time.NewTimer(inst.cfg.StartTimeout)
+	timer := time.NewTimer(time.Duration(inst.spec.StartTimeout))
 	defer timer.Stop()
 	select {
 	case <-inst.ready:
 	case <-inst.proc.exited:
-		if inst.proc.state != nil && inst.proc.state.ExitCode() == exitPort && inst.cfg.Port != 0 {
+		if inst.proc.state != nil && inst.proc.state.ExitCode() == exitPort && inst.spec.Port != 0 {
 			return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
-				"choose another one as blender.port in the settings, or 0 for any", inst.cfg.Port)
+				"choose another one as blender.port in the settings, or 0 for any", inst.spec.Port)
 		}
 		return &endError{inst.failure("it ended before it was ready", errEnded(inst.proc.state))}
 	case <-timer.C:
-		return &endError{inst.failure("it was killed", fmt.Errorf("it was not ready within %s", inst.cfg.StartTimeout))}
+		return &endError{inst.failure("it was killed", fmt.Errorf("it was not ready within %s", inst.spec.StartTimeout))}
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -87,7 +87,7 @@ func TestWhatCannotBeABlenderFailsAtOnceAndSaysWhy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, Config{Path: c.path})
+			s := serve(t, with(api.BlenderSettings{Path: c.path}))
 			if reason := failure(t, s); !strings.Contains(reason, c.want) || !strings.Contains(reason, folderOf(c.path)) {
 				t.Errorf("the reason is %q, and should hold %q and the path", reason, c.want)
 			}
@@ -103,9 +103,9 @@ func folderOf(path string) string { return filepath.Dir(path) }
 func TestABlenderThatAlwaysEndsAtItsStartIsGivenUpAndTriedAgainWhenAsked(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "starts")
-	s := serve(t, Config{Path: program(t, `[ "$2" = --version ] && { echo "Blender 4.2.0"; exit; }
+	s := serve(t, with(api.BlenderSettings{Path: program(t, `[ "$2" = --version ] && { echo "Blender 4.2.0"; exit; }
 echo >> `+trace+`
-echo "out of order"; exit 11`)})
+echo "out of order"; exit 11`)}))
 	reason := failure(t, s)
 	for _, want := range []string{"5 times", "exit code 11", "out of order"} {
 		if !strings.Contains(reason, want) {
@@ -122,8 +122,8 @@ echo "out of order"; exit 11`)})
 
 func TestABlenderThatIsNeverReadyIsKilled(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{StartTimeout: 50 * time.Millisecond, Path: program(t, `[ "$2" = --version ] && { echo "Blender 4.2.0"; exit; }
-sleep 1000`)})
+	s := serve(t, with(api.BlenderSettings{StartTimeout: api.Duration(50 * time.Millisecond), Path: program(t, `[ "$2" = --version ] && { echo "Blender 4.2.0"; exit; }
+sleep 1000`)}))
 	if reason := failure(t, s); !strings.Contains(reason, "not ready") {
 		t.Errorf("the reason is %q", reason)
 	}
@@ -137,7 +137,7 @@ func TestATakenPortIsNamed(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	s := serve(t, Config{Port: port})
+	s := serve(t, with(api.BlenderSettings{Port: uint16(port)}))
 	if reason := failure(t, s); !strings.Contains(reason, fmt.Sprint(port)) || !strings.Contains(reason, "blender.port") {
 		t.Errorf("the reason is %q", reason)
 	}
@@ -217,7 +217,7 @@ func TestACrashWhileIdleIsMadeGood(t *testing.T) {
 
 func TestABlenderIsReplacedAfterItsNumberOfRuns(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{MaxRuns: 2})
+	s := serve(t, with(api.BlenderSettings{MaxRuns: 2}))
 	pids := map[string]int{}
 	for range 4 {
 		out, _ := do(t, s, Request{Code: []byte("import os\nresult = os.getpid()")})
@@ -230,7 +230,7 @@ func TestABlenderIsReplacedAfterItsNumberOfRuns(t *testing.T) {
 
 func TestABlenderIsReplacedWhenItHasTooMuchMemory(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{MaxMemoryBytes: 1 << 20}) // which no Blender fits into
+	s := serve(t, with(api.BlenderSettings{MaxMemory: 1 << 20})) // which no Blender fits into
 	first, _ := do(t, s, Request{Code: []byte("import os\nresult = os.getpid()")})
 	second, _ := do(t, s, Request{Code: []byte("import os\nresult = os.getpid()")})
 	if string(first.Result) == string(second.Result) {

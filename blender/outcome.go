@@ -7,83 +7,85 @@ import (
 	"blendtray/api"
 )
 
-// ending is why a run has to stop, and what is told of it when it does.
-type ending struct {
-	reason  string // the word in the cancel frame
-	verdict Verdict
-	err     api.ScriptError
+// An instance is the host of its runs: its process may be killed, and its end explains itself.
+
+func (i *instance) exited() <-chan struct{} { return i.proc.exited }
+
+func (i *instance) recycle() {
+	i.retireFor("a render in it was cancelled, and a second cancel would end it")
 }
 
-// loss is what is known of a run whose Blender is gone.
-type loss struct {
-	asked  *ending // the run was asked to stop
-	killed bool    // because it did not do that in time
-	cut    bool    // because the session with it broke
+func (i *instance) kill() bool {
+	i.proc.kill()
+	return true
 }
 
-// finished is the outcome of a run that Blender reported on.
-func (s *Supervisor) finished(inst *instance, run *activeRun, f Finished, asked *ending) Outcome {
-	if f.Recycle {
-		inst.retireFor("a render in it was cancelled, and a second cancel would end it")
-	}
-	return reported(run, inst.version, f, asked)
+func (i *instance) killStuck(req Request) bool {
+	i.sup.log.Warn("run did not stop when asked; killing blender", "run", req.ID, "pid", i.proc.pid())
+	go i.proc.killWithTrace()
+	return true
 }
 
-// reported is what the `finished` frame of a run says, for one that may have been asked to stop.
-func reported(run *activeRun, version string, f Finished, asked *ending) Outcome {
-	started, _ := run.close()
-	started = began(started) // never, when it was cancelled while it waited
-	out := Outcome{
-		Verdict: f.State, Error: f.Error, Result: f.Result, Outputs: f.Outputs, Version: version, Started: started,
-		Finished: started.Add(time.Duration(f.Seconds * float64(time.Second))),
+// awaitOutput waits for the mark that ends a run's output.
+func (i *instance) awaitOutput(run *activeRun) {
+	select {
+	case <-run.ended: // as it nearly always is
+		return
+	default:
 	}
-	if string(out.Result) == "null" {
-		out.Result = nil
-	}
-	if f.State == Cancelled && asked != nil {
-		out.Verdict = asked.verdict
-		told := asked.err
-		if f.Error != nil { // where it was when it was stopped
-			told.Line, told.Traceback = f.Error.Line, f.Error.Traceback
+	for deadline := time.Now().Add(floodTime); time.Now().Before(deadline); {
+		before := i.proc.read.Load()
+		timer := time.NewTimer(markTime)
+		select {
+		case <-run.ended:
+			timer.Stop()
+			return
+		case <-i.proc.exited:
+			timer.Stop()
+			return
+		case <-timer.C:
 		}
-		out.Error = &told
+		if i.proc.read.Load() == before {
+			break
+		}
 	}
-	return out
+	i.sup.log.Warn("no mark at the end of a run's output; a script has closed it", "run", run.key)
+	i.retireFor("a script broke its output")
 }
 
-// lost is the outcome of a run whose Blender is gone.
-func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (Outcome, error) {
-	if !run.hasBegun() {
+// lost returns the outcome of a run whose process is gone.
+func (i *instance) lost(x *execution, l loss) (Outcome, error) {
+	if !x.run.hasBegun() {
 		if l.cut {
 			return Outcome{}, fmt.Errorf("%w: the connection with it broke", ErrNotStarted)
 		}
-		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, errEnded(inst.proc.state))
+		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, errEnded(i.proc.state))
 	}
-	inst.blame()
-	started, tail := run.close()
-	out := Outcome{Verdict: Crashed, Started: started, Finished: time.Now(), Version: inst.version}
+	i.blame()
+	started, tail := x.run.close()
+	out := Outcome{Verdict: Crashed, Started: started, Finished: time.Now(), Version: i.version}
 	told := api.ScriptError{Type: "Crash"}
 	death := fatalError(tail)
-	line, stack := crashPlace(tail, req)
-	if stack == "" && inst.proc.state != nil && signalText(inst.proc.state) != "" {
-		line, stack = crashReport(inst.temp, inst.began, req)
+	line, stack := crashPlace(tail, x.req)
+	if stack == "" && i.proc.state != nil && signalText(i.proc.state) != "" {
+		line, stack = crashReport(i.temp, i.began, x.req)
 	}
-	how := errEnded(inst.proc.state)
+	how := errEnded(i.proc.state)
 	switch {
-	case l.asked != nil && l.killed:
+	case l.asked != nil && l.stuck:
 		out.Verdict, told = l.asked.verdict, l.asked.err
-		told.Message += fmt.Sprintf("; it did not stop within %s when asked, so Blender was killed", inst.cfg.CancelGrace)
+		told.Message += fmt.Sprintf("; it did not stop within %s when asked, so Blender was killed", x.grace)
 	case l.asked != nil:
 		out.Verdict, told = l.asked.verdict, l.asked.err
 		told.Message += fmt.Sprintf("; Blender ended while it stopped: %s", how)
-	case inst.wantedToStop():
+	case i.wantedToStop():
 		out.Verdict = Cancelled
 		told = api.ScriptError{Type: "RunCancelled", Message: "Blender was stopped"}
 	case l.cut:
 		told.Message = "the connection with Blender broke while the script ran, so Blender was killed; a script must not close descriptors that are not its own"
-	case inst.proc.state != nil && signalText(inst.proc.state) == "":
+	case i.proc.state != nil && signalText(i.proc.state) == "":
 		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do",
-			inst.proc.state.ExitCode())
+			i.proc.state.ExitCode())
 	default:
 		told.Message = "Blender crashed: " + how.Error()
 		if death != "" {
@@ -93,22 +95,4 @@ func (s *Supervisor) lost(inst *instance, run *activeRun, req Request, l loss) (
 	told.Line, told.Traceback = line, stack
 	out.Error = &told
 	return out, nil
-}
-
-// overTime is what ends a run at its time limit.
-func overTime(req Request) ending {
-	return ending{
-		reason: "timeout", verdict: TimedOut,
-		err: api.ScriptError{Type: "TimeLimit", Message: fmt.Sprintf("it ran longer than its time limit of %s", req.TimeLimit)},
-	}
-}
-
-// refused is the outcome of a run that can't be sent or that Blender does not take. Asking
-// again would not help, so it is not an error.
-func refused(version string, err error) Outcome {
-	now := time.Now()
-	return Outcome{
-		Verdict: Errored, Started: now, Finished: now, Version: version,
-		Error: &api.ScriptError{Type: "RunRefused", Message: err.Error()},
-	}
 }

@@ -55,7 +55,7 @@ func (s *Supervisor) Preview(ctx context.Context, path, engine string) error {
 	if fresh {
 		return fmt.Errorf("%w: it is another Blender than that of the run", ErrNoPreview)
 	}
-	out, err := s.do(ctx, inst, run, Request{
+	out, err := inst.execute(ctx, run, Request{
 		ID: "preview", Code: []byte(previewCode), Name: "<preview>", Args: []string{path, engine}, Scene: "keep",
 		TimeLimit: previewTime,
 	})

@@ -2,7 +2,6 @@ package blender
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +44,7 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.mu.Lock()
 	inst.active = run
 	inst.mu.Unlock()
-	out, err := s.do(ctx, inst, run, req)
+	out, err := inst.execute(ctx, run, req)
 	run.close()
 	inst.mu.Lock()
 	inst.active = nil
@@ -53,6 +52,14 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.mu.Unlock()
 	s.release(inst, req.ID)
 	return out, err
+}
+
+// execute has the instance do a run.
+func (i *instance) execute(ctx context.Context, run *activeRun, req Request) (Outcome, error) {
+	x := execution{
+		session: i.session, host: i, version: i.version, grace: time.Duration(i.spec.CancelGrace), run: run, req: req,
+	}
+	return x.do(ctx)
 }
 
 // claim waits until Blender is ready and has its status say that it runs.
@@ -82,10 +89,10 @@ func (s *Supervisor) release(inst *instance, id string) {
 	inst.mu.Lock()
 	runs := inst.runs
 	inst.mu.Unlock()
-	if limit := inst.cfg.MaxRuns; limit > 0 && runs >= limit {
+	if limit := int(inst.spec.MaxRuns); limit > 0 && runs >= limit {
 		inst.retireFor(fmt.Sprintf("it has done %d runs", runs))
 	}
-	if limit := inst.cfg.MaxMemoryBytes; limit > 0 && !inst.proc.gone() {
+	if limit := uint64(inst.spec.MaxMemory); limit > 0 && !inst.proc.gone() {
 		if used := residentBytes(inst.proc.pid()); used > limit {
 			inst.retireFor(fmt.Sprintf("it has %d MB of memory and may have %d", used>>20, limit>>20))
 		}
@@ -104,105 +111,4 @@ func (s *Supervisor) release(inst *instance, id string) {
 		default:
 		}
 	})
-}
-
-// do sends a request and waits for what comes of it.
-func (s *Supervisor) do(ctx context.Context, inst *instance, run *activeRun, req Request) (Outcome, error) {
-	call, err := inst.session.Run(req, run.startedAt, run.tellProgress)
-	if err != nil {
-		if !errors.Is(err, ErrClosed) {
-			return refused(inst.version, err), nil
-		}
-		inst.proc.kill() // without its session it is of no use
-		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
-	}
-	var (
-		l     loss
-		limit <-chan time.Time
-		grace <-chan time.Time
-		begun = run.begun
-		ended = call.Done()
-		done  = ctx.Done()
-		lost  <-chan time.Time
-		stop  = func(e ending) {
-			l.asked = &e
-			// Not waited for: a Blender that does not read can hold it up, and the grace
-			// time counts from here.
-			go func() {
-				_ = call.Cancel(e.reason) // a session that is gone shows below
-			}()
-			grace = time.After(inst.cfg.CancelGrace)
-			begun, limit, done = nil, nil, nil
-		}
-	)
-	for {
-		select {
-		case <-done:
-			stop(ending{
-				reason: "cancelled", verdict: Cancelled,
-				err: api.ScriptError{Type: "RunCancelled", Message: context.Cause(ctx).Error()},
-			})
-		case <-ended:
-			finished, err := call.Result()
-			if err == nil {
-				s.awaitEnd(inst, run)
-				return s.finished(inst, run, finished, l.asked), nil
-			}
-			var refusal *WireError
-			switch {
-			case errors.As(err, &refusal) && refusal.Code == "quitting":
-				return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
-			case errors.As(err, &refusal):
-				return refused(inst.version, err), nil
-			}
-			// The process is about to end, or is of no use any more.
-			ended, lost = nil, time.After(lostTime)
-		case <-lost:
-			l.cut = true
-			inst.proc.kill()
-		case <-inst.proc.exited:
-			return s.lost(inst, run, req, l)
-		case <-begun:
-			begun = nil
-			if req.TimeLimit > 0 {
-				limit = time.After(req.TimeLimit)
-			}
-		case <-limit:
-			stop(overTime(req))
-		case <-grace:
-			// From here on its end counts, even if the run stops after all: the signals
-			// that are sent now leave a process that is good for nothing else.
-			ended, lost = nil, nil
-			l.killed = true
-			s.log.Warn("run did not stop when asked; killing blender", "run", req.ID, "pid", inst.proc.pid())
-			go inst.proc.killWithTrace()
-		}
-	}
-}
-
-// awaitEnd waits until all that a run printed has been read.
-func (s *Supervisor) awaitEnd(inst *instance, run *activeRun) {
-	select {
-	case <-run.ended: // as it nearly always is
-		return
-	default:
-	}
-	for deadline := time.Now().Add(floodTime); time.Now().Before(deadline); {
-		before := inst.proc.read.Load()
-		timer := time.NewTimer(markTime)
-		select {
-		case <-run.ended:
-			timer.Stop()
-			return
-		case <-inst.proc.exited:
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		if inst.proc.read.Load() == before {
-			break
-		}
-	}
-	s.log.Warn("no mark at the end of a run's output; a script has closed it", "run", run.key)
-	inst.retireFor("a script broke its output")
 }

@@ -138,7 +138,7 @@ func TestMain(m *testing.M) {
 }
 
 func parent(dir string) {
-	s := New(Config{Dir: dir, FactoryStartup: true})
+	s := New(Config{BlenderSpec: api.BlenderSpec{Dir: dir, BlenderSettings: api.BlenderSettings{FactoryStartup: true}}})
 	go s.Serve(context.Background())
 	r := newRecorder()
 	go s.Run(context.Background(), Request{ID: "1", Code: []byte("import ctypes\nprint(1, flush=True)\nctypes.PyDLL(None).sleep(1000)")}, r)

@@ -18,6 +18,7 @@ type Supervisor struct {
 	slot    chan struct{} // held by the run that Blender executes
 
 	board                       // its mu guards what follows, too
+	spec     api.BlenderSpec    // what holds from the next start on
 	sampled  time.Time          // when the memory was measured
 	halt     context.CancelFunc // ends the life that is on; nil when none is
 	lifeOver chan struct{}      // closed when that life has ended

@@ -62,6 +62,11 @@ func (r *recorder) text() string {
 const patience = 90 * time.Second
 
 // serve runs a supervisor until the test ends.
+// with returns what a supervisor is made of, with these settings.
+func with(settings api.BlenderSettings) Config {
+	return Config{BlenderSpec: api.BlenderSpec{BlenderSettings: settings}}
+}
+
 func serve(t *testing.T, cfg Config) *Supervisor {
 	t.Helper()
 	cfg.Dir = t.TempDir()

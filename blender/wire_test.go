@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"blendtray/api"
 )
 
 func FuzzFrameReader(f *testing.F) {
@@ -201,7 +203,7 @@ func TestSessionsOfOthersAreServedToo(t *testing.T) {
 
 // BenchmarkMessage is one message on an open session, from Go to Blender and back.
 func BenchmarkMessage(b *testing.B) {
-	s := New(Config{Dir: b.TempDir(), FactoryStartup: true, Token: "t"})
+	s := New(Config{BlenderSpec: api.BlenderSpec{Dir: b.TempDir(), BlenderSettings: api.BlenderSettings{FactoryStartup: true}}, Token: "t"})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(ctx) }()

@@ -77,21 +77,52 @@ func (c *Client) Run(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodGet, runPath(id, ""), nil)
 }
 
-// Code is the source of a run.
+// Code returns the source of a run.
 func (c *Client) Code(ctx context.Context, id string) ([]byte, error) {
-	res, err := c.do(ctx, http.MethodGet, runPath(id, "/code"), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	code, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, c.lost(ctx, err)
-	}
-	return code, nil
+	body, _, err := c.bytes(ctx, runPath(id, "/code"))
+	return body, err
 }
 
-// Submit has the engine make a run. Of the submission, Source and Folder do not count.
+// Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when the
+// run has none.
+func (c *Client) Preview(ctx context.Context, id string) ([]byte, error) {
+	body, _, err := c.bytes(ctx, runPath(id, "/preview"))
+	return body, err
+}
+
+// Output returns what a run printed from the byte from on, without a gap, the byte where that
+// text begins, which is later than from where something was cut, and how many bytes there are in
+// all. To read on, ask from at+len(text).
+func (c *Client) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
+	text, header, err := c.bytes(ctx, runPath(id, "/output?from="+strconv.FormatInt(from, 10)))
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	at, err = strconv.ParseInt(header.Get(headerFrom), 10, 64)
+	if err == nil {
+		total, err = strconv.ParseInt(header.Get(headerTotal), 10, 64)
+	}
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("the answer of the engine on %s: %w", c.address, err)
+	}
+	return text, at, total, nil
+}
+
+// bytes returns the body and the header of an answer that is no JSON.
+func (c *Client) bytes(ctx context.Context, path string) ([]byte, http.Header, error) {
+	res, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, nil, c.lost(ctx, err)
+	}
+	return body, res.Header, nil
+}
+
+// Submit has the engine make a run.
 func (c *Client) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, "/runs", outgoing(s))
 }
@@ -106,19 +137,30 @@ func (c *Client) Retry(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/retry"), nil)
 }
 
-// StartBlender starts Blender and returns when it is ready.
-func (c *Client) StartBlender(ctx context.Context) (api.Status, error) {
-	return ask[api.Status](ctx, c, http.MethodPost, "/blender/start", nil)
+// StartBlender starts the Blender with a name, or for "" the default one, and returns when it is
+// ready.
+func (c *Client) StartBlender(ctx context.Context, name string) (api.Status, error) {
+	return c.blender(ctx, "start", name)
 }
 
-// StopBlender stops Blender and returns when it is gone.
-func (c *Client) StopBlender(ctx context.Context) (api.Status, error) {
-	return ask[api.Status](ctx, c, http.MethodPost, "/blender/stop", nil)
+// StopBlender stops the Blender with a name, or for "" all of them, and returns when they are
+// gone.
+func (c *Client) StopBlender(ctx context.Context, name string) (api.Status, error) {
+	return c.blender(ctx, "stop", name)
 }
 
-// RestartBlender stops Blender and starts it again.
-func (c *Client) RestartBlender(ctx context.Context) (api.Status, error) {
-	return ask[api.Status](ctx, c, http.MethodPost, "/blender/restart", nil)
+// RestartBlender stops the Blender with a name, or for "" the default one and those that are
+// running, and starts it again.
+func (c *Client) RestartBlender(ctx context.Context, name string) (api.Status, error) {
+	return c.blender(ctx, "restart", name)
+}
+
+func (c *Client) blender(ctx context.Context, do, name string) (api.Status, error) {
+	path := "/blender/" + do
+	if name != "" {
+		path += "?name=" + url.QueryEscape(name)
+	}
+	return ask[api.Status](ctx, c, http.MethodPost, path, nil)
 }
 
 // PauseWatching has saves in the folders wait, or lets them run again.
@@ -148,6 +190,7 @@ func outgoing(s api.Submission) submission {
 	return submission{
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
 		Scene: s.Scene, TimeLimitSeconds: s.TimeLimitSeconds,
+		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID,
 	}
 }
 

@@ -21,11 +21,18 @@ type Engine interface {
 	Retry(ctx context.Context, id string) (api.Run, error)
 	Run(ctx context.Context, id string) (api.Run, error)
 	Code(ctx context.Context, id string) ([]byte, error)
+	// Output returns what a run printed from the byte from on, the byte where that text
+	// begins, and how many bytes there are in all.
+	Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error)
+	// Preview returns a JPEG file.
+	Preview(ctx context.Context, id string) ([]byte, error)
 	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
 	Status() api.Status
-	StartBlender(ctx context.Context) error
-	StopBlender(ctx context.Context) error
-	RestartBlender(ctx context.Context) error
+	// StartBlender, StopBlender and RestartBlender address a Blender by its name, or by "" the
+	// usual one.
+	StartBlender(ctx context.Context, name string) error
+	StopBlender(ctx context.Context, name string) error
+	RestartBlender(ctx context.Context, name string) error
 	PauseWatching(paused bool)
 	// Subscribe streams what happens from now on, with what runs print if output is true.
 	Subscribe(output bool) Subscription

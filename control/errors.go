@@ -23,6 +23,7 @@ var ErrInUse = errors.New("another engine listens there")
 const (
 	CodeBadRequest    = "bad_request"
 	CodeNotFound      = "not_found"
+	CodeNoBlender     = "no_such_blender"
 	CodeBadMethod     = "method_not_allowed"
 	CodeConflict      = "conflict"
 	CodeTooLarge      = "too_large"
@@ -50,6 +51,8 @@ func (e *Error) Is(target error) bool {
 	switch target {
 	case api.ErrNotFound:
 		return e.Code == CodeNotFound
+	case api.ErrNoBlender:
+		return e.Code == CodeNoBlender
 	case api.ErrEnded, api.ErrNotEnded:
 		return e.Code == CodeConflict
 	case api.ErrBad:
@@ -85,6 +88,8 @@ func refusal(err error) *Error {
 		return told
 	case errors.Is(err, api.ErrNotFound):
 		return refuse(http.StatusNotFound, CodeNotFound, "`blendtray runs` lists the runs that are kept", "%v", err)
+	case errors.Is(err, api.ErrNoBlender):
+		return refuse(http.StatusNotFound, CodeNoBlender, "`blendtray status` lists the Blenders", "%v", err)
 	case errors.Is(err, api.ErrEnded), errors.Is(err, api.ErrNotEnded):
 		return refuse(http.StatusConflict, CodeConflict, "", "%v", err)
 	case errors.Is(err, api.ErrBad):

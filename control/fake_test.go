@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,6 +167,26 @@ func (f *fakeEngine) Code(_ context.Context, id string) ([]byte, error) {
 	return f.code[id], nil
 }
 
+func (f *fakeEngine) Output(_ context.Context, id string, from int64) (text []byte, at, total int64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(id); err != nil {
+		return nil, 0, 0, err
+	}
+	const all = "printed\n"
+	from = min(from, int64(len(all)))
+	return []byte(all[from:]), from, int64(len(all)), nil
+}
+
+func (f *fakeEngine) Preview(_ context.Context, id string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(id); err != nil {
+		return nil, err
+	}
+	return []byte("\xff\xd8picture"), nil
+}
+
 func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -186,10 +207,21 @@ func (f *fakeEngine) ask(what string) error {
 	return f.blender
 }
 
-func (f *fakeEngine) StartBlender(context.Context) error   { return f.ask("start") }
-func (f *fakeEngine) StopBlender(context.Context) error    { return f.ask("stop") }
-func (f *fakeEngine) RestartBlender(context.Context) error { return f.ask("restart") }
-func (f *fakeEngine) PauseWatching(paused bool)            { f.ask(fmt.Sprint("paused ", paused)) }
+func (f *fakeEngine) StartBlender(_ context.Context, name string) error {
+	return f.askOf("start", name)
+}
+func (f *fakeEngine) StopBlender(_ context.Context, name string) error { return f.askOf("stop", name) }
+func (f *fakeEngine) RestartBlender(_ context.Context, name string) error {
+	return f.askOf("restart", name)
+}
+
+func (f *fakeEngine) askOf(what, name string) error {
+	if name == "none" {
+		return fmt.Errorf("%w: %s", api.ErrNoBlender, name)
+	}
+	return f.ask(strings.TrimSpace(what + " " + name))
+}
+func (f *fakeEngine) PauseWatching(paused bool) { f.ask(fmt.Sprint("paused ", paused)) }
 
 func (f *fakeEngine) Subscribe(output bool) Subscription {
 	f.mu.Lock()

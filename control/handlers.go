@@ -120,6 +120,40 @@ func (s *Server) getCode(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// The headers of an answer with output: the byte where the text begins, and how many bytes there
+// are in all.
+const (
+	headerFrom  = "Blendtray-From"
+	headerTotal = "Blendtray-Total"
+)
+
+func (s *Server) getOutput(w http.ResponseWriter, r *http.Request) error {
+	from := int64(0)
+	if text := r.URL.Query().Get("from"); text != "" {
+		var err error
+		if from, err = strconv.ParseInt(text, 10, 64); err != nil || from < 0 {
+			return badRequest("from=%s is not a number of bytes", text)
+		}
+	}
+	text, at, total, err := s.engine.Output(r.Context(), r.PathValue("id"), from)
+	if err != nil {
+		return err
+	}
+	w.Header().Set(headerFrom, strconv.FormatInt(at, 10))
+	w.Header().Set(headerTotal, strconv.FormatInt(total, 10))
+	s.answerBytes(w, http.StatusOK, "text/plain; charset=utf-8", text)
+	return nil
+}
+
+func (s *Server) getPreview(w http.ResponseWriter, r *http.Request) error {
+	picture, err := s.engine.Preview(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s.answerBytes(w, http.StatusOK, "image/jpeg", picture)
+	return nil
+}
+
 func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
 	sub, err := s.readSubmission(w, r)
 	if err != nil {
@@ -145,6 +179,10 @@ type submission struct {
 	Args             []string `json:"args"`
 	Scene            string   `json:"scene"`
 	TimeLimitSeconds float64  `json:"time_limit_seconds"`
+	Key              string   `json:"key,omitempty"`
+	Client           string   `json:"client,omitempty"`
+	Attach           bool     `json:"attach,omitempty"`
+	PID              int      `json:"pid,omitempty"`
 }
 
 func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Submission, error) {
@@ -174,14 +212,15 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	return api.Submission{
 		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
 		Scene: in.Scene, TimeLimitSeconds: in.TimeLimitSeconds,
+		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID,
 	}, nil
 }
 
-// blenderDoes is a handler that has the engine's Blender do something and waits for it.
-func (s *Server) blenderDoes(do func(context.Context) error) handler {
+// blenderDoes is a handler that has a Blender of the engine do something and waits for it.
+func (s *Server) blenderDoes(do func(ctx context.Context, name string) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := do(r.Context()); err != nil {
-			if errors.Is(err, api.ErrStopping) {
+		if err := do(r.Context(), r.URL.Query().Get("name")); err != nil {
+			if errors.Is(err, api.ErrStopping) || errors.Is(err, api.ErrNoBlender) {
 				return err
 			}
 			return refuse(http.StatusBadGateway, CodeBlenderFailed, "`blendtray doctor` looks for the cause", "%v", err)

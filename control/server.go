@@ -126,20 +126,22 @@ type methods map[string]handler
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, m := range map[string]methods{
-		"/status":           {http.MethodGet: s.getStatus},
-		"/runs":             {http.MethodGet: s.getRuns, http.MethodPost: s.postRun},
-		"/runs/{id}":        {http.MethodGet: s.getRun},
-		"/runs/{id}/code":   {http.MethodGet: s.getCode},
-		"/runs/{id}/cancel": {http.MethodPost: s.postCancel},
-		"/runs/{id}/retry":  {http.MethodPost: s.postRetry},
-		"/blender/start":    {http.MethodPost: s.blenderDoes(s.engine.StartBlender)},
-		"/blender/stop":     {http.MethodPost: s.blenderDoes(s.engine.StopBlender)},
-		"/blender/restart":  {http.MethodPost: s.blenderDoes(s.engine.RestartBlender)},
-		"/watch/pause":      {http.MethodPost: s.watching(true)},
-		"/watch/resume":     {http.MethodPost: s.watching(false)},
-		"/folders/reload":   {http.MethodPost: s.postReload},
-		"/shutdown":         {http.MethodPost: s.postShutdown},
-		"/events":           {http.MethodGet: s.getEvents},
+		"/status":            {http.MethodGet: s.getStatus},
+		"/runs":              {http.MethodGet: s.getRuns, http.MethodPost: s.postRun},
+		"/runs/{id}":         {http.MethodGet: s.getRun},
+		"/runs/{id}/code":    {http.MethodGet: s.getCode},
+		"/runs/{id}/output":  {http.MethodGet: s.getOutput},
+		"/runs/{id}/preview": {http.MethodGet: s.getPreview},
+		"/runs/{id}/cancel":  {http.MethodPost: s.postCancel},
+		"/runs/{id}/retry":   {http.MethodPost: s.postRetry},
+		"/blender/start":     {http.MethodPost: s.blenderDoes(s.engine.StartBlender)},
+		"/blender/stop":      {http.MethodPost: s.blenderDoes(s.engine.StopBlender)},
+		"/blender/restart":   {http.MethodPost: s.blenderDoes(s.engine.RestartBlender)},
+		"/watch/pause":       {http.MethodPost: s.watching(true)},
+		"/watch/resume":      {http.MethodPost: s.watching(false)},
+		"/folders/reload":    {http.MethodPost: s.postReload},
+		"/shutdown":          {http.MethodPost: s.postShutdown},
+		"/events":            {http.MethodGet: s.getEvents},
 	} {
 		mux.Handle(path, s.serve(m))
 	}

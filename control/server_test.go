@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +22,12 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	_, c := serve(t, f)
 	ctx := t.Context()
 
-	run, err := c.Submit(ctx, api.Submission{Code: []byte("x = 1\n"), Script: "/s.py"})
+	run, err := c.Submit(ctx, api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Key: "k", Client: "c", Attach: true, PID: 7})
 	if err != nil || run.ID != "r1" || run.State != api.Queued {
 		t.Fatalf("Submit: %+v, %v", run, err)
 	}
-	if string(f.last.Code) != "x = 1\n" || f.last.Script != "/s.py" {
+	want := api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Args: []string{}, Key: "k", Client: "c", Attach: true, PID: 7}
+	if !reflect.DeepEqual(f.last, want) {
 		t.Errorf("the engine was asked for %+v", f.last)
 	}
 	if run, err := c.Run(ctx, "r1"); err != nil || run.Output != "printed\n" {
@@ -33,6 +35,12 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	}
 	if code, err := c.Code(ctx, "r1"); err != nil || string(code) != "x = 1\n" {
 		t.Errorf("Code: %q, %v", code, err)
+	}
+	if text, at, total, err := c.Output(ctx, "r1", 3); err != nil || string(text) != "nted\n" || at != 3 || total != 8 {
+		t.Errorf("Output: %q at %d of %d, %v", text, at, total, err)
+	}
+	if picture, err := c.Preview(ctx, "r1"); err != nil || !strings.HasPrefix(string(picture), "\xff\xd8") {
+		t.Errorf("Preview: %q, %v", picture, err)
 	}
 	if run, err := c.Cancel(ctx, "r1"); err != nil || run.State != api.Cancelled {
 		t.Errorf("Cancel: %+v, %v", run, err)
@@ -44,9 +52,9 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 		t.Errorf("Runs: %+v, %v", runs, err)
 	}
 	for _, do := range []func() (api.Status, error){
-		func() (api.Status, error) { return c.StartBlender(ctx) },
-		func() (api.Status, error) { return c.StopBlender(ctx) },
-		func() (api.Status, error) { return c.RestartBlender(ctx) },
+		func() (api.Status, error) { return c.StartBlender(ctx, "") },
+		func() (api.Status, error) { return c.StopBlender(ctx, "4.5 & more") },
+		func() (api.Status, error) { return c.RestartBlender(ctx, "") },
 		func() (api.Status, error) { return c.PauseWatching(ctx, true) },
 		func() (api.Status, error) { return c.PauseWatching(ctx, false) },
 		func() (api.Status, error) { return c.Status(ctx) },
@@ -55,9 +63,9 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := []string{"{7 [failed crashed] a b r9}", "start", "stop", "restart", "paused true", "paused false"}
-	if !slices.Equal(f.asked, want) {
-		t.Errorf("the engine was asked %q, want %q", f.asked, want)
+	asked := []string{"{7 [failed crashed] a b r9}", "start", "stop 4.5 & more", "restart", "paused true", "paused false"}
+	if !slices.Equal(f.asked, asked) {
+		t.Errorf("the engine was asked %q, want %q", f.asked, asked)
 	}
 }
 
@@ -75,6 +83,9 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 		{"a wrong method", "POST", "/status", "", 405, CodeBadMethod},
 		{"another wrong method", "DELETE", "/runs/r1", "", 405, CodeBadMethod},
 		{"an unknown run", "GET", "/runs/none", "", 404, CodeNotFound},
+		{"the output of an unknown run", "GET", "/runs/none/output", "", 404, CodeNotFound},
+		{"output from nowhere", "GET", "/runs/none/output?from=-1", "", 400, CodeBadRequest},
+		{"an unknown Blender", "POST", "/blender/stop?name=none", "", 404, CodeNoBlender},
 		{"a number that is none", "GET", "/runs?n=many", "", 400, CodeBadRequest},
 		{"a number out of range", "GET", "/runs?n=100000", "", 400, CodeBadRequest},
 		{"an unknown state", "GET", "/runs?state=odd", "", 400, CodeBadRequest},
@@ -129,7 +140,7 @@ func TestTheClientKnowsRefusals(t *testing.T) {
 	}
 	_, err = c.Cancel(ctx, "r1")
 	refusedWith(t, err, 409, CodeConflict)
-	_, err = c.StartBlender(ctx)
+	_, err = c.StartBlender(ctx, "")
 	refusedWith(t, err, 502, CodeBlenderFailed)
 	if !strings.Contains(err.Error(), "there is no Blender") {
 		t.Errorf("the reason is missing: %v", err)

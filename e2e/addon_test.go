@@ -217,7 +217,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if r, code := p.runJSON("--timeout", "200ms", "-c", "while True: pass"); code != 4 || r.State != api.TimedOut {
 		t.Errorf("over its time: %d, %+v", code, r)
 	}
-	if r, code := p.runJSON("--timeout", "200ms", "-c", "import time\nend = time.time() + 3\nwhile time.time() < end:\n  try: time.sleep(3)\n  except BaseException: pass"); code != 4 || r.Error == nil || !strings.Contains(r.Error.Message, "goes on in that Blender") {
+	if r, code := p.runJSON("--timeout", "200ms", "-c", "import time\nend = time.time() + 3\nwhile time.time() < end:\n  try: time.sleep(3)\n  except BaseException: pass"); code != 4 || r.Error == nil || !strings.Contains(r.Error.Message, "left alone") {
 		t.Errorf("one that does not stop: %d, %+v", code, r)
 	}
 	if r, code := p.runJSON("-c", "result = 1"); code != 0 || string(r.Result) != "1" {
@@ -347,5 +347,51 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	d.eventually("nobody can be reached", func() bool {
 		run(3, "-c", "1")
 		return len(files()) == 0
+	})
+}
+
+// never is C code that holds Python's lock and does not return before the test is over.
+const never = "import ctypes; ctypes.PyDLL(None).sleep(600)"
+
+func TestARunThatNeverReturnsIsGivenUpInAnOpenBlender(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	p := newProgram(t, "[blender]\ncancel_grace = '500ms'\n")
+	env, _ := ownBlender(t, p)
+	if r := p.with(env, "addon", "install", "--blender", "blender"); r.code != 0 {
+		t.Fatalf("install: %s%s", r.stdout, r.stderr)
+	}
+	given := func() {
+		t.Helper()
+		open := d.blender(env, servesSoon)
+		d.eventually("it can be reached", func() bool {
+			return p.with(env, "run", "--attach", "--pid", fmt.Sprint(open.Process.Pid), "-c", "1").code == 0
+		})
+		r := p.with(env, "run", "--attach", "--pid", fmt.Sprint(open.Process.Pid), "--timeout", "300ms", "-c", never)
+		if r.code != 4 || !strings.Contains(r.stderr, "The open Blender was left alone") {
+			t.Errorf("it ends with %d: %s%s", r.code, r.stdout, r.stderr)
+		}
+		if !alive(open.Process.Pid) {
+			t.Error("the open Blender is gone")
+		}
+		_ = open.Process.Kill()
+	}
+	given() // without an engine
+	p.start()
+	before := p.waitReady().Blenders[0]
+	kept := p.runs()
+	if len(kept) == 0 || kept[0].State != api.TimedOut || kept[0].Client != "blendtray run" || !kept[0].InOpenBlender() {
+		t.Errorf("what was run without an engine is not in the history: %+v", kept)
+	}
+	given() // by the engine
+	if all := p.runs(); len(all) < len(kept)+2 || all[0].State != api.TimedOut || !all[0].InOpenBlender() {
+		t.Errorf("what the engine ran: %+v", all[0])
+	}
+	if r, code := p.runJSON("-c", "result = 1"); code != 0 || string(r.Result) != "1" {
+		t.Errorf("a run in the engine's own Blender: %d, %+v", code, r)
+	}
+	p.eventually("the open Blender is out of the status", func() bool {
+		s, ok := p.status()
+		return ok && len(s.Blenders) == 1 && s.Blenders[0].PID == before.PID
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ import (
 	"blendtray/watcher"
 )
 
-// Blender is what the engine needs of a supervised Blender; *blender.Supervisor is one.
+// Blender is what the engine needs of a Blender; *blender.Supervisor and *blender.Attached are
+// such.
 //
 // None of its methods may be called with a lock of the engine held: its callback takes one.
 type Blender interface {
@@ -32,6 +34,9 @@ type Blender interface {
 	Stop(ctx context.Context) error
 	Restart(ctx context.Context) error
 	Status() api.BlenderStatus
+	// Configure has another specification, of the same name and kind, hold from the next start
+	// on.
+	Configure(api.BlenderSpec)
 	// Ready waits while Blender is starting; its error says that it is stopped or failed.
 	Ready(ctx context.Context) error
 	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
@@ -44,23 +49,13 @@ type Blender interface {
 // Watcher is what the engine needs of a watcher; *watcher.Watcher is one.
 type Watcher interface {
 	Serve(ctx context.Context) error
-	SetFolders([]watcher.Folder) error
+	SetFolders([]api.WatchSettings) error
 	Status() []api.FolderStatus
 	Pause(bool)
 	Rescan()
 }
 
-// WatcherConfig is what a watcher is given; its fields are those of watcher.Config.
-type WatcherConfig struct {
-	Folders []watcher.Folder
-	Known   func(path string) (watcher.Stamp, bool)
-	Save    func(ctx context.Context, s watcher.Save)
-	Scanned func(folder string)
-	Changed func([]api.FolderStatus)
-	Logger  *slog.Logger
-}
-
-// Defaults of [Config].
+// Defaults of [api.RunSettings] that are 0.
 const (
 	DefaultOutputLimit = 1 << 20
 	DefaultHistoryRuns = 10_000
@@ -71,34 +66,22 @@ type Config struct {
 	// Database is the path of the SQLite file. It is made with mode 0600, as are the two
 	// that SQLite puts beside it.
 	Database string
-	Folders  []FolderPolicy
-	// NewBlender makes the Blender that runs are done in; changed may be called from any
-	// goroutine and does not block.
-	NewBlender func(changed func(api.BlenderStatus)) Blender
+	// Folders is what [Engine.SetFolders] is told at first, Blenders what [Engine.SetBlenders]
+	// is told and Runs what [Engine.SetRuns] is told.
+	Folders  []api.FolderSettings
+	Blenders []api.BlenderSpec
+	Runs     api.RunSettings
+	// NewBlender makes a Blender of a specification; changed may be called from any goroutine
+	// and does not block.
+	NewBlender func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender
 	// NewWatcher makes the watcher that saves come from.
-	NewWatcher func(WatcherConfig) (Watcher, error)
-	// Runs is what SetRuns is told at first.
-	Runs RunsConfig
+	NewWatcher func(watcher.Config) (Watcher, error)
 	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
 	PreviewDir string
-	Version    string
-	Logger     *slog.Logger
-}
-
-// RunsConfig is what holds for all runs. It may be another one while the engine works.
-type RunsConfig struct {
-	// TimeLimit is for runs that name none; 0 is no limit.
-	TimeLimit time.Duration
-	// OutputLimit is how many bytes of output are kept per run, half from its beginning and
-	// half from its end; 0 is 1 MiB.
-	OutputLimit int
-	// HistoryRuns is how many ended runs are kept; 0 is 10000.
-	HistoryRuns int
-	// KeepScene tells that "fresh" is taken for "keep": somebody has the scene open.
-	KeepScene bool
-	// Preview is what pictures of the scene are made with after a run: "cycles", "workbench",
-	// or "off" (also when empty).
-	Preview string
+	// Origin names this machine in the runs that are made here; "" is its host name.
+	Origin  string
+	Version string
+	Logger  *slog.Logger
 }
 
 // Engine joins watcher, queue, Blender and history.
@@ -114,30 +97,32 @@ type Engine struct {
 	began time.Time
 
 	watcher Watcher
-	workers []*worker
 
 	// arranging is held while the watcher is told something, so that it hears it in order.
 	arranging sync.Mutex
 	turn      sync.Mutex
 
-	mu       sync.Mutex
-	queue    queue
-	running  map[int64]*job
-	unsaved  map[int64]*job // ended, but the end is not in the database yet
-	folders  map[string]*folder
-	stamps   map[string]watcher.Stamp
-	last     map[string]lastRun
-	halted   bool // Blender was stopped by a person: nothing is sent
-	stopping bool // the engine is ending
-	paused   bool // watching is paused
-	runs     RunsConfig
+	mu      sync.Mutex
+	queue   queue
+	running map[int64]*job
+	unsaved map[int64]*job // ended, but the end is not in the database yet
+	folders map[string]*folder
+	workers []*worker // replaced, never changed
+	// defaultBlender is the name of the Blender for runs that name none.
+	defaultBlender string
+	stamps         map[string]watcher.Stamp
+	last           map[string]lastRun
+	stopping       bool // the engine is ending
+	paused         bool // watching is paused
+	runs           api.RunSettings
 	// outputPace is that of the constant, and shorter in tests.
 	outputPace time.Duration
 	blocked    string // why the next run cannot be written down as running
 
 	tidy    chan struct{} // something was written: tidy up when it is quiet
 	retries chan struct{} // something could not be written: try again
-	serving bool
+	serving bool          // guarded by turn
+	working group         // the workers
 	closed  sync.Once
 }
 
@@ -147,6 +132,9 @@ type Engine struct {
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Database == "" || cfg.NewBlender == nil || cfg.NewWatcher == nil {
 		return nil, errors.New("open engine: Database, NewBlender and NewWatcher must be given")
+	}
+	if cfg.Origin == "" {
+		cfg.Origin, _ = os.Hostname() // a machine without a name has none to tell
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -177,7 +165,7 @@ func Open(cfg Config) (*Engine, error) {
 		st.close()
 		return nil, err
 	}
-	e.watcher, err = cfg.NewWatcher(WatcherConfig{
+	e.watcher, err = cfg.NewWatcher(watcher.Config{
 		Folders: watcherFolders(cfg.Folders),
 		Known:   e.known,
 		Save:    e.save,
@@ -189,9 +177,15 @@ func Open(cfg Config) (*Engine, error) {
 		st.close()
 		return nil, fmt.Errorf("watch folders: %w", err)
 	}
-	w := newWorker(e)
-	e.workers = append(e.workers, w)
-	w.blender = cfg.NewBlender(w.changed)
+	if err := e.SetBlenders(cfg.Blenders); err != nil {
+		st.close()
+		return nil, err
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	for _, name := range e.queue.openBlenders() {
+		e.attachLocked(name)
+	}
 	return e, nil
 }
 
@@ -209,7 +203,7 @@ func (e *Engine) recover() error {
 		return err
 	}
 	for _, j := range jobs {
-		j.out = newCapture(e.runsConfig().OutputLimit)
+		j.out = newCapture(int(e.runSettings().Output))
 		e.queue.push(j)
 	}
 	if e.stamps, err = e.store.stamps(); err != nil {
@@ -254,20 +248,20 @@ func poke(c chan struct{}) {
 	}
 }
 
-// SetRuns says what holds for runs from now on; those that wait or are on keep their limits.
-func (e *Engine) SetRuns(c RunsConfig) {
-	if c.OutputLimit <= 0 {
-		c.OutputLimit = DefaultOutputLimit
+// SetRuns says what holds for runs from now on. Runs that wait or are running keep their limits.
+func (e *Engine) SetRuns(c api.RunSettings) {
+	if c.Output <= 0 {
+		c.Output = DefaultOutputLimit
 	}
-	if c.HistoryRuns <= 0 {
-		c.HistoryRuns = DefaultHistoryRuns
+	if c.History <= 0 {
+		c.History = DefaultHistoryRuns
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.runs = c
 }
 
-func (e *Engine) runsConfig() RunsConfig {
+func (e *Engine) runSettings() api.RunSettings {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.runs

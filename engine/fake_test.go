@@ -25,6 +25,7 @@ type fakeBlender struct {
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
 	mu     sync.Mutex
+	spec   api.BlenderSpec
 	status api.BlenderStatus
 	news   chan struct{} // closed when status changes
 }
@@ -53,14 +54,21 @@ func newFakeBlender() *fakeBlender {
 	}
 }
 
-func (f *fakeBlender) make(changed func(api.BlenderStatus)) Blender {
+func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
 	f.changed = changed
+	f.status.Name, f.status.Kind = spec.Name, spec.Kind()
 	return f
+}
+
+func (f *fakeBlender) Configure(spec api.BlenderSpec) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spec = spec
 }
 
 func (f *fakeBlender) set(s api.BlenderState, reason string) {
 	f.mu.Lock()
-	f.status = api.BlenderStatus{State: s, Reason: reason}
+	f.status = api.BlenderStatus{Name: f.status.Name, Kind: f.status.Kind, State: s, Reason: reason}
 	st := f.status
 	close(f.news)
 	f.news = make(chan struct{})
@@ -128,21 +136,21 @@ func succeed(_ context.Context, _ blender.Request, sink blender.Sink) (blender.O
 
 // fakeWatcher is a watcher whose saves are made by the test.
 type fakeWatcher struct {
-	cfg     WatcherConfig
+	cfg     watcher.Config
 	rescans chan struct{}
 	mu      sync.Mutex
 	paused  bool
 }
 
-func (w *fakeWatcher) make(cfg WatcherConfig) (Watcher, error) {
+func (w *fakeWatcher) make(cfg watcher.Config) (Watcher, error) {
 	w.cfg, w.rescans = cfg, make(chan struct{}, 100)
 	return w, nil
 }
 
-func (w *fakeWatcher) Serve(ctx context.Context) error   { <-ctx.Done(); return nil }
-func (w *fakeWatcher) SetFolders([]watcher.Folder) error { return nil }
-func (w *fakeWatcher) Status() []api.FolderStatus        { return nil }
-func (w *fakeWatcher) Rescan()                           { poke(w.rescans) }
+func (w *fakeWatcher) Serve(ctx context.Context) error      { <-ctx.Done(); return nil }
+func (w *fakeWatcher) SetFolders([]api.WatchSettings) error { return nil }
+func (w *fakeWatcher) Status() []api.FolderStatus           { return nil }
+func (w *fakeWatcher) Rescan()                              { poke(w.rescans) }
 
 func (w *fakeWatcher) Pause(p bool) {
 	w.mu.Lock()
@@ -180,7 +188,7 @@ func open(t testing.TB, edit ...func(*Config)) *house {
 	watched := filepath.Join(dir, "scripts")
 	return openIn(t, Config{
 		Database: filepath.Join(dir, "home", "runs.db"),
-		Folders:  []FolderPolicy{{Folder: watcher.Folder{Path: watched}}},
+		Folders:  []api.FolderSettings{{WatchSettings: api.WatchSettings{Path: watched}}},
 		Version:  "test",
 	}, edit...)
 }
@@ -189,6 +197,7 @@ func openIn(t testing.TB, cfg Config, edit ...func(*Config)) *house {
 	t.Helper()
 	h := &house{t: t, b: newFakeBlender(), w: &fakeWatcher{}, dir: filepath.Dir(cfg.Database)}
 	cfg.NewBlender, cfg.NewWatcher = h.b.make, h.w.make
+	cfg.Blenders = []api.BlenderSpec{{Name: api.DefaultBlender}}
 	for _, f := range edit {
 		f(&cfg)
 	}

@@ -228,7 +228,7 @@ func TestOddPathsHoldADatabase(t *testing.T) {
 
 func TestOldRunsAreDeletedButNotTheLastOfAScript(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Runs.HistoryRuns = 120 })
+	h := open(t, func(c *Config) { c.Runs.History = 120 })
 	h.b.do = succeed
 	h.serve()
 	h.w.save(h.path("old.py"), "once")
@@ -275,7 +275,7 @@ func TestOldRunsAreDeletedButNotTheLastOfAScript(t *testing.T) {
 
 func TestThePruningGoesOnByItself(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Runs.HistoryRuns = 10 })
+	h := open(t, func(c *Config) { c.Runs.History = 10 })
 	h.b.do = succeed
 	var last api.Run
 	for i := range 200 {

@@ -5,30 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"blendtray/api"
-	"blendtray/watcher"
 )
-
-// FolderPolicy is a watched folder and how the scripts saved in it are run.
-type FolderPolicy struct {
-	watcher.Folder
-	// Scene is "fresh" (also when empty), "keep" or the absolute path of a .blend.
-	Scene string
-	// TimeLimit is 0 for the engine's default and negative for none.
-	TimeLimit time.Duration
-	// OnBusy says what a save of a script does that is running: "wait" (also when empty)
-	// until it has ended, or "cancel" it.
-	OnBusy string
-	// RunExisting runs the scripts that are there when the folder is watched for the first
-	// time; otherwise they are only noted.
-	RunExisting bool
-}
 
 // folder is a watched folder; its fields are guarded by Engine.mu.
 type folder struct {
-	policy FolderPolicy
+	policy api.FolderSettings
 	// shape says which files in it count; known is the shape of the last scan that was
 	// finished, "" when there was none.
 	shape, known string
@@ -39,19 +22,13 @@ type folder struct {
 // fresh tells whether it is watched for the first time.
 func (f *folder) fresh() bool { return f.known == "" }
 
-// check finds what is wrong with a policy and fills in what it leaves out.
-func (p *FolderPolicy) check() error {
+// checkFolder finds what is wrong with a folder and fills in what it leaves out.
+func checkFolder(p *api.FolderSettings) error {
 	if p.Path == "" || !filepath.IsAbs(p.Path) || filepath.Clean(p.Path) != p.Path {
 		return fmt.Errorf("%w: folder %q is not an absolute, clean path", api.ErrBad, p.Path)
 	}
 	if p.Scene == "" {
 		p.Scene = "fresh"
-	}
-	if p.OnBusy == "" {
-		p.OnBusy = "wait"
-	}
-	if p.OnBusy != "wait" && p.OnBusy != "cancel" {
-		return fmt.Errorf("%w: folder %s: on_busy: %q is neither \"wait\" nor \"cancel\"", api.ErrBad, p.Path, p.OnBusy)
 	}
 	if err := checkScene(p.Scene); err != nil {
 		return fmt.Errorf("%w: folder %s: %w", api.ErrBad, p.Path, err)
@@ -59,7 +36,8 @@ func (p *FolderPolicy) check() error {
 	return nil
 }
 
-func (p *FolderPolicy) shape() (string, error) {
+// shapeOf says which files of a folder are scripts.
+func shapeOf(p api.WatchSettings) (string, error) {
 	b, err := json.Marshal([]any{p.Recursive, p.Include, p.Exclude})
 	return string(b), err
 }
@@ -67,21 +45,21 @@ func (p *FolderPolicy) shape() (string, error) {
 // adoptFolders makes these the engine's folders. One that is not among them any more is
 // forgotten: should it come back, it is watched for the first time, and what changed in it
 // meanwhile does not run.
-func (e *Engine) adoptFolders(policies []FolderPolicy) error {
+func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 	known, err := e.store.knownFolders()
 	if err != nil {
 		return err
 	}
 	folders := map[string]*folder{}
 	for _, p := range policies {
-		if err := p.check(); err != nil {
+		if err := checkFolder(&p); err != nil {
 			return err
 		}
 		if folders[p.Path] != nil {
 			return fmt.Errorf("%w: folder %s is named twice", api.ErrBad, p.Path)
 		}
 		f := &folder{policy: p, known: known[p.Path]}
-		if f.shape, err = p.shape(); err != nil {
+		if f.shape, err = shapeOf(p.WatchSettings); err != nil {
 			return err
 		}
 		folders[p.Path] = f
@@ -99,17 +77,17 @@ func (e *Engine) adoptFolders(policies []FolderPolicy) error {
 	return nil
 }
 
-func watcherFolders(policies []FolderPolicy) []watcher.Folder {
-	all := make([]watcher.Folder, 0, len(policies))
+func watcherFolders(policies []api.FolderSettings) []api.WatchSettings {
+	all := make([]api.WatchSettings, 0, len(policies))
 	for _, p := range policies {
-		all = append(all, p.Folder)
+		all = append(all, p.WatchSettings)
 	}
 	return all
 }
 
 // SetFolders changes what is watched. Runs that were queued before keep what their folder
 // said then.
-func (e *Engine) SetFolders(policies []FolderPolicy) error {
+func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	e.arranging.Lock()
 	defer e.arranging.Unlock()
 	e.turn.Lock()

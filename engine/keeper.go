@@ -88,8 +88,7 @@ func (e *Engine) writeUnsaved() error {
 	e.mu.Unlock()
 	for _, j := range jobs {
 		r := j.run // final, so nobody changes it any more
-		r.Output = j.out.String()
-		if err := e.store.finish(j.id, &r); err != nil {
+		if err := e.store.finish(j.id, &r, j.out.kept()); err != nil {
 			return err
 		}
 		e.mu.Lock()
@@ -103,7 +102,7 @@ func (e *Engine) writeUnsaved() error {
 // prune deletes a few of the runs that are beyond what is kept and tells whether there are
 // more.
 func (e *Engine) prune() bool {
-	more, err := e.store.prune(e.runsConfig().HistoryRuns, keptOutput)
+	more, err := e.store.prune(int(e.runSettings().History), keptOutput)
 	if err != nil {
 		e.log.Warn("cannot delete old runs, will try again later", "error", err)
 		return false

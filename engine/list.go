@@ -27,8 +27,8 @@ func (e *Engine) Status() api.Status {
 		Blenders: []api.BlenderStatus{},
 		Folders:  []api.FolderStatus{},
 	}
-	for _, w := range e.workers {
-		st.Blenders = append(st.Blenders, w.blender.Status())
+	for _, w := range e.allWorkers() {
+		st.Blenders = append(st.Blenders, w.statusNow())
 	}
 	st.Folders = append(st.Folders, e.watcher.Status()...)
 	e.mu.Lock()
@@ -37,11 +37,11 @@ func (e *Engine) Status() api.Status {
 	return st
 }
 
-// snapshot is a job's run as clients see it, without its output; mu is held.
-func (e *Engine) snapshot(j *job) api.Run {
+// snapshotLocked returns a job's run as clients see it, without its output. It needs mu.
+func (e *Engine) snapshotLocked(j *job) api.Run {
 	r := j.run
 	if r.State == api.Queued {
-		r.Reason = e.waitsFor()
+		r.Reason = e.waitsForLocked(j)
 	}
 	if j.out != nil {
 		r.OutputBytes = j.out.bytes()
@@ -49,29 +49,30 @@ func (e *Engine) snapshot(j *job) api.Run {
 	return r
 }
 
-// waitsFor says what keeps queued runs from being sent, "" when it is only their turn; mu is
-// held.
-func (e *Engine) waitsFor() string {
+// waitsForLocked returns what keeps a queued run from being sent, "" when it only waits for its
+// turn. It needs mu.
+func (e *Engine) waitsForLocked(j *job) string {
+	w := e.workerLocked(j.run.Blender)
 	switch {
 	case e.blocked != "":
 		return e.blocked
-	case e.halted:
+	case w == nil:
+		return fmt.Sprintf("no Blender has the name %q: add one to the settings, or cancel the run", j.run.Blender)
+	case w.halted:
 		return "Blender is stopped: start it to go on"
 	}
-	for _, w := range e.workers {
-		why, _, _ := strings.Cut(w.status.Reason, "\n")
-		switch w.status.State {
-		case api.BlenderFailed:
-			return "Blender has failed (" + why + "): start it again to go on"
-		case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // not by a person: it is replaced
-			return "Blender is starting"
-		}
+	why, _, _ := strings.Cut(w.status.Reason, "\n")
+	switch w.status.State {
+	case api.BlenderFailed:
+		return "Blender has failed (" + why + "): start it again to go on"
+	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // not by a person: it is replaced
+		return "Blender is starting"
 	}
 	return ""
 }
 
-// live is the job with that id that is in memory, or nil; mu is held.
-func (e *Engine) live(id int64) *job {
+// liveLocked returns the job with that id that is in memory, or nil. It needs mu.
+func (e *Engine) liveLocked(id int64) *job {
 	if j := e.running[id]; j != nil {
 		return j
 	}
@@ -88,8 +89,8 @@ func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 		return nil, fmt.Errorf("%w: %q", api.ErrNotFound, id)
 	}
 	e.mu.Lock()
-	if j := e.live(n); j != nil {
-		c := &job{id: n, isFile: j.isFile, dir: j.dir, limit: j.limit, out: j.out, run: e.snapshot(j)}
+	if j := e.liveLocked(n); j != nil {
+		c := &job{id: n, isFile: j.isFile, dir: j.dir, limit: j.limit, out: j.out, run: e.snapshotLocked(j)}
 		e.mu.Unlock()
 		return c, nil
 	}
@@ -97,27 +98,69 @@ func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 	return e.store.get(ctx, n)
 }
 
-// Run is the run with that id, with its output; with what it printed so far while it runs.
+// Run returns the run with that id, with its output; with what it printed so far while it is
+// running.
 func (e *Engine) Run(ctx context.Context, id string) (api.Run, error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
 		return api.Run{}, err
 	}
 	j.run = e.withPreview(j.run)
-	if j.out != nil {
-		j.run.Output = j.out.String()
-		return j.run, nil
-	}
-	if j.run.OutputBytes == 0 {
-		return j.run, nil
-	}
-	if j.run.Output, err = e.store.outputOf(ctx, j.id); err != nil {
+	k, err := e.outputOf(ctx, j)
+	if err != nil {
 		return api.Run{}, err
 	}
-	if j.run.Output == "" {
+	j.run.Output = k.String()
+	if j.run.Output == "" && j.run.OutputBytes > 0 {
 		j.run.Output = fmt.Sprintf("[… %d bytes of output are not kept any more …]\n", j.run.OutputBytes)
 	}
 	return j.run, nil
+}
+
+// outputOf returns what is kept of a run's output.
+func (e *Engine) outputOf(ctx context.Context, j *job) (kept, error) {
+	switch {
+	case j.out != nil:
+		return j.out.kept(), nil
+	case j.run.OutputBytes == 0:
+		return kept{}, nil
+	}
+	return e.store.outputOf(ctx, j.id)
+}
+
+// Output returns what a run printed, as UTF-8, from the byte from on, as far as it is kept and
+// without a gap: the text that it returns begins at the byte at, which is later than from where
+// what stood there was cut. To read on, ask from at+len(text). The run has printed total bytes
+// so far; it is over when its state is final.
+func (e *Engine) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
+	j, err := e.lookUp(ctx, id)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	k, err := e.outputOf(ctx, j)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	text, at, total = k.from(from)
+	return text, at, total, nil
+}
+
+// Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when there
+// is none.
+func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
+	j, err := e.lookUp(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	file := e.withPreview(j.run).Preview
+	if file == "" {
+		return nil, fmt.Errorf("%w with a preview: %s has none", api.ErrNotFound, id)
+	}
+	picture, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the preview of run %s: %w", id, err)
+	}
+	return picture, nil
 }
 
 // Code is the source of a run, the bytes that were or will be executed.
@@ -153,8 +196,8 @@ func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	for _, j := range jobs {
 		r := j.run
 		if !r.State.Final() {
-			if l := e.live(j.id); l != nil {
-				r = e.snapshot(l)
+			if l := e.liveLocked(j.id); l != nil {
+				r = e.snapshotLocked(l)
 			} else {
 				moved = append(moved, len(all))
 			}

@@ -35,7 +35,7 @@ func (c *capture) write(p []byte) []byte {
 		c.carry = bytes.Clone(p[len(p)-n:])
 		p = p[:len(p)-n]
 	}
-	return c.keep(p)
+	return c.keepLocked(p)
 }
 
 // end returns what is left of a character that was never finished.
@@ -44,10 +44,11 @@ func (c *capture) end() []byte {
 	defer c.mu.Unlock()
 	p := c.carry
 	c.carry = nil
-	return c.keep(p)
+	return c.keepLocked(p)
 }
 
-func (c *capture) keep(p []byte) []byte {
+// keepLocked puts p to what is kept and returns it as UTF-8. It needs mu.
+func (c *capture) keepLocked(p []byte) []byte {
 	if !utf8.Valid(p) {
 		p = bytes.ToValidUTF8(p, []byte(string(utf8.RuneError)))
 	}
@@ -85,9 +86,8 @@ func (c *capture) bytes() int64 {
 	return c.raw
 }
 
-// String is what is kept: all of it, or its beginning and its end with a line between them
-// that says how many bytes were cut.
-func (c *capture) String() string {
+// kept returns what is kept.
+func (c *capture) kept() kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	tail := c.tail
@@ -95,14 +95,44 @@ func (c *capture) String() string {
 		tail = tail[len(tail)-c.half:]
 	}
 	cut := c.text - int64(len(c.head)) - int64(len(tail))
-	if cut <= 0 {
-		return string(c.head) + string(tail)
-	}
-	for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
+	for cut > 0 && len(tail) > 0 && !utf8.RuneStart(tail[0]) {
 		tail = tail[1:]
 		cut++
 	}
-	return fmt.Sprintf("%s\n[… %d bytes of output were cut here …]\n%s", c.head, cut, tail)
+	return kept{text: string(c.head) + string(tail), at: int64(len(c.head)), cut: cut}
+}
+
+// String is what is kept, as [kept.String] returns it.
+func (c *capture) String() string { return c.kept().String() }
+
+// kept is what is kept of a run's output: text, from which cut bytes are missing at the byte at.
+type kept struct {
+	text    string
+	at, cut int64
+}
+
+// String returns all of it, or the beginning and the end with a line between them that says how
+// many bytes were cut.
+func (k kept) String() string {
+	if k.cut <= 0 {
+		return k.text
+	}
+	return fmt.Sprintf("%s\n[… %d bytes of output were cut here …]\n%s", k.text[:k.at], k.cut, k.text[k.at:])
+}
+
+// from returns the text from a byte on, counted as it was printed, up to where something is
+// cut; the byte where that text begins; and how many bytes there are in all.
+func (k kept) from(n int64) (text []byte, at, total int64) {
+	total = int64(len(k.text)) + k.cut
+	n = min(max(n, 0), total)
+	switch {
+	case k.cut <= 0:
+		return []byte(k.text[n:]), n, total
+	case n < k.at:
+		return []byte(k.text[n:k.at]), n, total
+	}
+	n = max(n, k.at+k.cut)
+	return []byte(k.text[n-k.cut:]), n, total
 }
 
 // incomplete is how many bytes at the end of p begin a character that p does not finish.

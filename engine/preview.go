@@ -45,13 +45,13 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
-	with, r := e.runs.Preview, j.run
+	with, r, b := e.runs.Preview, j.run, w.blender
 	e.mu.Unlock()
 	file := e.previewFile(r)
-	if with == "" || with == "off" || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWork() {
+	if with == api.PreviewOff || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWork(w) {
 		return
 	}
-	if err := e.makePreview(ctx, w.blender, file, with); err != nil {
+	if err := e.makePreview(ctx, b, file, with.String()); err != nil {
 		if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
 			e.log.Warn("there is no preview", "run", r.ID, "error", err)
 		}

@@ -14,7 +14,7 @@ import (
 func TestAPreviewBelongsToItsRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "previews")
-	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = "cycles", dir })
+	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = api.PreviewCycles, dir })
 	// What a longer life than this test's has left, and what a crash left half done.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -48,10 +48,10 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 		t.Errorf("the list has %+v, %v", runs, err)
 	}
 
-	h.SetRuns(RunsConfig{Preview: "off"})
+	h.SetRuns(api.RunSettings{Preview: api.PreviewOff})
 	second := h.ended(h.submit("x = 2").ID)
 	h.ended(h.submit("x = 2").ID) // what is made of the second one was decided before
-	h.SetRuns(RunsConfig{Preview: "workbench"})
+	h.SetRuns(api.RunSettings{Preview: api.PreviewWorkbench})
 	third := h.submit("x = 3")
 	await(t, sub, "the next preview", func(ev api.Event) bool { return isPreview(ev) && ev.ID == third.ID })
 	if got := h.run(second.ID).Preview; got != "" {
@@ -71,7 +71,7 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 
 func TestNoRunWaitsForAPreviewThatHasNotBegun(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = "cycles", t.TempDir() })
+	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = api.PreviewCycles, t.TempDir() })
 	h.serve()
 	sub := h.Subscribe(SubscribeOptions{})
 	defer sub.Close()

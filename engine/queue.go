@@ -22,7 +22,8 @@ type job struct {
 	limit  time.Duration
 	code   []byte // nil: in the database only
 
-	attempts int // how often Blender did not take it
+	worker   *worker // which executes it; nil while it is queued
+	attempts int     // how often Blender did not take it
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
 	why      string                  // why it was asked to end, "" when it was not
@@ -82,15 +83,30 @@ func (q *queue) remove(j *job) {
 	}
 }
 
-// next is the first one that may run while those in running do: two runs of one script are
-// never done at the same time.
-func (q *queue) next(running map[int64]*job) *job {
+// next returns the first run that fits and may run while those in running do, or nil: two runs
+// of one script are never running at the same time.
+func (q *queue) next(running map[int64]*job, fits func(*job) bool) *job {
 	for _, j := range q.jobs {
-		if !j.isFile || !runs(running, j.run.Script) {
+		if fits(j) && (!j.isFile || !runs(running, j.run.Script)) {
 			return j
 		}
 	}
 	return nil
+}
+
+// has reports whether a run waits that names a Blender.
+func (q *queue) has(blender string) bool {
+	return slices.ContainsFunc(q.jobs, func(j *job) bool { return j.run.Blender == blender })
+}
+
+// openBlenders returns the names of the open Blenders that waiting runs ask for.
+func (q *queue) openBlenders() (names []string) {
+	for _, j := range q.jobs {
+		if _, ok := openPID(j.run.Blender); ok && !slices.Contains(names, j.run.Blender) {
+			names = append(names, j.run.Blender)
+		}
+	}
+	return names
 }
 
 func runs(running map[int64]*job, script string) bool {

@@ -15,7 +15,6 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
-	"blendtray/watcher"
 )
 
 // childVar makes the test binary an engine that is going to be killed: "part database".
@@ -46,7 +45,8 @@ func child(part, database string) {
 	dir := filepath.Join(filepath.Dir(database), "scripts")
 	e, err := Open(Config{
 		Database: database, NewBlender: b.make, NewWatcher: w.make,
-		Folders: []FolderPolicy{{Folder: watcher.Folder{Path: dir}}},
+		Blenders: []api.BlenderSpec{{Name: api.DefaultBlender}},
+		Folders:  []api.FolderSettings{{WatchSettings: api.WatchSettings{Path: dir}}},
 	})
 	if err != nil {
 		fmt.Println("error", err)
@@ -72,7 +72,7 @@ func child(part, database string) {
 	}
 	fmt.Println("submitted")
 	for {
-		if text, err := e.store.outputOf(context.Background(), 1); err == nil && text != "" {
+		if out, err := e.store.outputOf(context.Background(), 1); err == nil && out.text != "" {
 			fmt.Println("kept")
 			select {}
 		}

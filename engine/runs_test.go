@@ -161,7 +161,7 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 
 func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Runs.TimeLimit = time.Minute }).serve()
+	h := open(t, func(c *Config) { c.Runs.Timeout = api.Duration(time.Minute) }).serve()
 	for given, want := range map[float64]time.Duration{0: time.Minute, -1: 0, 0.25: 250 * time.Millisecond} {
 		if _, err := h.Submit(ctx, api.Submission{Code: []byte("x"), TimeLimitSeconds: given}); err != nil {
 			t.Fatal(err)
@@ -193,7 +193,10 @@ func TestWhereASceneIsOpenItIsKept(t *testing.T) {
 	}
 	before := submit()
 	scene("a run", before, "fresh")
-	h.SetRuns(RunsConfig{KeepScene: true})
+	open := api.BlenderSettings{Attach: true}
+	if err := h.SetBlenders([]api.BlenderSpec{{Name: api.DefaultBlender, BlenderSettings: open}}); err != nil {
+		t.Fatal(err)
+	}
 	scene("a later run", submit(), "keep")
 	again, err := h.Retry(ctx, before)
 	if err != nil {
@@ -202,7 +205,9 @@ func TestWhereASceneIsOpenItIsKept(t *testing.T) {
 	scene("a repeated run", again.ID, "keep")
 	h.w.save(h.path("a.py"), "x")
 	scene("a save", "4", "keep")
-	h.SetRuns(RunsConfig{})
+	if err := h.SetBlenders([]api.BlenderSpec{{Name: api.DefaultBlender}}); err != nil {
+		t.Fatal(err)
+	}
 	scene("one after that", submit(), "fresh")
 }
 
@@ -352,7 +357,7 @@ func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
 	h.call()
 	h.submit("2")
 	h.submit("3")
-	if err := h.StopBlender(ctx); err != nil {
+	if err := h.StopBlender(ctx, ""); err != nil {
 		t.Fatal(err)
 	}
 	if r := h.run("1"); r.State != api.Cancelled || r.Reason != "Blender was stopped" {
@@ -367,14 +372,14 @@ func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
 	if len(h.b.calls) != 0 {
 		t.Error("a run was sent to a stopped Blender")
 	}
-	if err := h.StartBlender(ctx); err != nil {
+	if err := h.StartBlender(ctx, ""); err != nil {
 		t.Fatal(err)
 	}
 	c := h.call()
 	if c.req.ID != "2" {
 		t.Errorf("run %s was sent", c.req.ID)
 	}
-	if err := h.RestartBlender(ctx); err != nil {
+	if err := h.RestartBlender(ctx, ""); err != nil {
 		t.Fatal(err)
 	}
 	if r := h.run("2"); r.State != api.Cancelled || r.Reason != "Blender was restarted" {
@@ -396,7 +401,7 @@ func TestAFailedBlenderLeavesRunsQueuedAndSaysSo(t *testing.T) {
 	if r.State != api.Queued || !strings.Contains(r.Reason, "crashed five times") || strings.Contains(r.Reason, "last lines") {
 		t.Errorf("2: %s %q", r.State, r.Reason)
 	}
-	if err := h.StartBlender(ctx); err != nil {
+	if err := h.StartBlender(ctx, ""); err != nil {
 		t.Fatal(err)
 	}
 	if c := h.call(); c.req.ID != "2" {
@@ -509,7 +514,7 @@ func TestARunInJSONHasTheAgreedFields(t *testing.T) {
 	}
 	for _, f := range []string{
 		"id", "script", "sha256", "scene", "args", "state", "queued_at", "started_at", "finished_at",
-		"seconds", "output", "error", "result", "outputs", "blender_version",
+		"seconds", "output", "error", "result", "outputs", "blender_version", "blender", "client", "origin", "key",
 	} {
 		if _, ok := m[f]; !ok {
 			t.Errorf("no field %s", f)
@@ -522,7 +527,7 @@ func TestARunInJSONHasTheAgreedFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"engine":{"pid":`, `"version":"test"`, `"uptime_seconds":`, `"blenders":[{"state":"stopped"`, `"folders":[]`, `"queued":1`, `"running":0`, `"watching_paused":false`} {
+	for _, part := range []string{`"engine":{"pid":`, `"version":"test"`, `"uptime_seconds":`, `"blenders":[{"name":"default","kind":"own","state":"stopped"`, `"folders":[]`, `"queued":1`, `"running":0`, `"watching_paused":false`} {
 		if !strings.Contains(string(b), part) {
 			t.Errorf("status has no %s: %s", part, b)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"blendtray/api"
 	"blendtray/watcher"
@@ -27,7 +28,7 @@ const (
 	toDisregard          // its folder is not watched any more
 )
 
-// decide is the rule of what runs; mu is held.
+// decideLocked is the rule of what runs. It needs mu.
 //
 // A save that was seen as it was made runs, unless its bytes are those of the script's last
 // run. The last run is the newest one that came from a folder, or a retry of such a one,
@@ -39,7 +40,7 @@ const (
 // what changed while nobody looked runs, and nothing else does. In a folder that is watched
 // for the first time nothing that a scan finds runs, unless the folder says so; in one
 // whose patterns were changed, nothing that was never seen before.
-func (e *Engine) decide(s watcher.Save) decision {
+func (e *Engine) decideLocked(s watcher.Save) decision {
 	f := e.folders[s.Folder]
 	if f == nil {
 		return toDisregard
@@ -70,7 +71,7 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
-	what := e.decide(s)
+	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
 
@@ -79,7 +80,7 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 	case toDisregard:
 		return
 	case toRun:
-		err = e.runSave(s, f.policy)
+		err = e.runSaveLocked(s, f.policy)
 	case toNote, toLeave:
 		if err = e.store.noteStamp(s.Path, s.Stamp); err != nil {
 			break
@@ -105,33 +106,30 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 	poke(e.retries)
 }
 
-// runSave makes a run of a save. It takes the place of one that waits for an older save of
-// the same script; one that is running is waited for or cancelled, as the folder says.
-func (e *Engine) runSave(s watcher.Save, p FolderPolicy) error {
-	j := &job{isFile: true, code: blob(s.Code), limit: p.TimeLimit, run: api.Run{
+// runSaveLocked makes a run of a save. It needs turn. The run takes the place of one that waits for an older save of
+// the same script; a run that is running is waited for or cancelled, as the folder says.
+func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
+	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
 		Source: api.FromFolder, Folder: s.Folder,
 	}}
-	switch {
-	case p.TimeLimit == 0:
-		j.limit = e.runsConfig().TimeLimit
-	case p.TimeLimit < 0:
-		j.limit = 0
+	if p.Timeout == 0 {
+		j.limit = time.Duration(e.runSettings().Timeout)
 	}
 	e.mu.Lock()
 	old := e.queue.saved(s.Path)
 	e.mu.Unlock()
-	if _, err := e.accept(insert{job: j, code: s.Code, replaces: old, path: s.Path, stamp: s.Stamp}); err != nil {
+	if _, err := e.acceptLocked(insert{job: j, code: s.Code, replaces: old, path: s.Path, stamp: s.Stamp}); err != nil {
 		return err
 	}
-	if p.OnBusy != "cancel" {
+	if p.OnBusy != api.OnBusyCancel {
 		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.running {
 		if r.run.Folder != "" && r.run.Script == s.Path {
-			r.askToEnd(fmt.Sprintf("cancelled for a newer save, run %d", j.id), false)
+			r.askToEndLocked(fmt.Sprintf("cancelled for a newer save, run %d", j.id), false)
 		}
 	}
 	return nil

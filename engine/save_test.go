@@ -10,7 +10,6 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
-	"blendtray/watcher"
 )
 
 // expect compares all runs, oldest first.
@@ -24,8 +23,8 @@ func (h *house) expect(want ...string) {
 func TestASaveBecomesARunAsItsFolderSays(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) {
-		c.Runs.TimeLimit = time.Hour
-		c.Folders[0].Scene, c.Folders[0].TimeLimit = "keep", 3*time.Second
+		c.Runs.Timeout = api.Duration(time.Hour)
+		c.Folders[0].Scene, c.Folders[0].Timeout = "keep", api.Duration(3*time.Second)
 	}).serve()
 	h.w.save(h.path("a.py"), "x = 1")
 	c := h.call()
@@ -99,7 +98,7 @@ func TestANewerSaveOfARunningScriptWaitsForIt(t *testing.T) {
 
 func TestANewerSaveCancelsTheRunningOneWhereTheFolderSaysSo(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Folders[0].OnBusy = "cancel" }).serve()
+	h := open(t, func(c *Config) { c.Folders[0].OnBusy = api.OnBusyCancel }).serve()
 	h.w.save(h.path("a.py"), "1")
 	h.call()
 	h.w.save(h.path("a.py"), "2")
@@ -282,12 +281,11 @@ func TestAFolderThatComesBackIsWatchedForTheFirstTime(t *testing.T) {
 func TestAFolderThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	ok := FolderPolicy{Folder: watcher.Folder{Path: h.watched}}
-	for name, p := range map[string][]FolderPolicy{
-		"relative": {{Folder: watcher.Folder{Path: "a"}}},
-		"unclean":  {{Folder: watcher.Folder{Path: h.watched + "/"}}},
-		"on busy":  {{Folder: ok.Folder, OnBusy: "explode"}},
-		"scene":    {{Folder: ok.Folder, Scene: "x.blend"}},
+	ok := api.FolderSettings{WatchSettings: api.WatchSettings{Path: h.watched}}
+	for name, p := range map[string][]api.FolderSettings{
+		"relative": {{WatchSettings: api.WatchSettings{Path: "a"}}},
+		"unclean":  {{WatchSettings: api.WatchSettings{Path: h.watched + "/"}}},
+		"scene":    {{WatchSettings: ok.WatchSettings, Scene: "x.blend"}},
 		"twice":    {ok, ok},
 	} {
 		if err := h.SetFolders(p); !errors.Is(err, api.ErrBad) {

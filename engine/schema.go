@@ -57,6 +57,14 @@ CREATE TABLE folders (
 	path TEXT PRIMARY KEY,   -- a folder that was scanned to the end
 	shape TEXT NOT NULL      -- which files in it were looked at: JSON
 ) WITHOUT ROWID;
+`, `
+ALTER TABLE runs ADD COLUMN key TEXT NOT NULL DEFAULT '';      -- the client's, or ''
+ALTER TABLE runs ADD COLUMN client TEXT NOT NULL DEFAULT '';   -- who asked for the run
+ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT '';   -- the machine on which it was made
+ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender that it asks for, or ''
+CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
+ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
+ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing
 `}
 
 // migrate brings the database to today's form, each step in a transaction of its own.

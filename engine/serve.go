@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,16 +26,15 @@ func (e *Engine) Serve(ctx context.Context) error {
 	e.turn.Lock()
 	ready := !e.serving && !e.store.isClosed()
 	e.serving = true
-	e.turn.Unlock()
 	if !ready {
+		e.turn.Unlock()
 		return fmt.Errorf("serve: %w: it was served or closed already", api.ErrStopping)
 	}
-	var watching, working, keeping, blenders group
-	for _, w := range e.workers {
-		blenders.start(func(ctx context.Context) { e.keepUp(ctx, "Blender", w.blender.Serve) })
-		w.blender.Start()
-		working.start(w.serve)
+	var watching, keeping group
+	for _, w := range e.allWorkers() {
+		e.working.start(w.serve)
 	}
+	e.turn.Unlock()
 	keeping.start(e.keep)
 	watching.start(func(ctx context.Context) { e.keepUp(ctx, "the watcher", e.watcher.Serve) })
 
@@ -46,30 +46,41 @@ func (e *Engine) Serve(ctx context.Context) error {
 	e.mu.Unlock()
 	e.turn.Unlock()
 	watching.cancel()
-	working.cancel()
-	e.cancelRunning("the engine was stopped")
-	working.wait(cancelGrace)
+	e.working.cancel()
+	workers := e.allWorkers()
+	e.cancelRunning(workers, "the engine was stopped")
+	e.working.wait(cancelGrace)
 	var errs []error
 	if !watching.wait(stopLimit) {
 		errs = append(errs, errors.New("the watcher did not end"))
 	}
-	for _, w := range e.workers {
-		limited, done := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
-		if err := w.blender.Stop(limited); err != nil {
-			errs = append(errs, fmt.Errorf("stop Blender: %w", err))
-		}
-		done()
-	}
-	blenders.cancel()
-	if !blenders.wait(stopLimit) {
-		errs = append(errs, errors.New("the supervisor of Blender did not end"))
-	}
-	if !working.wait(stopLimit) {
+	errs = append(errs, e.stopWorkers(context.WithoutCancel(ctx), workers)...)
+	if !e.working.wait(stopLimit) {
 		errs = append(errs, errors.New("a run did not end although Blender is stopped; it will be found as interrupted"))
 	}
 	keeping.cancel()
 	keeping.wait(stopLimit)
 	return errors.Join(append(errs, e.Close())...)
+}
+
+// stopWorkers stops all Blenders at the same time and ends what serves them.
+func (e *Engine) stopWorkers(ctx context.Context, workers []*worker) []error {
+	ctx, done := context.WithTimeout(ctx, stopLimit)
+	defer done()
+	errs := make([]error, len(workers))
+	var stopping sync.WaitGroup
+	for i, w := range workers {
+		stopping.Go(func() {
+			if err := w.stop(ctx); err != nil {
+				errs[i] = fmt.Errorf("stop Blender: %w", err)
+			}
+			if !w.leave(stopLimit) {
+				errs[i] = errors.Join(errs[i], errors.New("the supervisor of Blender did not end"))
+			}
+		})
+	}
+	stopping.Wait()
+	return errs
 }
 
 // keepUp serves a part that should not end before ctx does, and begins it again if it does.
@@ -84,85 +95,32 @@ func (e *Engine) keepUp(ctx context.Context, name string, serve func(context.Con
 	}
 }
 
-// cancelRunning asks every running run to end because Blender is being stopped.
-func (e *Engine) cancelRunning(why string) {
+// cancelRunning asks every run of some workers to end because Blender is being stopped.
+func (e *Engine) cancelRunning(workers []*worker, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, j := range e.running {
-		j.askToEnd(why, true)
+		if slices.Contains(workers, j.worker) {
+			j.askToEndLocked(why, true)
+		}
 	}
 }
 
-// StartBlender starts Blender and sends what is queued; it returns when Blender is ready or
-// has failed.
-func (e *Engine) StartBlender(ctx context.Context) error {
-	if err := e.halt(false); err != nil {
-		return err
-	}
-	for _, w := range e.workers {
-		w.blender.Start()
-	}
-	return e.awaitReady(ctx)
-}
-
-// StopBlender cancels the run in hand and stops Blender. What is queued stays queued until
-// [Engine.StartBlender].
-func (e *Engine) StopBlender(ctx context.Context) error {
-	if err := e.halt(true); err != nil {
-		return err
-	}
-	e.endRunning(ctx, "Blender was stopped")
-	var errs []error
-	for _, w := range e.workers {
-		errs = append(errs, w.blender.Stop(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// RestartBlender cancels the run in hand and starts Blender anew; it returns when that one
-// is ready or has failed.
-func (e *Engine) RestartBlender(ctx context.Context) error {
-	if err := e.halt(true); err != nil {
-		return err
-	}
-	e.endRunning(ctx, "Blender was restarted")
-	var errs []error
-	for _, w := range e.workers {
-		errs = append(errs, w.blender.Restart(ctx))
-	}
-	errs = append(errs, e.halt(false))
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return e.awaitReady(ctx)
-}
-
-// halt holds back the queue, or lets it go on.
-func (e *Engine) halt(halted bool) error {
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.stopping {
-		return api.ErrStopping
-	}
-	e.halted = halted
-	e.wakeWorkers()
-	return nil
-}
-
-// endRunning cancels what runs and gives it time to end by itself.
-func (e *Engine) endRunning(ctx context.Context, why string) {
+// endRunning cancels what some workers execute and gives it time to end by itself.
+func (e *Engine) endRunning(ctx context.Context, workers []*worker, why string) {
 	sub := e.Subscribe(SubscribeOptions{})
 	defer sub.Close()
-	e.cancelRunning(why)
+	e.cancelRunning(workers, why)
 	limit := time.NewTimer(cancelGrace)
 	defer limit.Stop()
 	for {
+		busy := false
 		e.mu.Lock()
-		n := len(e.running)
+		for _, j := range e.running {
+			busy = busy || slices.Contains(workers, j.worker)
+		}
 		e.mu.Unlock()
-		if n == 0 {
+		if !busy {
 			return
 		}
 		select {
@@ -175,20 +133,13 @@ func (e *Engine) endRunning(ctx context.Context, why string) {
 	}
 }
 
-func (e *Engine) awaitReady(ctx context.Context) error {
-	var errs []error
-	for _, w := range e.workers {
-		errs = append(errs, w.blender.Ready(ctx))
-	}
-	return errors.Join(errs...)
-}
-
 // group is goroutines that end together.
 type group struct {
 	cancels []context.CancelFunc
 	running sync.WaitGroup
 }
 
+// start runs fn, which ends when the group is cancelled.
 func (g *group) start(fn func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancels = append(g.cancels, cancel)

@@ -34,8 +34,8 @@ func (s *sink) show(at time.Time) {
 	if j.began.IsZero() {
 		j.began = time.Now()
 	}
-	e.remember(j)
-	r := e.snapshot(j)
+	e.rememberLocked(j)
+	r := e.snapshotLocked(j)
 	e.mu.Unlock()
 	if !s.shown {
 		s.shown = true

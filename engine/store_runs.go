@@ -26,6 +26,31 @@ type insert struct {
 
 // insert writes a run down as queued and gives it its id and its place.
 func (s *store) insert(in insert) error {
+	if err := s.tx(func() error { return s.insertLocked(in) }); err != nil {
+		return err
+	}
+	if in.replaces != nil {
+		s.count(1, 0)
+	}
+	return nil
+}
+
+// record writes down a run that was made and has ended without an engine.
+func (s *store) record(in insert, out kept) error {
+	err := s.tx(func() error {
+		if err := s.insertLocked(in); err != nil {
+			return err
+		}
+		return s.finishLocked(in.job.id, &in.job.run, out)
+	})
+	if err == nil {
+		s.count(1, int64(len(out.text)))
+	}
+	return err
+}
+
+// insertLocked is insert within a transaction. It needs mu.
+func (s *store) insertLocked(in insert) error {
 	j := in.job
 	args, err := json.Marshal(j.run.Args)
 	if err != nil {
@@ -36,37 +61,32 @@ func (s *store) insert(in insert) error {
 		place = in.replaces.place
 	}
 	retryOf, _ := parseID(j.run.RetryOf)
-	err = s.tx(func() error {
-		if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
-			return err
-		}
-		res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
-				time_limit, source, folder, retry_of, state, queued_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
-			int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano())
-		if err != nil {
-			return err
-		}
-		if j.id, err = res.LastInsertId(); err != nil {
-			return err
-		}
-		if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
-			j.place = in.replaces.place
-			if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
-				string(api.Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
-				return err
-			}
-		}
-		if in.path != "" {
-			return s.stamp(in.path, in.stamp)
-		}
-		return nil
-	})
-	if err == nil && in.replaces != nil {
-		s.count(1, 0)
+	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
+		return err
 	}
-	return err
+	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
+			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
+		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender)
+	if err != nil {
+		return err
+	}
+	if j.id, err = res.LastInsertId(); err != nil {
+		return err
+	}
+	if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
+		j.place = in.replaces.place
+		if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
+			string(api.Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
+			return err
+		}
+	}
+	if in.path != "" {
+		return s.stamp(in.path, in.stamp)
+	}
+	return nil
 }
 
 // count keeps the books of what pruning looks at.
@@ -117,24 +137,34 @@ func (s *store) setQueued(id int64) error {
 	})
 }
 
-// setOutput writes down what a run that goes on has printed: n bytes, of which text is kept.
-func (s *store) setOutput(id, n int64, text string) error {
+// setOutput writes down what a current run has printed: n bytes, of which out is kept.
+func (s *store) setOutput(id, n int64, out kept) error {
 	return s.tx(func() error {
 		if _, err := s.exec(`UPDATE runs SET output_bytes = ? WHERE id = ?`, n, id); err != nil {
 			return err
 		}
-		return s.putOutput(id, text)
+		return s.putOutput(id, out)
 	})
 }
 
 // putOutput is setOutput within a transaction.
-func (s *store) putOutput(id int64, text string) error {
-	_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text) VALUES (?, ?, ?)`, id, len(text), text)
+func (s *store) putOutput(id int64, out kept) error {
+	_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text, cut_at, cut) VALUES (?, ?, ?, ?, ?)`,
+		id, len(out.text), out.text, out.at, out.cut)
 	return err
 }
 
-// finish writes down how a run ended, with its output. It may be done again.
-func (s *store) finish(id int64, r *api.Run) error {
+// finish writes down how a run ended, with what is kept of its output. It may be done again.
+func (s *store) finish(id int64, r *api.Run, out kept) error {
+	err := s.tx(func() error { return s.finishLocked(id, r, out) })
+	if err == nil {
+		s.count(1, int64(len(out.text)))
+	}
+	return err
+}
+
+// finishLocked is finish within a transaction. It needs mu.
+func (s *store) finishLocked(id int64, r *api.Run, out kept) error {
 	failure, err := jsonOrNull(r.Error, r.Error == nil)
 	if err != nil {
 		return err
@@ -147,22 +177,16 @@ func (s *store) finish(id int64, r *api.Run) error {
 	if err != nil {
 		return err
 	}
-	err = s.tx(func() error {
-		if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
-				output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ? WHERE id = ?`,
-			string(r.State), r.Reason, nanos(r.StartedAt), nanos(r.FinishedAt), r.Seconds,
-			r.OutputBytes, failure, result, outputs, r.BlenderVersion, id); err != nil {
-			return err
-		}
-		if r.Output == "" {
-			return nil
-		}
-		return s.putOutput(id, r.Output)
-	})
-	if err == nil {
-		s.count(1, int64(len(r.Output)))
+	if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
+			output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ? WHERE id = ?`,
+		string(r.State), r.Reason, nanos(r.StartedAt), nanos(r.FinishedAt), r.Seconds,
+		r.OutputBytes, failure, result, outputs, r.BlenderVersion, id); err != nil {
+		return err
 	}
-	return err
+	if out.text == "" {
+		return nil
+	}
+	return s.putOutput(id, out)
 }
 
 func jsonOrNull(v any, null bool) (any, error) {
@@ -220,7 +244,8 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 }
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
-	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version`
+	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
+	key, client, origin, blender`
 
 // scanJob reads a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -234,7 +259,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
-		&failure, &result, &outputs, &r.BlenderVersion); err != nil {
+		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
@@ -312,13 +337,22 @@ func (s *store) get(ctx context.Context, id int64) (*job, error) {
 	return all[0], nil
 }
 
-// outputOf is what is kept of a run's output.
-func (s *store) outputOf(ctx context.Context, id int64) (text string, err error) {
-	err = s.reader.QueryRowContext(ctx, "SELECT text FROM outputs WHERE run = ?", id).Scan(&text)
+// outputOf returns what is kept of a run's output.
+func (s *store) outputOf(ctx context.Context, id int64) (out kept, err error) {
+	err = s.reader.QueryRowContext(ctx, "SELECT text, cut_at, cut FROM outputs WHERE run = ?", id).Scan(&out.text, &out.at, &out.cut)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return kept{}, nil
 	}
-	return text, s.readError(err)
+	return out, s.readError(err)
+}
+
+// byKey returns the run that was made with a client's key, or nil.
+func (s *store) byKey(ctx context.Context, key string) (*job, error) {
+	all, err := s.jobs(ctx, "WHERE key = ?", key)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
 }
 
 func (s *store) code(ctx context.Context, id int64) (code []byte, err error) {

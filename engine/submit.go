@@ -8,35 +8,72 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"blendtray/api"
 )
 
 // Submit writes a run down and queues it. When it returns without an error the run is in the
-// database; an error says that it is not and will not be done. Source and Folder of the
-// submission are not looked at: what is submitted came by command.
+// database; an error says that the run is not there and will not be made. A submission with the
+// key of an earlier one returns the run that was made then, as it now stands, and makes none; it
+// fails with [api.ErrBad] when it asks for something else than the earlier one did.
 func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
 	if err := ctx.Err(); err != nil {
 		return api.Run{}, err
 	}
-	j, err := e.newJob(s)
+	j, err := newJob(s, e.runSettings())
 	if err != nil {
 		return api.Run{}, err
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	return e.accept(insert{job: j, code: s.Code})
+	if s.Key != "" {
+		if old, err := e.store.byKey(ctx, s.Key); err != nil || old != nil {
+			return e.sameRunLocked(old, j, err)
+		}
+	}
+	return e.acceptLocked(insert{job: j, code: s.Code})
 }
+
+// sameRunLocked returns the run old, which was made with the same key as j. It needs turn.
+func (e *Engine) sameRunLocked(old, j *job, err error) (api.Run, error) {
+	if err != nil {
+		return api.Run{}, err
+	}
+	if old.run.SHA256 != j.run.SHA256 || old.run.Script != j.run.Script || !slices.Equal(old.run.Args, j.run.Args) {
+		return api.Run{}, fmt.Errorf("%w: the key %q belongs to run %s, which runs something else", api.ErrBad, j.run.Key, old.run.ID)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if live := e.liveLocked(old.id); live != nil {
+		return e.snapshotLocked(live), nil
+	}
+	return e.withPreview(old.run), nil
+}
+
+// Limits of texts that a client sends beside a script, in bytes.
+const (
+	maxKey    = 200
+	maxClient = 200
+)
 
 // maxArgs is how many bytes all arguments of a run may have.
 const maxArgs = 1 << 20
 
-// newJob checks a submission and makes of it a run that has no id yet.
-func (e *Engine) newJob(s api.Submission) (*job, error) {
+// newJob checks a submission and returns a run that has no id yet; runs has what the submission
+// leaves open.
+func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
 	switch {
+	case len(s.Key) > maxKey || strings.ContainsFunc(s.Key, unicode.IsControl):
+		return nil, fmt.Errorf("%w: key: at most %d bytes of printable text", api.ErrBad, maxKey)
+	case len(s.Client) > maxClient || strings.ContainsFunc(s.Client, unicode.IsControl):
+		return nil, fmt.Errorf("%w: client: at most %d bytes of printable text", api.ErrBad, maxClient)
+	case s.PID < 0 || s.PID > 0 && !s.Attach:
+		return nil, fmt.Errorf("%w: pid: names an open Blender, together with attach", api.ErrBad)
 	case len(s.Code) == 0 && s.Script == "" && s.Name == "":
 		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
 	case len(s.Code) > api.MaxCode:
@@ -51,7 +88,7 @@ func (e *Engine) newJob(s api.Submission) (*job, error) {
 		return nil, fmt.Errorf("%w: args: more than %d bytes; put them in a file", api.ErrBad, maxArgs)
 	}
 	switch {
-	case s.Scene == "" && j.isFile:
+	case s.Scene == "" && j.isFile && !s.Attach:
 		s.Scene = "fresh"
 	case s.Scene == "":
 		s.Scene = "keep"
@@ -63,7 +100,7 @@ func (e *Engine) newJob(s api.Submission) (*job, error) {
 	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
 		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", api.ErrBad, seconds)
 	case seconds == 0:
-		j.limit = e.runsConfig().TimeLimit
+		j.limit = time.Duration(runs.Timeout)
 	case seconds > 0:
 		j.limit = time.Duration(seconds * 1e9)
 	}
@@ -74,7 +111,13 @@ func (e *Engine) newJob(s api.Submission) (*job, error) {
 	if name == "" {
 		name = "<message>"
 	}
-	j.run = api.Run{Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand}
+	j.run = api.Run{
+		Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
+		Key: s.Key, Client: s.Client,
+	}
+	if s.Attach {
+		j.run.Blender = openName(s.PID)
+	}
 	j.run.SHA256 = hashOf(s.Code)
 	return j, nil
 }
@@ -92,25 +135,28 @@ func checkScene(scene string) error {
 	return fmt.Errorf("scene: %q is not \"keep\", \"fresh\" or the absolute path of a .blend", scene)
 }
 
-// accept writes a run down, queues it and tells everybody. turn is held, so that its events
-// come before those of its start.
-func (e *Engine) accept(in insert) (api.Run, error) {
+// acceptLocked writes a run down, queues it and tells everybody. It needs turn, so that its
+// events come before those of its start.
+func (e *Engine) acceptLocked(in insert) (api.Run, error) {
+	j, old := in.job, in.replaces
+	_, opens := openPID(j.run.Blender)
 	e.mu.Lock()
-	stopping := e.stopping
+	stopping, output := e.stopping, int(e.runs.Output)
+	w := e.workerLocked(j.run.Blender)
+	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
 	e.mu.Unlock()
 	if stopping {
 		return api.Run{}, api.ErrStopping
 	}
-	c := e.runsConfig()
-	j, old := in.job, in.replaces
-	if c.KeepScene && j.run.Scene == "fresh" {
-		j.run.Scene = "keep"
+	if opens && j.run.Scene == "fresh" {
+		j.run.Scene = "keep" // a person has the scene open
 	}
+	j.run.Origin = e.cfg.Origin
 	j.run.State = api.Queued
 	j.run.Outputs = []string{}
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
-	j.out = newCapture(c.OutputLimit)
+	j.out = newCapture(output)
 	if err := e.store.insert(in); err != nil {
 		return api.Run{}, err
 	}
@@ -124,23 +170,26 @@ func (e *Engine) accept(in insert) (api.Run, error) {
 		gone = &r
 	}
 	e.queue.push(j)
-	e.remember(j)
+	e.rememberLocked(j)
 	if in.path != "" {
 		e.stamps[in.path] = in.stamp
 	}
-	r := e.snapshot(j)
+	r := e.snapshotLocked(j)
 	e.mu.Unlock()
 	if gone != nil {
 		e.publishRun(*gone)
 	}
 	e.publishRun(r)
+	if _, ok := openPID(j.run.Blender); ok {
+		e.attachLocked(j.run.Blender)
+	}
 	e.wakeWorkers()
 	poke(e.tidy)
 	return r, nil
 }
 
-// remember keeps in memory what is asked when a script is saved again; mu is held.
-func (e *Engine) remember(j *job) {
+// rememberLocked keeps in memory what is asked when a script is saved again. It needs mu.
+func (e *Engine) rememberLocked(j *job) {
 	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
 		return
 	}
@@ -152,6 +201,12 @@ func (e *Engine) publishRun(r api.Run) {
 }
 
 func (e *Engine) wakeWorkers() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.wakeWorkersLocked()
+}
+
+func (e *Engine) wakeWorkersLocked() {
 	for _, w := range e.workers {
 		poke(w.woken)
 	}
@@ -173,11 +228,11 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	}
 	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: api.Run{
 		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
-		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID,
+		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID, Client: old.run.Client, Blender: old.run.Blender,
 	}}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	return e.accept(insert{job: j, code: code})
+	return e.acceptLocked(insert{job: j, code: code})
 }
 
 // Cancel ends a run: a waiting one at once; a running one is asked to, and the run that is
@@ -191,8 +246,8 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	e.mu.Lock()
 	stopping := e.stopping
 	if j := e.running[n]; j != nil {
-		j.askToEnd("cancelled on request", false)
-		r := e.snapshot(j)
+		j.askToEndLocked("cancelled on request", false)
+		r := e.snapshotLocked(j)
 		e.mu.Unlock()
 		e.turn.Unlock()
 		return r, nil
@@ -204,7 +259,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 		return api.Run{}, api.ErrStopping
 	}
 	if j != nil {
-		r := e.end(j, api.Run{State: api.Cancelled, Reason: "cancelled on request while it waited"})
+		r := e.endLocked(j, api.Run{State: api.Cancelled, Reason: "cancelled on request while it waited"})
 		e.turn.Unlock()
 		return r, nil
 	}
@@ -217,20 +272,20 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	return api.Run{}, fmt.Errorf("%w: %s is changing just now, ask again", api.ErrEnded, id)
 }
 
-// askToEnd cancels a running job; mu is held. The first reason stays.
-func (j *job) askToEnd(why string, byStop bool) {
+// askToEndLocked cancels a running job. It needs mu. The first reason stays.
+func (j *job) askToEndLocked(why string, byStop bool) {
 	if j.why == "" {
 		j.why, j.byStop = why, byStop
 	}
 	j.cancel(errors.New(j.why))
 }
 
-// end makes a job's run final with the fields of last that tell how it ended, writes that
-// down and tells everybody. turn is held. What cannot be written stays in memory and is
-// tried again.
-func (e *Engine) end(j *job, last api.Run) api.Run {
+// endLocked makes a job's run final with the fields of last that tell how it ended, writes that
+// down and tells everybody. It needs turn. What cannot be written stays in memory and is tried
+// again.
+func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	now := time.Now().UTC().Round(0)
-	output := j.out.String()
+	output := j.out.kept()
 	e.mu.Lock()
 	r := j.run
 	r.State, r.Reason, r.Error, r.Result = last.State, last.Reason, last.Error, last.Result
@@ -242,9 +297,7 @@ func (e *Engine) end(j *job, last api.Run) api.Run {
 	}
 	e.mu.Unlock()
 
-	full := r
-	full.Output = output
-	err := e.store.finish(j.id, &full)
+	err := e.store.finish(j.id, &r, output)
 
 	e.mu.Lock()
 	e.queue.remove(j)
@@ -254,7 +307,7 @@ func (e *Engine) end(j *job, last api.Run) api.Run {
 		e.unsaved[j.id] = j
 	}
 	if l, ok := e.last[r.Script]; ok && l.id == j.id {
-		e.remember(j)
+		e.rememberLocked(j)
 	}
 	e.mu.Unlock()
 	if err != nil {

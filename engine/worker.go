@@ -18,43 +18,145 @@ const (
 	// lookAgain is after how long a Blender that could not work is asked again when it
 	// reports no change by itself.
 	lookAgain = 5 * time.Second
-	// outputPace is how often the output of a run that is on is written down.
+	// outputPace is how often the output of a current run is written down.
 	outputPace = 5 * time.Second
+	// openPatience is how long a run waits for the open Blender that it asks for.
+	openPatience = 10 * time.Second
 )
 
-// worker takes runs from the queue and has one Blender do them, one after the other.
+// worker has one Blender, which has a name, execute runs from the queue, one after the other.
 type worker struct {
-	engine  *Engine
+	engine *Engine
+	name   string
+	// passing is true for a worker that is there for runs in an open Blender that they ask
+	// for. It ends when no such run waits.
+	passing bool
+	woken   chan struct{} // the queue, Blender's state or what is wanted has changed
+
+	// The following is guarded by Engine.mu.
+
+	spec    api.BlenderSpec // what is wanted
 	blender Blender
-	woken   chan struct{}     // the queue or Blender's state changed
-	status  api.BlenderStatus // guarded by Engine.mu
+	kind    api.BlenderKind // what blender is; another than wanted until the worker turns over
+	era     int             // counts the Blenders, so that nobody hears of the state of one that was left
+	status  api.BlenderStatus
+	halted  bool                    // a person has stopped Blender: nothing is sent
+	retired bool                    // no Blender of this name is wanted any more
+	rouse   context.CancelCauseFunc // ends the wait for Blender to be ready; nil when nobody waits
+	end     context.CancelFunc      // ends the serving of blender; nil before it is served
+	left    chan struct{}           // closed when the serving has ended
+	turned  chan struct{}           // closed when the worker has turned over; nil when it does not
 }
 
-func newWorker(e *Engine) *worker { return &worker{engine: e, woken: make(chan struct{}, 1)} }
+// newWorker makes a worker with a Blender that nobody serves yet.
+func newWorker(e *Engine, spec api.BlenderSpec) *worker {
+	w := &worker{engine: e, name: spec.Name, spec: spec, kind: spec.Kind(), woken: make(chan struct{}, 1)}
+	w.blender = e.cfg.NewBlender(spec, w.teller(0))
+	w.status = w.blender.Status()
+	return w
+}
 
-// changed is called by Blender.
-func (w *worker) changed(st api.BlenderStatus) {
+// teller returns what a Blender calls with each change of its status. The word of a Blender
+// that was left does not count.
+func (w *worker) teller(era int) func(api.BlenderStatus) {
+	return func(st api.BlenderStatus) {
+		e := w.engine
+		e.mu.Lock()
+		if w.era != era {
+			e.mu.Unlock()
+			return
+		}
+		w.status = st
+		e.mu.Unlock()
+		e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+		poke(w.woken)
+	}
+}
+
+// configure has another specification hold: from Blender's next start on or, where it asks for
+// another kind of Blender, from the end of the current run on.
+func (w *worker) configure(spec api.BlenderSpec) {
 	e := w.engine
 	e.mu.Lock()
-	w.status = st
+	w.spec, w.retired = spec, false
+	b, same := w.blender, w.kind == spec.Kind()
+	w.rouseLocked()
 	e.mu.Unlock()
-	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	if same {
+		b.Configure(spec)
+	}
 	poke(w.woken)
 }
 
-// serve works until ctx ends; the run in hand is brought to its end.
+// retire has the worker end after its current run.
+func (w *worker) retire() {
+	e := w.engine
+	e.mu.Lock()
+	w.retired = true
+	w.rouseLocked()
+	e.mu.Unlock()
+	poke(w.woken)
+}
+
+func (w *worker) rouseLocked() {
+	if w.rouse != nil {
+		w.rouse(errors.New("something else is wanted"))
+	}
+}
+
+// serve works until ctx ends or the worker is retired. A current run is brought to its end.
 func (w *worker) serve(ctx context.Context) {
+	w.launch()
+	for {
+		w.work(ctx)
+		if ctx.Err() != nil || !w.turnOver(ctx) {
+			return
+		}
+	}
+}
+
+// launch serves the Blender, and starts it unless a person has stopped it.
+func (w *worker) launch() {
+	e := w.engine
+	life, end := context.WithCancel(context.Background())
+	left := make(chan struct{})
+	e.mu.Lock()
+	b, halted := w.blender, w.halted
+	w.end, w.left = end, left
+	e.mu.Unlock()
+	if halted {
+		_ = b.Stop(life) // nobody serves it, so there is nothing that could take time or fail
+	}
+	go func() {
+		defer close(left)
+		e.keepUp(life, "Blender", b.Serve)
+	}()
+	if !halted {
+		b.Start()
+	}
+}
+
+// work executes runs until ctx ends or another Blender is wanted.
+func (w *worker) work(ctx context.Context) {
+	e := w.engine
 	trouble := 0
-	for ctx.Err() == nil {
-		if !w.engine.hasWork() {
+	for ctx.Err() == nil && !w.isDue() {
+		if !e.hasWork(w) {
+			if w.passing && e.finishPassing(w) {
+				return
+			}
 			w.wait(ctx, 0)
 			continue
 		}
-		if err := w.blender.Ready(ctx); err != nil {
+		if err := w.awaitReady(ctx); err != nil {
+			if w.passing && ctx.Err() == nil {
+				e.endQueued(w, err)
+				continue
+			}
 			w.wait(ctx, lookAgain)
 			continue
 		}
-		j, code, err := w.engine.take()
+		j, code, err := e.startNext(w)
 		if err == nil && j != nil {
 			if err = w.execute(j, code); err == nil {
 				w.drawPreview(ctx, j)
@@ -67,6 +169,190 @@ func (w *worker) serve(ctx context.Context) {
 		trouble++
 		pause(ctx, min(100*time.Millisecond<<min(trouble-1, 10), lookAgain))
 	}
+}
+
+// isDue reports whether the worker should leave its Blender.
+func (w *worker) isDue() bool {
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	return w.retired || w.kind != w.spec.Kind()
+}
+
+// awaitReady waits until Blender is ready to execute a run. It fails as Blender's Ready does,
+// and when something else is wanted meanwhile; for a Blender that a run asks for it gives up
+// after openPatience.
+func (w *worker) awaitReady(ctx context.Context) error {
+	e := w.engine
+	ctx, rouse := context.WithCancelCause(ctx)
+	defer rouse(nil)
+	e.mu.Lock()
+	b := w.blender
+	w.rouse = rouse
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		w.rouse = nil
+		e.mu.Unlock()
+	}()
+	if w.isDue() {
+		return errors.New("something else is wanted")
+	}
+	if !w.passing {
+		return b.Ready(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	err := b.Ready(limited)
+	if err != nil && limited.Err() != nil {
+		if reason := b.Status().Reason; reason != "" {
+			err = errors.New(reason)
+		}
+	}
+	return err
+}
+
+// turnOver leaves the Blender and begins with another of the wanted kind. It returns false when
+// no Blender is wanted any more, or when ctx ends.
+func (w *worker) turnOver(ctx context.Context) bool {
+	e := w.engine
+	turned := make(chan struct{})
+	e.mu.Lock()
+	w.era++
+	w.turned = turned
+	old, end, left := w.blender, w.end, w.left
+	st := api.BlenderStatus{
+		Name: w.name, Kind: w.spec.Kind(), State: api.BlenderStarting, Reason: "the previous Blender is ending",
+	}
+	if w.retired {
+		st.State = api.BlenderStopping
+	}
+	w.status = st
+	e.mu.Unlock()
+	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	defer func() {
+		e.mu.Lock()
+		w.turned = nil
+		e.mu.Unlock()
+		close(turned)
+	}()
+
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	if err := old.Stop(limited); err != nil {
+		e.warn(fmt.Sprintf("the previous Blender %q did not stop: %v", w.name, err))
+	}
+	end()
+	select {
+	case <-left:
+	case <-limited.Done():
+	}
+
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	retired, spec, era := w.retired, w.spec, w.era
+	e.mu.Unlock()
+	if retired {
+		e.dismissLocked(w)
+		return false
+	}
+	next := e.cfg.NewBlender(spec, w.teller(era))
+	st = next.Status()
+	e.mu.Lock()
+	w.blender, w.kind, w.status = next, spec.Kind(), st
+	w.end, w.left = nil, nil
+	e.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	w.launch()
+	st = next.Status()
+	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	return true
+}
+
+// current returns the worker's Blender, after it has turned over if it does.
+func (w *worker) current(ctx context.Context) (Blender, error) {
+	for {
+		w.engine.mu.Lock()
+		b, turned := w.blender, w.turned
+		w.engine.mu.Unlock()
+		if turned == nil {
+			return b, nil
+		}
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// start starts the Blender and returns when it is ready or has failed.
+func (w *worker) start(ctx context.Context) error {
+	b, err := w.current(ctx)
+	if err != nil {
+		return err
+	}
+	b.Start()
+	return b.Ready(ctx)
+}
+
+// stop stops the Blender and returns when it is gone.
+func (w *worker) stop(ctx context.Context) error {
+	b, err := w.current(ctx)
+	if err != nil {
+		return err
+	}
+	return b.Stop(ctx)
+}
+
+func (w *worker) restart(ctx context.Context) error {
+	b, err := w.current(ctx)
+	if err != nil {
+		return err
+	}
+	return b.Restart(ctx)
+}
+
+func (w *worker) ready(ctx context.Context) error {
+	b, err := w.current(ctx)
+	if err != nil {
+		return err
+	}
+	return b.Ready(ctx)
+}
+
+// leave ends the serving of the worker's Blender, which is stopped, and reports whether it
+// ended within a limit.
+func (w *worker) leave(limit time.Duration) bool {
+	w.engine.mu.Lock()
+	end, left := w.end, w.left
+	w.engine.mu.Unlock()
+	if end == nil {
+		return true
+	}
+	end()
+	select {
+	case <-left:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// statusNow returns how the worker's Blender is.
+func (w *worker) statusNow() api.BlenderStatus {
+	w.engine.mu.Lock()
+	b, st, turning := w.blender, w.status, w.turned != nil
+	if turning && w.halted {
+		st.State, st.Reason = api.BlenderStopped, ""
+	}
+	w.engine.mu.Unlock()
+	if turning {
+		return st
+	}
+	return b.Status()
 }
 
 // wait returns when something changed, and after limit unless that is 0.
@@ -94,23 +380,59 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (e *Engine) hasWork() bool {
+// hasWork reports whether a run waits that the worker may execute.
+func (e *Engine) hasWork(w *worker) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.halted && !e.stopping && e.queue.next(e.running) != nil
+	return e.nextLocked(w) != nil
 }
 
-// take takes the next run from the queue and writes down that it runs. When that can't be
-// written the run stays where it is: sent all the same, it would run a second time after a
-// crash of the engine.
-func (e *Engine) take() (*job, []byte, error) {
+// nextLocked returns the run that the worker should execute next, or nil. It needs mu.
+func (e *Engine) nextLocked(w *worker) *job {
+	if w.halted || w.retired || e.stopping {
+		return nil
+	}
+	return e.queue.next(e.running, func(j *job) bool {
+		return j.run.Blender == w.name || j.run.Blender == "" && w.name == e.defaultBlender
+	})
+}
+
+// finishPassing forgets a passing worker for which no run waits, and reports whether it did.
+func (e *Engine) finishPassing(w *worker) bool {
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
-	var j *job
-	if !e.halted && !e.stopping {
-		j = e.queue.next(e.running)
+	wanted := e.queue.has(w.name) && !e.stopping
+	w.retired = !wanted
+	e.mu.Unlock()
+	return !wanted
+}
+
+// endQueued ends the runs that wait for an open Blender that is not there.
+func (e *Engine) endQueued(w *worker, err error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	for {
+		e.mu.Lock()
+		j := e.nextLocked(w)
+		e.mu.Unlock()
+		if j == nil {
+			return
+		}
+		e.endLocked(j, api.Run{State: api.Failed, Error: &api.ScriptError{
+			Type: "NoBlender", Message: "nothing was executed: " + err.Error(),
+		}})
 	}
+}
+
+// startNext takes the next run of a worker from the queue and writes down that it is running.
+// When that can't be written the run stays where it is: if it were sent all the same, it would
+// run a second time after a crash of the engine.
+func (e *Engine) startNext(w *worker) (*job, []byte, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	j := e.nextLocked(w)
 	e.mu.Unlock()
 	if j == nil {
 		return nil, nil, nil
@@ -119,7 +441,7 @@ func (e *Engine) take() (*job, []byte, error) {
 	if code == nil {
 		var err error
 		if code, err = e.store.code(context.Background(), j.id); err != nil {
-			e.end(j, api.Run{State: api.Failed, Reason: "its source can't be read any more", Error: &api.ScriptError{
+			e.endLocked(j, api.Run{State: api.Failed, Reason: "its source can't be read any more", Error: &api.ScriptError{
 				Type: "OSError", Message: err.Error(),
 			}})
 			return nil, nil, err
@@ -134,9 +456,10 @@ func (e *Engine) take() (*job, []byte, error) {
 	defer e.mu.Unlock()
 	e.queue.remove(j)
 	e.running[j.id] = j
+	j.worker = w
 	j.run.State, j.run.Reason = api.Running, ""
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
-	e.remember(j)
+	e.rememberLocked(j)
 	return j, code, nil
 }
 
@@ -159,14 +482,17 @@ func (e *Engine) block(err error) {
 	}
 }
 
-// execute has Blender do a run and writes down what came of it. An error says that Blender
-// did not take it and that it waits again.
+// execute has Blender execute a run and writes down what came of it. An error says that Blender
+// did not accept the run and that the run waits again.
 func (w *worker) execute(j *job, code []byte) error {
 	e := w.engine
 	defer j.cancel(nil)
+	e.mu.Lock()
+	b := w.blender
+	e.mu.Unlock()
 	s := &sink{engine: e, job: j}
 	kept := e.keepOutput(j)
-	out, err := w.blender.Run(j.ctx, j.request(code), s)
+	out, err := b.Run(j.ctx, j.request(code), s)
 	s.end()
 	kept()
 
@@ -177,28 +503,28 @@ func (w *worker) execute(j *job, code []byte) error {
 	j.why, j.byStop = "", false
 	e.mu.Unlock()
 	if err == nil {
-		e.end(j, ending(out, why, byStop))
+		e.endLocked(j, ending(out, why, byStop))
 		return nil
 	}
 	switch {
 	case why != "" && !byStop:
-		e.end(j, api.Run{State: api.Cancelled, Reason: why})
+		e.endLocked(j, api.Run{State: api.Cancelled, Reason: why})
 		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
 		j.attempts++
 		if j.attempts >= maxAttempts {
-			e.end(j, api.Run{State: api.Crashed, Error: crash(err)})
+			e.endLocked(j, api.Run{State: api.Crashed, Error: crash(err)})
 			return nil
 		}
 	}
 	e.log.Info("run was not taken and waits again", "run", j.run.ID, "attempt", j.attempts, "error", err)
-	e.requeue(j, s.shown)
+	e.requeueLocked(j, s.shown)
 	return fmt.Errorf("run %d: %w", j.id, err)
 }
 
-// keepOutput writes down what a run has printed every now and then, so that one that ends with
-// the engine leaves it. The function it gives ends that and returns when nothing is written
-// any more.
+// keepOutput writes down every few seconds what a run has printed, so that a run that ends with
+// the engine leaves its output. The function that it returns ends that, and returns when nothing
+// is written any more.
 func (e *Engine) keepOutput(j *job) (end func()) {
 	ended, left := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -216,7 +542,7 @@ func (e *Engine) keepOutput(j *job) (end func()) {
 			if n == saved {
 				continue
 			}
-			if err := e.store.setOutput(j.id, n, j.out.String()); err != nil {
+			if err := e.store.setOutput(j.id, n, j.out.kept()); err != nil {
 				e.log.Debug("cannot write down what a run has printed so far", "run", j.id, "error", err)
 				continue
 			}
@@ -257,8 +583,8 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 	return r
 }
 
-// requeue puts a run that was not executed back to its place. turn is held.
-func (e *Engine) requeue(j *job, shown bool) {
+// requeueLocked puts a run that was not executed back to its place. It needs turn.
+func (e *Engine) requeueLocked(j *job, shown bool) {
 	if err := e.store.setQueued(j.id); err != nil {
 		// It waits all the same. Should the engine die before it runs, it will be found
 		// as interrupted, which is the safe side.
@@ -266,11 +592,12 @@ func (e *Engine) requeue(j *job, shown bool) {
 	}
 	e.mu.Lock()
 	delete(e.running, j.id)
+	j.worker = nil
 	j.run.State, j.run.StartedAt, j.run.Progress = api.Queued, nil, nil
-	j.began, j.out = time.Time{}, newCapture(e.runs.OutputLimit)
+	j.began, j.out = time.Time{}, newCapture(int(e.runs.Output))
 	e.queue.push(j)
-	e.remember(j)
-	r := e.snapshot(j)
+	e.rememberLocked(j)
+	r := e.snapshotLocked(j)
 	e.mu.Unlock()
 	if shown {
 		e.publishRun(r)

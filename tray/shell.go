@@ -444,11 +444,11 @@ func (s *shell) ask(it Item) {
 	c := s.cfg.Client
 	switch it.Do {
 	case StartBlender:
-		s.try("start Blender", func(ctx context.Context) error { _, err := c.StartBlender(ctx); return err })
+		s.try("start Blender", func(ctx context.Context) error { _, err := c.StartBlender(ctx, ""); return err })
 	case StopBlender:
-		s.try("stop Blender", func(ctx context.Context) error { _, err := c.StopBlender(ctx); return err })
+		s.try("stop Blender", func(ctx context.Context) error { _, err := c.StopBlender(ctx, ""); return err })
 	case RestartBlender:
-		s.try("restart Blender", func(ctx context.Context) error { _, err := c.RestartBlender(ctx); return err })
+		s.try("restart Blender", func(ctx context.Context) error { _, err := c.RestartBlender(ctx, ""); return err })
 	case CancelRun:
 		s.try("cancel the run", func(ctx context.Context) error { _, err := c.Cancel(ctx, it.ID); return err })
 	case PauseWatching:

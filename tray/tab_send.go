@@ -93,7 +93,7 @@ func (t *sendTab) send() {
 	t.history.add(code)
 	t.output.SetText("")
 	go func() {
-		sub := api.Submission{Code: []byte(code), Name: "<window>", Scene: "keep"}
+		sub := api.Submission{Code: []byte(code), Name: "<window>", Scene: "keep", Client: "window"}
 		left := maxShown
 		for ev, err := range t.window.shell.cfg.Client.SubmitAndFollow(t.window.shell.ctx, sub) {
 			text := ""

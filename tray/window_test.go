@@ -103,10 +103,16 @@ func (b *backend) Cancel(ctx context.Context, id string) (api.Run, error) { retu
 
 func (b *backend) Code(context.Context, string) ([]byte, error) { return nil, nil }
 
-func (b *backend) StartBlender(context.Context) error   { return nil }
-func (b *backend) StopBlender(context.Context) error    { return nil }
-func (b *backend) RestartBlender(context.Context) error { return nil }
-func (b *backend) PauseWatching(bool)                   {}
+func (b *backend) Output(context.Context, string, int64) (text []byte, at, total int64, err error) {
+	return nil, 0, 0, nil
+}
+
+func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
+
+func (b *backend) StartBlender(context.Context, string) error   { return nil }
+func (b *backend) StopBlender(context.Context, string) error    { return nil }
+func (b *backend) RestartBlender(context.Context, string) error { return nil }
+func (b *backend) PauseWatching(bool)                           {}
 
 func (b *backend) Subscribe(bool) control.Subscription {
 	b.mu.Lock()

@@ -18,7 +18,7 @@ var defaultInclude = []string{"**/*.py"}
 
 // folder is a [Folder] while it is watched; its fields are guarded by Watcher.mu.
 type folder struct {
-	Folder
+	api.WatchSettings
 
 	root    os.FileInfo // what lay at Path when it was scanned; nil when it isn't there
 	problem string      // why the root is not watched at all
@@ -37,12 +37,12 @@ type folder struct {
 	tooLarge map[string]int64 // paths that were not read for their size
 }
 
-func newFolder(f Folder) *folder {
-	return &folder{Folder: f, needsScan: true, tooLarge: map[string]int64{}}
+func newFolder(f api.WatchSettings) *folder {
+	return &folder{WatchSettings: f, needsScan: true, tooLarge: map[string]int64{}}
 }
 
 // check finds what is wrong with a list of folders.
-func check(folders []Folder) error {
+func check(folders []api.WatchSettings) error {
 	seen := map[string]bool{}
 	for _, f := range folders {
 		switch {
@@ -64,7 +64,7 @@ func check(folders []Folder) error {
 }
 
 // equal tells whether two descriptions ask for the same.
-func equal(a, b Folder) bool {
+func equal(a, b api.WatchSettings) bool {
 	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll &&
 		slices.Equal(a.Include, b.Include) && slices.Equal(a.Exclude, b.Exclude)
 }

@@ -36,7 +36,7 @@ type set func(*Config, *options)
 
 // watch starts a watcher on folders and ends it with the test. It returns when the folders
 // that exist were scanned.
-func watch(t testing.TB, folders []Folder, sets ...set) *harness {
+func watch(t testing.TB, folders []api.WatchSettings, sets ...set) *harness {
 	t.Helper()
 	h := newHarness(t, folders, sets...)
 	h.serve()
@@ -44,7 +44,7 @@ func watch(t testing.TB, folders []Folder, sets ...set) *harness {
 }
 
 // newHarness makes a watcher that does not serve yet.
-func newHarness(t testing.TB, folders []Folder, sets ...set) *harness {
+func newHarness(t testing.TB, folders []api.WatchSettings, sets ...set) *harness {
 	t.Helper()
 	h := &harness{t: t}
 	cfg := Config{Folders: folders, Save: h.save, Scanned: h.scan, Changed: h.change, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
@@ -227,7 +227,9 @@ func rename(t testing.TB, from, to string) {
 	}
 }
 
-func recursive(path string) []Folder { return []Folder{{Path: path, Recursive: true}} }
+func recursive(path string) []api.WatchSettings {
+	return []api.WatchSettings{{Path: path, Recursive: true}}
+}
 
 // serve starts a watcher and gives what ends it, which may be called twice.
 func serve(t testing.TB, w *Watcher) (stop func()) {

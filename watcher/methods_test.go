@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // methods are the ways to watch a folder that can be had on the system of the test.
@@ -23,7 +25,7 @@ var methods = map[string]set{
 	"polling": func(c *Config, _ *options) {
 		c.Folders = slices.Clone(c.Folders)
 		for i := range c.Folders {
-			c.Folders[i].Poll = 20 * time.Millisecond
+			c.Folders[i].Poll = api.Duration(20 * time.Millisecond)
 		}
 	},
 	"polling a file server": func(_ *Config, o *options) {

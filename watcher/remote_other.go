@@ -2,5 +2,5 @@
 
 package watcher
 
-// IsRemote knows nothing here; [Folder.Poll] is for such folders.
+// IsRemote knows nothing here; the setting poll is for such folders.
 func IsRemote(string) bool { return false }

@@ -268,7 +268,7 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 		}
 		w.mu.Lock()
 		if len(due) > 0 {
-			every := f.Poll
+			every := time.Duration(f.Poll)
 			if every == 0 {
 				every = w.opts.pollEvery
 			}

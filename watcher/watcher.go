@@ -18,21 +18,6 @@ import (
 	"blendtray/api"
 )
 
-// Folder is one watched folder and what in it counts as a script.
-type Folder struct {
-	// Path is absolute and clean.
-	Path string
-	// Recursive watches the folders below Path too.
-	Recursive bool
-	// Include and Exclude are doublestar patterns on the slash-separated path relative to
-	// Path. A file counts when one of Include matches (none given: "**/*.py") and none of
-	// Exclude does, over and above what [Ignored] rules out.
-	Include, Exclude []string
-	// Poll asks for scanning at this interval instead of the system's events, for folders
-	// where events do not work (network mounts are found out without it). 0: events.
-	Poll time.Duration
-}
-
 // Stamp is what is known of a file that was seen before.
 type Stamp struct {
 	Size int64
@@ -46,7 +31,7 @@ type Stamp struct {
 
 // Save is a script whose bytes have settled on disk.
 type Save struct {
-	// Folder is the Path of the [Folder] it was found in, Path the script's absolute path.
+	// Folder is the Path of the folder it was found in, Path the script's absolute path.
 	Folder, Path string
 	// Code is the file's bytes, and Stamp says of exactly these bytes what is to be kept.
 	Code  []byte
@@ -67,7 +52,7 @@ const (
 
 // Config is what a [Watcher] is made from. Only Save must be given.
 type Config struct {
-	Folders []Folder
+	Folders []api.WatchSettings
 	// Known returns what was written down of a path, so that a full scan (at the start, after
 	// [Watcher.Rescan] or an overflow) need not read it, and hands on only what differs.
 	Known func(path string) (Stamp, bool)
@@ -159,7 +144,7 @@ func (w *Watcher) clear() {
 	w.queue, w.looking, w.scanned, w.src = nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
-		w.folders[i] = newFolder(f.Folder)
+		w.folders[i] = newFolder(f.WatchSettings)
 	}
 }
 
@@ -194,7 +179,7 @@ func (w *Watcher) Serve(ctx context.Context) error {
 
 // SetFolders makes these the watched folders. Those that stay as they were are left alone;
 // the others are scanned in full. It fails, and changes nothing, as [New] does.
-func (w *Watcher) SetFolders(folders []Folder) error {
+func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 	if err := check(folders); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
@@ -204,7 +189,7 @@ func (w *Watcher) SetFolders(folders []Folder) error {
 	w.folders = make([]*folder, 0, len(folders))
 	changed := false
 	for _, want := range folders {
-		i := slices.IndexFunc(old, func(f *folder) bool { return equal(f.Folder, want) })
+		i := slices.IndexFunc(old, func(f *folder) bool { return equal(f.WatchSettings, want) })
 		if i >= 0 {
 			w.folders = append(w.folders, old[i])
 			continue

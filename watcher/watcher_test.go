@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 func TestASavedScriptIsHandedOnOnceWithItsBytes(t *testing.T) {
@@ -44,7 +46,7 @@ func TestWhatIsNoScriptIsLeftAlone(t *testing.T) {
 func TestPatternsSayWhatCounts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	h := watch(t, []Folder{{Path: dir, Recursive: true, Include: []string{"*.py", "jobs/**/*.blendpy"}, Exclude: []string{"lib/**", "skip*.py"}}})
+	h := watch(t, []api.WatchSettings{{Path: dir, Recursive: true, Include: []string{"*.py", "jobs/**/*.blendpy"}, Exclude: []string{"lib/**", "skip*.py"}}})
 	for _, name := range []string{"lib/a.py", "skip1.py", "jobs/a.py", "deep/a.py"} {
 		write(t, filepath.Join(dir, name), "no\n")
 	}
@@ -60,7 +62,7 @@ func TestPatternsSayWhatCounts(t *testing.T) {
 func TestAFolderThatIsNotRecursiveHoldsOnlyWhatLiesDirectlyInIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	h := watch(t, []Folder{{Path: dir}})
+	h := watch(t, []api.WatchSettings{{Path: dir}})
 	write(t, filepath.Join(dir, "sub/a.py"), "no\n")
 	write(t, filepath.Join(dir, "a.py"), "yes\n")
 	h.once(filepath.Join(dir, "a.py"), "yes\n")
@@ -72,7 +74,7 @@ func TestOfNestedFoldersTheInnermostOwnsAFile(t *testing.T) {
 	outer := t.TempDir()
 	inner := filepath.Join(outer, "in", "ner")
 	write(t, filepath.Join(inner, "old.py"), "old\n")
-	h := watch(t, []Folder{{Path: outer, Recursive: true}, {Path: inner, Recursive: true}})
+	h := watch(t, []api.WatchSettings{{Path: outer, Recursive: true}, {Path: inner, Recursive: true}})
 	if s := h.once(filepath.Join(inner, "old.py"), "old\n"); s.Folder != inner {
 		t.Errorf("old.py was found in %s", s.Folder)
 	}
@@ -118,7 +120,7 @@ func TestFoldersThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	h := watch(t, recursive(dir))
-	for want, folders := range map[string][]Folder{
+	for want, folders := range map[string][]api.WatchSettings{
 		"absolute":      {{Path: "a"}},
 		"twice":         {{Path: dir}, {Path: dir}},
 		"valid pattern": {{Path: dir, Include: []string{"[a"}}},

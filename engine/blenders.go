@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"blendtray/api"
+)
+
+// SetBlenders says which Blenders there are to be, from now on. The first is the default: runs
+// that name no Blender are executed in it. The others are stopped until a person starts them.
+//
+// A Blender that is there already takes over what changed at its next start. Where its kind has
+// changed, the engine leaves it at the end of its current run and begins with another of that
+// kind; what waits is not lost. A Blender whose name is not among specs any more is stopped at
+// the end of its current run. SetBlenders fails, and changes nothing, when a name is empty or
+// given twice.
+func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
+	for i, spec := range specs {
+		if spec.Name == "" {
+			return fmt.Errorf("%w: a Blender needs a name", api.ErrBad)
+		}
+		if slices.ContainsFunc(specs[:i], func(other api.BlenderSpec) bool { return other.Name == spec.Name }) {
+			return fmt.Errorf("%w: there are two Blenders with the name %s", api.ErrBad, spec.Name)
+		}
+	}
+	e.arranging.Lock()
+	defer e.arranging.Unlock()
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	old := e.allWorkers()
+	var workers, added []*worker
+	for i, spec := range specs {
+		at := slices.IndexFunc(old, func(w *worker) bool { return w.name == spec.Name && !w.passing })
+		if at < 0 {
+			w := newWorker(e, spec)
+			w.halted = i > 0
+			workers, added = append(workers, w), append(added, w)
+			continue
+		}
+		old[at].configure(spec)
+		workers = append(workers, old[at])
+	}
+	for _, w := range old {
+		if w.passing {
+			workers = append(workers, w)
+		} else if !slices.Contains(workers, w) {
+			w.retire()
+			if e.serving {
+				workers = append(workers, w) // it removes itself when its Blender has ended
+			}
+		}
+	}
+	e.mu.Lock()
+	e.workers = workers
+	if len(specs) > 0 {
+		e.defaultBlender = specs[0].Name
+	}
+	e.mu.Unlock()
+	for _, w := range added {
+		e.employLocked(w)
+	}
+	return nil
+}
+
+// employLocked has a worker begin, if the engine is serving. It needs turn.
+func (e *Engine) employLocked(w *worker) {
+	e.mu.Lock()
+	stopping := e.stopping
+	e.mu.Unlock()
+	if e.serving && !stopping {
+		e.working.start(w.serve)
+	}
+}
+
+// allWorkers returns the workers there are. The engine replaces the slice and never changes it.
+func (e *Engine) allWorkers() []*worker {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.workers
+}
+
+// dismiss forgets a worker.
+func (e *Engine) dismissLocked(w *worker) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.workers = slices.DeleteFunc(slices.Clone(e.workers), func(other *worker) bool { return other == w })
+}
+
+// workerLocked returns the worker of a run that names a Blender, or nil. It needs mu.
+func (e *Engine) workerLocked(name string) *worker {
+	if name == "" {
+		name = e.defaultBlender
+	}
+	for _, w := range e.workers {
+		if w.name == name && !w.retired {
+			return w
+		}
+	}
+	return nil
+}
+
+// openName returns the name of the Blender that a run asks for which is to be executed in a
+// Blender that a person has open: the one with a process id, or any for 0.
+func openName(pid int) string {
+	if pid == 0 {
+		return "open"
+	}
+	return "open-" + strconv.Itoa(pid)
+}
+
+// openPID is the inverse of openName; ok is false for other names.
+func openPID(name string) (pid int, ok bool) {
+	rest, ok := strings.CutPrefix(name, "open")
+	if !ok || rest == "" {
+		return 0, ok
+	}
+	pid, err := strconv.Atoi(strings.TrimPrefix(rest, "-"))
+	return pid, err == nil && openName(pid) == name
+}
+
+// attachLocked sees to it that there is a worker for runs in an open Blender, for as long as
+// such runs wait. It needs turn.
+func (e *Engine) attachLocked(name string) {
+	pid, _ := openPID(name)
+	e.mu.Lock()
+	known := e.workerLocked(name) != nil
+	var settings api.BlenderSettings
+	if w := e.workerLocked(""); w != nil {
+		settings.CancelGrace = w.spec.CancelGrace
+	}
+	e.mu.Unlock()
+	if known {
+		return
+	}
+	settings.Attach = true
+	w := newWorker(e, api.BlenderSpec{Name: name, BlenderSettings: settings, PID: pid})
+	w.passing = true
+	e.mu.Lock()
+	e.workers = append(slices.Clone(e.workers), w)
+	e.mu.Unlock()
+	e.employLocked(w)
+}
+
+// chosen returns the workers that a request means: the one with a name, or for "" those for
+// which usual holds. It fails when no Blender has the name.
+func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		return nil, api.ErrStopping
+	}
+	var all []*worker
+	var names []string
+	for _, w := range e.workers {
+		names = append(names, w.name)
+		if name == w.name || name == "" && usual(w) {
+			all = append(all, w)
+		}
+	}
+	if name != "" && len(all) == 0 {
+		return nil, fmt.Errorf("%w: there is no Blender with the name %q; there are: %s", api.ErrNoBlender, name, strings.Join(names, ", "))
+	}
+	return all, nil
+}
+
+// StartBlender starts the Blender with a name, or for "" the default one, and sends what is
+// queued for it. It returns when Blender is ready or has failed. It fails with
+// [api.ErrNoBlender] when there is none with that name.
+func (e *Engine) StartBlender(ctx context.Context, name string) error {
+	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || w.passing })
+	if err != nil {
+		return err
+	}
+	if err := e.halt(workers, false); err != nil {
+		return err
+	}
+	var errs []error
+	for _, w := range workers {
+		errs = append(errs, w.start(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// StopBlender cancels the current run of the Blender with a name and stops it; "" stops all
+// Blenders. What is queued stays queued until [Engine.StartBlender]. It fails with
+// [api.ErrNoBlender] when there is none with that name.
+func (e *Engine) StopBlender(ctx context.Context, name string) error {
+	workers, err := e.chosen(name, func(*worker) bool { return true })
+	if err != nil {
+		return err
+	}
+	if err := e.halt(workers, true); err != nil {
+		return err
+	}
+	e.endRunning(ctx, workers, "Blender was stopped")
+	var errs []error
+	for _, w := range workers {
+		errs = append(errs, w.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// RestartBlender cancels the current run of the Blender with a name and starts it anew; ""
+// means the default one and those that are running. It returns when they are ready or have
+// failed. It fails with [api.ErrNoBlender] when there is none with that name.
+func (e *Engine) RestartBlender(ctx context.Context, name string) error {
+	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || !w.halted })
+	if err != nil {
+		return err
+	}
+	if err := e.halt(workers, true); err != nil {
+		return err
+	}
+	e.endRunning(ctx, workers, "Blender was restarted")
+	var errs []error
+	for _, w := range workers {
+		errs = append(errs, w.restart(ctx))
+	}
+	errs = append(errs, e.halt(workers, false))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, w := range workers {
+		errs = append(errs, w.ready(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// halt holds back the queue of some Blenders, or lets it go on.
+func (e *Engine) halt(workers []*worker, halted bool) error {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		return api.ErrStopping
+	}
+	for _, w := range workers {
+		w.halted = halted
+	}
+	e.wakeWorkersLocked()
+	return nil
+}

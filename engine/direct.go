@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+// Direct executes one run in a Blender that is there already, where no engine runs: for
+// `blendtray run --attach`.
+type Direct struct {
+	// Blender is being served by the caller.
+	Blender Blender
+	// Runs has the time limit of a run that names none, and how much of its output is kept.
+	Runs api.RunSettings
+	// Sink is told what the run does; nil is nobody.
+	Sink blender.Sink
+}
+
+// Run executes a submission and returns the run as it ended, with its output; ending ctx cancels
+// it. It fails, as Blender's Run does, when nothing was executed, and with [api.ErrBad] or
+// [api.ErrTooLarge] for a submission that makes no sense. The run has no id before
+// [Record] gives it one.
+func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
+	j, err := newJob(s, d.Runs)
+	if err != nil {
+		return api.Run{}, err
+	}
+	if d.Runs.Output == 0 {
+		d.Runs.Output = DefaultOutputLimit
+	}
+	if j.run.Scene == "fresh" {
+		j.run.Scene = "keep" // a person has the scene open
+	}
+	j.run.ID, j.run.Blender = "direct", openName(s.PID)
+	j.run.QueuedAt = time.Now().UTC().Round(0)
+	j.run.TimeLimitSeconds = j.limit.Seconds()
+	j.run.Origin, _ = os.Hostname() // a machine without a name has none to tell
+	sink := &directSink{out: newCapture(int(d.Runs.Output)), next: d.Sink}
+	out, err := d.Blender.Run(ctx, j.request(s.Code), sink)
+	if err != nil {
+		return api.Run{}, err
+	}
+	why := ""
+	if ctx.Err() != nil {
+		why = context.Cause(ctx).Error()
+	}
+	last, r := ending(out, why, false), j.run
+	started, finished := out.Started.UTC().Round(0), time.Now().UTC().Round(0)
+	r.ID, r.State, r.Reason, r.Error, r.Result = "", last.State, last.Reason, last.Error, last.Result
+	r.Outputs = append([]string{}, last.Outputs...)
+	r.BlenderVersion, r.StartedAt, r.FinishedAt = last.BlenderVersion, &started, &finished
+	r.Seconds = time.Since(out.Started).Seconds()
+	sink.end()
+	r.Output, r.OutputBytes = sink.out.String(), sink.out.bytes()
+	return r, nil
+}
+
+// Record writes a run that [Direct.Run] returned, and its code, into the history of the
+// database at path and returns the run with its id. The caller sees to it that no engine has
+// the database meanwhile.
+func Record(path string, r api.Run, code []byte) (api.Run, error) {
+	st, _, err := openStore(path)
+	if err != nil {
+		return r, err
+	}
+	j := &job{isFile: filepath.IsAbs(r.Script), run: r}
+	j.limit = time.Duration(r.TimeLimitSeconds * 1e9)
+	if err := st.record(insert{job: j, code: code}, kept{text: r.Output}); err != nil {
+		_ = st.close() // the first error is the one to tell
+		return r, err
+	}
+	return j.run, st.close()
+}
+
+// directSink keeps what a run prints and passes on what it does.
+type directSink struct {
+	out  *capture
+	next blender.Sink
+}
+
+func (s *directSink) Started(at time.Time) {
+	if s.next != nil {
+		s.next.Started(at)
+	}
+}
+
+func (s *directSink) Output(p []byte) {
+	text := s.out.write(p)
+	if s.next != nil {
+		s.next.Output(text)
+	}
+}
+
+func (s *directSink) Progress(p api.Progress) {
+	if s.next != nil {
+		s.next.Progress(p)
+	}
+}
+
+func (s *directSink) end() {
+	if rest := s.out.end(); s.next != nil && len(rest) > 0 {
+		s.next.Output(rest)
+	}
+}
