@@ -272,3 +272,13 @@ func TestTokenFileGuardsALauncherStartedByHand(t *testing.T) {
 	ask(t, p.port, message{"code": "quit_blender", "token": testToken})
 	check(t, "the exit code", p.exitCode(t), 0)
 }
+
+func TestScriptThatStopsTheServerEndsBlenderWithoutATraceback(t *testing.T) {
+	t.Parallel()
+	p := startByHand(t, launcherPath(t))
+	ask(t, p.port, message{"code": "import tcp_echo; tcp_echo.cleanup_server()", "wait": true})
+	check(t, "the exit code", p.exitCode(t), 0)
+	if strings.Contains(p.text(), "Traceback") {
+		t.Errorf("it printed a traceback:\n%s", p.text())
+	}
+}

@@ -62,13 +62,14 @@ def start_server_from_script(port: int | None = None, token: str | None = None, 
         _VERSION,
         _token_from_file() if token is None else token,
         stdio.Stream() if stream is None else stream,
+        _port_from_environment() if port is None else port,
     )
-    port = made.start(_port_from_environment() if port is None else port)
+    made.start()
     _service = made
     async_loop.set_driver(_Driver(made))
     if not bpy.app.background:
         async_loop.start_modal()
-    return port
+    return made.server.port
 
 
 def is_serving_with(token: str) -> bool:

@@ -147,9 +147,8 @@ class Connection(asyncio.Protocol):
             wake = not self._backlog
             self._backlog.append(data)
             self._buffering = True
-        server = self.service.server
-        if wake and server is not None:  # else it was stopped, and has closed this
-            server.call(self._flush_backlog)
+        if wake:
+            self.service.server.call(self._flush_backlog)
 
     def push(self) -> None:
         """Send what the system holds back, on any thread."""

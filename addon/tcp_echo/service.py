@@ -30,12 +30,13 @@ _AWAIT_GRACE = 1.0
 class Service:
     """Made on the main thread; `stop` is idempotent."""
 
-    def __init__(self, version: str, token: str, stream) -> None:
+    def __init__(self, version: str, token: str, stream, port: int) -> None:
+        """Take the port, 0 for one that the system chooses; raises PortInUse."""
         self.version = version
         self.token = token
         self.queue = RunQueue()
         self.quitting = False
-        self.server: Server | None = None
+        self.server = Server(self, port)
         self._started = time.monotonic()
         self._numbers = itertools.count(1)
         self._process = os.getpid()
@@ -54,9 +55,8 @@ class Service:
 
     # On the main thread.
 
-    def start(self, port: int) -> int:
-        """Serve on a port and return its number; raises PortInUse."""
-        self.server = Server(self, port)
+    def start(self) -> None:
+        """Serve."""
         outputs.collector.tell_progress = self.progress
         self._stream.prepare()
         self._enable_faults()
@@ -70,14 +70,12 @@ class Service:
         gc.collect()
         gc.freeze()
         self._stream.ready(self.server.port)
-        return self.server.port
 
     def stop(self) -> None:
         self.quitting = True
         self.queue.withdraw_all()
-        if self.server is not None and os.getpid() == self._process:
+        if os.getpid() == self._process:
             self.server.stop()
-        self.server = None
         self._modules.uninstall()
 
     def run_next(self, wait: bool) -> bool:
@@ -97,8 +95,7 @@ class Service:
         faulthandler.enable(self._stream.fault_file, all_threads=True)
 
     def _after_fork(self) -> None:
-        if self.server is not None:
-            self.server.shield_child()
+        self.server.shield_child()
 
     # On any thread.
 
@@ -118,7 +115,7 @@ class Service:
         self.quitting = True
         self.queue.withdraw_all()
         run = self.queue.running
-        if run is not None and self.server is not None:
+        if run is not None:
             self.server.call(self.cancel, run, "cancelled")
         self.queue.wake()
 
@@ -145,7 +142,7 @@ class Service:
             self._interrupt.end_render(run)
 
     def _insist(self, run: Run, reason: str) -> None:
-        if self._interrupt.insist(run, reason) and self.server is not None:
+        if self._interrupt.insist(run, reason):
             if not outputs.collector.rendering:
                 # Again: the first one may have come right before a system call began.
                 self._interrupt.wake(run)
