@@ -319,6 +319,10 @@ func (s *session) send(m message) {
 // receive returns the next frame, nil when the server has closed.
 func (s *session) receive() message {
 	s.t.Helper()
+	// Each answer has its own time: a test may take longer than one answer on a busy machine.
+	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		s.t.Fatal(err)
+	}
 	var header [4]byte
 	if _, err := io.ReadFull(s.reader, header[:]); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
