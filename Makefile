@@ -9,6 +9,7 @@ HEADLESS := build/blendtray-headless
 FOLDER := $(HOME)/Blendtray
 DEMO := $(CURDIR)/build/demo
 RUFF := build/lint/bin/ruff
+MYPY := build/lint/bin/mypy
 GOTESTSUM := $(GO) tool gotestsum
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
@@ -86,6 +87,7 @@ lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	$(GO) tool staticcheck -tags $(TRAY_TAGS) ./...
 	$(RUFF) format --check .
 	$(RUFF) check .
+	for system in linux win32 darwin; do $(MYPY) --platform $$system --cache-dir build/mypy/$$system || exit 1; done
 	shellcheck scripts/*.sh packaging/macos/*.sh .ci/run
 
 $(RUFF): scripts/requirements-lint.txt

@@ -8,11 +8,12 @@ Ends when a client sends `quit_blender`, or on SIGTERM, with exit code 0.
 
 import os
 import sys
+import types
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
-def _import_launch():
+def _import_launch() -> types.ModuleType:
     # The tcp_echo beside this file, even if another one is enabled as an add-on.
     for name in [name for name in sys.modules if name.split(".")[0] == "tcp_echo"]:
         if name == "tcp_echo":

@@ -9,6 +9,7 @@ For whoever starts the server: `start_server_from_script`, `cleanup_server`,
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import bpy
 
@@ -42,10 +43,12 @@ _VERSION = ".".join(map(str, bl_info["version"]))
 
 DEFAULT_PORT = 23333
 
-_service = None
+_service: service.Service | None = None
 
 
-def start_server_from_script(port: int | None = None, token: str | None = None, stream=None) -> int:
+def start_server_from_script(
+    port: int | None = None, token: str | None = None, stream: stdio.Stream | None = None
+) -> int:
     """Start the server and return its port.
 
     The port is that of BLENDER_HTTP_ECHO_PORT, or 23333. The token is what the file holds
@@ -86,7 +89,7 @@ def cleanup_server() -> None:
         stopping.stop()
 
 
-def process_message(data: dict) -> dict:
+def process_message(data: dict[str, Any]) -> dict[str, Any]:
     """Answer a message as the server would: run its code soon, or echo it."""
     if _service is None:
         return {"response": "error", "message": "no server runs", "source": "tcp_echo"}
@@ -100,7 +103,7 @@ def progress(fraction: float, text: str = "") -> None:
         _service.progress(min(max(float(fraction), 0.0), 1.0), str(text))
 
 
-def add_output(path) -> None:
+def add_output(path: str | os.PathLike[str]) -> None:
     """Name a file that the running script has made."""
     outputs.collector.add(bpy.path.abspath(os.fspath(path)))
 
@@ -122,9 +125,9 @@ def terminate() -> bool:
 class _Driver:
     """What drives the main thread's loop may ask of the service."""
 
-    def __init__(self, service) -> None:
-        self._service = service
-        self.run_next = service.run_next
+    def __init__(self, driven: service.Service) -> None:
+        self._service = driven
+        self.run_next = driven.run_next
 
     @property
     def busy(self) -> bool:
@@ -169,11 +172,11 @@ def _token_from_file() -> str:
     return token
 
 
-def _is_serving(_scene) -> bool:
+def _is_serving(_scene: bpy.types.Scene) -> bool:
     return _service is not None
 
 
-def _set_serving(_scene, _value) -> None:
+def _set_serving(_scene: bpy.types.Scene, _value: bool) -> None:
     # Whether the server runs is not the scene's to say; programs that set it do no harm.
     pass
 
@@ -187,11 +190,14 @@ def register() -> None:
         return
     async_loop.register()
     outputs.register()
-    bpy.types.Scene.tcp_echo_server_running = bpy.props.BoolProperty(
-        name="TCP Echo Server Running",
-        get=_is_serving,
-        set=_set_serving,
-        options={"SKIP_SAVE"},
+    # The stubs do not know properties that add-ons add, nor what BoolProperty returns.
+    bpy.types.Scene.tcp_echo_server_running = (  # type: ignore[attr-defined]
+        bpy.props.BoolProperty(  # type: ignore[func-returns-value]
+            name="TCP Echo Server Running",
+            get=_is_serving,
+            set=_set_serving,
+            options={"SKIP_SAVE"},
+        )
     )
     if not bpy.app.background:
         from . import window
@@ -209,7 +215,7 @@ def unregister() -> None:
         from . import window
 
         window.unregister()
-    del bpy.types.Scene.tcp_echo_server_running
+    del bpy.types.Scene.tcp_echo_server_running  # type: ignore[attr-defined]  # as above
     outputs.unregister()
     async_loop.unregister()
     _registered = False

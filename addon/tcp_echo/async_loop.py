@@ -11,17 +11,46 @@ import asyncio
 import concurrent.futures
 import contextlib
 import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 import bpy
 from bpy.app.handlers import persistent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 # How often a Blender with a window looks for runs, in seconds.
 _TICK = 0.01
 # How often it makes sure that something looks: loading a file ends every modal operator.
 _WATCH = 0.25
 
+
+class Driver(Protocol):
+    """Executes runs on the main thread."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is being executed."""
+
+    @property
+    def quitting(self) -> bool:
+        """Whether Blender is to end."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a run waits, or Blender is to end."""
+
+    def run_next(self, wait: bool, /) -> bool:
+        """Execute the next run; false when there was none."""
+
+    def finish(self) -> None:
+        """Stop serving."""
+
+
 _loop: asyncio.AbstractEventLoop | None = None
-_driver = None
+_driver: Driver | None = None
 
 
 class ShutdownRequested(SystemExit):
@@ -50,13 +79,13 @@ def setup_asyncio_executor() -> None:
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(max_workers=10))
 
 
-def set_driver(driver) -> None:
-    """Name what executes runs: `run_next(wait)`, `busy`, `quitting`, `finish()`; or None."""
+def set_driver(driver: Driver | None) -> None:
+    """Name what executes runs, or None when nothing does any more."""
     global _driver
     _driver = driver
 
 
-def kick_async_loop(*_args) -> bool:
+def kick_async_loop(*_args: object) -> bool:
     """Do what waits for the main thread: one run at most, one turn of the loop.
 
     Returns true when no work is left, which is when nothing serves and no task is pending.
@@ -95,28 +124,31 @@ class AsyncLoopModalOperator(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     # The newest one drives; an older one that woke up again ends.
-    newest = None
+    newest = object()
     last_kick = 0.0
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> set[OperatorReturnItems]:
         return self.invoke(context, None)
 
-    def invoke(self, context, _event):
+    def invoke(
+        self, context: bpy.types.Context, _event: bpy.types.Event | None
+    ) -> set[OperatorReturnItems]:
         if context.window is None:
             return {"CANCELLED"}
         cls = type(self)
         self.ticket = cls.newest = object()
         cls.last_kick = time.monotonic()
-        self.timer = context.window_manager.event_timer_add(_TICK, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        manager = _window_manager(context)
+        self.timer = manager.event_timer_add(_TICK, window=context.window)
+        manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         cls = type(self)
         if self.ticket is not cls.newest or _driver is None:
-            context.window_manager.event_timer_remove(self.timer)
+            _window_manager(context).event_timer_remove(self.timer)
             return {"FINISHED"}
         cls.last_kick = time.monotonic()
         _turn()
@@ -140,25 +172,26 @@ def _run_from_timer() -> None:
 
 def _push_undo() -> None:
     """Make what a script did one step for Ctrl-Z."""
-    windows = bpy.context.window_manager.windows
-    if not len(windows):
+    window = _first_window()
+    if window is None:
         return
     with contextlib.suppress(RuntimeError):  # undo is off, or the script left no scene
-        _in_window(bpy.ops.ed.undo_push, windows[0], message="Run Script")
+        _in_window(bpy.ops.ed.undo_push, window, message="Run Script")
 
 
-def _watch_operator():
+def _watch_operator() -> float | None:
     if _driver is None:
         return None
     idle = time.monotonic() - AsyncLoopModalOperator.last_kick
-    windows = bpy.context.window_manager.windows
-    if idle > 2 * _WATCH and len(windows):
-        _start_operator(windows[0])
+    window = _first_window()
+    if idle > 2 * _WATCH and window is not None:
+        # Registered here, so the stubs do not know it.
+        _in_window(bpy.ops.tcp_echo.async_loop, window)  # type: ignore[attr-defined]
     return _WATCH
 
 
 @persistent
-def _on_load_post(*_args) -> None:
+def _on_load_post(*_args: object) -> None:
     # The operator went with the file that was open.
     if bpy.app.timers.is_registered(_watch_operator):
         AsyncLoopModalOperator.last_kick = 0.0
@@ -166,11 +199,18 @@ def _on_load_post(*_args) -> None:
         start_modal()
 
 
-def _start_operator(window) -> None:
-    _in_window(bpy.ops.tcp_echo.async_loop, window)
+def _first_window() -> bpy.types.Window | None:
+    windows = _window_manager(bpy.context).windows
+    return windows[0] if len(windows) else None
 
 
-def _in_window(operator, window, **options) -> None:
+def _window_manager(context: bpy.types.Context) -> bpy.types.WindowManager:
+    manager = context.window_manager
+    assert manager is not None  # Blender always has one
+    return manager
+
+
+def _in_window(operator: Callable[..., object], window: bpy.types.Window, **options: Any) -> None:
     context = bpy.context
     if hasattr(context, "temp_override"):
         with context.temp_override(window=window):

@@ -5,21 +5,26 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 from . import json_scanner
 from .frames import MAX_PAYLOAD
-from .runs import Outcome, Run
+from .runs import Listener, Outcome, Run
 from .session import BadRun, run_fields, source_bytes
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .service import Service
 
 UNKNOWN_LIMIT = 64 * 1024
 
 _WRONG_TOKEN = 'wrong or missing token: put "token" near the front of the message'
 
 
-class BareMessage:
+class BareMessage(Listener):
     """The dialogue of a connection that began with `{` or white space."""
 
-    def __init__(self, connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._service = connection.service
         self._scanner = json_scanner.ObjectScanner()
@@ -83,20 +88,14 @@ class BareMessage:
             return
         wait = message.get("wait") is True
         answer = respond(self._service, message, self if wait else Unattended())
-        if answer is not None:
+        if answer:
             self._answer(**answer)
 
-    def _answer(self, **answer) -> None:
+    def _answer(self, **answer: Any) -> None:
         self._connection.send(encode(answer))
         self._connection.finish()
 
     # What comes of a run that is waited for, on the main thread.
-
-    def started(self, run: Run, when: float) -> None:
-        pass
-
-    def progress(self, run: Run, fraction: float, text: str) -> None:
-        pass
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         error = outcome.error
@@ -112,20 +111,14 @@ class BareMessage:
             },
         )
 
-    def _answer_json(self, result: str, answer: dict) -> None:
+    def _answer_json(self, result: str, answer: dict[str, Any]) -> None:
         text = encode(answer)
         self._connection.send(text[:-1] + b', "result": ' + result.encode("ascii") + b"}")
         self._connection.finish()
 
 
-class Unattended:
+class Unattended(Listener):
     """Whom a run tells that nobody waits for: the log."""
-
-    def started(self, run: Run, when: float) -> None:
-        pass
-
-    def progress(self, run: Run, fraction: float, text: str) -> None:
-        pass
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -133,12 +126,12 @@ class Unattended:
             print(trace, end="", file=sys.stderr, flush=True)
 
 
-def encode(answer: dict) -> bytes:
+def encode(answer: dict[str, Any]) -> bytes:
     return json.dumps({**answer, "source": "tcp_echo"}).encode("ascii")
 
 
-def respond(service, message: dict, listener) -> dict | None:
-    """Act on a message; None when the listener answers once the code has run."""
+def respond(service: Service, message: dict[str, Any], listener: Listener) -> dict[str, Any]:
+    """Act on a message and return the answer, empty when the listener answers later."""
     code = message.get("code")
     if code is None:
         if "message" in message:
@@ -159,4 +152,4 @@ def respond(service, message: dict, listener) -> dict | None:
     service.queue.put(run)
     if isinstance(listener, Unattended):
         return {"response": "scheduled", "message": "the code runs as soon as Blender is free"}
-    return None
+    return {}

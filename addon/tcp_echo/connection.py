@@ -8,10 +8,14 @@ import contextlib
 import os
 import socket
 import threading
+from typing import TYPE_CHECKING, cast
 
 from .bare_message import BareMessage
 from .json_scanner import WHITE_SPACE
 from .session import Session
+
+if TYPE_CHECKING:
+    from .service import Service
 
 # What a peer may send, in bytes, and how long it may take, in seconds, before it has shown
 # the token.
@@ -28,12 +32,12 @@ _MORE = getattr(socket, "MSG_MORE", 0)
 class Connection(asyncio.Protocol):
     """Everything but `send` is for the I/O thread."""
 
-    def __init__(self, service, sock, number: int) -> None:
+    def __init__(self, service: Service, sock: socket.socket, number: int) -> None:
         self.service = service
         self.number = number
         self._socket = sock
         self._transport: asyncio.Transport | None = None
-        self._dialogue = None
+        self._dialogue: BareMessage | Session | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._ending = False
         self._peer_is_done = False
@@ -48,9 +52,9 @@ class Connection(asyncio.Protocol):
 
     # asyncio.Protocol
 
-    def connection_made(self, transport) -> None:
-        self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)
         if self.service.token:
             self._deadline = self.service.server.loop.call_later(UNKNOWN_SECONDS, self._time_is_up)
 
@@ -69,7 +73,7 @@ class Connection(asyncio.Protocol):
             return self._dialogue.eof_received()
         return False
 
-    def connection_lost(self, _error) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self.trust()
         self._ending = True
         with self._lock:

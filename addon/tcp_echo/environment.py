@@ -7,7 +7,9 @@ process ends with it. Here the next script comes after it.
 
 from __future__ import annotations
 
-import _signal  # what the module signal wraps, without making an enumeration of each answer
+# The module that `signal` wraps; it returns numbers where `signal` makes an enumeration of
+# each. The type checker knows only `signal`.
+import _signal  # type: ignore[import-not-found]
 import asyncio
 import builtins
 import contextlib
@@ -21,8 +23,15 @@ import tempfile
 import threading
 import types
 import warnings
+from typing import TYPE_CHECKING, Any
 
 from .stdio import say
+
+if TYPE_CHECKING:
+    import ctypes
+    from collections.abc import Callable
+
+    from .runs import Run
 
 # Signals that scripts may reasonably handle.
 _SIGNALS = tuple(
@@ -57,7 +66,7 @@ _SYS_NAMES = (
 )
 
 # Lists that are put back in place, because others hold on to them.
-_LISTS = (
+_LISTS: tuple[tuple[object, str], ...] = (
     (sys, "path"),
     (sys, "meta_path"),
     (sys, "path_hooks"),
@@ -75,7 +84,11 @@ class Environment:
     and can wait is in `put_back`, which comes when the client has its answer already.
     """
 
-    def __init__(self, event_loop, faults) -> None:
+    def __init__(
+        self,
+        event_loop: Callable[[], asyncio.AbstractEventLoop],
+        faults: Callable[[], None],
+    ) -> None:
         self._event_loop = event_loop
         self._faults = faults
         # Taken once: what Blender and the launcher have set up.
@@ -89,7 +102,7 @@ class Environment:
         """Remember the state that `put_back` goes back to, ahead of the next run."""
         self._snapshot = _Snapshot()
 
-    def enter(self, run) -> types.ModuleType:
+    def enter(self, run: Run) -> types.ModuleType:
         """Set the process up for a run and return the module that it executes in."""
         if self._snapshot is None:
             self._snapshot = _Snapshot()
@@ -106,7 +119,7 @@ class Environment:
                 say(f"stays in {_current_directory()}: {error}")
         module = types.ModuleType("__main__")
         module.__file__ = run.filename
-        module.__builtins__ = builtins
+        vars(module)["__builtins__"] = builtins
         sys.modules["__main__"] = module
         return module
 
@@ -114,6 +127,7 @@ class Environment:
         """Put back what telling of the run's end needs, and flush what the script printed."""
         if vars(builtins) != self._builtins:
             _restore_dict(vars(builtins), self._builtins)
+        assert self._snapshot is not None  # taken by `enter` at the latest
         current, saved = vars(sys), self._snapshot.sys
         for name in ("stdout", "stderr"):
             stream = current.get(name)
@@ -124,6 +138,7 @@ class Environment:
     def put_back(self) -> None:
         """Put everything else back."""
         snapshot, self._snapshot = self._snapshot, None
+        assert snapshot is not None and self._signals is not None  # since `enter`
         snapshot.restore()
         if sys.gettrace() is not None or sys.getprofile() is not None:
             sys.settrace(None)
@@ -166,7 +181,7 @@ class _Snapshot:
             if kept != content:
                 kept[:] = content
                 if name == "filters":
-                    warnings._filters_mutated()
+                    warnings._filters_mutated()  # type: ignore[attr-defined]  # not public
         if self._main is None:
             sys.modules.pop("__main__", None)
         else:
@@ -192,7 +207,7 @@ class SignalActions:
 
     def restore(self) -> None:
         # Before its handler goes: without one, the clock kills the process.
-        if hasattr(signal, "setitimer"):
+        if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._handlers:
             current = _signal.getsignal(number)
@@ -207,8 +222,8 @@ class SignalActions:
                 self._reset.add(number)
 
 
-def _c_action(number: int):
-    if os.name == "nt":
+def _c_action(number: int) -> ctypes.Array[ctypes.c_char] | None:
+    if sys.platform == "win32":
         return None
     import ctypes
 
@@ -218,14 +233,14 @@ def _c_action(number: int):
     return action
 
 
-def _set_c_action(number: int, action) -> None:
+def _set_c_action(number: int, action: ctypes.Array[ctypes.c_char] | None) -> None:
     if action is not None:
         import ctypes
 
         ctypes.CDLL(None).sigaction(number, action, None)
 
 
-def _restore_dict(current: dict, wanted: dict) -> None:
+def _restore_dict(current: dict[str, Any], wanted: dict[str, Any]) -> None:
     for name in current.keys() - wanted.keys():
         del current[name]
     current.update(wanted)
@@ -248,11 +263,12 @@ def _return_to(directory: str) -> None:
 
 # The dict below os.environ: its keys and values are encoded, and to decode and compare them
 # all takes longer than a short script.
-def _environment_block() -> dict:
-    return os.environ._data
+def _environment_block() -> dict[Any, Any]:
+    block: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]  # not public
+    return block
 
 
-def _restore_environ(wanted: dict) -> None:
+def _restore_environ(wanted: dict[Any, Any]) -> None:
     environ = os.environ
     current = _environment_block()
     for name in current.keys() - wanted.keys():
@@ -262,7 +278,7 @@ def _restore_environ(wanted: dict) -> None:
             environ[environ.decodekey(name)] = environ.decodevalue(value)
 
 
-def _let_go(stream, own) -> None:
+def _let_go(stream: Any, own: Any) -> None:
     """Flush what a script put in the place of a standard stream.
 
     One that wraps our own buffer would close it when it is collected, some time later.

@@ -6,13 +6,17 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 # A script that awaits at its top level is called by asyncio.
 _DRIVING_FOLDERS = (_OWN_FOLDER, os.path.join(os.path.dirname(asyncio.__file__), ""))
 
 
-def describe(exception: BaseException, filename: str) -> dict:
+def describe(exception: BaseException, filename: str) -> dict[str, Any]:
     """Return the `error` of a `finished` frame for what ended the script `filename`."""
     try:
         trace = _without_own_frames(exception.__traceback__)
@@ -48,11 +52,11 @@ def _message(exception: BaseException) -> str:
         return f"<exception str() of {type(exception).__name__} failed>"
 
 
-def _is_own(trace) -> bool:
+def _is_own(trace: TracebackType) -> bool:
     return trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER)
 
 
-def _without_own_frames(trace):
+def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Cut the frames off both ends of a traceback that are there for the add-on alone."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_DRIVING_FOLDERS):
         trace = trace.tb_next
@@ -67,7 +71,7 @@ def _without_own_frames(trace):
     return trace
 
 
-def _line(exception: BaseException, trace, filename: str) -> int:
+def _line(exception: BaseException, trace: TracebackType | None, filename: str) -> int:
     if isinstance(exception, SyntaxError) and exception.filename == filename:
         return exception.lineno or 0
     line = 0
@@ -78,5 +82,5 @@ def _line(exception: BaseException, trace, filename: str) -> int:
     return line
 
 
-def _format(exception: BaseException, trace) -> str:
+def _format(exception: BaseException, trace: TracebackType | None) -> str:
     return "".join(traceback.format_exception(type(exception), exception, trace))

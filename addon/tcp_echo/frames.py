@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The largest payload of a frame and the largest bare message, in bytes.
 MAX_PAYLOAD = 64 * 1024 * 1024
@@ -35,7 +39,7 @@ class FrameReader:
         """Take the next bytes of the stream."""
         self._buffer += data
 
-    def frames(self):
+    def frames(self) -> Iterator[bytes]:
         """Yield the payload of each frame that is complete.
 
         Raises FrameError at a header that announces more than the limit.

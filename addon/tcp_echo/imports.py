@@ -15,8 +15,14 @@ import site
 import sys
 import sysconfig
 import time
+from typing import TYPE_CHECKING
 
 import bpy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
 
 # The coarsest step of a file system's clock: FAT counts in steps of two seconds. In ns.
 _CLOCK_STEP = 2_000_000_000
@@ -25,7 +31,7 @@ _CLOCK_STEP = 2_000_000_000
 class _SourceLoader(importlib.machinery.SourceFileLoader):
     """Compiles the source each time, and leaves no __pycache__ in the user's folders."""
 
-    def get_code(self, fullname):
+    def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
         stamp = _stamp(path)  # before it is read: what is saved after that is another one
         data = self.get_data(path)
@@ -36,7 +42,7 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
 class _Loaded:
     """What a module was read from."""
 
-    def __init__(self, stamp: tuple | None, data: bytes | None) -> None:
+    def __init__(self, stamp: tuple[int, ...] | None, data: bytes | None) -> None:
         self._stamp = stamp
         self._data = data
         self._read = time.time_ns()
@@ -68,7 +74,7 @@ _loaded: dict[str, _Loaded] = {}
 class _Finder(importlib.machinery.FileFinder):
     """Looks into the folder each time: a file can be newer than its folder's time stamp."""
 
-    def find_spec(self, fullname, target=None):
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         self.invalidate_caches()
         return super().find_spec(fullname, target)
 
@@ -99,7 +105,7 @@ class ScriptModules:
             sys.path_hooks.remove(self._path_hook)
             sys.path_importer_cache.clear()
 
-    def _path_hook(self, path: str):
+    def _path_hook(self, path: str) -> _Finder:
         if not os.path.isdir(path or ".") or self._is_settled(os.path.abspath(path)):
             raise ImportError("not a folder of scripts", path=path)
         return _Finder(path, *_LOADERS)
@@ -137,7 +143,7 @@ class ScriptModules:
         self._count = len(sys.modules)
 
 
-def _settled_folders():
+def _settled_folders() -> Iterator[str | None]:
     """Yield the folders whose modules stay for the life of the process."""
     yield os.path.dirname(os.path.abspath(__file__))
     yield os.path.dirname(bpy.app.binary_path) or None
@@ -157,7 +163,7 @@ def _folder(path: str | None) -> str:
     return os.path.normcase(os.path.join(os.path.abspath(path), "")) if path else "\0"
 
 
-def _origin(module) -> str | None:
+def _origin(module: ModuleType) -> str | None:
     try:
         path = module.__file__
     except Exception:  # what lies in sys.modules may be anything
@@ -165,7 +171,7 @@ def _origin(module) -> str | None:
     return os.path.abspath(path) if isinstance(path, str) else None
 
 
-def _stamp(path: str) -> tuple | None:
+def _stamp(path: str) -> tuple[int, ...] | None:
     try:
         status = os.stat(path)
     except OSError:

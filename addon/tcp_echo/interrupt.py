@@ -15,16 +15,23 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import FrameType
+
+    from .runs import Run
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
-_WINDOWS = os.name == "nt"
-
 # On POSIX, a signal whose default is to be ignored, so a late one harms nobody. Windows has
 # none that wakes a system call, but Python has a stand-in for one that wakes time.sleep().
-_WAKE_SIGNAL = signal.SIGBREAK if _WINDOWS else signal.SIGURG
-
+if sys.platform == "win32":
+    _WAKE_SIGNAL = signal.SIGBREAK
+else:
+    _WAKE_SIGNAL = signal.SIGURG
 
 # The file of the Python function through which scripts call operators.
 _OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
@@ -41,9 +48,9 @@ class RunCancelled(KeyboardInterrupt):
     lost = False
     reason = "cancelled"
 
-    def __init__(self, *args) -> None:
+    def __init__(self, *args: object) -> None:
         RunCancelled.raised = True
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         if sys.version_info >= (3, 12):
             # Made where it is raised; before, where it is caught or printed.
             frame = frame.f_back
@@ -60,8 +67,9 @@ class Interrupt:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._main_thread = threading.get_ident()
-        self._armed = None
-        self._task = None
+        self._armed: Run | None = None
+        # The asyncio task that is the run, when it awaits at its top level.
+        self.task: asyncio.Task[Any] | None = None
         self._requested = False
         # A second SIGINT in the life of the process would kill it.
         self.sigint_sent = False
@@ -72,7 +80,7 @@ class Interrupt:
 
     # On the main thread.
 
-    def arm(self, run) -> None:
+    def arm(self, run: Run) -> None:
         """From here on the run can be interrupted; raises at once if it already was."""
         with self._lock:
             RunCancelled.raised = RunCancelled.lost = False
@@ -87,7 +95,7 @@ class Interrupt:
             try:
                 with self._lock:
                     self._armed = None
-                    self._task = None
+                    self.task = None
                     raised = RunCancelled.raised
                     if self._requested:
                         self._requested = False
@@ -121,18 +129,9 @@ class Interrupt:
             RunCancelled.reason = reason
             raise RunCancelled
 
-    @property
-    def task(self):
-        """The asyncio task that is the run, when it awaits at its top level."""
-        return self._task
-
-    @task.setter
-    def task(self, task) -> None:
-        self._task = task
-
     # On any other thread.
 
-    def request(self, run, reason: str, force: bool = True) -> None:
+    def request(self, run: Run, reason: str, force: bool = True) -> None:
         """Ask a run that was taken from the queue to stop.
 
         Without `force`, a run that awaits is only cancelled as asyncio does it.
@@ -142,35 +141,35 @@ class Interrupt:
             if self._armed is not run:
                 return  # `arm` will see the reason, or it has ended
             RunCancelled.reason = reason
-            task = self._task
+            task = self.task
             if task is not None and not force:
                 task.get_loop().call_soon_threadsafe(task.cancel, reason)
                 return
             self._requested = True
             _set_async_exc(self._main_thread, RunCancelled)
 
-    def insist(self, run, reason: str) -> bool:
+    def insist(self, run: Run, reason: str) -> bool:
         """Raise again what Blender has swallowed; false when the run has ended."""
         if RunCancelled.lost:
             RunCancelled.lost = False
             self.request(run, reason)
         return self._armed is run
 
-    def wake(self, run) -> None:
+    def wake(self, run: Run) -> None:
         """Wake a run that was asked to stop from a blocking system call."""
         with self._lock:
             # A script that handles this signal itself is left alone.
             if self._armed is not run or signal.getsignal(_WAKE_SIGNAL) is not _on_wake:
                 return
-            if _WINDOWS:
+            if sys.platform == "win32":
                 _wake_sleeper()
             else:
                 signal.pthread_kill(self._main_thread, _WAKE_SIGNAL)
 
-    def end_render(self, run) -> bool:
+    def end_render(self, run: Run) -> bool:
         """Have Blender end the render that goes on; true when it was asked to, once ever."""
         with self._lock:
-            if self._armed is not run or self.sigint_sent or os.name == "nt":
+            if self._armed is not run or self.sigint_sent or sys.platform == "win32":
                 return False
             # None: the handler is not Python's, hence Blender's own. Any other one
             # belongs to the script, and the default would kill the process.
@@ -186,13 +185,15 @@ def _wake_sleeper() -> None:
 
     As Ctrl-Break would, without a console. It sleeps by waiting for this event.
     """
+    if sys.platform != "win32":
+        return
     _thread.interrupt_main(_WAKE_SIGNAL)
     event = ctypes.pythonapi._PyOS_SigintEvent
     event.restype = ctypes.c_void_p
     ctypes.windll.kernel32.SetEvent(ctypes.c_void_p(event()))
 
 
-def _on_wake(_signal_number, _frame) -> None:
+def _on_wake(_signal_number: int, _frame: FrameType | None) -> None:
     # The exception that waits for the main thread is raised where Python looks for it
     # next, which is here, and then goes up through the system call that was woken.
     for _ in range(2):

@@ -62,7 +62,9 @@ class ObjectScanner:
             self._escaped = False
             position = 1
         if self._in_string:
-            position = _STRING_REST.match(chunk, position).end()
+            rest = _STRING_REST.match(chunk, position)
+            assert rest is not None  # it may be empty
+            position = rest.end()
             if not self._string_closed(chunk, position):
                 return None
             position += 1
@@ -99,7 +101,7 @@ def token_in_prefix(prefix: bytes) -> str | None:
     Only a key of the object itself counts, and only when its value is there entirely.
     """
     depth = 0
-    before = None  # the string before this one, when both are at depth 1
+    before: re.Match[bytes] | None = None  # the string before this one, when both are at depth 1
     for found in _STRING_OR_BRACKET.finditer(prefix):
         first = prefix[found.start()]
         if first != 0x22:  # "
@@ -120,8 +122,9 @@ def token_in_prefix(prefix: bytes) -> str | None:
     return None
 
 
-def _text(found: re.Match) -> str | None:
+def _text(found: re.Match[bytes]) -> str | None:
     try:
-        return json.loads(found.group())
+        text: str = json.loads(found.group())
     except ValueError:
         return None
+    return text

@@ -8,12 +8,16 @@ import signal
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import bpy
 
 import tcp_echo
 
 from . import async_loop, lifeline, stdio
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 # Exit codes for whoever started Blender.
 EXIT_PORT = 98
@@ -25,7 +29,7 @@ _EXIT_GRACE = 2.0
 
 def main(arguments: list[str]) -> None:
     """Serve; returns when Blender is to end, and then it does."""
-    options = {}
+    options: dict[str, Any] = {}
     descriptor = None
     if "--supervised" in arguments:
         descriptor = stdio.take_standard_input()
@@ -58,7 +62,7 @@ def main(arguments: list[str]) -> None:
         _end_soon()
 
 
-def _on_terminate(_signal_number, _frame) -> None:
+def _on_terminate(_signal_number: int, _frame: FrameType | None) -> None:
     if not tcp_echo.terminate():
         os._exit(0)  # it is only about to serve, or about to end
 
@@ -73,7 +77,7 @@ def _end_soon() -> None:
     threading.Thread(target=end, name="tcp_echo exit", daemon=True).start()
 
 
-def _fail(code: int, text: str) -> None:
+def _fail(code: int, text: str) -> NoReturn:
     print(f"tcp_echo: {text}", file=sys.stderr, flush=True)
     sys.stdout.flush()
     os._exit(code)

@@ -10,13 +10,17 @@ import signal
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # How long a script may take to end after that, in seconds: subprocess.run() gives its child a
 # quarter of one before it kills it.
 _GRACE = 0.5
 
 
-def read_first_line(descriptor: int) -> dict:
+def read_first_line(descriptor: int) -> dict[str, Any]:
     """Read the supervisor's one line; raises ValueError when it is none."""
     line = bytearray()
     while not line.endswith(b"\n"):
@@ -30,10 +34,9 @@ def read_first_line(descriptor: int) -> dict:
     return message
 
 
-def watch(descriptor: int, request_quit) -> None:
+def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
     """Call `request_quit` when the pipe ends, and end the process soon after."""
-    if sys.platform.startswith("linux"):
-        _set_alarm_at_end(descriptor)
+    _set_alarm_at_end(descriptor)
 
     def wait_for_end() -> None:
         try:
@@ -49,12 +52,14 @@ def watch(descriptor: int, request_quit) -> None:
 
 
 def _set_alarm_at_end(descriptor: int) -> None:
-    """Have the process killed a second after the pipe ends, without any Python.
+    """Have Linux kill the process a second after the pipe ends, without any Python.
 
     For a script in a C function that does not let go of Python's lock: no thread gets to
     run then. The kernel sends SIGHUP when the pipe ends; its handler is the C function
     alarm(), which takes the signal's number, 1, for the seconds until SIGALRM kills.
     """
+    if not sys.platform.startswith("linux"):
+        return
     import fcntl
 
     libc = ctypes.CDLL(None)

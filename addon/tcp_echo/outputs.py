@@ -6,9 +6,13 @@ from __future__ import annotations
 import os
 import re
 import threading
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.app.handlers import persistent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Outputs:
@@ -20,7 +24,7 @@ class Outputs:
         self._since = 0.0
         self.rendering = False
         # Is told how far a render is: a fraction and a text.
-        self.tell_progress = None
+        self.tell_progress: Callable[[float, str], None] | None = None
 
     def begin(self, now: float) -> None:
         """Collect from here on; files older than `now` (since 1970) are not of this run."""
@@ -76,22 +80,22 @@ def unregister() -> None:
             handlers.remove(handler)
 
 
-def own_handlers() -> tuple:
+def own_handlers() -> tuple[Callable[..., None], ...]:
     return tuple(handler for _, handler in _HANDLERS)
 
 
 @persistent
-def _on_render_init(*_args) -> None:
+def _on_render_init(*_args: object) -> None:
     collector.rendering = True
 
 
 @persistent
-def _on_render_end(*_args) -> None:
+def _on_render_end(*_args: object) -> None:
     collector.rendering = False
 
 
 @persistent
-def _on_render_write(scene, *_args) -> None:
+def _on_render_write(scene: bpy.types.Scene, *_args: object) -> None:
     """An image or a frame was written; may come on the render's own thread."""
     if not collector.collecting:
         return
@@ -108,7 +112,7 @@ def _on_render_write(scene, *_args) -> None:
 
 
 @persistent
-def _on_render_stats(text=None, *_args) -> None:
+def _on_render_stats(text: object = None, *_args: object) -> None:
     """A render got on; comes on the render's own threads."""
     tell = collector.tell_progress
     if tell is None or not isinstance(text, str):
@@ -121,12 +125,12 @@ def _on_render_stats(text=None, *_args) -> None:
 
 
 @persistent
-def _on_save_post(path=None, *_args) -> None:
+def _on_save_post(path: object = None, *_args: object) -> None:
     # Newer Blenders hand over the path, older ones something else.
     collector.add_written(path if isinstance(path, str) and path else bpy.data.filepath)
 
 
-_HANDLERS = (
+_HANDLERS: tuple[tuple[list[Any], Callable[..., None]], ...] = (
     (bpy.app.handlers.render_init, _on_render_init),
     (bpy.app.handlers.render_complete, _on_render_end),
     (bpy.app.handlers.render_cancel, _on_render_end),

@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import contextlib
 import math
+from typing import TYPE_CHECKING, Any, cast
 
 import bpy
 from mathutils import Euler, Vector
 
 from . import outputs
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # The longer side, in pixels.
 _SIZE = 480
+# The types of objects that a render shows.
+_VISIBLE = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}
 # What takes too long to draw: counted with modifiers and instances.
 _MOST_INSTANCES = 20_000
 _MOST_POLYGONS = 3_000_000
@@ -29,12 +35,14 @@ def render(path: str, engine: str) -> None:
 
     Raises NoPreview where that makes no sense.
     """
-    scene = bpy.context.scene
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    if scene is None or layer is None:
+        raise NoPreview("there is no scene")
     bounds = _look_at(bpy.context.evaluated_depsgraph_get())
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_handlers())
         # What is removed here is an update of the scene, too.
-        stack.callback(bpy.context.view_layer.update)
+        stack.callback(layer.update)
         copy = scene.copy()
         stack.callback(bpy.data.scenes.remove, copy)
         if copy.camera is None:
@@ -44,28 +52,28 @@ def render(path: str, engine: str) -> None:
         bpy.ops.render.render(write_still=True, scene=copy.name)
 
 
-def _look_at(depsgraph) -> list[tuple]:
+def _look_at(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
     """Return the corners of all that is to be seen."""
     corners = []
     polygons = 0
     for count, instance in enumerate(depsgraph.object_instances):
         ob = instance.object
-        if ob.type not in {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}:
+        if ob is None or ob.type not in _VISIBLE:
             continue
-        polygons += len(ob.data.polygons) if ob.type == "MESH" else 0
+        polygons += len(ob.data.polygons) if isinstance(ob.data, bpy.types.Mesh) else 0
         if count > _MOST_INSTANCES or polygons > _MOST_POLYGONS:
             raise NoPreview("the scene is too large for a preview")
         if instance.show_self:
             matrix = instance.matrix_world
             corners += [matrix @ Vector(corner) for corner in ob.bound_box]
-    corners = [c for c in corners if all(map(math.isfinite, c))]
+    corners = [c for c in corners if all(map(math.isfinite, c.to_tuple()))]
     if not corners:
         raise NoPreview("there is nothing to see")
     return corners
 
 
 @contextlib.contextmanager
-def _quiet_handlers():
+def _quiet_handlers() -> Iterator[None]:
     """Keep what scripts have registered from hearing of this."""
     own = outputs.own_handlers()
     lists = [
@@ -82,7 +90,7 @@ def _quiet_handlers():
             handlers[:] = before
 
 
-def _add_camera(scene, corners, stack) -> None:
+def _add_camera(scene: bpy.types.Scene, corners: list[Vector], stack: contextlib.ExitStack) -> None:
     data = bpy.data.cameras.new("Preview")
     stack.callback(bpy.data.cameras.remove, data)
     camera = bpy.data.objects.new("Preview", data)
@@ -92,14 +100,14 @@ def _add_camera(scene, corners, stack) -> None:
     scene.camera = camera
     layer = scene.view_layers[0]
     layer.update()
-    flat = [value for corner in corners for value in corner]
+    flat = [value for corner in corners for value in corner.to_tuple()]
     camera.location, _ = camera.camera_fit_coords(layer.depsgraph, flat)
     distance = max((camera.location - corner).length for corner in corners)
     data.clip_end = max(data.clip_end, 2 * distance)
     data.clip_start = min(data.clip_start, distance / 1000) or data.clip_start
 
 
-def _add_light(scene, stack) -> None:
+def _add_light(scene: bpy.types.Scene, stack: contextlib.ExitStack) -> None:
     """Let a scene without a lamp be seen: in most of them it is only missing."""
     if scene.world is None:
         world = bpy.data.worlds.new("Preview")
@@ -108,7 +116,7 @@ def _add_light(scene, stack) -> None:
         scene.world = world
     if any(ob.type == "LIGHT" for ob in scene.objects):
         return
-    data = bpy.data.lights.new("Preview", "SUN")
+    data = cast("bpy.types.SunLight", bpy.data.lights.new("Preview", "SUN"))
     stack.callback(bpy.data.lights.remove, data)
     data.energy = 3
     sun = bpy.data.objects.new("Preview", data)
@@ -117,7 +125,8 @@ def _add_light(scene, stack) -> None:
     scene.collection.objects.link(sun)
 
 
-def _set_up(scene, path: str, engine: str) -> None:
+# `scene` is Any because the stubs do not know the render engines and their properties.
+def _set_up(scene: Any, path: str, engine: str) -> None:
     render = scene.render
     width = render.resolution_x * render.pixel_aspect_x
     height = render.resolution_y * render.pixel_aspect_y

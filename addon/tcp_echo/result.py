@@ -13,7 +13,7 @@ class ResultError(Exception):
     """The value can't be sent; the text says why, for the script's author."""
 
 
-def to_json(value) -> str:
+def to_json(value: object) -> str:
     """Return the value as JSON text of at most MAX_RESULT bytes."""
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))

@@ -13,12 +13,21 @@ import os
 import sys
 import time
 import types
+from typing import TYPE_CHECKING, Any
 
 from . import failure, outputs, result
 from .interrupt import Interrupt, RunCancelled
 from .runs import Outcome, Run, RunQueue, cancel_error
 from .stdio import say
 from .tee import Tees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from .environment import Environment
+    from .imports import ScriptModules
+    from .scene import Scenes
+    from .stdio import Stream
 
 # Kept here because a script may delete them from `builtins`.
 _exec, _eval, _compile = exec, eval, compile
@@ -30,12 +39,12 @@ class Runner:
     def __init__(
         self,
         queue: RunQueue,
-        stream,
+        stream: Stream,
         interrupt: Interrupt,
-        scenes,
-        modules,
-        environment,
-        event_loop,
+        scenes: Scenes,
+        modules: ScriptModules,
+        environment: Environment,
+        event_loop: Callable[[], asyncio.AbstractEventLoop],
     ) -> None:
         self._queue = queue
         self._stream = stream
@@ -99,7 +108,7 @@ class Runner:
         render_ended = self._interrupt.sigint_sent and not renders_ended
         return _outcome(run, module, exception, RunCancelled.raised or render_ended)
 
-    def _call(self, run: Run, module: types.ModuleType):
+    def _call(self, run: Run, module: types.ModuleType) -> BaseException | None:
         """Execute the script and return what ended it, or None."""
         # Bare excepts: a script may have deleted the very names of the exceptions.
         exception = None
@@ -111,7 +120,7 @@ class Runner:
             self._interrupt.disarm()
         return exception
 
-    def _call_armed(self, run: Run, module: types.ModuleType):
+    def _call_armed(self, run: Run, module: types.ModuleType) -> BaseException | None:
         exception = None
         try:
             self._interrupt.arm(run)
@@ -125,7 +134,7 @@ class Runner:
         self._interrupt.disarm()
         return exception
 
-    def _drive(self, coroutine) -> None:
+    def _drive(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a script that awaits at its top level to its end, and what it left going."""
         loop = self._event_loop()
         task = loop.create_task(coroutine)
@@ -141,7 +150,9 @@ class Runner:
             loop.run_until_complete(loop.shutdown_asyncgens())
 
 
-def _outcome(run: Run, module: types.ModuleType, exception, cancelled: bool) -> Outcome:
+def _outcome(
+    run: Run, module: types.ModuleType, exception: BaseException | None, cancelled: bool
+) -> Outcome:
     awaited = isinstance(exception, asyncio.CancelledError) and run.cancel_reason is not None
     cancelled = cancelled or awaited
     if not cancelled and isinstance(exception, SystemExit) and exception.code in (None, 0):
@@ -176,7 +187,7 @@ def _lines(code: bytes) -> list[str]:
     return io.StringIO(text, newline=None).readlines()
 
 
-def _compiled(run: Run):
+def _compiled(run: Run) -> types.CodeType:
     """Compile a run's source and make its lines known to tracebacks."""
     filename = run.filename
     # Without a time: what was run is shown even when the file has changed since.
@@ -186,7 +197,7 @@ def _compiled(run: Run):
     except SyntaxError:
         # As Python itself compiles it, and only then with what is ours on top.
         try:
-            code = _compile(
+            code: types.CodeType | None = _compile(
                 run.code,
                 filename,
                 "exec",
@@ -200,7 +211,7 @@ def _compiled(run: Run):
         return code
 
 
-def _end_forked_child(exception) -> None:
+def _end_forked_child(exception: BaseException | None) -> None:
     """End a child that the script forked and that came back here instead of ending."""
     status = 0 if exception is None else 1
     if isinstance(exception, SystemExit):

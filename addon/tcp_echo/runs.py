@@ -6,14 +6,30 @@ from __future__ import annotations
 import os
 import queue
 import time
+from typing import Any
+
+
+class Listener:
+    """Is told what comes of a run, on whatever thread it happens."""
+
+    # Whether it wants to be told what the run prints.
+    wants_output = False
+
+    def started(self, run: Run, when: float) -> None:
+        """The run has begun, at a time in seconds since 1970."""
+
+    def output(self, run: Run, text: str) -> None:
+        """The run has printed a text."""
+
+    def progress(self, run: Run, fraction: float, text: str) -> None:
+        """The run has come so far, 0 to 1."""
+
+    def finished(self, run: Run, outcome: Outcome) -> None:
+        """The run has ended."""
 
 
 class Run:
-    """One script to execute, and whom to tell what comes of it.
-
-    `listener` has `started(run, when)`, `progress(run, fraction, text)` and
-    `finished(run, outcome)`. They are called on whatever thread it happens on.
-    """
+    """One script to execute, and whom to tell what comes of it."""
 
     __slots__ = (
         "args",
@@ -36,7 +52,7 @@ class Run:
         session: int,
         run_id: str,
         code: bytes,
-        listener,
+        listener: Listener,
         file: str = "",
         name: str = "",
         args: tuple[str, ...] = (),
@@ -74,7 +90,7 @@ class Outcome:
 
     __slots__ = ("error", "outputs", "recycle", "result", "seconds", "state")
 
-    def __init__(self, state: str, error: dict | None = None) -> None:
+    def __init__(self, state: str, error: dict[str, Any] | None = None) -> None:
         self.state = state
         self.error = error
         self.seconds = 0.0
@@ -87,7 +103,7 @@ class Outcome:
         return cls("cancelled", cancel_error(reason))
 
 
-def cancel_error(reason: str) -> dict:
+def cancel_error(reason: str) -> dict[str, Any]:
     """Return the error of a run that was stopped where no line can be blamed."""
     return {"type": "RunCancelled", "message": reason, "line": 0, "traceback": ""}
 

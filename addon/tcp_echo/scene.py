@@ -6,9 +6,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+from typing import TYPE_CHECKING
 
 import addon_utils
 import bpy
+
+if TYPE_CHECKING:
+    from .imports import ScriptModules
 
 _ROOTS = tuple(
     getattr(bpy.types, name)
@@ -46,7 +50,7 @@ class SceneError(Exception):
 class Scenes:
     """Makes scenes ready, and knows how Blender was before the first script."""
 
-    def __init__(self, modules) -> None:
+    def __init__(self, modules: ScriptModules) -> None:
         self._modules = modules
         self._handler_lists = [
             (handlers, list(handlers))
@@ -56,7 +60,7 @@ class Scenes:
         classes = _classes()
         self._classes = set(classes)
         self._class_count = len(classes)
-        self._addons = set(bpy.context.preferences.addons.keys())
+        self._addons = _enabled_addons()
         self._driver_names = set(bpy.app.driver_namespace)
         self._properties = [
             (kind, kind.bl_rna.properties, frozenset(kind.bl_rna.properties.keys()))
@@ -79,7 +83,7 @@ class Scenes:
         return (
             any(handlers != baseline for handlers, baseline in self._handler_lists)
             or len(_classes()) != self._class_count
-            or not self._addons.issuperset(bpy.context.preferences.addons.keys())
+            or not self._addons.issuperset(_enabled_addons())
             or not self._driver_names.issuperset(bpy.app.driver_namespace)
             or any(len(properties) > len(names) for _, properties, names in self._properties)
         )
@@ -117,7 +121,7 @@ class Scenes:
         for handlers, baseline in self._handler_lists:
             if handlers != baseline:
                 handlers[:] = baseline
-        for name in set(bpy.context.preferences.addons.keys()) - self._addons:
+        for name in _enabled_addons() - self._addons:
             addon_utils.disable(name, default_set=True)
         classes = _classes()
         if len(classes) != self._class_count:
@@ -137,6 +141,12 @@ class Scenes:
                 bpy.utils.unregister_class(cls)
 
 
+def _enabled_addons() -> set[str]:
+    preferences = bpy.context.preferences
+    assert preferences is not None  # Blender always has them
+    return set(preferences.addons.keys())
+
+
 def _classes() -> list[type]:
     """Return all classes that may have been registered, each before what derives from it.
 
@@ -151,10 +161,10 @@ def _classes() -> list[type]:
     return [cls for cls in found if cls.__module__ not in ("bpy.types", "bpy_types")]
 
 
-def _extensible() -> list[type]:
+def _extensible() -> list[type[bpy.types.bpy_struct]]:
     """Return the types to which scripts add properties."""
     names = ["WindowManager", "Bone", "EditBone", "PoseBone"]
     for prop in bpy.data.bl_rna.properties:
-        if prop.type == "COLLECTION":
+        if isinstance(prop, bpy.types.CollectionProperty) and prop.fixed_type is not None:
             names.append(prop.fixed_type.identifier)
     return [getattr(bpy.types, name) for name in dict.fromkeys(names) if hasattr(bpy.types, name)]

@@ -12,9 +12,15 @@ import os
 import socket
 import sys
 import threading
+from typing import TYPE_CHECKING, Any
 
 from . import installation
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .service import Service
 
 HOST = "127.0.0.1"
 
@@ -29,18 +35,19 @@ class PortInUse(OSError):
 class Server:
     """Listens from `start` to `stop`."""
 
-    def __init__(self, service, port: int) -> None:
+    def __init__(self, service: Service, port: int) -> None:
         """Bind the port, 0 for one that the system chooses; raises PortInUse."""
         self._service = service
         self._listener = _listen(port)
-        self.port = self._listener.getsockname()[1]
+        self.port: int = self._listener.getsockname()[1]
+        self.loop: asyncio.AbstractEventLoop
         if sys.platform == "win32" and installation.chosen_loop() != "posix":
             self.loop = asyncio.ProactorEventLoop()
         else:
             self.loop = asyncio.SelectorEventLoop()
         self._connections: set[Connection] = set()
         self._thread = threading.Thread(target=self._serve, name="tcp_echo", daemon=True)
-        self._accepting: asyncio.Task | None = None
+        self._accepting: asyncio.Task[None] | None = None
 
     @property
     def loop_name(self) -> str:
@@ -57,7 +64,7 @@ class Server:
         self.call(self._close)
         self._thread.join(_STOP_SECONDS)
 
-    def call(self, function, *args) -> None:
+    def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function on the I/O thread, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             self.loop.call_soon_threadsafe(function, *args)
@@ -95,18 +102,22 @@ class Server:
                 # Out of descriptors, mostly: others will close theirs.
                 await asyncio.sleep(0.1)
                 continue
-            # Not left to asyncio, which does it only where the protocol was named.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._service, sock, self._service.next_number())
-            self._connections.add(connection)
-            try:
-                await self.loop.connect_accepted_socket(lambda made=connection: made, sock)
-            except OSError:
-                self._connections.discard(connection)
-                sock.close()
+            await self._attach(sock)
+
+    async def _attach(self, sock: socket.socket) -> None:
+        # Not left to asyncio, which does it only where the protocol was named.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self._service, sock, self._service.next_number())
+        self._connections.add(connection)
+        try:
+            await self.loop.connect_accepted_socket(lambda: connection, sock)
+        except OSError:
+            self._connections.discard(connection)
+            sock.close()
 
     def _close(self) -> None:
-        self._accepting.cancel()
+        if self._accepting is not None:
+            self._accepting.cancel()
         self._listener.close()
         for connection in list(self._connections):
             connection.finish()

@@ -9,6 +9,7 @@ import hmac
 import itertools
 import os
 import time
+from typing import TYPE_CHECKING, Any
 
 from . import async_loop, outputs
 from .environment import Environment
@@ -18,6 +19,9 @@ from .runner import Runner
 from .runs import Run, RunQueue
 from .scene import Scenes
 from .server import Server
+
+if TYPE_CHECKING:
+    from .stdio import Stream
 
 # After a request to cancel, in seconds: when Blender is asked to end a render, when a
 # script that awaits is interrupted as any other, and how often it is seen to that the
@@ -30,7 +34,7 @@ _AWAIT_GRACE = 1.0
 class Service:
     """Made on the main thread; `stop` is idempotent."""
 
-    def __init__(self, version: str, token: str, stream, port: int) -> None:
+    def __init__(self, version: str, token: str, stream: Stream, port: int) -> None:
         """Take the port, 0 for one that the system chooses; raises PortInUse."""
         self.version = version
         self.token = token
@@ -103,7 +107,7 @@ class Service:
         """Return the number of the next session."""
         return next(self._numbers)
 
-    def token_is_right(self, token) -> bool:
+    def token_is_right(self, token: object) -> bool:
         if not self.token:
             return True
         return isinstance(token, str) and hmac.compare_digest(
@@ -153,7 +157,7 @@ class Service:
             self._interrupt.request(run, reason)
             self._interrupt.wake(run)
 
-    def status(self) -> dict:
+    def status(self) -> dict[str, Any]:
         run = self.queue.running
         now = time.monotonic()
         return {

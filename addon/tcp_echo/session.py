@@ -10,11 +10,15 @@ import os
 import re
 import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from . import frames
-from .runs import Outcome, Run
+from .runs import Listener, Outcome, Run
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 PROTOCOL = 1
 
@@ -35,9 +39,9 @@ class BadRun(ValueError):
     """A run that can't be made out; the text goes to the peer."""
 
 
-def run_fields(message: dict) -> dict:
+def run_fields(message: dict[str, Any]) -> dict[str, Any]:
     """Return what a run frame and a bare message have in common, as arguments of Run."""
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, argument in (("file", "file"), ("name", "name"), ("dir", "directory")):
         value = message.get(name)
         if value is None:
@@ -69,10 +73,10 @@ def source_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-class Session:
+class Session(Listener):
     """The dialogue of a connection that began with a frame."""
 
-    def __init__(self, connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._service = connection.service
         self._reader = frames.FrameReader(FIRST_FRAME_LIMIT)
@@ -111,7 +115,7 @@ class Session:
         """Act on a frame; false when the session is over."""
         try:
             message = json.loads(payload)
-            kind = message["type"]
+            kind: object = message["type"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return self._refuse("bad_frame", "a frame is a JSON object with a type")
         if not self._welcomed:
@@ -131,7 +135,7 @@ class Session:
             self._connection.cut_off()
         return False
 
-    def _hello(self, message: dict) -> bool:
+    def _hello(self, message: dict[str, Any]) -> bool:
         if not self._service.token_is_right(message.get("token")):
             return self._refuse("unauthorized", "wrong token: it is that of another Blender")
         if message.get("protocol") != PROTOCOL:
@@ -153,7 +157,7 @@ class Session:
         )
         return True
 
-    def _run(self, message: dict) -> None:
+    def _run(self, message: dict[str, Any]) -> None:
         run_id = message.get("id")
         if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
             self._error("bad_run", "id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
@@ -177,7 +181,7 @@ class Session:
                 self._push_soon()
             self._service.queue.put(run)
 
-    def _cancel(self, message: dict) -> None:
+    def _cancel(self, message: dict[str, Any]) -> None:
         run_id = message.get("id")
         run = self._runs.get(run_id) if isinstance(run_id, str) else None
         reason = message.get("reason")
@@ -190,13 +194,13 @@ class Session:
         else:
             self._service.cancel(run, reason)
 
-    def _status(self, _message: dict) -> None:
+    def _status(self, _message: dict[str, Any]) -> None:
         self._send(type="status", **self._service.status())
 
-    def _ping(self, message: dict) -> None:
+    def _ping(self, message: dict[str, Any]) -> None:
         self._send(type="pong", id=message.get("id"))
 
-    def _quit(self, _message: dict) -> None:
+    def _quit(self, _message: dict[str, Any]) -> None:
         self._service.request_quit()
         self._connection.finish()
 
@@ -264,15 +268,15 @@ class Session:
 
     # Frames to the peer.
 
-    def _error(self, code: str, text: str, run_id=None) -> None:
+    def _error(self, code: str, text: str, run_id: object = None) -> None:
         extra = {} if run_id is None else {"id": run_id}
         self._send(type="error", code=code, message=text, **extra)
 
-    def _send(self, **message) -> None:
+    def _send(self, **message: Any) -> None:
         self._connection.send(frames.pack(json.dumps(message).encode("ascii")))
 
 
-def _code(message: dict) -> bytes:
+def _code(message: dict[str, Any]) -> bytes:
     encoded = message.get("code_base64")
     if encoded is not None:
         try:

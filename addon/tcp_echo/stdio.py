@@ -13,6 +13,7 @@ import ctypes
 import io
 import os
 import sys
+from typing import TextIO, cast
 
 _LINE_BUFFERED = 1  # _IOLBF of glibc, musl and macOS
 _UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" else 2
@@ -45,7 +46,7 @@ class Stream:
                 setattr(sys, name, getattr(sys, f"__{name}__"))
 
     @property
-    def fault_file(self):
+    def fault_file(self) -> TextIO | int:
         """Where faulthandler writes."""
         return sys.__stderr__ if sys.__stderr__ is not None else 2
 
@@ -62,13 +63,13 @@ class MarkedStream(Stream):
         self._identity = _identity(self._output), _identity(self._error)
 
     def prepare(self) -> None:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             for descriptor in (1, 2, self._output, self._error):
                 msvcrt.setmode(descriptor, os.O_BINARY)
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(
+            cast("io.TextIOWrapper", stream).reconfigure(
                 encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
             )
         _flush_c_by_line(self._libc)
@@ -92,16 +93,14 @@ class MarkedStream(Stream):
 
     def repair(self) -> None:
         if sys.stdin is None or sys.stdin.closed:
-            sys.stdin = sys.__stdin__ = _null_input_stream()
+            _set_stream("stdin", _null_input_stream())
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
             stream = getattr(sys, name)
             if stream is None or stream.closed:
-                fresh = _text_stream(descriptor)
-                setattr(sys, name, fresh)
-                setattr(sys, f"__{name}__", fresh)
+                _set_stream(name, _text_stream(descriptor))
 
     @property
-    def fault_file(self):
+    def fault_file(self) -> TextIO | int:
         return self._error
 
     def _mark(self, what: bytes) -> None:
@@ -123,6 +122,12 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def _set_stream(name: str, stream: io.TextIOWrapper) -> None:
+    """Make a stream both sys.NAME and sys.__NAME__."""
+    setattr(sys, name, stream)
+    setattr(sys, f"__{name}__", stream)
+
+
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
     raw = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
     return io.TextIOWrapper(
@@ -130,11 +135,11 @@ def _text_stream(descriptor: int) -> io.TextIOWrapper:
     )
 
 
-def _c_library():
+def _c_library() -> ctypes.CDLL:
     return ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
 
 
-def _flush_c_by_line(libc) -> None:
+def _flush_c_by_line(libc: ctypes.CDLL) -> None:
     """Have C write to a pipe as it writes to a terminal; its own choice is every 4 KiB."""
     libc.setvbuf.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
     if os.name == "nt":
@@ -159,12 +164,12 @@ def take_standard_input() -> int:
     """
     moved = os.dup(0)
     _open_null_input()
-    if os.name == "nt":
+    if sys.platform == "win32":
         import msvcrt
 
         # Child processes are handed the system's handle, not the C library's descriptor.
         ctypes.windll.kernel32.SetStdHandle(-10, msvcrt.get_osfhandle(0))
-    sys.stdin = sys.__stdin__ = _null_input_stream()
+    _set_stream("stdin", _null_input_stream())
     return moved
 
 

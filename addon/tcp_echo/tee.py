@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from .runs import Run
 
 # How much is held back until a line is whole, in characters.
 _HELD = 4096
@@ -16,7 +20,7 @@ _HELD = 4096
 class Tee(io.TextIOBase):
     """Stands in for sys.stdout or sys.stderr while a run is on."""
 
-    def __init__(self, below, run) -> None:
+    def __init__(self, below: TextIO | None, run: Run) -> None:
         self._below = below
         self._run = run
         self._held: list[str] = []
@@ -64,18 +68,18 @@ class Tees:
     """The two of a run whose listener wants to have its output."""
 
     def __init__(self) -> None:
-        self._before = None
-        self._ours = None
+        self._before: tuple[TextIO, TextIO] | None = None
+        self._ours: tuple[Tee, Tee] | None = None
 
-    def begin(self, run) -> None:
-        if not getattr(run.listener, "wants_output", False):
+    def begin(self, run: Run) -> None:
+        if not run.listener.wants_output:
             return
         self._before = sys.stdout, sys.stderr
         self._ours = Tee(sys.stdout, run), Tee(sys.stderr, run)
         sys.stdout, sys.stderr = self._ours
 
     def end(self) -> None:
-        if self._ours is None:
+        if self._ours is None or self._before is None:
             return
         for tee in self._ours:
             tee.flush()

@@ -11,8 +11,12 @@ import os
 import secrets
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import bpy
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 import_name = __package__
 
@@ -82,7 +86,7 @@ def start() -> int:
 
     package = importlib.import_module(import_name)
     token = secrets.token_urlsafe(32)
-    port = package.start_server_from_script(port=_preferences_port(), token=token)
+    port: int = package.start_server_from_script(port=_preferences_port(), token=token)
     if not package.is_serving_with(token):
         raise OSError("a server that something else has started runs already")
     _session.write(port, token)
@@ -103,9 +107,11 @@ def _clean_up() -> None:
         importlib.import_module(import_name).cleanup_server()
 
 
-def _preferences():
-    addon = bpy.context.preferences.addons.get(import_name)
-    return addon.preferences if addon is not None else None
+def _preferences() -> "TcpEchoPreferences | None":
+    preferences = bpy.context.preferences
+    addon = preferences.addons.get(import_name) if preferences is not None else None
+    own = addon.preferences if addon is not None else None
+    return own if isinstance(own, TcpEchoPreferences) else None
 
 
 def _preferences_port() -> int:
@@ -124,10 +130,10 @@ class StartServerOperator(bpy.types.Operator):
     bl_label = "Start Serving Scripts"
 
     @classmethod
-    def poll(cls, _context):
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return not serving()
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> "set[OperatorReturnItems]":
         try:
             port = start()
         except (OSError, ValueError) as error:
@@ -144,10 +150,10 @@ class StopServerOperator(bpy.types.Operator):
     bl_label = "Stop Serving Scripts"
 
     @classmethod
-    def poll(cls, _context):
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return serving()
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> "set[OperatorReturnItems]":
         stop()
         return {"FINISHED"}
 
@@ -155,12 +161,13 @@ class StopServerOperator(bpy.types.Operator):
 class TcpEchoPreferences(bpy.types.AddonPreferences):
     bl_idname = import_name
 
-    serve_at_start: bpy.props.BoolProperty(
+    # Blender takes these calls for annotations; a type checker does not.
+    serve_at_start: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Serve When Blender Starts",
         description="Without this, serving is started here each time",
         default=False,
     )
-    port: bpy.props.IntProperty(
+    port: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Port",
         description="On 127.0.0.1; 0 lets the system choose",
         default=0,
@@ -168,7 +175,7 @@ class TcpEchoPreferences(bpy.types.AddonPreferences):
         max=65535,
     )
 
-    def draw(self, _context):
+    def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
         layout.label(text="Programs of this user may send scripts, which run in this Blender.")
         row = layout.row()
