@@ -14,7 +14,7 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def _import_launch() -> types.ModuleType:
-    # The tcp_echo beside this file, even if another one is enabled as an add-on.
+    # Import the tcp_echo beside this file, even if another tcp_echo is enabled as an add-on.
     for name in [name for name in sys.modules if name.split(".")[0] == "tcp_echo"]:
         if name == "tcp_echo":
             sys.modules[name].unregister()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a `blender` of Blender as a Python module (bpy): takes the options that tests give.
+"""Runs Blender's Python module (bpy) like the program `blender`, with the options of the tests.
 
-It is a real Blender without a window; only the program around it is missing, which reads
-the command line.
+The module is a real Blender without a window. Only the program that reads the command line is
+missing in it, and this script replaces that program.
 
     python bpy_blender.py --background --factory-startup --python launcher.py -- --supervised
 """
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
 
         try:
             print("Blender", version("bpy"))
-        except PackageNotFoundError:  # one that stands in for it
+        except PackageNotFoundError:  # bpy is a stand-in
             import bpy
 
             print("Blender", bpy.app.version_string)
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     import bpy
 
     if addons:
-        import addon_utils  # which bpy makes known
+        import addon_utils  # bpy puts it on sys.path
 
         for module in addons:
             addon_utils.enable(module)
@@ -70,10 +70,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _end(code: int) -> None:
-    """End as the program does: the module can hang when Python itself takes it apart."""
+    """End the process as the program does: the module can hang when Python shuts down."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # closed by a script
+        with contextlib.suppress(Exception):  # a script has closed it
             stream.flush()
     os._exit(code)
 

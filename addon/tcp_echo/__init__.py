@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs scripts that come over TCP on Blender's main thread, with or without a window.
+"""Receives scripts over TCP and runs them on Blender's main thread, with or without a window.
 
-For scripts that are run: `progress`, `add_output`, `RunCancelled`.
-For whoever starts the server: `start_server_from_script`, `cleanup_server`,
+For scripts: `progress`, `add_output`, `RunCancelled`.
+For programs that start the server: `start_server_from_script`, `cleanup_server`,
 `async_loop.kick_async_loop`.
 """
 
@@ -38,7 +38,7 @@ bl_info = {
     "category": "Development",
 }
 
-# Blender takes bl_info away from an add-on that is installed as an extension.
+# Read here, because Blender deletes bl_info of an add-on that is installed as an extension.
 _VERSION = ".".join(map(str, bl_info["version"]))
 
 DEFAULT_PORT = 23333
@@ -51,9 +51,12 @@ def start_server_from_script(
 ) -> int:
     """Start the server and return its port.
 
-    The port is that of BLENDER_HTTP_ECHO_PORT, or 23333. The token is what the file holds
-    that BLENDTRAY_TOKEN_FILE names, or none. Raises OSError when the port can't be had.
-    In a Blender with a window that is all; without one, call
+    Without `port`, the variable BLENDER_HTTP_ECHO_PORT has the port; its default is 23333.
+    Without `token`, the file that the variable BLENDTRAY_TOKEN_FILE names has the token;
+    when the variable is not set, the server demands no token. Raises OSError when the
+    server can't listen on the port.
+
+    A Blender with a window then serves by itself. In a Blender without a window, call
     `async_loop.kick_async_loop()` in a loop.
     """
     global _service
@@ -76,7 +79,7 @@ def start_server_from_script(
 
 
 def is_serving_with(token: str) -> bool:
-    """Tell whether the server that runs demands this token."""
+    """Return whether the running server demands this token."""
     return _service is not None and _service.token == token
 
 
@@ -90,7 +93,7 @@ def cleanup_server() -> None:
 
 
 def process_message(data: dict[str, Any]) -> dict[str, Any]:
-    """Answer a message as the server would: run its code soon, or echo it."""
+    """Act on a bare message as the server does, and return the answer."""
     if _service is None:
         return {"response": "error", "message": "no server runs", "source": "tcp_echo"}
     answer = bare_message.respond(_service, data, bare_message.Unattended())
@@ -98,24 +101,24 @@ def process_message(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def progress(fraction: float, text: str = "") -> None:
-    """Say how far the running script has come, 0 to 1."""
+    """Report the progress of the running script, from 0 to 1."""
     if _service is not None:
         _service.progress(min(max(float(fraction), 0.0), 1.0), str(text))
 
 
 def add_output(path: str | os.PathLike[str]) -> None:
-    """Name a file that the running script has made."""
+    """Report a file that the running script has made."""
     outputs.collector.add(bpy.path.abspath(os.fspath(path)))
 
 
 def request_quit() -> None:
-    """Have Blender end, from any thread."""
+    """Ask Blender to end; may be called on any thread."""
     if _service is not None:
         _service.request_quit()
 
 
 def terminate() -> bool:
-    """End from a signal handler, on the main thread; false when there is no server."""
+    """End Blender from a signal handler; returns false when there is no server."""
     if _service is None:
         return False
     _service.terminate()
@@ -123,7 +126,7 @@ def terminate() -> bool:
 
 
 class _Driver:
-    """What drives the main thread's loop may ask of the service."""
+    """The service as the main thread's loop uses it."""
 
     def __init__(self, driven: service.Service) -> None:
         self._service = driven
@@ -177,7 +180,7 @@ def _is_serving(_scene: bpy.types.Scene) -> bool:
 
 
 def _set_serving(_scene: bpy.types.Scene, _value: bool) -> None:
-    # Whether the server runs is not the scene's to say; programs that set it do no harm.
+    # A program that sets the property neither starts nor stops the server.
     pass
 
 

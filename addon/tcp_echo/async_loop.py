@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main thread's asyncio loop, and what drives it: a launcher, a `while`, or a window.
+"""The main thread's asyncio loop. A launcher, a `while` loop or Blender's window drives it.
 
-Runs execute between two turns of the loop and not inside one, so that a script may call
+Runs execute between two turns of the loop and not inside a turn, so that a script may call
 `asyncio.run()` and await at its top level.
 """
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # How often a Blender with a window looks for runs, in seconds.
 _TICK = 0.01
-# How often it makes sure that something looks: loading a file ends every modal operator.
+# How often Blender checks that the modal operator is running, in seconds: loading a file ends
+# every modal operator.
 _WATCH = 0.25
 
 
@@ -43,7 +44,7 @@ class Driver(Protocol):
         """Whether a run waits, or Blender is to end."""
 
     def run_next(self, wait: bool, /) -> bool:
-        """Execute the next run; false when there was none."""
+        """Execute the next run; returns false when no run was waiting."""
 
     def finish(self) -> None:
         """Stop serving."""
@@ -64,7 +65,7 @@ class ShutdownRequested(SystemExit):
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Return the main thread's loop, a new one if a script has closed it."""
+    """Return the main thread's loop, or a new loop when a script has closed the old one."""
     global _loop
     if _loop is None or _loop.is_closed():
         _loop = asyncio.new_event_loop()
@@ -80,15 +81,15 @@ def setup_asyncio_executor() -> None:
 
 
 def set_driver(driver: Driver | None) -> None:
-    """Name what executes runs, or None when nothing does any more."""
+    """Set the driver that executes runs; None when nothing executes runs any more."""
     global _driver
     _driver = driver
 
 
 def kick_async_loop(*_args: object) -> bool:
-    """Do what waits for the main thread: one run at most, one turn of the loop.
+    """Execute one run at most, and turn the loop once.
 
-    Returns true when no work is left, which is when nothing serves and no task is pending.
+    Returns true when no work is left: no server is running and no task is pending.
     Raises SystemExit, with code 0, when a client has asked Blender to end.
     """
     driver = _driver
@@ -101,13 +102,13 @@ def kick_async_loop(*_args: object) -> bool:
 
 
 def run_until_shutdown() -> None:
-    """Execute runs as they come until Blender is to end, without ever looking in vain."""
+    """Execute runs until Blender is to end; blocks while no run waits."""
     while _driver is not None and not _driver.quitting:
         _driver.run_next(True)
 
 
 def _turn() -> bool:
-    """Turn the loop once; true when it has nothing to do."""
+    """Turn the loop once; returns true when no task is pending."""
     loop = event_loop()
     if loop.is_running():  # called from a task
         return False
@@ -123,7 +124,7 @@ class AsyncLoopModalOperator(bpy.types.Operator):
     bl_label = "Run Scripts from TCP Echo"
     bl_options = {"INTERNAL"}
 
-    # The newest one drives; an older one that woke up again ends.
+    # The newest operator drives the loop; an older operator ends at its next event.
     newest = object()
     last_kick = 0.0
 
@@ -159,8 +160,8 @@ class AsyncLoopModalOperator(bpy.types.Operator):
 
 
 def _run_from_timer() -> None:
-    # Not from within the operator: a script that loads a file would pull it away from
-    # under its own feet.
+    # A timer executes the run and not the operator, because a script may load a file, and
+    # that ends the operator.
     if _driver is None or _driver.busy:
         return
     if _driver.run_next(False):
@@ -171,7 +172,7 @@ def _run_from_timer() -> None:
 
 
 def _push_undo() -> None:
-    """Make what a script did one step for Ctrl-Z."""
+    """Make the changes of a script one step for Ctrl-Z."""
     window = _first_window()
     if window is None:
         return
@@ -192,7 +193,7 @@ def _watch_operator() -> float | None:
 
 @persistent
 def _on_load_post(*_args: object) -> None:
-    # The operator went with the file that was open.
+    # Loading a file has ended the operator.
     if bpy.app.timers.is_registered(_watch_operator):
         AsyncLoopModalOperator.last_kick = 0.0
         bpy.app.timers.unregister(_watch_operator)
@@ -220,7 +221,7 @@ def _in_window(operator: Callable[..., object], window: bpy.types.Window, **opti
 
 
 def start_modal() -> None:
-    """Have Blender's window drive the loop, from when there is one and across file loads."""
+    """Make Blender's window drive the loop, as soon as there is a window, across file loads too."""
     if not bpy.app.timers.is_registered(_watch_operator):
         bpy.app.timers.register(_watch_operator, first_interval=0.0, persistent=True)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One bare JSON object, as the simplest of clients sends it, and its answer."""
+"""The dialogue of the simplest client: one bare JSON object and the answer to it."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class BareMessage(Listener):
         return True
 
     def connection_lost(self) -> None:
-        pass  # what was asked for is done all the same
+        pass  # the code runs all the same
 
     def knows_token(self) -> bool:
-        """Whether what has come so far shows the token."""
+        """Return whether the bytes received so far contain the right token."""
         if not self._trusted:
             prefix = bytes(memoryview(self._buffer)[:UNKNOWN_LIMIT])
             token = json_scanner.token_in_prefix(prefix)
@@ -95,7 +95,7 @@ class BareMessage(Listener):
         self._connection.send(encode(answer))
         self._connection.finish()
 
-    # What comes of a run that is waited for, on the main thread.
+    # Events of a run whose client waits for its end, on the main thread.
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         error = outcome.error
@@ -118,7 +118,7 @@ class BareMessage(Listener):
 
 
 class Unattended(Listener):
-    """Whom a run tells that nobody waits for: the log."""
+    """The listener of a run whose client does not wait: it prints errors into the log."""
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         if outcome.error is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One peer: its socket, its first byte, and how long it may keep its token to itself."""
+"""One peer: its socket, its dialogue, and the time limit for showing the token."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from .session import Session
 if TYPE_CHECKING:
     from .service import Service
 
-# What a peer may send, in bytes, and how long it may take, in seconds, before it has shown
-# the token.
-UNKNOWN_LIMIT = 64 * 1024
+# How long a peer may take to show the token, in seconds.
 UNKNOWN_SECONDS = 10.0
 
-# How long the end of an answer waits for the peer to close, in seconds.
+# How long the socket stays open after an answer, for the peer to close first, in seconds.
 _LINGER_SECONDS = 2.0
 
-# Only Linux can hold back what is followed by more.
+# The flag that makes the system hold data back until more data follows. Only Linux has it.
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class Connection(asyncio.Protocol):
-    """Everything but `send` is for the I/O thread."""
+    """A connection with one peer.
+
+    `send`, `push` and `backed_up` are for any thread, everything else is for the I/O thread.
+    """
 
     def __init__(self, service: Service, sock: socket.socket, number: int) -> None:
         self.service = service
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
         self._ending = False
         self._peer_is_done = False
         self._lock = threading.Lock()
-        # Not empty: what could not be sent at once, and all that follows it.
+        # Data that the socket did not accept at once, and all data after it.
         self._backlog: list[bytes] = []
         self._buffering = False
 
@@ -96,7 +97,7 @@ class Connection(asyncio.Protocol):
     # For the dialogue.
 
     def trust(self) -> None:
-        """The peer has shown the token: no deadline any more."""
+        """Remove the deadline, because the peer has shown the token."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -108,10 +109,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def finish(self) -> None:
-        """Close when everything is sent.
+        """Close the connection when everything is sent.
 
-        Only the writing side at first: closing with something unread makes the system
-        tell the peer of an error, and that may overtake the answer.
+        The writing side is closed first: when a socket with unread data is closed, the
+        system sends an error to the peer, and the error may overtake the answer.
         """
         if self._ending or self._transport is None:
             return
@@ -131,11 +132,11 @@ class Connection(asyncio.Protocol):
     # Sending.
 
     def send(self, data: bytes, more: bool = False) -> None:
-        """Send from any thread; what the peer is too slow for is kept until it reads.
+        """Send data; data that a slow peer does not read yet is kept until it does.
 
-        Straight to the socket when nothing waits before it: a run ends on the main thread,
-        and waking the I/O thread only to send would double the time a short run takes.
-        With `more`, the system may hold it back for what follows, until `push`.
+        The data goes straight to the socket when no other data waits: a run ends on the
+        main thread, and waking the I/O thread to send would double the time of a short run.
+        With `more`, the system may hold the data back until more data or `push` follows.
         """
         with self._lock:
             if not self._buffering and os.name != "nt":
@@ -144,7 +145,7 @@ class Connection(asyncio.Protocol):
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
-                    return  # the reading side hears of it
+                    return  # asyncio notices the error when it reads
                 if sent == len(data):
                     return
                 data = data[sent:]
@@ -155,13 +156,13 @@ class Connection(asyncio.Protocol):
             self.service.server.call(self._flush_backlog)
 
     def push(self) -> None:
-        """Send what the system holds back, on any thread."""
-        with contextlib.suppress(OSError):  # closed: the reading side hears of it
+        """Send the data that the system holds back."""
+        with contextlib.suppress(OSError):  # closed: asyncio notices when it reads
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def backed_up(self) -> bool:
-        """Whether the peer reads more slowly than it is written to."""
+        """Whether data waits because the peer reads too slowly."""
         return self._buffering
 
     def _flush_backlog(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a script finds around it, and the putting back of what it changed in the process.
+"""Sets the process up for a script, and afterwards restores what the script has changed.
 
-A script that `blender --python` starts may do to its process what it likes, since the
-process ends with it. Here the next script comes after it.
+A script that `blender --python` starts may change its process as it likes, because the
+process ends with the script. Here the next script runs in the same process.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SIGNALS = tuple(
     if hasattr(signal, name)
 )
 
-# Attributes of sys that are simply set again, and of threading.
+# Attributes of sys that are restored by setting them.
 _SYS_NAMES = (
     "argv",
     "stdin",
@@ -65,7 +65,7 @@ _SYS_NAMES = (
     "ps2",
 )
 
-# Lists that are put back in place, because others hold on to them.
+# Lists whose contents are restored in place, because other code refers to the lists.
 _LISTS: tuple[tuple[object, str], ...] = (
     (sys, "path"),
     (sys, "meta_path"),
@@ -78,10 +78,10 @@ _missing = object()
 
 
 class Environment:
-    """The state of the process around one run; all of it is for the main thread.
+    """The state of the process around one run; every method is for the main thread.
 
-    `enter`, then `end_script` when the script has ended, then `put_back`. What takes time
-    and can wait is in `put_back`, which comes when the client has its answer already.
+    Call `enter`, then `end_script` when the script has ended, then `put_back`. The client has
+    its answer before `put_back` is called, so everything that takes time is done there.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Environment:
     ) -> None:
         self._event_loop = event_loop
         self._faults = faults
-        # Taken once: what Blender and the launcher have set up.
+        # Read once: Blender and the launcher have set these up.
         self._builtins = dict(vars(builtins))
         self._recursion_limit = sys.getrecursionlimit()
         self._switch_interval = sys.getswitchinterval()
@@ -99,7 +99,7 @@ class Environment:
         self._snapshot: _Snapshot | None = None
 
     def take_snapshot(self) -> None:
-        """Remember the state that `put_back` goes back to, ahead of the next run."""
+        """Record the state that `put_back` restores, ahead of the next run."""
         self._snapshot = _Snapshot()
 
     def enter(self, run: Run) -> types.ModuleType:
@@ -107,7 +107,7 @@ class Environment:
         if self._snapshot is None:
             self._snapshot = _Snapshot()
         if self._signals is None:
-            # Not before: the launcher sets its handlers when the server serves.
+            # Read at the first run: by then the launcher has set its handlers.
             self._signals = SignalActions()
         sys.argv = [run.filename, *run.args]
         if run.folder:
@@ -115,7 +115,7 @@ class Environment:
             try:
                 os.chdir(run.folder)
             except OSError as error:
-                # A script whose folder has gone since can still do most things.
+                # A script whose folder was removed can still do most things.
                 say(f"stays in {_current_directory()}: {error}")
         module = types.ModuleType("__main__")
         module.__file__ = run.filename
@@ -124,10 +124,10 @@ class Environment:
         return module
 
     def end_script(self) -> None:
-        """Put back what telling of the run's end needs, and flush what the script printed."""
+        """Restore what the report of the run's end needs, and flush the script's output."""
         if vars(builtins) != self._builtins:
             _restore_dict(vars(builtins), self._builtins)
-        assert self._snapshot is not None  # taken by `enter` at the latest
+        assert self._snapshot is not None  # `enter` has recorded it
         current, saved = vars(sys), self._snapshot.sys
         for name in ("stdout", "stderr"):
             stream = current.get(name)
@@ -136,9 +136,9 @@ class Environment:
                 _let_go(stream, saved[name])
 
     def put_back(self) -> None:
-        """Put everything else back."""
+        """Restore everything else."""
         snapshot, self._snapshot = self._snapshot, None
-        assert snapshot is not None and self._signals is not None  # since `enter`
+        assert snapshot is not None and self._signals is not None  # as above
         snapshot.restore()
         if sys.gettrace() is not None or sys.getprofile() is not None:
             sys.settrace(None)
@@ -155,7 +155,7 @@ class Environment:
 
 
 class _Snapshot:
-    """What may differ from run to run, because others than scripts change it, too."""
+    """The state that is recorded before each run, because not only scripts change it."""
 
     def __init__(self) -> None:
         self.sys = vars(sys).copy()
@@ -196,7 +196,7 @@ class _Snapshot:
 
 
 class SignalActions:
-    """The signal handlers of the process, C's among them, and the alarm clock."""
+    """The signal handlers of the process, also those written in C, and the alarm timer."""
 
     def __init__(self) -> None:
         self._handlers = [(number, _signal.getsignal(number)) for number in _SIGNALS]
@@ -206,7 +206,7 @@ class SignalActions:
         self._reset: set[int] = set()
 
     def restore(self) -> None:
-        # Before its handler goes: without one, the clock kills the process.
+        # The timer is stopped first: without a handler, its signal kills the process.
         if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._handlers:
@@ -216,7 +216,7 @@ class SignalActions:
             if handler is not None:
                 signal.signal(number, handler)
             elif number not in self._reset or current != signal.SIG_DFL:
-                # Blender's own handler, which Python can't set: through C.
+                # Blender's own handler is a C function, which Python's signal() can't set.
                 signal.signal(number, signal.SIG_DFL)
                 _set_c_action(number, self._actions[number])
                 self._reset.add(number)
@@ -227,7 +227,7 @@ def _c_action(number: int) -> ctypes.Array[ctypes.c_char] | None:
         return None
     import ctypes
 
-    # Larger than struct sigaction is on any system.
+    # 512 bytes are more than struct sigaction has on any system.
     action = ctypes.create_string_buffer(512)
     ctypes.CDLL(None).sigaction(number, None, action)
     return action
@@ -261,9 +261,11 @@ def _return_to(directory: str) -> None:
                 return
 
 
-# The dict below os.environ: its keys and values are encoded, and to decode and compare them
-# all takes longer than a short script.
 def _environment_block() -> dict[Any, Any]:
+    """Return the dict inside os.environ, whose keys and values are encoded.
+
+    Decoding and comparing them all takes longer than a short script.
+    """
     block: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]  # not public
     return block
 
@@ -279,13 +281,14 @@ def _restore_environ(wanted: dict[Any, Any]) -> None:
 
 
 def _let_go(stream: Any, own: Any) -> None:
-    """Flush what a script put in the place of a standard stream.
+    """Flush a stream that a script put in the place of the standard stream `own`.
 
-    One that wraps our own buffer would close it when it is collected, some time later.
+    A stream that wraps the buffer of `own` is detached from it: the garbage collector would
+    close the buffer with the stream.
     """
     try:
         stream.flush()
         if stream.buffer is own.buffer:
             stream.detach()
     except Exception:
-        return  # it may be any object: the script's own, closed, or None
+        return  # the stream may be any object: the script's own, closed, or None

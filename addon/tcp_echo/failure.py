@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An exception, told as Python tells it, without the frames of the add-on itself."""
+"""Describes an exception as Python prints it, without the frames of the add-on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-# A script that awaits at its top level is called by asyncio.
+# asyncio calls a script that awaits at its top level.
 _DRIVING_FOLDERS = (_OWN_FOLDER, os.path.join(os.path.dirname(asyncio.__file__), ""))
 
 
 def describe(exception: BaseException, filename: str) -> dict[str, Any]:
-    """Return the `error` of a `finished` frame for what ended the script `filename`."""
+    """Return the `error` of a `finished` frame for the exception that ended a script."""
     try:
         trace = _without_own_frames(exception.__traceback__)
         return {
@@ -27,7 +27,7 @@ def describe(exception: BaseException, filename: str) -> dict[str, Any]:
             "traceback": _format(exception, trace),
         }
     except (Exception, RecursionError):
-        # The exception's own class is code of the script, too.
+        # The class of the exception may be the script's own, and its methods may raise.
         name = type(exception).__name__
         return {"type": name, "message": "", "line": 0, "traceback": f"{name}\n"}
 
@@ -48,7 +48,7 @@ def _message(exception: BaseException) -> str:
         if isinstance(exception, SyntaxError) and exception.msg:
             return str(exception.msg)
         return str(exception)
-    except BaseException:  # whatever a __str__ raises, it is not what ended the run
+    except BaseException:  # what __str__ raises is not what ended the run
         return f"<exception str() of {type(exception).__name__} failed>"
 
 
@@ -57,7 +57,7 @@ def _is_own(trace: TracebackType) -> bool:
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Cut the frames off both ends of a traceback that are there for the add-on alone."""
+    """Return a traceback without the add-on's frames at its two ends."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_DRIVING_FOLDERS):
         trace = trace.tb_next
     last = None

@@ -16,7 +16,7 @@ _HEADER = struct.Struct(">I")
 
 
 class FrameError(Exception):
-    """The peer does not speak in frames, or in frames that are too long."""
+    """The peer sends something else than frames, or a frame that is too long."""
 
 
 class FrameReader:
@@ -36,7 +36,7 @@ class FrameReader:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Add the next bytes of the stream."""
         self._buffer += data
 
     def frames(self) -> Iterator[bytes]:
@@ -59,8 +59,7 @@ class FrameReader:
                 start = end
                 yield payload
         finally:
-            # Once for all frames that came together: taking each off the front of the
-            # buffer on its own would move what follows as often as there are frames.
+            # The buffer is cut once for all frames: each cut moves the rest of the buffer.
             if start:
                 del buffer[:start]
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules of scripts: read afresh when they changed, and forgotten for a fresh scene.
+"""Loads the modules of scripts again when they have changed, and for a fresh scene.
 
-Python keeps a module for the life of the process, and beside it byte-code that counts as
-current when the second and the size agree: neither is right where scripts are saved and run
-again at once. So modules that are not Blender's, Python's or an add-on's are always compiled
-from their source, and dropped before the next run once one of them changed.
+Python keeps a module for the life of the process, and uses its byte-code again when the size
+of the source and its time in seconds are the same. Both are wrong for scripts that are saved
+and run again at once. So modules that do not belong to Blender, Python or an add-on are always
+compiled from source. When such a module has changed, all of them are dropped before the next
+run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
-# The coarsest step of a file system's clock: FAT counts in steps of two seconds. In ns.
+# The coarsest step of a file system's clock, in ns: FAT counts in steps of two seconds.
 _CLOCK_STEP = 2_000_000_000
 
 
@@ -33,14 +34,14 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
-        stamp = _stamp(path)  # before it is read: what is saved after that is another one
+        stamp = _stamp(path)  # first: a save while it is read then counts as a change
         data = self.get_data(path)
         _loaded[os.path.abspath(path)] = _Loaded(stamp, data)
         return self.source_to_code(data, path)
 
 
 class _Loaded:
-    """What a module was read from."""
+    """The source that a module was loaded from."""
 
     def __init__(self, stamp: tuple[int, ...] | None, data: bytes | None) -> None:
         self._stamp = stamp
@@ -48,12 +49,13 @@ class _Loaded:
         self._read = time.time_ns()
 
     def is_current(self, path: str) -> bool:
-        """Tell whether the file still holds what was read."""
+        """Return whether the file still has the source that was read."""
         if _stamp(path) != self._stamp:
             return False
         if self._data is None:
             return True
-        # A file that was saved twice within one step of its file system's clock looks the same.
+        # A file that is saved twice within one step of the clock keeps its time, so its content
+        # is compared.
         if self._stamp is None or self._read - self._stamp[0] < _CLOCK_STEP:
             try:
                 with open(path, "rb") as file:
@@ -63,16 +65,16 @@ class _Loaded:
                 return False
             self._read = time.time_ns()
         else:
-            self._data = None  # its time alone tells from here on
+            self._data = None  # from here on the time is enough
         return True
 
 
-# By path: what was read since the last run ended.
+# The sources that were read since the last run ended, by their paths.
 _loaded: dict[str, _Loaded] = {}
 
 
 class _Finder(importlib.machinery.FileFinder):
-    """Looks into the folder each time: a file can be newer than its folder's time stamp."""
+    """Lists the folder at each import: a file can be newer than its folder's time stamp."""
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         self.invalidate_caches()
@@ -87,13 +89,13 @@ _LOADERS = (
 
 
 class ScriptModules:
-    """Knows which modules scripts have brought in."""
+    """Keeps track of the modules that scripts have imported."""
 
     def __init__(self) -> None:
         self._settled = tuple(_folder(path) for path in _settled_folders())
         self._known = set(sys.modules)
         self._count = len(sys.modules)
-        # Name → (folder of the script, path, what was read)
+        # By the module's name: the folder of the script, the path, the source.
         self._tracked: dict[str, tuple[str, str, _Loaded]] = {}
 
     def install(self) -> None:
@@ -114,15 +116,15 @@ class ScriptModules:
         return _folder(path).startswith(self._settled)
 
     def before_run(self, folder: str) -> None:
-        """Drop what the next script must not see: other scripts' modules, changed ones."""
+        """Drop the modules of scripts when one has changed or belongs to another folder."""
         for own_folder, path, loaded in self._tracked.values():
             if own_folder != folder or not loaded.is_current(path):
-                # One that did not change may hold on to one that did.
+                # All of them, because an unchanged module may refer to a changed one.
                 self.forget()
                 return
 
     def after_run(self, folder: str) -> None:
-        """Note which modules the run has brought in."""
+        """Record the modules that the run has imported."""
         if len(sys.modules) == self._count:
             return
         for name in sys.modules.keys() - self._known:
@@ -135,7 +137,7 @@ class ScriptModules:
         self._count = len(sys.modules)
 
     def forget(self) -> None:
-        """Drop all modules that scripts have brought in."""
+        """Drop all modules that scripts have imported."""
         for name in self._tracked:
             sys.modules.pop(name, None)
         self._tracked.clear()
@@ -159,14 +161,14 @@ def _settled_folders() -> Iterator[str | None]:
 
 
 def _folder(path: str | None) -> str:
-    # A text that no path begins with stands for a folder that there is not.
+    # No path begins with a null character, so it stands for a folder that does not exist.
     return os.path.normcase(os.path.join(os.path.abspath(path), "")) if path else "\0"
 
 
 def _origin(module: ModuleType) -> str | None:
     try:
         path = module.__file__
-    except Exception:  # what lies in sys.modules may be anything
+    except Exception:  # sys.modules may hold any object
         return None
     return os.path.abspath(path) if isinstance(path, str) else None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the installer wrote beside the add-on, where it was installed by one."""
+"""Reads what the installer wrote beside the add-on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "blendtray.json
 
 
 def chosen_loop() -> str:
-    """Return "proactor", "posix", or "auto" where nobody has chosen."""
+    """Return "proactor", "posix", or "auto" when no loop was chosen."""
     try:
         with open(_FILE, encoding="utf-8") as file:
             loop = json.load(file).get("loop")

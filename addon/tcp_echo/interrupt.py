@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stops the script on the main thread from another thread.
 
-An exception is raised in it, and never in anything else: between `arm` and `disarm` it can
-come, before and after it can't. Code that is in C when it is asked to stop gets the
-exception when it comes back to Python. Blocking system calls are woken, and a render is
-ended by the SIGINT that Blender itself listens to.
+An exception is raised in the script, between `arm` and `disarm` and at no other time. While
+the script is in C code, the exception waits until that code returns to Python. A signal wakes
+a blocking system call, and SIGINT, which Blender handles itself, ends a render.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
-# On POSIX, a signal whose default is to be ignored, so a late one harms nobody. Windows has
-# none that wakes a system call, but Python has a stand-in for one that wakes time.sleep().
+# On POSIX, a signal that is ignored by default, so a late signal does no harm. On Windows no
+# signal wakes a system call, but Python's substitute for signals wakes time.sleep().
 if sys.platform == "win32":
     _WAKE_SIGNAL = signal.SIGBREAK
 else:
@@ -40,11 +39,11 @@ _OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
 class RunCancelled(KeyboardInterrupt):
     """Raised in a script that was asked to stop."""
 
-    # Set when one has been raised, because a script may catch it and end as if nothing
-    # had happened.
+    # Whether the exception was raised: a script may catch it and end as if nothing had
+    # happened.
     raised = False
-    # Set when it was raised below an operator, in a handler or a render engine: Blender
-    # prints it then and goes on, and it has to be raised again.
+    # Whether the exception was raised below an operator, in a handler or a render engine:
+    # Blender then prints it and goes on, so it must be raised again.
     lost = False
     reason = "cancelled"
 
@@ -52,7 +51,8 @@ class RunCancelled(KeyboardInterrupt):
         RunCancelled.raised = True
         frame: FrameType | None = sys._getframe(1)
         if sys.version_info >= (3, 12):
-            # Made where it is raised; before, where it is caught or printed.
+            # Since 3.12 the exception is made where it is raised; before 3.12, where it is
+            # caught or printed.
             frame = frame.f_back
         while frame is not None:
             if frame.f_code.co_filename == _OPERATOR_CALLS:
@@ -62,7 +62,7 @@ class RunCancelled(KeyboardInterrupt):
 
 
 class Interrupt:
-    """The one way to stop what runs. Make it on the main thread."""
+    """Stops the running script. Make it on the main thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,13 +75,13 @@ class Interrupt:
         self.sigint_sent = False
 
     def install(self) -> None:
-        """Make blocking system calls of the main thread wake up when it is interrupted."""
+        """Set the signal handler with which blocking system calls are woken."""
         signal.signal(_WAKE_SIGNAL, _on_wake)
 
     # On the main thread.
 
     def arm(self, run: Run) -> None:
-        """From here on the run can be interrupted; raises at once if it already was."""
+        """Let the run be interrupted; raises RunCancelled if it was asked to stop before."""
         with self._lock:
             RunCancelled.raised = RunCancelled.lost = False
             if run.cancel_reason is not None:
@@ -90,7 +90,7 @@ class Interrupt:
             self._armed = run
 
     def disarm(self) -> bool:
-        """From here on nothing is raised any more; tells whether it was."""
+        """Let nothing be interrupted any more; returns whether RunCancelled was raised."""
         while True:
             try:
                 with self._lock:
@@ -103,18 +103,18 @@ class Interrupt:
                         RunCancelled.raised = raised
                 return raised
             except RunCancelled:
-                # It came between the call of this function and the lock.
+                # The exception came between the call of this function and the lock.
                 continue
 
     def _drain(self) -> None:
-        """Have what was requested and not raised yet raised here.
+        """Let an exception that was requested and not yet raised be raised here.
 
-        Python has no better way: to take it back leaves the interpreter with a flag that
-        something is to be done, and one that is being traced never gets past it (3.11).
+        Python has no better way: withdrawing the request leaves a flag set in the
+        interpreter, and a traced interpreter never gets past this flag (3.11).
         """
         try:
             while True:
-                # More than once: the handler of a signal may come and swallow it.
+                # Repeatedly: a signal handler may be called and swallow the exception.
                 _set_async_exc(self._main_thread, RunCancelled)
                 for _ in range(1000):
                     pass
@@ -122,7 +122,7 @@ class Interrupt:
             pass
 
     def raise_now(self, reason: str) -> None:
-        """Raise in the armed run from a signal handler, which is on its own thread."""
+        """Raise RunCancelled in the armed run, from a signal handler on the main thread."""
         run = self._armed
         if run is not None:
             run.cancel_reason = reason
@@ -132,14 +132,14 @@ class Interrupt:
     # On any other thread.
 
     def request(self, run: Run, reason: str, force: bool = True) -> None:
-        """Ask a run that was taken from the queue to stop.
+        """Ask a run that no longer waits in the queue to stop.
 
-        Without `force`, a run that awaits is only cancelled as asyncio does it.
+        Without `force`, a run that awaits is cancelled as an asyncio task, and not interrupted.
         """
         with self._lock:
             run.cancel_reason = reason
             if self._armed is not run:
-                return  # `arm` will see the reason, or it has ended
+                return  # `arm` will see the reason, or the run has ended
             RunCancelled.reason = reason
             task = self.task
             if task is not None and not force:
@@ -149,14 +149,14 @@ class Interrupt:
             _set_async_exc(self._main_thread, RunCancelled)
 
     def insist(self, run: Run, reason: str) -> bool:
-        """Raise again what Blender has swallowed; false when the run has ended."""
+        """Raise again an exception that Blender has swallowed; returns false after the run."""
         if RunCancelled.lost:
             RunCancelled.lost = False
             self.request(run, reason)
         return self._armed is run
 
     def wake(self, run: Run) -> None:
-        """Wake a run that was asked to stop from a blocking system call."""
+        """Wake a run from a blocking system call, after it was asked to stop."""
         with self._lock:
             # A script that handles this signal itself is left alone.
             if self._armed is not run or signal.getsignal(_WAKE_SIGNAL) is not _on_wake:
@@ -167,12 +167,12 @@ class Interrupt:
                 signal.pthread_kill(self._main_thread, _WAKE_SIGNAL)
 
     def end_render(self, run: Run) -> bool:
-        """Have Blender end the render that goes on; true when it was asked to, once ever."""
+        """Ask Blender to end its render, once in its life; returns whether it was asked."""
         with self._lock:
             if self._armed is not run or self.sigint_sent or sys.platform == "win32":
                 return False
-            # None: the handler is not Python's, hence Blender's own. Any other one
-            # belongs to the script, and the default would kill the process.
+            # None: the handler was not set by Python, so it is Blender's own. Any other
+            # handler belongs to the script, and the default action would kill the process.
             if signal.getsignal(signal.SIGINT) is not None:
                 return False
             self.sigint_sent = True
@@ -181,9 +181,10 @@ class Interrupt:
 
 
 def _wake_sleeper() -> None:
-    """Have Python's main thread see to its signals, also in time.sleep().
+    """Make Python's main thread handle its signals, also during time.sleep().
 
-    As Ctrl-Break would, without a console. It sleeps by waiting for this event.
+    Ctrl-Break does the same, but needs a console. time.sleep() waits for the event that is
+    set here.
     """
     if sys.platform != "win32":
         return
@@ -194,7 +195,7 @@ def _wake_sleeper() -> None:
 
 
 def _on_wake(_signal_number: int, _frame: FrameType | None) -> None:
-    # The exception that waits for the main thread is raised where Python looks for it
-    # next, which is here, and then goes up through the system call that was woken.
+    # Python raises a pending exception at its next check, which is in this loop. From here
+    # the exception goes up through the system call that was woken.
     for _ in range(2):
         pass

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds the end of a bare JSON object in a stream, and its token before the end has come.
 
-Whether the object is valid JSON is for `json.loads` to say. The scanner only has to know
-where it ends, which takes quotes, back-slashes and brackets. They are ASCII, and no byte of
-a longer UTF-8 sequence is, so it works on bytes and never splits a character.
+`json.loads` decides whether the object is valid JSON. The scanner only finds its end, and for
+that it reads quotes, back-slashes and brackets. These are ASCII, and no byte of a longer UTF-8
+sequence is ASCII, so the scanner can work on bytes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import re
 
 WHITE_SPACE = b" \t\r\n"
 
-# `json.loads` recurses: deeper than this it could not read the object anyway.
+# `json.loads` recurses, and could not read an object that is nested more deeply.
 MAX_DEPTH = 900
 
-# A chunk bounds what the regular expressions below keep for back-tracking.
+# The stream is scanned in chunks, because the regular expressions below need memory for
+# back-tracking.
 _CHUNK = 64 * 1024
 
 _STRING_REST = re.compile(rb'[^"\\]*(?:\\[\s\S][^"\\]*)*')
@@ -28,7 +29,7 @@ class ScanError(Exception):
 
 
 class ObjectScanner:
-    """Tells where the first JSON object of a stream ends; each byte is looked at once."""
+    """Finds the end of the first JSON object of a stream; scans each byte once."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -37,11 +38,11 @@ class ObjectScanner:
         self._seen = 0
 
     def feed(self, data: bytes) -> int | None:
-        """Take the next bytes of the stream.
+        """Scan the next bytes of the stream.
 
-        Returns the object's length from the start of the stream, white space before it
-        included, once its last bracket has come, else None. Raises ScanError when what
-        comes is no object.
+        Returns None until the last bracket of the object has come, then the length of the
+        object with the white space before it. Raises ScanError when the stream does not
+        begin with an object.
         """
         for start in range(0, len(data), _CHUNK):
             end = self._feed_chunk(data[start : start + _CHUNK])
@@ -63,7 +64,7 @@ class ObjectScanner:
             position = 1
         if self._in_string:
             rest = _STRING_REST.match(chunk, position)
-            assert rest is not None  # it may be empty
+            assert rest is not None  # the pattern also matches an empty text
             position = rest.end()
             if not self._string_closed(chunk, position):
                 return None
@@ -86,22 +87,22 @@ class ObjectScanner:
         return None
 
     def _string_closed(self, chunk: bytes, position: int) -> bool:
-        """Note how the chunk leaves the string whose text was read up to a position."""
+        """Return whether a string ends at a position; otherwise record that it goes on."""
         if position < len(chunk) and chunk[position] == 0x22:  # "
             self._in_string = False
             return True
         self._in_string = True
-        self._escaped = position < len(chunk)  # a back-slash whose partner is to come
+        self._escaped = position < len(chunk)  # by a back-slash at the end of the chunk
         return False
 
 
 def token_in_prefix(prefix: bytes) -> str | None:
-    """Return the text under the key "token" of an object whose end has not come.
+    """Return the text of the key "token" of an object whose end has not come, or None.
 
-    Only a key of the object itself counts, and only when its value is there entirely.
+    The key must be the object's own, not a nested object's, and the text must be complete.
     """
     depth = 0
-    before: re.Match[bytes] | None = None  # the string before this one, when both are at depth 1
+    before: re.Match[bytes] | None = None  # the previous string, when it is at depth 1
     for found in _STRING_OR_BRACKET.finditer(prefix):
         first = prefix[found.start()]
         if first != 0x22:  # "

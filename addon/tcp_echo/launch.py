@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serves from a background Blender until it is told to end: what launcher.py calls."""
+"""Serves scripts from a background Blender until it is told to end. launcher.py calls `main`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from . import async_loop, lifeline, stdio
 if TYPE_CHECKING:
     from types import FrameType
 
-# Exit codes for whoever started Blender.
+# Exit codes for the program that started Blender.
 EXIT_PORT = 98
 EXIT_USAGE = 2
 
-# How long threads and exit handlers that scripts left may hold up the end, in seconds.
+# How long threads and exit handlers of scripts may delay the end of the process, in seconds.
 _EXIT_GRACE = 2.0
 
 
 def main(arguments: list[str]) -> None:
-    """Serve; returns when Blender is to end, and then it does."""
+    """Serve scripts; returns when Blender is to end, and at once in a Blender with a window."""
     options: dict[str, Any] = {}
     descriptor = None
     if "--supervised" in arguments:
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
         except (ValueError, KeyError) as error:
             _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
     if bpy.app.background:
-        # Before anybody is told that this Blender serves.
+        # Set before the server reports that it is ready.
         signal.signal(signal.SIGTERM, _on_terminate)
     try:
         tcp_echo.start_server_from_script(**options)
@@ -64,11 +64,11 @@ def main(arguments: list[str]) -> None:
 
 def _on_terminate(_signal_number: int, _frame: FrameType | None) -> None:
     if not tcp_echo.terminate():
-        os._exit(0)  # it is only about to serve, or about to end
+        os._exit(0)  # the server has not started yet, or has stopped already
 
 
 def _end_soon() -> None:
-    """End the process even if something that a script left behind would not let it."""
+    """End the process even if a thread or an exit handler of a script does not end."""
 
     def end() -> None:
         time.sleep(_EXIT_GRACE)

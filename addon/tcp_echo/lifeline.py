@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The supervisor's end of standard input: when it closes, this Blender ends."""
+"""Ends this Blender when the supervisor's end of standard input closes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# How long a script may take to end after that, in seconds: subprocess.run() gives its child a
-# quarter of one before it kills it.
+# How long a script may take to end after that, in seconds: subprocess.run() waits a quarter of
+# a second for its child before it kills the child.
 _GRACE = 0.5
 
 
 def read_first_line(descriptor: int) -> dict[str, Any]:
-    """Read the supervisor's one line; raises ValueError when it is none."""
+    """Return the supervisor's one line; raises ValueError when it is not a JSON object."""
     line = bytearray()
     while not line.endswith(b"\n"):
         piece = os.read(descriptor, 4096)
@@ -43,7 +43,7 @@ def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
             while os.read(descriptor, 4096):
                 pass
         except OSError:
-            pass  # as good as its end
+            pass  # it means the same as the end of the pipe
         request_quit()
         time.sleep(_GRACE)
         os._exit(0)
@@ -54,9 +54,9 @@ def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
 def _set_alarm_at_end(descriptor: int) -> None:
     """Have Linux kill the process a second after the pipe ends, without any Python.
 
-    For a script in a C function that does not let go of Python's lock: no thread gets to
-    run then. The kernel sends SIGHUP when the pipe ends; its handler is the C function
-    alarm(), which takes the signal's number, 1, for the seconds until SIGALRM kills.
+    While a script is in a C function that holds Python's lock, no Python thread can run. The
+    kernel sends SIGHUP when the pipe ends. The handler of SIGHUP is the C function alarm(),
+    which takes the signal's number, 1, for the seconds until SIGALRM kills the process.
     """
     if not sys.platform.startswith("linux"):
         return

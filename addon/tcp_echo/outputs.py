@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that a run makes: images rendered, .blend files saved, and what it names itself."""
+"""The files that a run makes: rendered images, saved .blend files, and files that it reports."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class Outputs:
-    """Collects while a run is on; `path` may come from any thread."""
+    """Collects the paths of files during a run; `add` may be called on any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._paths: dict[str, None] | None = None
         self._since = 0.0
         self.rendering = False
-        # Is told how far a render is: a fraction and a text.
+        # Called with the progress of a render: a fraction and a text.
         self.tell_progress: Callable[[float, str], None] | None = None
 
     def begin(self, now: float) -> None:
-        """Collect from here on; files older than `now` (since 1970) are not of this run."""
+        """Start to collect; files older than `now` (since 1970) do not belong to this run."""
         self._paths = {}
-        # File systems stamp files by a coarser clock that lags behind.
+        # The clock of a file system is coarser, and lags behind.
         self._since = now - 0.05
         self.rendering = False
         for handlers, handler in _HANDLERS:
-            if handler not in handlers:  # a script may clear a list
+            if handler not in handlers:  # a script may have cleared the list
                 handlers.append(handler)
 
     def end(self) -> list[str]:
@@ -96,12 +96,12 @@ def _on_render_end(*_args: object) -> None:
 
 @persistent
 def _on_render_write(scene: bpy.types.Scene, *_args: object) -> None:
-    """An image or a frame was written; may come on the render's own thread."""
+    """Add the image or frame that was written; may be called on the render's own thread."""
     if not collector.collecting:
         return
     render = scene.render
-    # A still is written under the very path that was set, a frame of an animation with its
-    # number in it. Which one it was is not told, but the file is there.
+    # The path of a still is the path that was set; the path of an animation's frame has a
+    # number in it. Blender does not say which of the two it wrote, so both are tried.
     numbered = bpy.path.abspath(render.frame_path(frame=scene.frame_current))
     still = bpy.path.abspath(render.filepath)
     extension = render.file_extension
@@ -113,7 +113,7 @@ def _on_render_write(scene: bpy.types.Scene, *_args: object) -> None:
 
 @persistent
 def _on_render_stats(text: object = None, *_args: object) -> None:
-    """A render got on; comes on the render's own threads."""
+    """Report the progress of a render; called on the render's own threads."""
     tell = collector.tell_progress
     if tell is None or not isinstance(text, str):
         return
@@ -126,7 +126,7 @@ def _on_render_stats(text: object = None, *_args: object) -> None:
 
 @persistent
 def _on_save_post(path: object = None, *_args: object) -> None:
-    # Newer Blenders hand over the path, older ones something else.
+    # Newer Blenders pass the path, older Blenders pass something else.
     collector.add_written(path if isinstance(path, str) and path else bpy.data.filepath)
 
 
@@ -138,5 +138,5 @@ _HANDLERS: tuple[tuple[list[Any], Callable[..., None]], ...] = (
     (bpy.app.handlers.save_post, _on_save_post),
 )
 if getattr(bpy.app, "module", False) and bpy.app.version >= (5, 0, 0):
-    # Everywhere else it stands in the output.
+    # Everywhere else the supervisor reads the progress from the output.
     _HANDLERS += ((bpy.app.handlers.render_stats, _on_render_stats),)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small picture of the scene as a run left it, which changes nothing in it."""
+"""Renders a small picture of the scene that a run has left, and changes nothing in the scene."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIZE = 480
 # The types of objects that a render shows.
 _VISIBLE = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}
-# What takes too long to draw: counted with modifiers and instances.
+# What takes too long to render, counted with modifiers and instances.
 _MOST_INSTANCES = 20_000
 _MOST_POLYGONS = 3_000_000
 # The most that Cycles may spend on samples, in seconds.
@@ -27,13 +27,14 @@ _SAMPLE_TIME = 2.0
 
 
 class NoPreview(Exception):
-    """There is nothing to see, or too much."""
+    """The scene has nothing to see, or is too large, or can't be rendered."""
 
 
 def render(path: str, engine: str) -> None:
     """Render the scene to a JPEG file, with "cycles" or "workbench".
 
-    Raises NoPreview where that makes no sense.
+    Raises NoPreview when there is nothing to see, the scene is too large, or this Blender does
+    not have the engine.
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if scene is None or layer is None:
@@ -41,7 +42,8 @@ def render(path: str, engine: str) -> None:
     bounds = _look_at(bpy.context.evaluated_depsgraph_get())
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_handlers())
-        # What is removed here is an update of the scene, too.
+        # Removing what was added updates the scene: that must happen before the handlers are
+        # back.
         stack.callback(layer.update)
         copy = scene.copy()
         stack.callback(bpy.data.scenes.remove, copy)
@@ -53,7 +55,7 @@ def render(path: str, engine: str) -> None:
 
 
 def _look_at(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
-    """Return the corners of all that is to be seen."""
+    """Return the corners of the bounding boxes of all visible objects."""
     corners = []
     polygons = 0
     for count, instance in enumerate(depsgraph.object_instances):
@@ -74,7 +76,7 @@ def _look_at(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
 
 @contextlib.contextmanager
 def _quiet_handlers() -> Iterator[None]:
-    """Keep what scripts have registered from hearing of this."""
+    """Take away the handlers that scripts have registered, for the time of the render."""
     own = outputs.own_handlers()
     lists = [
         (handlers, list(handlers))
@@ -108,7 +110,7 @@ def _add_camera(scene: bpy.types.Scene, corners: list[Vector], stack: contextlib
 
 
 def _add_light(scene: bpy.types.Scene, stack: contextlib.ExitStack) -> None:
-    """Let a scene without a lamp be seen: in most of them it is only missing."""
+    """Add a world and a lamp where the scene has none: mostly its author has only left them out."""
     if scene.world is None:
         world = bpy.data.worlds.new("Preview")
         stack.callback(bpy.data.worlds.remove, world)

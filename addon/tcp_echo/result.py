@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a script leaves in its global `result`, as JSON."""
+"""Encodes the value of a script's global `result` as JSON."""
 
 from __future__ import annotations
 
 import json
 
-# In bytes of JSON. A result is a report; files are for what is larger.
+# The largest result, in bytes of JSON. A result is a report; larger data belongs into files.
 MAX_RESULT = 1024 * 1024
 
 

@@ -34,7 +34,7 @@ _exec, _eval, _compile = exec, eval, compile
 
 
 class Runner:
-    """Takes runs from the queue, one at a time. All of it is for the main thread."""
+    """Executes the runs of the queue, one at a time; every method is for the main thread."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Runner:
         return self._queue.running is not None
 
     def run_next(self, wait: bool) -> bool:
-        """Execute the next run; false when there was none."""
+        """Execute the next run; returns false when no run was waiting."""
         run = self._queue.take(wait)
         if run is None:
             return False
@@ -77,10 +77,10 @@ class Runner:
             self._tees.begin(run)
             outcome = self._execute(run, module)
         except BaseException as error:
-            # No scene, or something that the script has broken beyond what is foreseen: a
-            # handler of its own that raises SystemExit from now on, say.
+            # The scene can't be had, or the script has broken something unforeseen: its signal
+            # handler may raise SystemExit from now on, for example.
             outcome = Outcome("failed", failure.describe(error, run.filename))
-        with contextlib.suppress(Exception):  # the stream below was closed by the script
+        with contextlib.suppress(Exception):  # the script has closed the stream below
             self._tees.end()
         outcome.outputs = outputs.collector.end()
         outcome.recycle = self._interrupt.sigint_sent
@@ -94,7 +94,7 @@ class Runner:
             self._stream.repair()
             self._modules.after_run(run.folder)
         if wait:
-            # Nobody but scripts changes anything while the main thread waits here.
+            # Until the next run the main thread waits here, so nothing else changes this state.
             self._environment.take_snapshot()
             self._scenes.after_run(run.scene)
         return True
@@ -109,13 +109,13 @@ class Runner:
         return _outcome(run, module, exception, RunCancelled.raised or render_ended)
 
     def _call(self, run: Run, module: types.ModuleType) -> BaseException | None:
-        """Execute the script and return what ended it, or None."""
+        """Execute the script and return the exception that ended it, or None."""
         # Bare excepts: a script may have deleted the very names of the exceptions.
         exception = None
         try:
             exception = self._call_armed(run, module)
         except:  # noqa: E722
-            # Interrupted after its end, before it was disarmed.
+            # The interrupt came after the script's end and before `disarm`.
             exception = sys.exc_info()[1]
             self._interrupt.disarm()
         return exception
@@ -135,7 +135,7 @@ class Runner:
         return exception
 
     def _drive(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """Run a script that awaits at its top level to its end, and what it left going."""
+        """Run a script that awaits at its top level, and then cancel the tasks that it has left."""
         loop = self._event_loop()
         task = loop.create_task(coroutine)
         self._interrupt.task = task
@@ -183,19 +183,19 @@ def _lines(code: bytes) -> list[str]:
         else:
             text = code.decode("utf-8-sig")
     except (SyntaxError, UnicodeDecodeError):
-        return []  # compile() says what is wrong with it
+        return []  # compile() reports what is wrong with the source
     return io.StringIO(text, newline=None).readlines()
 
 
 def _compiled(run: Run) -> types.CodeType:
     """Compile a run's source and make its lines known to tracebacks."""
     filename = run.filename
-    # Without a time: what was run is shown even when the file has changed since.
+    # Without a time, tracebacks show the source that ran even when the file has changed since.
     linecache.cache[filename] = (len(run.code), None, _lines(run.code), filename)
     try:
         return _compile(run.code, filename, "exec", dont_inherit=True)
     except SyntaxError:
-        # As Python itself compiles it, and only then with what is ours on top.
+        # The script is compiled as plain Python first, so that it gets plain Python's errors.
         try:
             code: types.CodeType | None = _compile(
                 run.code,
@@ -212,7 +212,7 @@ def _compiled(run: Run) -> types.CodeType:
 
 
 def _end_forked_child(exception: BaseException | None) -> None:
-    """End a child that the script forked and that came back here instead of ending."""
+    """End a child process that the script forked and that has come to the script's end."""
     status = 0 if exception is None else 1
     if isinstance(exception, SystemExit):
         code = exception.code

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that wait for Blender's main thread, and the one that is on it."""
+"""Runs: the waiting ones, and the run that Blender's main thread executes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 
 class Listener:
-    """Is told what comes of a run, on whatever thread it happens."""
+    """Is told of the events of a run, each on the thread where it happens."""
 
-    # Whether it wants to be told what the run prints.
+    # Whether to call `output` with what the run prints.
     wants_output = False
 
     def started(self, run: Run, when: float) -> None:
-        """The run has begun, at a time in seconds since 1970."""
+        """The run has begun, `when` seconds since 1970."""
 
     def output(self, run: Run, text: str) -> None:
         """The run has printed a text."""
 
     def progress(self, run: Run, fraction: float, text: str) -> None:
-        """The run has come so far, 0 to 1."""
+        """The run has reported its progress, from 0 to 1."""
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         """The run has ended."""
 
 
 class Run:
-    """One script to execute, and whom to tell what comes of it."""
+    """One script to execute, and the listener for its events."""
 
     __slots__ = (
         "args",
@@ -61,32 +61,31 @@ class Run:
     ) -> None:
         self.session = session
         self.id = run_id
-        # Unique in this process, and the run's name in the marks of the stream.
+        # Unique in this process; the marks in the output name the run by its key.
         self.key = f"{session}:{run_id}"
         self.code = code
         self.listener = listener
         self.file = file
         self.name = name
         self.args = args
-        # What is put first on sys.path and made the working directory, or "".
+        # The folder that comes first on sys.path and becomes the working directory, or "".
         self.folder = os.path.dirname(file) if file else directory
         self.scene = scene
-        # Why it was asked to stop, or None.
+        # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
-        # When it began, by time.monotonic(); 0 while it waits.
+        # When the run began, by time.monotonic(); 0 while it waits.
         self.began = 0.0
-
-        # Nothing was before it in the queue.
+        # Whether no other run was waiting or running when this run came.
         self.starts_at_once = False
 
     @property
     def filename(self) -> str:
-        """What stands for the script in tracebacks and in sys.argv[0]."""
+        """The name of the script in tracebacks and in sys.argv[0]."""
         return self.file or self.name or "<message>"
 
 
 class Outcome:
-    """What came of a run; `result` is JSON text."""
+    """How a run has ended; `result` is JSON text."""
 
     __slots__ = ("error", "outputs", "recycle", "result", "seconds", "state")
 
@@ -104,22 +103,23 @@ class Outcome:
 
 
 def cancel_error(reason: str) -> dict[str, Any]:
-    """Return the error of a run that was stopped where no line can be blamed."""
+    """Return the error of a cancelled run, which names no line."""
     return {"type": "RunCancelled", "message": reason, "line": 0, "traceback": ""}
 
 
 class RunQueue:
-    """First come, first served. Put and cancel on any thread, take on the main thread.
+    """A first-in, first-out queue. `take` and `done` are for the main thread, the
+    rest is for any thread.
 
-    It needs no lock: a run is waiting as long as it is in `_waiting`, and the one that
-    takes it out of there, which a dict does in one step, may decide about it.
+    The queue needs no lock. A run waits as long as it is in the dict `_waiting`. A dict removes
+    an item in one step, and the thread that has removed a run decides what becomes of the run.
     """
 
     def __init__(self) -> None:
         self._order: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._waiting: dict[str, Run] = {}
         self.running: Run | None = None
-        # How many have ended since the start.
+        # The number of runs that have ended since the start.
         self.finished = 0
 
     def __len__(self) -> int:
@@ -134,7 +134,7 @@ class RunQueue:
         self._order.put(run)
 
     def withdraw(self, run: Run) -> bool:
-        """Take a waiting run out; false when it is not waiting any more."""
+        """Remove a waiting run; returns false when the run is not waiting any more."""
         return self._waiting.pop(run.key, None) is not None
 
     def withdraw_all(self) -> None:
@@ -145,7 +145,10 @@ class RunQueue:
         self._order.put(None)
 
     def take(self, wait: bool) -> Run | None:
-        """Return the next run as the running one, or None when there is none or on `wake`."""
+        """Return the next run, which is the running one from here on.
+
+        With `wait`, blocks until there is a run, or until `wake`. Returns None without a run.
+        """
         while True:
             try:
                 run = self._order.get(wait)
@@ -153,7 +156,7 @@ class RunQueue:
                 return None
             if run is None:
                 return None
-            # In this order, so that a run is always seen waiting or running.
+            # In this order, so that other threads always see the run as waiting or running.
             self.running = run
             if self._waiting.pop(run.key, None) is not None:
                 run.began = time.monotonic()
@@ -161,6 +164,6 @@ class RunQueue:
             self.running = None
 
     def done(self) -> None:
-        """Say that the running one has ended."""
+        """Record that the running run has ended."""
         self.running = None
         self.finished += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scene that a run begins with: as the last one left it, fresh, or from a file."""
+"""Prepares the scene that a run begins with: the last run's scene, a fresh one, or a file."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _ROOTS = tuple(
 
 
 class SceneError(Exception):
-    """The scene that a run asked for can't be had."""
+    """The scene that a run asks for can't be prepared."""
 
 
 class Scenes:
-    """Makes scenes ready, and knows how Blender was before the first script."""
+    """Prepares scenes, and records Blender's state before the first script."""
 
     def __init__(self, modules: ScriptModules) -> None:
         self._modules = modules
@@ -67,15 +67,16 @@ class Scenes:
             for kind in _extensible()
         ]
 
-        # Whether scripts have registered anything; None where nobody has looked since.
+        # Whether scripts have registered anything; None when that was not checked since the
+        # last run.
         self._leftovers: bool | None = None
 
     def after_run(self, scene: str) -> None:
-        """Find out after a run whether the next fresh scene has anything to remove.
+        """Check after a run whether the next fresh scene has anything to remove.
 
-        Looking takes longer than an empty script, and here nobody waits for it. Only where
-        nothing but scripts changes what is registered. A run that keeps its scene is mostly
-        followed by another such run, at once.
+        The check takes longer than an empty script, and no client waits for it here. Call this
+        only where nothing but scripts registers anything. After a run with the scene "keep"
+        there is no check: mostly another such run follows at once.
         """
         self._leftovers = None if scene == "keep" else self._has_leftovers()
 
@@ -89,7 +90,7 @@ class Scenes:
         )
 
     def prepare(self, scene: str) -> None:
-        """Make the scene ready; raises SceneError when it can't be."""
+        """Prepare the scene; raises SceneError when that is not possible."""
         if scene == "keep":
             return
         if scene == "fresh":
@@ -109,8 +110,8 @@ class Scenes:
             raise SceneError(f"{scene} can't be opened: {text}") from None
 
     def forget_scripts(self) -> None:
-        """Remove what scripts left outside the scene, where a new one does not clear it."""
-        # With a window there is a person, who may have brought in add-ons since.
+        """Remove what scripts have left in Blender and a new scene does not clear."""
+        # In a Blender with a window, a person may have enabled add-ons.
         if bpy.app.background and self._leftovers is not False:
             self._remove_registered()
             self._leftovers = None
@@ -137,7 +138,7 @@ class Scenes:
         for cls in reversed(classes):
             if cls in self._classes or "bl_rna" not in vars(cls):
                 continue
-            with contextlib.suppress(RuntimeError):  # it went with its base
+            with contextlib.suppress(RuntimeError):  # it was unregistered with its base class
                 bpy.utils.unregister_class(cls)
 
 
@@ -148,10 +149,10 @@ def _enabled_addons() -> set[str]:
 
 
 def _classes() -> list[type]:
-    """Return all classes that may have been registered, each before what derives from it.
+    """Return all classes that scripts may have registered, base classes before derived ones.
 
-    Not Blender's own: it makes those when they are first asked for, and to unregister one
-    crashes it.
+    Blender's own classes are left out. Blender makes them when they are first asked for, and
+    unregistering one of them crashes Blender.
     """
     found = list(_ROOTS)
     for cls in found:

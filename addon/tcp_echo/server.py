@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The TCP server: a thread of its own with its own asyncio loop.
 
-So status, cancel and new runs get through while the main thread is busy with a script.
+Thus status, cancel and new runs get through while the main thread is busy with a script.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-# How long the thread may take to close what is open, in seconds.
+# How long the thread may take to close its connections, in seconds.
 _STOP_SECONDS = 2.0
 
 
 class PortInUse(OSError):
-    """The port can't be had."""
+    """The server can't listen on the port."""
 
 
 class Server:
     """Listens from `start` to `stop`."""
 
     def __init__(self, service: Service, port: int) -> None:
-        """Bind the port, 0 for one that the system chooses; raises PortInUse."""
+        """Listen on a port, and let the system choose one for 0; raises PortInUse."""
         self._service = service
         self._listener = _listen(port)
         self.port: int = self._listener.getsockname()[1]
@@ -66,16 +66,16 @@ class Server:
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function on the I/O thread, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so are its connections
             self.loop.call_soon_threadsafe(function, *args)
 
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
     def shield_child(self) -> None:
-        """In a process that a script forked: let go of everything that is the parent's.
+        """Replace the parent's sockets by the null device, in a process that a script forked.
 
-        The numbers stay taken, so that objects that close them later close nothing else.
+        The descriptors stay in use, so objects that close them later close nothing else.
         """
         null = os.open(os.devnull, os.O_RDWR)
         ours = [self._listener.fileno(), *(peer.descriptor for peer in self._connections)]
@@ -99,13 +99,13 @@ class Server:
                 sock, _address = await self.loop.sock_accept(self._listener)
                 sock.setblocking(False)
             except OSError:
-                # Out of descriptors, mostly: others will close theirs.
+                # Mostly there is no free descriptor; other connections will close theirs.
                 await asyncio.sleep(0.1)
                 continue
             await self._attach(sock)
 
     async def _attach(self, sock: socket.socket) -> None:
-        # Not left to asyncio, which does it only where the protocol was named.
+        # asyncio sets this only on a socket that was made with the protocol's number.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(self._service, sock, self._service.next_number())
         self._connections.add(connection)
@@ -121,7 +121,7 @@ class Server:
         self._listener.close()
         for connection in list(self._connections):
             connection.finish()
-        # One more turn, in which what was written goes out.
+        # In one more turn, the loop sends what was written.
         self.loop.call_soon(self.loop.call_soon, self.loop.stop)
 
 
@@ -129,7 +129,7 @@ def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
-            # There, address reuse would let another program take the port over.
+            # On Windows, SO_REUSEADDR would let another program take over the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

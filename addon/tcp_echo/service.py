@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one server of this Blender, and what belongs to it, put together."""
+"""Puts together the server of this Blender and the parts that execute runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from .server import Server
 if TYPE_CHECKING:
     from .stdio import Stream
 
-# After a request to cancel, in seconds: when Blender is asked to end a render, when a
-# script that awaits is interrupted as any other, and how often it is seen to that the
-# script has heard of it.
+# How often a cancelled run is checked and its exception repeated if Blender has swallowed it, in
+# seconds.
 _INSIST_INTERVAL = 0.05
+# How long after a cancel Blender is asked to end a render, in seconds.
 _RENDER_GRACE = 0.25
+# How long after a cancel a script that awaits is interrupted like any other, in seconds.
 _AWAIT_GRACE = 1.0
 
 
@@ -35,7 +36,7 @@ class Service:
     """Made on the main thread; `stop` is idempotent."""
 
     def __init__(self, version: str, token: str, stream: Stream, port: int) -> None:
-        """Take the port, 0 for one that the system chooses; raises PortInUse."""
+        """Listen on the port, and let the system choose one for 0; raises PortInUse."""
         self.version = version
         self.token = token
         self.queue = RunQueue()
@@ -60,7 +61,7 @@ class Service:
     # On the main thread.
 
     def start(self) -> None:
-        """Serve."""
+        """Start to serve."""
         outputs.collector.tell_progress = self.progress
         self._stream.prepare()
         self._enable_faults()
@@ -69,8 +70,8 @@ class Service:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
         self.server.start()
-        # What is there now stays: a collection that leaves it aside takes microseconds, and
-        # so each fresh scene can begin with one.
+        # Each fresh scene begins with a garbage collection. The objects that exist now stay,
+        # and a collection that leaves them out takes microseconds.
         gc.collect()
         gc.freeze()
         self._stream.ready(self.server.port)
@@ -83,7 +84,7 @@ class Service:
         self._modules.uninstall()
 
     def run_next(self, wait: bool) -> bool:
-        """Execute the next run; false when there was none or Blender is to end."""
+        """Execute the next run; returns false when no run was waiting or Blender is to end."""
         return not self.quitting and self._runner.run_next(wait)
 
     @property
@@ -91,7 +92,7 @@ class Service:
         return self.queue.running is not None
 
     def terminate(self) -> None:
-        """End from a signal handler: the running script is interrupted here and now."""
+        """End Blender from a signal handler; raises RunCancelled in the running script."""
         self.request_quit()
         self._interrupt.raise_now("cancelled")
 
@@ -115,7 +116,7 @@ class Service:
         )
 
     def request_quit(self) -> None:
-        """Have the main thread leave its loop; what waits is dropped, what runs cancelled."""
+        """Make the main thread leave its loop; drops waiting runs and cancels the running one."""
         self.quitting = True
         self.queue.withdraw_all()
         run = self.queue.running
@@ -148,7 +149,7 @@ class Service:
     def _insist(self, run: Run, reason: str) -> None:
         if self._interrupt.insist(run, reason):
             if not outputs.collector.rendering:
-                # Again: the first one may have come right before a system call began.
+                # Again, because the first signal may have come right before a system call.
                 self._interrupt.wake(run)
             self.server.loop.call_later(_INSIST_INTERVAL, self._insist, run, reason)
 

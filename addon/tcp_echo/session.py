@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session: one peer that speaks in frames, with many runs."""
+"""A session: one peer that sends frames, and its runs."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 
-# The first frame, in bytes, and the runs that may wait in one session.
+# The largest first frame, in bytes, and the most runs that may wait in one session.
 FIRST_FRAME_LIMIT = 64 * 1024
 MAX_WAITING = 10_000
 
-# Progress is for people: at most so often, in seconds.
+# The shortest time between two progress frames, in seconds: people read them.
 _PROGRESS_INTERVAL = 0.05
 
-# How long `started` may be held back for the end of the run, in seconds.
+# How long `started` may be held back to be sent with `finished`, in seconds.
 _PUSH_SECONDS = 0.002
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class BadRun(ValueError):
-    """A run that can't be made out; the text goes to the peer."""
+    """A field of a run is wrong; the text is sent to the peer."""
 
 
 def run_fields(message: dict[str, Any]) -> dict[str, Any]:
-    """Return what a run frame and a bare message have in common, as arguments of Run."""
+    """Return the fields that a run frame and a bare message share, as arguments of Run."""
     fields: dict[str, Any] = {}
     for name, argument in (("file", "file"), ("name", "name"), ("dir", "directory")):
         value = message.get(name)
@@ -69,7 +69,7 @@ def run_fields(message: dict[str, Any]) -> dict[str, Any]:
 
 def source_bytes(text: str) -> bytes:
     """Return source text as the bytes of a file, which Python decodes by its own rules."""
-    # Half a surrogate pair is the compiler's to complain about.
+    # The compiler complains about half a surrogate pair.
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -81,11 +81,11 @@ class Session(Listener):
         self._service = connection.service
         self._reader = frames.FrameReader(FIRST_FRAME_LIMIT)
         self._welcomed = False
-        # Whether it wants to have what its runs print, which a supervisor reads from the pipe.
+        # Whether the peer wants the output of its runs. A supervisor reads it from the pipe.
         self.wants_output = False
         self._runs: dict[str, Run] = {}
         self._last_progress = 0.0
-        # Runs since the last push that may have been started by a frame that is held back.
+        # The runs since the last push whose `started` may be held back.
         self._at_once = 0
 
     # For the connection, on the I/O thread.
@@ -112,7 +112,7 @@ class Session(Listener):
     # Frames from the peer.
 
     def _frame(self, payload: bytes) -> bool:
-        """Act on a frame; false when the session is over."""
+        """Act on a frame; returns false when the session is over."""
         try:
             message = json.loads(payload)
             kind: object = message["type"]
@@ -127,7 +127,7 @@ class Session(Listener):
         return kind != "quit"
 
     def _refuse(self, code: str, text: str) -> bool:
-        """Close; a peer that was welcomed is told why."""
+        """Close the connection, and tell a welcomed peer why; returns false."""
         if self._welcomed or code in ("unauthorized", "protocol"):
             self._error(code, text)
             self._connection.finish()
@@ -212,18 +212,18 @@ class Session(Listener):
         "quit": _quit,
     }
 
-    # What comes of runs, on the main thread mostly.
+    # Events of runs, mostly on the main thread.
 
     def started(self, run: Run, when: float) -> None:
-        self._last_progress = -_PROGRESS_INTERVAL  # the first of each run is told
-        # Many scripts end within a millisecond: one packet then carries this and the end.
+        self._last_progress = -_PROGRESS_INTERVAL  # so the first progress of each run is sent
+        # Many scripts end within a millisecond: one packet then carries this and `finished`.
         self._connection.send(
             frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii")),
             more=run.starts_at_once,
         )
 
     def _push_soon(self) -> None:
-        """Have `started` sent on its own if the end does not come right after it."""
+        """Have `started` sent alone if `finished` does not follow at once."""
         self._at_once += 1
         if self._at_once == 1:
             self._service.server.loop.call_later(_PUSH_SECONDS, self._push, 1)
@@ -245,7 +245,7 @@ class Session(Listener):
         if now - self._last_progress < _PROGRESS_INTERVAL and fraction < 1:
             return
         self._last_progress = now
-        # Not `send` itself: the script may be interrupted in the midst of it.
+        # The I/O thread sends it, because a script may be interrupted in the middle of `send`.
         self._service.server.call(self._send_progress, run.id, fraction, text)
 
     def _send_progress(self, run_id: str, fraction: float, text: str) -> None:

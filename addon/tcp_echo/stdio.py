@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Standard input, output and error of a supervised Blender, and the marks in its output.
 
-The supervisor reads one pipe. What Python prints, what Blender prints from C and the marks
-between which a run's output lies have to come in order, so each is written out at once: by
-the line while a run is on, and whatever is held back before a mark.
+The supervisor reads one pipe, in which Python's output, the output of Blender's C code and the
+marks around a run's output must come in order. So Python and C write out each line at once, and
+everything that they hold back is written out before a mark.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ _UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" el
 
 
 class Stream:
-    """Output that nobody marks: a Blender that was started by hand."""
+    """The output of a Blender that was started by hand, which has no marks."""
 
     def prepare(self) -> None:
         """Set up the process, once."""
 
     def ready(self, port: int) -> None:
-        """Say that the server serves."""
+        """Report that the server is ready."""
         print(f"tcp_echo: serving on 127.0.0.1:{port}", flush=True)
 
     def begin(self, key: str) -> None:
-        """The output of the run begins."""
+        """Mark the beginning of a run's output."""
 
     def end(self, key: str) -> None:
-        """The output of the run has ended."""
+        """Mark the end of a run's output."""
 
     def repair_descriptors(self) -> None:
-        """Put right what a script did to descriptors 0 to 2, before anything is opened."""
+        """Repair what a script did to descriptors 0 to 2, before any file is opened."""
 
     def repair(self) -> None:
-        """Put right what a script did to sys.stdin, sys.stdout and sys.stderr."""
+        """Repair what a script did to sys.stdin, sys.stdout and sys.stderr."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             if stream is None or stream.closed:
@@ -47,17 +47,18 @@ class Stream:
 
     @property
     def fault_file(self) -> TextIO | int:
-        """Where faulthandler writes."""
+        """The file or descriptor that faulthandler writes to."""
         return sys.__stderr__ if sys.__stderr__ is not None else 2
 
 
 class MarkedStream(Stream):
-    """Output that a supervisor reads, with marks that only it can know."""
+    """The output that a supervisor reads, with marks that only the supervisor knows."""
 
     def __init__(self, secret: str) -> None:
         self._prefix = f"\x1eblendtray {secret} ".encode()
         self._libc = _c_library()
-        # A script may close 1 and 2; these stay, and no child process inherits them.
+        # Copies of the descriptors 1 and 2, which a script may close. No child process inherits
+        # the copies.
         self._output = os.dup(1)
         self._error = os.dup(2)
         self._identity = _identity(self._output), _identity(self._error)
@@ -105,7 +106,7 @@ class MarkedStream(Stream):
 
     def _mark(self, what: bytes) -> None:
         for stream in (sys.stdout, sys.stderr):
-            # A script may have closed it.
+            # A script may have closed the stream.
             with contextlib.suppress(ValueError, AttributeError, OSError):
                 stream.flush()
         self._libc.fflush(None)
@@ -140,10 +141,10 @@ def _c_library() -> ctypes.CDLL:
 
 
 def _flush_c_by_line(libc: ctypes.CDLL) -> None:
-    """Have C write to a pipe as it writes to a terminal; its own choice is every 4 KiB."""
+    """Make C write to a pipe after each line, as to a terminal; by default it holds 4 KiB back."""
     libc.setvbuf.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
     if os.name == "nt":
-        # There is no line buffering there, only all or nothing.
+        # Windows has no line buffering, so there is no buffering at all.
         libc.__acrt_iob_func.restype = ctypes.c_void_p
         libc.setvbuf(libc.__acrt_iob_func(1), None, _UNBUFFERED, 0)
         return
@@ -152,22 +153,22 @@ def _flush_c_by_line(libc: ctypes.CDLL) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line of the add-on's own into a run's output."""
-    with contextlib.suppress(ValueError, AttributeError, OSError):  # closed by the script
+    """Print a line of the add-on into a run's output."""
+    with contextlib.suppress(ValueError, AttributeError, OSError):  # the script has closed it
         print(f"tcp_echo: {text}", file=sys.stderr)
 
 
 def take_standard_input() -> int:
-    """Move standard input to a descriptor of its own and return it.
+    """Move standard input to another descriptor and return that descriptor.
 
-    In its place comes the null device, for scripts and for the processes that they start.
+    The null device becomes the standard input of scripts and of the processes that they start.
     """
     moved = os.dup(0)
     _open_null_input()
     if sys.platform == "win32":
         import msvcrt
 
-        # Child processes are handed the system's handle, not the C library's descriptor.
+        # Child processes inherit the system's handle, not the C library's descriptor.
         ctypes.windll.kernel32.SetStdHandle(-10, msvcrt.get_osfhandle(0))
     _set_stream("stdin", _null_input_stream())
     return moved

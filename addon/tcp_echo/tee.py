@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a script prints in a Blender that nobody reads from: shown there, and sent as well.
+"""Sends a script's output to its client, where no supervisor reads the output of Blender.
 
-Only what Python prints; what Blender prints from C goes to its terminal alone.
+Blender's terminal shows the output too. Only the output of Python is sent: what Blender prints
+from C goes to its terminal alone.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from .runs import Run
 
-# How much is held back until a line is whole, in characters.
+# How much of an incomplete line is held back, in characters.
 _HELD = 4096
 
 
 class Tee(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr while a run is on."""
+    """Stands in for sys.stdout or sys.stderr during a run."""
 
     def __init__(self, below: TextIO | None, run: Run) -> None:
         self._below = below
@@ -65,7 +66,7 @@ class Tee(io.TextIOBase):
 
 
 class Tees:
-    """The two of a run whose listener wants to have its output."""
+    """The tees of sys.stdout and sys.stderr, for a run whose listener wants its output."""
 
     def __init__(self) -> None:
         self._before: tuple[TextIO, TextIO] | None = None
@@ -83,7 +84,7 @@ class Tees:
             return
         for tee in self._ours:
             tee.flush()
-        # What the script has put in their place is its own to take away.
+        # A stream that the script has put in a tee's place stays there.
         for name, ours, before in zip(("stdout", "stderr"), self._ours, self._before):
             if getattr(sys, name) is ours:
                 setattr(sys, name, before)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serving from a Blender with a window: off until its user turns it on in the preferences.
+"""Serves scripts from a Blender with a window, when its user turns that on in the preferences.
 
-No postponed annotations here: some Blenders do not see properties behind them.
+This file does not postpone annotations, because some Blenders then do not see properties.
 """
 
 import atexit
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 import_name = __package__
 
-# How long after the start of Blender the server comes, in seconds: when there is a window.
+# How long after the start of Blender the server starts, in seconds: then there is a window.
 _START_DELAY = 0.5
 
 
 def sessions_folder() -> str:
-    """Return where Blenders with a window say how they are to be reached.
+    """Return the folder of the session files of Blenders with a window.
 
-    The folder for Blendtray's data, as Blendtray itself finds it.
+    It lies in the folder for Blendtray's data, which is found here as Blendtray finds it.
     """
     home = os.environ.get("BLENDTRAY_HOME")
     if home:
@@ -44,7 +44,7 @@ def sessions_folder() -> str:
 
 
 class Session:
-    """The file that tells this user's programs how to reach this Blender, and nobody else."""
+    """The file that tells how to reach this Blender; only this user's programs can read it."""
 
     def __init__(self) -> None:
         self._path = ""
@@ -73,7 +73,7 @@ class Session:
     def remove(self) -> None:
         path, self._path = self._path, ""
         if path:
-            with contextlib.suppress(OSError):  # somebody has cleaned up
+            with contextlib.suppress(OSError):  # another program has removed the file
                 os.remove(path)
 
 
@@ -81,20 +81,20 @@ _session = Session()
 
 
 def start() -> int:
-    """Serve, with a new token that only this user's programs can read; returns the port."""
+    """Start to serve and return the port; only this user's programs can read the new token."""
     import importlib
 
     package = importlib.import_module(import_name)
     token = secrets.token_urlsafe(32)
     port: int = package.start_server_from_script(port=_preferences_port(), token=token)
     if not package.is_serving_with(token):
-        raise OSError("a server that something else has started runs already")
+        raise OSError("another script or add-on has started the server already")
     _session.write(port, token)
     return port
 
 
 def stop() -> None:
-    """Serve no more, from when the run that may have asked for this has ended."""
+    """Stop serving when the current run, which may have asked for this, has ended."""
     _session.remove()
     if not bpy.app.timers.is_registered(_clean_up):
         bpy.app.timers.register(_clean_up, first_interval=0.0, persistent=True)
@@ -103,7 +103,7 @@ def stop() -> None:
 def _clean_up() -> None:
     import importlib
 
-    if not serving():  # it may have been started again
+    if not serving():  # the server may have been started again
         importlib.import_module(import_name).cleanup_server()
 
 
@@ -124,7 +124,7 @@ def serving() -> bool:
 
 
 class StartServerOperator(bpy.types.Operator):
-    """Run scripts that this user's programs send, until Blender ends or this is stopped"""
+    """Run scripts that this user's programs send, until Blender ends or serving is stopped"""
 
     bl_idname = "tcp_echo.start_server"
     bl_label = "Start Serving Scripts"
@@ -139,12 +139,12 @@ class StartServerOperator(bpy.types.Operator):
         except (OSError, ValueError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Scripts may come on 127.0.0.1:{port}")
+        self.report({"INFO"}, f"Serving scripts on 127.0.0.1:{port}")
         return {"FINISHED"}
 
 
 class StopServerOperator(bpy.types.Operator):
-    """Take no more scripts; the one that runs goes on"""
+    """Accept no more scripts; the script that is running goes on"""
 
     bl_idname = "tcp_echo.stop_server"
     bl_label = "Stop Serving Scripts"
@@ -164,7 +164,7 @@ class TcpEchoPreferences(bpy.types.AddonPreferences):
     # Blender takes these calls for annotations; a type checker does not.
     serve_at_start: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Serve When Blender Starts",
-        description="Without this, serving is started here each time",
+        description="When this is off, serving must be started here each time",
         default=False,
     )
     port: bpy.props.IntProperty(  # type: ignore[valid-type]
