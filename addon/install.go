@@ -67,9 +67,9 @@ var ErrForeign = errors.New("there is another add-on of that name, which was not
 // ErrMissing is returned where there is nothing to uninstall.
 var ErrMissing = errors.New("the add-on is not installed")
 
-// Look says how the add-on stands in dir, a folder of add-ons or an extension repository. It
+// Inspect returns how the add-on stands in dir, a folder of add-ons or an extension repository. It
 // fails when what is there can't be read.
-func Look(dir string) (Installed, error) {
+func Inspect(dir string) (Installed, error) {
 	in := Installed{State: Missing, Path: filepath.Join(dir, Name)}
 	info, err := os.Lstat(in.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +119,7 @@ func Install(dir, loop string, replace bool) (kept string, err error) {
 	if err != nil {
 		return "", err
 	}
-	before, err := Look(dir)
+	before, err := Inspect(dir)
 	if err != nil {
 		return "", err
 	}
@@ -177,7 +177,7 @@ func Uninstall(dir string) (kept string, err error) {
 	if err != nil {
 		return "", err
 	}
-	in, err := Look(dir)
+	in, err := Inspect(dir)
 	switch {
 	case err != nil:
 		return "", err

@@ -44,7 +44,7 @@ func put(t *testing.T, path, text string) {
 
 func stateOf(t *testing.T, dir string, want State) Installed {
 	t.Helper()
-	in, err := Look(dir)
+	in, err := Inspect(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func (r *AddonReport) ask(ctx context.Context) {
 }
 
 func (r *AddonReport) look() {
-	in, err := addon.Look(r.dir)
+	in, err := addon.Inspect(r.dir)
 	r.State, r.Version, r.Loop, r.Path = string(in.State), in.Version, in.Loop, in.Path
 	if err != nil {
 		r.Error = err.Error()

@@ -98,7 +98,7 @@ class Environment:
         self._signals: SignalActions | None = None
         self._snapshot: _Snapshot | None = None
 
-    def take_snapshot(self) -> None:
+    def record(self) -> None:
         """Record the state that `put_back` restores, ahead of the next run."""
         self._snapshot = _Snapshot()
 

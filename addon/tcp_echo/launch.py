@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     options: dict[str, Any] = {}
     descriptor = None
     if "--supervised" in arguments:
-        descriptor = stdio.take_standard_input()
+        descriptor = stdio.detach_standard_input()
         try:
             line = lifeline.read_first_line(descriptor)
             options = {

@@ -39,7 +39,7 @@ def render(path: str, engine: str) -> None:
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if scene is None or layer is None:
         raise NoPreview("there is no scene")
-    bounds = _look_at(bpy.context.evaluated_depsgraph_get())
+    bounds = _visible_corners(bpy.context.evaluated_depsgraph_get())
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_handlers())
         # Removing what was added updates the scene: that must happen before the handlers are
@@ -54,7 +54,7 @@ def render(path: str, engine: str) -> None:
         bpy.ops.render.render(write_still=True, scene=copy.name)
 
 
-def _look_at(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
+def _visible_corners(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
     """Return the corners of the bounding boxes of all visible objects."""
     corners = []
     polygons = 0

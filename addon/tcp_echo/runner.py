@@ -62,7 +62,7 @@ class Runner:
 
     def run_next(self, wait: bool) -> bool:
         """Execute the next run; returns false when no run was waiting."""
-        run = self._queue.take(wait)
+        run = self._queue.get(wait)
         if run is None:
             return False
         self._stream.begin(run.key)
@@ -95,7 +95,7 @@ class Runner:
             self._modules.after_run(run.folder)
         if wait:
             # Until the next run the main thread waits here, so nothing else changes this state.
-            self._environment.take_snapshot()
+            self._environment.record()
             self._scenes.after_run(run.scene)
         return True
 

@@ -108,8 +108,9 @@ def cancel_error(reason: str) -> dict[str, Any]:
 
 
 class RunQueue:
-    """A first-in, first-out queue. `take` and `done` are for the main thread, the
-    rest is for any thread.
+    """A first-in, first-out queue.
+
+    `get` and `done` are for the main thread, the rest is for any thread.
 
     The queue needs no lock. A run waits as long as it is in the dict `_waiting`. A dict removes
     an item in one step, and the thread that has removed a run decides what becomes of the run.
@@ -141,10 +142,10 @@ class RunQueue:
         self._waiting.clear()
 
     def wake(self) -> None:
-        """Make a `take` that waits return None."""
+        """Make a `get` that waits return None."""
         self._order.put(None)
 
-    def take(self, wait: bool) -> Run | None:
+    def get(self, wait: bool) -> Run | None:
         """Return the next run, which is the running one from here on.
 
         With `wait`, blocks until there is a run, or until `wake`. Returns None without a run.

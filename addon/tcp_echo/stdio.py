@@ -158,7 +158,7 @@ def say(text: str) -> None:
         print(f"tcp_echo: {text}", file=sys.stderr)
 
 
-def take_standard_input() -> int:
+def detach_standard_input() -> int:
     """Move standard input to another descriptor and return that descriptor.
 
     The null device becomes the standard input of scripts and of the processes that they start.

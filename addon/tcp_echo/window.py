@@ -43,7 +43,7 @@ def sessions_folder() -> str:
     return os.path.join(data, "blendtray", "windows")
 
 
-class Session:
+class SessionFile:
     """The file that tells how to reach this Blender; only this user's programs can read it."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Session:
                 os.remove(path)
 
 
-_session = Session()
+_session = SessionFile()
 
 
 def start() -> int:
