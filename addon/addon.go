@@ -16,8 +16,7 @@ var files embed.FS
 
 var versionLine = regexp.MustCompile(`(?m)^version = "([^"]+)"$`)
 
-// Version returns the add-on's version, such as "0.1.0". Its one source is
-// blender_manifest.toml.
+// Version returns the add-on's version, such as "0.1.0", from blender_manifest.toml.
 func Version() string {
 	manifest, err := fs.ReadFile(files, "tcp_echo/blender_manifest.toml")
 	if err != nil {

@@ -23,17 +23,17 @@ import (
 	"time"
 )
 
-// patience bounds what is waited for; nothing is expected to take anywhere near as long.
+// patience bounds every wait; nothing should take nearly as long.
 const patience = 30 * time.Second
 
-// wineLoop is set where `blender` is Python for Windows under Wine, with a stand-in for bpy: it
-// is what --loop would be.
+// wineLoop is set where `blender` is Python for Windows under Wine, with a stand-in for bpy. Its
+// value is the value of --loop.
 var wineLoop = os.Getenv("BLENDTRAY_TEST_WINE")
 
-// onWindows tells whether `blender` is such a one.
+// onWindows tells whether `blender` is that Python.
 var onWindows = wineLoop != ""
 
-// cLibrary is how a script comes by the C library.
+// cLibrary returns the Python expression for the C library.
 func cLibrary() string {
 	if onWindows {
 		return `ctypes.CDLL("ucrtbase")`
@@ -50,7 +50,7 @@ const (
 type process struct {
 	command *exec.Cmd
 	stdin   io.Closer
-	done    chan struct{} // closed when it has ended and its output is read
+	done    chan struct{} // closed when the process has ended and its output is read
 	port    int
 
 	mutex   sync.Mutex
@@ -84,7 +84,7 @@ func startProcess(t testing.TB, env []string, name string, args ...string) *proc
 	_ = writer.Close() // the process has its own
 	go p.read(reader)
 	t.Cleanup(func() {
-		// It has ended, mostly. What it started may not, and would keep the pipe open.
+		// Mostly the process has ended. Its children may not have, and would keep the pipe open.
 		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
 		<-p.done
 	})
@@ -105,7 +105,7 @@ func (p *process) read(from *os.File) {
 		}
 	}
 	_ = from.Close()     // it was only read
-	_ = p.command.Wait() // ProcessState tells
+	_ = p.command.Wait() // ProcessState has the result
 	close(p.done)
 }
 
@@ -173,14 +173,14 @@ func startSupervised(t testing.TB, env ...string) *process {
 	if err := json.NewDecoder(strings.NewReader(rest)).Decode(&announced); err != nil {
 		t.Fatalf("%v in %q", err, rest)
 	}
-	if announced.PID != p.command.Process.Pid && !onWindows { // Wine has numbers of its own
+	if announced.PID != p.command.Process.Pid && !onWindows { // Wine has its own numbers
 		t.Errorf("says it is process %d, is %d", announced.PID, p.command.Process.Pid)
 	}
 	p.port = announced.Port
 	return p
 }
 
-// outputOf returns what a run printed: what lies between its marks.
+// outputOf returns the output of a run, which lies between its marks.
 func (p *process) outputOf(t testing.TB, s *session, id string) string {
 	t.Helper()
 	key := fmt.Sprintf("%d:%s\n", s.number, id)
@@ -197,7 +197,7 @@ func (p *process) outputOf(t testing.TB, s *session, id string) string {
 func launcherPath(t testing.TB) string {
 	t.Helper()
 	if wineLoop == "posix" {
-		// As it is when it was installed with that choice.
+		// The add-on as it is after an installation with this loop.
 		launcher, err := Unpack(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
@@ -215,14 +215,14 @@ func launcherPath(t testing.TB) string {
 	return path
 }
 
-// The Blender that all tests share whose scripts leave it whole.
+// shared is the Blender for all tests whose scripts do not break it.
 var shared struct {
 	once    sync.Once
 	process *process
 	cleanup keeper
 }
 
-// keeper runs the cleanups of what outlives a single test.
+// keeper collects the cleanups of what outlives a single test.
 type keeper struct {
 	testing.TB
 	functions []func()
@@ -238,8 +238,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sharedBlender returns a supervised Blender with a token. Tests that look at what a run
-// leaves for the next one must not be parallel.
+// sharedBlender returns a supervised Blender with a token. Tests about what a run leaves for the
+// next run must not be parallel.
 func sharedBlender(t testing.TB) *process {
 	t.Helper()
 	shared.once.Do(func() {
@@ -266,7 +266,7 @@ func (m message) failure() message {
 	return failure
 }
 
-// session is a connection in frames, for the goroutine of one test.
+// session is a connection that sends frames, for the goroutine of one test.
 type session struct {
 	t      testing.TB
 	conn   net.Conn
@@ -341,7 +341,7 @@ func (s *session) receive() message {
 	return m
 }
 
-// receiveType skips frames until one of a type comes.
+// receiveType returns the next frame of a type and skips the frames before it.
 func (s *session) receiveType(kind string) message {
 	s.t.Helper()
 	for {
@@ -360,7 +360,7 @@ func (s *session) receiveType(kind string) message {
 
 var runCount atomic.Int64
 
-// start sends a run with fields over and above code and returns its id.
+// start sends a run with code and other fields, and returns its id.
 func (s *session) start(code string, fields ...message) string {
 	s.t.Helper()
 	id := fmt.Sprint("run-", runCount.Add(1))
@@ -420,7 +420,7 @@ func ask(t testing.TB, port int, m message) message {
 	return readAnswer(t, conn)
 }
 
-// readAnswer reads to the end of a connection.
+// readAnswer reads to the end of a connection and returns the message, nil when there is none.
 func readAnswer(t testing.TB, conn net.Conn) message {
 	t.Helper()
 	text, err := io.ReadAll(conn)

@@ -18,37 +18,37 @@ import (
 // Name is the name of the add-on's folder and module.
 const Name = "tcp_echo"
 
-// markFile lies in an add-on that was installed here, and says what was installed.
+// markFile is the name of the file that Install writes into the add-on, with what it installed.
 const markFile = "blendtray.json"
 
-// backups is the folder beside a folder of add-ons for what was replaced in it. Blender does
-// not look for add-ons there.
+// backups is the name of the folder for replaced add-ons. It lies beside the folder of add-ons,
+// where Blender does not look for add-ons.
 const backups = ".blendtray-backups"
 
-// mark is what is in the markFile.
+// mark is the content of the markFile.
 type mark struct {
 	Version string `json:"version"`
 	// Loop is "auto", "proactor" or "posix", which the add-on reads.
 	Loop string `json:"loop"`
-	// Files are the SHA-256 of all files, by their names.
+	// Files are the SHA-256 hashes of all files, by the names of the files.
 	Files map[string]string `json:"files"`
-	// Replaced is where that lies which was there before and was somebody else's, or "".
+	// Replaced is the path where somebody else's add-on, which was here before, is kept, or "".
 	Replaced string `json:"replaced"`
-	// Made are the folders that were made for it, innermost first.
+	// Made are the folders that Install made, innermost first.
 	Made []string `json:"made"`
 }
 
-// State is how an add-on stands in a folder of add-ons.
+// State says whether an add-on is installed in a folder of add-ons, and which version.
 type State string
 
 // The states of an add-on.
 const (
 	Missing  State = "not installed"
 	Current  State = "installed"
-	Older    State = "older" // another version than this program has, or than it had
+	Older    State = "older" // not this program's files, and not a newer version
 	Newer    State = "newer"
-	Modified State = "modified" // installed here, and changed since
-	Foreign  State = "foreign"  // not installed here
+	Modified State = "modified" // installed by this program, and changed since
+	Foreign  State = "foreign"  // not installed by this program
 )
 
 // Installed is an add-on in a folder of add-ons.
@@ -61,14 +61,14 @@ type Installed struct {
 	mark mark
 }
 
-// ErrForeign is returned for an add-on of that name that was not installed here.
+// ErrForeign is returned for an add-on of this name that this program has not installed.
 var ErrForeign = errors.New("there is another add-on of that name, which was not installed by Blendtray")
 
 // ErrMissing is returned where there is nothing to uninstall.
 var ErrMissing = errors.New("the add-on is not installed")
 
-// Inspect returns how the add-on stands in dir, a folder of add-ons or an extension repository. It
-// fails when what is there can't be read.
+// Inspect returns the state of the add-on in dir, a folder of add-ons or an extension repository.
+// It fails when the add-on's files can't be read.
 func Inspect(dir string) (Installed, error) {
 	in := Installed{State: Missing, Path: filepath.Join(dir, Name)}
 	info, err := os.Lstat(in.Path)
@@ -88,7 +88,7 @@ func Inspect(dir string) (Installed, error) {
 		return in, fmt.Errorf("look at the add-on: %w", err)
 	}
 	if err := json.Unmarshal(text, &in.mark); err != nil || in.mark.Files == nil {
-		return in, nil // that was not written here
+		return in, nil // this program has not written that file
 	}
 	in.Version, in.Loop = in.mark.Version, in.mark.Loop
 	there, err := hashes(in.Path)
@@ -108,12 +108,12 @@ func Inspect(dir string) (Installed, error) {
 	return in, nil
 }
 
-// Install puts the add-on into dir and returns where what it replaced lies now, or "".
+// Install puts the add-on into dir. It returns where it keeps the add-on that it replaced, or "".
 //
-// What is there is exchanged in one step. A version that was installed here before goes; one
-// that was changed since, and with replace an add-on of somebody else, is kept in a folder
-// beside dir. Without replace the latter is an error, [ErrForeign]. Loop is "auto", "proactor"
-// or "posix".
+// The add-on that is there is exchanged in one step. A version that this program has installed is
+// removed. A version that was changed after its installation is kept in a folder beside dir, and
+// so is, with replace, an add-on of somebody else. Without replace, an add-on of somebody else is
+// an error, [ErrForeign]. Loop is "auto", "proactor" or "posix".
 func Install(dir, loop string, replace bool) (kept string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -169,9 +169,10 @@ func Install(dir, loop string, replace bool) (kept string, err error) {
 	return kept, nil
 }
 
-// Uninstall takes the add-on out of dir and puts back what it had replaced. One that was
-// changed since is kept in a folder beside dir, which is returned. It fails with [ErrMissing]
-// or [ErrForeign] when there is nothing of ours.
+// Uninstall removes the add-on from dir and puts back the add-on that it had replaced. An add-on
+// that was changed after its installation is kept in a folder beside dir, and its new path is
+// returned. Uninstall fails with [ErrMissing] or [ErrForeign] when this program has installed
+// nothing in dir.
 func Uninstall(dir string) (kept string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -208,7 +209,7 @@ func Uninstall(dir string) (kept string, err error) {
 			return "", fmt.Errorf("remove the add-on: %w", err)
 		}
 	}
-	// Those that others use by now stay.
+	// Folders that are not empty, because others use them by now, stay.
 	_ = os.Remove(filepath.Join(filepath.Dir(dir), backups))
 	for _, made := range in.mark.Made {
 		_ = os.Remove(made)
@@ -216,7 +217,7 @@ func Uninstall(dir string) (kept string, err error) {
 	return kept, nil
 }
 
-// embedded are the hashes of the files that this program would install.
+// embedded returns the hashes of the files that this program installs.
 func embedded() map[string]string {
 	all := map[string]string{}
 	entries, err := fs.ReadDir(files, Name)
@@ -238,8 +239,8 @@ func hashOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// hashes are those of the files below an installed add-on, but for what Python and the
-// installer put there.
+// hashes returns the hashes of the files of an installed add-on, without the files that Python and
+// Install have added.
 func hashes(dir string) (map[string]string, error) {
 	all := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -307,7 +308,7 @@ func makeDirs(dir string) (made []string, err error) {
 	return made, os.MkdirAll(dir, 0o755)
 }
 
-// backupName is a new name for what is replaced in dir, on the same file system.
+// backupName returns a new path, on the same file system, for an add-on that is replaced in dir.
 func backupName(dir string) (string, error) {
 	folder := filepath.Join(filepath.Dir(dir), backups)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -320,14 +321,14 @@ func backupName(dir string) (string, error) {
 	return name, nil
 }
 
-// compareVersions is negative, 0 or positive as a is before, the same as or after b, by their
-// numbers.
+// compareVersions compares the numbers of two versions. It returns a negative number when a is
+// before b, 0 when they are the same, and a positive number when a is after b.
 func compareVersions(a, b string) int {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(x), len(y)) {
 		var m, n int
 		if i < len(x) {
-			_, _ = fmt.Sscan(x[i], &m) // 0 for what is no number
+			_, _ = fmt.Sscan(x[i], &m) // 0 where there is no number
 		}
 		if i < len(y) {
 			_, _ = fmt.Sscan(y[i], &n)

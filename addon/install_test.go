@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// treeOf is every file and folder below dir, with what is in it.
+// treeOf returns every file and folder below dir, with the content of the files.
 func treeOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -88,7 +88,7 @@ func TestUninstallLeavesAFolderAsItWas(t *testing.T) {
 			continue
 		}
 		stateOf(t, dir, Current)
-		// Again, as an update would: what was there before is not forgotten.
+		// An update does not forget the add-on that was there before the first installation.
 		if kept, err := Install(dir, "posix", false); err != nil || kept != "" {
 			t.Errorf("%s: again: %v, kept %q", name, err, kept)
 		}

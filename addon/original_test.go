@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// originalClient is what programs for the original of this add-on do, word for word.
+// originalClient is the code of a client for the original of this add-on, word for word.
 const originalClient = `
 import json, socket, sys
 
@@ -40,7 +40,7 @@ func runOriginalClient(t *testing.T, port int, messages ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-// freePort returns a port that nobody has, most likely not a moment later either.
+// freePort returns a port that no program uses, and most likely none will use soon.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,7 +51,7 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// ownHome returns variables that keep a Blender off the settings of whoever runs the tests.
+// ownHome returns variables that keep a Blender from the settings of the user who runs the tests.
 func ownHome(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,7 +61,7 @@ func ownHome(t *testing.T) []string {
 	}
 }
 
-// startByHand starts a launcher as the documentation of the original says.
+// startByHand starts a launcher as the documentation of the original describes.
 func startByHand(t *testing.T, launcher string, env ...string) *process {
 	t.Helper()
 	port := freePort(t)
@@ -84,7 +84,7 @@ func checkServesOriginally(t *testing.T, p *process) {
 			t.Errorf("answered with %q", line)
 		}
 	}
-	// What is asked for next is done after it.
+	// The next run is executed after that code.
 	check(t, "the answer with wait", ask(t, p.port, message{"code": "", "wait": true})["response"], "succeeded")
 	cubes, err := os.ReadFile(file)
 	if err != nil {
@@ -245,7 +245,7 @@ func TestWhatIsSetWrongIsToldAndEndsTheLauncherWith2(t *testing.T) {
 		{"BLENDER_HTTP_ECHO_PORT", "65536", "BLENDER_HTTP_ECHO_PORT is '65536'"},
 		{"BLENDER_HTTP_ECHO_PORT", "-1", "BLENDER_HTTP_ECHO_PORT is '-1'"},
 		{"BLENDTRAY_TOKEN_FILE", empty, empty},
-		// Without its token it must not serve everybody.
+		// A Blender without its token file must not serve everybody.
 		{"BLENDTRAY_TOKEN_FILE", "/no/such/token", "/no/such/token"},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {

@@ -146,7 +146,7 @@ func TestHowAScriptEndsIsTold(t *testing.T) {
 		check(t, test.code, []any{got["type"], got["message"], got["line"]},
 			[]any{test.kind, test.message, test.line})
 	}
-	// What it is depends on the version of Python; that it ends the run does not.
+	// The type of the error depends on Python's version; in every version it ends the run.
 	for _, code := range []string{"x = 1\x00", "(" + strings.Repeat("[", 300), "'\\ud800'.encode()", "\xff"} {
 		s.fail(code)
 	}
@@ -224,7 +224,7 @@ func TestHelperModulesAreReadAfresh(t *testing.T) {
 	dir := t.TempDir()
 	helper := filepath.Join(dir, "helper_of_test.py")
 	script := message{"file": filepath.Join(dir, "s.py")}
-	// As many bytes each, and faster than the time stamps of byte-code.
+	// Each module has the same size, and is saved faster than byte-code's time stamps can tell.
 	for _, value := range []string{"1", "2", "3"} {
 		writeFile(t, helper, "value = "+value+"\n")
 		check(t, "the module's value", fmt.Sprint(s.succeed("import helper_of_test; result = helper_of_test.value", script)), value)
@@ -232,17 +232,17 @@ func TestHelperModulesAreReadAfresh(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "__pycache__")); err == nil {
 		t.Error("byte-code was left in the script's folder")
 	}
-	// What did not change is kept, with its state, until a fresh scene.
+	// A module that did not change is kept, with its state, until a fresh scene.
 	s.succeed("import helper_of_test; helper_of_test.seen = True", script)
 	const seen = "import helper_of_test; result = hasattr(helper_of_test, 'seen')"
 	check(t, "kept", s.succeed(seen, script), true)
 	check(t, "kept in a fresh scene", s.succeed(seen, script, message{"scene": "fresh"}), false)
-	// Another folder has its own.
+	// Another folder has its own module of the same name.
 	other := t.TempDir()
 	writeFile(t, filepath.Join(other, "helper_of_test.py"), "value = 'other'\n")
 	check(t, "the other folder's", s.succeed("import helper_of_test; result = helper_of_test.value",
 		message{"file": filepath.Join(other, "s.py")}), "other")
-	// One that changes makes those that use it new.
+	// When a module changes, the modules that use it are loaded again.
 	writeFile(t, filepath.Join(dir, "middle_of_test.py"), "from helper_of_test import value\n")
 	const middle = "import middle_of_test; result = middle_of_test.value"
 	s.succeed(middle, script)
@@ -435,8 +435,8 @@ def square(x): return x * x
 with multiprocessing.get_context("fork").Pool(2) as pool:
     result = sum(pool.map(square, range(10)))
 `), 285.0)
-	// Neither the sockets nor the pipes of the add-on are a child's. Those that this test was
-	// started with are.
+	// A child inherits neither the sockets nor the pipes of the add-on. It inherits the descriptors
+	// that this test was started with.
 	got := s.succeed(`
 import os, socket, subprocess
 def links(pid):

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// soon is what the end of Blender may take once its lifeline is cut. A script that never lets
-// go of Python's lock has a second of its own; the rest is for a busy machine.
+// soon is how long Blender may take to end when its lifeline is cut. A script that holds Python's
+// lock for ever takes a second; the rest is for a busy machine.
 const soon = 10 * time.Second
 
 func TestBlenderEndsByItselfWhenItsSupervisorIsGone(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		what, code string
-		killed     bool // by its own alarm, because no Python can run any more
+		killed     bool // the alarm kills Blender, because no Python code can run any more
 	}{
 		{"nothing", "", false},
 		{"a loop", "while True: pass", false},
@@ -37,11 +37,11 @@ func TestBlenderEndsByItselfWhenItsSupervisorIsGone(t *testing.T) {
 			p := startSupervised(t)
 			s := connect(t, p)
 			if test.code != "" {
-				// The progress can't come before the script has begun.
+				// The progress comes after the script has begun.
 				s.start("import tcp_echo; tcp_echo.progress(0)\n" + test.code)
 				s.receiveType("started")
 				for !test.killed {
-					// Of a script that is over at once, the end may be all that comes.
+					// A script that ends at once may send nothing but its end.
 					m := s.receive()
 					if m == nil {
 						t.Fatal("closed before the script began")
@@ -81,7 +81,7 @@ func TestBlenderEndsInAForeignFunctionThatHoldsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	p.exitCode(t) // 0, or by its alarm: the signal wakes this one up
+	p.exitCode(t) // 0, or the alarm has killed it: the signal wakes this function
 	if took := time.Since(began); took > soon {
 		t.Errorf("took %v", took)
 	}
@@ -118,7 +118,7 @@ func TestPortIsFreeAgainWhenBlenderHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = listener.Close() // that it could be had is all
+	_ = listener.Close() // the test only needs that it could listen
 }
 
 func TestScriptThatTracesCanBeCancelled(t *testing.T) {
@@ -135,7 +135,7 @@ func TestScriptThatTracesCanBeCancelled(t *testing.T) {
 		"a handler of the wake-up":    "import signal\nsignal.signal(signal.SIGURG, lambda *a: None)",
 		"a cancel that it has caught": "import time\ntry:\n  tcp_echo.progress(1, 'ready')\n  time.sleep(1000)\nexcept KeyboardInterrupt: pass",
 	}
-	if onWindows { // which has neither of these signals
+	if onWindows { // Windows has neither of these signals
 		delete(cases, "a timer that goes on")
 		delete(cases, "a handler of the wake-up")
 	}
@@ -145,7 +145,7 @@ func TestScriptThatTracesCanBeCancelled(t *testing.T) {
 			if got := s.receiveType("progress"); got.text("text") != "ready" {
 				t.Fatalf("%s: %v", what, got)
 			}
-			// One that goes on may well have caught the exception.
+			// A hook that goes on may have caught the exception, so the cancel is repeated.
 			for done := false; !done; {
 				s.send(message{"type": "cancel", "id": id})
 				s.send(message{"type": "ping", "id": id})
@@ -173,7 +173,7 @@ func TestScriptThatIsCancelledAsItEndsLeavesTheNextOneAlone(t *testing.T) {
 	p := sharedBlender(t)
 	s, other := connect(t, p), connect(t, p)
 	for i := range 200 {
-		// It ends by itself at about the time at which the cancel comes.
+		// The script ends by itself at about the time when the cancel comes.
 		id := s.start(fmt.Sprintf("for _ in range(%d): pass", i*100))
 		next := s.start("for _ in range(10_000): pass\nresult = 1")
 		s.receiveType("started")
@@ -193,7 +193,7 @@ func TestScriptThatIsCancelledAsItEndsLeavesTheNextOneAlone(t *testing.T) {
 	}
 }
 
-// skipRest skips what is left of answers, errors too.
+// skipRest skips all answers that are still to come, errors too.
 func skipRest(t *testing.T, s *session) {
 	t.Helper()
 	s.send(message{"type": "ping", "id": "rest"})

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Unpack makes the folder dir hold the add-on exactly as it is embedded and returns the
-// path of the launcher in it. Files that are right are left alone, others are replaced, and
-// what does not belong in dir/tcp_echo is removed; everything else in dir is not touched.
+// Unpack writes the embedded add-on into the folder dir and returns the path of the launcher
+// there. It leaves files with the right content alone and replaces the others. It removes what
+// does not belong in dir/tcp_echo, and leaves everything else in dir alone.
 //
-// A file is never seen half-written, and several processes may unpack the same version at
-// once. dir and its parents are created where they are missing, open to the user alone.
+// No process sees a half-written file, and several processes may unpack the same version at
+// once. Unpack makes dir and its parents where they are missing, for the user alone.
 func Unpack(dir string) (launcher string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func ensureFile(path string, content []byte) error {
 			}
 		}
 	}
-	// CreateTemp makes it 0600.
+	// CreateTemp makes the file with mode 0600.
 	temp, err := os.CreateTemp(filepath.Dir(path), ".unpack-*")
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func ensureFile(path string, content []byte) error {
 	return err
 }
 
-// replace renames temp to path. Windows refuses while somebody reads the old file; another
-// process that unpacks may have put the same content there meanwhile.
+// replace renames temp to path. Windows refuses to while another process reads the old file. That
+// is no error when another process has unpacked the same content meanwhile.
 func replace(temp, path string, content []byte) error {
 	err := os.Rename(temp, path)
 	if err == nil {
@@ -92,7 +92,7 @@ func replace(temp, path string, content []byte) error {
 	return err
 }
 
-// restrict takes away what others may do with a file, where there is something to take.
+// restrict removes the permissions of other users from a file.
 func restrict(path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
@@ -100,9 +100,9 @@ func restrict(path string, info fs.FileInfo) error {
 	return os.Chmod(path, 0o600)
 }
 
-// removeOthers removes what lies in dir/sub and is not wanted: modules of other versions,
-// whose byte-code or names could be imported. Temporary files of a process that unpacks
-// at the same time are left to it.
+// removeOthers removes the files in dir/sub that are not wanted: modules of other versions,
+// which Python could import. It leaves the temporary files of a process that unpacks at the same
+// time.
 func removeOthers(dir, sub string, wanted map[string]bool) error {
 	entries, err := os.ReadDir(filepath.Join(dir, sub))
 	if err != nil {
@@ -121,8 +121,8 @@ func removeOthers(dir, sub string, wanted map[string]bool) error {
 	return nil
 }
 
-// isFreshTemp tells whether an entry is the temporary file of an Unpack that is at work, as
-// far as its age tells; one that was killed leaves its file, which goes a minute later.
+// isFreshTemp returns whether an entry is a temporary file of Unpack, not older than a minute. An
+// older one was left by a process that was killed.
 func isFreshTemp(entry fs.DirEntry) bool {
 	if !strings.HasPrefix(entry.Name(), ".unpack-") {
 		return false

@@ -92,7 +92,7 @@ func TestBlenderWithAWindowServes(t *testing.T) {
 	check(t, "whether there is no window", s.succeed("import bpy; result = [bpy.app.background, len(bpy.context.window_manager.windows)]"), []any{false, 1.0})
 	check(t, "tcp_echo_server_running", s.succeed("import bpy; result = bpy.context.scene.tcp_echo_server_running"), true)
 	check(t, "how many objects there are", s.succeed("import bpy; bpy.ops.mesh.primitive_cube_add(); result = len(bpy.data.objects)"), 4.0)
-	// A person can take back what a script did.
+	// A person can undo what a script did.
 	const undo = `
 import bpy
 with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
@@ -103,7 +103,7 @@ result = len(bpy.data.objects)
 	s.fail("1 / 0")
 	check(t, "what was awaited", s.succeed("import asyncio; result = await asyncio.sleep(0, 5)"), 5.0)
 
-	// Between runs, the window lives: its timers tick, and it is drawn.
+	// Between runs the window goes on: its timers tick, and it is drawn.
 	s.succeed(`
 import bpy
 count = bpy.app.driver_namespace["count"] = {"tick": 0, "draw": 0}
@@ -143,7 +143,7 @@ bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
 	for _, scene := range []string{"fresh", blend, "keep"} {
 		s.succeed("", message{"scene": scene})
 	}
-	// One operator drives, however many files were loaded.
+	// One operator drives the loop, however many files were loaded.
 	check(t, "the original client's answer", ask(t, p.port, message{"code": "result = 1", "wait": true})["result"], 1.0)
 
 	s.start("while True: pass")

@@ -37,7 +37,7 @@ func settle(t testing.TB, s *session) {
 	}
 }
 
-// awaitClose fails unless the server closes a connection without a word.
+// awaitClose fails unless the server closes a connection without an answer.
 func awaitClose(t testing.TB, what string, conn net.Conn) {
 	t.Helper()
 	text, err := io.ReadAll(conn)
@@ -49,8 +49,7 @@ func awaitClose(t testing.TB, what string, conn net.Conn) {
 	}
 }
 
-// holdUp starts a run that lasts until the file it is given exists, and waits for its start.
-// The returned function makes the file.
+// holdUp starts a run that lasts until the returned function is called, and waits for its start.
 func holdUp(t *testing.T, s *session, after string) (id string, release func()) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "go on")
@@ -195,7 +194,7 @@ func TestPeerThatKeepsItsTokenToItselfIsCutOff(t *testing.T) {
 		conns[what] = raw(t, p.port, []byte(data))
 	}
 	trusted := raw(t, p.port, []byte(`{"token":"the-token","message":"`))
-	// None of them holds up another one.
+	// None of these peers holds up another peer.
 	answer := ask(t, p.port, message{"token": testToken, "code": "1", "wait": true})
 	check(t, "the answer to another one", answer["response"], "succeeded")
 	connect(t, p).succeed("")
@@ -211,7 +210,7 @@ func TestPeerThatKeepsItsTokenToItselfIsCutOff(t *testing.T) {
 	if lasted := time.Since(began); lasted > 20*time.Second {
 		t.Errorf("cut off after %v", lasted)
 	}
-	// Who has shown the token may take longer.
+	// A peer that has shown the token may take longer.
 	if _, err := io.WriteString(trusted, `slow"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +309,7 @@ func TestBareMessageMayComeInAnyNumberOfSegments(t *testing.T) {
 	s := connect(t, p)
 	const text = " \r\n{\"token\":\"the-token\",\"message\":\"\\\"}\\\\ {é☃\U0001F600\"} "
 	const want = "\"}\\ {é☃\U0001F600"
-	// Byte by byte: also between the bytes of a character and those of an escape.
+	// Byte by byte: cut also inside a character and inside an escape.
 	conn := dial(t, p.port)
 	for _, b := range []byte(strings.TrimRight(text, " ")) {
 		if _, err := conn.Write([]byte{b}); err != nil {
@@ -329,7 +328,7 @@ func TestBareMessageMayComeInAnyNumberOfSegments(t *testing.T) {
 		}
 		check(t, "the echo of a cut character", readAnswer(t, conn)["message"], want)
 	}
-	// Frames too.
+	// The same with frames.
 	for _, b := range frame([]byte(`{"type":"ping","id":"é☃"}`)) {
 		if _, err := s.conn.Write([]byte{b}); err != nil {
 			t.Fatal(err)
@@ -366,7 +365,7 @@ func TestMessageOfManyMegabytesRuns(t *testing.T) {
 func TestMoreThan64MiBIsRefusedWithTheLimit(t *testing.T) {
 	p := sharedBlender(t)
 	const limit = 64 * 1024 * 1024
-	// A frame: at its header.
+	// A frame that is too long is refused at its header.
 	s := connect(t, p)
 	if _, err := s.conn.Write([]byte{4, 0, 0, 1}); err != nil {
 		t.Fatal(err)
@@ -379,7 +378,7 @@ func TestMoreThan64MiBIsRefusedWithTheLimit(t *testing.T) {
 	if more := s.receive(); more != nil {
 		t.Errorf("then came %v", more)
 	}
-	// A bare message: exactly the limit, and one byte more.
+	// A bare message of exactly the limit, and one of a byte more.
 	text := bytes.Repeat([]byte(" "), limit+1)
 	copy(text, `{"token":"the-token","message":1`)
 	text[limit-1] = '}'
@@ -480,7 +479,7 @@ func TestRunningScriptIsCancelledWhateverItDoes(t *testing.T) {
 		"import socket\nl = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen()\nl.accept()",
 	}
 	if onWindows {
-		waits = nil // nothing ends them there, so the supervisor ends Blender
+		waits = nil // on Windows nothing ends these, so the supervisor ends Blender
 	}
 	for _, code := range append(waits,
 		"while True: pass",
@@ -646,7 +645,7 @@ func TestRunThatIsNotRightIsRefusedAndTheSessionGoesOn(t *testing.T) {
 	check(t, "the answer to a cancel without id", s.receive()["code"], "unknown_id")
 	release()
 	check(t, "the run", s.receiveType("finished")["id"], id)
-	// The id may be had again.
+	// The id may be used again.
 	for _, id := range []string{id, strings.Repeat("aZ_-", 16)} {
 		s.start("", message{"id": id})
 		check(t, "the run", s.receiveType("finished")["id"], id)
@@ -665,7 +664,7 @@ func TestAtMost10000RunsWaitInASession(t *testing.T) {
 	if _, err := s.conn.Write(all); err != nil {
 		t.Fatal(err)
 	}
-	// Whether the limit counts the one that would run is not for the contract to say.
+	// The contract does not say whether the limit counts the running run.
 	got := s.receive()
 	check(t, "the answer", got["code"], "too_many")
 	release()
@@ -714,7 +713,7 @@ func TestManyConnectionsAtOnceAreAllAnswered(t *testing.T) {
 	}
 }
 
-// askOnce is ask for any goroutine.
+// askOnce is like ask, for any goroutine.
 func askOnce(port int, m message) (message, error) {
 	payload, err := json.Marshal(m)
 	if err != nil {
@@ -809,7 +808,7 @@ func TestClientThatReadsNothingHoldsUpNobody(t *testing.T) {
 	p := sharedBlender(t)
 	s, other := connect(t, p), connect(t, p)
 	const large = "result = 'x' * 1_000_000"
-	for range 30 { // far more than what the system keeps for it
+	for range 30 { // far more than the system buffers for the client
 		s.start(large)
 	}
 	other.succeed("")
