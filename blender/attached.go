@@ -282,7 +282,7 @@ func (a *Attached) execute(ctx, life context.Context, session *Session, run *act
 	defer cancel(nil)
 	stop := context.AfterFunc(life, func() {
 		if session.err() == nil { // else it is Blender that has gone, which the session tells
-			cancel(errors.New("Blender was left"))
+			cancel(errors.New("the engine left that Blender"))
 		}
 	})
 	defer stop()

@@ -210,7 +210,9 @@ func (f *fakeEngine) ask(what string) error {
 func (f *fakeEngine) StartBlender(_ context.Context, name string) error {
 	return f.askOf("start", name)
 }
+
 func (f *fakeEngine) StopBlender(_ context.Context, name string) error { return f.askOf("stop", name) }
+
 func (f *fakeEngine) RestartBlender(_ context.Context, name string) error {
 	return f.askOf("restart", name)
 }
