@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"blendtray/addon"
+	"blendtray/app/fault"
 	"blendtray/blender"
 )
 
@@ -151,7 +152,7 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 		all = append(all, addonIn(ctx, b))
 	}
 	if len(all) == 0 {
-		return nil, fail(exitFailed, "name it: --blender PATH", "no Blender is found")
+		return nil, fault.New(fault.Failed, "name it: --blender PATH", "no Blender is found")
 	}
 	return all, nil
 }
@@ -200,7 +201,7 @@ func (r *AddonReport) look() {
 
 func (c *addonInstallCmd) Run(e *env) error {
 	if c.Loop == "proactor" && runtime.GOOS != "windows" {
-		return fail(exitUsage, "leave --loop out", "asyncio has the Proactor loop on Windows only")
+		return fault.New(fault.Usage, "leave --loop out", "asyncio has the Proactor loop on Windows only")
 	}
 	all, err := c.blenders(e)
 	if err != nil {
@@ -267,7 +268,7 @@ func (c *addonStatusCmd) Run(e *env) error {
 	}
 	for _, r := range all {
 		if r.State != string(addon.Current) {
-			return quietly(exitFailed)
+			return fault.Quietly(fault.Failed)
 		}
 	}
 	return nil
@@ -312,7 +313,7 @@ func (f addonFlags) report(e *env, all []AddonReport) error {
 		}
 	}
 	if failed {
-		return quietly(exitFailed)
+		return fault.Quietly(fault.Failed)
 	}
 	return nil
 }

@@ -16,18 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"blendtray/app/fault"
 	"blendtray/control"
-)
-
-// The exit codes. Those from 4 on are of `blendtray run` alone.
-const (
-	exitOK        = 0
-	exitFailed    = 1 // the script failed, or what was asked for can't be done
-	exitUsage     = 2 // the command line or the settings are wrong
-	exitNoEngine  = 3 // no engine answers, or it went away
-	exitTimedOut  = 4
-	exitCrashed   = 5
-	exitCancelled = 6
 )
 
 // Main is the program: it does what the arguments of the process say and returns the exit
@@ -108,7 +98,7 @@ func command(e *env, args []string) error {
 		return usageError(err)
 	}
 	if name, _, _ := strings.Cut(ctx.Command(), " "); e.scriptArgs != nil && name != "run" {
-		return fail(exitUsage, "only `blendtray run` passes arguments on", "nothing can follow -- here")
+		return fault.New(fault.Usage, "only `blendtray run` passes arguments on", "nothing can follow -- here")
 	}
 	return ctx.Run(e)
 }
@@ -122,5 +112,5 @@ func usageError(err error) error {
 			hint = "`" + strings.TrimSuffix(node.FullPath(), " list") + " --help` explains the command"
 		}
 	}
-	return fail(exitUsage, hint, "%s", strings.TrimSuffix(err.Error(), "."))
+	return fault.New(fault.Usage, hint, "%s", strings.TrimSuffix(err.Error(), "."))
 }

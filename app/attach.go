@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/engine"
@@ -104,15 +105,15 @@ func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) 
 	}
 	switch {
 	case len(all) == 0 && pid != 0:
-		return openBlender{}, fail(exitNoEngine, "without --pid the only one is taken", "no Blender with a window serves as process %d", pid)
+		return openBlender{}, fault.New(fault.NoEngine, "without --pid the only one is taken", "no Blender with a window serves as process %d", pid)
 	case len(all) == 0:
-		return openBlender{}, fail(exitNoEngine, howToServe, "no Blender with a window takes scripts")
+		return openBlender{}, fault.New(fault.NoEngine, howToServe, "no Blender with a window takes scripts")
 	case len(all) > 1:
 		var ids []string
 		for _, b := range all {
 			ids = append(ids, fmt.Sprintf("%d (Blender %s)", b.PID, b.Blender))
 		}
-		return openBlender{}, fail(exitUsage, fmt.Sprintf("say which one: --pid %d", all[0].PID),
+		return openBlender{}, fault.New(fault.Usage, fmt.Sprintf("say which one: --pid %d", all[0].PID),
 			"%d Blenders with a window take scripts: %s", len(all), strings.Join(ids, ", "))
 	}
 	return all[0], nil
@@ -122,7 +123,7 @@ func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) 
 // where none is, this process does it and writes the run down.
 func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if sub.Scene != "keep" {
-		return fail(exitUsage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
+		return fault.New(fault.Usage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
 	}
 	paths, err := FindPaths()
 	if err != nil {
@@ -160,11 +161,11 @@ func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
 		e.note("cancelling the run (Ctrl-C again leaves at once)")
 		cancel(errors.New("cancelled on request"))
 		<-signals
-		os.Exit(exitCancelled)
+		os.Exit(fault.Cancelled)
 	}()
 	settings, err := LoadSettings(settingsFile(paths), os.Environ())
 	if err != nil {
-		return &failure{code: exitUsage, err: err, hint: "docs/settings.md explains every key"}
+		return fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
 	}
 	spec := api.BlenderSpec{Name: "open", PID: sub.PID, BlenderSettings: api.BlenderSettings{
 		Attach: true, CancelGrace: api.Duration(settings.Blender.CancelGrace),
@@ -184,7 +185,7 @@ func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
 	run, err := engine.Direct{Blender: b, Runs: runsConfig(settings), Sink: sink}.Run(ctx, sub)
 	e.done()
 	if err != nil {
-		return fail(exitNoEngine, howToServe, "nothing was executed: %w", err)
+		return fault.New(fault.NoEngine, howToServe, "nothing was executed: %w", err)
 	}
 	if kept, err := record(paths, run, sub.Code); err != nil {
 		e.warn("the run is not in the history: %v", err)

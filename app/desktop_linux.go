@@ -2,12 +2,16 @@
 
 package app
 
-import "os"
+import (
+	"os"
+
+	"blendtray/app/fault"
+)
 
 // needDisplay fails where no window can be shown.
 func needDisplay() error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
-		return fail(exitFailed, "`blendtray serve` needs none, and `blendtray --help` lists what else there is",
+		return fault.New(fault.Failed, "`blendtray serve` needs none, and `blendtray --help` lists what else there is",
 			"the tray needs a display, and there is none (neither DISPLAY nor WAYLAND_DISPLAY is set)")
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/blender"
 	"blendtray/control"
 )
@@ -81,7 +82,7 @@ func (c *doctorCmd) Run(e *env) error {
 	}
 	for _, f := range all {
 		if !f.OK {
-			return quietly(exitFailed)
+			return fault.Quietly(fault.Failed)
 		}
 	}
 	return err

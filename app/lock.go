@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"blendtray/app/fault"
 )
 
 // holder is who holds the lock of the engine, as it wrote it down.
@@ -61,9 +63,9 @@ func heldBy(whoPath string) error {
 	const hint = "`blendtray status` shows it; end it first, or give this one another BLENDTRAY_HOME"
 	who, err := readHolder(whoPath)
 	if err != nil {
-		return fail(exitFailed, hint, "an engine runs already (it has just been started: %v)", err)
+		return fault.New(fault.Failed, hint, "an engine runs already (it has just been started: %v)", err)
 	}
-	return fail(exitFailed, hint, "an engine runs already: process %d, since %s, on %s",
+	return fault.New(fault.Failed, hint, "an engine runs already: process %d, since %s, on %s",
 		who.PID, moment(who.Since, time.Now()), who.Socket)
 }
 

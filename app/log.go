@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"blendtray/app/fault"
 )
 
 type logCmd struct {
@@ -23,7 +25,7 @@ func (logCmd) Help() string {
 
 func (c *logCmd) Run(e *env) error {
 	if c.Number < 0 {
-		return fail(exitUsage, "", "-n can't be negative")
+		return fault.New(fault.Usage, "", "-n can't be negative")
 	}
 	paths, err := FindPaths()
 	if err != nil {
@@ -38,7 +40,7 @@ func (c *logCmd) Run(e *env) error {
 	defer t.close()
 	err = t.begin(c.Number)
 	if errors.Is(err, fs.ErrNotExist) && !c.Follow {
-		return fail(exitFailed, "it begins with the first `blendtray serve`", "there is no log yet: %s", path)
+		return fault.New(fault.Failed, "it begins with the first `blendtray serve`", "there is no log yet: %s", path)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

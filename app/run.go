@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/control"
 )
 
@@ -57,7 +58,7 @@ func (c *runCmd) Run(e *env) error {
 		return c.attach(e, sub)
 	}
 	if c.PID != 0 {
-		return fail(exitUsage, "add --attach", "--pid is for a Blender with a window")
+		return fault.New(fault.Usage, "add --attach", "--pid is for a Blender with a window")
 	}
 	client, err := e.client()
 	if err != nil {
@@ -131,11 +132,11 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 	s.Scene = "keep"
 	switch {
 	case c.Code != nil && c.File != "":
-		return s, fail(exitUsage, "arguments for the script follow --", "both a file and -c were given")
+		return s, fault.New(fault.Usage, "arguments for the script follow --", "both a file and -c were given")
 	case c.Code != nil:
 		s.Code, s.Name, s.Dir = []byte(*c.Code), "<command line>", dir
 	case c.File == "":
-		return s, fail(exitUsage, hint, "there is nothing to run: give a file, -, or -c CODE")
+		return s, fault.New(fault.Usage, hint, "there is nothing to run: give a file, -, or -c CODE")
 	case c.File == "-":
 		s.Name, s.Dir = "<stdin>", dir
 		if s.Code, err = io.ReadAll(io.LimitReader(e.stdin, api.MaxCode+1)); err != nil {
@@ -170,9 +171,9 @@ func readScript(path string) ([]byte, error) {
 	code, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fail(exitUsage, "", "there is no file %s", path)
+		return nil, fault.New(fault.Usage, "", "there is no file %s", path)
 	case err != nil:
-		return nil, fail(exitUsage, "", "read the script: %w", err)
+		return nil, fault.New(fault.Usage, "", "read the script: %w", err)
 	}
 	return code, nil
 }
@@ -183,13 +184,13 @@ func scene(value, dir string) (string, error) {
 		return value, nil
 	}
 	if !strings.EqualFold(filepath.Ext(value), ".blend") {
-		return "", fail(exitUsage, "it is fresh, keep, or the path of a .blend file", "there is no scene %q", value)
+		return "", fault.New(fault.Usage, "it is fresh, keep, or the path of a .blend file", "there is no scene %q", value)
 	}
 	if !filepath.IsAbs(value) {
 		value = filepath.Join(dir, value)
 	}
 	if _, err := os.Stat(value); err != nil {
-		return "", fail(exitUsage, "", "the scene can't be opened: %w", err)
+		return "", fault.New(fault.Usage, "", "the scene can't be opened: %w", err)
 	}
 	return filepath.Clean(value), nil
 }
@@ -313,7 +314,7 @@ func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
 	select {
 	case <-signals:
 		f.done()
-		os.Exit(exitCancelled)
+		os.Exit(fault.Cancelled)
 	case <-ctx.Done():
 	}
 }
@@ -323,7 +324,7 @@ func (f *follower) lost(run api.Run, err error) error {
 	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
 		return err
 	}
-	return fail(exitNoEngine,
+	return fault.New(fault.NoEngine,
 		"start it again with `blendtray serve`; `blendtray retry "+run.ID+"` then repeats the run",
 		"the engine went away during run %s", run.ID)
 }
@@ -333,7 +334,7 @@ func (e *env) verdict(run api.Run) error {
 	name := nameOf(run)
 	if exited(run) {
 		// Python shows no traceback of it, only what the script gave it to say.
-		return fail(exitFailed, "", "%s ended with sys.exit(%s)", name, oneLine(run.Error.Message))
+		return fault.New(fault.Failed, "", "%s ended with sys.exit(%s)", name, oneLine(run.Error.Message))
 	}
 	if run.Error != nil && run.Error.Traceback != "" &&
 		(run.State == api.Failed || run.State == api.Crashed || run.State == api.TimedOut) {
@@ -344,9 +345,9 @@ func (e *env) verdict(run api.Run) error {
 		return nil
 	case api.Failed:
 		if run.Error == nil || run.Error.Traceback == "" {
-			return fail(exitFailed, "", "%s failed%s", name, because(run))
+			return fault.New(fault.Failed, "", "%s failed%s", name, because(run))
 		}
-		return quietly(exitFailed)
+		return fault.Quietly(fault.Failed)
 	case api.TimedOut:
 		limit, more := "", ""
 		if run.Error != nil {
@@ -358,36 +359,36 @@ func (e *env) verdict(run api.Run) error {
 		if run.TimeLimitSeconds > 0 {
 			limit = " of " + seconds(math.Round(run.TimeLimitSeconds*1000)/1000)
 		}
-		return fail(exitTimedOut, "--timeout gives it more", "%s was over its time limit%s%s", name, limit, more)
+		return fault.New(fault.TimedOut, "--timeout gives it more", "%s was over its time limit%s%s", name, limit, more)
 	case api.Crashed:
 		if run.InOpenBlender() {
-			return fail(exitCrashed, "the terminal from which that Blender was started may say why", "%s%s", name, because(run))
+			return fault.New(fault.Crashed, "the terminal from which that Blender was started may say why", "%s%s", name, because(run))
 		}
-		return fail(exitCrashed, "a new Blender is being started; `blendtray log` has the last words of the old one",
+		return fault.New(fault.Crashed, "a new Blender is being started; `blendtray log` has the last words of the old one",
 			"%s%s", name, because(run))
 	case api.Cancelled:
-		return fail(exitCancelled, "", "%s was cancelled%s", name, because(run))
+		return fault.New(fault.Cancelled, "", "%s was cancelled%s", name, because(run))
 	default:
-		return fail(exitNoEngine, "`blendtray retry "+run.ID+"` repeats it", "%s was interrupted%s", name, because(run))
+		return fault.New(fault.NoEngine, "`blendtray retry "+run.ID+"` repeats it", "%s was interrupted%s", name, because(run))
 	}
 }
 
 // exitAs is the exit code for a state, without words.
 func exitAs(state api.State) error {
 	code, ok := map[api.State]int{
-		api.Succeeded: exitOK,
-		api.Failed:    exitFailed,
-		api.TimedOut:  exitTimedOut,
-		api.Crashed:   exitCrashed,
-		api.Cancelled: exitCancelled,
+		api.Succeeded: fault.OK,
+		api.Failed:    fault.Failed,
+		api.TimedOut:  fault.TimedOut,
+		api.Crashed:   fault.Crashed,
+		api.Cancelled: fault.Cancelled,
 	}[state]
 	switch {
 	case !ok:
-		return quietly(exitNoEngine)
-	case code == exitOK:
+		return fault.Quietly(fault.NoEngine)
+	case code == fault.OK:
 		return nil
 	}
-	return quietly(code)
+	return fault.Quietly(code)
 }
 
 // exited tells whether a script ended itself with sys.exit, and not well.

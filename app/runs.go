@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/control"
 )
 
@@ -33,13 +34,13 @@ const maxRuns = 1000
 
 func (c *runsListCmd) Run(e *env) error {
 	if c.Number < 1 || c.Number > maxRuns {
-		return fail(exitUsage, "", "-n is a number from 1 to %d", maxRuns)
+		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxRuns)
 	}
 	f := api.Filter{Limit: c.Number, Name: c.Name}
 	for _, s := range c.State {
 		state, ok := stateNamed(s)
 		if !ok {
-			return fail(exitUsage, "the states are "+allStates(), "there is no state %q", s)
+			return fault.New(fault.Usage, "the states are "+allStates(), "there is no state %q", s)
 		}
 		f.States = append(f.States, state)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/blender"
 	"blendtray/engine"
 	"blendtray/watcher"
@@ -58,11 +59,11 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 	if file == "" {
 		file = settingsFile(paths)
 	} else if _, err := os.Stat(file); err != nil {
-		return Settings{}, fail(exitUsage, "", "read the settings: %w", err)
+		return Settings{}, fault.New(fault.Usage, "", "read the settings: %w", err)
 	}
 	s, err := LoadSettings(file, os.Environ())
 	if err != nil {
-		return s, &failure{code: exitUsage, err: err, hint: "docs/settings.md explains every key"}
+		return s, fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
 	}
 	if c.Blender != "" {
 		s.Blender.Path = c.Blender
@@ -79,7 +80,7 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 			return s, err
 		}
 		if info, err := os.Stat(abs); err != nil || !info.IsDir() {
-			return s, fail(exitUsage, "`mkdir -p "+dir+"` makes one", "there is no folder %s", abs)
+			return s, fault.New(fault.Usage, "`mkdir -p "+dir+"` makes one", "there is no folder %s", abs)
 		}
 		s.Folders = append(s.Folders, FolderSettings{Path: abs, RunExisting: c.RunExisting})
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/app/fault"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/packaging"
@@ -146,24 +147,24 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 	s := serviceSpec{system: f.System, user: f.User, program: start.program, home: start.home, paths: paths}
 	switch {
 	case f.User != "" && !f.System:
-		return s, fail(exitUsage, "add --system, or leave --user out: a user's own service runs as that user", "--user is for a service of the machine")
+		return s, fault.New(fault.Usage, "add --system, or leave --user out: a user's own service runs as that user", "--user is for a service of the machine")
 	case f.User != "" && !userName.MatchString(f.User):
-		return s, fail(exitUsage, "", "%q is no name of a user", f.User)
+		return s, fault.New(fault.Usage, "", "%q is no name of a user", f.User)
 	case f.System && f.User == "" && installing:
 		who := os.Getenv("SUDO_USER")
 		if who == "" {
 			who = "NAME"
 		}
-		return s, fail(exitUsage, asAdministrator+"blendtray service install --system --user "+who,
+		return s, fault.New(fault.Usage, asAdministrator+"blendtray service install --system --user "+who,
 			"a service of the machine needs to know whose scripts it runs: it does not run as %[1]s unless --user %[1]s says so", administrator)
 	}
 	if installing {
 		if strings.Contains(start.program, "go-build") {
-			return s, fail(exitFailed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.program)
+			return s, fault.New(fault.Failed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.program)
 		}
 		settings, err := LoadSettings(settingsFile(paths), os.Environ())
 		if err != nil && !f.System { // else they are another user's
-			return s, &failure{code: exitUsage, err: err, hint: "the service would not start with these settings"}
+			return s, fault.New(fault.Usage, "the service would not start with these settings", "%w", err)
 		}
 		s.unconfined = raisesItsRights(settings.Blender.Path)
 	}
@@ -261,7 +262,7 @@ func (f serviceFlags) does(e *env, do func(manager) error) error {
 
 func notThere(err error) error {
 	if errors.Is(err, errNotInstalled) {
-		return fail(exitNoEngine, "`blendtray service install` installs it", "%w", errNotInstalled)
+		return fault.New(fault.NoEngine, "`blendtray service install` installs it", "%w", errNotInstalled)
 	}
 	return err
 }
@@ -279,7 +280,7 @@ func (c *serviceStatusCmd) Run(e *env) error {
 		return err
 	}
 	if st.State != serviceRunning {
-		return quietly(exitNoEngine)
+		return fault.Quietly(fault.NoEngine)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kardianos/service"
 
+	"blendtray/app/fault"
 	"blendtray/packaging"
 )
 
@@ -35,7 +36,7 @@ func newManager(spec serviceSpec) (manager, error) {
 				return nil, notThere(errNotInstalled)
 			}
 			if len(found) > 1 {
-				return nil, fail(exitUsage, "say which one: --user NAME", "there are services of %d users", len(found))
+				return nil, fault.New(fault.Usage, "say which one: --user NAME", "there are services of %d users", len(found))
 			}
 			m.user = strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), m.label+"."), ".plist")
 		}
@@ -64,7 +65,7 @@ func newManager(spec serviceSpec) (manager, error) {
 
 func (m *launchd) mayChange() error {
 	if m.system && os.Geteuid() != 0 {
-		return fail(exitFailed, "put sudo before it", "a service of the machine takes an administrator")
+		return fault.New(fault.Failed, "put sudo before it", "a service of the machine takes an administrator")
 	}
 	return nil
 }
@@ -75,13 +76,13 @@ func (m *launchd) install() error {
 	}
 	if m.system {
 		if _, err := user.Lookup(m.user); err != nil {
-			return fail(exitFailed, "name another one", "there is no user %s", m.user)
+			return fault.New(fault.Failed, "name another one", "there is no user %s", m.user)
 		}
 	}
 	text, err := os.ReadFile(m.file)
 	switch {
 	case err == nil && !strings.Contains(string(text), packaging.Mark):
-		return fail(exitFailed, "remove it, if it is not wanted", "%s is there already: %w", m.file, errForeign)
+		return fault.New(fault.Failed, "remove it, if it is not wanted", "%s is there already: %w", m.file, errForeign)
 	case err == nil:
 		// The library replaces none. It is unloaded first; one that was not loaded is no matter.
 		_ = m.bounded(m.service.Stop)
@@ -108,7 +109,7 @@ func (m *launchd) uninstall() error {
 	case err != nil:
 		return err
 	case !strings.Contains(string(text), packaging.Mark):
-		return fail(exitFailed, "whoever wrote it knows how to remove it", "%s: %w", m.file, errForeign)
+		return fault.New(fault.Failed, "whoever wrote it knows how to remove it", "%s: %w", m.file, errForeign)
 	}
 	return m.bounded(m.service.Uninstall)
 }
@@ -166,7 +167,7 @@ func bounded(name string, do func() error) error {
 	case err := <-done:
 		return err
 	case <-time.After(serviceTime):
-		return fail(exitFailed, "", "the system did not do it with %s within %v", name, serviceTime)
+		return fault.New(fault.Failed, "", "the system did not do it with %s within %v", name, serviceTime)
 	}
 }
 

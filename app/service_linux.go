@@ -17,6 +17,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/kardianos/service"
 
+	"blendtray/app/fault"
 	"blendtray/packaging"
 )
 
@@ -33,7 +34,7 @@ const systemUnits = "/etc/systemd/system"
 
 func newManager(spec serviceSpec) (manager, error) {
 	if _, err := exec.LookPath("systemctl"); err != nil || service.Platform() != "linux-systemd" {
-		return nil, fail(exitFailed, "have it start `blendtray serve` in its own way; it ends on SIGTERM and needs no terminal",
+		return nil, fault.New(fault.Failed, "have it start `blendtray serve` in its own way; it ends on SIGTERM and needs no terminal",
 			"this system is not kept by systemd (it is %q), and no other is known here", service.Platform())
 	}
 	m := &systemd{serviceSpec: spec, dir: filepath.Join(xdg.ConfigHome, "systemd", "user")}
@@ -58,7 +59,7 @@ func newManager(spec serviceSpec) (manager, error) {
 		case 1:
 			m.user = names[0]
 		default:
-			return nil, fail(exitUsage, "say which one: --user "+names[0], "there are services of %s", strings.Join(names, ", "))
+			return nil, fault.New(fault.Usage, "say which one: --user "+names[0], "there are services of %s", strings.Join(names, ", "))
 		}
 	}
 	return m, nil
@@ -89,7 +90,7 @@ func (m *systemd) install() error {
 	case err != nil && !fresh:
 		return fmt.Errorf("read the unit that is there: %w", err)
 	case err == nil && !ours:
-		return fail(exitFailed, "remove it, or move it away, if it is not wanted", "%s is there already: %w", m.file(), errForeign)
+		return fault.New(fault.Failed, "remove it, or move it away, if it is not wanted", "%s is there already: %w", m.file(), errForeign)
 	}
 	text, err := m.unitText()
 	if err != nil {
@@ -124,7 +125,7 @@ func (m *systemd) unitText() (string, error) {
 	if m.system {
 		who, err := user.Lookup(m.user)
 		if err != nil {
-			return "", fail(exitFailed, "sudo useradd --create-home "+m.user+", or name another one", "there is no user %s", m.user)
+			return "", fault.New(fault.Failed, "sudo useradd --create-home "+m.user+", or name another one", "there is no user %s", m.user)
 		}
 		if err := reachable(m.program, who); err != nil {
 			return "", err
@@ -152,7 +153,7 @@ func reachable(program string, who *user.User) error {
 		owner := ok && strconv.FormatUint(uint64(st.Uid), 10) == who.Uid && info.Mode()&0o100 != 0
 		group := ok && strconv.FormatUint(uint64(st.Gid), 10) == who.Gid && info.Mode()&0o010 != 0
 		if !owner && !group && info.Mode()&0o001 == 0 {
-			return fail(exitFailed, "install the program where all may start it, in /usr/local/bin say, and try again from there",
+			return fault.New(fault.Failed, "install the program where all may start it, in /usr/local/bin say, and try again from there",
 				"%s can't start %s: %s is closed to that user", who.Username, program, path)
 		}
 		if path == filepath.Dir(path) {
@@ -172,7 +173,7 @@ func (m *systemd) uninstall() error {
 	case err != nil:
 		return err
 	case !ours:
-		return fail(exitFailed, "whoever wrote it knows how to remove it", "%s: %w", m.file(), errForeign)
+		return fault.New(fault.Failed, "whoever wrote it knows how to remove it", "%s: %w", m.file(), errForeign)
 	}
 	_, stopped := m.ctl("stop", m.unit())
 	_, disabled := m.ctl("disable", m.unit())
@@ -238,7 +239,7 @@ func (m *systemd) explained(err error) error {
 	if statusErr != nil || st.State == serviceRunning {
 		return err
 	}
-	return fail(exitFailed, m.journal()+" shows what it said", "the service did not start: %s", st.Error)
+	return fault.New(fault.Failed, m.journal()+" shows what it said", "the service did not start: %s", st.Error)
 }
 
 func (m *systemd) journal() string {
@@ -301,7 +302,7 @@ func (m *systemd) status() (ServiceStatus, error) {
 func (m *systemd) ended(is map[string]string) string {
 	switch is["Result"] {
 	case "exit-code":
-		if is["ExecMainStatus"] == strconv.Itoa(exitUsage) {
+		if is["ExecMainStatus"] == strconv.Itoa(fault.Usage) {
 			return "its settings are wrong"
 		}
 		if is["ExecMainStatus"] == "203" {
@@ -332,7 +333,7 @@ func programOf(file string) string {
 // mayChange fails early for what only an administrator may do.
 func (m *systemd) mayChange() error {
 	if m.system && os.Geteuid() != 0 {
-		return fail(exitFailed, "put sudo before it", "a service of the machine takes an administrator")
+		return fault.New(fault.Failed, "put sudo before it", "a service of the machine takes an administrator")
 	}
 	return nil
 }
@@ -354,18 +355,18 @@ func (m *systemd) ctl(args ...string) (string, error) {
 	case err == nil:
 		return out.String(), nil
 	case ctx.Err() != nil:
-		return "", fail(exitFailed, m.journal()+" shows what it does", "systemd did not do it within %v: systemctl %s", serviceTime, strings.Join(args, " "))
+		return "", fault.New(fault.Failed, m.journal()+" shows what it does", "systemd did not do it within %v: systemctl %s", serviceTime, strings.Join(args, " "))
 	case strings.Contains(said, "Failed to connect to") || strings.Contains(said, "System has not been booted with systemd"):
 		hint := "log in to a session that systemd keeps (`machinectl shell " + os.Getenv("USER") + "@` after su or sudo), or run `blendtray serve`"
 		if m.system {
 			hint = "run `blendtray serve` instead: in a container, say"
 		}
-		return "", fail(exitFailed, hint, "no systemd manager answers: %s", said)
+		return "", fault.New(fault.Failed, hint, "no systemd manager answers: %s", said)
 	case strings.Contains(said, "Access denied") || strings.Contains(said, "authentication required"):
-		return "", fail(exitFailed, "put sudo before it", "systemd does not allow it: %s", said)
+		return "", fault.New(fault.Failed, "put sudo before it", "systemd does not allow it: %s", said)
 	}
 	if said == "" {
 		said = err.Error()
 	}
-	return "", fail(exitFailed, m.journal()+" may say more", "systemctl %s: %s", strings.Join(args, " "), said)
+	return "", fault.New(fault.Failed, m.journal()+" may say more", "systemctl %s: %s", strings.Join(args, " "), said)
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 	"golang.org/x/term"
 
+	"blendtray/app/fault"
 	"blendtray/control"
 	"blendtray/packaging"
 )
@@ -58,9 +59,9 @@ func (m *logonTask) schtasks(args ...string) (string, error) {
 	if err != nil {
 		said := strings.TrimSpace(string(out))
 		if errors.Is(err, exec.ErrNotFound) {
-			return "", fail(exitFailed, "start the tray at login instead", "this Windows has no task scheduler")
+			return "", fault.New(fault.Failed, "start the tray at login instead", "this Windows has no task scheduler")
 		}
-		return "", fail(exitFailed, "see the Task Scheduler", "schtasks %s: %v: %s", args[0], err, said)
+		return "", fault.New(fault.Failed, "see the Task Scheduler", "schtasks %s: %v: %s", args[0], err, said)
 	}
 	return string(out), nil
 }
@@ -71,7 +72,7 @@ func (m *logonTask) install() error {
 		return err
 	}
 	if out, installed := m.definition(); installed && !strings.Contains(out, "blendtray") {
-		return fail(exitFailed, "remove it, if it is not wanted", "there is a task %q already: %w", m.name(), errForeign)
+		return fault.New(fault.Failed, "remove it, if it is not wanted", "there is a task %q already: %w", m.name(), errForeign)
 	}
 	file, err := os.CreateTemp("", "blendtray-*.xml")
 	if err != nil {
@@ -87,7 +88,7 @@ func (m *logonTask) install() error {
 		return err
 	}
 	if _, installed := m.definition(); !installed {
-		return fail(exitFailed, "start the tray at login instead", "the Task Scheduler of this Windows took the task and does not have it")
+		return fault.New(fault.Failed, "start the tray at login instead", "the Task Scheduler of this Windows took the task and does not have it")
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func (m *systemService) install() error {
 		password, err := term.ReadPassword(int(os.Stdin.Fd()))
 		fmt.Fprintln(os.Stderr)
 		if err != nil {
-			return fail(exitFailed, "run this in a console", "the password can't be read: %w", err)
+			return fault.New(fault.Failed, "run this in a console", "the password can't be read: %w", err)
 		}
 		m.config.UserName = account
 		m.config.Option["Password"] = string(password)
@@ -196,7 +197,7 @@ func (m *systemService) install() error {
 	case err != nil:
 		return m.explained(err)
 	case !strings.Contains(strings.ToLower(there.command), "blendtray"):
-		return fail(exitFailed, "remove it, if it is not wanted", "there is a service %q already, of %s: %w", serviceName, there.command, errForeign)
+		return fault.New(fault.Failed, "remove it, if it is not wanted", "there is a service %q already, of %s: %w", serviceName, there.command, errForeign)
 	}
 	return m.explained(m.bounded(m.update))
 }
@@ -274,7 +275,7 @@ func (m *systemService) bounded(do func() error) error {
 	case err := <-done:
 		return err
 	case <-time.After(serviceTime):
-		return fail(exitFailed, "see services.msc", "Windows did not do it within %v", serviceTime)
+		return fault.New(fault.Failed, "see services.msc", "Windows did not do it within %v", serviceTime)
 	}
 }
 
@@ -284,13 +285,13 @@ func (m *systemService) explained(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-		return fail(exitFailed, "run it in a console that was started as administrator", "a service of the machine takes an administrator: %w", err)
+		return fault.New(fault.Failed, "run it in a console that was started as administrator", "a service of the machine takes an administrator: %w", err)
 	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
-		return fail(exitFailed, "close services.msc and the Task Manager, which keep it, and try again", "the service that was removed is not gone yet: %w", err)
+		return fault.New(fault.Failed, "close services.msc and the Task Manager, which keep it, and try again", "the service that was removed is not gone yet: %w", err)
 	case errors.Is(err, windows.ERROR_SERVICE_LOGON_FAILED):
-		return fail(exitFailed, "install it again with the right password, and see that the user may log on as a service", "the service can't log on: %w", err)
+		return fault.New(fault.Failed, "install it again with the right password, and see that the user may log on as a service", "the service can't log on: %w", err)
 	}
-	return fail(exitFailed, "see services.msc and the Event Viewer", "%w", err)
+	return fault.New(fault.Failed, "see services.msc and the Event Viewer", "%w", err)
 }
 
 func (m *systemService) status() (ServiceStatus, error) {
@@ -408,7 +409,7 @@ func (p *program) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 		select {
 		case p.err = <-done:
 			if p.err != nil && !stopping {
-				os.Exit(exitFailed) // not an end that was asked for, so that it is started again
+				os.Exit(fault.Failed) // not an end that was asked for, so that it is started again
 			}
 			return false, 0
 		case request := <-requests:

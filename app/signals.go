@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"blendtray/app/fault"
 )
 
 // stopOnSignal calls stop on the first signal that asks the program to end, and leaves the
@@ -24,6 +26,6 @@ func stopOnSignal(ctx context.Context, t *terminal, stop func()) {
 		// Something else ends the engine; a person may still be in a hurry.
 	}
 	<-signals
-	t.exit(fail(exitFailed, "what was running is `interrupted` when the engine starts again", "ended at once"))
-	os.Exit(exitFailed)
+	t.exit(fault.New(fault.Failed, "what was running is `interrupted` when the engine starts again", "ended at once"))
+	os.Exit(fault.Failed)
 }

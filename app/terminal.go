@@ -38,7 +38,7 @@ import (
 
 	"golang.org/x/term"
 
-	"blendtray/control"
+	"blendtray/app/fault"
 )
 
 // terminal is where a command writes.
@@ -135,63 +135,22 @@ func (t *terminal) printJSON(v any) error {
 	return nil
 }
 
-// failure is an error that knows the exit code and what to do about it.
-type failure struct {
-	code int
-	err  error
-	hint string
-}
-
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-// fail makes a failure. The format may wrap an error with %w; hint may be empty.
-func fail(code int, hint, format string, args ...any) error {
-	return &failure{code: code, hint: hint, err: fmt.Errorf(format, args...)}
-}
-
-// quietly is an exit code that needs no words, because they were said already.
-type quietly int
-
-func (q quietly) Error() string { return fmt.Sprintf("exit code %d", int(q)) }
-
 // exit says what a command's error is and returns the exit code for it.
 func (t *terminal) exit(err error) int {
 	if err == nil {
-		return exitOK
+		return fault.OK
 	}
-	var said quietly
+	var said fault.Quietly
 	if errors.As(err, &said) {
 		return int(said)
 	}
-	code, hint := explain(err)
+	code, hint := fault.Explain(err)
 	text := "blendtray: " + paint(t.colorErr, red, "error:") + " " + clean(err.Error()) + "\n"
 	if hint != "" {
 		text += paint(t.colorErr, dim, "hint:") + " " + clean(hint) + "\n"
 	}
 	t.writeErr(text)
 	return code
-}
-
-// explain finds the exit code and the hint of an error.
-func explain(err error) (code int, hint string) {
-	var f *failure
-	var refused *control.Error
-	switch {
-	case errors.As(err, &f):
-		return f.code, f.hint
-	case errors.Is(err, control.ErrNoEngine):
-		return exitNoEngine, "start one with `blendtray serve`"
-	case errors.Is(err, control.ErrLost):
-		return exitNoEngine, "`blendtray log --engine` may say why; start it again with `blendtray serve`"
-	case errors.As(err, &refused):
-		if refused.Code == control.CodeBadRequest {
-			return exitUsage, refused.Hint
-		}
-		return exitFailed, refused.Hint
-	default:
-		return exitFailed, ""
-	}
 }
 
 // clean takes out what would move a terminal's cursor or change its colours, and keeps lines.

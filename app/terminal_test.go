@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/control"
 )
 
@@ -35,9 +36,9 @@ func TestAFailureIsASentenceAndAHint(t *testing.T) {
 	}{
 		{nil, 0, ""},
 		{errors.New("it broke"), 1, "blendtray: error: it broke\n"},
-		{fail(2, "try `x`", "no %s", "such thing"), 2, "blendtray: error: no such thing\nhint: try `x`\n"},
-		{fmt.Errorf("ask: %w", fail(4, "", "late")), 4, "blendtray: error: ask: late\n"},
-		{quietly(6), 6, ""},
+		{fault.New(2, "try `x`", "no %s", "such thing"), 2, "blendtray: error: no such thing\nhint: try `x`\n"},
+		{fmt.Errorf("ask: %w", fault.New(4, "", "late")), 4, "blendtray: error: ask: late\n"},
+		{fault.Quietly(6), 6, ""},
 		{fmt.Errorf("%w on /s", control.ErrNoEngine), 3, "blendtray: error: no engine answers on /s\nhint: start one with `blendtray serve`\n"},
 		{&control.Error{Code: control.CodeConflict, Message: "it has ended", Hint: "too late"}, 1, "blendtray: error: it has ended\nhint: too late\n"},
 		{&control.Error{Code: control.CodeBadRequest, Message: "bad"}, 2, "blendtray: error: bad\n"},
