@@ -16,6 +16,7 @@ import (
 
 	"blendtray/addon"
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/blender"
 )
 
@@ -133,8 +134,8 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 			}
 			configured = abs
 		}
-	} else if paths, err := FindPaths(); err == nil {
-		settings, _ := LoadSettings(settingsFile(paths), os.Environ()) // what is found does without them
+	} else if paths, err := home.Find(); err == nil {
+		settings, _ := LoadSettings(paths.SettingsFile(), os.Environ()) // what is found does without them
 		configured = settings.Blender.Path
 	}
 	found, err := blender.Find(ctx, configured)

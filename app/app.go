@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/control"
 )
 
@@ -63,11 +64,11 @@ type env struct {
 
 // client is a client of the engine of this user and home.
 func (e *env) client() (*control.Client, error) {
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return nil, err
 	}
-	address, err := engineAddress(paths)
+	address, err := home.EngineAddress(paths)
 	if err != nil {
 		return nil, err
 	}

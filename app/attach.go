@@ -16,6 +16,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/engine"
@@ -34,20 +35,17 @@ type openBlender struct {
 	file string
 }
 
-// windowsFolder is where Blenders with a window say how they are to be reached.
-func windowsFolder(paths Paths) string { return filepath.Join(paths.Data, "windows") }
-
 // openBlenders are those that answer, newest first. The files of those that do not any more are
 // removed.
-func openBlenders(ctx context.Context, paths Paths) ([]openBlender, error) {
-	files, err := filepath.Glob(filepath.Join(windowsFolder(paths), "*.json"))
+func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) {
+	files, err := filepath.Glob(filepath.Join(paths.OpenBlenders(), "*.json"))
 	if err != nil {
 		return nil, err
 	}
 	var all []openBlender
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil || openToOthers(file) {
+		if err != nil || home.OpenToOthers(file) {
 			continue // gone a moment ago, or not written by the add-on
 		}
 		b := openBlender{file: file}
@@ -71,7 +69,7 @@ func openBlenders(ctx context.Context, paths Paths) ([]openBlender, error) {
 
 // findOpen returns the Blender with a window that has a process id or, when that is 0, the one
 // that was the last to say that it takes scripts.
-func findOpen(ctx context.Context, paths Paths, pid int) (blender.Open, error) {
+func findOpen(ctx context.Context, paths home.Paths, pid int) (blender.Open, error) {
 	all, err := openBlenders(ctx, paths)
 	if err != nil {
 		return blender.Open{}, err
@@ -95,7 +93,7 @@ func (b openBlender) address() string { return fmt.Sprintf("127.0.0.1:%d", b.Por
 
 // chooseOpen is the Blender that is meant: the one with the process id pid or, when that is 0,
 // the only one.
-func chooseOpen(ctx context.Context, paths Paths, pid int) (openBlender, error) {
+func chooseOpen(ctx context.Context, paths home.Paths, pid int) (openBlender, error) {
 	all, err := openBlenders(ctx, paths)
 	if err != nil {
 		return openBlender{}, err
@@ -125,7 +123,7 @@ func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if sub.Scene != "keep" {
 		return fault.New(fault.Usage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
 	}
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
@@ -146,7 +144,7 @@ func (c *runCmd) attach(e *env, sub api.Submission) error {
 }
 
 // direct has this process execute a run in an open Blender, and shows it.
-func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
+func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 	ctx, cancel := context.WithCancelCause(e)
 	defer cancel(nil)
 	go func() {
@@ -163,7 +161,7 @@ func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
 		<-signals
 		os.Exit(fault.Cancelled)
 	}()
-	settings, err := LoadSettings(settingsFile(paths), os.Environ())
+	settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
 	if err != nil {
 		return fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
 	}
@@ -196,20 +194,20 @@ func (c *runCmd) direct(e *env, paths Paths, sub api.Submission) error {
 }
 
 // record writes a run into the history while no engine has it.
-func record(paths Paths, run api.Run, code []byte) (api.Run, error) {
-	if err := makeFolders(paths); err != nil {
+func record(paths home.Paths, run api.Run, code []byte) (api.Run, error) {
+	if err := paths.Make(); err != nil {
 		return run, err
 	}
 	address, err := control.Address(paths.Runtime)
 	if err != nil {
 		return run, err
 	}
-	unlock, err := lockEngine(paths, address)
+	unlock, err := home.LockEngine(paths, address)
 	if err != nil {
-		return run, err
+		return run, engineRuns(err)
 	}
 	defer unlock()
-	return engine.Record(databaseFile(paths), run, code)
+	return engine.Record(paths.Database(), run, code)
 }
 
 // directOutput shows what a run in this process does.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"blendtray/app/home"
 )
 
 // This file holds what the ways of starting at login have in common, and the texts that they
@@ -91,7 +93,7 @@ func (f loginFile) Set(on bool) error {
 		err = os.MkdirAll(filepath.Dir(f.path), 0o700)
 	}
 	if err == nil {
-		err = replaceFile(f.path, text, 0o644, nil)
+		err = home.Replace(f.path, text, 0o644, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("start at login: %w", err)

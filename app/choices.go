@@ -119,7 +119,7 @@ func settingOf(s Settings, name string) any {
 // Settings are what the window offers to change, as it is now. They fail when the file can't
 // be read.
 func (h *trayHost) Settings() ([]tray.Setting, error) {
-	s, err := LoadSettings(settingsFile(h.paths), os.Environ())
+	s, err := LoadSettings(h.paths.SettingsFile(), os.Environ())
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (h *trayHost) ChangeSetting(name, text string) error {
 		return err
 	}
 	table, key, _ := strings.Cut(name, ".")
-	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
+	return editSettings(h.paths.SettingsFile(), func(text []byte) ([]byte, error) {
 		return setKey(text, table, key, value)
 	})
 }
@@ -155,7 +155,7 @@ func (h *trayHost) ChangeSetting(name, text string) error {
 // FolderSettings are what the window offers to change of a watched folder. They fail when the
 // settings can't be read, or do not have the folder.
 func (h *trayHost) FolderSettings(path string) ([]tray.Setting, error) {
-	s, err := LoadSettings(settingsFile(h.paths), os.Environ())
+	s, err := LoadSettings(h.paths.SettingsFile(), os.Environ())
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (h *trayHost) ChangeFolder(path, key, text string) error {
 	if err != nil {
 		return err
 	}
-	file := settingsFile(h.paths)
+	file := h.paths.SettingsFile()
 	return editSettings(file, func(text []byte) ([]byte, error) {
 		return setFolderKey(text, path, filepath.Dir(file), key, value)
 	})

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"blendtray/app/home"
 	"blendtray/tray"
 )
 
 func settingsHost(t *testing.T, text string) (h *trayHost, file string) {
 	t.Helper()
 	dir := t.TempDir()
-	h = &trayHost{paths: Paths{Config: dir}}
-	file = settingsFile(h.paths)
+	h = &trayHost{paths: home.Paths{Config: dir}}
+	file = h.paths.SettingsFile()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/blender"
 	"blendtray/control"
 )
@@ -42,7 +43,7 @@ func wrong(name, fix, format string, args ...any) finding {
 }
 
 func (c *doctorCmd) Run(e *env) error {
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
@@ -129,10 +130,10 @@ func describe(all []finding, color bool) string {
 	return b.String()
 }
 
-func (c *doctorCmd) settings(paths Paths, err error) finding {
+func (c *doctorCmd) settings(paths home.Paths, err error) finding {
 	file := c.Config
 	if file == "" {
-		file = settingsFile(paths)
+		file = paths.SettingsFile()
 	}
 	if err != nil {
 		return wrong("settings", "edit "+file, "%v", err)
@@ -144,7 +145,7 @@ func (c *doctorCmd) settings(paths Paths, err error) finding {
 }
 
 // examineHome looks at the program's own folders, those that are there yet.
-func examineHome(paths Paths) []finding {
+func examineHome(paths home.Paths) []finding {
 	var all []finding
 	seen := map[string]bool{}
 	for _, dir := range []string{paths.Data, paths.Runtime, paths.State, paths.Log, paths.Cache} {
@@ -175,7 +176,7 @@ func examineHome(paths Paths) []finding {
 // enoughDisk is what should be free for histories, logs and unpacked add-ons.
 const enoughDisk = 500e6
 
-func examineDisk(paths Paths) finding {
+func examineDisk(paths home.Paths) finding {
 	dir := paths.Data
 	for dir != filepath.Dir(dir) {
 		if _, err := os.Stat(dir); err == nil {
@@ -227,11 +228,11 @@ func examineBlender(ctx context.Context, configured string) []finding {
 
 // examineOpen looks for the Blender with a window in which runs are done, where the settings
 // want that.
-func examineOpen(ctx context.Context, paths Paths) []finding {
+func examineOpen(ctx context.Context, paths home.Paths) []finding {
 	all, err := openBlenders(ctx, paths)
 	switch {
 	case err != nil:
-		return []finding{wrong("blender", "see "+windowsFolder(paths), "what is open can't be read: %v", err)}
+		return []finding{wrong("blender", "see "+paths.OpenBlenders(), "what is open can't be read: %v", err)}
 	case len(all) == 0:
 		return []finding{wrong("blender", howToServe, "no Blender with a window takes scripts, and blender.attach wants one")}
 	}
@@ -244,8 +245,8 @@ func examineOpen(ctx context.Context, paths Paths) []finding {
 
 // examineEngine asks the engine, if there is one, and looks at the folders that it watches or,
 // without it, those that the settings name.
-func examineEngine(e *env, paths Paths, folders []string) []finding {
-	address, err := engineAddress(paths)
+func examineEngine(e *env, paths home.Paths, folders []string) []finding {
+	address, err := home.EngineAddress(paths)
 	if err != nil {
 		return []finding{wrong("engine", "give it another BLENDTRAY_HOME with a shorter path", "%v", err)}
 	}

@@ -9,20 +9,21 @@ import (
 	"strconv"
 	"time"
 
+	"blendtray/app/home"
 	"blendtray/control"
 	"blendtray/watcher"
 )
 
 // examineToken looks at the file with what Blender's port demands.
-func examineToken(paths Paths) []finding {
-	file := tokenFile(paths)
+func examineToken(paths home.Paths) []finding {
+	file := paths.TokenFile()
 	text, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // the first serve makes it
 	case err != nil:
 		return []finding{wrong("token", "make it yours, or remove it: the next start of the engine makes another", "%v", err)}
-	case openToOthers(file):
+	case home.OpenToOthers(file):
 		return []finding{wrong("token", "chmod 600 "+file+" and end the engine: its next start makes another", "others may read %s", file)}
 	case len(text) < 16:
 		return []finding{wrong("token", "rm "+file+" and end the engine: its next start makes another", "%s holds no token", file)}
@@ -31,7 +32,7 @@ func examineToken(paths Paths) []finding {
 }
 
 // examinePort looks whether the port that the settings name can be had, or is Blender's.
-func examinePort(ctx context.Context, paths Paths, port int) []finding {
+func examinePort(ctx context.Context, paths home.Paths, port int) []finding {
 	if port == 0 {
 		return nil // the system chooses one that is free
 	}
@@ -41,7 +42,7 @@ func examinePort(ctx context.Context, paths Paths, port int) []finding {
 		_ = l.Close() // nobody has connected
 		return []finding{right("port", "%d is free", port)}
 	}
-	if engine, err := engineAddress(paths); err == nil {
+	if engine, err := home.EngineAddress(paths); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		if st, err := control.NewClient(engine).Status(ctx); err == nil {

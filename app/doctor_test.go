@@ -9,30 +9,32 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/app/home"
 )
 
 func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
 	t.Parallel()
-	paths := Paths{Data: t.TempDir()}
+	paths := home.Paths{Data: t.TempDir()}
 	if got := examineToken(paths); got != nil {
 		t.Errorf("before the first start: %+v", got)
 	}
-	if _, err := readToken(paths); err != nil {
+	if _, err := home.Token(paths); err != nil {
 		t.Fatal(err)
 	}
 	if got := examineToken(paths); len(got) != 1 || !got[0].OK {
 		t.Errorf("a good one: %+v", got)
 	}
-	if err := os.Chmod(tokenFile(paths), 0o640); err != nil {
+	if err := os.Chmod(paths.TokenFile(), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Fix, "chmod 600") {
 		t.Errorf("an open one: %+v", got)
 	}
-	if err := os.WriteFile(tokenFile(paths), []byte("x"), 0o600); err != nil {
+	if err := os.WriteFile(paths.TokenFile(), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(tokenFile(paths), 0o600); err != nil {
+	if err := os.Chmod(paths.TokenFile(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Detail, "no token") {
@@ -42,7 +44,7 @@ func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
 
 func TestTheDoctorSeesAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
-	paths := Paths{Runtime: t.TempDir()}
+	paths := home.Paths{Runtime: t.TempDir()}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

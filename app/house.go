@@ -5,16 +5,19 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
+	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/control"
 	"blendtray/engine"
 )
 
 // house is an engine in this process, with the interface over it.
 type house struct {
-	paths    Paths
+	paths    home.Paths
 	load     func() (Settings, error)
-	logs     *logs
+	logs     *home.Logs
 	unlock   func()
 	listener net.Listener
 	engine   *engine.Engine
@@ -22,14 +25,14 @@ type house struct {
 
 // openHouse makes this process the engine of this user and home, with the settings that load
 // gives now, and whenever a client asks for its folders to be read again. It fails when load
-// does, when another process is the engine (see [lockEngine]), or when its files can't be had.
+// does, when another process is the engine (see [home.LockEngine]), or when its files can't be had.
 // Nothing runs before [house.serve].
-func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house, error) {
+func openHouse(paths home.Paths, load func() (Settings, error), t *terminal) (*house, error) {
 	settings, err := load()
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolders(paths); err != nil {
+	if err := paths.Make(); err != nil {
 		return nil, err
 	}
 	address, err := control.Address(paths.Runtime)
@@ -37,10 +40,10 @@ func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house,
 		return nil, err
 	}
 	h := &house{paths: paths, load: load}
-	if h.unlock, err = lockEngine(paths, address); err != nil {
-		return nil, err
+	if h.unlock, err = home.LockEngine(paths, address); err != nil {
+		return nil, engineRuns(err)
 	}
-	h.logs = openLogs(paths, t)
+	h.logs = home.OpenLogs(paths, func(text string) { t.warn("%s", clean(text)) })
 	if err := h.open(address, settings); err != nil {
 		h.close()
 		return nil, err
@@ -48,8 +51,23 @@ func openHouse(paths Paths, load func() (Settings, error), t *terminal) (*house,
 	return h, nil
 }
 
+// engineRuns says which engine runs already, and what to do, when err is a
+// [home.EngineRunsError]. It returns other errors as they are.
+func engineRuns(err error) error {
+	var other *home.EngineRunsError
+	if !errors.As(err, &other) {
+		return err
+	}
+	const hint = "`blendtray status` shows it; end it first, or give this one another BLENDTRAY_HOME"
+	if other.Err != nil {
+		return fault.New(fault.Failed, hint, "%w", err)
+	}
+	return fault.New(fault.Failed, hint, "an engine runs already: process %d, since %s, on %s",
+		other.Holder.PID, moment(other.Holder.Since, time.Now()), other.Holder.Socket)
+}
+
 func (h *house) open(address string, settings Settings) error {
-	secret, err := readToken(h.paths)
+	secret, err := home.Token(h.paths)
 	if err != nil {
 		return err
 	}
@@ -79,7 +97,7 @@ func (h *house) reload() error {
 
 // close gives the lock and the log files back, when the engine has ended.
 func (h *house) close() {
-	h.logs.close()
+	h.logs.Close()
 	h.unlock()
 }
 
@@ -109,7 +127,7 @@ func (o overEngine) RestartBlender(ctx context.Context, name string) error {
 // reread has the settings hold. Where they are wrong Blender starts as before.
 func (o overEngine) reread() {
 	if err := o.house.reload(); err != nil {
-		o.house.logs.logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
+		o.house.logs.Logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
 	}
 }
 
@@ -118,7 +136,7 @@ func (o overEngine) reread() {
 func (h *house) serve(ctx context.Context, stop func()) error {
 	server := control.NewServer(control.Config{
 		Engine: overEngine{h.engine, h}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
-		SpoolDir: h.paths.Cache, Logger: h.logs.logger,
+		SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 	})
 	// The server ends after the engine, so that clients hear how their runs ended; without it
 	// nobody could reach the engine, so if it fails the engine ends too.

@@ -7,10 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"blendtray/app/fault"
+	"blendtray/app/home"
 )
 
 type logCmd struct {
@@ -27,15 +27,14 @@ func (c *logCmd) Run(e *env) error {
 	if c.Number < 0 {
 		return fault.New(fault.Usage, "", "-n can't be negative")
 	}
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
-	name := blenderLog
+	path := paths.BlenderLog()
 	if c.Engine {
-		name = engineLog
+		path = paths.EngineLog()
 	}
-	path := filepath.Join(paths.Log, name)
 	t := &tail{path: path, write: e.writeOut}
 	defer t.close()
 	err = t.begin(c.Number)

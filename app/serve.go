@@ -9,6 +9,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/blender"
 	"blendtray/engine"
 	"blendtray/watcher"
@@ -33,7 +34,7 @@ One engine runs for each user and home. If Blender can't be found or started, th
 }
 
 func (c *serveCmd) Run(e *env) error {
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
@@ -54,10 +55,10 @@ func (c *serveCmd) Run(e *env) error {
 }
 
 // settings reads the settings and puts the flags over them.
-func (c *serveCmd) settings(paths Paths) (Settings, error) {
+func (c *serveCmd) settings(paths home.Paths) (Settings, error) {
 	file := c.Config
 	if file == "" {
-		file = settingsFile(paths)
+		file = paths.SettingsFile()
 	} else if _, err := os.Stat(file); err != nil {
 		return Settings{}, fault.New(fault.Usage, "", "read the settings: %w", err)
 	}
@@ -91,7 +92,7 @@ func (c *serveCmd) settings(paths Paths) (Settings, error) {
 func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) error {
 	go stopOnSignal(ctx, e.terminal, stop)
 
-	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.engine.Status, warned: h.logs.warned}
+	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.engine.Status, warned: h.logs.Warned}
 	events := h.engine.Subscribe(engine.SubscribeOptions{Output: !c.Quiet})
 	defer events.Close()
 	printer.say("engine", plain, fmt.Sprintf("version %s, process %d, on %s", version, os.Getpid(), h.listener.Addr()))
@@ -130,32 +131,32 @@ func (h *house) specs(s Settings) []api.BlenderSpec {
 		Port: s.Blender.Port, MaxMemory: api.Bytes(s.Blender.MaxMemory), MaxRuns: s.Blender.MaxRuns,
 		CancelGrace: api.Duration(s.Blender.CancelGrace), StartTimeout: api.Duration(s.Blender.StartTimeout),
 	}}
-	return settings.Specs(filepath.Join(h.paths.Cache, "blenders"))
+	return settings.Specs(h.paths.Blenders())
 }
 
 // engineConfig returns an engine with the settings s.
 func (h *house) engineConfig(s Settings, token string) engine.Config {
 	return engine.Config{
-		Database:   databaseFile(h.paths),
+		Database:   h.paths.Database(),
 		Folders:    folderPolicies(s),
 		Blenders:   h.specs(s),
 		Runs:       runsConfig(s),
 		NewWatcher: func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
 		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
 			if spec.Kind() == api.BlenderOpen {
-				return newAttached(h.paths, spec, h.logs.logger, changed)
+				return newAttached(h.paths, spec, h.logs.Logger, changed)
 			}
 			return blender.New(blender.Config{
-				BlenderSpec: spec, Token: token, Log: h.logs.blender, Logger: h.logs.logger, Changed: changed,
+				BlenderSpec: spec, Token: token, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed,
 			})
 		},
-		PreviewDir: filepath.Join(h.paths.Cache, "previews"),
-		Version:    version, Logger: h.logs.logger,
+		PreviewDir: h.paths.Previews(),
+		Version:    version, Logger: h.logs.Logger,
 	}
 }
 
 // newAttached returns a Blender of the kind open.
-func newAttached(paths Paths, spec api.BlenderSpec, logger *slog.Logger, changed func(api.BlenderStatus)) *blender.Attached {
+func newAttached(paths home.Paths, spec api.BlenderSpec, logger *slog.Logger, changed func(api.BlenderStatus)) *blender.Attached {
 	return blender.NewAttached(blender.AttachedConfig{
 		BlenderSpec: spec, Logger: logger, Changed: changed,
 		Find: func(ctx context.Context, pid int) (blender.Open, error) { return findOpen(ctx, paths, pid) },

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/blender"
-	"blendtray/control"
 	"blendtray/packaging"
 )
 
@@ -110,7 +109,7 @@ type serviceSpec struct {
 	home    string
 	// unconfined tells that Blender could not start confined.
 	unconfined bool
-	paths      Paths
+	paths      home.Paths
 }
 
 func (s serviceSpec) scope() string {
@@ -140,7 +139,7 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 	if err != nil {
 		return serviceSpec{}, err
 	}
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return serviceSpec{}, err
 	}
@@ -162,7 +161,7 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 		if strings.Contains(start.program, "go-build") {
 			return s, fault.New(fault.Failed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.program)
 		}
-		settings, err := LoadSettings(settingsFile(paths), os.Environ())
+		settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
 		if err != nil && !f.System { // else they are another user's
 			return s, fault.New(fault.Usage, "the service would not start with these settings", "%w", err)
 		}
@@ -216,7 +215,7 @@ func (c *serviceInstallCmd) Run(e *env) error {
 	switch {
 	case before.State == serviceRunning || before.State == serviceStarting:
 		err = m.restart() // with the new program
-	case !spec.system && engineLocked(spec.paths):
+	case !spec.system && home.EngineRuns(spec.paths):
 		e.note("an engine runs already, so the service is not started now: end that one, then `blendtray service start`")
 	default:
 		err = m.start()
@@ -331,25 +330,6 @@ func (f serviceFlags) print(e *env, st ServiceStatus) error {
 		line("starts", when)
 	}
 	return nil
-}
-
-// engineAddress is where the engine of this user and home is to be asked: where it would listen
-// if this process were it or, when nobody listens there, where it has written down that it
-// does. A service may have another folder for what runs.
-func engineAddress(paths Paths) (string, error) {
-	address, err := control.Address(paths.Runtime)
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Lstat(address); err == nil {
-		return address, nil
-	}
-	if who, err := readHolder(filepath.Join(paths.State, "engine.json")); err == nil && who.Socket != "" {
-		if _, err := os.Lstat(who.Socket); err == nil {
-			return who.Socket, nil // and the client checks whose it is
-		}
-	}
-	return address, nil
 }
 
 // serviceTime is how long a service manager may take for what it is asked.

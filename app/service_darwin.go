@@ -27,7 +27,7 @@ type launchd struct {
 
 func newManager(spec serviceSpec) (manager, error) {
 	m := &launchd{serviceSpec: spec, label: "org.blendtray.Blendtray"}
-	m.log = filepath.Join(spec.paths.Log, "service.log")
+	m.log = spec.paths.ServiceLog()
 	folder := "/Library/LaunchDaemons"
 	if spec.system {
 		if spec.user == "" {

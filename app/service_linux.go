@@ -18,6 +18,7 @@ import (
 	"github.com/kardianos/service"
 
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/packaging"
 )
 
@@ -99,7 +100,7 @@ func (m *systemd) install() error {
 	if err := os.MkdirAll(m.dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of the unit: %w", err)
 	}
-	if err := replaceFile(m.file(), []byte(text), 0o644, nil); err != nil {
+	if err := home.Replace(m.file(), []byte(text), 0o644, nil); err != nil {
 		return fmt.Errorf("write the unit: %w", err)
 	}
 	if err := m.enable(); err != nil {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/control"
 	"blendtray/packaging"
 )
@@ -116,12 +117,12 @@ func (m *logonTask) start() error {
 
 // stop asks the engine, and then the scheduler.
 func (m *logonTask) stop() error {
-	if address, err := engineAddress(m.paths); err == nil {
+	if address, err := home.EngineAddress(m.paths); err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		client := control.NewClient(address)
 		if client.Shutdown(ctx) == nil {
-			for ctx.Err() == nil && engineLocked(m.paths) {
+			for ctx.Err() == nil && home.EngineRuns(m.paths) {
 				time.Sleep(100 * time.Millisecond)
 			}
 		}
@@ -140,7 +141,7 @@ func (m *logonTask) status() (ServiceStatus, error) {
 	}
 	st.Installed, st.Enabled, st.State = true, !strings.Contains(out, "<Enabled>false</Enabled>"), serviceStopped
 	st.Program = m.program
-	if engineLocked(m.paths) {
+	if home.EngineRuns(m.paths) {
 		st.State = serviceRunning
 	}
 	return st, nil

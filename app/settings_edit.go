@@ -16,6 +16,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"blendtray/app/home"
 )
 
 // This file changes settings.toml the way a person would: what is not meant stays as it is,
@@ -225,7 +227,7 @@ func editSettings(file string, edit func([]byte) ([]byte, error)) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("change the settings: %w", err)
 	}
-	err = replaceFile(target, after, mode, func() error {
+	err = home.Replace(target, after, mode, func() error {
 		now, _, err := readForEdit(target)
 		if err == nil && !bytes.Equal(now, before) {
 			err = fmt.Errorf("another program has changed %s meanwhile; try it again", target)
@@ -289,36 +291,6 @@ func readForEdit(file string) ([]byte, fs.FileMode, error) {
 		return nil, 0, fmt.Errorf("%s may not be written, as its mode says", file)
 	}
 	return text, info.Mode().Perm(), nil
-}
-
-// replaceFile puts a text in the place of a file, or makes one, so that nobody ever reads
-// half. last, if there is one, is asked when all is ready, and may still forbid it. It fails
-// when the file can't be written, or by what last says; then the old file is still there.
-func replaceFile(file string, text []byte, mode fs.FileMode, last func() error) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil && last != nil {
-		err = last()
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error is the one to tell
-	}
-	return err
 }
 
 // settingsText is a text and where things are in it.

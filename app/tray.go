@@ -13,9 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"blendtray/addon"
+	"blendtray/app/home"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -31,14 +30,14 @@ func runTray(e *env) error {
 	if err := needDisplay(); err != nil {
 		return err
 	}
-	paths, err := FindPaths()
+	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
-	if err := makeFolders(paths); err != nil {
+	if err := paths.Make(); err != nil {
 		return err
 	}
-	address, err := control.Address(filepath.Join(paths.Runtime, "tray"))
+	address, err := control.Address(paths.Tray())
 	if err != nil {
 		return err
 	}
@@ -77,30 +76,29 @@ func runTray(e *env) error {
 
 // firstTray makes this process the tray of this user and home, or fails with
 // [control.ErrInUse]. The system releases the lock when the process ends.
-func firstTray(paths Paths, address string) (net.Listener, error) {
-	lock := flock.New(filepath.Join(paths.State, "tray.lock"))
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
-	}
-	if !ok {
+func firstTray(paths home.Paths, address string) (net.Listener, error) {
+	unlock, err := home.LockTray(paths)
+	if errors.Is(err, home.ErrHeld) {
 		return nil, control.ErrInUse
+	}
+	if err != nil {
+		return nil, err
 	}
 	l, err := control.Listen(address)
 	if err != nil {
-		_ = lock.Unlock() // nothing was done under it
+		_ = unlock() // nothing was done under the lock
 		return nil, err
 	}
-	return &lockedListener{l, lock}, nil
+	return &lockedListener{l, unlock}, nil
 }
 
 // lockedListener holds a lock for as long as it listens.
 type lockedListener struct {
 	net.Listener
-	lock *flock.Flock
+	unlock func() error
 }
 
-func (l *lockedListener) Close() error { return errors.Join(l.Listener.Close(), l.lock.Unlock()) }
+func (l *lockedListener) Close() error { return errors.Join(l.Listener.Close(), l.unlock()) }
 
 // showFirst asks the tray that runs already to show its window.
 func showFirst(ctx context.Context, address string) error {
@@ -153,7 +151,7 @@ func shownAgain(l net.Listener, show chan<- struct{}) {
 
 // ownEngine runs an engine in this process, unless one runs already. ended gives one error,
 // or nil, when it has ended.
-func ownEngine(ctx context.Context, e *env, paths Paths, host *trayHost) (own bool, ended <-chan error) {
+func ownEngine(ctx context.Context, e *env, paths home.Paths, host *trayHost) (own bool, ended <-chan error) {
 	done := make(chan error, 1)
 	nothing := func(why error) (bool, <-chan error) {
 		host.trouble = ""
@@ -163,13 +161,13 @@ func ownEngine(ctx context.Context, e *env, paths Paths, host *trayHost) (own bo
 		done <- nil
 		return false, done
 	}
-	if engineLocked(paths) {
+	if home.EngineRuns(paths) {
 		return nothing(nil)
 	}
 	if err := firstStart(paths); err != nil {
 		return nothing(err)
 	}
-	h, err := openHouse(paths, func() (Settings, error) { return LoadSettings(settingsFile(paths), os.Environ()) }, e.terminal)
+	h, err := openHouse(paths, func() (Settings, error) { return LoadSettings(paths.SettingsFile(), os.Environ()) }, e.terminal)
 	if err != nil {
 		return nothing(err)
 	}
@@ -185,16 +183,16 @@ func ownEngine(ctx context.Context, e *env, paths Paths, host *trayHost) (own bo
 }
 
 // firstStart gives a user who has chosen nothing yet a drop folder with an example in it.
-func firstStart(paths Paths) error {
-	file := settingsFile(paths)
+func firstStart(paths home.Paths) error {
+	file := paths.SettingsFile()
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	home, err := os.UserHomeDir()
+	user, err := os.UserHomeDir()
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(home, "Blendtray")
+	folder := filepath.Join(user, "Blendtray")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("make the drop folder: %w", err)
 	}
@@ -211,13 +209,13 @@ func firstStart(paths Paths) error {
 
 // trayHost is what the tray may ask of this program.
 type trayHost struct {
-	paths   Paths
+	paths   home.Paths
 	trouble string
 }
 
 // Blenders are the Blenders of this machine.
 func (h *trayHost) Blenders(ctx context.Context) []tray.Found {
-	settings, err := LoadSettings(settingsFile(h.paths), os.Environ())
+	settings, err := LoadSettings(h.paths.SettingsFile(), os.Environ())
 	if err != nil {
 		settings = defaultSettings()
 	}
@@ -271,7 +269,7 @@ func (h *trayHost) UseBlender(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
+	return editSettings(h.paths.SettingsFile(), func(text []byte) ([]byte, error) {
 		if path == "" {
 			return setKey(text, "blender", "path", nil)
 		}
@@ -292,14 +290,14 @@ func (h *trayHost) AddFolder(path string) error {
 	if err := plainPath(path); err != nil {
 		return err
 	}
-	return editSettings(settingsFile(h.paths), func(text []byte) ([]byte, error) {
+	return editSettings(h.paths.SettingsFile(), func(text []byte) ([]byte, error) {
 		return addFolder(text, FolderSettings{Path: path})
 	})
 }
 
 // RemoveFolder takes a folder out of the settings.
 func (h *trayHost) RemoveFolder(path string) error {
-	file := settingsFile(h.paths)
+	file := h.paths.SettingsFile()
 	return editSettings(file, func(text []byte) ([]byte, error) {
 		return removeFolder(text, path, filepath.Dir(file))
 	})
@@ -309,7 +307,7 @@ func (h *trayHost) RemoveFolder(path string) error {
 func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path, line) }
 
 // BlenderLog is where Blender's log lies.
-func (h *trayHost) BlenderLog() string { return filepath.Join(h.paths.Log, blenderLog) }
+func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }
 
 // SettingsFile is where the settings lie.
-func (h *trayHost) SettingsFile() string { return settingsFile(h.paths) }
+func (h *trayHost) SettingsFile() string { return h.paths.SettingsFile() }

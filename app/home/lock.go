@@ -1,0 +1,124 @@
+package home
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"blendtray/control"
+)
+
+// Holder is the process that holds the lock of the engine, as that process wrote itself down.
+type Holder struct {
+	PID    int       `json:"pid"`
+	Since  time.Time `json:"since"`
+	Socket string    `json:"socket"`
+}
+
+// ErrHeld is the error for a lock that another process holds.
+var ErrHeld = errors.New("another process holds the lock")
+
+// EngineRunsError is the error of [LockEngine] when another process is the engine.
+type EngineRunsError struct {
+	// Holder is the other process, if Err is nil.
+	Holder Holder
+	// Err says why the holder is not known: the other process has only just started.
+	Err error
+}
+
+func (e *EngineRunsError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("an engine runs already (it has just been started: %v)", e.Err)
+	}
+	return fmt.Sprintf("an engine runs already: process %d on %s", e.Holder.PID, e.Holder.Socket)
+}
+
+func (e *EngineRunsError) Unwrap() error { return ErrHeld }
+
+// LockEngine makes this process the engine of this user and home, and writes down that the
+// engine answers on socket. It fails with an [EngineRunsError] when another process is the
+// engine. The system releases the lock when the process ends, however it ends.
+func LockEngine(p Paths, socket string) (unlock func(), err error) {
+	release, err := lock(p.engineLock())
+	if errors.Is(err, ErrHeld) {
+		holder, err := readHolder(p)
+		return nil, &EngineRunsError{holder, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(Holder{os.Getpid(), time.Now().UTC().Truncate(time.Second), socket})
+	if err == nil {
+		err = os.WriteFile(p.engineHolder(), append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		_ = release() // nothing was done under the lock
+		return nil, fmt.Errorf("write down who holds the lock: %w", err)
+	}
+	return func() {
+		// In this order, so that nobody reads of an engine that has ended. Both end with the
+		// process, so an error here changes nothing.
+		_ = os.Remove(p.engineHolder())
+		_ = release()
+	}, nil
+}
+
+// LockTray makes this process the tray of this user and home. It fails with [ErrHeld] when
+// another process is the tray. The system releases the lock when the process ends.
+func LockTray(p Paths) (unlock func() error, err error) { return lock(p.trayLock()) }
+
+// lock locks a file, or fails with ErrHeld when another process has locked it.
+func lock(file string) (release func() error, err error) {
+	l := flock.New(file)
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", file, err)
+	}
+	if !ok {
+		return nil, ErrHeld
+	}
+	return l.Unlock, nil
+}
+
+// EngineRuns tells whether some process is the engine of this user and home now.
+func EngineRuns(p Paths) bool {
+	release, err := lock(p.engineLock())
+	if err != nil {
+		return errors.Is(err, ErrHeld)
+	}
+	_ = release() // nothing was done under the lock
+	return false
+}
+
+// readHolder reads which process wrote itself down as the engine. That process may be dead.
+func readHolder(p Paths) (holder Holder, err error) {
+	data, err := os.ReadFile(p.engineHolder())
+	if err == nil {
+		err = json.Unmarshal(data, &holder)
+	}
+	return holder, err
+}
+
+// EngineAddress returns the address at which to ask the engine of this user and home. It is
+// the address on which this process would listen if it were the engine or, when there is no
+// socket at that address, the address that the engine wrote down: a service may have another
+// runtime folder than a login.
+func EngineAddress(p Paths) (string, error) {
+	address, err := control.Address(p.Runtime)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(address); err == nil {
+		return address, nil
+	}
+	if holder, err := readHolder(p); err == nil && holder.Socket != "" {
+		if _, err := os.Lstat(holder.Socket); err == nil {
+			return holder.Socket, nil // the client checks which user listens there
+		}
+	}
+	return address, nil
+}

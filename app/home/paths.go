@@ -1,0 +1,125 @@
+// Package home knows where the program keeps its files, and looks after the files that belong
+// to no other part: the lock of the engine, the token, and the logs. It knows nothing of what
+// settings, runs and commands mean.
+//
+// [Find] returns the [Paths] of the user, [Paths.Make] makes the folders. [LockEngine] makes this
+// process the engine of the user, [EngineAddress] returns where to ask the engine that runs.
+// [Token] returns what clients of Blender's port have to show, [OpenLogs] opens the log files,
+// and [Replace] writes a file that nobody ever reads half.
+package home
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+)
+
+// Paths are the folders in which the program keeps its files. This file is the only place that
+// knows where things lie on disk.
+type Paths struct {
+	// Config holds what a person writes: settings.toml.
+	Config string
+	// Data holds what must not be lost: the runs, and the token.
+	Data string
+	// State holds the lock of the engine.
+	State string
+	// Log holds the log files.
+	Log string
+	// Runtime holds the socket, for as long as the engine runs.
+	Runtime string
+	// Cache holds what can be made again: the unpacked add-on, Blender's temporary files.
+	Cache string
+}
+
+// Find returns where the files of this user lie: below BLENDTRAY_HOME when that is set, else
+// where the system wants them (XDG on Linux, its like elsewhere). Find makes no folder.
+func Find() (Paths, error) {
+	if home := os.Getenv("BLENDTRAY_HOME"); home != "" {
+		home, err := filepath.Abs(home)
+		if err != nil {
+			return Paths{}, fmt.Errorf("BLENDTRAY_HOME: %w", err)
+		}
+		return Paths{
+			Config: home, Data: home, State: home,
+			Log: filepath.Join(home, "log"), Runtime: filepath.Join(home, "run"), Cache: filepath.Join(home, "cache"),
+		}, nil
+	}
+	if _, err := os.UserHomeDir(); err != nil {
+		return Paths{}, fmt.Errorf("no home folder: %w; set BLENDTRAY_HOME to a folder for Blendtray's files", err)
+	}
+	xdg.Reload() // the environment may have changed since the process began
+	const name = "blendtray"
+	state := filepath.Join(xdg.StateHome, name)
+	runtime := filepath.Join(xdg.RuntimeDir, name)
+	// In a session without systemd the variable may name a runtime folder that does not exist.
+	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() {
+		runtime = filepath.Join(state, "run")
+	}
+	return Paths{
+		Config: filepath.Join(xdg.ConfigHome, name), Data: filepath.Join(xdg.DataHome, name), State: state,
+		Log: filepath.Join(state, "log"), Runtime: runtime, Cache: filepath.Join(xdg.CacheHome, name),
+	}, nil
+}
+
+// Make makes the folders that are missing, for the user alone. Folders that exist keep their
+// mode, except Data and Runtime, which others must not enter: Make closes these two to others.
+func (p Paths) Make() error {
+	for _, dir := range []string{p.Data, p.State, p.Log, p.Runtime, p.Cache} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the program's folders: %w", err)
+		}
+	}
+	for _, dir := range []string{p.Data, p.Runtime} {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return fmt.Errorf("%s is open to others and can't be closed: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// SettingsFile is the file of the settings.
+func (p Paths) SettingsFile() string { return filepath.Join(p.Config, "settings.toml") }
+
+// Database is the file of the runs.
+func (p Paths) Database() string { return filepath.Join(p.Data, "runs.db") }
+
+// TokenFile is the file of the token, which [Token] reads.
+func (p Paths) TokenFile() string { return filepath.Join(p.Data, "token") }
+
+// OpenBlenders is the folder in which each Blender with a window writes how it can be reached.
+func (p Paths) OpenBlenders() string { return filepath.Join(p.Data, "windows") }
+
+// EngineLog is the log of the engine.
+func (p Paths) EngineLog() string { return filepath.Join(p.Log, "engine.log") }
+
+// BlenderLog is the log of everything that Blender prints.
+func (p Paths) BlenderLog() string { return filepath.Join(p.Log, "blender.log") }
+
+// ServiceLog is the log of the service on systems that keep no log of what a service prints.
+func (p Paths) ServiceLog() string { return filepath.Join(p.Log, "service.log") }
+
+// Tray is the folder of the socket by which a second tray reaches the first.
+func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
+
+// Blenders is the folder for the files of the Blenders that the engine starts.
+func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
+
+// Previews is the folder of the pictures that are drawn after runs.
+func (p Paths) Previews() string { return filepath.Join(p.Cache, "previews") }
+
+// engineLock is the file that the engine locks. Windows lets no other process read a locked
+// file, so the engine writes down who it is in engineHolder.
+func (p Paths) engineLock() string { return filepath.Join(p.State, "engine.lock") }
+
+func (p Paths) engineHolder() string { return filepath.Join(p.State, "engine.json") }
+
+func (p Paths) trayLock() string { return filepath.Join(p.State, "tray.lock") }
