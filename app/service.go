@@ -135,7 +135,7 @@ var (
 
 // spec checks the flags. installing asks for all that a new service needs.
 func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
-	start, err := thisProgram()
+	start, err := home.ThisProgram()
 	if err != nil {
 		return serviceSpec{}, err
 	}
@@ -143,7 +143,7 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 	if err != nil {
 		return serviceSpec{}, err
 	}
-	s := serviceSpec{system: f.System, user: f.User, program: start.program, home: start.home, paths: paths}
+	s := serviceSpec{system: f.System, user: f.User, program: start.Path, home: start.Home, paths: paths}
 	switch {
 	case f.User != "" && !f.System:
 		return s, fault.New(fault.Usage, "add --system, or leave --user out: a user's own service runs as that user", "--user is for a service of the machine")
@@ -158,8 +158,8 @@ func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
 			"a service of the machine needs to know whose scripts it runs: it does not run as %[1]s unless --user %[1]s says so", administrator)
 	}
 	if installing {
-		if strings.Contains(start.program, "go-build") {
-			return s, fault.New(fault.Failed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.program)
+		if strings.Contains(start.Path, "go-build") {
+			return s, fault.New(fault.Failed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.Path)
 		}
 		settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
 		if err != nil && !f.System { // else they are another user's

@@ -15,6 +15,7 @@ import (
 
 	"blendtray/addon"
 	"blendtray/app/home"
+	"blendtray/app/login"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -54,7 +55,7 @@ func runTray(e *env) error {
 
 	ctx, stop := context.WithCancel(e)
 	defer stop()
-	login, err := newAutostart()
+	atLogin, err := login.New()
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func runTray(e *env) error {
 		e.warn("%s", host.trouble)
 	}
 	err = tray.Run(ctx, tray.Config{
-		Client: client, Host: host, Login: login, Version: version, Own: own, Show: show, Trouble: host.trouble,
+		Client: client, Host: host, Login: atLogin, Version: version, Own: own, Show: show, Trouble: host.trouble,
 	})
 	stop()
 	return errors.Join(err, <-ended)

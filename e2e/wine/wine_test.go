@@ -368,8 +368,8 @@ func TestServiceOfTheUserSaysWhatIsMissing(t *testing.T) {
 
 func TestStartAtLoginIsInTheRegistry(t *testing.T) {
 	m := newMachine(t)
-	tests := filepath.Join(t.TempDir(), "app.test.exe")
-	build := exec.Command("go", "test", "-c", "-tags", "headless", "-o", tests, "blendtray/app")
+	tests := filepath.Join(t.TempDir(), "login.test.exe")
+	build := exec.Command("go", "test", "-c", "-tags", "headless", "-o", tests, "blendtray/app/login")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -1,4 +1,4 @@
-package app
+package login
 
 import (
 	"bytes"
@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"blendtray/app/home"
 )
 
-// lineOf is the line of a text that begins with a key, without it.
+// lineOf returns the value of the line of a text that begins with a key.
 func lineOf(t *testing.T, text []byte, key string) string {
 	t.Helper()
 	for line := range strings.Lines(string(text)) {
@@ -39,7 +41,7 @@ func TestAutostartEntryQuotesWhatADesktopWouldTakeForSomethingElse(t *testing.T)
 		{"/bin/blendtray", "/h", `env BLENDTRAY_HOME=/h /bin/blendtray`, `/bin/blendtray`},
 		{"/bin/blendtray", "/my home/50%=$x", `env "BLENDTRAY_HOME=/my home/50%%=\\$x" /bin/blendtray`, `/bin/blendtray`},
 	} {
-		text, err := desktopEntry(loginStart{c.program, c.home})
+		text, err := desktopEntry(home.Program{Path: c.program, Home: c.home})
 		if err != nil {
 			t.Errorf("%s: %v", c.program, err)
 			continue
@@ -58,7 +60,7 @@ func TestAutostartEntryQuotesWhatADesktopWouldTakeForSomethingElse(t *testing.T)
 
 func TestLoginEntriesRefusePathsThatTheyCantHold(t *testing.T) {
 	t.Parallel()
-	for _, s := range []loginStart{{program: "/a\nExec=rm/b"}, {program: "/a\xff"}, {program: "/a", home: "/h\x01"}} {
+	for _, s := range []home.Program{{Path: "/a\nExec=rm/b"}, {Path: "/a\xff"}, {Path: "/a", Home: "/h\x01"}} {
 		if _, err := desktopEntry(s); err == nil {
 			t.Errorf("a desktop entry holds %q", s)
 		}
@@ -69,7 +71,7 @@ func TestLoginEntriesRefusePathsThatTheyCantHold(t *testing.T) {
 			t.Errorf("the Run key holds %q", s)
 		}
 	}
-	if _, err := desktopEntry(loginStart{program: "/a=b/blendtray"}); err == nil || !strings.Contains(err.Error(), "/a=b/blendtray") {
+	if _, err := desktopEntry(home.Program{Path: "/a=b/blendtray"}); err == nil || !strings.Contains(err.Error(), "/a=b/blendtray") {
 		t.Errorf("a path with =: %v", err)
 	}
 }
@@ -102,7 +104,7 @@ func TestAutostartEntryIsReadAsDesktopsReadIt(t *testing.T) {
 
 func TestLaunchAgentIsAPropertyListThatStartsAtLogin(t *testing.T) {
 	t.Parallel()
-	text, err := launchAgent(loginStart{"/Applications/A & B <c>.app/blendtray", `/Users/me/"x" & 'y'`})
+	text, err := launchAgent(home.Program{Path: "/Applications/A & B <c>.app/blendtray", Home: `/Users/me/"x" & 'y'`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +133,7 @@ func TestLaunchAgentIsAPropertyListThatStartsAtLogin(t *testing.T) {
 	if !agentStarts(text) {
 		t.Errorf("it does not start with\n%s", text)
 	}
-	plain, err := launchAgent(loginStart{program: "/bin/blendtray"})
+	plain, err := launchAgent(home.Program{Path: "/bin/blendtray"})
 	if err != nil || bytes.Contains(plain, []byte("BLENDTRAY_HOME")) || !agentStarts(plain) {
 		t.Errorf("without a home it is\n%s%v", plain, err)
 	}
@@ -146,10 +148,10 @@ func TestLaunchAgentIsAPropertyListThatStartsAtLogin(t *testing.T) {
 
 func TestLoginValueForWindowsIsQuotedAndNotTooLong(t *testing.T) {
 	t.Parallel()
-	if got, err := runValue(loginStart{program: `C:\Program Files\Blendtray\blendtray.exe`}); err != nil || got != `"C:\Program Files\Blendtray\blendtray.exe"` {
+	if got, err := runValue(home.Program{Path: `C:\Program Files\Blendtray\blendtray.exe`}); err != nil || got != `"C:\Program Files\Blendtray\blendtray.exe"` {
 		t.Errorf("%s, %v", got, err)
 	}
-	if _, err := runValue(loginStart{program: `C:\` + strings.Repeat("x", 260)}); err == nil {
+	if _, err := runValue(home.Program{Path: `C:\` + strings.Repeat("x", 260)}); err == nil {
 		t.Error("one that Windows leaves out is no error")
 	}
 	for _, c := range []struct {
@@ -162,16 +164,16 @@ func TestLoginValueForWindowsIsQuotedAndNotTooLong(t *testing.T) {
 	}
 }
 
-// homeForLogin makes this process a user's without anything that starts at login, and gives
-// the switch and its file. There is no file, and ok is false, where the entry is no file: it
-// is the tester's own, and no test writes there.
-func homeForLogin(t *testing.T) (login autostart, file string, ok bool) {
+// homeForLogin gives this process the home of a user for whom nothing starts at login, and
+// returns the switch and its file. ok is false on systems where the entry is no file: there the
+// entry is the tester's own, and no test writes it.
+func homeForLogin(t *testing.T) (login Switch, file string, ok bool) {
 	t.Helper()
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "my config"))
 	t.Setenv("BLENDTRAY_HOME", "")
-	login, err := newAutostart()
+	login, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +188,7 @@ func homeForLogin(t *testing.T) (login autostart, file string, ok bool) {
 }
 
 // expectLogin fails the test when the switch says something else.
-func expectLogin(t *testing.T, login autostart, want bool, when string) {
+func expectLogin(t *testing.T, login Switch, want bool, when string) {
 	t.Helper()
 	if got, err := login.Enabled(); got != want || err != nil {
 		t.Errorf("%s it is %v, %v", when, got, err)
@@ -272,7 +274,7 @@ func TestAutostartCarriesTheHomeOfThisProgram(t *testing.T) {
 	}
 	home := filepath.Join(t.TempDir(), "bt")
 	t.Setenv("BLENDTRAY_HOME", home)
-	login, err := newAutostart()
+	login, err := New()
 	if err == nil {
 		err = login.Set(true)
 	}
@@ -296,5 +298,21 @@ func TestAutostartSaysWhenItCantBeReadOrSet(t *testing.T) {
 		if err := login.Set(on); err == nil {
 			t.Errorf("a folder in its place can be set to %v", on)
 		}
+	}
+}
+
+func contents(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

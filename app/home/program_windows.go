@@ -1,4 +1,4 @@
-package app
+package home
 
 import (
 	"os"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// withoutConsole is the program beside this one that opens no console, if there is one: the
-// installer puts blendtrayw.exe beside blendtray.exe, as Python does with its own.
+// withoutConsole returns the program beside this one that opens no console, if it is there: the
+// installer puts blendtrayw.exe beside blendtray.exe, as Python does with its own programs.
 func withoutConsole(program string) string {
 	dir, name := filepath.Split(program)
 	if !strings.EqualFold(name, "blendtray.exe") {

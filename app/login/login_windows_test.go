@@ -1,4 +1,4 @@
-package app
+package login
 
 import (
 	"os/exec"
@@ -17,7 +17,7 @@ func reg(t *testing.T, args ...string) string {
 }
 
 func TestAutostartIsAValueOfTheRunKey(t *testing.T) {
-	login, err := newAutostart()
+	login, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}

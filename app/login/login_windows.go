@@ -1,36 +1,37 @@
-package app
+package login
 
 import (
 	"errors"
 	"fmt"
 
 	"golang.org/x/sys/windows/registry"
+
+	"blendtray/app/home"
 )
 
-// autostart is the switch that starts the tray when the user logs in: a value of the user's
-// Run key.
-type autostart struct{ start loginStart }
+// Switch starts the tray when the user logs in, or does not: a value of the user's Run key.
+type Switch struct{ program home.Program }
 
 const (
 	// runKey lists what starts at login.
 	runKey = `Software\Microsoft\Windows\CurrentVersion\Run`
-	// approvedKey says of what is in runKey whether the user has switched it off, in the
+	// approvedKey tells for each value of runKey whether the user has switched it off, in the
 	// task manager or the settings of Windows.
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
-	// runName is our value in both.
+	// runName is the name of our value in both keys.
 	runName = "Blendtray"
 )
 
-// newAutostart is the switch for this program, as it is. It fails when the system does not
-// say which program this is.
-func newAutostart() (autostart, error) {
-	start, err := thisProgram()
-	return autostart{start}, err
+// New returns the switch for this program. It fails when the system does not say which program
+// this is.
+func New() (Switch, error) {
+	program, err := home.ThisProgram()
+	return Switch{program}, err
 }
 
-// Enabled tells whether Windows starts the tray at login, whichever program the value names.
-// It reads the registry each time, and fails when it can't.
-func (a autostart) Enabled() (bool, error) {
+// Enabled tells whether Windows starts a program for our value at login, be it this program or
+// another. It reads the registry each time, and fails when the registry can't be read.
+func (s Switch) Enabled() (bool, error) {
 	var command string
 	err := readRegistry(runKey, func(key registry.Key) (err error) {
 		command, _, err = key.GetStringValue(runName)
@@ -49,7 +50,7 @@ func (a autostart) Enabled() (bool, error) {
 	return command != "" && approves(approval), nil
 }
 
-// readRegistry reads from a key of the user's. A key or value that is not there is no error.
+// readRegistry reads from a key of the user. A key or value that is not there is no error.
 func readRegistry(path string, read func(registry.Key) error) error {
 	key, err := registry.OpenKey(registry.CURRENT_USER, path, registry.QUERY_VALUE)
 	if err == nil {
@@ -62,16 +63,16 @@ func readRegistry(path string, read func(registry.Key) error) error {
 	return err
 }
 
-// Set writes the value, and takes back that the user has switched it off, or removes it. It
-// fails when the registry can't be written.
-func (a autostart) Set(on bool) error {
+// Set writes the value and removes the mark of a user who has switched it off, or removes the
+// value. It fails when the registry can't be written.
+func (s Switch) Set(on bool) error {
 	if !on {
 		if err := deleteValue(runKey); err != nil {
 			return fmt.Errorf("no longer start at login: %w", err)
 		}
 		return nil
 	}
-	command, err := runValue(a.start)
+	command, err := runValue(s.program)
 	if err == nil {
 		err = writeValue(command)
 	}
@@ -84,7 +85,7 @@ func (a autostart) Set(on bool) error {
 	return nil
 }
 
-// writeValue writes our value to the Run key, which a fresh user may not have yet.
+// writeValue writes our value to the Run key, which a new user may not have yet.
 func writeValue(command string) error {
 	key, _, err := registry.CreateKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
 	if err != nil {
