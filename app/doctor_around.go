@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blendtray/app/home"
+	"blendtray/app/service"
 	"blendtray/control"
 	"blendtray/watcher"
 )
@@ -75,15 +76,15 @@ func examineService() []finding {
 	if err != nil {
 		return nil // no such thing here
 	}
-	st, err := m.status()
+	st, err := m.Status()
 	switch {
 	case err != nil || !st.Installed:
 		return []finding{right("service", "none is installed; `blendtray service install` has the engine start at login")}
-	case st.State == serviceFailed:
+	case st.State == service.Failed:
 		return []finding{wrong("service", "blendtray service restart", "%s: %s", st.Name, st.Error)}
-	case !st.Enabled:
+	case st.Warning() == service.NotEnabled:
 		return []finding{wrong("service", "blendtray service install", "%s does not start by itself", st.Name)}
-	case st.Lingering != nil && !*st.Lingering:
+	case st.Warning() == service.NotLingering:
 		return []finding{right("service", "%s is %s; it ends at logout (`loginctl enable-linger` has it stay)", st.Name, st.State)}
 	}
 	return []finding{right("service", "%s is %s", st.Name, st.State)}

@@ -10,6 +10,7 @@ import (
 	"blendtray/api"
 	"blendtray/app/fault"
 	"blendtray/app/home"
+	"blendtray/app/service"
 	"blendtray/blender"
 	"blendtray/engine"
 	"blendtray/watcher"
@@ -38,7 +39,7 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	manager := findServiceManager()
+	notifier := service.FindNotifier()
 	h, err := openHouse(paths, func() (Settings, error) { return c.settings(paths) }, e.terminal)
 	if err != nil {
 		return err
@@ -48,10 +49,10 @@ func (c *serveCmd) Run(e *env) error {
 	defer stop()
 	go func() {
 		if client, err := e.client(); err == nil {
-			manager.inform(ctx, client)
+			notifier.Inform(ctx, client)
 		}
 	}()
-	return underServiceManager(func() error { return c.serve(ctx, stop, e, h) }, stop)
+	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
 }
 
 // settings reads the settings and puts the flags over them.

@@ -2,23 +2,17 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
-	"time"
 
 	"blendtray/app/fault"
 	"blendtray/app/home"
+	"blendtray/app/service"
 	"blendtray/blender"
-	"blendtray/packaging"
 )
 
-// serviceCmd is `blendtray service`. What differs between systems is in the files that end in
-// their names, each of which gives
-//
-//	newManager(serviceSpec) (manager, error)
+// serviceCmd is `blendtray service`: its flags, and what it prints. Package service does the work.
 type serviceCmd struct {
 	Install   serviceInstallCmd   `cmd:"" help:"Install the engine as a service, and start it."`
 	Uninstall serviceUninstallCmd `cmd:"" help:"Stop the service and remove it."`
@@ -53,129 +47,37 @@ type (
 	serviceStatusCmd    struct{ serviceFlags }
 )
 
-// manager is what keeps services on one system. Each call ends within a minute.
-type manager interface {
-	// install writes the service, replaces one that it wrote before, and has it start with
-	// the machine or at login.
-	install() error
-	// uninstall stops and removes the service and leaves nothing.
-	uninstall() error
-	start() error
-	stop() error
-	restart() error
-	// status fails only when the system can't be asked.
-	status() (ServiceStatus, error)
-}
-
-// ServiceStatus is a service at one moment, as `blendtray service status --json` prints it.
-type ServiceStatus struct {
-	// Scope is "user" or "system".
-	Scope     string `json:"scope"`
-	Name      string `json:"name"`
-	Installed bool   `json:"installed"`
-	// Enabled tells whether it starts by itself.
-	Enabled bool `json:"enabled"`
-	// State is "running", "starting", "stopping", "stopped", "failed" or "not installed".
-	State string `json:"state"`
-	PID   int    `json:"pid"`
-	// User is who it runs as, Path the file that describes it, Program what it starts.
-	User    string `json:"user"`
-	Path    string `json:"path"`
-	Program string `json:"program"`
-	// Lingering tells whether the user's services run while nobody is logged in; null where
-	// that means nothing.
-	Lingering *bool `json:"lingering"`
-	// Text is what the service says of itself, and Error why it failed.
-	Text  string `json:"text"`
-	Error string `json:"error"`
-}
-
-// The states of a service.
-const (
-	serviceRunning  = "running"
-	serviceStarting = "starting"
-	serviceStopping = "stopping"
-	serviceStopped  = "stopped"
-	serviceFailed   = "failed"
-	serviceMissing  = "not installed"
-)
-
-// serviceSpec is which service is meant, and what it is to start.
-type serviceSpec struct {
-	system bool
-	// user is who a service of the machine runs as; "" where that is to be found out.
-	user    string
-	program string
-	home    string
-	// unconfined tells that Blender could not start confined.
-	unconfined bool
-	paths      home.Paths
-}
-
-func (s serviceSpec) scope() string {
-	if s.system {
-		return "system"
-	}
-	return "user"
-}
-
-// text is what packaging needs of it.
-func (s serviceSpec) text() packaging.Service {
-	return packaging.Service{Program: s.program, Home: s.home, User: s.user, Unconfined: s.unconfined}
-}
-
-// userName is what a user's name may be where it becomes part of a file's name.
-var userName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$`)
-
-// The ways in which a service can fail that do not depend on the system.
-var (
-	errNotInstalled = errors.New("the service is not installed")
-	errForeign      = errors.New("it was not written by `blendtray service install`")
-)
-
-// spec checks the flags. installing asks for all that a new service needs.
-func (f serviceFlags) spec(installing bool) (serviceSpec, error) {
-	start, err := home.ThisProgram()
+// spec returns which service the flags mean. It fails for flags that mean none and, with
+// installing set, for settings with which a new service would not start.
+func (f serviceFlags) spec(installing bool) (service.Spec, error) {
+	program, err := home.ThisProgram()
 	if err != nil {
-		return serviceSpec{}, err
+		return service.Spec{}, err
 	}
 	paths, err := home.Find()
 	if err != nil {
-		return serviceSpec{}, err
+		return service.Spec{}, err
 	}
-	s := serviceSpec{system: f.System, user: f.User, program: start.Path, home: start.Home, paths: paths}
-	switch {
-	case f.User != "" && !f.System:
-		return s, fault.New(fault.Usage, "add --system, or leave --user out: a user's own service runs as that user", "--user is for a service of the machine")
-	case f.User != "" && !userName.MatchString(f.User):
-		return s, fault.New(fault.Usage, "", "%q is no name of a user", f.User)
-	case f.System && f.User == "" && installing:
-		who := os.Getenv("SUDO_USER")
-		if who == "" {
-			who = "NAME"
-		}
-		return s, fault.New(fault.Usage, asAdministrator+"blendtray service install --system --user "+who,
-			"a service of the machine needs to know whose scripts it runs: it does not run as %[1]s unless --user %[1]s says so", administrator)
+	s := service.Spec{System: f.System, User: f.User, Program: program, Paths: paths}
+	if err := s.Check(installing); err != nil || !installing {
+		return s, err
 	}
-	if installing {
-		if strings.Contains(start.Path, "go-build") {
-			return s, fault.New(fault.Failed, "`make build`, and then build/blendtray service install", "%s is temporary, and would be gone when the service starts", start.Path)
-		}
-		settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
-		if err != nil && !f.System { // else they are another user's
-			return s, fault.New(fault.Usage, "the service would not start with these settings", "%w", err)
-		}
-		s.unconfined = raisesItsRights(settings.Blender.Path)
+	settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
+	if err != nil && !f.System { // a service of the machine has the settings of its own user
+		return s, service.Fail(service.SettingsWrong, err, "file", paths.SettingsFile())
 	}
+	s.Unconfined = raisesItsRights(settings.Blender.Path)
 	return s, nil
 }
 
-// raisesItsRights tells whether a Blender is one of those that a confined service can't start.
+// raisesItsRights tells whether a Blender has to raise its rights when it starts, as a Blender from
+// Snap or Flatpak does. A confined service can't start such a Blender. With path "" the question is
+// about the Blender that would be found.
 func raisesItsRights(path string) bool {
 	if path == "" {
 		ctx, cancel := context.WithTimeout(context.Background(), findTime)
 		defer cancel()
-		found, _ := blender.Find(ctx, "") // none, or none yet, is as good as one that does not
+		found, _ := blender.Find(ctx, "") // without a Blender the service is confined
 		for _, f := range found {
 			if f.Error == "" {
 				path = f.Path
@@ -191,12 +93,12 @@ func raisesItsRights(path string) bool {
 	return false
 }
 
-func (f serviceFlags) manager(installing bool) (manager, serviceSpec, error) {
+func (f serviceFlags) manager(installing bool) (service.Manager, service.Spec, error) {
 	spec, err := f.spec(installing)
 	if err != nil {
 		return nil, spec, err
 	}
-	m, err := newManager(spec)
+	m, err := service.New(spec)
 	return m, spec, err
 }
 
@@ -205,20 +107,21 @@ func (c *serviceInstallCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	before, err := m.status()
+	before, err := m.Status()
 	if err != nil {
 		return err
 	}
-	if err := m.install(); err != nil {
+	if err := m.Install(); err != nil {
 		return err
 	}
 	switch {
-	case before.State == serviceRunning || before.State == serviceStarting:
-		err = m.restart() // with the new program
-	case !spec.system && home.EngineRuns(spec.paths):
-		e.note("an engine runs already, so the service is not started now: end that one, then `blendtray service start`")
+	case before.State == service.Running || before.State == service.Starting:
+		err = m.Restart() // with the new program
+	case !spec.System && home.EngineRuns(spec.Paths):
+		sentence, hint := service.EngineRuns.Explain()
+		e.note("%s: %s", sentence, hint)
 	default:
-		err = m.start()
+		err = m.Start()
 	}
 	if err != nil {
 		return err
@@ -231,27 +134,27 @@ func (c *serviceUninstallCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := m.uninstall(); err != nil {
-		return notThere(err)
+	if err := m.Uninstall(); err != nil {
+		return err
 	}
 	return c.show(e, m)
 }
 
-func (c *serviceStartCmd) Run(e *env) error   { return c.does(e, manager.start) }
-func (c *serviceStopCmd) Run(e *env) error    { return c.does(e, manager.stop) }
-func (c *serviceRestartCmd) Run(e *env) error { return c.does(e, manager.restart) }
+func (c *serviceStartCmd) Run(e *env) error   { return c.does(e, service.Manager.Start) }
+func (c *serviceStopCmd) Run(e *env) error    { return c.does(e, service.Manager.Stop) }
+func (c *serviceRestartCmd) Run(e *env) error { return c.does(e, service.Manager.Restart) }
 
-func (f serviceFlags) does(e *env, do func(manager) error) error {
+func (f serviceFlags) does(e *env, do func(service.Manager) error) error {
 	m, _, err := f.manager(false)
 	if err != nil {
 		return err
 	}
-	st, err := m.status()
+	st, err := m.Status()
 	switch {
 	case err != nil:
 		return err
-	case !st.Installed:
-		return notThere(errNotInstalled)
+	case !st.Installed && st.Failure != service.Masked:
+		return service.Fail(service.NotInstalled, nil)
 	}
 	if err := do(m); err != nil {
 		return err
@@ -259,41 +162,34 @@ func (f serviceFlags) does(e *env, do func(manager) error) error {
 	return f.show(e, m)
 }
 
-func notThere(err error) error {
-	if errors.Is(err, errNotInstalled) {
-		return fault.New(fault.NoEngine, "`blendtray service install` installs it", "%w", errNotInstalled)
-	}
-	return err
-}
-
 func (c *serviceStatusCmd) Run(e *env) error {
 	m, _, err := c.manager(false)
 	if err != nil {
 		return err
 	}
-	st, err := m.status()
+	st, err := m.Status()
 	if err != nil {
 		return err
 	}
 	if err := c.print(e, st); err != nil {
 		return err
 	}
-	if st.State != serviceRunning {
+	if st.State != service.Running {
 		return fault.Quietly(fault.NoEngine)
 	}
 	return nil
 }
 
-// show prints how the service is, after what was done to it.
-func (f serviceFlags) show(e *env, m manager) error {
-	st, err := m.status()
+// show prints how the service is after a change.
+func (f serviceFlags) show(e *env, m service.Manager) error {
+	st, err := m.Status()
 	if err != nil {
 		return err
 	}
 	return f.print(e, st)
 }
 
-func (f serviceFlags) print(e *env, st ServiceStatus) error {
+func (f serviceFlags) print(e *env, st service.Status) error {
 	if f.JSON {
 		return e.printJSON(st)
 	}
@@ -302,7 +198,7 @@ func (f serviceFlags) print(e *env, st ServiceStatus) error {
 			e.printf("%-8s %s\n", name, text)
 		}
 	}
-	state := paint(e.colorOut, styleOf(st.State), st.State)
+	state := paint(e.colorOut, styleOf(string(st.State)), string(st.State))
 	if st.PID != 0 {
 		state += fmt.Sprintf(", process %d", st.PID)
 	}
@@ -319,18 +215,17 @@ func (f serviceFlags) print(e *env, st ServiceStatus) error {
 	if st.Scope == "system" {
 		when = "with the machine"
 	}
-	switch {
-	case !st.Enabled:
-		line("starts", "not by itself; `blendtray service install` mends that")
-	case st.Lingering != nil && *st.Lingering:
-		line("starts", "with the machine (lingering is on)")
-	case st.Lingering != nil:
-		line("starts", when+", and ends at logout; `loginctl enable-linger` has it run without a login")
+	warning, hint := st.Warning().Explain()
+	switch st.Warning() {
+	case service.NotEnabled:
+		line("starts", "not by itself; "+hint)
+	case service.NotLingering:
+		line("starts", when+"; "+warning+", but "+hint)
 	default:
+		if st.Lingering != nil {
+			when = "with the machine (lingering is on)"
+		}
 		line("starts", when)
 	}
 	return nil
 }
-
-// serviceTime is how long a service manager may take for what it is asked.
-const serviceTime = time.Minute

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package service
+
+import (
+	"context"
+
+	"blendtray/control"
+)
+
+// Notifier tells a service manager how the engine is. On this system no manager asks.
+type Notifier struct{}
+
+// FindNotifier returns the notifier for the service manager that has started this process.
+func FindNotifier() Notifier { return Notifier{} }
+
+// Inform tells the manager how the engine is, until ctx ends.
+func (Notifier) Inform(context.Context, *control.Client) {}
