@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"blendtray/addon"
+	"blendtray/app/doctor"
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/blender"
@@ -123,7 +124,7 @@ const verifyTime = time.Minute
 
 // blenders are those that the flags mean, each with the place for its add-on.
 func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
+	ctx, cancel := context.WithTimeout(ctx, doctor.FindTimeout)
 	defer cancel()
 	configured := f.Blender
 	if configured != "" {
@@ -169,7 +170,7 @@ func addonIn(ctx context.Context, b blender.Found) AddonReport {
 
 // ask finds out where the add-on of a Blender belongs, and how it is.
 func (r *AddonReport) ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, insideTime)
+	ctx, cancel := context.WithTimeout(ctx, doctor.StartTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Blender, "--background", "--factory-startup", "--python-expr", placesCode)
 	cmd.WaitDelay = time.Second

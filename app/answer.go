@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 )
 
@@ -38,4 +39,10 @@ func (a *answer) all() []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return bytes.Clone(a.text)
+}
+
+// lastLine returns the last line of a text, without the empty lines at its end.
+func lastLine(text []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"blendtray/app/doctor"
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/app/service"
@@ -75,7 +76,7 @@ func (f serviceFlags) spec(installing bool) (service.Spec, error) {
 // about the Blender that would be found.
 func raisesItsRights(path string) bool {
 	if path == "" {
-		ctx, cancel := context.WithTimeout(context.Background(), findTime)
+		ctx, cancel := context.WithTimeout(context.Background(), doctor.FindTimeout)
 		defer cancel()
 		found, _ := blender.Find(ctx, "") // without a Blender the service is confined
 		for _, f := range found {

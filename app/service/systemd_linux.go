@@ -446,7 +446,16 @@ func (m *systemd) ctl(args ...string) (string, error) {
 	case said == "":
 		return "", m.fail(ManagerFailed, err, "command", command)
 	}
-	return "", m.fail(m.refusal(said), errors.New(said), "command", command, "user", os.Getenv("USER"))
+	return "", m.fail(m.refusal(said), errors.New(said), "command", command, "user", nameOfUser())
+}
+
+// nameOfUser returns the name of the user of this process, or NAME.
+func nameOfUser() string {
+	who, err := user.Current()
+	if err != nil {
+		return "NAME"
+	}
+	return who.Username
 }
 
 // refusal returns which failure it is that systemctl has printed.

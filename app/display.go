@@ -1,0 +1,13 @@
+//go:build !headless
+
+package app
+
+import (
+	"blendtray/app/doctor"
+	"blendtray/tray"
+)
+
+// trayOfThisBuild is what the doctor examines of the tray.
+func trayOfThisBuild() *doctor.Tray {
+	return &doctor.Tray{Display: needDisplay(), Icons: tray.IconHost}
+}

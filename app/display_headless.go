@@ -1,0 +1,8 @@
+//go:build headless
+
+package app
+
+import "blendtray/app/doctor"
+
+// trayOfThisBuild is nil: this build has no tray.
+func trayOfThisBuild() *doctor.Tray { return nil }

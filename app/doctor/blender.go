@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"blendtray/blender"
+)
+
+// FindTimeout is how long it may take to look for Blenders, and to ask each for its version.
+const FindTimeout = 60 * time.Second
+
+func examineBlender(ctx context.Context, configured string) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
+	defer cancel()
+	found, err := blender.Find(ctx, configured)
+	var all []Finding
+	good := 0
+	for _, b := range found {
+		switch {
+		case b.Error != "":
+			all = append(all, Wrong("blender", "see that it starts: "+b.Path+" --version", "%s (%s): %s", b.Path, b.Source, b.Error))
+		case good == 0:
+			all = append(all, Right("blender", "Blender %s is used: %s (%s)", b.Version, b.Path, b.Source))
+			all = append(all, examineInside(ctx, b.Path)...)
+			good++
+		default:
+			all = append(all, Right("blender", "Blender %s is there too: %s (%s)", b.Version, b.Path, b.Source))
+			good++
+		}
+	}
+	if good == 0 {
+		detail := "no Blender is found"
+		if err != nil {
+			detail = err.Error()
+		}
+		all = append(all, Wrong("blender", "install it from https://www.blender.org/download/, or name it with `blendtray serve --blender PATH`", "%s", detail))
+	}
+	return all
+}
+
+// examineOpen looks for the Blender with a window in which scripts run when the settings say so.
+func (c Config) examineOpen(ctx context.Context) []Finding {
+	all, err := c.Open(ctx)
+	switch {
+	case err != nil:
+		return []Finding{Wrong("blender", "see "+c.Paths.OpenBlenders(), "what is open can't be read: %v", err)}
+	case len(all) == 0:
+		return []Finding{Wrong("blender", c.HowToOpen, "no Blender with a window takes scripts, and blender.attach wants one")}
+	}
+	found := []Finding{Right("blender", "Blender %s is used, which is open: process %d", all[0].Version, all[0].PID)}
+	for _, b := range all[1:] {
+		found = append(found, Right("blender", "Blender %s is open too: process %d", b.Version, b.PID))
+	}
+	return found
+}
+
+// insideMark is at the beginning of the line with which Blender answers.
+const insideMark = "blendtray-doctor "
+
+// insideCode asks a Blender what scripts will find in it. It asks for devices as Blender's
+// preferences do, which loads the drivers that there are.
+const insideCode = `
+import importlib.util, json
+import bpy
+found = {"numpy": importlib.util.find_spec("numpy") is not None, "python": ".".join(map(str, __import__("sys").version_info[:3]))}
+try:
+    cycles = bpy.context.preferences.addons["cycles"].preferences
+    devices = {}
+    for kind in ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL"):
+        try:
+            for device in cycles.get_devices_for_type(kind):
+                if device.type != "CPU":
+                    devices.setdefault(device.name, []).append(kind)
+        except (ValueError, TypeError):
+            pass
+    found["devices"] = devices
+except (KeyError, AttributeError):
+    pass
+print("\n` + insideMark + `" + json.dumps(found), flush=True)
+`
+
+// inside is what a Blender answers.
+type inside struct {
+	Python string `json:"python"`
+	NumPy  bool   `json:"numpy"`
+	// Devices are the graphics cards that Cycles sees, each with the interfaces by which Cycles
+	// can use the card; nil in a Blender without Cycles.
+	Devices map[string][]string `json:"devices"`
+}
+
+// StartTimeout is how long a Blender may take to start and answer.
+const StartTimeout = 30 * time.Second
+
+// examineInside starts a Blender without preferences, and examines what scripts find in it.
+func examineInside(ctx context.Context, path string) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--background", "--factory-startup", "--python-expr", insideCode)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	said, ok := readInside(out)
+	if !ok {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("it did not answer within %v", StartTimeout)
+		}
+		if err == nil {
+			err = errors.New("it ended without an answer")
+		}
+		return []Finding{Wrong(
+			"python", "see what it says: "+path+" --background --factory-startup", "Blender does not run Python: %v\n%s", err, lastLine(out),
+		)}
+	}
+	all := []Finding{Right("python", "Python %s, with NumPy", said.Python)}
+	if !said.NumPy {
+		fix := "install NumPy for the Python that Blender uses"
+		if runtime.GOOS == "linux" {
+			fix = "sudo apt-get install python3-numpy, or its like"
+		}
+		all[0] = Wrong("python", fix, "Python %s has no NumPy, which many of Blender's own add-ons need", said.Python)
+	}
+	switch {
+	case said.Devices == nil:
+		all = append(all, Right("gpu", "this Blender has no Cycles"))
+	case len(said.Devices) == 0:
+		all = append(all, Right("gpu", "Cycles sees none and renders on the processor"))
+	}
+	for name, kinds := range said.Devices {
+		all = append(all, Right("gpu", "Cycles sees %s (%s)", name, strings.Join(kinds, ", ")))
+	}
+	return all
+}
+
+func readInside(out []byte) (said inside, ok bool) {
+	_, line, found := bytes.Cut(out, []byte("\n"+insideMark))
+	if !found {
+		return said, false
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	return said, json.Unmarshal(line, &said) == nil
+}
+
+// lastLine returns the last line of a text, without the empty lines at its end.
+func lastLine(text []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

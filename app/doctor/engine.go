@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"blendtray/api"
+	"blendtray/app/home"
+	"blendtray/control"
+	"blendtray/watcher"
+)
+
+// examineEngine asks the engine, and examines the folders that the engine watches. If no engine
+// answers, it examines the folders that the settings name.
+func (c Config) examineEngine(ctx context.Context) []Finding {
+	address, err := home.EngineAddress(c.Paths)
+	if err != nil {
+		return []Finding{Wrong("engine", "give it another BLENDTRAY_HOME with a shorter path", "%v", err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	st, err := control.NewClient(address).Status(ctx)
+	if err != nil {
+		all := []Finding{Wrong("engine", "blendtray serve", "%v", err)}
+		for _, dir := range c.Folders {
+			all = append(all, examineFolder(dir))
+		}
+		return all
+	}
+	all := []Finding{Right("engine", "process %d answers on %s", st.Engine.PID, address)}
+	if st.Engine.Version != c.Version {
+		all = append(all, Wrong("engine", "end it and start it again: blendtray serve", "it is version %s and this is %s", st.Engine.Version, c.Version))
+	}
+	all = append(all, examineSocket(address)...)
+	for _, b := range st.Blenders {
+		switch b.State {
+		case api.BlenderFailed, api.BlenderStopped:
+			all = append(all, Wrong("engine", "blendtray start", "its Blender is %s: %s", b.State, b.Reason))
+		default:
+			all = append(all, Right("engine", "its Blender is %s", b.State))
+		}
+	}
+	for _, f := range st.Folders {
+		if f.Error != "" {
+			all = append(all, Wrong("folder", "", "%s: %s", f.Path, f.Error))
+		} else {
+			all = append(all, Right("folder", "%s is watched (%s)", f.Path, f.Method))
+		}
+	}
+	return all
+}
+
+func examineFolder(dir string) Finding {
+	if _, err := os.ReadDir(dir); errors.Is(err, os.ErrNotExist) {
+		return Wrong("folder", "mkdir -p "+dir, "%s is not there", dir)
+	} else if err != nil {
+		return Wrong("folder", "", "%v", err)
+	}
+	return Right("folder", "%s can be read", dir)
+}
+
+// examinePort finds out whether the port that the settings name is free, or is Blender's already.
+func examinePort(ctx context.Context, paths home.Paths, port int) []Finding {
+	if port == 0 {
+		return nil // the system chooses a port that is free
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		_ = l.Close() // nobody has connected
+		return []Finding{Right("port", "%d is free", port)}
+	}
+	if engine, err := home.EngineAddress(paths); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if st, err := control.NewClient(engine).Status(ctx); err == nil {
+			for _, b := range st.Blenders {
+				if b.Port == port {
+					return []Finding{Right("port", "Blender listens on %d", port)}
+				}
+			}
+		}
+	}
+	return []Finding{Wrong(
+		"port", "give blender.port another number in the settings, or 0 to let the system choose", "%s is taken by another program: %v", address, err,
+	)}
+}
+
+// examineRemote names the folders that other machines may write to: their changes cause no events.
+func examineRemote(folders []string) []Finding {
+	var all []Finding
+	for _, dir := range folders {
+		if watcher.IsRemote(dir) {
+			all = append(all, Right("network", "%s is on another machine or in the cloud: it is looked at every few seconds, since no events come from there", dir))
+		}
+	}
+	return all
+}
