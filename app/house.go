@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 	"time"
 
 	"blendtray/app/fault"
@@ -112,47 +111,27 @@ func (o overEngine) Subscribe(output bool) control.Subscription {
 	return o.Engine.Subscribe(engine.SubscribeOptions{Output: output})
 }
 
-// StartBlender starts a Blender with what the settings now say of it.
-func (o overEngine) StartBlender(ctx context.Context, name string) error {
-	o.reread()
-	return o.Engine.StartBlender(ctx, name)
-}
-
-// RestartBlender starts a Blender anew with what the settings now say of it.
-func (o overEngine) RestartBlender(ctx context.Context, name string) error {
-	o.reread()
-	return o.Engine.RestartBlender(ctx, name)
-}
-
-// reread has the settings hold. Where they are wrong Blender starts as before.
-func (o overEngine) reread() {
-	if err := o.house.reload(); err != nil {
-		o.house.logs.Logger.Warn("the settings can't be read, and Blender starts as before", "error", err)
-	}
-}
-
-// serve runs engine and interface until ctx ends, which a client may ask for through stop, or
-// one of them fails. It returns nil for an end that was asked for.
+// serve runs the engine and what serves it until ctx ends, which a client may ask for through stop,
+// or one of them ends by itself. It returns nil for an end that was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
-	server := control.NewServer(control.Config{
-		Engine: overEngine{h.engine, h}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
-		SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
+	return serveParts(ctx, stop, []part{
+		// Before the engine, so that it ends after the engine: clients hear how their runs ended.
+		control.NewServer(control.Config{
+			Engine: overEngine{h.engine, h}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
+			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
+		}),
+		closedEngine{h.engine},
 	})
-	// The server ends after the engine, so that clients hear how their runs ended; without it
-	// nobody could reach the engine, so if it fails the engine ends too.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-	var wg sync.WaitGroup
-	var serverErr error
-	wg.Go(func() {
-		serverErr = server.Serve(serving)
-		stop()
-	})
-	engineErr := errors.Join(h.engine.Serve(ctx), h.engine.Close())
-	stopServing()
-	wg.Wait()
-	if err := errors.Join(engineErr, serverErr); err != nil && !errors.Is(err, context.Canceled) {
-		return err
+}
+
+// closedEngine is an engine that is closed when it has ended.
+type closedEngine struct{ *engine.Engine }
+
+// Serve runs the engine until ctx ends, and closes it.
+func (e closedEngine) Serve(ctx context.Context) error {
+	err := e.Engine.Serve(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil // or it would hide the error of Close
 	}
-	return nil
+	return errors.Join(err, e.Close())
 }
