@@ -28,6 +28,13 @@ var floors = [][]string{
 	{"main"},
 }
 
+// appFloors are the rooms inside app, ground first. Beside the rooms below app, a room inside it
+// may import from lower floors of app and from itself. It may not import app, which joins them.
+var appFloors = [][]string{
+	{"fault", "home"},
+	{"doctor", "login", "service", "settings"},
+}
+
 // outside are folders that use the rooms and that no room may use.
 var outside = []string{"bench", "e2e"}
 
@@ -35,7 +42,33 @@ func floorOf(room string) int {
 	if slices.Contains(outside, room) {
 		return len(floors)
 	}
+	return floorIn(floors, room)
+}
+
+// floorIn returns the floor on which a room is, or -1.
+func floorIn(floors [][]string, room string) int {
 	return slices.IndexFunc(floors, func(f []string) bool { return slices.Contains(f, room) })
+}
+
+// forbiddenInApp says what is wrong with the import of a path by a file of app, or "". The file's
+// name begins below app.
+func forbiddenInApp(file, imported string) string {
+	room, _, inRoom := strings.Cut(file, "/")
+	if !inRoom {
+		return "" // app joins the rooms inside it
+	}
+	from := floorIn(appFloors, room)
+	if from < 0 {
+		return fmt.Sprintf("app/%s: the room app/%s is on no floor; give it one in floors_test.go", file, room)
+	}
+	to, ofApp := strings.CutPrefix(imported+"/", "blendtray/app/")
+	if to, _, _ = strings.Cut(to, "/"); !ofApp || to == room {
+		return ""
+	}
+	if floor := floorIn(appFloors, to); floor < 0 || floor >= from {
+		return fmt.Sprintf("app/%s imports %s, which is not on a lower floor of app", file, imported)
+	}
+	return ""
 }
 
 // arrow is one import in one file.
@@ -78,13 +111,18 @@ func arrows(root fs.FS) ([]arrow, error) {
 
 // forbidden says what is wrong with an arrow, or "".
 func forbidden(a arrow) string {
-	room, _, inRoom := strings.Cut(a.file, "/")
+	room, file, inRoom := strings.Cut(a.file, "/")
 	if !inRoom {
 		room = "main"
 	}
 	from := floorOf(room)
 	if from < 0 {
 		return fmt.Sprintf("%s: the room %s is on no floor; give it one in floors_test.go", a.file, room)
+	}
+	if room == "app" {
+		if why := forbiddenInApp(file, a.path); why != "" {
+			return why
+		}
 	}
 	if strings.HasPrefix(a.path, "fyne.io/") && room != "tray" {
 		return fmt.Sprintf("%s imports %s; only tray may", a.file, a.path)
@@ -219,6 +257,12 @@ func TestAForbiddenArrowIsFound(t *testing.T) {
 		{"app/a.go", "blendtray/tray", false},
 		{"main.go", "blendtray/app", false},
 		{"bench/a.go", "blendtray/app", false},
+		{"app/a.go", "blendtray/app/service", false},
+		{"app/service/a.go", "blendtray/app/home", false},
+		{"app/service/a.go", "blendtray/app/fault", false},
+		{"app/service/a_test.go", "blendtray/app/service", false},
+		{"app/settings/sub/a.go", "blendtray/app/settings", false},
+		{"app/fault/a.go", "blendtray/control", false},
 		{"tray/a.go", "fyne.io/fyne/v2/app", false},
 		{"tray/a.go", "blendtray/control", false},
 		{"watcher/a.go", "watcher.example/blendtray/app", false},
@@ -228,6 +272,16 @@ func TestAForbiddenArrowIsFound(t *testing.T) {
 		{"blender/a_test.go", "blendtray/engine", true},
 		{"control/a.go", "blendtray/app/internal", true},
 		{"app/a.go", "blendtray/bench", true},
+		{"app/service/a.go", "blendtray/app", true},
+		{"app/service/a.go", "blendtray/app/login", true},
+		{"app/doctor/a_windows.go", "blendtray/app/settings", true},
+		{"app/home/a.go", "blendtray/app/fault", true},
+		{"app/home/a.go", "blendtray/app/service", true},
+		{"app/cellar/a.go", "blendtray/app/home", true},
+		{"app/cellar/a.go", "fmt", true},
+		{"app/login/a.go", "blendtray/app/cellar", true},
+		{"app/login/a.go", "fyne.io/fyne/v2", true},
+		{"control/a.go", "blendtray/app/fault", true},
 		{"app/a.go", "fyne.io/fyne/v2", true},
 		{"cellar/a.go", "fmt", true},
 		{"engine/a.go", "blendtray/cellar", true},
