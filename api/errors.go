@@ -22,6 +22,13 @@ var (
 	ErrTooLarge = errors.New("the script is too large")
 	// ErrNoBlender: the engine has no Blender with that name.
 	ErrNoBlender = errors.New("no such Blender")
+	// ErrNoSetting: there is no setting with that key, or no folder with that path.
+	ErrNoSetting = errors.New("no such setting")
+	// ErrFixed: the setting can't be changed. A variable or a flag of the engine goes before the
+	// file, or the file has the setting in a form that only a person can change.
+	ErrFixed = errors.New("the setting is fixed")
+	// ErrSettingsBroken: the file of the settings is wrong, and has to be put right by hand first.
+	ErrSettingsBroken = errors.New("the file of the settings is wrong")
 	// ErrStorage: the run could not be written down, and therefore was not made.
 	ErrStorage = errors.New("cannot write the run down")
 )

@@ -18,7 +18,7 @@ type Event struct {
 	Dropped  int64          `json:"dropped,omitempty"`
 	Progress *Progress      `json:"progress,omitempty"`
 	Blender  *BlenderStatus `json:"blender,omitempty"`
-	// Message is a sentence for a person, for note events.
+	// Message is a sentence for a person, for note and settings events.
 	Message string `json:"message,omitempty"`
 }
 
@@ -33,6 +33,7 @@ const (
 	KindPreview  Kind = "preview"  // a picture of what a run left was made: ID, Run
 	KindBlender  Kind = "blender"  // a Blender changed state: Blender
 	KindFolders  Kind = "folders"  // a folder's watch changed: ask for the status
+	KindSettings Kind = "settings" // a setting changed, or the file of the settings became wrong or right: Message; ask for the settings
 	KindNote     Kind = "note"     // something a person may want to know: Message
 	KindGap      Kind = "gap"      // this client was too slow and missed events: ask for the status
 )

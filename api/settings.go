@@ -17,6 +17,7 @@ import (
 //	holds    from when a change holds: see [Holds]
 //	help     what the setting does; docs/settings.md, `blendtray settings` and the window show it
 //	label    what the window calls the setting; a setting without a label is not in the window
+//	path     for a path, what lies there: "program", "folder" or "scene"
 //
 // Everything else follows from here: the parser, the variables, the editor of the file, the
 // answers of control, the window's form and the tables of the document. The engine, Blender's
@@ -45,7 +46,7 @@ const (
 
 // BlenderSettings choose a Blender and say when it is replaced.
 type BlenderSettings struct {
-	Path           string   `toml:"path" holds:"blender-start" help:"the program, or the folder it is in; empty: the newest Blender that is found"`
+	Path           string   `toml:"path" path:"program" holds:"blender-start" help:"the program, or the folder it is in; empty: the newest Blender that is found"`
 	Args           []string `toml:"args" holds:"blender-start" help:"more arguments for Blender, before \u0060--python\u0060"`
 	FactoryStartup bool     `toml:"factory_startup" default:"true" holds:"blender-start" label:"Start Blender without my preferences and add-ons" help:"start without the user's preferences and add-ons; \u0060false\u0060 loads them, and takes longer"`
 	Attach         bool     `toml:"attach" holds:"now" label:"Run scripts in the Blender that I have open" help:"\u0060true\u0060: start no Blender, and run scripts in the Blender with a window whose add-on serves ([addon.md](addon.md)), the newest of several, in the scene that is open; \u0060fresh\u0060 then means \u0060keep\u0060. Of the other keys only \u0060cancel_grace\u0060 has a meaning then. A change waits for the end of the current run"`
@@ -71,7 +72,7 @@ type TraySettings struct {
 
 // WatchSettings are a folder and which of its files are scripts.
 type WatchSettings struct {
-	Path      string   `toml:"path" holds:"now" help:"the folder; it need not be there yet"`
+	Path      string   `toml:"path" path:"folder" holds:"now" help:"the folder; it need not be there yet"`
 	Recursive bool     `toml:"recursive" default:"true" holds:"now" label:"Watch the folders in it, too" help:"watch the folders in it, too"`
 	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"which files are scripts: patterns with \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060, for the path below the folder"`
 	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts all the same"`
@@ -81,7 +82,7 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
-	Scene       string   `toml:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
+	Scene       string   `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
 	Timeout     Duration `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
 	OnBusy      OnBusy   `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
 	RunExisting bool     `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`

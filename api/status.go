@@ -6,9 +6,20 @@ type Status struct {
 	Blenders []BlenderStatus `json:"blenders"`
 	Folders  []FolderStatus  `json:"folders"`
 	// Queued and Running count runs.
-	Queued         int  `json:"queued"`
-	Running        int  `json:"running"`
-	WatchingPaused bool `json:"watching_paused"`
+	Queued         int            `json:"queued"`
+	Running        int            `json:"running"`
+	WatchingPaused bool           `json:"watching_paused"`
+	Settings       SettingsStatus `json:"settings"`
+}
+
+// SettingsStatus is the file of the settings at one moment.
+type SettingsStatus struct {
+	File string `json:"file"`
+	// Error says what is wrong in the file, with file and line, or is "". The settings that held
+	// before the file became wrong hold on.
+	Error string `json:"error"`
+	// Line is the first line that is wrong, or 0.
+	Line int `json:"line"`
 }
 
 // EngineStatus is the process that the engine is in.

@@ -136,8 +136,8 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 			configured = abs
 		}
 	} else if paths, err := home.Find(); err == nil {
-		settings, _ := LoadSettings(paths.SettingsFile(), os.Environ()) // what is found does without them
-		configured = settings.Blender.Path
+		loaded, _ := homeSource(paths).Load() // what is found does without them
+		configured = loaded.Blender.Path
 	}
 	found, err := blender.Find(ctx, configured)
 	if err != nil && len(found) == 0 {

@@ -161,12 +161,12 @@ func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 		<-signals
 		os.Exit(fault.Cancelled)
 	}()
-	settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
+	loaded, err := homeSource(paths).Load()
 	if err != nil {
-		return fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
+		return wrongSettings(err)
 	}
 	spec := api.BlenderSpec{Name: "open", PID: sub.PID, BlenderSettings: api.BlenderSettings{
-		Attach: true, CancelGrace: api.Duration(settings.Blender.CancelGrace),
+		Attach: true, CancelGrace: loaded.Blender.CancelGrace,
 	}}
 	b := newAttached(paths, spec, nil, nil)
 	serving, stop := context.WithCancel(e)
@@ -180,7 +180,7 @@ func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 		<-served
 	}()
 	sink := &directOutput{env: e, quiet: c.JSON}
-	run, err := engine.Direct{Blender: b, Runs: runsConfig(settings), Sink: sink}.Run(ctx, sub)
+	run, err := engine.Direct{Blender: b, Runs: loaded.Runs, Sink: sink}.Run(ctx, sub)
 	e.done()
 	if err != nil {
 		return fault.New(fault.NoEngine, howToServe, "nothing was executed: %w", err)

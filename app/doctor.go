@@ -9,6 +9,7 @@ import (
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/app/service"
+	"blendtray/app/settings"
 )
 
 // doctorCmd is `blendtray doctor`: its flags, and what it prints. Package doctor does the work.
@@ -47,22 +48,21 @@ func (c *doctorCmd) Run(e *env) error {
 
 // config returns what the doctor is to examine.
 func (c *doctorCmd) config(paths home.Paths) doctor.Config {
-	serve := serveCmd{Config: c.Config}
-	settings, err := serve.settings(paths)
-	file := c.Config
-	if file == "" {
-		file = paths.SettingsFile()
+	source, err := (&serveCmd{Config: c.Config}).source(paths)
+	var wanted settings.Loaded
+	if err == nil {
+		wanted, err = source.Load()
 	}
 	examined := doctor.Config{
 		Paths: paths, Version: version, Size: size,
-		SettingsFile: file, SettingsError: err,
-		BlenderPath: settings.Blender.Path, Port: int(settings.Blender.Port), Attach: settings.Blender.Attach,
+		SettingsFile: source.File, SettingsError: err,
+		BlenderPath: wanted.Blender.Path, Port: int(wanted.Blender.Port), Attach: wanted.Blender.Attach,
 		Open:      func(ctx context.Context) ([]doctor.Open, error) { return openForDoctor(ctx, paths) },
 		HowToOpen: howToServe,
 		Service:   examineService,
 		Tray:      trayOfThisBuild(),
 	}
-	for _, f := range settings.Folders {
+	for _, f := range wanted.Folders {
 		examined.Folders = append(examined.Folders, f.Path)
 	}
 	return examined

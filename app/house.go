@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 
+	"blendtray/api"
 	"blendtray/app/fault"
 	"blendtray/app/home"
+	"blendtray/app/settings"
 	"blendtray/control"
 	"blendtray/engine"
 )
@@ -15,21 +18,22 @@ import (
 // house is an engine in this process, with the interface over it.
 type house struct {
 	paths    home.Paths
-	load     func() (Settings, error)
+	owner    *settings.Owner
+	said     announcements
 	logs     *home.Logs
 	unlock   func()
 	listener net.Listener
 	engine   *engine.Engine
 }
 
-// openHouse makes this process the engine of this user and home, with the settings that load
-// gives now, and whenever a client asks for its folders to be read again. It fails when load
-// does, when another process is the engine (see [home.LockEngine]), or when its files can't be had.
-// Nothing runs before [house.serve].
-func openHouse(paths home.Paths, load func() (Settings, error), t *terminal) (*house, error) {
-	settings, err := load()
-	if err != nil {
-		return nil, err
+// openHouse makes this process the engine of this user and home, with the settings of a source.
+// It fails when they are wrong, when another process is the engine (see [home.LockEngine]), or when
+// its files can't be had. Nothing runs before [house.serve].
+func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
+	h := &house{paths: paths}
+	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.tell})
+	if err := h.owner.Err(); err != nil {
+		return nil, wrongSettings(err)
 	}
 	if err := paths.Make(); err != nil {
 		return nil, err
@@ -38,16 +42,20 @@ func openHouse(paths home.Paths, load func() (Settings, error), t *terminal) (*h
 	if err != nil {
 		return nil, err
 	}
-	h := &house{paths: paths, load: load}
 	if h.unlock, err = home.LockEngine(paths, address); err != nil {
 		return nil, engineRuns(err)
 	}
 	h.logs = home.OpenLogs(paths, func(text string) { t.warn("%s", clean(text)) })
-	if err := h.open(address, settings); err != nil {
+	if err := h.open(address); err != nil {
 		h.close()
 		return nil, err
 	}
 	return h, nil
+}
+
+// homeSource returns the settings of this home.
+func homeSource(paths home.Paths) settings.Source {
+	return settings.Source{File: paths.SettingsFile(), Environ: os.Environ()}
 }
 
 // engineRuns says which engine runs already, and what to do, when err is a
@@ -65,7 +73,7 @@ func engineRuns(err error) error {
 		other.Holder.PID, moment(other.Holder.Since, time.Now()), other.Holder.Socket)
 }
 
-func (h *house) open(address string, settings Settings) error {
+func (h *house) open(address string) error {
 	secret, err := home.Token(h.paths)
 	if err != nil {
 		return err
@@ -73,42 +81,51 @@ func (h *house) open(address string, settings Settings) error {
 	if h.listener, err = control.Listen(address); err != nil {
 		return err
 	}
-	if h.engine, err = engine.Open(h.engineConfig(settings, secret)); err != nil {
+	if h.engine, err = engine.Open(h.engineConfig(h.owner.Current(), secret)); err != nil {
 		h.listener.Close() // nobody was served yet
 		return err
 	}
+	h.owner.Attach(h.apply)
 	return nil
 }
 
-// reload has what the settings now say hold: of runs and folders at once, of Blender from its
-// next start on, of which kind Blender is from the end of the current run on.
-func (h *house) reload() error {
-	settings, err := h.load()
-	if err != nil {
-		return err
+// wrongSettings says what can be done about settings that are wrong.
+func wrongSettings(err error) error {
+	hint := "`blendtray serve --help` explains the flags, docs/settings.md the settings and their variables"
+	var w *settings.Wrong
+	if errors.As(err, &w) {
+		hint = "mend " + w.File + " with an editor; docs/settings.md explains every key"
 	}
-	h.engine.SetRuns(runsConfig(settings))
-	if err := h.engine.SetBlenders(h.specs(settings)); err != nil {
-		return err
-	}
-	return h.engine.SetFolders(folderPolicies(settings))
+	return fault.New(fault.Config, hint, "%w", err)
 }
+
+// apply has the engine take over settings: of runs and folders at once, of a Blender from its next
+// start on, of which kind a Blender is from the end of the current run on.
+func (h *house) apply(s api.Settings) error {
+	h.engine.SetRuns(s.Runs)
+	if err := h.engine.SetBlenders(s.Specs(h.paths.Blenders())); err != nil {
+		return err
+	}
+	return h.engine.SetFolders(s.Folders)
+}
+
+// tell says what has become of the settings, in the log and to every client.
+func (h *house) tell(sentence string, wrong bool) {
+	if wrong {
+		h.logs.Logger.Warn(sentence)
+	} else {
+		h.logs.Logger.Info(sentence)
+	}
+	h.said.publish(api.Event{Time: time.Now().UTC(), Kind: api.KindSettings, Message: sentence})
+}
+
+// front is the engine as its clients see it.
+func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.said} }
 
 // close gives the lock and the log files back, when the engine has ended.
 func (h *house) close() {
 	h.logs.Close()
 	h.unlock()
-}
-
-// overEngine is an engine as the control interface needs it.
-type overEngine struct {
-	*engine.Engine
-	house *house
-}
-
-// Subscribe returns a stream of events, with what runs print if output is true.
-func (o overEngine) Subscribe(output bool) control.Subscription {
-	return o.Engine.Subscribe(engine.SubscribeOptions{Output: output})
 }
 
 // serve runs the engine and what serves it until ctx ends, which a client may ask for through stop,
@@ -117,10 +134,11 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 	return serveParts(ctx, stop, []part{
 		// Before the engine, so that it ends after the engine: clients hear how their runs ended.
 		control.NewServer(control.Config{
-			Engine: overEngine{h.engine, h}, Listener: h.listener, Shutdown: stop, Reload: h.reload,
+			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner,
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 		}),
 		closedEngine{h.engine},
+		h.owner,
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/app/service"
+	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/engine"
 	"blendtray/watcher"
@@ -40,7 +41,11 @@ func (c *serveCmd) Run(e *env) error {
 		return err
 	}
 	notifier := service.FindNotifier()
-	h, err := openHouse(paths, func() (Settings, error) { return c.settings(paths) }, e.terminal)
+	source, err := c.source(paths)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(paths, source, e.terminal)
 	if err != nil {
 		return err
 	}
@@ -55,26 +60,29 @@ func (c *serveCmd) Run(e *env) error {
 	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
 }
 
-// settings reads the settings and puts the flags over them.
-func (c *serveCmd) settings(paths home.Paths) (Settings, error) {
-	file := c.Config
-	if file == "" {
-		file = paths.SettingsFile()
-	} else if _, err := os.Stat(file); err != nil {
-		return Settings{}, fault.New(fault.Usage, "", "read the settings: %w", err)
-	}
-	s, err := LoadSettings(file, os.Environ())
-	if err != nil {
-		return s, fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
+// source returns where the settings come from: the file, the variables and the flags.
+func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
+	s := settings.Source{File: paths.SettingsFile(), Environ: os.Environ()}
+	if c.Config != "" {
+		if _, err := os.Stat(c.Config); err != nil {
+			return s, fault.New(fault.Usage, "", "read the settings: %w", err)
+		}
+		var err error
+		if s.File, err = filepath.Abs(c.Config); err != nil {
+			return s, err
+		}
+		s.Required = true
 	}
 	if c.Blender != "" {
-		s.Blender.Path = c.Blender
+		path := c.Blender
 		// A bare name is looked up in PATH; anything else is a path from here.
-		if filepath.Base(c.Blender) != c.Blender {
-			if s.Blender.Path, err = filepath.Abs(c.Blender); err != nil {
+		if filepath.Base(path) != path {
+			var err error
+			if path, err = filepath.Abs(path); err != nil {
 				return s, err
 			}
 		}
+		s.Flags.Values = append(s.Flags.Values, settings.FlagValue{Key: "blender.path", Flag: "--blender", Text: path})
 	}
 	for _, dir := range c.Folder {
 		abs, err := filepath.Abs(dir)
@@ -84,7 +92,7 @@ func (c *serveCmd) settings(paths home.Paths) (Settings, error) {
 		if info, err := os.Stat(abs); err != nil || !info.IsDir() {
 			return s, fault.New(fault.Usage, "`mkdir -p "+dir+"` makes one", "there is no folder %s", abs)
 		}
-		s.Folders = append(s.Folders, FolderSettings{Path: abs, RunExisting: c.RunExisting})
+		s.Flags.Folders = append(s.Flags.Folders, settings.FlagFolder{Flag: "--folder", Path: abs, RunExisting: c.RunExisting})
 	}
 	return s, nil
 }
@@ -93,8 +101,8 @@ func (c *serveCmd) settings(paths home.Paths) (Settings, error) {
 func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) error {
 	go stopOnSignal(ctx, e.terminal, stop)
 
-	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.engine.Status, warned: h.logs.Warned}
-	events := h.engine.Subscribe(engine.SubscribeOptions{Output: !c.Quiet})
+	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.front().Status, warned: h.logs.Warned}
+	events := h.front().Subscribe(!c.Quiet)
 	defer events.Close()
 	printer.say("engine", plain, fmt.Sprintf("version %s, process %d, on %s", version, os.Getpid(), h.listener.Addr()))
 	printed := make(chan struct{})
@@ -111,37 +119,13 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 	return nil
 }
 
-func folderPolicies(s Settings) (all []api.FolderSettings) {
-	for _, f := range s.Folders {
-		all = append(all, f.policy())
-	}
-	return all
-}
-
-func runsConfig(s Settings) api.RunSettings {
-	return api.RunSettings{
-		Timeout: api.Duration(s.Runs.Timeout), Output: api.Bytes(s.Runs.Output), History: s.Runs.History,
-		Preview: api.Preview(s.Runs.Preview),
-	}
-}
-
-// specs returns the Blenders that the settings ask for.
-func (h *house) specs(s Settings) []api.BlenderSpec {
-	settings := api.Settings{Blender: api.BlenderSettings{
-		Path: s.Blender.Path, Args: s.Blender.Args, FactoryStartup: s.Blender.FactoryStartup, Attach: s.Blender.Attach,
-		Port: s.Blender.Port, MaxMemory: api.Bytes(s.Blender.MaxMemory), MaxRuns: s.Blender.MaxRuns,
-		CancelGrace: api.Duration(s.Blender.CancelGrace), StartTimeout: api.Duration(s.Blender.StartTimeout),
-	}}
-	return settings.Specs(h.paths.Blenders())
-}
-
 // engineConfig returns an engine with the settings s.
-func (h *house) engineConfig(s Settings, token string) engine.Config {
+func (h *house) engineConfig(s api.Settings, token string) engine.Config {
 	return engine.Config{
 		Database:   h.paths.Database(),
-		Folders:    folderPolicies(s),
-		Blenders:   h.specs(s),
-		Runs:       runsConfig(s),
+		Folders:    s.Folders,
+		Blenders:   s.Specs(h.paths.Blenders()),
+		Runs:       s.Runs,
 		NewWatcher: func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
 		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
 			if spec.Kind() == api.BlenderOpen {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"blendtray/app/doctor"
@@ -63,11 +62,11 @@ func (f serviceFlags) spec(installing bool) (service.Spec, error) {
 	if err := s.Check(installing); err != nil || !installing {
 		return s, err
 	}
-	settings, err := LoadSettings(paths.SettingsFile(), os.Environ())
+	loaded, err := homeSource(paths).Load()
 	if err != nil && !f.System { // a service of the machine has the settings of its own user
 		return s, service.Fail(service.SettingsWrong, err, "file", paths.SettingsFile())
 	}
-	s.Unconfined = raisesItsRights(settings.Blender.Path)
+	s.Unconfined = raisesItsRights(loaded.Blender.Path)
 	return s, nil
 }
 

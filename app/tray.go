@@ -9,13 +9,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blendtray/addon"
+	"blendtray/api"
 	"blendtray/app/home"
 	"blendtray/app/login"
+	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/examples"
@@ -63,16 +65,18 @@ func runTray(e *env) error {
 	if err != nil {
 		return err
 	}
-	host := &trayHost{paths: paths}
-	own, ended := ownEngine(ctx, e, paths, host)
-	if host.trouble != "" {
-		e.warn("%s", host.trouble)
+	engine := newOwnEngine(e, paths)
+	trouble := ""
+	if err := engine.start(ctx); err != nil {
+		trouble = err.Error()
+		e.warn("%s", trouble)
 	}
 	err = tray.Run(ctx, tray.Config{
-		Client: client, Host: host, Login: atLogin, Version: version, Own: own, Show: show, Trouble: host.trouble,
+		Client: client, Host: &trayHost{paths: paths}, Login: atLogin, Version: version, Show: show,
+		Own: engine.runs.Load, Trouble: trouble, Broken: engine.broken,
 	})
 	stop()
-	return errors.Join(err, <-ended)
+	return errors.Join(err, <-engine.ended)
 }
 
 // firstTray makes this process the tray of this user and home, or fails with
@@ -150,37 +154,80 @@ func shownAgain(l net.Listener, show chan<- struct{}) {
 	}
 }
 
-// ownEngine runs an engine in this process, unless one runs already. ended gives one error,
-// or nil, when it has ended.
-func ownEngine(ctx context.Context, e *env, paths home.Paths, host *trayHost) (own bool, ended <-chan error) {
-	done := make(chan error, 1)
-	nothing := func(why error) (bool, <-chan error) {
-		host.trouble = ""
-		if why != nil {
-			host.trouble = why.Error()
-		}
-		done <- nil
-		return false, done
+// ownEngine is the engine that the tray runs in its own process, unless one runs already.
+type ownEngine struct {
+	env   *env
+	paths home.Paths
+	// runs tells whether the engine is there, and ended has one error, or nil, when it will not be
+	// any more.
+	runs  atomic.Bool
+	ended chan error
+	// broken has how the settings are while the engine waits for them.
+	broken chan api.SettingsStatus
+}
+
+func newOwnEngine(e *env, paths home.Paths) *ownEngine {
+	return &ownEngine{env: e, paths: paths, ended: make(chan error, 1), broken: make(chan api.SettingsStatus, 1)}
+}
+
+// start runs the engine until ctx ends. While the file of the settings is wrong the engine waits
+// for the mended file. start fails when there can't be an engine, and something else is the cause.
+func (o *ownEngine) start(ctx context.Context) error {
+	if home.EngineRuns(o.paths) {
+		o.ended <- nil
+		return nil
 	}
-	if home.EngineRuns(paths) {
-		return nothing(nil)
+	err := firstStart(o.paths)
+	var h *house
+	if err == nil {
+		h, err = openHouse(o.paths, homeSource(o.paths), o.env.terminal)
 	}
-	if err := firstStart(paths); err != nil {
-		return nothing(err)
+	var wrong *settings.Wrong
+	switch {
+	case err == nil:
+		go o.serve(ctx, h)
+		return nil
+	case errors.As(err, &wrong):
+		o.env.warn("%v", err)
+		go o.await(ctx)
+		return nil
 	}
-	h, err := openHouse(paths, func() (Settings, error) { return LoadSettings(paths.SettingsFile(), os.Environ()) }, e.terminal)
-	if err != nil {
-		return nothing(err)
+	o.ended <- nil
+	return err
+}
+
+// serve runs the engine.
+func (o *ownEngine) serve(ctx context.Context, h *house) {
+	o.runs.Store(true)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := h.serve(ctx, stop)
+	o.runs.Store(false)
+	h.close()
+	o.ended <- err
+}
+
+// await waits until the settings are right, and starts the engine then.
+func (o *ownEngine) await(ctx context.Context) {
+	var owner *settings.Owner
+	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.tell(ctx, owner.Status()) }})
+	o.tell(ctx, owner.Status())
+	if owner.Await(ctx) != nil {
+		o.ended <- nil
+		return
 	}
-	var once sync.Once
-	go func() {
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		err := h.serve(ctx, stop)
-		h.close()
-		once.Do(func() { done <- err })
-	}()
-	return true, done
+	o.tell(ctx, api.SettingsStatus{})
+	if err := o.start(ctx); err != nil {
+		o.env.warn("%v", err)
+		o.tell(ctx, api.SettingsStatus{File: o.paths.SettingsFile(), Error: err.Error()})
+	}
+}
+
+func (o *ownEngine) tell(ctx context.Context, st api.SettingsStatus) {
+	select {
+	case o.broken <- st:
+	case <-ctx.Done():
+	}
 }
 
 // firstStart gives a user who has chosen nothing yet a drop folder with an example in it.
@@ -203,24 +250,17 @@ func firstStart(paths home.Paths) error {
 			return fmt.Errorf("put an example into the drop folder: %w", err)
 		}
 	}
-	return editSettings(file, func(text []byte) ([]byte, error) {
-		return addFolder(text, FolderSettings{Path: folder, RunExisting: true})
-	})
+	_, err = settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock()}).
+		AddFolder(folder, map[string]any{"run_existing": true})
+	return err
 }
 
 // trayHost is what the tray may ask of this program.
-type trayHost struct {
-	paths   home.Paths
-	trouble string
-}
+type trayHost struct{ paths home.Paths }
 
-// Blenders are the Blenders of this machine.
-func (h *trayHost) Blenders(ctx context.Context) []tray.Found {
-	settings, err := LoadSettings(h.paths.SettingsFile(), os.Environ())
-	if err != nil {
-		settings = defaultSettings()
-	}
-	found, err := blender.Find(ctx, settings.Blender.Path)
+// Blenders are the Blenders of this machine, and that of the settings.
+func (h *trayHost) Blenders(ctx context.Context, path string) []tray.Found {
+	found, err := blender.Find(ctx, path)
 	if err != nil {
 		return nil // nobody waits for it any more
 	}
@@ -260,48 +300,10 @@ func (h *trayHost) SetAddOn(ctx context.Context, in tray.Found, want bool) (tray
 	return foundWith(f, r), nil
 }
 
-// UseBlender writes a Blender to the settings, if it is one.
-func (h *trayHost) UseBlender(ctx context.Context, path string) error {
-	if err := plainPath(path); err != nil {
-		return err
-	}
-	if path != "" {
-		if _, err := blender.Choose(ctx, path); err != nil {
-			return err
-		}
-	}
-	return editSettings(h.paths.SettingsFile(), func(text []byte) ([]byte, error) {
-		if path == "" {
-			return setKey(text, "blender", "path", nil)
-		}
-		return setKey(text, "blender", "path", path)
-	})
-}
-
-// plainPath fails for a path that the settings would take for another one.
-func plainPath(path string) error {
-	if strings.Contains(path, "$") {
-		return fmt.Errorf("%s has a $ in it, which stands for a variable in the settings; please give it another name", path)
-	}
-	return nil
-}
-
-// AddFolder writes a folder to the settings.
-func (h *trayHost) AddFolder(path string) error {
-	if err := plainPath(path); err != nil {
-		return err
-	}
-	return editSettings(h.paths.SettingsFile(), func(text []byte) ([]byte, error) {
-		return addFolder(text, FolderSettings{Path: path})
-	})
-}
-
-// RemoveFolder takes a folder out of the settings.
-func (h *trayHost) RemoveFolder(path string) error {
-	file := h.paths.SettingsFile()
-	return editSettings(file, func(text []byte) ([]byte, error) {
-		return removeFolder(text, path, filepath.Dir(file))
-	})
+// Choose fails when a path is no Blender that works.
+func (h *trayHost) Choose(ctx context.Context, path string) error {
+	_, err := blender.Choose(ctx, path)
+	return err
 }
 
 // Open opens a file or folder with the desktop's program for it.
@@ -309,6 +311,3 @@ func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path
 
 // BlenderLog is where Blender's log lies.
 func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }
-
-// SettingsFile is where the settings lie.
-func (h *trayHost) SettingsFile() string { return h.paths.SettingsFile() }

@@ -14,10 +14,10 @@ func TestTheTrayInstallsAndRemovesTheAddOn(t *testing.T) {
 	scripts := t.TempDir()
 	t.Setenv("BLENDER_USER_SCRIPTS", scripts)
 	t.Setenv("BLENDER_USER_CONFIG", t.TempDir())
-	h, _ := settingsHost(t, "")
+	h := &trayHost{}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	found := h.Blenders(ctx)
+	found := h.Blenders(ctx, "")
 	if len(found) == 0 || found[0].Trouble != "" {
 		t.Fatalf("found are %+v", found)
 	}

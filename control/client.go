@@ -172,8 +172,8 @@ func (c *Client) PauseWatching(ctx context.Context, paused bool) (api.Status, er
 	return ask[api.Status](ctx, c, http.MethodPost, path, nil)
 }
 
-// ReloadFolders has the engine read its settings again. Its folders and what is said of runs
-// hold at once, what is said of Blender from its next start on.
+// ReloadFolders has the engine read the file of its settings again. It fails with an [*Error]
+// that is [api.ErrBad] when the file is wrong; then the settings that held before hold on.
 func (c *Client) ReloadFolders(ctx context.Context) (api.Status, error) {
 	return ask[api.Status](ctx, c, http.MethodPost, "/folders/reload", nil)
 }

@@ -49,7 +49,7 @@ func (e *Error) Error() string { return e.Message }
 // decides by [errors.Is] as if the engine were in its own process.
 func (e *Error) Is(target error) bool {
 	switch target {
-	case api.ErrNotFound:
+	case api.ErrNotFound, api.ErrNoSetting:
 		return e.Code == CodeNotFound
 	case api.ErrNoBlender:
 		return e.Code == CodeNoBlender
@@ -73,6 +73,8 @@ func badRequest(format string, args ...any) *Error {
 	return refuse(http.StatusBadRequest, CodeBadRequest, "", format, args...)
 }
 
+const settingsHint = "`blendtray settings` lists the settings, `blendtray folder list` the folders"
+
 const largeHint = "keep data in files that the script opens"
 
 func tooLarge(what string, limit int64) *Error {
@@ -90,6 +92,12 @@ func refusal(err error) *Error {
 		return refuse(http.StatusNotFound, CodeNotFound, "`blendtray runs` lists the runs that are kept", "%v", err)
 	case errors.Is(err, api.ErrNoBlender):
 		return refuse(http.StatusNotFound, CodeNoBlender, "`blendtray status` lists the Blenders", "%v", err)
+	case errors.Is(err, api.ErrNoSetting):
+		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "%v", err)
+	case errors.Is(err, api.ErrFixed):
+		return refuse(http.StatusConflict, CodeConflict, "`blendtray settings` says where each value comes from", "%v", err)
+	case errors.Is(err, api.ErrSettingsBroken):
+		return refuse(http.StatusConflict, CodeConflict, "mend the file with an editor; the engine reads it again by itself", "%v", err)
 	case errors.Is(err, api.ErrEnded), errors.Is(err, api.ErrNotEnded):
 		return refuse(http.StatusConflict, CodeConflict, "", "%v", err)
 	case errors.Is(err, api.ErrBad):

@@ -236,17 +236,6 @@ func (s *Server) watching(paused bool) handler {
 	}
 }
 
-func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
-	if s.reload == nil {
-		return refuse(http.StatusConflict, CodeConflict, "", "this engine has no settings to read again")
-	}
-	if err := s.reload(); err != nil {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "what held before holds on", "%v", err)
-	}
-	s.answer(w, http.StatusOK, s.engine.Status())
-	return nil
-}
-
 func (s *Server) postShutdown(w http.ResponseWriter, _ *http.Request) error {
 	if s.shutdown == nil {
 		return refuse(http.StatusConflict, CodeConflict, "", "this engine is not ended from outside")

@@ -40,9 +40,8 @@ type Config struct {
 	// Shutdown is called, once, when a client asks the engine to end. It must not wait for
 	// the server to end. Nil: such a request is refused.
 	Shutdown func()
-	// Reload is called when a client asks for the settings to be read again;
-	// what it fails with is the settings' fault. Nil: such a request is refused.
-	Reload func() error
+	// Settings owns the settings of the engine. Nil: requests about settings are refused.
+	Settings Settings
 	// SpoolDir is where output waits for clients that are slow; "" is the temporary folder.
 	SpoolDir string
 	// Logger may be nil.
@@ -54,7 +53,7 @@ type Server struct {
 	engine   Engine
 	listener net.Listener
 	shutdown func()
-	reload   func() error
+	settings Settings
 	spoolDir string
 	log      *slog.Logger
 	http     *http.Server
@@ -68,6 +67,7 @@ type Server struct {
 func NewServer(c Config) *Server {
 	s := &Server{
 		engine:   c.Engine,
+		settings: c.Settings,
 		listener: c.Listener,
 		spoolDir: c.SpoolDir,
 		log:      c.Logger,
@@ -77,7 +77,6 @@ func NewServer(c Config) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.reload = c.Reload
 	if c.Shutdown != nil {
 		s.shutdown = sync.OnceFunc(c.Shutdown)
 	}
@@ -139,9 +138,20 @@ func (s *Server) routes() http.Handler {
 		"/blender/restart":   {http.MethodPost: s.blenderDoes(s.engine.RestartBlender)},
 		"/watch/pause":       {http.MethodPost: s.watching(true)},
 		"/watch/resume":      {http.MethodPost: s.watching(false)},
-		"/folders/reload":    {http.MethodPost: s.postReload},
-		"/shutdown":          {http.MethodPost: s.postShutdown},
-		"/events":            {http.MethodGet: s.getEvents},
+		"/settings":          {http.MethodGet: s.overSettings(s.getSettings)},
+		"/settings/{key}": {
+			http.MethodGet:    s.overSettings(s.getSetting),
+			http.MethodPut:    s.overSettings(s.putSetting),
+			http.MethodDelete: s.overSettings(s.deleteSetting),
+		},
+		"/folders": {http.MethodPost: s.overSettings(s.postFolder)},
+		"/folders/{path}": {
+			http.MethodPatch:  s.overSettings(s.patchFolder),
+			http.MethodDelete: s.overSettings(s.deleteFolder),
+		},
+		"/folders/reload": {http.MethodPost: s.overSettings(s.postReload)},
+		"/shutdown":       {http.MethodPost: s.postShutdown},
+		"/events":         {http.MethodGet: s.getEvents},
 	} {
 		mux.Handle(path, s.serve(m))
 	}

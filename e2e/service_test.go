@@ -301,7 +301,7 @@ func TestAServiceThatCannotStartSaysWhy(t *testing.T) {
 		}
 	}
 	wrong()
-	if code, text := l.call("service", "install"); code != 2 || !strings.Contains(text, "did you mean path?") {
+	if code, text := l.call("service", "install"); code != 78 || !strings.Contains(text, "did you mean path?") {
 		t.Errorf("with wrong settings: %d, %s", code, text)
 	}
 	if _, err := os.Stat(unit); err == nil {

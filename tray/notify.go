@@ -19,7 +19,19 @@ type notices struct {
 	which  string // "failures", "all" or "off"; "" is the first
 	last   time.Time
 	held   []notice
-	broken bool // that Blender can't start was said, and it has not started since
+	broken bool   // that Blender can't start was said, and it has not started since
+	wrong  string // what was said to be wrong in the settings
+}
+
+// notifyKey is the setting that says which runs are told.
+const notifyKey = "tray.notify"
+
+// settings looks at what is wrong in the file of the settings, "" for nothing.
+func (n *notices) settings(wrong string) {
+	if wrong != "" && wrong != n.wrong && n.which != "off" {
+		n.held = append(n.held, notice{"The settings are wrong", oneLine(wrong, 200), ""})
+	}
+	n.wrong = wrong
 }
 
 // take looks at an event; what it makes of it waits in held.

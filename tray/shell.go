@@ -39,51 +39,19 @@ type Found struct {
 
 // Host is what the tray asks of the program that it is the face of, beside the engine.
 type Host interface {
-	// Blenders looks for Blenders, which takes seconds.
-	Blenders(ctx context.Context) []Found
-	// UseBlender writes the choice of a Blender to the settings; "" is the newest found. It
-	// fails when it is none that works, which takes a second to find out.
-	UseBlender(ctx context.Context, path string) error
+	// Blenders looks for Blenders, which takes seconds. The path is that of the settings, or "".
+	Blenders(ctx context.Context, path string) []Found
+	// Choose fails when a path is no Blender that works, which takes a second to find out.
+	Choose(ctx context.Context, path string) error
 	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it, and
 	// gives the Blender as it is then. It takes seconds.
 	SetAddOn(ctx context.Context, in Found, want bool) (Found, error)
-	// AddFolder and RemoveFolder write a watched folder to the settings.
-	AddFolder(path string) error
-	RemoveFolder(path string) error
-	// Settings are the settings to offer, and ChangeSetting writes one of them; it fails, and
-	// changes nothing, when the value can't be. The others are the same for a watched folder.
-	Settings() ([]Setting, error)
-	ChangeSetting(key, value string) error
-	FolderSettings(path string) ([]Setting, error)
-	ChangeFolder(path, key, value string) error
 	// Open opens a file or a folder with the desktop's program for it, at a line if that is
 	// not 0 and the program can.
 	Open(path string, line int) error
-	// BlenderLog and SettingsFile are where these lie.
+	// BlenderLog is where Blender's log lies.
 	BlenderLog() string
-	SettingsFile() string
 }
-
-// Setting is one thing that can be chosen.
-type Setting struct {
-	Key, Label, Help string
-	// Words, when there are any, are all that it can be; two are true and false for a switch.
-	Words []string
-	Value string
-	// Holds says from when on a change does.
-	Holds Holds
-	// Fixed says why it can't be changed here, or is "".
-	Fixed string
-}
-
-// Holds is from when on a changed setting holds.
-type Holds int
-
-// The times from which on a setting holds.
-const (
-	AtOnce Holds = iota
-	AtBlenderStart
-)
 
 // Config is what a tray is made from.
 type Config struct {
@@ -91,12 +59,15 @@ type Config struct {
 	Host    Host
 	Login   Login
 	Version string
-	// Own tells that the engine is in this process.
-	Own bool
+	// Own tells whether the engine is in this process.
+	Own func() bool
 	// Show has a value for each time that the program was started once more.
 	Show <-chan struct{}
 	// Trouble says why this process could not run an engine of its own, or is "".
 	Trouble string
+	// Broken has the state of the settings whenever it changes while their file is wrong, so that
+	// this process waits with its engine. A state without an error says that it waits no longer.
+	Broken <-chan api.SettingsStatus
 }
 
 // repaint is the shortest time between two changes of menu and icon.
@@ -119,9 +90,12 @@ type shell struct {
 
 	mu      sync.Mutex
 	state   State
+	broken  api.SettingsStatus // what the engine of this process waits for
 	trouble string
 	login   bool
 	fresh   chan struct{}
+	// stale has a value when the settings have to be asked for.
+	stale chan struct{}
 }
 
 // Run shows the tray until the user quits or ctx ends. It has to be called on the main
@@ -129,7 +103,7 @@ type shell struct {
 func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), looked: make(chan struct{}, 1)}
+	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), looked: make(chan struct{}, 1), stale: make(chan struct{}, 1)}
 	s.do = func(f func()) {
 		fyne.Do(f)
 		s.rouse()
@@ -139,7 +113,6 @@ func Run(ctx context.Context, cfg Config) error {
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
 	s.readLogin()
-	s.readSettings()
 	s.trouble = cfg.Trouble
 
 	if desk, ok := s.app.(desktop.App); ok {
@@ -166,6 +139,7 @@ func Run(ctx context.Context, cfg Config) error {
 	parts.Go(s.tidy)
 	parts.Go(s.awaitHost)
 	parts.Go(s.lookAgain)
+	parts.Go(s.followSettings)
 	closed := make(chan struct{})
 	parts.Go(func() {
 		<-ctx.Done()
@@ -273,10 +247,14 @@ func resource(i assets.Icon) fyne.Resource {
 
 func (s *shell) changed(st State) {
 	s.mu.Lock()
-	st.Own = s.cfg.Own
+	st.Own = s.cfg.Own != nil && s.cfg.Own()
 	if len(st.Status.Folders) > 0 {
 		st.Folder = st.Status.Folders[0].Path
 	}
+	if st.Link == Attached && s.state.Link != Attached {
+		s.outdated()
+	}
+	s.window.notices.settings(st.Status.Settings.Error)
 	s.state = st
 	s.mu.Unlock()
 	s.poke()
@@ -295,6 +273,9 @@ func (s *shell) now() State {
 	defer s.mu.Unlock()
 	st := s.state
 	st.Trouble, st.Login = s.trouble, s.login
+	if st.Link != Attached && s.broken.Error != "" {
+		st.Status.Settings = s.broken
+	}
 	return st
 }
 
@@ -343,6 +324,9 @@ func (s *shell) setIcon(icon assets.Icon) {
 
 func (s *shell) heard(ev api.Event) {
 	s.window.heard(ev)
+	if ev.Kind == api.KindSettings || ev.Kind == api.KindGap {
+		s.outdated()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.window.notices.take(ev)
@@ -375,18 +359,48 @@ func (s *shell) notify() {
 	}
 }
 
-// readSettings takes over the settings that are the tray's own.
-func (s *shell) readSettings() {
-	settings, err := s.cfg.Host.Settings()
-	if err != nil {
-		return // the window says so where they are shown, and what held goes on
+// outdated has the settings asked for, soon.
+func (s *shell) outdated() {
+	select {
+	case s.stale <- struct{}{}:
+	default: // they will be
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, set := range settings {
-		if set.Key == "tray.notify" {
-			s.window.notices.which = set.Value
+}
+
+// followSettings asks the engine for its settings whenever they may have changed, and keeps what
+// the engine of this process waits for.
+func (s *shell) followSettings() {
+	for {
+		select {
+		case <-s.stale:
+			// When it fails there is no engine; the settings are asked for when one is there.
+			if report, err := s.cfg.Client.Settings(s.ctx); err == nil {
+				s.tookSettings(report)
+			}
+		case broken := <-s.cfg.Broken:
+			s.mu.Lock()
+			s.broken = broken
+			s.window.notices.settings(broken.Error)
+			s.mu.Unlock()
+			s.poke()
+		case <-s.ctx.Done():
+			return
 		}
+	}
+}
+
+// tookSettings shows the settings as the engine has told them. It may be called on any goroutine.
+func (s *shell) tookSettings(report api.SettingsReport) {
+	s.takeNotify(report)
+	s.do(func() { s.window.showSettings(report) })
+}
+
+// takeNotify takes over which runs are told on the desktop.
+func (s *shell) takeNotify(report api.SettingsReport) {
+	if notify, ok := report.Find(notifyKey); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.window.notices.which = notify.Text()
 	}
 }
 
@@ -410,7 +424,6 @@ func (s *shell) lookAgain() {
 			return
 		}
 		s.readLogin()
-		s.readSettings()
 		s.poke()
 	}
 }
@@ -475,7 +488,8 @@ func (s *shell) dismiss() {
 	s.mu.Lock()
 	s.trouble = ""
 	s.mu.Unlock()
-	s.window.dismissed = s.now().blender().Reason
+	st := s.now()
+	s.window.dismissed, s.window.dismissedSettings = st.blender().Reason, st.Status.Settings.Error
 	s.window.note("")
 	s.poke()
 }
@@ -492,7 +506,7 @@ func (s *shell) closeWindow() {
 // quit ends the program, after a question when that would end a run.
 func (s *shell) quit() {
 	st := s.now()
-	if st.Current == nil || !s.cfg.Own {
+	if st.Current == nil || !st.Own {
 		s.app.Quit()
 		return
 	}

@@ -16,6 +16,9 @@ import (
 	"blendtray/api"
 )
 
+// blenderKey is the setting that names the Blender.
+const blenderKey = "blender.path"
+
 // blenderTab is the tab Blender: which one is used, how it is, and which others there are.
 type blenderTab struct {
 	window  *window
@@ -91,9 +94,13 @@ func (t *blenderTab) show(s State) {
 
 // use chooses a Blender.
 func (t *blenderTab) use(path string) {
-	fetchWithin(t.window, inBlender, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, t.window.shell.cfg.Host.UseBlender(ctx, path)
-	}, func(_ struct{}, err error) {
+	s := t.window.shell
+	t.window.changeWithin(inBlender, func(ctx context.Context) (api.SettingsReport, error) {
+		if err := s.cfg.Host.Choose(ctx, path); err != nil {
+			return api.SettingsReport{}, err
+		}
+		return s.cfg.Client.SetSetting(ctx, blenderKey, path)
+	}, func(err error) {
 		if err != nil {
 			t.window.fail(err)
 			return
@@ -133,7 +140,8 @@ func (t *blenderTab) look(button *widget.Button) {
 	t.found.RemoveAll()
 	t.found.Add(widget.NewProgressBarInfinite())
 	host := t.window.shell.cfg.Host
-	fetchWithin(t.window, inBlender, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx), nil },
+	chosen, _ := t.window.report.Find(blenderKey)
+	fetchWithin(t.window, inBlender, func(ctx context.Context) ([]Found, error) { return host.Blenders(ctx, chosen.Text()), nil },
 		func(all []Found, _ error) {
 			button.Enable()
 			t.others = all

@@ -27,6 +27,10 @@ type foldersTab struct {
 	pause   *widget.Check
 	login   *widget.Check
 	setting bool // a check is being set, not clicked
+
+	// form, when it is open, shows the settings of the folder formPath.
+	form     *settingsForm
+	formPath string
 }
 
 func newFoldersTab(w *window) *foldersTab {
@@ -43,7 +47,7 @@ func newFoldersTab(w *window) *foldersTab {
 		}, w)
 	})
 	edit := widget.NewButtonWithIcon("Open settings.toml", theme.SettingsIcon(), func() {
-		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.SettingsFile(), 0) })
+		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
 	})
 	t.pause = widget.NewCheck("Pause watching: saves wait, and run afterwards", func(on bool) {
 		if !t.setting {
@@ -72,6 +76,22 @@ func (t *foldersTab) show(s State) {
 		return
 	}
 	t.shown = slices.Clone(s.Status.Folders)
+	t.list()
+}
+
+// showSettings shows the folders as the settings have them.
+func (t *foldersTab) showSettings() {
+	t.list()
+	if t.form == nil {
+		return
+	}
+	if f, ok := t.window.report.Folder(t.formPath); ok {
+		t.form.show(f.Settings)
+	}
+}
+
+// list shows the folders anew.
+func (t *foldersTab) list() {
 	t.rows.RemoveAll()
 	if len(t.shown) == 0 {
 		t.rows.Add(widget.NewLabel("No folder is watched."))
@@ -94,59 +114,57 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		how.Importance = widget.WarningImportance
 		how.SetText(f.Error)
 	}
+	given, known := t.window.report.Folder(f.Path)
+	if given.Fixed != "" {
+		how.SetText(how.Text + "; " + given.Fixed)
+	}
 	s := t.window.shell
 	open := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
 		t.window.confirm("Watch it no more", f.Path+" stays as it is, and what is saved there does not run any more.", "Remove", func() {
-			if err := s.cfg.Host.RemoveFolder(f.Path); err != nil {
-				t.window.fail(err)
-				return
-			}
-			t.changed()
+			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
+				return s.cfg.Client.RemoveFolder(ctx, f.Path)
+			}, t.window.failed)
 		})
 	})
+	enable(remove, known && given.Fixed == "")
 	change := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() { t.change(f.Path) })
 	return container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), container.NewVBox(path, how))
 }
 
 // change shows the settings of a folder, to be changed one by one.
 func (t *foldersTab) change(path string) {
-	host := t.window.shell.cfg.Host
-	if _, err := host.FolderSettings(path); err != nil {
-		t.window.fail(err)
+	folder, ok := t.window.report.Folder(path)
+	if !ok {
+		t.window.fail(fmt.Errorf("the engine has not told the settings of %s", path))
 		return
 	}
-	form := newSettingsForm(
-		t.window, func() ([]Setting, error) { return host.FolderSettings(path) },
-		func(key, value string) error { return host.ChangeFolder(path, key, value) },
-		func(Holds) { t.changed() },
-	)
-	d := dialog.NewCustom(path, "Close", form.rows, t.window)
+	client := t.window.shell.cfg.Client
+	t.formPath = path
+	t.form = newSettingsForm(t.window, func(ctx context.Context, key, text string) (api.SettingsReport, error) {
+		values := map[string]any{key: text}
+		if text == "" {
+			values[key] = nil
+		}
+		return client.ChangeFolder(ctx, path, values)
+	})
+	t.form.show(folder.Settings)
+	d := dialog.NewCustom(path, "Close", t.form.rows, t.window)
+	d.SetOnClosed(func() { t.form = nil })
 	d.Resize(fyne.NewSize(620, 300))
 	d.Show()
 }
 
 // add has a folder watched.
 func (t *foldersTab) add(path string) {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		t.window.fail(fmt.Errorf("%s is no folder", path))
-		return
-	}
-	if err := t.window.shell.cfg.Host.AddFolder(path); err != nil {
-		t.window.fail(err)
-		return
-	}
-	t.changed()
-}
-
-// changed has the engine take over what was written to the settings.
-func (t *foldersTab) changed() {
-	t.window.shell.try("watch the folders in the settings", func(ctx context.Context) error {
-		_, err := t.window.shell.cfg.Client.ReloadFolders(ctx)
-		return err
-	})
+	t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			return api.SettingsReport{}, fmt.Errorf("%s is no folder", path)
+		}
+		return t.window.shell.cfg.Client.AddFolder(ctx, path, nil)
+	}, t.window.failed)
 }
 
 // dropped takes folders that were dropped on the window.

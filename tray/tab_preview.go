@@ -38,12 +38,9 @@ func newPreviewTab(w *window) *previewTab {
 	t.hint.Alignment = fyne.TextAlignCenter
 	t.hint.Wrapping = fyne.TextWrapWord
 	t.on = widget.NewButtonWithIcon("Make pictures from now on", theme.VisibilityIcon(), func() {
-		if err := w.shell.cfg.Host.ChangeSetting(previewKey, "cycles"); err != nil {
-			w.fail(err)
-			return
-		}
-		w.folders.changed()
-		t.look()
+		w.change(func(ctx context.Context) (api.SettingsReport, error) {
+			return w.shell.cfg.Client.SetSetting(ctx, previewKey, "cycles")
+		}, w.failed)
 	})
 	open := widget.NewButtonWithIcon("Open", theme.FileImageIcon(), func() {
 		if path := t.path; path != "" {
@@ -63,11 +60,8 @@ func newPreviewTab(w *window) *previewTab {
 func (t *previewTab) look() {
 	t.hint.Show()
 	t.on.Show()
-	settings, err := t.window.shell.cfg.Host.Settings()
-	off := err != nil
-	for _, s := range settings {
-		off = off || s.Key == previewKey && s.Value == "off"
-	}
+	made, known := t.window.report.Find(previewKey)
+	off := !known || made.Text() == "off"
 	switch {
 	case t.path != "":
 		t.hint.Hide()

@@ -3,70 +3,69 @@
 package tray
 
 import (
+	"context"
+	"regexp"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
+
+	"blendtray/api"
 )
 
-// settingsForm shows settings and changes them one by one. A change that can't be is told and
-// taken back.
+// settingsForm shows settings and has the engine change them one by one. It decides nothing: a
+// change that the engine refuses is told and taken back.
 type settingsForm struct {
 	window *window
 	rows   *fyne.Container
-	read   func() ([]Setting, error)
-	change func(key, value string) error
-	// done is called after a change.
-	done func(Holds)
+	// change has the engine change a setting to a text, or to its default when the text is "".
+	change func(ctx context.Context, key, text string) (api.SettingsReport, error)
 
-	shown   []Setting
+	shown   []api.Setting
 	filling bool
+	// asked has the texts that the engine was asked for and has not answered yet: a field that is
+	// left after Enter says the same twice.
+	asked map[string]string
 }
 
-func newSettingsForm(w *window, read func() ([]Setting, error), change func(key, value string) error, done func(Holds)) *settingsForm {
-	f := &settingsForm{window: w, read: read, change: change, done: done, rows: container.NewVBox()}
-	f.look()
-	return f
+func newSettingsForm(w *window, change func(ctx context.Context, key, text string) (api.SettingsReport, error)) *settingsForm {
+	return &settingsForm{window: w, change: change, rows: container.NewVBox(), asked: map[string]string{}}
 }
 
-// look reads the settings anew; an editor may have changed them.
-func (f *settingsForm) look() {
-	settings, err := f.read()
-	if err != nil {
-		f.shown = nil
-		f.rows.RemoveAll()
-		trouble := widget.NewLabel(err.Error())
-		trouble.Wrapping = fyne.TextWrapWord
-		trouble.Importance = widget.DangerImportance
-		f.rows.Add(trouble)
-		return
-	}
-	if slices.EqualFunc(settings, f.shown, func(a, b Setting) bool {
-		return a.Key == b.Key && a.Value == b.Value && a.Fixed == b.Fixed
+// show shows those of some settings that have a label.
+func (f *settingsForm) show(all []api.Setting) {
+	all = slices.DeleteFunc(slices.Clone(all), func(s api.Setting) bool { return s.Label == "" })
+	if slices.EqualFunc(all, f.shown, func(a, b api.Setting) bool {
+		return a.Key == b.Key && a.Text() == b.Text() && a.Fixed == b.Fixed
 	}) {
 		return
 	}
-	f.shown = settings
+	f.shown = all
 	f.rows.RemoveAll()
 	f.filling = true
-	for _, s := range settings {
+	for _, s := range all {
 		f.rows.Add(f.row(s))
 	}
 	f.filling = false
 	f.rows.Refresh()
 }
 
-func (f *settingsForm) row(s Setting) fyne.CanvasObject {
-	label := widget.NewLabel(s.Label)
-	label.Wrapping = fyne.TextWrapWord
-	hint := s.Help
+// showAgain shows what holds in the place of what was typed.
+func (f *settingsForm) showAgain() {
+	all := f.shown
+	f.shown = nil
+	f.show(all)
+}
+
+func (f *settingsForm) row(s api.Setting) fyne.CanvasObject {
+	hint := plainHelp(s)
 	if s.Fixed != "" {
-		hint = s.Fixed
+		hint = "It can't be changed here: it is " + s.Fixed + "."
 	}
-	if hint != "" {
-		label.SetText(s.Label + "\n" + hint)
-	}
+	label := widget.NewLabel(s.Label + "\n" + hint)
+	label.Wrapping = fyne.TextWrapWord
 	field := f.field(s)
 	if d, ok := field.(fyne.Disableable); ok && s.Fixed != "" {
 		d.Disable()
@@ -74,10 +73,10 @@ func (f *settingsForm) row(s Setting) fyne.CanvasObject {
 	return container.NewBorder(nil, nil, nil, container.NewGridWrap(fyne.NewSize(230, 38), field), label)
 }
 
-func (f *settingsForm) field(s Setting) fyne.CanvasObject {
-	set := func(value string) { f.set(s, value) }
-	switch {
-	case slices.Equal(s.Words, []string{"true", "false"}):
+func (f *settingsForm) field(s api.Setting) fyne.CanvasObject {
+	set := func(text string) { f.set(s, text) }
+	switch s.Type {
+	case api.TypeBool:
 		check := widget.NewCheck("", func(on bool) {
 			if on {
 				set("true")
@@ -85,36 +84,46 @@ func (f *settingsForm) field(s Setting) fyne.CanvasObject {
 				set("false")
 			}
 		})
-		check.SetChecked(s.Value == "true")
+		check.SetChecked(s.Value == true)
 		return check
-	case s.Words != nil:
+	case api.TypeWord:
 		words := widget.NewSelect(s.Words, set)
-		words.SetSelected(s.Value)
+		words.SetSelected(s.Text())
 		return words
 	default:
 		entry := &settingEntry{entry: entry{typed: f.window.typed}, set: set}
-		entry.SetText(s.Value)
+		entry.SetText(s.Text())
 		entry.OnSubmitted = set
 		entry.ExtendBaseWidget(entry)
 		return entry
 	}
 }
 
-// set changes a setting, unless it is being shown or is so already.
-func (f *settingsForm) set(s Setting, value string) {
-	at := slices.IndexFunc(f.shown, func(other Setting) bool { return other.Key == s.Key })
-	if f.filling || at >= 0 && f.shown[at].Value == value {
+// set changes a setting, unless it is being shown or is so already. The default leaves nothing in
+// the file.
+func (f *settingsForm) set(s api.Setting, text string) {
+	text = strings.TrimSpace(text)
+	if asked, ok := f.asked[s.Key]; f.filling || ok && text == asked || !ok && text == s.Text() {
 		return
 	}
-	err := f.change(s.Key, value)
-	f.shown = nil // what was typed goes, what holds is shown
-	if err == nil {
-		f.done(s.Holds)
+	f.asked[s.Key] = text
+	if text == api.ValueText(s.Default) {
+		text = ""
 	}
-	f.look()
-	if err != nil {
-		f.window.fail(err)
-	}
+	f.window.change(func(ctx context.Context) (api.SettingsReport, error) {
+		return f.change(ctx, s.Key, text)
+	}, func(err error) {
+		delete(f.asked, s.Key)
+		if err != nil {
+			f.showAgain()
+			f.window.fail(err)
+			return
+		}
+		f.showAgain() // 90s was typed, and 1m30s is shown
+		if s.Holds == api.HoldsFromBlenderStart {
+			f.window.noteRestart("That holds from the next start of Blender on.")
+		}
+	})
 }
 
 // settingEntry takes what was typed when it is left, too.
@@ -130,16 +139,27 @@ func (e *settingEntry) FocusLost() {
 
 // newSettingsTab is the tab Settings.
 func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
-	host := w.shell.cfg.Host
-	form = newSettingsForm(w, host.Settings, host.ChangeSetting, func(holds Holds) {
-		switch holds {
-		case AtOnce:
-			w.folders.changed()
-			w.shell.readSettings()
-			w.preview.look()
-		case AtBlenderStart:
-			w.noteRestart("That holds from the next start of Blender on.")
+	client := w.shell.cfg.Client
+	form = newSettingsForm(w, func(ctx context.Context, key, text string) (api.SettingsReport, error) {
+		if text == "" {
+			return client.UnsetSetting(ctx, key)
 		}
+		return client.SetSetting(ctx, key, text)
 	})
 	return container.NewVScroll(container.NewPadded(container.NewVBox(form.rows))), form
+}
+
+// markdownLink is a link as the help of a setting may have it.
+var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
+
+// plainHelp returns the help of a setting without Markdown, and how its value is written.
+func plainHelp(s api.Setting) string {
+	text := strings.NewReplacer("`", "", `"`, "").Replace(markdownLink.ReplaceAllString(s.Help, ""))
+	switch s.Type {
+	case api.TypeDuration:
+		text += "; such as 30s, 1h30m, or none"
+	case api.TypeSize:
+		text += "; such as 512MB, 8GB, or none"
+	}
+	return text
 }

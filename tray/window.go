@@ -4,6 +4,8 @@ package tray
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -26,21 +28,25 @@ type window struct {
 	bannerBox *fyne.Container
 	restart   *widget.Button // in the banner, as is choose
 	choose    *widget.Button
-	dismissed string // why Blender can't start, which somebody has read
-	headline  *widget.Label
-	bar       *widget.ProgressBar
-	start     *widget.Button
-	stop      *widget.Button
-	cancel    *widget.Button
-	tabs      *container.AppTabs
-	runs      *runsTab
-	blender   *blenderTab
-	folders   *foldersTab
-	preview   *previewTab
-	settings  *settingsForm
-	send      *sendTab
-	noted     string
-	link      Link
+	mend      *widget.Button // in the banner, too: opens the settings
+	dismissed string         // why Blender can't start, which somebody has read
+	// dismissedSettings is what is wrong in the settings, which somebody has read.
+	dismissedSettings string
+	report            api.SettingsReport // the settings as the engine last told them
+	headline          *widget.Label
+	bar               *widget.ProgressBar
+	start             *widget.Button
+	stop              *widget.Button
+	cancel            *widget.Button
+	tabs              *container.AppTabs
+	runs              *runsTab
+	blender           *blenderTab
+	folders           *foldersTab
+	preview           *previewTab
+	settings          *settingsForm
+	send              *sendTab
+	noted             string
+	link              Link
 
 	decoding chan struct{} // has a value while a picture is made small
 
@@ -70,8 +76,15 @@ func newWindow(s *shell) *window {
 		press(w.blender.all)
 	})
 	w.choose.Hide()
+	w.mend = widget.NewButtonWithIcon("Open settings.toml", theme.DocumentCreateIcon(), func() {
+		s.try("open the settings", func(context.Context) error {
+			file := s.now().Status.Settings
+			return s.cfg.Host.Open(file.File, file.Line)
+		})
+	})
+	w.mend.Hide()
 	w.bannerBox = container.NewBorder(nil, nil, nil, container.NewHBox(
-		w.restart, w.choose, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss),
+		w.restart, w.choose, w.mend, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss),
 	), w.banner)
 	w.bannerBox.Hide()
 	w.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
@@ -97,7 +110,6 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
-	w.tabs.OnSelected = func(*container.TabItem) { w.settings.look() }
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { c.do() })
 	}
@@ -166,6 +178,7 @@ func (w *window) noteRestart(text string) {
 func (w *window) say(text string, importance widget.Importance) {
 	w.restart.Hide()
 	w.choose.Hide()
+	w.mend.Hide()
 	w.banner.Importance = importance
 	w.banner.SetText(text)
 	if text == "" {
@@ -183,6 +196,40 @@ func (w *window) confirm(title, text, yes string, do func()) {
 	}, w)
 	d.SetConfirmText(yes)
 	d.Show()
+}
+
+// showSettings shows the settings as the engine has told them.
+func (w *window) showSettings(report api.SettingsReport) {
+	w.report = report
+	w.settings.show(slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool {
+		return strings.HasPrefix(s.Key, "blenders.") // the window knows one Blender
+	}))
+	w.folders.showSettings()
+	w.preview.look()
+}
+
+// change has the engine change its settings, shows what holds then, and calls done on Fyne's
+// goroutine.
+func (w *window) change(do func(context.Context) (api.SettingsReport, error), done func(error)) {
+	w.changeWithin(30*time.Second, do, done)
+}
+
+// changeWithin is change for what may take so long.
+func (w *window) changeWithin(most time.Duration, do func(context.Context) (api.SettingsReport, error), done func(error)) {
+	fetchWithin(w, most, do, func(report api.SettingsReport, err error) {
+		if err == nil {
+			w.shell.takeNotify(report)
+			w.showSettings(report)
+		}
+		done(err)
+	})
+}
+
+// failed shows an error, if there is one.
+func (w *window) failed(err error) {
+	if err != nil {
+		w.fail(err)
+	}
 }
 
 // fail shows an error of what a person has just asked for.
@@ -204,9 +251,16 @@ func (w *window) show(s State) {
 	}
 	w.headline.SetText(first)
 	w.SetTitle("Blendtray · " + oneLine(first, 50))
+	wrong := s.Status.Settings.Error
+	if wrong == "" {
+		w.dismissedSettings = ""
+	}
 	switch {
 	case s.Trouble != "":
 		w.say(s.Trouble, widget.DangerImportance)
+	case wrong != w.dismissedSettings:
+		w.say(wrongSettings(s), widget.DangerImportance)
+		w.mend.Show()
 	case reason != w.dismissed && failed:
 		w.say("Blender can't start: "+reasonOf(reason), widget.DangerImportance)
 		w.choose.Show()

@@ -5,7 +5,6 @@ package tray
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -124,38 +123,91 @@ func (b *backend) Subscribe(bool) control.Subscription {
 
 // hostOfTest remembers what it was asked for.
 type hostOfTest struct {
-	mu            sync.Mutex
-	opened, added []string
-	settings      []Setting
-	changed       []string
+	mu     sync.Mutex
+	opened []string
+	chosen []string
 }
 
-func (h *hostOfTest) Settings() ([]Setting, error) { return slices.Clone(h.settings), nil }
+// settingsOfTest are settings that no file has.
+type settingsOfTest struct {
+	mu      sync.Mutex
+	report  api.SettingsReport
+	changed []string
+}
 
-func (h *hostOfTest) ChangeSetting(key, value string) error {
+func newSettingsOfTest() *settingsOfTest {
+	return &settingsOfTest{report: api.SettingsReport{
+		File: "/settings.toml",
+		Settings: []api.Setting{
+			{Key: previewKey, Label: "Picture", Type: api.TypeWord, Words: []string{"off", "cycles"}, Value: "off", Default: "off"},
+			{Key: "runs.timeout", Label: "Time limit", Type: api.TypeDuration, Value: "none", Default: "none", Holds: api.HoldsFromBlenderStart},
+			{Key: notifyKey, Label: "Notifications", Type: api.TypeWord, Words: []string{"failures", "all"}, Value: "failures", Default: "failures"},
+			{Key: "blender.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true, Fixed: "set by the variable X"},
+			{Key: "blender.port", Type: api.TypeNumber, Value: 0, Default: 0},
+			{Key: "blenders.b.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true},
+		},
+		Folders: []api.FolderReport{{Path: "/srv/scripts", From: api.FromFile, Settings: []api.Setting{
+			{Key: "scene", Label: "Scene", Type: api.TypePath, Value: "fresh", Default: "fresh"},
+		}}},
+	}}
+}
+
+func (s *settingsOfTest) Report() api.SettingsReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.report
+	r.Settings, r.Folders = slices.Clone(r.Settings), slices.Clone(r.Folders)
+	return r
+}
+
+func (s *settingsOfTest) Set(key string, value any) (api.SettingsReport, error) {
 	if value == "wrong" {
-		return errors.New("that can't be")
+		return api.SettingsReport{}, fmt.Errorf("%w: that can't be", api.ErrBad)
 	}
-	h.changed = append(h.changed, key+"="+value)
-	for i := range h.settings {
-		if h.settings[i].Key == key {
-			h.settings[i].Value = value
+	s.mu.Lock()
+	s.changed = append(s.changed, fmt.Sprintf("%s=%v", key, value))
+	for i := range s.report.Settings {
+		if s.report.Settings[i].Key == key {
+			s.report.Settings[i].Value = value
 		}
 	}
-	return nil
+	s.mu.Unlock()
+	return s.Report(), nil
 }
 
-func (h *hostOfTest) FolderSettings(string) ([]Setting, error)  { return nil, nil }
-func (h *hostOfTest) ChangeFolder(string, string, string) error { return nil }
+func (s *settingsOfTest) Unset(key string) (api.SettingsReport, error) {
+	found, _ := s.Report().Find(key)
+	return s.Set(key, found.Default)
+}
 
-func (h *hostOfTest) Blenders(context.Context) []Found {
+func (s *settingsOfTest) AddFolder(path string, _ map[string]any) (api.SettingsReport, error) {
+	return s.Set("folder", path)
+}
+
+func (s *settingsOfTest) ChangeFolder(path string, values map[string]any) (api.SettingsReport, error) {
+	return s.Set(path, values)
+}
+
+func (s *settingsOfTest) RemoveFolder(path string) (api.SettingsReport, error) {
+	return s.Set("no folder", path)
+}
+
+func (s *settingsOfTest) Reload() error { return nil }
+
+func (s *settingsOfTest) changes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.changed)
+}
+
+func (h *hostOfTest) Blenders(context.Context, string) []Found {
 	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
 }
 
-func (h *hostOfTest) UseBlender(_ context.Context, path string) error {
+func (h *hostOfTest) Choose(_ context.Context, path string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.changed = append(h.changed, "blender="+path)
+	h.chosen = append(h.chosen, path)
 	return nil
 }
 
@@ -167,33 +219,28 @@ func (h *hostOfTest) SetAddOn(_ context.Context, in Found, want bool) (Found, er
 	return in, nil
 }
 
-func (h *hostOfTest) AddFolder(path string) error {
-	h.added = append(h.added, path)
-	return nil
-}
-
-func (h *hostOfTest) RemoveFolder(string) error { return nil }
 func (h *hostOfTest) Open(path string, line int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.opened = append(h.opened, fmt.Sprintf("%s:%d", path, line))
 	return nil
 }
-func (h *hostOfTest) BlenderLog() string   { return "/log" }
-func (h *hostOfTest) SettingsFile() string { return "/settings.toml" }
+
+func (h *hostOfTest) BlenderLog() string { return "/log" }
 
 // open is a window over a backend, whose calls to Fyne are made by until.
 type open struct {
 	*window
 	t       *testing.T
 	backend *backend
+	owned   *settingsOfTest
 	host    *hostOfTest
 	calls   chan func()
 }
 
 func openWindow(t *testing.T, runs ...api.Run) *open {
 	t.Helper()
-	b := &backend{}
+	b, owned := &backend{}, newSettingsOfTest()
 	for _, r := range runs {
 		b.add(r)
 	}
@@ -209,17 +256,12 @@ func openWindow(t *testing.T, runs ...api.Run) *open {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Reload: func() error { return nil }}).Serve(ctx)
+		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Settings: owned}).Serve(ctx)
 	}()
-	o := &open{t: t, backend: b, host: &hostOfTest{settings: []Setting{
-		{Key: previewKey, Label: "Picture", Words: []string{"off", "cycles"}, Value: "off"},
-		{Key: "runs.timeout", Label: "Time limit", Value: "none", Holds: AtBlenderStart},
-		{Key: "tray.notify", Words: []string{"failures", "all"}, Value: "failures"},
-		{Key: "blender.factory_startup", Words: []string{"true", "false"}, Value: "true", Fixed: "set elsewhere"},
-	}}, calls: make(chan func(), 10_000)}
+	o := &open{t: t, backend: b, owned: owned, host: &hostOfTest{}, calls: make(chan func(), 10_000)}
 	s := &shell{
 		cfg: Config{Client: control.NewClient(address), Host: o.host}, ctx: ctx, app: test.NewTempApp(t),
-		fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), do: func(f func()) { o.calls <- f },
+		fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), stale: make(chan struct{}, 1), do: func(f func()) { o.calls <- f },
 	}
 	o.window = newWindow(s)
 	s.window = o.window
@@ -229,14 +271,20 @@ func openWindow(t *testing.T, runs ...api.Run) *open {
 		defer close(followed)
 		_ = follower.Serve(ctx)
 	}()
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		s.followSettings()
+	}()
 	t.Cleanup(func() {
 		stop()
 		<-followed
+		<-asked
 		<-done
 	})
 	o.until("the window is attached", func() bool {
 		o.show(s.now())
-		return o.link == Attached
+		return o.link == Attached && len(o.report.Settings) > 0
 	})
 	return o
 }
@@ -380,12 +428,11 @@ func TestAFolderThatIsDroppedIsAdded(t *testing.T) {
 	o := openWindow(t)
 	dir := t.TempDir()
 	o.folders.dropped([]fyne.URI{storage.NewFileURI(dir)})
-	if !slices.Equal(o.host.added, []string{dir}) {
-		t.Errorf("added are %q", o.host.added)
-	}
+	o.until("the folder is added", func() bool { return slices.Equal(o.owned.changes(), []string{"folder=" + dir}) })
 	o.folders.dropped([]fyne.URI{storage.NewFileURI(filepath.Join(dir, "none"))})
-	if len(o.host.added) != 1 {
-		t.Errorf("what is no folder was added: %q", o.host.added)
+	o.until("the mistake is told", func() bool { return o.Canvas().Overlays().Top() != nil })
+	if got := o.owned.changes(); len(got) != 1 {
+		t.Errorf("what is no folder was added: %q", got)
 	}
 }
 
@@ -476,28 +523,89 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 	field := func(n int) fyne.CanvasObject {
 		return o.settings.rows.Objects[n].(*fyne.Container).Objects[1].(*fyne.Container).Objects[0]
 	}
+	if n := len(o.settings.rows.Objects); n != 4 {
+		t.Fatalf("%d settings are shown, and not those with a label of the one Blender", n)
+	}
+	changed := func(want ...string) {
+		t.Helper()
+		o.until(fmt.Sprintf("changed are %q", want), func() bool { return slices.Equal(o.owned.changes(), want) && len(o.settings.asked) == 0 })
+	}
 	field(0).(*widget.Select).SetSelected("cycles")
+	changed("runs.preview=cycles")
 	limit := field(1).(*settingEntry)
 	limit.SetText("5m")
 	limit.OnSubmitted("5m")
 	limit.FocusLost()
-	if want := []string{"runs.preview=cycles", "runs.timeout=5m"}; !slices.Equal(o.host.changed, want) {
-		t.Errorf("changed are %q, want %q", o.host.changed, want)
-	}
+	changed("runs.preview=cycles", "runs.timeout=5m")
 	if o.noted == "" {
 		t.Error("nothing says that it holds later")
 	}
 	limit = field(1).(*settingEntry)
+	limit.SetText("wrong")
 	limit.OnSubmitted("wrong")
-	if got := field(1).(*settingEntry).Text; got != "5m" || len(o.host.changed) != 2 {
-		t.Errorf("after a mistake it shows %q, and changed are %q", got, o.host.changed)
+	o.until("the mistake is told", func() bool { return o.Canvas().Overlays().Top() != nil })
+	if got := field(1).(*settingEntry).Text; got != "5m" || len(o.owned.changes()) != 2 {
+		t.Errorf("after a mistake it shows %q, and changed are %q", got, o.owned.changes())
 	}
-	if !field(3).(*widget.Check).Disabled() {
-		t.Error("what is set elsewhere can be changed")
+	if !field(3).(*widget.Check).Disabled() || !strings.Contains(o.settings.rows.Objects[3].(*fyne.Container).Objects[0].(*widget.Label).Text, "set by the variable X") {
+		t.Error("what is fixed can be changed, or nothing says why not")
 	}
 	field(2).(*widget.Select).SetSelected("all")
-	if o.notices.which != "all" {
-		t.Errorf("it notifies of %q", o.notices.which)
+	o.until("all runs are told", func() bool {
+		o.shell.mu.Lock()
+		defer o.shell.mu.Unlock()
+		return o.notices.which == "all"
+	})
+	// The default leaves nothing in the file, and an editor's change is shown.
+	limit = field(1).(*settingEntry)
+	limit.OnSubmitted("none")
+	changed("runs.preview=cycles", "runs.timeout=5m", "tray.notify=all", "runs.timeout=none")
+	o.owned.mu.Lock()
+	o.owned.report.Settings[1].Value = "7s"
+	o.owned.mu.Unlock()
+	o.shell.heard(api.Event{Kind: api.KindSettings, Message: "runs.timeout is 7s now"})
+	o.until("it is shown", func() bool { return field(1).(*settingEntry).Text == "7s" })
+}
+
+func TestAFolderIsChangedInItsForm(t *testing.T) {
+	o := openWindow(t)
+	o.folders.change("/srv/scripts")
+	scene := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[1].(*fyne.Container).Objects[0].(*settingEntry)
+	scene.OnSubmitted("keep")
+	o.until("the folder is changed", func() bool {
+		return slices.Equal(o.owned.changes(), []string{"/srv/scripts=map[scene:keep]"})
+	})
+	// A folder of the command line can be looked at, and not changed or removed.
+	report := o.owned.Report()
+	report.Folders[0].Fixed = "given by the flag --folder"
+	o.showSettings(report)
+	row := o.folders.rows.Objects[0].(*fyne.Container)
+	buttons := row.Objects[1].(*fyne.Container)
+	if !buttons.Objects[2].(*widget.Button).Disabled() {
+		t.Error("the folder can be removed")
+	}
+	if text := row.Objects[0].(*fyne.Container).Objects[1].(*widget.Label).Text; !strings.Contains(text, "--folder") {
+		t.Errorf("it says %q", text)
+	}
+}
+
+func TestWrongSettingsAreToldWhereverTheEngineIs(t *testing.T) {
+	o := openWindow(t)
+	wrong := api.SettingsStatus{File: "/settings.toml", Error: "/settings.toml:3:1: there is no key x", Line: 3}
+	st := State{Link: Attached, Status: api.Status{Settings: wrong}}
+	o.show(st)
+	if !o.mend.Visible() || !strings.Contains(o.banner.Text, "3:1: there is no key x") || !strings.Contains(o.banner.Text, "holds on") {
+		t.Errorf("the banner says %q", o.banner.Text)
+	}
+	st.Link = Connecting
+	o.show(st)
+	if !strings.Contains(o.banner.Text, "starts when") || !strings.Contains(headline(st, time.Now()), "wrong") {
+		t.Errorf("without an engine it says %q", o.banner.Text)
+	}
+	st.Status.Settings.Error = ""
+	o.show(st)
+	if o.bannerBox.Visible() {
+		t.Errorf("mended, it says %q", o.banner.Text)
 	}
 }
 
@@ -508,9 +616,9 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 		t.Error("pictures can't be turned on")
 	}
 	test.Tap(o.preview.on)
-	if o.preview.on.Visible() || !slices.Equal(o.host.changed, []string{"runs.preview=cycles"}) {
-		t.Errorf("they are not on: %q", o.host.changed)
-	}
+	o.until("they are on", func() bool {
+		return !o.preview.on.Visible() && slices.Equal(o.owned.changes(), []string{"runs.preview=cycles"})
+	})
 	file := filepath.Join(t.TempDir(), "1.jpg")
 	r := o.runs.detail.run
 	r.Preview = file
@@ -588,8 +696,8 @@ func TestAChoiceThatHoldsLaterOffersARestart(t *testing.T) {
 	}
 	o.blender.use("/opt/other/blender")
 	o.until("a restart is offered", func() bool { return o.bannerBox.Visible() && o.restart.Visible() })
-	if !slices.Contains(o.host.changed, "blender=/opt/other/blender") || !strings.Contains(o.banner.Text, "/opt/other/blender") {
-		t.Errorf("changed are %q, and it says %q", o.host.changed, o.banner.Text)
+	if !slices.Contains(o.owned.changes(), "blender.path=/opt/other/blender") || !slices.Contains(o.host.chosen, "/opt/other/blender") || !strings.Contains(o.banner.Text, "/opt/other/blender") {
+		t.Errorf("changed are %q, and it says %q", o.owned.changes(), o.banner.Text)
 	}
 	test.Tap(o.restart)
 	if o.bannerBox.Visible() {

@@ -64,6 +64,9 @@ func clock(d time.Duration) string {
 func headline(s State, now time.Time) string {
 	switch s.Link {
 	case Connecting:
+		if s.Status.Settings.Error != "" {
+			return "The settings are wrong"
+		}
 		return "Looking for the engine…"
 	case Lost:
 		return "The engine has ended · looking for it"
@@ -87,6 +90,9 @@ func headline(s State, now time.Time) string {
 	case b.State == api.BlenderStopped:
 		return "Stopped" + waiting
 	}
+	if s.Status.Settings.Error != "" {
+		waiting += " · the settings are wrong"
+	}
 	name := "Blender"
 	if b.Version != "" {
 		name += " " + b.Version
@@ -95,6 +101,15 @@ func headline(s State, now time.Time) string {
 		return name + " · watching is paused" + waiting
 	}
 	return name + " · ready" + waiting
+}
+
+// wrongSettings says what is wrong in the file of the settings, and what that means.
+func wrongSettings(s State) string {
+	text := "The settings are wrong:\n" + s.Status.Settings.Error
+	if s.Link == Attached {
+		return text + "\nWhat held before holds on until the file is right again."
+	}
+	return text + "\nThe engine starts when the file is right again."
 }
 
 // reasonOf is the first line of a reason, which may go on with Blender's last words.

@@ -89,6 +89,10 @@ func (p Paths) Make() error {
 // SettingsFile is the file of the settings.
 func (p Paths) SettingsFile() string { return filepath.Join(p.Config, "settings.toml") }
 
+// SettingsLock is the file by which the processes of this home change the settings one after the
+// other.
+func (p Paths) SettingsLock() string { return filepath.Join(p.State, "settings.lock") }
+
 // Database is the file of the runs.
 func (p Paths) Database() string { return filepath.Join(p.Data, "runs.db") }
 

@@ -97,7 +97,7 @@ var explanations = []explanation{
 		"`make build`, and then `build/blendtray service install`",
 	},
 	{
-		SettingsWrong, fault.Usage, "the service would not start, because the settings are wrong",
+		SettingsWrong, fault.Config, "the service would not start, because the settings are wrong",
 		"edit {file}; docs/settings.md explains every key",
 	},
 	{

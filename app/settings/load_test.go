@@ -1,4 +1,4 @@
-package app
+package settings
 
 import (
 	"os"
@@ -13,13 +13,13 @@ import (
 )
 
 // load reads settings from a text and from variables.
-func load(t *testing.T, text string, environ ...string) (Settings, string, error) {
+func load(t *testing.T, text string, environ ...string) (Loaded, string, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "settings.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := LoadSettings(file, environ)
+	s, err := Source{File: file, Environ: environ}.Load()
 	return s, file, err
 }
 
@@ -51,7 +51,7 @@ timeout = "none"
 		t.Errorf("runs: %+v", s.Runs)
 	}
 	dir := filepath.Dir(file)
-	first, second := s.Folders[0].policy(), s.Folders[1].policy()
+	first, second := s.Folders[0], s.Folders[1]
 	if first.Path != filepath.Join(dir, "scripts") || !first.Recursive || first.Scene != "fresh" || first.OnBusy != api.OnBusyWait {
 		t.Errorf("the first folder: %+v", first)
 	}
@@ -62,7 +62,7 @@ timeout = "none"
 
 func TestWithoutAFileEverythingHasItsDefault(t *testing.T) {
 	t.Parallel()
-	s, err := LoadSettings(filepath.Join(t.TempDir(), "none.toml"), nil)
+	s, err := Source{File: filepath.Join(t.TempDir(), "none.toml")}.Load()
 	if err != nil || len(s.Folders) != 0 || s.Runs.Output != 1<<20 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -111,7 +111,7 @@ func TestWrongVariablesAreNamed(t *testing.T) {
 
 func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../docs/settings.md")
+	text, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
 			documented = append(documented, table+"."+found[1])
 		}
 	}
-	keys := settingKeys()
+	keys := Keys()
 	slices.Sort(keys)
 	slices.Sort(documented)
 	if !slices.Equal(keys, documented) {
@@ -140,7 +140,7 @@ func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
 
 func TestTheExampleInTheDocumentIsRight(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../docs/settings.md")
+	text, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package app
+package settings
 
 import (
 	"errors"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"blendtray/api"
 )
 
 // contents is what a file says.
@@ -95,7 +97,7 @@ func TestEditWritesValuesThatAreReadAsTheyWere(t *testing.T) {
 		"", "x", `C:\Blender\blender.exe`, `it's`, `it's "C:\x"`, `say "x"`, "a\nb\tc\r\x00\x7f\x1b", "über", "''' \"\"\"", "#", `\`,
 	} {
 		text, err := setKey(nil, "blender", "path", value)
-		var s Settings
+		var s api.Settings
 		if err == nil {
 			err = toml.Unmarshal(text, &s)
 		}
@@ -109,20 +111,19 @@ func TestEditWritesValuesThatAreReadAsTheyWere(t *testing.T) {
 	}{
 		{true, "true"},
 		{int64(-3), "-3"},
-		{7, "7"},
 		{"10m", `"10m"`},
 		{`C:\x`, `'C:\x'`},
-		{duration(0), `"none"`},
-		{duration(10 * time.Minute), `"10m"`},
-		{duration(2 * time.Hour), `"2h"`},
-		{duration(90 * time.Second), `"1m30s"`},
-		{duration(time.Hour + time.Second), `"1h0m1s"`},
-		{duration(20 * time.Minute), `"20m"`},
-		{duration(1500 * time.Millisecond), `"1.5s"`},
+		{api.Duration(0), `"none"`},
+		{api.Duration(10 * time.Minute), `"10m"`},
+		{api.Duration(2 * time.Hour), `"2h"`},
+		{api.Duration(90 * time.Second), `"1m30s"`},
+		{api.Duration(time.Hour + time.Second), `"1h0m1s"`},
+		{api.Duration(20 * time.Minute), `"20m"`},
+		{api.Duration(1500 * time.Millisecond), `"1.5s"`},
 		{[]string{"a", `b"`}, `["a", 'b"']`},
 		{[]string{}, "[]"},
 	} {
-		if got, err := tomlValue(c.value); got != c.want || err != nil {
+		if got, err := tomlValue(c.value); string(got) != c.want || err != nil {
 			t.Errorf("%v became %s, %v", c.value, got, err)
 		}
 	}
@@ -137,7 +138,7 @@ func TestEditRefusesWhatItCantChangeWithoutHarm(t *testing.T) {
 	t.Parallel()
 	set := func(text string) ([]byte, error) { return setKey([]byte(text), "blender", "port", int64(1)) }
 	remove := func(text string) ([]byte, error) { return setKey([]byte(text), "blender", "port", nil) }
-	add := func(text string) ([]byte, error) { return addFolder([]byte(text), FolderSettings{Path: "/b"}) }
+	add := func(text string) ([]byte, error) { return addFolder([]byte(text), entry{"path", "/b"}) }
 	drop := func(text string) ([]byte, error) { return removeFolder([]byte(text), "/a", "/") }
 	folder := func(text string) ([]byte, error) { return setFolderKey([]byte(text), "/a", "/", "scene", "keep") }
 	for _, c := range []struct {
@@ -174,30 +175,16 @@ func TestEditRefusesWhatItCantChangeWithoutHarm(t *testing.T) {
 
 func TestEditAddsAFolder(t *testing.T) {
 	t.Parallel()
-	no := false
 	for _, c := range []struct {
 		edited
-		folder FolderSettings
+		entries []entry
 	}{
-		{edited{"to nothing", "", "[[folder]]\npath = \"/a\"\n"}, FolderSettings{Path: "/a"}},
-		{edited{"to others", "[[folder]]\npath = 'x' # x\n# end", "[[folder]]\npath = 'x' # x\n# end\n\n[[folder]]\npath = \"/a\"\nrun_existing = true\n"}, FolderSettings{Path: "/a", RunExisting: true}},
-		{edited{"with Windows lines", "[runs]\r\n", "[runs]\r\n\r\n[[folder]]\r\npath = 'C:\\a b'\r\n"}, FolderSettings{Path: `C:\a b`}},
-		{
-			edited{"with all that it can have", "", "[[folder]]\npath = \"/a\"\nrecursive = false\ninclude = [\"*.py\"]\nexclude = []\nscene = \"keep\"\ntimeout = \"1m30s\"\non_busy = \"cancel\"\nrun_existing = true\npoll = \"2s\"\n"},
-			FolderSettings{
-				Path: "/a", Recursive: &no, Include: []string{"*.py"}, Exclude: []string{}, Scene: "keep", Timeout: duration(90 * time.Second),
-				OnBusy: 1, RunExisting: true, Poll: duration(2 * time.Second),
-			},
-		},
+		{edited{"to nothing", "", "[[folder]]\npath = \"/a\"\n"}, []entry{{"path", "/a"}}},
+		{edited{"to others", "[[folder]]\npath = 'x' # x\n# end", "[[folder]]\npath = 'x' # x\n# end\n\n[[folder]]\npath = \"/a\"\nrun_existing = true\n"}, []entry{{"path", "/a"}, {"run_existing", true}}},
+		{edited{"with Windows lines", "[runs]\r\n", "[runs]\r\n\r\n[[folder]]\r\npath = 'C:\\a b'\r\n"}, []entry{{"path", `C:\a b`}}},
 	} {
-		got, err := addFolder([]byte(c.before), c.folder)
+		got, err := addFolder([]byte(c.before), c.entries...)
 		expectEdit(t, c.edited, got, err)
-		var s Settings
-		if err := toml.Unmarshal(got, &s); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		} else if last := s.Folders[len(s.Folders)-1]; !reflect.DeepEqual(last, c.folder) {
-			t.Errorf("%s: it is read as %+v", c.name, last)
-		}
 	}
 }
 
@@ -385,7 +372,7 @@ func TestEditsOfManyFilesChangeOneKeyAndLoseNoComment(t *testing.T) {
 		"blender.factory_startup": {true, false, nil},
 		"blender.port":            {int64(4711), nil},
 		"blender.max_memory":      {"3GB", nil},
-		"runs.timeout":            {"7m", duration(7 * time.Minute), nil},
+		"runs.timeout":            {"7m", api.Duration(7 * time.Minute), nil},
 		"runs.history":            {int64(77), nil},
 	}
 	names := slices.Sorted(maps.Keys(values))
@@ -407,7 +394,7 @@ func TestEditsOfManyFilesChangeOneKeyAndLoseNoComment(t *testing.T) {
 		switch v := value.(type) {
 		case nil:
 			delete(want, "."+path)
-		case duration:
+		case api.Duration:
 			want["."+path] = "7m"
 		default:
 			want["."+path] = v
@@ -434,7 +421,7 @@ func TestEditsOfManyFilesRemoveTheFolderThatWasAdded(t *testing.T) {
 	for seed := range uint64(1000) {
 		w := &writer{Rand: rand.New(rand.NewPCG(seed, 2)), newline: "\n"}
 		before := w.file()
-		more, err := addFolder([]byte(before), FolderSettings{Path: "/added", Scene: "keep"})
+		more, err := addFolder([]byte(before), entry{"path", "/added"}, entry{"scene", "keep"})
 		if err != nil {
 			t.Fatalf("seed %d: %v in\n%s", seed, err, before)
 		}
@@ -448,24 +435,30 @@ func TestEditsOfManyFilesRemoveTheFolderThatWasAdded(t *testing.T) {
 	}
 }
 
+// edit changes a file that has no variables and no flags over it.
+func edit(file string, change func([]byte) ([]byte, error)) error {
+	_, _, err := Source{File: file}.edit("", change)
+	return err
+}
+
 // add is an edit that can't go wrong by itself.
 func add(path string) func([]byte) ([]byte, error) {
-	return func(text []byte) ([]byte, error) { return addFolder(text, FolderSettings{Path: path}) }
+	return func(text []byte) ([]byte, error) { return addFolder(text, entry{"path", path}) }
 }
 
 func TestEditMakesAFileThatIsMissing(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "new", "settings.toml")
-	if err := editSettings(file, func(text []byte) ([]byte, error) { return setKey(text, "runs", "history", nil) }); err != nil {
+	if err := edit(file, func(text []byte) ([]byte, error) { return setKey(text, "runs", "history", nil) }); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("for nothing, its folder was made: %v", err)
 	}
-	if err := editSettings(file, add("/a")); err != nil {
+	if err := edit(file, add("/a")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := LoadSettings(file, nil)
+	s, err := Source{File: file}.Load()
 	if err != nil || len(s.Folders) != 1 {
 		t.Errorf("%+v, %v", s.Folders, err)
 	}
@@ -481,13 +474,13 @@ func TestEditKeepsTheModeAndLeavesNothingBehind(t *testing.T) {
 	if err := os.Chmod(file, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if err := editSettings(file, add("/a")); err != nil {
+	if err := edit(file, add("/a")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if _, err := LoadSettings(file, nil); err != nil {
+	if _, err := (Source{File: file}).Load(); err != nil {
 		t.Errorf("with a byte order mark: %v", err)
 	}
 	if all, err := os.ReadDir(filepath.Dir(file)); err != nil || len(all) != 1 {
@@ -496,7 +489,7 @@ func TestEditKeepsTheModeAndLeavesNothingBehind(t *testing.T) {
 	if err := os.Chmod(file, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := editSettings(file, add("/b")); err == nil || strings.Contains(contents(t, file), "/b") {
+	if err := edit(file, add("/b")); err == nil || strings.Contains(contents(t, file), "/b") {
 		t.Errorf("a file that may not be written is\n%s%v", contents(t, file), err)
 	}
 }
@@ -517,7 +510,7 @@ func TestEditOfALinkChangesWhatItLeadsTo(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"a", "/b"} { // the first time, the link leads nowhere
-		if err := editSettings(link, add(path)); err != nil {
+		if err := edit(link, add(path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -528,7 +521,7 @@ func TestEditOfALinkChangesWhatItLeadsTo(t *testing.T) {
 		t.Errorf("what it leads to is\n%s", text)
 	}
 	// Relative paths are relative to the link, as they are when the settings are read.
-	err := editSettings(link, add(filepath.Join(dir, "config", "a")))
+	err := edit(link, add(filepath.Join(dir, "config", "a")))
 	if err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("the same folder again: %v", err)
 	}
@@ -538,7 +531,7 @@ func TestEditOfALinkChangesWhatItLeadsTo(t *testing.T) {
 	if err := os.Symlink(link, target); err != nil {
 		t.Fatal(err)
 	}
-	if err := editSettings(link, add("/c")); err == nil {
+	if err := edit(link, add("/c")); err == nil {
 		t.Error("a ring of links was edited")
 	}
 }
@@ -565,7 +558,7 @@ func TestEditThatWouldMakeTheSettingsWrongIsNotWritten(t *testing.T) {
 		{"[runs]\n", failing, []string{file + ": no"}},
 	} {
 		write(t, file, c.text)
-		err := editSettings(file, c.edit)
+		err := edit(file, c.edit)
 		if err == nil || contents(t, file) != c.text {
 			t.Errorf("%q: %v, and it became\n%s", c.text, err, contents(t, file))
 			continue
@@ -581,7 +574,7 @@ func TestEditThatWouldMakeTheSettingsWrongIsNotWritten(t *testing.T) {
 	}
 	// A wrong file can be mended by an edit.
 	write(t, file, "[[folder]]\npath = '/a'\n[[folder]]\npath = '/a'\n")
-	err := editSettings(file, func(text []byte) ([]byte, error) { return removeFolder(text, "/a", filepath.Dir(file)) })
+	err := edit(file, func(text []byte) ([]byte, error) { return removeFolder(text, "/a", filepath.Dir(file)) })
 	if err != nil || contents(t, file) != "[[folder]]\npath = '/a'\n" {
 		t.Errorf("%v, and it is\n%s", err, contents(t, file))
 	}
@@ -599,9 +592,9 @@ func TestEditIsRefusedWhenTheFileHasChangedMeanwhile(t *testing.T) {
 		} else {
 			write(t, file, first)
 		}
-		err := editSettings(file, func(text []byte) ([]byte, error) {
+		err := edit(file, func(text []byte) ([]byte, error) {
 			write(t, file, other)
-			return addFolder(text, FolderSettings{Path: "/a"})
+			return addFolder(text, entry{"path", "/a"})
 		})
 		if err == nil || !strings.Contains(err.Error(), "another program has changed") || contents(t, file) != other {
 			t.Errorf("%v, and it is\n%s", err, contents(t, file))
@@ -618,14 +611,21 @@ func TestEditsOfOneProgramWaitForEachOther(t *testing.T) {
 	done := make(chan error)
 	const edits = 20
 	for i := range edits {
-		go func() { done <- editSettings(file, add(fmt.Sprintf("/f%d", i))) }()
+		go func() { done <- edit(file, add(fmt.Sprintf("/f%d", i))) }()
 	}
 	for range edits {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}
-	if s, err := LoadSettings(file, nil); err != nil || len(s.Folders) != edits {
+	if s, err := (Source{File: file}).Load(); err != nil || len(s.Folders) != edits {
 		t.Errorf("%d folders, %v", len(s.Folders), err)
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,0 +1,89 @@
+package settings
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// located returns what the decoder has found wrong in a file as a [Wrong], or as one for each
+// unknown key.
+func located(file string, err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		var all []error
+		for i := range unknown.Errors {
+			e := &unknown.Errors[i]
+			w := &Wrong{File: file, Text: "there is no key " + strings.Join(e.Key(), ".") + suggestion(e.Key())}
+			w.Line, w.Column = e.Position()
+			all = append(all, w)
+		}
+		return errors.Join(all...)
+	}
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		w := &Wrong{File: file, Text: strings.TrimPrefix(wrong.Error(), "toml: ")}
+		w.Line, w.Column = wrong.Position()
+		if key := strings.Join(wrong.Key(), "."); key != "" {
+			w.Text = key + ": " + w.Text
+		}
+		return w
+	}
+	var already *Wrong
+	if errors.As(err, &already) {
+		return err
+	}
+	return &Wrong{File: file, Text: err.Error()}
+}
+
+// suggestion names the key that was probably meant. A key is ["table"], ["table", "name"] or,
+// for a further Blender, ["blenders", "NAME", "name"].
+func suggestion(key []string) string {
+	var known []string
+	for _, t := range tables {
+		if len(key) == 1 {
+			known = append(known, t.name)
+		}
+		for _, d := range t.keys {
+			switch {
+			case len(key) == 1 && d.Name == key[0] && t.kind == reflect.Struct:
+				return "; did you mean " + d.Key() + "?"
+			case len(key) > 1 && t.name == key[0]:
+				known = append(known, d.Name)
+			}
+		}
+	}
+	best, distance := "", 3 // more than two wrong letters are another word
+	for _, name := range known {
+		if d := editDistance(name, key[len(key)-1]); d > 0 && d < distance {
+			best, distance = name, d
+		}
+	}
+	if best == "" {
+		return "; docs/settings.md lists them all"
+	}
+	return "; did you mean " + best + "?"
+}
+
+// editDistance is how many letters have to be put in, taken out or changed to make b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, row[j]+1, before+1)
+		}
+	}
+	return row[len(b)]
+}

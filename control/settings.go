@@ -1,0 +1,187 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"blendtray/api"
+)
+
+// Settings is what a [Server] needs of the owner of the engine's settings. Every change answers
+// with all settings as they are afterwards. The errors are those of api: [api.ErrNoSetting],
+// [api.ErrFixed], [api.ErrBad] and [api.ErrSettingsBroken].
+type Settings interface {
+	// Report returns every setting.
+	Report() api.SettingsReport
+	// Set changes a key. The value is as JSON has it, or the text that would stand in the file.
+	Set(key string, value any) (api.SettingsReport, error)
+	// Unset removes a key from the file.
+	Unset(key string) (api.SettingsReport, error)
+	// AddFolder has a folder watched, with some of its keys.
+	AddFolder(path string, values map[string]any) (api.SettingsReport, error)
+	// ChangeFolder changes keys of a folder; nil removes a key.
+	ChangeFolder(path string, values map[string]any) (api.SettingsReport, error)
+	// RemoveFolder has a folder not be watched any more.
+	RemoveFolder(path string) (api.SettingsReport, error)
+	// Reload reads the file again. What it fails with is the file's fault.
+	Reload() error
+}
+
+// maxChange is the largest body of a change of the settings.
+const maxChange = 1 << 20
+
+// overSettings is a handler that needs the owner of the settings.
+func (s *Server) overSettings(do func(w http.ResponseWriter, r *http.Request) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if s.settings == nil {
+			return refuse(http.StatusConflict, CodeConflict, "", "this engine has no settings that can be asked for or changed")
+		}
+		return do(w, r)
+	}
+}
+
+// answerSettings sends what a change has come to.
+func (s *Server) answerSettings(w http.ResponseWriter, status int) func(api.SettingsReport, error) error {
+	return func(report api.SettingsReport, err error) error {
+		if err != nil {
+			return err
+		}
+		s.answer(w, status, report)
+		return nil
+	}
+}
+
+func (s *Server) getSettings(w http.ResponseWriter, _ *http.Request) error {
+	s.answer(w, http.StatusOK, s.settings.Report())
+	return nil
+}
+
+func (s *Server) getSetting(w http.ResponseWriter, r *http.Request) error {
+	key := r.PathValue("key")
+	setting, ok := s.settings.Report().Find(key)
+	if !ok {
+		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "there is no setting %s", key)
+	}
+	s.answer(w, http.StatusOK, setting)
+	return nil
+}
+
+func (s *Server) putSetting(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Value any `json:"value"`
+	}
+	if err := readChange(w, r, &in); err != nil {
+		return err
+	}
+	if in.Value == nil {
+		return badRequest(`the request has no value; send {"value": …}, or DELETE for the default`)
+	}
+	return s.answerSettings(w, http.StatusOK)(s.settings.Set(r.PathValue("key"), in.Value))
+}
+
+func (s *Server) deleteSetting(w http.ResponseWriter, r *http.Request) error {
+	return s.answerSettings(w, http.StatusOK)(s.settings.Unset(r.PathValue("key")))
+}
+
+func (s *Server) postFolder(w http.ResponseWriter, r *http.Request) error {
+	in := map[string]any{}
+	if err := readChange(w, r, &in); err != nil {
+		return err
+	}
+	path, ok := in["path"].(string)
+	if !ok || path == "" {
+		return badRequest(`the request has no path; send {"path": "/absolute/path", …}`)
+	}
+	delete(in, "path")
+	return s.answerSettings(w, http.StatusCreated)(s.settings.AddFolder(path, in))
+}
+
+func (s *Server) patchFolder(w http.ResponseWriter, r *http.Request) error {
+	in := map[string]any{}
+	if err := readChange(w, r, &in); err != nil {
+		return err
+	}
+	return s.answerSettings(w, http.StatusOK)(s.settings.ChangeFolder(r.PathValue("path"), in))
+}
+
+func (s *Server) deleteFolder(w http.ResponseWriter, r *http.Request) error {
+	return s.answerSettings(w, http.StatusOK)(s.settings.RemoveFolder(r.PathValue("path")))
+}
+
+func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.settings.Reload(); err != nil {
+		return refuse(http.StatusBadRequest, CodeBadRequest, "what held before holds on", "%v", err)
+	}
+	s.answer(w, http.StatusOK, s.status())
+	return nil
+}
+
+// readChange reads the body of a change of the settings.
+func readChange(w http.ResponseWriter, r *http.Request, into any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxChange))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return tooLarge("the request", maxChange)
+	case err != nil:
+		return badRequest("the request did not arrive whole: %v", err)
+	}
+	if err := unmarshalStrict(body, into); err != nil {
+		return badRequest("the request is no change of a setting: %v", err)
+	}
+	return nil
+}
+
+// Settings returns every setting of the engine: its value, where that comes from, and whether it
+// can be changed.
+func (c *Client) Settings(ctx context.Context) (api.SettingsReport, error) {
+	return ask[api.SettingsReport](ctx, c, http.MethodGet, "/settings", nil)
+}
+
+// SetSetting has the engine change a setting, "runs.timeout" or "blenders.NAME.port", in its file
+// and for itself. The value is a string, bool, number or list of strings, or the text that would
+// stand in the file. SetSetting returns the settings that hold then. It fails with an [*Error]
+// that is [api.ErrNoSetting] for an unknown key, and [api.ErrBad] for a value that the setting
+// can't have; one with [CodeConflict] says that a variable or a flag holds the setting, or that
+// the file is wrong.
+func (c *Client) SetSetting(ctx context.Context, key string, value any) (api.SettingsReport, error) {
+	return ask[api.SettingsReport](ctx, c, http.MethodPut, settingPath(key), map[string]any{"value": value})
+}
+
+// UnsetSetting has the engine take a setting out of its file, so that the default holds; or a
+// further Blender with all its keys: "blenders.NAME". It returns and fails as
+// [Client.SetSetting] does.
+func (c *Client) UnsetSetting(ctx context.Context, key string) (api.SettingsReport, error) {
+	return ask[api.SettingsReport](ctx, c, http.MethodDelete, settingPath(key), nil)
+}
+
+// AddFolder has the engine watch a folder, now and from its next start on. The path is absolute,
+// and values may have keys of the folder, such as "scene". AddFolder returns and fails as
+// [Client.SetSetting] does.
+func (c *Client) AddFolder(ctx context.Context, path string, values map[string]any) (api.SettingsReport, error) {
+	body := map[string]any{}
+	for key, value := range values {
+		body[key] = value
+	}
+	body["path"] = path
+	return ask[api.SettingsReport](ctx, c, http.MethodPost, "/folders", body)
+}
+
+// ChangeFolder has the engine change keys of a watched folder; a value of nil restores the
+// default. It returns and fails as [Client.SetSetting] does.
+func (c *Client) ChangeFolder(ctx context.Context, path string, values map[string]any) (api.SettingsReport, error) {
+	return ask[api.SettingsReport](ctx, c, http.MethodPatch, folderPath(path), values)
+}
+
+// RemoveFolder has the engine not watch a folder any more. It returns and fails as
+// [Client.SetSetting] does.
+func (c *Client) RemoveFolder(ctx context.Context, path string) (api.SettingsReport, error) {
+	return ask[api.SettingsReport](ctx, c, http.MethodDelete, folderPath(path), nil)
+}
+
+func settingPath(key string) string { return "/settings/" + url.PathEscape(key) }
+
+func folderPath(path string) string { return "/folders/" + url.PathEscape(path) }
