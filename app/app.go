@@ -77,9 +77,8 @@ func (e *env) client() (*control.Client, error) {
 
 // command parses the arguments and does what they say.
 func command(e *env, args []string) error {
-	var grammar grammar
 	parser, err := kong.New(
-		&grammar,
+		newGrammar(),
 		kong.Name("blendtray"),
 		kong.Description(description),
 		kong.Help(printHelp),

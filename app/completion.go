@@ -70,6 +70,9 @@ func completions(app *kong.Application) (all []completion) {
 				c.files = false
 			}
 		}
+		if slices.Equal(path, []string{"settings"}) {
+			c.commands, c.files = append(c.commands, settingsKeys()...), false
+		}
 		all = append(all, c)
 		for _, child := range node.Children {
 			if !child.Hidden {

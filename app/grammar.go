@@ -10,24 +10,33 @@ import (
 
 // grammar is the command line. Each command is in the file of its name.
 type grammar struct {
-	Serve   serveCmd   `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
-	Run     runCmd     `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
-	Status  statusCmd  `cmd:"" help:"Show how the engine, Blender and the folders are."`
-	Runs    runsCmd    `cmd:"" help:"List runs, newest first, or show one of them."`
-	Cancel  cancelCmd  `cmd:"" help:"Cancel a run that is queued or running."`
-	Retry   retryCmd   `cmd:"" help:"Run the code of an earlier run once more."`
-	Start   startCmd   `cmd:"" help:"Start Blender."`
-	Stop    stopCmd    `cmd:"" help:"Stop Blender; the engine stays."`
-	Restart restartCmd `cmd:"" help:"Stop Blender and start it again."`
-	Reload  reloadCmd  `cmd:"" help:"Have the engine read its settings again."`
-	Log     logCmd     `cmd:"" help:"Show what Blender printed."`
-	Addon   addonCmd   `cmd:"" help:"Install the add-on into your own Blender."`
-	Service serviceCmd `cmd:"" help:"Have the system keep the engine running."`
-	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong and say how to mend it."`
-	Version versionCmd `cmd:"" help:"Show the version."`
+	Serve    serveCmd    `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
+	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
+	Status   statusCmd   `cmd:"" help:"Show how the engine, Blender and the folders are."`
+	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
+	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
+	Retry    retryCmd    `cmd:"" help:"Run the code of an earlier run once more."`
+	Start    startCmd    `cmd:"" help:"Start Blender."`
+	Stop     stopCmd     `cmd:"" help:"Stop Blender; the engine stays."`
+	Restart  restartCmd  `cmd:"" help:"Stop Blender and start it again."`
+	Reload   reloadCmd   `cmd:"" help:"Have the engine read its settings again."`
+	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
+	Folder   folderCmd   `cmd:"" help:"Add, remove or list the watched folders."`
+	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
+	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
+	Service  serviceCmd  `cmd:"" help:"Have the system keep the engine running."`
+	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong and say how to mend it."`
+	Version  versionCmd  `cmd:"" help:"Show the version."`
 
 	Completion completionCmd `cmd:"" help:"Print a script by which a shell completes commands."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
+}
+
+// newGrammar returns the grammar with the flags that follow from the declarations of the settings.
+func newGrammar() *grammar {
+	var g grammar
+	g.Folder.Add.Plugins = kong.Plugins{folderFlags()}
+	return &g
 }
 
 const description = `Save a Python script, see it run in a warm Blender.`
@@ -35,6 +44,7 @@ const description = `Save a Python script, see it run in a warm Blender.`
 // usages are the usage lines that kong can't find out by itself.
 var usages = map[string]string{
 	"run":       "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"settings":  "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"runs list": "blendtray runs [flags] | runs show ID [--json]",
 }
 

@@ -73,6 +73,10 @@ func (p *printer) event(ev api.Event) {
 		if !p.warned(ev.Message) {
 			p.say("note", plain, ev.Message)
 		}
+	case api.KindSettings:
+		if !p.warned(ev.Message) {
+			p.say("settings", plain, ev.Message)
+		}
 	case api.KindGap:
 		p.say("note", yellow, "some lines are missing here: more happened than could be shown")
 	}

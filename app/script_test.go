@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	running                      wait until a run is running
 //	watch WORD                   mean the program in the background that has this argument
 //	signal TERM|INT|KILL WORD    the same, and send it a signal
+//	settled KEY VALUE            wait until a setting of the engine has this value
+//	settings-wrong, -right       wait until the engine finds its settings wrong, or right
 //	code CODE                    check the exit code of the program that was meant, after wait
 func TestSessions(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -62,6 +64,10 @@ func TestSessions(t *testing.T) {
 			"watch":       watch,
 			"signal":      sendSignal,
 			"code":        code,
+
+			"settled":        settled,
+			"settings-wrong": func(ts *testscript.TestScript, _ bool, _ []string) { settingsAre(ts, true) },
+			"settings-right": func(ts *testscript.TestScript, _ bool, _ []string) { settingsAre(ts, false) },
 		},
 	})
 }
@@ -134,6 +140,23 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 		return err == nil && n >= want
+	})
+}
+
+func settled(ts *testscript.TestScript, _ bool, args []string) {
+	c := clientOf(ts)
+	await(ts, args[0]+" is "+args[1], func(ctx context.Context) bool {
+		report, err := c.Settings(ctx)
+		setting, ok := report.Find(args[0])
+		return err == nil && ok && setting.Text() == args[1]
+	})
+}
+
+func settingsAre(ts *testscript.TestScript, wrong bool) {
+	c := clientOf(ts)
+	await(ts, "the engine has read its settings", func(ctx context.Context) bool {
+		st, err := c.Status(ctx)
+		return err == nil && (st.Settings.Error != "") == wrong
 	})
 }
 

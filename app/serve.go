@@ -62,7 +62,7 @@ func (c *serveCmd) Run(e *env) error {
 
 // source returns where the settings come from: the file, the variables and the flags.
 func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
-	s := settings.Source{File: paths.SettingsFile(), Environ: os.Environ()}
+	s := homeSource(paths)
 	if c.Config != "" {
 		if _, err := os.Stat(c.Config); err != nil {
 			return s, fault.New(fault.Usage, "", "read the settings: %w", err)

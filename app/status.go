@@ -12,7 +12,7 @@ type statusCmd struct {
 }
 
 func (statusCmd) Help() string {
-	return `Shows the engine that answers, its Blender, the folders it watches and how many runs wait. When no engine answers the exit code is 3.`
+	return `Shows the engine that answers, its Blender, the folders it watches, the file of its settings and how many runs wait. When no engine answers the exit code is 3.`
 }
 
 func (c *statusCmd) Run(e *env) error {
@@ -40,6 +40,9 @@ func (e *env) printStatus(st api.Status) {
 	}
 	if len(st.Folders) == 0 {
 		e.printf("%-8s none is watched; `blendtray serve --folder DIR` watches one\n", "folder")
+	}
+	if st.Settings.File != "" {
+		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
 }
@@ -96,6 +99,13 @@ func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 		text += "\n" + indent(clean(f.Error), "         ")
 	}
 	return text
+}
+
+func (e *env) describeSettings(s api.SettingsStatus) string {
+	if s.Error == "" {
+		return clean(s.File)
+	}
+	return paint(e.colorOut, red, "wrong") + ", and what held before holds on\n" + indent(clean(s.Error), "         ")
 }
 
 func indent(text, by string) string {

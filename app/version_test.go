@@ -58,7 +58,7 @@ func TestTheManualHasEveryCommandAndFlag(t *testing.T) {
 
 func grammarModel(t *testing.T) *kong.Application {
 	t.Helper()
-	parser, err := kong.New(&grammar{}, kong.Name("blendtray"))
+	parser, err := kong.New(newGrammar(), kong.Name("blendtray"))
 	if err != nil {
 		t.Fatal(err)
 	}

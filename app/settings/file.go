@@ -101,6 +101,9 @@ func (s Source) wouldBeWrong(before []byte, err error) error {
 func lockSettings(file string) (unlock func(), err error) {
 	ctx, stop := context.WithTimeout(context.Background(), lockTime)
 	defer stop()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("change the settings: %w", err)
+	}
 	lock := flock.New(file)
 	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("change the settings: wait for another program that changes them, by the lock %s: %w", file, err)

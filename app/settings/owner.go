@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Source Source
 	// Lock is a file by which the processes of one home change the settings one after the other,
-	// or "". Its folder has to exist.
+	// or "".
 	Lock string
 	// Tell, if given, is called after each change, and when the file has become wrong or right,
 	// with a sentence for a person. wrong says that the sentence is about a mistake. Tell must not
@@ -189,6 +189,13 @@ func (o *Owner) changeKey(key string, edit func([]byte) ([]byte, error)) (api.Se
 		return api.SettingsReport{}, refuse(api.ErrFixed, "%s can't be changed: it is %s", key, fixed)
 	}
 	return o.change(edit)
+}
+
+// Find returns the declaration of a key, "runs.timeout" or "blenders.NAME.port". It fails with
+// [api.ErrNoSetting].
+func Find(key string) (*Declaration, error) {
+	_, d, err := find(key)
+	return d, err
 }
 
 // find returns the declaration of a key, and the table that the key is in. It fails with
@@ -414,7 +421,7 @@ func (o *Owner) takeLocked(file seen, loaded Loaded, wrong error) error {
 	o.mu.Unlock()
 	switch {
 	case wrong != nil && (oldErr == nil || oldErr.Error() != wrong.Error()):
-		o.tell(wrong.Error()+"\nwhat held before holds on", true)
+		o.tell(wrong.Error()+"; what held before holds on", true)
 	case wrong == nil:
 		said := old.differences(loaded)
 		if oldErr != nil {

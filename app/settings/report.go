@@ -77,7 +77,7 @@ func (l *Loaded) folderReport(i int) api.FolderReport {
 func (l *Loaded) fixed(key string) string {
 	switch from := l.origins[key]; from.from {
 	case api.FromVariable:
-		return "set by the variable " + from.name + " of the engine's environment, which goes before the file"
+		return "set by the variable " + from.name + ", which goes before the file"
 	case api.FromFlag:
 		return givenByFlag(from.name)
 	}
@@ -85,7 +85,7 @@ func (l *Loaded) fixed(key string) string {
 }
 
 func givenByFlag(flag string) string {
-	return "given by the flag " + flag + " of the engine's command line, which goes before the file"
+	return "given by the flag " + flag + ", which goes before the file"
 }
 
 // differences says in sentences what is other in later settings.

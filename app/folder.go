@@ -1,0 +1,215 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"blendtray/api"
+	"blendtray/app/settings"
+)
+
+type folderCmd struct {
+	Add    folderAddCmd    `cmd:"" help:"Have a folder watched."`
+	Remove folderRemoveCmd `cmd:"" help:"Have a folder not be watched any more."`
+	List   folderListCmd   `cmd:"" help:"List the watched folders with their settings."`
+}
+
+type folderAddCmd struct {
+	Dir string `arg:"" help:"The folder."`
+	// Plugins has the flags: one for each setting of a folder.
+	kong.Plugins
+}
+
+func (folderAddCmd) Help() string {
+	return `Writes the folder to settings.toml and has the engine that runs watch it at once. When no engine runs, the next one does. A script that is saved in the folder runs; what is there already only runs with --run-existing.
+
+    blendtray folder add ~/scripts
+    blendtray folder add ~/renders --scene keep --timeout 10m --include '**/*.py' --exclude '**/tests/**'`
+}
+
+func (c *folderAddCmd) Run(e *env) error {
+	path, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	values := map[string]any{}
+	for _, flags := range c.Plugins {
+		if err := takeFolderFlags(reflect.ValueOf(flags).Elem(), values); err != nil {
+			return err
+		}
+	}
+	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
+		return of.AddFolder(e, path, values)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		e.warn("there is no folder %s yet; it is watched as soon as there is one", clean(path))
+	}
+	if f, ok := report.Folder(path); ok {
+		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
+	}
+	return nil
+}
+
+type folderRemoveCmd struct {
+	Dir string `arg:"" help:"The folder."`
+}
+
+func (folderRemoveCmd) Help() string {
+	return `Takes the folder out of settings.toml and has the engine that runs not watch it any more. The folder and what is in it stay. A folder that "serve --folder" named can't be removed here.`
+}
+
+func (c *folderRemoveCmd) Run(e *env) error {
+	path, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	_, err = e.changeSettings(func(of settingsSource) (api.SettingsReport, error) { return of.RemoveFolder(e, path) })
+	if err == nil {
+		e.printf("%s is not watched any more\n", clean(path))
+	}
+	return err
+}
+
+type folderListCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (folderListCmd) Help() string {
+	return `Lists the watched folders, where each comes from, and those of its settings that are not the default. "blendtray status" says how well the watching works.`
+}
+
+func (c *folderListCmd) Run(e *env) error {
+	report, err := e.settings()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.JSON:
+		err = e.printJSON(report.Folders)
+	case len(report.Folders) == 0:
+		e.note("no folder is watched; `blendtray folder add DIR` has one watched")
+	default:
+		t := &table{heading: []string{"FOLDER", "FROM", "SETTINGS"}}
+		for _, f := range report.Folders {
+			t.add(cell{oneLine(f.Path), plain}, cell{string(f.From), plain}, cell{oneLine(strings.TrimSpace(chosen(f, ""))), plain})
+		}
+		e.printTable(t)
+	}
+	if err != nil {
+		return err
+	}
+	return e.wrongIn(report)
+}
+
+// chosen returns the settings of a folder that are not the default, after a separator.
+func chosen(f api.FolderReport, separator string) string {
+	var all []string
+	for _, s := range f.Settings {
+		if s.Text() != api.ValueText(s.Default) {
+			all = append(all, s.Key+"="+s.Text())
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return separator + strings.Join(all, " ")
+}
+
+// folderKeys are the keys of a folder's settings.
+var folderKeys = func() []string {
+	var keys []string
+	for _, d := range settings.Declarations("folder") {
+		keys = append(keys, d.Key())
+	}
+	return keys
+}()
+
+// folderFlags returns a new struct with a flag for each setting of a folder but its path, as kong
+// takes it. The flags follow from the declarations of the settings.
+func folderFlags() any {
+	var fields []reflect.StructField
+	for i, d := range settings.Declarations("folder") {
+		if d.Name == "path" {
+			continue
+		}
+		field := reflect.StructField{Name: "Flag" + strconv.Itoa(i), Type: reflect.TypeFor[*string]()}
+		tag := map[string]string{
+			"name": strings.ReplaceAll(d.Name, "_", "-"), "key": d.Name, "placeholder": strings.ToUpper(string(d.Type)),
+			"help": sentence(d.Help) + " Default: " + api.ValueText(d.Default()) + ".",
+		}
+		switch d.Type {
+		case api.TypeBool:
+			field.Type = reflect.TypeFor[*bool]()
+			if d.Default() == true {
+				tag["negatable"] = ""
+			}
+		case api.TypeList:
+			field.Type = reflect.TypeFor[[]string]()
+			tag["sep"], tag["placeholder"] = "none", "PATTERN"
+			tag["help"] += " May be given more than once."
+		}
+		var parts []string
+		for key, value := range tag {
+			parts = append(parts, key+":"+strconv.Quote(value))
+		}
+		field.Tag = reflect.StructTag(strings.Join(parts, " "))
+		fields = append(fields, field)
+	}
+	return reflect.New(reflect.StructOf(fields)).Interface()
+}
+
+// takeFolderFlags puts the flags that were given into values, by the key of the setting.
+func takeFolderFlags(flags reflect.Value, values map[string]any) error {
+	for i := range flags.NumField() {
+		key := flags.Type().Field(i).Tag.Get("key")
+		switch flag := flags.Field(i).Interface().(type) {
+		case *string:
+			if flag == nil {
+				continue
+			}
+			values[key] = *flag
+			if key == "scene" {
+				scene, err := sceneFromHere(*flag)
+				if err != nil {
+					return err
+				}
+				values[key] = scene
+			}
+		case *bool:
+			if flag != nil {
+				values[key] = *flag
+			}
+		case []string:
+			if flag != nil {
+				values[key] = flag
+			}
+		default:
+			return fmt.Errorf("the flag of %s has the type %T", key, flag)
+		}
+	}
+	return nil
+}
+
+// sceneFromHere makes the path of a .blend absolute, which is relative to where the command was
+// typed.
+func sceneFromHere(scene string) (string, error) {
+	if !strings.EqualFold(filepath.Ext(scene), ".blend") {
+		return scene, nil
+	}
+	return filepath.Abs(scene)
+}
+
+// sentence makes a sentence of a setting's help.
+func sentence(help string) string {
+	help = strings.NewReplacer("`", "", `"`, "").Replace(help)
+	return strings.ToUpper(help[:1]) + help[1:] + "."
+}
