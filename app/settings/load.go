@@ -320,6 +320,9 @@ func (l *Loaded) folder(path string) int {
 // "blenders.NAME.key" can be read in one way only.
 var blenderName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
+// reservedName is what the engine calls Blenders that are in no table [blenders.NAME].
+var reservedName = regexp.MustCompile(`^(` + api.DefaultBlender + `|open|open-[0-9]+)$`)
+
 // complete makes the paths absolute and checks what a single value does not show. Relative paths
 // are relative to the folder of the file.
 func (l *Loaded) complete(file string, text []byte) error {
@@ -338,8 +341,8 @@ func (l *Loaded) complete(file string, text []byte) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Blenders)) {
 		b, table := l.Blenders[name], []string{tableBlenders, name}
-		if !blenderName.MatchString(name) || name == api.DefaultBlender {
-			return at(table, 0, "", "a Blender can't be called %q; a name has letters, digits, - and _, and %q is the Blender of the table [blender]", name, api.DefaultBlender)
+		if !blenderName.MatchString(name) || reservedName.MatchString(name) {
+			return at(table, 0, "", "a Blender can't be called %q; a name has letters, digits, - and _, \"default\" is the Blender of the table [blender], and \"open\" is one that a person has open", name)
 		}
 		one := reflect.ValueOf(&b).Elem()
 		for _, d := range Declarations(tableBlender) {

@@ -62,6 +62,7 @@ func (o *Owner) follow(ctx context.Context, enough func() bool) {
 			look = nil
 			n.arm() // a link may lead elsewhere now
 			file := o.cfg.Source.look()
+			o.looked(file)
 			if !o.isNew(file) {
 				doubted = nil
 				continue

@@ -47,6 +47,7 @@ type Owner struct {
 
 	// The times of [Owner.Serve], which tests make shorter.
 	settle, unfinished, poll time.Duration
+	looked                   func(seen) // called after each look of Serve; for tests
 }
 
 // seen is what a look at the file has shown.
@@ -76,7 +77,7 @@ func (s Source) load(file seen) (Loaded, error) {
 // New returns the owner of the settings from a source. When they are wrong, [Owner.Err] says so,
 // and the defaults hold.
 func New(cfg Config) *Owner {
-	o := &Owner{cfg: cfg, settle: settleTime, unfinished: unfinishedTime, poll: pollTime}
+	o := &Owner{cfg: cfg, settle: settleTime, unfinished: unfinishedTime, poll: pollTime, looked: func(seen) {}}
 	o.seen, o.now = cfg.Source.look(), defaults()
 	loaded, err := cfg.Source.load(o.seen)
 	if o.err = err; err == nil {
