@@ -1,10 +1,9 @@
 package settings
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,42 +108,34 @@ func TestWrongVariablesAreNamed(t *testing.T) {
 	}
 }
 
-func TestTheDocumentHasEveryKeyAndNoOther(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../docs/settings.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var documented []string
-	table := ""
-	heading := regexp.MustCompile("^## `\\[+(\\w+)\\]+`")
-	row := regexp.MustCompile("^\\| `(\\w+)` \\|")
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "## ") {
-			table = ""
+var update = flag.Bool("update", false, "write the tables of docs/settings.md anew")
+
+const documentFile = "../../docs/settings.md"
+
+func TestTheDocumentSaysWhatIsDeclared(t *testing.T) { // not parallel: another test reads what it writes
+	text := contents(t, documentFile)
+	wanted := text
+	for _, table := range []string{"blender", "runs", "tray", "folder"} {
+		begin, end := "<!-- begin "+table+" -->\n", "<!-- end -->\n"
+		head, rest, found := strings.Cut(wanted, begin)
+		_, tail, ended := strings.Cut(rest, end)
+		if !found || !ended {
+			t.Fatalf("the document has no place for the table %s", table)
 		}
-		if found := heading.FindStringSubmatch(line); found != nil {
-			table = found[1]
-		}
-		if found := row.FindStringSubmatch(line); found != nil && table != "" {
-			documented = append(documented, table+"."+found[1])
-		}
+		wanted = head + begin + Document(table) + end + tail
 	}
-	keys := Keys()
-	slices.Sort(keys)
-	slices.Sort(documented)
-	if !slices.Equal(keys, documented) {
-		t.Errorf("the keys are\n%v\nand documented are\n%v", keys, documented)
+	if text == wanted {
+		return
 	}
+	if !*update {
+		t.Fatal("docs/settings.md does not say what the settings are; write it anew: go test ./app/settings -run Document -update")
+	}
+	write(t, documentFile, wanted)
 }
 
 func TestTheExampleInTheDocumentIsRight(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/settings.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "```toml\n")
+	_, rest, _ := strings.Cut(contents(t, documentFile), "```toml\n")
 	example, _, _ := strings.Cut(rest, "```")
 	if s, _, err := load(t, example); err != nil || len(s.Folders) != 2 {
 		t.Errorf("%+v, %v", s, err)

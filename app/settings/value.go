@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -65,8 +64,8 @@ func (d *Declaration) textOf(value any) (text string, list []string, err error) 
 		return v, nil, nil
 	case bool:
 		return strconv.FormatBool(v), nil, nil
-	case json.Number:
-		return v.String(), nil, nil
+	case int, uint64:
+		return fmt.Sprint(v), nil, nil
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil, nil
 	case []string:
