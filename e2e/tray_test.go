@@ -421,6 +421,45 @@ func TestToQuitDuringARunAsksFirst(t *testing.T) {
 	}
 }
 
+func TestTheTrayWaitsForTheMendedSettings(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	d.panel()
+	p := newProgram(t, "")
+	settings := filepath.Join(p.home, "settings.toml")
+	if err := os.MkdirAll(p.home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	right := fmt.Sprintf("# mine\n[[folder]]\npath = %q\n", p.folder)
+	if err := os.WriteFile(settings, []byte(right+"x = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon := d.tray(p)
+	icon.says("The settings are wrong")
+	if s, ok := p.status(); ok {
+		t.Errorf("an engine runs: %+v", s)
+	}
+	if err := os.WriteFile(settings, []byte(right), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon.says("· ready")
+	if _, ok := icon.line("Quit"); !ok {
+		t.Error("the engine is not taken for the tray's own")
+	}
+	// A mistake that comes later is in the menu, too, and the engine goes on.
+	if err := os.WriteFile(settings, []byte(right+"x = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon.says("the settings are wrong")
+	if run := p.lastOf(p.save("a.py", "result = 1\n")); run.State != api.Succeeded {
+		t.Errorf("the run: %+v", run)
+	}
+	icon.click("Quit")
+	if err := icon.ends(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestTheTrayFollowsAnEngineThatIsKilledAndComesBack(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)
