@@ -14,6 +14,9 @@ GOTESTSUM := $(GO) tool gotestsum
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
 
+# Where set-up puts a Go, if the machine's is too old. It is not there otherwise.
+export PATH := $(CURDIR)/build/go/bin:$(PATH)
+
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

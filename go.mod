@@ -2,6 +2,9 @@ module blendtray
 
 go 1.26.0
 
+// What is made is not ours: set-up may have put Go itself there.
+ignore ./build
+
 require (
 	fyne.io/fyne/v2 v2.8.1
 	fyne.io/systray v1.12.3-0.20260810170012-af4e8e793ec4

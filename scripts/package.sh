@@ -5,6 +5,7 @@
 # VERSION in the environment is the version; else it is that of app/version.go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(deb rpm tar windows)
 wants() { [[ " ${wanted[*]} " == *" $1 "* ]]; }

@@ -6,6 +6,7 @@
 # Usage: scripts/test-blenders.sh [VERSION…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 say() { printf 'test-blenders: %s\n' "$*" >&2; }
 
 # The one with long support that people have, the newest of it, and the newest of all, of those

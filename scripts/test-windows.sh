@@ -7,6 +7,7 @@
 # Usage: scripts/test-windows.sh [window]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 say() { printf 'test-windows: %s\n' "$*" >&2; }
 
 # CPython for Windows, of the version that Blender 4.2 brings, as Maven Central has it.
