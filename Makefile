@@ -17,6 +17,13 @@ TRAY_TAGS := migrated_fynedo
 # Where set-up puts a Go, if the machine's is too old. It is not there otherwise.
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
 
+# In a checkout that is someone else's (a container's root meets that) git says nothing, and Go,
+# which asks it for the commit, gives up. The program then names no commit.
+ifneq (,$(findstring dubious,$(shell [ ! -e .git ] || LC_ALL=C git rev-parse HEAD 2>&1)))
+$(info make: git does not trust this folder, which is someone else's, so the program will not name its commit)
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+endif
+
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
