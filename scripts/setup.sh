@@ -46,6 +46,7 @@ needs='
   lintian      test,package           lintian          -                -            -
   rpm          test,package           rpm              -                -            -
   wine         windows              wine             wine             wine         wine-stable
+  pgrep        test                 procps           procps-ng        procps-ng    -
   rsync        test                 rsync            rsync            rsync        rsync
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
