@@ -58,6 +58,10 @@ test-blenders: setup-test ## test the add-on in newer Blenders, from PyPI (ARGS=
 test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window: with the window, which takes minutes to make)
 	scripts/test-windows.sh $(ARGS)
 
+.PHONY: test-long
+test-long: setup-long ## try what takes too long for each change, as root (ARGS=bare: the first command on a bare Debian)
+	scripts/test-long.sh $(ARGS)
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
@@ -122,8 +126,8 @@ endif
 $(HEADLESS):
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows
-setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long
+setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean

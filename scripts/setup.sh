@@ -5,7 +5,7 @@
 # Where the system's Go is too old it brings one into build/go, which the Makefile puts first on
 # the PATH. A Go that a person has put there is not passed over unasked: BRING_GO=1 is the yes.
 #
-# Usage: scripts/setup.sh run|test|lint|build|headless|package|windows
+# Usage: scripts/setup.sh run|test|lint|build|headless|package|windows|long
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ needs='
   go           run,test,lint,build,headless,package,windows  golang-go    golang           go           go
   pip          run,test,lint,build,headless,package,windows  python3-pip python3-pip     python-pip   python
   certificates run,test,lint,build,headless,package,windows  ca-certificates ca-certificates ca-certificates -
-  git          run,test,lint,build,headless,package  git          git              git          git
+  git          run,test,lint,build,headless,package,long  git          git              git          git
   blender      run,test             blender          blender          blender      blender
   numpy        run,test             python3-numpy    python3-numpy    python-numpy -
   python3      test,lint,windows    python3          python3          python       python
@@ -45,6 +45,8 @@ needs='
   zip          package              zip              zip              zip          zip
   lintian      test,package           lintian          -                -            -
   rpm          test,package           rpm              -                -            -
+  mmdebstrap   long                 mmdebstrap       -                -            -
+  debian-keys  long                 debian-archive-keyring -          -            -
   wine         windows              wine             wine             wine         wine-stable
   pgrep        test                 procps           procps-ng        procps-ng    -
   rsync        test                 rsync            rsync            rsync        rsync
@@ -86,6 +88,7 @@ has() {
 		done
 		false
 		;;
+	debian-keys) [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ;;
 	venv) [ "$manager" != apt-get ] || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
 	libc) [ "$system" != Linux ] || [ -e /usr/include/stdio.h ] ;;
 	# What Fyne is compiled against, on Linux.
@@ -288,7 +291,7 @@ EOT
 }
 
 go=
-choose_go
+[ "$task" = long ] || choose_go
 install_missing
 if [ "$go" = install ] && ! go_is_usable; then
 	say "$(go_version), which $manager has, is too old: go.mod asks for $wanted"
@@ -296,6 +299,6 @@ if [ "$go" = install ] && ! go_is_usable; then
 	install_missing
 fi
 if [ "$go" = bring ]; then bring_go; fi
-if [ -e "$own" ] && [ -n "${GOROOT-}" ]; then
+if [ "$task" != long ] && [ -e "$own" ] && [ -n "${GOROOT-}" ]; then
 	fail "GOROOT is set to $GOROOT, which the Go in build/go would take for its own; please unset it"
 fi
