@@ -177,14 +177,12 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"tray", "[tray]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
 	} {
-		rest := table.rest
 		for i, d := range settings.Declarations(table.name) {
 			tried++
 			text, room := sample(d, i)
+			rest := table.rest
 			if d.Key() == "folder.path" {
 				rest = ""
-			} else {
-				rest = table.rest
 			}
 			before := lastRooms(t, put(table.header+"\n"+table.rest))
 			expectArrival(t, table.header+" "+d.Name, put(table.header+"\n"+rest+d.Name+" = "+written(d, text)+"\n"), before, room)

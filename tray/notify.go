@@ -23,9 +23,6 @@ type notices struct {
 	wrong  string // what was said to be wrong in the settings
 }
 
-// notifyKey is the setting that says which runs are told.
-const notifyKey = "tray.notify"
-
 // settings looks at what is wrong in the file of the settings, "" for nothing.
 func (n *notices) settings(wrong string) {
 	if wrong != "" && wrong != n.wrong && n.which != "off" {

@@ -94,3 +94,27 @@ func TestTheSettingSaysWhatIsNotified(t *testing.T) {
 		}
 	}
 }
+
+func TestWrongSettingsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	const wrong = "settings.toml:2:1: there is no key blender.paht; did you mean path?"
+	n := notices{which: "failures"}
+	for _, is := range []string{"", wrong, wrong, "", wrong} {
+		n.settings(is)
+	}
+	if len(n.held) != 2 || n.held[0].text != wrong {
+		t.Errorf("held: %+v", n.held)
+	}
+	off := notices{which: "off"}
+	if off.settings(wrong); len(off.held) != 0 {
+		t.Errorf("although they are off: %+v", off.held)
+	}
+	var s State
+	s.Status.Settings.Error = wrong
+	for link, says := range map[Link]string{Attached: "holds on", Link(0): "starts when"} {
+		s.Link = link
+		if text := wrongSettings(s); !strings.Contains(text, says) || !strings.Contains(text, wrong) {
+			t.Errorf("%v: %q should hold %q", link, text, says)
+		}
+	}
+}

@@ -20,6 +20,9 @@ import (
 	"blendtray/control"
 )
 
+// notifyKey is the setting that says which runs are told on the desktop.
+const notifyKey = "tray.notify"
+
 // Login is the switch that starts the tray when the user logs in.
 type Login interface {
 	Enabled() (bool, error)
