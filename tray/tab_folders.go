@@ -46,7 +46,7 @@ func newFoldersTab(w *window) *foldersTab {
 			}
 		}, w)
 	})
-	edit := widget.NewButtonWithIcon("Open settings.toml", theme.SettingsIcon(), func() {
+	edit := widget.NewButtonWithIcon("Open the settings", theme.SettingsIcon(), func() {
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
 	})
 	t.pause = widget.NewCheck("Pause watching: saves wait, and run afterwards", func(on bool) {

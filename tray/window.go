@@ -76,7 +76,7 @@ func newWindow(s *shell) *window {
 		press(w.blender.all)
 	})
 	w.choose.Hide()
-	w.mend = widget.NewButtonWithIcon("Open settings.toml", theme.DocumentCreateIcon(), func() {
+	w.mend = widget.NewButtonWithIcon("Open the settings", theme.DocumentCreateIcon(), func() {
 		s.try("open the settings", func(context.Context) error {
 			file := s.now().Status.Settings
 			return s.cfg.Host.Open(file.File, file.Line)
