@@ -116,9 +116,12 @@ class Server:
             sock.close()
 
     def _close(self) -> None:
-        if self._accepting is not None:
+        if self._accepting is None:
+            self._listener.close()
+        else:
+            # Windows' select() fails for a socket that is closed while the loop still waits for it.
+            self._accepting.add_done_callback(lambda _task: self._listener.close())
             self._accepting.cancel()
-        self._listener.close()
         for connection in list(self._connections):
             connection.finish()
         # In one more turn, the loop sends what was written.
