@@ -21,6 +21,7 @@ var floors = [][]string{
 	{"api"},
 	{"addon", "assets", "examples", "packaging", "watcher"},
 	{"blender"},
+	{"fleet"},
 	{"engine"},
 	{"control"},
 	{"tray"},
@@ -147,7 +148,7 @@ var clients = []string{"api", "control", "tray"}
 // heavy says what a client must not link, by the beginning of an import path.
 func heavy(path string, room string) bool {
 	for _, prefix := range []string{
-		"blendtray/engine", "blendtray/blender", "blendtray/watcher", "blendtray/app",
+		"blendtray/engine", "blendtray/fleet", "blendtray/blender", "blendtray/watcher", "blendtray/app",
 		"modernc.org/", "github.com/fsnotify/", "github.com/shirou/gopsutil",
 	} {
 		if strings.HasPrefix(path, prefix) {

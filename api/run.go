@@ -47,9 +47,11 @@ type Run struct {
 	Script string `json:"script"`
 	SHA256 string `json:"sha256"`
 	// Scene is "keep", "fresh" or the absolute path of a .blend.
-	Scene string   `json:"scene"`
-	Args  []string `json:"args"`
-	State State    `json:"state"`
+	Scene string `json:"scene"`
+	// Isolation is what the run shares with the runs before it.
+	Isolation Isolation `json:"isolation"`
+	Args      []string  `json:"args"`
+	State     State     `json:"state"`
 	// Times are RFC 3339 in UTC; null as long as they have not come.
 	QueuedAt   time.Time  `json:"queued_at"`
 	StartedAt  *time.Time `json:"started_at"`
@@ -134,6 +136,9 @@ type Submission struct {
 	Dir   string   `json:"dir"`
 	Args  []string `json:"args"`
 	Scene string   `json:"scene"`
+	// Isolation is what the run is to share with the runs before it; [IsolateAuto] is
+	// [IsolateKeep] for the scene "keep" and the engine's default for others.
+	Isolation Isolation `json:"isolation"`
 	// TimeLimitSeconds is 0 for the engine's default and negative for none.
 	TimeLimitSeconds float64 `json:"time_limit_seconds"`
 	// Key is the client's own name for the run, of at most 200 bytes. A second submission with

@@ -28,6 +28,7 @@ type Settings struct {
 	// Blenders are further Blenders by name. A key that is not written there has the value of
 	// the table blender.
 	Blenders map[string]BlenderSettings `toml:"blenders"`
+	Fleet    FleetSettings              `toml:"fleet"`
 	Runs     RunSettings                `toml:"runs"`
 	Tray     TraySettings               `toml:"tray"`
 	Folders  []FolderSettings           `toml:"folder"`
@@ -57,12 +58,30 @@ type BlenderSettings struct {
 	StartTimeout   Duration `toml:"start_timeout" default:"1m" holds:"blender-start" help:"how long Blender may take to be ready"`
 }
 
+// FleetSettings say how many Blenders are started before they are needed.
+type FleetSettings struct {
+	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"how many Blenders wait, with nothing run in them, for the next runs: each has some 90 MB of its own. \u0060\"auto\"\u0060: 1, or 2 on a machine with four cores and 8 GB"`
+	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" help:"above this memory of all its Blenders together the engine starts none before it is needed"`
+}
+
+// AheadOf returns how many Blenders wait on a machine with so many cores and bytes of memory.
+func (s FleetSettings) AheadOf(cores int, memory uint64) int {
+	switch {
+	case s.Ahead != CountAuto:
+		return int(s.Ahead)
+	case cores >= 4 && memory >= 8e9:
+		return 2
+	}
+	return 1
+}
+
 // RunSettings hold for every run.
 type RunSettings struct {
-	Timeout Duration `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
-	Output  Bytes    `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
-	History uint32   `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
-	Preview Preview  `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+	Isolation Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
+	Timeout   Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
+	Output    Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
+	History   uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
+	Preview   Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
 }
 
 // TraySettings are for the tray alone.
@@ -82,10 +101,11 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
-	Scene       string   `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
-	Timeout     Duration `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
-	OnBusy      OnBusy   `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
-	RunExisting bool     `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
+	Scene       string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
+	Isolation   Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
+	Timeout     Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
+	OnBusy      OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
+	RunExisting bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
 }
 
 // BlenderKind is how a Blender comes to be there.
@@ -115,6 +135,8 @@ type BlenderSpec struct {
 	// Name is unique in an engine: [DefaultBlender], or NAME of the table [blenders.NAME].
 	Name string
 	BlenderSettings
+	// Fleet says how many processes of it wait.
+	Fleet FleetSettings
 	// Dir is an absolute folder of this Blender alone, for the add-on and for temporary files.
 	Dir string
 	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
@@ -126,7 +148,7 @@ type BlenderSpec struct {
 // others by name. Each has a folder of its own below dir, which is absolute.
 func (s Settings) Specs(dir string) []BlenderSpec {
 	spec := func(name string, b BlenderSettings) BlenderSpec {
-		return BlenderSpec{Name: name, BlenderSettings: b, Dir: filepath.Join(dir, name)}
+		return BlenderSpec{Name: name, BlenderSettings: b, Fleet: s.Fleet, Dir: filepath.Join(dir, name)}
 	}
 	all := []BlenderSpec{spec(DefaultBlender, s.Blender)}
 	for _, name := range slices.Sorted(maps.Keys(s.Blenders)) {

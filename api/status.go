@@ -4,7 +4,9 @@ package api
 type Status struct {
 	Engine   EngineStatus    `json:"engine"`
 	Blenders []BlenderStatus `json:"blenders"`
-	Folders  []FolderStatus  `json:"folders"`
+	// Processes are the Blenders that the engine has started, one by one.
+	Processes []ProcessStatus `json:"processes"`
+	Folders   []FolderStatus  `json:"folders"`
 	// Queued and Running count runs.
 	Queued         int            `json:"queued"`
 	Running        int            `json:"running"`
@@ -68,9 +70,26 @@ type BlenderStatus struct {
 	// Run is the id of the run that this Blender is executing, or "".
 	Run         string `json:"run"`
 	MemoryBytes uint64 `json:"memory_bytes"`
+	// Waiting is how many processes of this Blender wait with nothing run in them.
+	Waiting int `json:"waiting"`
 	// Reason says why the Blender failed or is stopped, or what it waits for while it is
 	// starting; for a failed Blender the last lines that it printed follow.
 	Reason string `json:"reason"`
+}
+
+// ProcessStatus is one process of a Blender at one moment.
+type ProcessStatus struct {
+	// Blender is the name of the [BlenderStatus] that it belongs to.
+	Blender string       `json:"blender"`
+	PID     int          `json:"pid"`
+	State   BlenderState `json:"state"`
+	// Use is what the process is for: "waiting" for a run, with nothing run in it; "left": it
+	// has what the last isolated run left; "scene": it goes on, with a new scene for each run;
+	// "keep": it keeps its state; "open": a person has it open.
+	Use         string `json:"use"`
+	Run         string `json:"run"`
+	Port        int    `json:"port"`
+	MemoryBytes uint64 `json:"memory_bytes"`
 }
 
 // FolderStatus is how a folder is being watched at one moment.

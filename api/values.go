@@ -111,6 +111,37 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 	return s[:at], true
 }
 
+// Count is a number in the settings, or the word auto.
+type Count uint32
+
+// CountAuto is the word auto.
+const CountAuto Count = math.MaxUint32
+
+// UnmarshalText reads a count. It fails for negative numbers and for what is no number.
+func (c *Count) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*c = CountAuto
+		return nil
+	}
+	n, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil {
+		return fmt.Errorf("%q is neither \"auto\" nor a number from 0 on", text)
+	}
+	*c = Count(n)
+	return nil
+}
+
+// MarshalText writes a count as [Count.String] does.
+func (c Count) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// String returns the number, or auto.
+func (c Count) String() string {
+	if c == CountAuto {
+		return "auto"
+	}
+	return strconv.FormatUint(uint64(c), 10)
+}
+
 // Settings that are one of a few words are numbers here, because go-toml asks only types that
 // are no strings for UnmarshalText. The first word is the default.
 type (
@@ -120,6 +151,20 @@ type (
 	Preview uint8
 	// Notify is which runs the tray tells on the desktop.
 	Notify uint8
+	// Isolation is what a run shares with the runs before it.
+	Isolation uint8
+)
+
+// The values of [Isolation].
+const (
+	// IsolateAuto: nothing was chosen, and the next wider setting holds.
+	IsolateAuto Isolation = iota
+	// IsolateProcess: the run has a Blender in which nothing has run.
+	IsolateProcess
+	// IsolateScene: the run has a scene made anew in a Blender that goes on.
+	IsolateScene
+	// IsolateKeep: the run finds Blender as the run before has left it.
+	IsolateKeep
 )
 
 // The values of [OnBusy].
@@ -146,6 +191,8 @@ var (
 	onBusyWords  = []string{"wait", "cancel"}
 	previewWords = []string{"off", "cycles", "workbench"}
 	notifyWords  = []string{"failures", "all", "off"}
+
+	isolationWords = []string{"auto", "process", "scene", "keep"}
 )
 
 // Words returns the words that may be written, the default first.
@@ -156,6 +203,18 @@ func (Preview) Words() []string { return slices.Clone(previewWords) }
 
 // Words returns the words that may be written, the default first.
 func (Notify) Words() []string { return slices.Clone(notifyWords) }
+
+// Words returns the words that may be written, the default first.
+func (Isolation) Words() []string { return slices.Clone(isolationWords) }
+
+// String returns the word.
+func (i Isolation) String() string { return isolationWords[i] }
+
+// MarshalText writes the word.
+func (i Isolation) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (i *Isolation) UnmarshalText(text []byte) error { return unmarshalWord(i, isolationWords, text) }
 
 // String returns the word.
 func (o OnBusy) String() string { return onBusyWords[o] }

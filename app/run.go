@@ -20,13 +20,14 @@ import (
 )
 
 type runCmd struct {
-	File    string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
-	Code    *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
-	Scene   string     `placeholder:"SCENE" help:"What it starts from: fresh (an empty factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
-	Timeout *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
-	Attach  bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
-	PID     int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
-	JSON    bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
+	File      string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
+	Code      *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
+	Scene     string     `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Isolation isolation  `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
+	Timeout   *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	Attach    bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
+	PID       int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
+	JSON      bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
 }
 
 func (runCmd) Help() string {
@@ -107,6 +108,9 @@ func (e *env) summary(run api.Run) {
 	}
 }
 
+// isolation is what a person says of what a run shares.
+type isolation struct{ api.Isolation }
+
 // timeLimit is a duration as a person writes it, 0 for none.
 type timeLimit time.Duration
 
@@ -158,6 +162,11 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 		if s.Scene, err = scene(c.Scene, dir); err != nil {
 			return s, err
 		}
+	}
+	if s.Isolation = c.Isolation.Isolation; s.Isolation == api.IsolateKeep && c.Scene == "" {
+		s.Scene = "keep"
+	} else if s.Isolation != api.IsolateAuto && c.Scene == "" && s.Scene == "keep" && !c.Attach {
+		s.Scene = "fresh"
 	}
 	if c.Timeout != nil {
 		if s.TimeLimitSeconds = time.Duration(*c.Timeout).Seconds(); s.TimeLimitSeconds == 0 {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/shirou/gopsutil/v4/mem"
 
 	"blendtray/api"
 	"blendtray/app/fault"
@@ -14,6 +17,7 @@ import (
 	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/engine"
+	"blendtray/fleet"
 	"blendtray/watcher"
 )
 
@@ -131,13 +135,39 @@ func (h *house) engineConfig(s api.Settings, token string) engine.Config {
 			if spec.Kind() == api.BlenderOpen {
 				return newAttached(h.paths, spec, h.logs.Logger, changed)
 			}
-			return blender.New(blender.Config{
-				BlenderSpec: spec, Token: token, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed,
-			})
+			return h.newFleet(spec, token, changed)
 		},
 		PreviewDir: h.paths.Previews(),
 		Version:    version, Logger: h.logs.Logger,
 	}
+}
+
+// newFleet returns the Blenders that are started for a specification. Only the one that keeps its
+// state is known to the user's programs, by the token.
+func (h *house) newFleet(spec api.BlenderSpec, token string, changed func(api.BlenderStatus)) *fleet.Fleet {
+	total := uint64(0)
+	if memory, err := mem.VirtualMemory(); err == nil { // else the machine counts as a small one
+		total = memory.Total
+	}
+	return fleet.New(fleet.Config{
+		Spec: spec, Memory: total, Free: freeMemory, Changed: changed, Logger: h.logs.Logger,
+		NewMember: func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) fleet.Member {
+			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed}
+			if public {
+				c.Token = token
+			}
+			return blender.New(c)
+		},
+	})
+}
+
+// freeMemory returns how much memory programs may still have, in bytes.
+func freeMemory() uint64 {
+	memory, err := mem.VirtualMemory()
+	if err != nil {
+		return math.MaxUint64 // what can't be told is no reason to wait
+	}
+	return memory.Available
 }
 
 // newAttached returns a Blender of the kind open.

@@ -76,6 +76,9 @@ func (e *env) describeBlender(b api.BlenderStatus) string {
 	if b.Run != "" {
 		facts = append(facts, "run "+b.Run)
 	}
+	if b.Waiting > 0 {
+		facts = append(facts, fmt.Sprintf("%d waiting for the next run", b.Waiting))
+	}
 	if len(facts) > 0 {
 		text += ": " + strings.Join(facts, ", ")
 	}

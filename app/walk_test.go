@@ -104,7 +104,11 @@ func sample(d *settings.Declaration, i int) (text string, room any) {
 	case api.TypeSize:
 		return fmt.Sprintf("%dB", 6000+i), int64(6000 + i)
 	case api.TypeWord:
-		return d.Words[1], nil
+		for _, word := range d.Words {
+			if word != d.Default() && word != "auto" {
+				return word, nil
+			}
+		}
 	case api.TypeList:
 		return fmt.Sprintf(`["sample%d"]`, i), fmt.Sprintf("sample%d", i)
 	}
@@ -173,6 +177,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 	for _, table := range []struct{ name, header, rest string }{
 		{"blender", "[blender]", ""},
 		{"blender", "[blenders.other]", ""},
+		{"fleet", "[fleet]", ""},
 		{"runs", "[runs]", ""},
 		{"tray", "[tray]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
@@ -197,7 +202,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "runs", "tray"} {
+	for _, table := range []string{"blender", "fleet", "runs", "tray"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

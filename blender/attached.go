@@ -227,6 +227,23 @@ func (a *Attached) Status() api.BlenderStatus {
 // looked for, or with ctx's error.
 func (a *Attached) Ready(ctx context.Context) error { return a.ready(ctx) }
 
+// Await is [Attached.Ready], whatever the run is.
+func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(ctx) }
+
+// Expect does nothing: no open Blender is started ahead.
+func (a *Attached) Expect(int) {}
+
+// Processes returns the open Blender, if there is one.
+func (a *Attached) Processes() []api.ProcessStatus {
+	st := a.Status()
+	if st.PID == 0 {
+		return nil
+	}
+	return []api.ProcessStatus{{
+		Blender: st.Name, PID: st.PID, State: st.State, Use: "open", Run: st.Run, Port: st.Port, MemoryBytes: st.MemoryBytes,
+	}}
+}
+
 // Preview is not made: whoever wants to see the scene has it on the screen.
 func (a *Attached) Preview(context.Context, string, string) error {
 	return fmt.Errorf("%w: the Blender that is used has a window", ErrNoPreview)

@@ -25,6 +25,11 @@ type Request struct {
 	Args            []string
 	// Scene is "keep", "fresh" or the absolute path of a .blend.
 	Scene string
+	// Isolation is what the run shares with the runs before it, and Look whether it looks at
+	// what the last isolated run has left. A single Blender does not mind; a fleet chooses the
+	// Blender by them.
+	Isolation api.Isolation
+	Look      bool
 	// TimeLimit counts from the moment the run started in Blender; 0 is no limit.
 	TimeLimit time.Duration
 }

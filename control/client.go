@@ -189,7 +189,7 @@ func runPath(id, rest string) string { return "/runs/" + url.PathEscape(id) + re
 func outgoing(s api.Submission) submission {
 	return submission{
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
-		Scene: s.Scene, TimeLimitSeconds: s.TimeLimitSeconds,
+		Scene: s.Scene, Isolation: s.Isolation, TimeLimitSeconds: s.TimeLimitSeconds,
 		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID,
 	}
 }

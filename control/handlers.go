@@ -25,6 +25,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
 func (s *Server) status() api.Status {
 	st := s.engine.Status()
 	st.Blenders = orEmpty(st.Blenders)
+	st.Processes = orEmpty(st.Processes)
 	st.Folders = orEmpty(st.Folders)
 	return st
 }
@@ -171,18 +172,19 @@ func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
 
 // submission is how a Submission travels: without the fields that are the engine's to set.
 type submission struct {
-	Code             []byte   `json:"code,omitempty"`
-	Text             string   `json:"text,omitempty"`
-	Script           string   `json:"script"`
-	Name             string   `json:"name"`
-	Dir              string   `json:"dir"`
-	Args             []string `json:"args"`
-	Scene            string   `json:"scene"`
-	TimeLimitSeconds float64  `json:"time_limit_seconds"`
-	Key              string   `json:"key,omitempty"`
-	Client           string   `json:"client,omitempty"`
-	Attach           bool     `json:"attach,omitempty"`
-	PID              int      `json:"pid,omitempty"`
+	Code             []byte        `json:"code,omitempty"`
+	Text             string        `json:"text,omitempty"`
+	Script           string        `json:"script"`
+	Name             string        `json:"name"`
+	Dir              string        `json:"dir"`
+	Args             []string      `json:"args"`
+	Scene            string        `json:"scene"`
+	Isolation        api.Isolation `json:"isolation,omitempty"`
+	TimeLimitSeconds float64       `json:"time_limit_seconds"`
+	Key              string        `json:"key,omitempty"`
+	Client           string        `json:"client,omitempty"`
+	Attach           bool          `json:"attach,omitempty"`
+	PID              int           `json:"pid,omitempty"`
 }
 
 func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Submission, error) {
@@ -211,7 +213,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	}
 	return api.Submission{
 		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
-		Scene: in.Scene, TimeLimitSeconds: in.TimeLimitSeconds,
+		Scene: in.Scene, Isolation: in.Isolation, TimeLimitSeconds: in.TimeLimitSeconds,
 		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID,
 	}, nil
 }

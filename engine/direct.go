@@ -33,8 +33,9 @@ func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	if d.Runs.Output == 0 {
 		d.Runs.Output = DefaultOutputLimit
 	}
+	j.run.Isolation = api.IsolateKeep // a person has the scene open
 	if j.run.Scene == "fresh" {
-		j.run.Scene = "keep" // a person has the scene open
+		j.run.Scene = "keep"
 	}
 	j.run.ID, j.run.Blender = "direct", openName(s.PID)
 	j.run.QueuedAt = time.Now().UTC().Round(0)

@@ -24,8 +24,8 @@ import (
 	"blendtray/watcher"
 )
 
-// Blender is what the engine needs of a Blender; *blender.Supervisor and *blender.Attached are
-// such.
+// Blender is what the engine needs of a Blender: *fleet.Fleet is the processes that the engine
+// owns, and *blender.Attached is a Blender that a person has open.
 //
 // None of its methods may be called with a lock of the engine held: its callback takes one.
 type Blender interface {
@@ -34,11 +34,17 @@ type Blender interface {
 	Stop(ctx context.Context) error
 	Restart(ctx context.Context) error
 	Status() api.BlenderStatus
+	// Processes returns the processes of this Blender.
+	Processes() []api.ProcessStatus
+	// Expect tells how many isolated runs wait for it.
+	Expect(runs int)
 	// Configure has another specification, of the same name and kind, hold from the next start
 	// on.
 	Configure(api.BlenderSpec)
 	// Ready waits while Blender is starting; its error says that it is stopped or failed.
 	Ready(ctx context.Context) error
+	// Await waits until there is a Blender for a run like req; it fails as Ready does.
+	Await(ctx context.Context, req blender.Request) error
 	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
 	// error says that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)

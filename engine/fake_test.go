@@ -60,6 +60,12 @@ func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)
 	return f
 }
 
+func (f *fakeBlender) Await(ctx context.Context, _ blender.Request) error { return f.Ready(ctx) }
+
+func (f *fakeBlender) Expect(int) {}
+
+func (f *fakeBlender) Processes() []api.ProcessStatus { return nil }
+
 func (f *fakeBlender) Configure(spec api.BlenderSpec) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

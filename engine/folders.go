@@ -33,6 +33,9 @@ func checkFolder(p *api.FolderSettings) error {
 	if err := checkScene(p.Scene); err != nil {
 		return fmt.Errorf("%w: folder %s: %w", api.ErrBad, p.Path, err)
 	}
+	if _, err := isolationOf(p.Isolation, p.Scene, api.IsolateProcess); err != nil {
+		return fmt.Errorf("folder %s: %w", p.Path, err)
+	}
 	return nil
 }
 

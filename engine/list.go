@@ -24,11 +24,12 @@ func (e *Engine) Status() api.Status {
 			PID: os.Getpid(), Version: e.cfg.Version,
 			UptimeSeconds: time.Since(e.began).Seconds(),
 		},
-		Blenders: []api.BlenderStatus{},
-		Folders:  []api.FolderStatus{},
+		Blenders: []api.BlenderStatus{}, Processes: []api.ProcessStatus{},
+		Folders: []api.FolderStatus{},
 	}
 	for _, w := range e.allWorkers() {
 		st.Blenders = append(st.Blenders, w.statusNow())
+		st.Processes = append(st.Processes, w.processes()...)
 	}
 	st.Folders = append(st.Folders, e.watcher.Status()...)
 	e.mu.Lock()

@@ -40,8 +40,8 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 	return r
 }
 
-// drawPreview has Blender make a picture of what a run left, unless something else is to be
-// done: a run never waits for one that has not begun.
+// drawPreview has a picture made of what a run left, unless something else is to be done. It does
+// not wait for the picture: the next run has another Blender, or waits for it there.
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
@@ -51,15 +51,17 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 	if with == api.PreviewOff || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWork(w) {
 		return
 	}
-	if err := e.makePreview(ctx, b, file, with.String()); err != nil {
-		if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
-			e.log.Warn("there is no preview", "run", r.ID, "error", err)
+	w.drawing.Go(func() {
+		if err := e.makePreview(ctx, b, file, with.String()); err != nil {
+			if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
+				e.log.Warn("there is no preview", "run", r.ID, "error", err)
+			}
+			return
 		}
-		return
-	}
-	r = e.withPreview(r)
-	e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r})
-	e.prunePreviews()
+		r := e.withPreview(r)
+		e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r})
+		e.prunePreviews()
+	})
 }
 
 // makePreview has a picture drawn beside its place, so that nobody sees half of one.

@@ -36,6 +36,8 @@ type job struct {
 func (j *job) request(code []byte) blender.Request {
 	req := blender.Request{
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
+		// What a watched folder keeps is its own; others look at what the last run left.
+		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "",
 	}
 	if j.isFile {
 		req.File = j.run.Script

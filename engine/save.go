@@ -109,12 +109,17 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 // runSaveLocked makes a run of a save. It needs turn. The run takes the place of one that waits for an older save of
 // the same script; a run that is running is waited for or cancelled, as the folder says.
 func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
+	runs := e.runSettings()
+	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)
+	if err != nil {
+		return err // checkFolder lets none through
+	}
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
-		Source: api.FromFolder, Folder: s.Folder,
+		Source: api.FromFolder, Folder: s.Folder, Isolation: isolation,
 	}}
 	if p.Timeout == 0 {
-		j.limit = time.Duration(e.runSettings().Timeout)
+		j.limit = time.Duration(runs.Timeout)
 	}
 	e.mu.Lock()
 	old := e.queue.saved(s.Path)

@@ -65,11 +65,11 @@ func (s *store) insertLocked(in insert) error {
 		return err
 	}
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
-			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
-		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender)
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String())
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
-	key, client, origin, blender`
+	key, client, origin, blender, isolation`
 
 // scanJob reads a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -253,19 +253,23 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		j                        = &job{}
 		r                        = &j.run
 		args, state, source      string
+		isolation                string
 		limit, retryOf, queuedAt int64
 		started, finished        sql.NullInt64
 		failure, result, outputs sql.NullString
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
-		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender); err != nil {
+		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
 	r.State, r.Source = api.State(state), api.Source(source)
 	r.QueuedAt = time.Unix(0, queuedAt).UTC()
 	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)
+	if err := r.Isolation.UnmarshalText([]byte(isolation)); err != nil {
+		return nil, fmt.Errorf("isolation of run %d: %w", j.id, err)
+	}
 	j.limit = time.Duration(limit)
 	r.TimeLimitSeconds = j.limit.Seconds()
 	r.Args, r.Outputs = []string{}, []string{}

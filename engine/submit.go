@@ -96,6 +96,10 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkScene(s.Scene); err != nil {
 		return nil, fmt.Errorf("%w: %w", api.ErrBad, err)
 	}
+	isolation, err := isolationOf(s.Isolation, s.Scene, runs.Isolation)
+	if err != nil {
+		return nil, err
+	}
 	switch seconds := s.TimeLimitSeconds; {
 	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
 		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", api.ErrBad, seconds)
@@ -113,7 +117,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	}
 	j.run = api.Run{
 		Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
-		Key: s.Key, Client: s.Client,
+		Key: s.Key, Client: s.Client, Isolation: isolation,
 	}
 	if s.Attach {
 		j.run.Blender = openName(s.PID)
@@ -135,6 +139,24 @@ func checkScene(scene string) error {
 	return fmt.Errorf("scene: %q is not \"keep\", \"fresh\" or the absolute path of a .blend", scene)
 }
 
+// isolationOf returns what a run shares with others: what was chosen for it, or what its scene
+// means, or the default.
+func isolationOf(chosen api.Isolation, scene string, standard api.Isolation) (api.Isolation, error) {
+	switch {
+	case chosen == api.IsolateProcess && scene == "keep" || chosen == api.IsolateScene && scene == "keep":
+		return 0, fmt.Errorf("%w: the scene \"keep\" is what another run has left, which a run with the isolation %q never finds; leave one of the two out", api.ErrBad, chosen)
+	case chosen == api.IsolateKeep && scene != "keep" && scene != "fresh":
+		return 0, fmt.Errorf("%w: the isolation \"keep\" opens no .blend; leave one of the two out", api.ErrBad)
+	case chosen != api.IsolateAuto:
+		return chosen, nil
+	case scene == "keep":
+		return api.IsolateKeep, nil
+	case standard == api.IsolateAuto || standard == api.IsolateKeep:
+		return api.IsolateProcess, nil
+	}
+	return standard, nil
+}
+
 // acceptLocked writes a run down, queues it and tells everybody. It needs turn, so that its
 // events come before those of its start.
 func (e *Engine) acceptLocked(in insert) (api.Run, error) {
@@ -148,8 +170,11 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	if stopping {
 		return api.Run{}, api.ErrStopping
 	}
-	if opens && j.run.Scene == "fresh" {
-		j.run.Scene = "keep" // a person has the scene open
+	if opens {
+		j.run.Isolation = api.IsolateKeep // a person has the scene open
+	}
+	if j.run.Isolation == api.IsolateKeep && j.run.Scene == "fresh" {
+		j.run.Scene = "keep"
 	}
 	j.run.Origin = e.cfg.Origin
 	j.run.State = api.Queued
@@ -229,6 +254,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: api.Run{
 		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
 		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID, Client: old.run.Client, Blender: old.run.Blender,
+		Isolation: old.run.Isolation,
 	}}
 	e.turn.Lock()
 	defer e.turn.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"blendtray/api"
@@ -31,7 +32,8 @@ type worker struct {
 	// passing is true for a worker that is there for runs in an open Blender that they ask
 	// for. It ends when no such run waits.
 	passing bool
-	woken   chan struct{} // the queue, Blender's state or what is wanted has changed
+	woken   chan struct{}  // the queue, Blender's state or what is wanted has changed
+	drawing sync.WaitGroup // pictures of what runs left
 
 	// The following is guarded by Engine.mu.
 
@@ -107,6 +109,7 @@ func (w *worker) rouseLocked() {
 // serve works until ctx ends or the worker is retired. A current run is brought to its end.
 func (w *worker) serve(ctx context.Context) {
 	w.launch()
+	defer w.drawing.Wait()
 	for {
 		w.work(ctx)
 		if ctx.Err() != nil || !w.turnOver(ctx) {
@@ -141,6 +144,7 @@ func (w *worker) work(ctx context.Context) {
 	e := w.engine
 	trouble := 0
 	for ctx.Err() == nil && !w.isDue() {
+		w.expect()
 		if !e.hasWork(w) {
 			if w.passing && e.finishPassing(w) {
 				return
@@ -178,7 +182,7 @@ func (w *worker) isDue() bool {
 	return w.retired || w.kind != w.spec.Kind()
 }
 
-// awaitReady waits until Blender is ready to execute a run. It fails as Blender's Ready does,
+// awaitReady waits until Blender is ready to execute the next run. It fails as Blender's Ready does,
 // and when something else is wanted meanwhile; for a Blender that a run asks for it gives up
 // after openPatience.
 func (w *worker) awaitReady(ctx context.Context) error {
@@ -188,6 +192,10 @@ func (w *worker) awaitReady(ctx context.Context) error {
 	e.mu.Lock()
 	b := w.blender
 	w.rouse = rouse
+	var req blender.Request
+	if j := e.nextLocked(w); j != nil {
+		req = j.request(nil)
+	}
 	e.mu.Unlock()
 	defer func() {
 		e.mu.Lock()
@@ -198,7 +206,7 @@ func (w *worker) awaitReady(ctx context.Context) error {
 		return errors.New("something else is wanted")
 	}
 	if !w.passing {
-		return b.Ready(ctx)
+		return b.Await(ctx, req)
 	}
 	limited, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
@@ -238,6 +246,7 @@ func (w *worker) turnOver(ctx context.Context) bool {
 
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
+	w.drawing.Wait()
 	if err := old.Stop(limited); err != nil {
 		e.warn(fmt.Sprintf("the previous Blender %q did not stop: %v", w.name, err))
 	}
@@ -355,6 +364,28 @@ func (w *worker) statusNow() api.BlenderStatus {
 	return b.Status()
 }
 
+// processes returns the processes of the worker's Blender.
+func (w *worker) processes() []api.ProcessStatus {
+	w.engine.mu.Lock()
+	b := w.blender
+	w.engine.mu.Unlock()
+	return b.Processes()
+}
+
+// expect tells the Blender how many isolated runs wait for it, when that has changed.
+func (w *worker) expect() {
+	e := w.engine
+	e.mu.Lock()
+	b, n := w.blender, 0
+	for _, j := range e.queue.jobs {
+		if j.run.Isolation == api.IsolateProcess && e.fitsLocked(j, w) {
+			n++
+		}
+	}
+	e.mu.Unlock()
+	b.Expect(n)
+}
+
 // wait returns when something changed, and after limit unless that is 0.
 func (w *worker) wait(ctx context.Context, limit time.Duration) {
 	var after <-chan time.Time
@@ -392,9 +423,12 @@ func (e *Engine) nextLocked(w *worker) *job {
 	if w.halted || w.retired || e.stopping {
 		return nil
 	}
-	return e.queue.next(e.running, func(j *job) bool {
-		return j.run.Blender == w.name || j.run.Blender == "" && w.name == e.defaultBlender
-	})
+	return e.queue.next(e.running, func(j *job) bool { return e.fitsLocked(j, w) })
+}
+
+// fitsLocked reports whether a worker has the Blender that a run asks for. It needs mu.
+func (e *Engine) fitsLocked(j *job, w *worker) bool {
+	return j.run.Blender == w.name || j.run.Blender == "" && w.name == e.defaultBlender
 }
 
 // finishPassing forgets a passing worker for which no run waits, and reports whether it did.

@@ -51,7 +51,7 @@ func (d *Declaration) literal(value any) (literal, error) {
 		}
 		return tomlValue(text)
 	}
-	if d.Type == api.TypeNumber {
+	if _, isWord := strconv.ParseUint(text, 10, 64); d.Type == api.TypeNumber && isWord == nil {
 		return tomlValue(int64(parsed.Uint()))
 	}
 	return tomlValue(text) // as it was written: 90s stays 90s

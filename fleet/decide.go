@@ -1,0 +1,217 @@
+package fleet
+
+import "blendtray/api"
+
+// use is what a member of the fleet is for.
+type use int
+
+const (
+	// clean: nothing has run in its process.
+	clean use = iota
+	// spent: an isolated run was executed in its process, which does no other one.
+	spent
+	// resets: it executes run after run, each in a scene made anew.
+	resets
+	// keeps: it executes run after run in the scene as it is.
+	keeps
+)
+
+func (u use) String() string { return [...]string{"waiting", "left", "scene", "keep"}[u] }
+
+// view is a member as decisions see it.
+type view struct {
+	use   use
+	state api.BlenderState
+	busy  bool // a run or a preview is running in it
+	last  bool // it has what the last isolated run left
+	// parked members have no process and are started when one is needed. The process of one that
+	// is ending is not gone yet.
+	parked, ending bool
+}
+
+// free reports whether the member can execute a run at once.
+func (v view) free() bool { return !v.parked && !v.busy && v.state == api.BlenderReady }
+
+// need is what a run asks for.
+type need struct {
+	isolation api.Isolation
+	// look: the run looks at what the last isolated run left.
+	look bool
+}
+
+// uses returns which members may execute a run, the best first.
+func (n need) uses(members []view) []use {
+	switch {
+	case n.look:
+		for _, m := range members {
+			if m.last {
+				return []use{spent}
+			}
+		}
+		return []use{clean} // nothing was left yet, and a new Blender is as good
+	case n.isolation == api.IsolateScene:
+		return []use{resets}
+	case n.isolation == api.IsolateKeep:
+		return []use{keeps}
+	}
+	return []use{clean}
+}
+
+// choose returns which member should execute a run, or -1 while none is free.
+func choose(members []view, n need) int {
+	for _, u := range n.uses(members) {
+		for i, m := range members {
+			if m.use == u && m.free() && (u != spent || m.last) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// policy is what a plan keeps to.
+type policy struct {
+	ahead    int    // how many Blenders wait for the next runs
+	cores    int    // how many are started at the same time at most
+	expected int    // how many isolated runs wait
+	want     []need // what waits just now for a member
+	hold     bool   // a run is running, and a start would slow it
+	scarce   bool   // memory is short: nothing is started ahead
+	port     bool   // the Blender that keeps its state is always there
+}
+
+// plan is what should be done with the members.
+type plan struct {
+	start []int // parked members that should be started
+	park  []int // members whose process should be ended
+	add   []use // members that are missing
+}
+
+// decide returns what is to be done so that the next runs find their Blender.
+func decide(members []view, p policy) plan {
+	var out plan
+	wanted := func(u use) bool {
+		for _, n := range p.want {
+			for _, w := range n.uses(members) {
+				if w == u {
+					return true
+				}
+			}
+		}
+		return u == keeps && p.port
+	}
+	// Members that go on are there from the first run that asks for them.
+	for _, u := range []use{resets, keeps} {
+		found := false
+		for i, m := range members {
+			if m.use != u {
+				continue
+			}
+			found = true
+			if m.parked && !m.ending && wanted(u) {
+				out.start = append(out.start, i)
+			}
+		}
+		if !found && wanted(u) {
+			out.add = append(out.add, u)
+		}
+	}
+	// What the last run but one left is of no use any more.
+	for i, m := range members {
+		if m.use == spent && !m.last && !m.busy && !m.parked {
+			out.park = append(out.park, i)
+		}
+	}
+	target := min(max(p.ahead, p.expected), max(p.ahead, p.cores))
+	urgent := wanted(clean)
+	if p.scarce {
+		target = 0
+	}
+	if urgent {
+		target = max(target, 1)
+	}
+	have := 0
+	for _, m := range members {
+		if m.use == clean && (m.ending || !m.parked && m.state != api.BlenderFailed) {
+			have++ // one that is ending is started again in a moment
+		}
+	}
+	starting := 0
+	for _, m := range members {
+		if m.use == clean && !m.parked && m.state == api.BlenderStarting {
+			starting++
+		}
+	}
+	if have < target && (!p.hold || urgent || p.expected > 0) {
+		for i, m := range members {
+			if m.use == clean && m.parked && !m.ending && have < target && starting < p.cores {
+				out.start = append(out.start, i)
+				have++
+				starting++
+			}
+		}
+		// A member whose Blender failed tries by itself; another would fail as well.
+		for ; have < target && starting < p.cores && !failing(members); have++ {
+			out.add = append(out.add, clean)
+			starting++
+		}
+	}
+	if !urgent && p.expected == 0 {
+		for i := len(members) - 1; i >= 0 && have > max(target, 0); i-- {
+			if m := members[i]; m.use == clean && !m.parked && !m.busy {
+				out.park = append(out.park, i)
+				have--
+			}
+		}
+	}
+	return out
+}
+
+// failing reports whether a Blender of the fleet can't be started.
+func failing(members []view) bool {
+	for _, m := range members {
+		if m.state == api.BlenderFailed && !m.parked {
+			return true
+		}
+	}
+	return false
+}
+
+// summary returns the state of the fleet as that of one Blender, and which member it is most
+// about, or -1.
+func summary(members []view) (api.BlenderState, int) {
+	best, state := -1, api.BlenderStopped
+	rank := func(m view) int {
+		switch {
+		case m.parked:
+			return 0
+		case m.busy && m.state == api.BlenderRunning:
+			return 6
+		case m.use == clean && m.state == api.BlenderReady:
+			return 5
+		case m.state == api.BlenderFailed:
+			return 4
+		case m.use == clean && m.state == api.BlenderStarting:
+			return 3
+		case m.state == api.BlenderReady || m.state == api.BlenderRunning:
+			return 2
+		}
+		return 1
+	}
+	top, ready := 0, -1
+	for i, m := range members {
+		r := rank(m)
+		if r > top {
+			top, best, state = r, i, m.state
+		}
+		if r == 2 {
+			ready = i
+		}
+	}
+	if ready >= 0 && top <= 3 {
+		// The next one is only starting, which takes half a second after each run: whoever
+		// looks at the fleet sees one that works.
+		return api.BlenderReady, ready
+	}
+	return state, best
+}

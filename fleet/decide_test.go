@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"reflect"
+	"testing"
+
+	"blendtray/api"
+)
+
+var (
+	ready    = view{use: clean, state: api.BlenderReady}
+	starting = view{use: clean, state: api.BlenderStarting}
+	parked   = view{use: clean, state: api.BlenderStopped, parked: true}
+	failed   = view{use: clean, state: api.BlenderFailed}
+	left     = view{use: spent, state: api.BlenderReady, last: true}
+	older    = view{use: spent, state: api.BlenderReady}
+	running  = view{use: spent, state: api.BlenderRunning, busy: true, last: true}
+	looked   = view{use: spent, state: api.BlenderRunning, busy: true}
+	scene    = view{use: resets, state: api.BlenderReady}
+	keep     = view{use: keeps, state: api.BlenderReady}
+)
+
+func TestARunIsExecutedWhereItFits(t *testing.T) {
+	t.Parallel()
+	process, look := need{isolation: api.IsolateProcess}, need{isolation: api.IsolateKeep, look: true}
+	for _, c := range []struct {
+		name    string
+		members []view
+		need    need
+		want    int
+	}{
+		{"nobody is there", nil, process, -1},
+		{"one waits", []view{left, starting, ready}, process, 2},
+		{"none waits", []view{left, scene, keep, starting, parked}, process, -1},
+		{"a used one is never taken", []view{older, left}, process, -1},
+		{"in a scene", []view{ready, scene}, need{isolation: api.IsolateScene}, 1},
+		{"a busy one is not free", []view{{use: resets, state: api.BlenderRunning, busy: true}}, need{isolation: api.IsolateScene}, -1},
+		{"in the one that keeps its state", []view{ready, left, keep}, need{isolation: api.IsolateKeep}, 2},
+		{"a look at what was left", []view{ready, older, left}, look, 2},
+		{"a look waits for the run", []view{ready, running}, look, -1},
+		{"a look before any run", []view{starting, ready}, look, 1},
+	} {
+		if got := choose(c.members, c.need); got != c.want {
+			t.Errorf("%s: member %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBlendersAreStartedBeforeTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	wants := func(isolation api.Isolation) []need { return []need{{isolation: isolation}} }
+	for _, c := range []struct {
+		name    string
+		members []view
+		policy  policy
+		want    plan
+	}{
+		{"at first", nil, policy{ahead: 1, cores: 2}, plan{add: []use{clean}}},
+		{"two of them", nil, policy{ahead: 2, cores: 4}, plan{add: []use{clean, clean}}},
+		{"enough", []view{ready}, policy{ahead: 1, cores: 2}, plan{}},
+		{"one is starting", []view{starting}, policy{ahead: 1, cores: 2}, plan{}},
+		{"none ahead", nil, policy{ahead: 0, cores: 2}, plan{}},
+		{"none ahead, and a run waits", nil, policy{cores: 2, want: wants(api.IsolateProcess)}, plan{add: []use{clean}}},
+		{"after a run", []view{left}, policy{ahead: 1, cores: 2}, plan{add: []use{clean}}},
+		{"after a run, with one parked", []view{left, parked}, policy{ahead: 1, cores: 2}, plan{start: []int{1}}},
+		{"while the previous one ends", []view{left, {use: clean, parked: true, ending: true}}, policy{ahead: 1, cores: 2}, plan{}},
+		{"beside a run", []view{running, parked}, policy{ahead: 1, cores: 2, hold: true}, plan{}},
+		{"beside a run, when another waits", []view{running, parked}, policy{ahead: 1, cores: 2, hold: true, expected: 1}, plan{start: []int{1}}},
+		{"what was left goes when another run has begun", []view{older, running}, policy{ahead: 1, cores: 2, hold: true}, plan{park: []int{0}}},
+		{"but not while somebody looks at it", []view{looked, running}, policy{ahead: 1, cores: 2, hold: true}, plan{}},
+		{"many wait", []view{running, starting}, policy{ahead: 1, cores: 2, hold: true, expected: 1000}, plan{add: []use{clean}}},
+		{"as many as there are cores", []view{running, starting, starting}, policy{ahead: 1, cores: 2, hold: true, expected: 1000}, plan{}},
+		{"after a burst", []view{left, ready, ready, ready}, policy{ahead: 1, cores: 4}, plan{park: []int{3, 2}}},
+		{"memory is short", []view{left}, policy{ahead: 1, cores: 2, scarce: true}, plan{}},
+		{"memory is short, and a run waits", []view{left}, policy{ahead: 1, cores: 2, scarce: true, want: wants(api.IsolateProcess)}, plan{add: []use{clean}}},
+		{"Blender can't be started", []view{failed}, policy{ahead: 1, cores: 2}, plan{}},
+		{"a run in a scene waits", []view{ready}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{add: []use{resets}}},
+		{"it has its Blender", []view{ready, scene}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{}},
+		{"it was stopped", []view{ready, {use: resets, parked: true}}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{start: []int{1}}},
+		{"a port is to be open", []view{ready}, policy{ahead: 1, cores: 2, port: true}, plan{add: []use{keeps}}},
+	} {
+		if got := decide(c.members, c.policy); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAFleetIsShownAsOneBlender(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		members []view
+		state   api.BlenderState
+		member  int
+	}{
+		{"nobody", nil, api.BlenderStopped, -1},
+		{"a run", []view{left, ready, running}, api.BlenderRunning, 2},
+		{"one waits", []view{left, ready}, api.BlenderReady, 1},
+		{"the next one starts", []view{left, starting}, api.BlenderReady, 0},
+		{"the first one starts", []view{starting}, api.BlenderStarting, 0},
+		{"it can't be started", []view{failed}, api.BlenderFailed, 0},
+		{"parked", []view{parked}, api.BlenderStopped, -1},
+	} {
+		if state, i := summary(c.members); state != c.state || i != c.member {
+			t.Errorf("%s: %s of member %d, want %s of %d", c.name, state, i, c.state, c.member)
+		}
+	}
+}

@@ -1,0 +1,607 @@
+// Package fleet is the Blenders of one specification: which is free, which waits for the next
+// run with nothing run in it, which goes on from run to run, and which is to end.
+//
+// A [Fleet] starts Blenders before they are needed, so that an isolated run finds a process in
+// which nothing has run and does not wait for it. Whoever asks for a run says what the run
+// shares with others and never learns how many Blenders there are. What to start and to end is
+// decided by the functions of decide.go, which see nothing but a picture of the members; the
+// processes themselves are the package blender's.
+//
+// Use: [New], then [Fleet.Serve] until its context ends; [Fleet.Run] from any goroutine.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+// Member is what a fleet needs of a Blender; *blender.Supervisor is one.
+type Member interface {
+	Serve(ctx context.Context) error
+	Start()
+	Stop(ctx context.Context) error
+	Status() api.BlenderStatus
+	Configure(api.BlenderSpec)
+	Ready(ctx context.Context) error
+	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
+	Preview(ctx context.Context, path, engine string) error
+}
+
+const (
+	// holdTime is for how long a start is put off beside a run: a start beside a run on two
+	// cores makes the run 1.08 to 1.12 times as long, and most runs are over before.
+	holdTime = 10 * time.Second
+	// lookTime is how often a fleet looks at the memory that is left, and at what a Blender
+	// that waits has read.
+	lookTime = 5 * time.Second
+	// scarceMemory is how much memory has to be free for a start ahead, in bytes: a waiting
+	// Blender has 90 MB of its own, and the script that runs in it needs some too.
+	scarceMemory = 512 << 20
+	// stopTime is how long the end of a member may take; its own ladder is shorter.
+	stopTime = 30 * time.Second
+)
+
+// Config is what a [Fleet] is made from.
+type Config struct {
+	// Spec is what all members are like. Its limits MaxRuns and MaxMemory, and its port, hold
+	// for members that go on from run to run.
+	Spec api.BlenderSpec
+	// NewMember makes a Blender that nobody serves yet. Public tells that others may connect to
+	// it, by the token that the user's programs know; to all others nobody may.
+	NewMember func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) Member
+	// Memory is how much memory the machine has, in bytes.
+	Memory uint64
+	// Free returns how much memory is free, in bytes; nil never lacks any.
+	Free func() uint64
+	// Changed is called after each change of the status, one call at a time. It must not block.
+	Changed func(api.BlenderStatus)
+	Logger  *slog.Logger
+}
+
+// Fleet has runs executed in the Blenders of one specification.
+type Fleet struct {
+	cfg  Config
+	log  *slog.Logger
+	poke chan struct{} // something may have to be started or ended
+
+	mu       sync.Mutex
+	spec     api.BlenderSpec
+	members  []*member
+	wanted   bool // Blender is not stopped
+	serving  bool
+	over     bool
+	asked    []*need // what waits for a member
+	expected int     // isolated runs that the engine has queued
+	runs     int     // runs that are running, previews left out
+	since    time.Time
+	changed  chan struct{} // closed at the next change
+	told     api.BlenderStatus
+	telling  sync.Mutex // around Changed
+	count    int
+	scarce   bool
+}
+
+// member is a Blender of the fleet. All but fleet, b and number are guarded by Fleet.mu.
+type member struct {
+	fleet  *Fleet
+	b      Member
+	number int
+
+	use    use
+	status api.BlenderStatus
+	busy   bool
+	last   bool
+	parked bool
+	ending bool // its process is being stopped
+	pid    int  // the process in which it executed its last run
+	end    context.CancelFunc
+	left   chan struct{}
+}
+
+// New makes a fleet with no members. It starts Blenders when it is served.
+func New(cfg Config) *Fleet {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(api.BlenderStatus) {}
+	}
+	f := &Fleet{
+		cfg: cfg, log: cfg.Logger, spec: cfg.Spec, wanted: true,
+		poke: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	f.told = f.statusLocked()
+	return f
+}
+
+// Serve starts Blenders and ends them as they are needed, until ctx ends. Then it stops all of
+// them and returns when none is left.
+func (f *Fleet) Serve(ctx context.Context) error {
+	f.mu.Lock()
+	f.serving, f.over = true, false
+	f.mu.Unlock()
+	tick := time.NewTicker(lookTime)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		wait := f.arrange()
+		var hold <-chan time.Time
+		if wait > 0 {
+			hold = time.After(wait)
+		}
+		select {
+		case <-f.poke:
+		case <-hold:
+		case <-tick.C:
+			f.look()
+		case <-ctx.Done():
+		}
+	}
+	f.mu.Lock()
+	f.serving, f.over = false, true
+	members := f.members
+	f.members = nil
+	f.newsLocked()
+	f.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, m := range members {
+		ending.Go(func() { m.leave() })
+	}
+	ending.Wait()
+	f.tell()
+	return nil
+}
+
+// look finds out whether memory is short.
+func (f *Fleet) look() {
+	if f.cfg.Free == nil {
+		return
+	}
+	scarce := f.cfg.Free() < scarceMemory
+	f.mu.Lock()
+	f.scarce = scarce
+	f.mu.Unlock()
+	f.tell()
+}
+
+// arrange starts and ends members as decide says, and returns after how long it should be called
+// again, 0 when nothing but news can change its mind.
+func (f *Fleet) arrange() time.Duration {
+	f.mu.Lock()
+	if !f.wanted || !f.serving {
+		f.mu.Unlock()
+		return 0
+	}
+	p := f.policyLocked()
+	views := f.viewsLocked()
+	out := decide(views, p)
+	var start, park []*member
+	for _, i := range out.start {
+		m := f.members[i]
+		m.parked = false
+		start = append(start, m)
+	}
+	for _, i := range out.park {
+		m := f.members[i]
+		m.parked, m.ending, m.use, m.last = true, true, m.cleanUse(), false
+		park = append(park, m)
+	}
+	f.mu.Unlock()
+	for _, m := range park {
+		m.stop()
+	}
+	for _, m := range start {
+		m.b.Start()
+	}
+	for _, u := range out.add {
+		f.add(u)
+	}
+	if len(out.start)+len(out.park)+len(out.add) > 0 {
+		f.tell()
+	}
+	if p.hold {
+		return max(time.Millisecond, holdTime-time.Since(f.since))
+	}
+	return 0
+}
+
+// policyLocked returns what a plan keeps to just now. It needs mu.
+func (f *Fleet) policyLocked() policy {
+	p := policy{
+		ahead: f.spec.Fleet.AheadOf(runtime.NumCPU(), f.cfg.Memory), cores: runtime.NumCPU(), expected: f.expected,
+		scarce: f.scarce || f.spec.Fleet.MaxMemory > 0 && f.memoryLocked() >= uint64(f.spec.Fleet.MaxMemory),
+		port:   f.spec.Port != 0,
+		hold:   f.runs > 0 && time.Since(f.since) < holdTime,
+	}
+	for _, n := range f.asked {
+		p.want = append(p.want, *n)
+	}
+	return p
+}
+
+// memoryLocked returns how much memory the fleet has, in bytes. It needs mu.
+func (f *Fleet) memoryLocked() (bytes uint64) {
+	for _, m := range f.members {
+		bytes += m.status.MemoryBytes
+	}
+	return bytes
+}
+
+func (f *Fleet) viewsLocked() []view {
+	views := make([]view, len(f.members))
+	for i, m := range f.members {
+		views[i] = view{use: m.use, state: m.status.State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending}
+	}
+	return views
+}
+
+// add makes a member and starts it.
+func (f *Fleet) add(u use) {
+	f.mu.Lock()
+	f.count++
+	m := &member{fleet: f, number: f.count, use: u}
+	spec := f.memberSpecLocked(m)
+	f.mu.Unlock()
+	m.b = f.cfg.NewMember(spec, u == keeps, m.changed)
+	m.status = m.b.Status()
+	life, end := context.WithCancel(context.Background())
+	m.end, m.left = end, make(chan struct{})
+	f.mu.Lock()
+	f.members = append(f.members, m)
+	over := !f.serving
+	f.mu.Unlock()
+	if over {
+		close(m.left)
+		return
+	}
+	go func() {
+		defer close(m.left)
+		if err := m.b.Serve(life); err != nil {
+			f.log.Error("the supervisor of a Blender ended", "error", err)
+		}
+	}()
+	m.b.Start()
+}
+
+// memberSpecLocked returns what a member is like: it has a folder of its own. It needs mu.
+func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
+	spec := f.spec
+	spec.Dir = filepath.Join(spec.Dir, strconv.Itoa(m.number))
+	if m.use == clean || m.use == spent {
+		spec.MaxRuns, spec.MaxMemory = 0, 0
+	}
+	if m.use != keeps {
+		spec.Port = 0
+	}
+	return spec
+}
+
+// changed takes what a member's Blender says of itself.
+func (m *member) changed(st api.BlenderStatus) {
+	f := m.fleet
+	f.mu.Lock()
+	m.status = st
+	m.renewLocked()
+	f.newsLocked()
+	f.mu.Unlock()
+	f.tell()
+}
+
+// renewLocked takes note of a new process, in which nothing has run. It needs mu.
+func (m *member) renewLocked() {
+	if m.use == spent && !m.busy && m.status.PID != m.pid {
+		m.use, m.last = clean, false
+	}
+}
+
+// cleanUse returns what the member is for when it has a new process.
+func (m *member) cleanUse() use {
+	if m.use == spent {
+		return clean
+	}
+	return m.use
+}
+
+// stop ends the member's process; it stays in the fleet, parked.
+func (m *member) stop() {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		if err := m.b.Stop(ctx); err != nil {
+			m.fleet.log.Warn("a Blender did not stop", "error", err)
+		}
+		m.fleet.mu.Lock()
+		m.ending = false
+		m.fleet.newsLocked()
+		m.fleet.mu.Unlock()
+	}()
+}
+
+// leave stops the member and ends its supervisor.
+func (m *member) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if err := m.b.Stop(ctx); err != nil {
+		m.fleet.log.Warn("a Blender did not stop", "error", err)
+	}
+	m.end()
+	select {
+	case <-m.left:
+	case <-ctx.Done():
+	}
+}
+
+// newsLocked wakes those who wait for a change. It needs mu.
+func (f *Fleet) newsLocked() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+	wake(f.poke)
+}
+
+// wake makes sure that one signal waits in c.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one waits already
+	}
+}
+
+// acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
+func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
+	var m *member
+	err := f.await(ctx, n, func(i int) {
+		m = f.members[i]
+		m.busy, m.pid = true, m.status.PID
+		f.runs++
+		if f.runs == 1 {
+			f.since = time.Now()
+		}
+	})
+	return m, err
+}
+
+// Await waits until a Blender is free for a run like the request. It fails as [Fleet.Ready] does.
+func (f *Fleet) Await(ctx context.Context, req blender.Request) error {
+	return f.await(ctx, needOf(req), func(int) {})
+}
+
+// await waits until a member is free for a run and calls found with its number, with mu held.
+func (f *Fleet) await(ctx context.Context, n need, found func(member int)) error {
+	asked := &n
+	f.mu.Lock()
+	f.asked = append(f.asked, asked)
+	defer func() {
+		f.mu.Lock()
+		for i, a := range f.asked {
+			if a == asked {
+				f.asked = append(f.asked[:i:i], f.asked[i+1:]...)
+				break
+			}
+		}
+		f.mu.Unlock()
+	}()
+	for {
+		if err := ctx.Err(); err != nil {
+			f.mu.Unlock()
+			return err
+		}
+		if i := choose(f.viewsLocked(), n); i >= 0 && f.wanted {
+			found(i)
+			f.mu.Unlock()
+			return nil
+		}
+		if err := f.hopelessLocked(); err != nil {
+			f.mu.Unlock()
+			return err
+		}
+		changed := f.changed
+		wake(f.poke)
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+	}
+}
+
+// hopelessLocked returns why no member will be free, or nil. It needs mu.
+func (f *Fleet) hopelessLocked() error {
+	if !f.wanted || f.over {
+		return blender.ErrStopped
+	}
+	var failed *member
+	for _, m := range f.members {
+		switch {
+		case m.parked:
+		case m.status.State == api.BlenderFailed:
+			failed = m
+		case m.use == clean || m.use == spent && m.busy:
+			return nil // it is there, or will be
+		}
+	}
+	if failed != nil {
+		return &blender.FailedError{Reason: failed.status.Reason}
+	}
+	return nil
+}
+
+// needOf returns what a run asks for.
+func needOf(req blender.Request) need {
+	return need{isolation: req.Isolation, look: req.Look}
+}
+
+// Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on
+// the request's isolation: a new one, one that goes on, or for a look the one that the last
+// isolated run has left.
+func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+	m, err := f.acquire(ctx, needOf(req))
+	if err != nil {
+		return blender.Outcome{}, err
+	}
+	f.mu.Lock()
+	if m.use == clean {
+		m.use = spent
+		for _, other := range f.members {
+			other.last = false // what it left goes now that another run has begun
+		}
+		m.last = true
+	}
+	f.mu.Unlock()
+	out, err := m.b.Run(ctx, req, sink)
+	f.mu.Lock()
+	m.busy = false
+	f.runs--
+	m.status = m.b.Status()
+	if errors.Is(err, blender.ErrNotStarted) || m.status.State != api.BlenderReady && m.status.State != api.BlenderRunning {
+		m.pid = -1 // another process, now or soon
+	}
+	m.renewLocked()
+	f.newsLocked()
+	f.mu.Unlock()
+	f.tell()
+	return out, err
+}
+
+// Preview has the Blender that the last run left make a picture of its scene; see
+// [blender.Supervisor.Preview]. It holds up no run: the next one has another Blender. It fails
+// with [blender.ErrNoPreview] when nothing was left.
+func (f *Fleet) Preview(ctx context.Context, path, engine string) error {
+	f.mu.Lock()
+	var m *member
+	for _, other := range f.members {
+		if other.last && other.use == spent && !other.busy && other.status.State == api.BlenderReady {
+			m = other
+		}
+	}
+	if m == nil {
+		f.mu.Unlock()
+		return fmt.Errorf("%w: what the run left is gone", blender.ErrNoPreview)
+	}
+	m.busy = true
+	f.mu.Unlock()
+	err := m.b.Preview(ctx, path, engine)
+	f.mu.Lock()
+	m.busy = false
+	m.renewLocked()
+	f.newsLocked()
+	f.mu.Unlock()
+	return err
+}
+
+// Expect tells how many isolated runs wait for the fleet, so that it starts as many Blenders as
+// are needed, up to the number of cores at the same time.
+func (f *Fleet) Expect(runs int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.expected != runs {
+		f.expected = runs
+		wake(f.poke)
+	}
+}
+
+// Configure has another specification hold: from the next start of each Blender on, and at once
+// for how many wait.
+func (f *Fleet) Configure(spec api.BlenderSpec) {
+	f.mu.Lock()
+	f.spec = spec
+	members := append([]*member(nil), f.members...)
+	specs := make([]api.BlenderSpec, len(members))
+	for i, m := range members {
+		specs[i] = f.memberSpecLocked(m)
+	}
+	f.mu.Unlock()
+	for i, m := range members {
+		m.b.Configure(specs[i])
+	}
+	wake(f.poke)
+}
+
+// Start has a fleet that was stopped, or whose Blender failed, run again; it returns at once.
+func (f *Fleet) Start() {
+	f.mu.Lock()
+	f.wanted = true
+	var again []*member
+	for _, m := range f.members {
+		if m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped {
+			m.parked = false
+			again = append(again, m)
+		}
+	}
+	f.newsLocked()
+	f.mu.Unlock()
+	for _, m := range again {
+		m.b.Start()
+	}
+	f.tell()
+}
+
+// Stop stops all Blenders, which stay stopped until [Fleet.Start]. It returns when they are
+// gone, or with ctx's error before that.
+func (f *Fleet) Stop(ctx context.Context) error {
+	f.mu.Lock()
+	f.wanted = false
+	members := append([]*member(nil), f.members...)
+	for _, m := range members {
+		m.parked, m.ending, m.last, m.use = true, true, false, m.cleanUse()
+	}
+	f.newsLocked()
+	f.mu.Unlock()
+	errs := make([]error, len(members))
+	var stopping sync.WaitGroup
+	for i, m := range members {
+		stopping.Go(func() { errs[i] = m.b.Stop(ctx) })
+	}
+	stopping.Wait()
+	f.mu.Lock()
+	for _, m := range members {
+		m.ending = false
+	}
+	f.newsLocked()
+	f.mu.Unlock()
+	f.tell()
+	return errors.Join(errs...)
+}
+
+// Restart stops all Blenders and starts new ones. It returns when the next run finds one, or
+// with the reason why it will not.
+func (f *Fleet) Restart(ctx context.Context) error {
+	err := f.Stop(ctx)
+	f.Start()
+	if err != nil {
+		return err
+	}
+	return f.Ready(ctx)
+}
+
+// Ready waits until an isolated run would find its Blender. It fails with [blender.ErrStopped] or
+// a [*blender.FailedError] when that will not be so without [Fleet.Start].
+func (f *Fleet) Ready(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		changed := f.changed
+		free := choose(f.viewsLocked(), need{}) >= 0 || f.runs > 0
+		err := f.hopelessLocked()
+		f.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case free:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+const patience = 60 * time.Second
+
+// recorder keeps what a run does.
+type recorder struct {
+	mu   sync.Mutex
+	text strings.Builder
+	once sync.Once
+	// begun is closed when the run has started.
+	begun chan struct{}
+}
+
+func newRecorder() *recorder { return &recorder{begun: make(chan struct{})} }
+
+func (r *recorder) Started(time.Time)     { r.once.Do(func() { close(r.begun) }) }
+func (r *recorder) Progress(api.Progress) {}
+func (r *recorder) Output(p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text.Write(p)
+}
+
+func (r *recorder) output() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// real is a fleet of real Blenders, served until the test ends.
+func real(t *testing.T, settings api.FleetSettings) *Fleet {
+	t.Helper()
+	f := New(Config{
+		Spec: api.BlenderSpec{
+			Name: "default", Dir: t.TempDir(), Fleet: settings, BlenderSettings: api.BlenderSettings{FactoryStartup: true},
+		},
+		NewMember: func(spec api.BlenderSpec, _ bool, changed func(api.BlenderStatus)) Member {
+			return blender.New(blender.Config{BlenderSpec: spec, Changed: changed})
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("Serve does not return")
+		}
+		if all := f.Processes(); len(all) > 0 {
+			t.Errorf("left: %+v", all)
+		}
+	})
+	return f
+}
+
+var count struct {
+	sync.Mutex
+	n int
+}
+
+// do has a fleet execute code and returns what it printed.
+func do(t *testing.T, f *Fleet, req blender.Request) string {
+	t.Helper()
+	count.Lock()
+	count.n++
+	req.ID = "r" + strings.Repeat("x", count.n%50)
+	count.Unlock()
+	if req.Scene == "" {
+		req.Scene = "fresh"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r := newRecorder()
+	out, err := f.Run(ctx, req, r)
+	if err != nil || out.Verdict != blender.Succeeded {
+		t.Fatalf("%s: %+v %+v, %v", req.Code, out, out.Error, err)
+	}
+	return strings.TrimSpace(r.output())
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("did not come: %s", what)
+		}
+	}
+}
+
+const tellPID = "import os, bpy; print(os.getpid()); bpy.context.scene['mark'] = 1"
+
+func TestAnIsolatedRunHasABlenderInWhichNothingHasRun(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	seen := map[string]bool{}
+	for range 4 {
+		got := do(t, f, blender.Request{Code: []byte("import os, sys, bpy\nprint(os.getpid(), 'trace' in sys.__dict__)\nsys.trace = 1"), Isolation: api.IsolateProcess})
+		pid, leaked, _ := strings.Cut(got, " ")
+		if seen[pid] || leaked != "False" {
+			t.Errorf("process %s was used before: %v, %s", pid, seen[pid], leaked)
+		}
+		seen[pid] = true
+	}
+}
+
+func TestWhatTheLastRunLeftCanBeLookedAt(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	first := do(t, f, blender.Request{Code: []byte(tellPID), Isolation: api.IsolateProcess})
+	look := blender.Request{Code: []byte("import os, bpy; print(os.getpid(), bpy.context.scene.get('mark'))"), Scene: "keep", Isolation: api.IsolateKeep, Look: true}
+	for range 2 {
+		if got := do(t, f, look); got != first+" 1" {
+			t.Errorf("it finds %s, want %s 1", got, first)
+		}
+	}
+	second := do(t, f, blender.Request{Code: []byte(tellPID), Isolation: api.IsolateProcess})
+	if got := do(t, f, look); got != second+" 1" || second == first {
+		t.Errorf("after the next run it finds %s, want %s 1", got, second)
+	}
+	eventually(t, "what the first run left is gone", func() bool {
+		for _, p := range f.Processes() {
+			if p.Use == "left" {
+				return second == strconv.Itoa(p.PID)
+			}
+		}
+		return false
+	})
+}
+
+func TestALookIsNotCutOffByTheNextRun(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	do(t, f, blender.Request{Code: []byte(tellPID), Isolation: api.IsolateProcess})
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	looking := newRecorder()
+	ended := make(chan blender.Outcome, 1)
+	go func() {
+		out, _ := f.Run(ctx, blender.Request{ID: "look", Code: []byte("import time\nprint('looks', flush=True)\nwhile True: time.sleep(0.01)"), Scene: "keep", Isolation: api.IsolateKeep, Look: true}, looking)
+		ended <- out
+	}()
+	eventually(t, "somebody looks", func() bool { return strings.Contains(looking.output(), "looks") })
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+	select {
+	case out := <-ended:
+		t.Fatalf("the look has ended: %+v", out)
+	default:
+	}
+	stop()
+	if out := <-ended; out.Verdict != blender.Cancelled {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestBlendersThatGoOnAreOnesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	isolated := do(t, f, blender.Request{Code: []byte(tellPID), Isolation: api.IsolateProcess})
+	in := func(isolation api.Isolation, name string) (string, string) {
+		req := blender.Request{Isolation: isolation, Scene: name}
+		req.Code = []byte(tellPID)
+		first := do(t, f, req)
+		req.Code = []byte("import os, bpy; print(os.getpid(), bpy.context.scene.get('mark'))")
+		return first, do(t, f, req)
+	}
+	scenes, then := in(api.IsolateScene, "fresh")
+	if then != scenes+" None" {
+		t.Errorf("runs in a scene: %s, then %s", scenes, then)
+	}
+	keeps, then := in(api.IsolateKeep, "keep")
+	if then != keeps+" 1" {
+		t.Errorf("runs that keep the scene: %s, then %s", keeps, then)
+	}
+	if isolated == scenes || scenes == keeps || keeps == isolated {
+		t.Errorf("they share a process: %s, %s, %s", isolated, scenes, keeps)
+	}
+}
+
+func TestACrashTakesOneProcess(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	if err := f.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 7 { // more than a Blender may fail
+		out, err := f.Run(t.Context(), blender.Request{ID: "crash", Code: []byte("import os; os.kill(os.getpid(), 11)"), Scene: "fresh", Isolation: api.IsolateProcess}, newRecorder())
+		if err != nil || out.Verdict != blender.Crashed {
+			t.Fatalf("crash %d: %+v, %v", i, out, err)
+		}
+	}
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+}
+
+func TestAFleetIsStoppedAndStartedAsOne(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 2})
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateScene})
+	if err := f.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st := f.Status(); st.State != api.BlenderStopped || len(f.Processes()) != 0 {
+		t.Errorf("stopped it is %+v with %+v", st, f.Processes())
+	}
+	if _, err := f.Run(t.Context(), blender.Request{ID: "a", Code: []byte("pass"), Scene: "fresh"}, newRecorder()); !errors.Is(err, blender.ErrStopped) {
+		t.Errorf("a run then: %v", err)
+	}
+	f.Start()
+	if err := f.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+	eventually(t, "two wait again", func() bool { return f.Status().Waiting == 2 })
+	if err := f.Restart(t.Context()); err != nil || f.Status().State != api.BlenderReady {
+		t.Errorf("restarted it is %+v, %v", f.Status(), err)
+	}
+}
+
+func TestABurstStartsAsManyAsThereAreCores(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	f.Expect(6)
+	for i := range 6 {
+		do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+		f.Expect(5 - i)
+	}
+	eventually(t, "one waits, and one has what the last left", func() bool { return len(f.Processes()) == 2 && f.Status().Waiting == 1 })
+}
+
+func TestABlenderThatCantBeStartedIsTold(t *testing.T) {
+	t.Parallel()
+	f := New(Config{
+		Spec: api.BlenderSpec{Name: "default", Dir: t.TempDir(), BlenderSettings: api.BlenderSettings{Path: "/nowhere/blender"}},
+		NewMember: func(spec api.BlenderSpec, _ bool, changed func(api.BlenderStatus)) Member {
+			return blender.New(blender.Config{BlenderSpec: spec, Changed: changed})
+		},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = f.Serve(ctx) }()
+	var failed *blender.FailedError
+	_, err := f.Run(t.Context(), blender.Request{ID: "a", Code: []byte("pass"), Scene: "fresh"}, newRecorder())
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "/nowhere/blender") {
+		t.Errorf("%v", err)
+	}
+	if st := f.Status(); st.State != api.BlenderFailed {
+		t.Errorf("it is %+v", st)
+	}
+	cancel()
+	<-done
+}

@@ -1,0 +1,96 @@
+package fleet
+
+import (
+	"blendtray/api"
+)
+
+// Status returns how the fleet is, as that of one Blender: the one that executes a run, or the
+// one that the next run will find.
+func (f *Fleet) Status() api.BlenderStatus {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if !m.parked {
+			m.status = m.b.Status() // with its memory
+		}
+	}
+	return f.statusLocked()
+}
+
+func (f *Fleet) statusLocked() api.BlenderStatus {
+	state, i := summary(f.viewsLocked())
+	st := api.BlenderStatus{}
+	if i >= 0 {
+		st = f.members[i].status
+	}
+	st.Name, st.Kind, st.State = f.cfg.Spec.Name, api.BlenderOwn, state
+	st.Port, st.Waiting = 0, 0
+	for _, m := range f.members {
+		switch {
+		case m.parked:
+		case m.use == keeps:
+			st.Port = m.status.Port // the only one that others may connect to
+		case m.use == clean && !m.busy && m.status.State == api.BlenderReady:
+			st.Waiting++
+		}
+	}
+	switch {
+	case f.over || !f.wanted:
+		st.State = api.BlenderStopped
+		for _, m := range f.members {
+			if m.status.State != api.BlenderStopped && m.status.State != api.BlenderFailed {
+				st.State = api.BlenderStopping
+			}
+		}
+		st.Run, st.Reason = "", ""
+		if st.State == api.BlenderStopped {
+			st.PID, st.MemoryBytes = 0, 0
+		}
+	case i < 0 && f.serving:
+		st.State = api.BlenderStarting
+	case i < 0:
+		st.State, st.Reason = api.BlenderStopped, "not started yet"
+	case f.scarce && st.Reason == "":
+		st.Reason = "memory is short, so no Blender is started before it is needed"
+	}
+	return st
+}
+
+// Processes returns the Blenders of the fleet, those without a process left out.
+func (f *Fleet) Processes() []api.ProcessStatus {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []api.ProcessStatus
+	for _, m := range f.members {
+		st := m.b.Status()
+		if st.PID == 0 {
+			continue
+		}
+		all = append(all, api.ProcessStatus{
+			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run,
+			Port: st.Port, MemoryBytes: st.MemoryBytes,
+		})
+	}
+	return all
+}
+
+// tell calls Changed when the status is another one.
+func (f *Fleet) tell() {
+	f.telling.Lock()
+	defer f.telling.Unlock()
+	f.mu.Lock()
+	st := f.statusLocked()
+	same := sameButMemory(st, f.told)
+	f.told = st
+	f.mu.Unlock()
+	if !same {
+		f.cfg.Changed(st)
+	}
+}
+
+// sameButMemory reports whether two statuses differ in nothing but the memory, which changes all
+// the time.
+func sameButMemory(a, b api.BlenderStatus) bool {
+	a.MemoryBytes, b.MemoryBytes = 0, 0
+	return a == b
+}
