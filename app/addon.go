@@ -190,10 +190,10 @@ func (r *AddonReport) ask(ctx context.Context) {
 		r.Error = "it has no folder for the user's add-ons; BLENDER_USER_RESOURCES may name one"
 		return
 	}
-	r.look()
+	r.inspect()
 }
 
-func (r *AddonReport) look() {
+func (r *AddonReport) inspect() {
 	in, err := addon.Inspect(r.dir)
 	r.State, r.Version, r.Loop, r.Path = string(in.State), in.Version, in.Loop, in.Path
 	if err != nil {
@@ -229,7 +229,7 @@ func (r *AddonReport) install(ctx context.Context, loop string, replace bool) {
 		return
 	}
 	r.Kept = kept
-	r.look()
+	r.inspect()
 	if err := r.verify(ctx); err != nil {
 		r.Error = "it is installed, but does not work: " + err.Error()
 	}
@@ -257,7 +257,7 @@ func (r *AddonReport) uninstall() {
 		return
 	}
 	r.Kept = kept
-	r.look()
+	r.inspect()
 }
 
 func (c *addonStatusCmd) Run(e *env) error {

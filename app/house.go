@@ -31,7 +31,7 @@ type house struct {
 // its files can't be had. Nothing runs before [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
 	h := &house{paths: paths}
-	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.tell})
+	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
 	}
@@ -109,8 +109,8 @@ func (h *house) apply(s api.Settings) error {
 	return h.engine.SetFolders(s.Folders)
 }
 
-// tell says what has become of the settings, in the log and to every client.
-func (h *house) tell(sentence string, wrong bool) {
+// announce says what has become of the settings, in the log and to every client.
+func (h *house) announce(sentence string, wrong bool) {
 	if wrong {
 		h.logs.Logger.Warn(sentence)
 	} else {

@@ -132,7 +132,7 @@ func (t *tail) follow(ctx context.Context) error {
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
 	for {
-		if err := t.look(); err != nil {
+		if err := t.poll(); err != nil {
 			return err
 		}
 		select {
@@ -143,7 +143,7 @@ func (t *tail) follow(ctx context.Context) error {
 	}
 }
 
-func (t *tail) look() error {
+func (t *tail) poll() error {
 	now, err := os.Stat(t.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the log: %w", err)

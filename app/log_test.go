@@ -45,7 +45,7 @@ func TestFollowingALogGoesOnOverItsRotation(t *testing.T) {
 	defer func() { tl.close() }()
 	look := func(want string) {
 		t.Helper()
-		if err := tl.look(); err != nil {
+		if err := tl.poll(); err != nil {
 			t.Fatal(err)
 		}
 		if got.String() != want {

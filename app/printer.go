@@ -173,7 +173,7 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 		return s.State == api.BlenderReady || s.State == api.BlenderRunning
 	}
 	switch {
-	case atWork(b) && atWork(was) && was.PID == b.PID,
+	case atWork(b) && atWork(was) && (was.PID == b.PID || b.Kind == api.BlenderOwn), // each run has another process
 		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
 		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // still being looked for
 		return
@@ -181,7 +181,10 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	text := string(b.State)
 	switch b.State {
 	case api.BlenderReady, api.BlenderRunning:
-		text = fmt.Sprintf("ready: Blender %s, process %d, port %d", b.Version, b.PID, b.Port)
+		text = fmt.Sprintf("ready: Blender %s, process %d", b.Version, b.PID)
+		if b.Port != 0 {
+			text += fmt.Sprintf(", port %d", b.Port)
+		}
 	case api.BlenderStarting:
 		if b.Path != "" {
 			text += ": " + b.Path

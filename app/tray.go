@@ -210,20 +210,20 @@ func (o *ownEngine) serve(ctx context.Context, h *house) {
 // await waits until the settings are right, and starts the engine then.
 func (o *ownEngine) await(ctx context.Context) {
 	var owner *settings.Owner
-	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.tell(ctx, owner.Status()) }})
-	o.tell(ctx, owner.Status())
+	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.report(ctx, owner.Status()) }})
+	o.report(ctx, owner.Status())
 	if owner.Await(ctx) != nil {
 		o.ended <- nil
 		return
 	}
-	o.tell(ctx, api.SettingsStatus{})
+	o.report(ctx, api.SettingsStatus{})
 	if err := o.start(ctx); err != nil {
 		o.env.warn("%v", err)
-		o.tell(ctx, api.SettingsStatus{File: o.paths.SettingsFile(), Error: err.Error()})
+		o.report(ctx, api.SettingsStatus{File: o.paths.SettingsFile(), Error: err.Error()})
 	}
 }
 
-func (o *ownEngine) tell(ctx context.Context, st api.SettingsStatus) {
+func (o *ownEngine) report(ctx context.Context, st api.SettingsStatus) {
 	select {
 	case o.broken <- st:
 	case <-ctx.Done():

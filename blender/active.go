@@ -87,7 +87,7 @@ func (r *activeRun) output(p []byte) {
 	}
 	r.tail = appendTail(r.tail, p, 4*tailSize)
 	r.sink.Output(p)
-	r.progress.take(p)
+	r.progress.write(p)
 }
 
 // tellProgress passes on what the script says of itself.

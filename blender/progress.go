@@ -57,8 +57,8 @@ type renderProgress struct {
 	tell func(api.Progress)
 }
 
-// take looks at the next bytes of output.
-func (r *renderProgress) take(p []byte) {
+// write reads the next bytes of output.
+func (r *renderProgress) write(p []byte) {
 	for len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
 		piece, whole := p, end >= 0
@@ -72,11 +72,11 @@ func (r *renderProgress) take(p []byte) {
 		case len(r.line) == 0 && len(piece) > 0 && !mayTell(piece[0]):
 			r.skip = true // most lines are a script's own and are passed over at their first letter
 		case len(r.line) == 0 && whole:
-			r.look(piece[:min(maxLine, len(piece))])
+			r.readLine(piece[:min(maxLine, len(piece))])
 		default:
 			r.line = append(r.line, piece[:min(maxLine-len(r.line), len(piece))]...)
 			if whole {
-				r.look(r.line)
+				r.readLine(r.line)
 			}
 		}
 		if whole {
@@ -90,8 +90,8 @@ func mayTell(first byte) bool {
 	return first == 'F' || first == 'S' || first == 'R' || first >= '0' && first <= '9'
 }
 
-// look reads one line.
-func (r *renderProgress) look(line []byte) {
+// readLine reads one line.
+func (r *renderProgress) readLine(line []byte) {
 	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
 		rest, ok := api.CutRenderLogHead(line)
 		if !ok {

@@ -15,7 +15,7 @@ func progressOf(pieces ...string) []api.Progress {
 	r := renderProgress{tell: func(p api.Progress) { told = append(told, p) }}
 	for _, piece := range pieces {
 		r.told = time.Time{} // as if some time had passed
-		r.take([]byte(piece))
+		r.write([]byte(piece))
 	}
 	r.flush()
 	return told
@@ -83,7 +83,7 @@ func TestProgressIsToldAtMostTwentyTimesASecond(t *testing.T) {
 	r := renderProgress{tell: func(p api.Progress) { told++; last = p }}
 	began := time.Now()
 	for range 10_000 {
-		r.take([]byte("Fra:1 Mem:1M | Sample 64/64\n"))
+		r.write([]byte("Fra:1 Mem:1M | Sample 64/64\n"))
 	}
 	r.say(api.Progress{Fraction: 0.5, Text: "the script's own"})
 	r.flush()

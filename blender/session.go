@@ -312,12 +312,12 @@ func (s *Session) readFrames(frames *frameReader) error {
 		case in.Type == "error" && in.ID == "": // the connection closes after it
 			return &WireError{Code: in.Code, Message: in.Message}
 		default:
-			s.take(in)
+			s.dispatch(in)
 		}
 	}
 }
 
-func (s *Session) take(in incoming) {
+func (s *Session) dispatch(in incoming) {
 	s.mu.Lock()
 	c := s.calls[in.ID]
 	s.mu.Unlock()

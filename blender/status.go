@@ -14,7 +14,7 @@ const memoryPace = 2 * time.Second
 func (s *Supervisor) Status() api.BlenderStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sampleMemory()
+	s.sampleMemoryLocked()
 	return s.status
 }
 
@@ -23,8 +23,8 @@ func (s *Supervisor) Status() api.BlenderStatus {
 // without [Supervisor.Start].
 func (s *Supervisor) Ready(ctx context.Context) error { return s.ready(ctx) }
 
-// sampleMemory measures the memory unless that was done a moment ago. mu is held.
-func (s *Supervisor) sampleMemory() {
+// sampleMemoryLocked measures the memory unless that was done a moment ago. It needs mu.
+func (s *Supervisor) sampleMemoryLocked() {
 	if s.status.PID == 0 {
 		s.status.MemoryBytes, s.sampled = 0, time.Time{}
 		return
@@ -42,6 +42,6 @@ func (s *Supervisor) set(change func(*api.BlenderStatus)) {
 		if before == api.BlenderStarting {
 			s.sampled = time.Time{} // it has grown since
 		}
-		s.sampleMemory()
+		s.sampleMemoryLocked()
 	})
 }

@@ -123,9 +123,9 @@ func (s *spool) write(text string) bool {
 	return true
 }
 
-// take is the next event, if there is one. When there is none and there will be none, ended
+// next returns the next event, if there is one. When there is none and there will be none, ended
 // is true. An error is that of the file.
-func (s *spool) take() (ev api.Event, ok, ended bool, err error) {
+func (s *spool) next() (ev api.Event, ok, ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.items) == 0 {

@@ -15,7 +15,7 @@ func text(id, s string) api.Event { return api.Event{Kind: api.KindOutput, ID: i
 func drain(t *testing.T, s *spool) (texts string, events []api.Event) {
 	t.Helper()
 	for {
-		ev, ok, _, err := s.take()
+		ev, ok, _, err := s.next()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -156,7 +156,7 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 		}
 	}()
 	st := newStream(w)
-	s.ended(r, s.follow(ctx, st, sp.wake, sp.take))
+	s.ended(r, s.follow(ctx, st, sp.wake, sp.next))
 	return nil
 }
 
@@ -181,7 +181,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 			return
 		case <-missed:
 			missed = nil
-			if now, ok := s.look(ctx, run.ID); ok && now.State.Final() && put(runEvent(now)) {
+			if now, ok := s.runNow(ctx, run.ID); ok && now.State.Final() && put(runEvent(now)) {
 				return
 			}
 		case ev, ok := <-events:
@@ -197,7 +197,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 			switch {
 			case ev.Kind == api.KindBlender && run.State == api.Queued:
 				// Only if it still waits: its output may be on its way.
-				if now, ok := s.look(ctx, run.ID); ok && now.State == api.Queued && now.Reason != run.Reason {
+				if now, ok := s.runNow(ctx, run.ID); ok && now.State == api.Queued && now.Reason != run.Reason {
 					put(runEvent(now))
 				}
 			case ev.ID == run.ID && put(ev):
@@ -207,8 +207,8 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 	}
 }
 
-// look asks for a run as it stands, without its output.
-func (s *Server) look(ctx context.Context, id string) (api.Run, bool) {
+// runNow returns a run as it stands, without its output.
+func (s *Server) runNow(ctx context.Context, id string) (api.Run, bool) {
 	run, err := s.engine.Run(ctx, id)
 	run.Output = ""
 	return run, err == nil // the events that come will tell

@@ -81,7 +81,7 @@ func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
 func (s *Subscription) deliver() {
 	defer close(s.ch)
 	for {
-		ev, ok, ended := s.take()
+		ev, ok, ended := s.next()
 		switch {
 		case ok:
 			select {
@@ -101,7 +101,8 @@ func (s *Subscription) deliver() {
 	}
 }
 
-func (s *Subscription) take() (ev api.Event, ok, ended bool) {
+// next returns the next event that waits, if there is one; ended tells that there will be none.
+func (s *Subscription) next() (ev api.Event, ok, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {

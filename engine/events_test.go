@@ -219,7 +219,7 @@ func TestManySmallPiecesForAStuckSubscriberCostLittle(t *testing.T) {
 		t.Errorf("%v allocations", allocated)
 	}
 	total := 0
-	for ev, ok, _ := sub.take(); ok; ev, ok, _ = sub.take() {
+	for ev, ok, _ := sub.next(); ok; ev, ok, _ = sub.next() {
 		total += len(ev.Text)
 	}
 	if total != n || sub.output != 0 {

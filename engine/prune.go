@@ -34,7 +34,7 @@ func (s *store) prune(runs int, output int64) (more bool, err error) {
 func (s *store) pruneRuns(limit int) (n int, err error) {
 	var freed int64
 	err = s.tx(func() error {
-		st, err := s.prepared(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0) FROM runs r
+		st, err := s.preparedLocked(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0) FROM runs r
 			WHERE state NOT IN ('queued', 'running') AND (folder = '' OR
 				id < (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.script = r.script))
 			ORDER BY id LIMIT ?`)
@@ -77,7 +77,7 @@ func (s *store) pruneRuns(limit int) (n int, err error) {
 func (s *store) pruneOutputs() (n int, err error) {
 	var freed int64
 	err = s.tx(func() error {
-		st, err := s.prepared(`DELETE FROM outputs WHERE run IN (SELECT run FROM outputs ORDER BY run LIMIT ?) RETURNING size`)
+		st, err := s.preparedLocked(`DELETE FROM outputs WHERE run IN (SELECT run FROM outputs ORDER BY run LIMIT ?) RETURNING size`)
 		if err != nil {
 			return err
 		}

@@ -229,8 +229,8 @@ func (s *store) inTx(fn func() error) error {
 	return err
 }
 
-// prepared is the statement for query on the writing connection; s.mu is held.
-func (s *store) prepared(query string) (*sql.Stmt, error) {
+// preparedLocked returns the statement for query on the writing connection. It needs mu.
+func (s *store) preparedLocked(query string) (*sql.Stmt, error) {
 	if st, ok := s.stmts[query]; ok {
 		return st, nil
 	}
@@ -243,7 +243,7 @@ func (s *store) prepared(query string) (*sql.Stmt, error) {
 }
 
 func (s *store) exec(query string, args ...any) (sql.Result, error) {
-	st, err := s.prepared(query)
+	st, err := s.preparedLocked(query)
 	if err != nil {
 		return nil, err
 	}

@@ -215,7 +215,7 @@ func timeOf(n sql.NullInt64) *time.Time {
 // interrupt ends the runs that were running when the last engine ended.
 func (s *store) interrupt(at time.Time) (ids []int64, err error) {
 	err = s.tx(func() error {
-		st, err := s.prepared(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at)
+		st, err := s.preparedLocked(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at)
 			WHERE state = ? RETURNING id`)
 		if err != nil {
 			return err

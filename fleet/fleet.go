@@ -142,7 +142,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		case <-f.poke:
 		case <-hold:
 		case <-tick.C:
-			f.look()
+			f.checkMemory()
 		case <-ctx.Done():
 		}
 	}
@@ -157,12 +157,12 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		ending.Go(func() { m.leave() })
 	}
 	ending.Wait()
-	f.tell()
+	f.publish()
 	return nil
 }
 
-// look finds out whether memory is short.
-func (f *Fleet) look() {
+// checkMemory finds out whether memory is short.
+func (f *Fleet) checkMemory() {
 	if f.cfg.Free == nil {
 		return
 	}
@@ -170,7 +170,7 @@ func (f *Fleet) look() {
 	f.mu.Lock()
 	f.scarce = scarce
 	f.mu.Unlock()
-	f.tell()
+	f.publish()
 }
 
 // arrange starts and ends members as decide says, and returns after how long it should be called
@@ -206,7 +206,7 @@ func (f *Fleet) arrange() time.Duration {
 		f.add(u)
 	}
 	if len(out.start)+len(out.park)+len(out.add) > 0 {
-		f.tell()
+		f.publish()
 	}
 	if p.hold {
 		return max(time.Millisecond, holdTime-time.Since(f.since))
@@ -293,7 +293,7 @@ func (m *member) changed(st api.BlenderStatus) {
 	m.renewLocked()
 	f.newsLocked()
 	f.mu.Unlock()
-	f.tell()
+	f.publish()
 }
 
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
@@ -468,7 +468,7 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	m.renewLocked()
 	f.newsLocked()
 	f.mu.Unlock()
-	f.tell()
+	f.publish()
 	return out, err
 }
 
@@ -542,7 +542,7 @@ func (f *Fleet) Start() {
 	for _, m := range again {
 		m.b.Start()
 	}
-	f.tell()
+	f.publish()
 }
 
 // Stop stops all Blenders, which stay stopped until [Fleet.Start]. It returns when they are
@@ -568,7 +568,7 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	}
 	f.newsLocked()
 	f.mu.Unlock()
-	f.tell()
+	f.publish()
 	return errors.Join(errs...)
 }
 

@@ -74,8 +74,8 @@ func (f *Fleet) Processes() []api.ProcessStatus {
 	return all
 }
 
-// tell calls Changed when the status is another one.
-func (f *Fleet) tell() {
+// publish calls Changed when the status is another one.
+func (f *Fleet) publish() {
 	f.telling.Lock()
 	defer f.telling.Unlock()
 	f.mu.Lock()

@@ -61,7 +61,7 @@ func (o *Owner) follow(ctx context.Context, enough func() bool) {
 		case <-look:
 			look = nil
 			n.arm() // a link may lead elsewhere now
-			file := o.cfg.Source.look()
+			file := o.cfg.Source.snapshot()
 			o.looked(file)
 			if !o.isNew(file) {
 				doubted = nil

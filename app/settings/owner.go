@@ -56,7 +56,7 @@ type seen struct {
 	err  error // why the file could not be read, or nil
 }
 
-func (s Source) look() seen {
+func (s Source) snapshot() seen {
 	text, err := s.read()
 	return seen{text, err}
 }
@@ -78,7 +78,7 @@ func (s Source) load(file seen) (Loaded, error) {
 // and the defaults hold.
 func New(cfg Config) *Owner {
 	o := &Owner{cfg: cfg, settle: settleTime, unfinished: unfinishedTime, poll: pollTime, looked: func(seen) {}}
-	o.seen, o.now = cfg.Source.look(), defaults()
+	o.seen, o.now = cfg.Source.snapshot(), defaults()
 	loaded, err := cfg.Source.load(o.seen)
 	if o.err = err; err == nil {
 		o.now = loaded
@@ -377,7 +377,7 @@ func (o *Owner) change(edit func([]byte) ([]byte, error)) (api.SettingsReport, e
 func (o *Owner) Reload() error {
 	o.changing.Lock()
 	defer o.changing.Unlock()
-	return o.lookLocked(o.cfg.Source.look())
+	return o.adoptLocked(o.cfg.Source.snapshot())
 }
 
 // Look reads the file, and has the engine take it over if it has changed: for a caller who can't
@@ -385,8 +385,8 @@ func (o *Owner) Reload() error {
 func (o *Owner) Look() {
 	o.changing.Lock()
 	defer o.changing.Unlock()
-	if file := o.cfg.Source.look(); o.isNew(file) {
-		_ = o.lookLocked(file) // everybody is told of it
+	if file := o.cfg.Source.snapshot(); o.isNew(file) {
+		_ = o.adoptLocked(file) // everybody is told of it
 	}
 }
 
@@ -397,14 +397,14 @@ func (o *Owner) isNew(file seen) bool {
 	return !file.same(o.seen)
 }
 
-// lookLocked takes over the file as it was seen, or notes why it can't. changing is held.
-func (o *Owner) lookLocked(file seen) error {
+// adoptLocked takes over the file as it was seen, or notes why it can't. It needs changing.
+func (o *Owner) adoptLocked(file seen) error {
 	loaded, err := o.cfg.Source.load(file)
 	return o.takeLocked(file, loaded, err)
 }
 
 // takeLocked makes settings hold, here and in the engine, and tells what has changed; or, when
-// wrong is not nil, notes that the file is wrong. changing is held.
+// wrong is not nil, notes that the file is wrong. It needs changing.
 func (o *Owner) takeLocked(file seen, loaded Loaded, wrong error) error {
 	if wrong == nil && o.apply != nil {
 		if err := o.apply(loaded.Settings); err != nil {
@@ -422,20 +422,20 @@ func (o *Owner) takeLocked(file seen, loaded Loaded, wrong error) error {
 	o.mu.Unlock()
 	switch {
 	case wrong != nil && (oldErr == nil || oldErr.Error() != wrong.Error()):
-		o.tell(wrong.Error()+"; what held before holds on", true)
+		o.announce(wrong.Error()+"; what held before holds on", true)
 	case wrong == nil:
 		said := old.differences(loaded)
 		if oldErr != nil {
 			said = append([]string{"the settings in " + o.cfg.Source.File + " are right again"}, said...)
 		}
 		if len(said) > 0 {
-			o.tell(strings.Join(said, "\n"), false)
+			o.announce(strings.Join(said, "\n"), false)
 		}
 	}
 	return wrong
 }
 
-func (o *Owner) tell(sentence string, wrong bool) {
+func (o *Owner) announce(sentence string, wrong bool) {
 	if o.cfg.Tell != nil {
 		o.cfg.Tell(sentence, wrong)
 	}
