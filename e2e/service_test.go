@@ -491,7 +491,7 @@ try:
 except OSError as error:
     answers.append(type(error).__name__)
 print(json.dumps([opened, answers]))
-`, p.home, p.home, never, st.Blenders[0].Port, p.socket())
+`, p.home, p.home, never, st.Processes[0].Port, p.socket())
 	cmd := exec.Command("/usr/bin/python3", "-c", script)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

@@ -27,10 +27,14 @@ type view struct {
 	// parked members have no process and are started when one is needed. The process of one that
 	// is ending is not gone yet.
 	parked, ending bool
+	// stale: what its process read at its start has changed since.
+	stale bool
 }
 
 // free reports whether the member can execute a run at once.
-func (v view) free() bool { return !v.parked && !v.busy && v.state == api.BlenderReady }
+func (v view) free() bool {
+	return !v.parked && !v.busy && v.state == api.BlenderReady && !(v.stale && v.use == clean)
+}
 
 // need is what a run asks for.
 type need struct {
@@ -122,6 +126,13 @@ func decide(members []view, p policy) plan {
 			out.park = append(out.park, i)
 		}
 	}
+	// A waiting Blender that has read something else than the next one would is replaced.
+	stale := func(m view) bool { return m.use == clean && m.stale && !m.busy && !m.parked }
+	for i, m := range members {
+		if stale(m) {
+			out.park = append(out.park, i)
+		}
+	}
 	target := min(max(p.ahead, p.expected), max(p.ahead, p.cores))
 	urgent := wanted(clean)
 	if p.scarce {
@@ -132,7 +143,7 @@ func decide(members []view, p policy) plan {
 	}
 	have := 0
 	for _, m := range members {
-		if m.use == clean && (m.ending || !m.parked && m.state != api.BlenderFailed) {
+		if m.use == clean && (m.ending || stale(m) || !m.parked && m.state != api.BlenderFailed) {
 			have++ // one that is ending is started again in a moment
 		}
 	}
@@ -158,7 +169,7 @@ func decide(members []view, p policy) plan {
 	}
 	if !urgent && p.expected == 0 {
 		for i := len(members) - 1; i >= 0 && have > max(target, 0); i-- {
-			if m := members[i]; m.use == clean && !m.parked && !m.busy {
+			if m := members[i]; m.use == clean && !m.parked && !m.busy && !stale(m) {
 				out.park = append(out.park, i)
 				have--
 			}

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -103,6 +104,7 @@ type member struct {
 	last   bool
 	parked bool
 	ending bool // its process is being stopped
+	stale  bool // its process was started by a specification that does not hold any more
 	pid    int  // the process in which it executed its last run
 	end    context.CancelFunc
 	left   chan struct{}
@@ -187,7 +189,7 @@ func (f *Fleet) arrange() time.Duration {
 	var start, park []*member
 	for _, i := range out.start {
 		m := f.members[i]
-		m.parked = false
+		m.parked, m.stale = false, false
 		start = append(start, m)
 	}
 	for _, i := range out.park {
@@ -239,7 +241,7 @@ func (f *Fleet) memoryLocked() (bytes uint64) {
 func (f *Fleet) viewsLocked() []view {
 	views := make([]view, len(f.members))
 	for i, m := range f.members {
-		views[i] = view{use: m.use, state: m.status.State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending}
+		views[i] = view{use: m.use, state: m.status.State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending, stale: m.stale}
 	}
 	return views
 }
@@ -509,11 +511,15 @@ func (f *Fleet) Expect(runs int) {
 	}
 }
 
-// Configure has another specification hold: from the next start of each Blender on, and at once
-// for how many wait.
+// Configure has another specification hold: at once for how many Blenders wait and for isolated
+// runs, and from its next start on for a Blender that goes on.
 func (f *Fleet) Configure(spec api.BlenderSpec) {
 	f.mu.Lock()
+	other := !sameStart(f.spec, spec)
 	f.spec = spec
+	for _, m := range f.members {
+		m.stale = m.stale || other
+	}
 	members := append([]*member(nil), f.members...)
 	specs := make([]api.BlenderSpec, len(members))
 	for i, m := range members {
@@ -526,6 +532,11 @@ func (f *Fleet) Configure(spec api.BlenderSpec) {
 	wake(f.poke)
 }
 
+// sameStart reports whether two specifications start Blender in the same way.
+func sameStart(a, b api.BlenderSpec) bool {
+	return a.Path == b.Path && slices.Equal(a.Args, b.Args) && a.FactoryStartup == b.FactoryStartup
+}
+
 // Start has a fleet that was stopped, or whose Blender failed, run again; it returns at once.
 func (f *Fleet) Start() {
 	f.mu.Lock()
@@ -533,7 +544,7 @@ func (f *Fleet) Start() {
 	var again []*member
 	for _, m := range f.members {
 		if m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped {
-			m.parked = false
+			m.parked, m.stale = false, false
 			again = append(again, m)
 		}
 	}

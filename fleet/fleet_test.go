@@ -245,6 +245,35 @@ func TestABurstStartsAsManyAsThereAreCores(t *testing.T) {
 	eventually(t, "one waits, and one has what the last left", func() bool { return len(f.Processes()) == 2 && f.Status().Waiting == 1 })
 }
 
+func TestOtherSettingsHoldForTheNextIsolatedRun(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	value := blender.Request{Code: []byte("import bpy; print(bpy.app.debug_value)"), Isolation: api.IsolateProcess}
+	goesOn := value
+	goesOn.Isolation = api.IsolateScene
+	for _, req := range []blender.Request{value, goesOn} {
+		if got := do(t, f, req); got != "0" {
+			t.Errorf("at first it has %s", got)
+		}
+	}
+	eventually(t, "a Blender waits", func() bool { return f.Status().Waiting == 1 })
+	spec := f.spec
+	spec.Args = []string{"--debug-value", "7"}
+	f.Configure(spec)
+	if got := do(t, f, value); got != "7" {
+		t.Errorf("with other arguments it has %s", got)
+	}
+	if got := do(t, f, goesOn); got != "0" {
+		t.Errorf("a Blender that goes on has %s without a start", got)
+	}
+	if err := f.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := do(t, f, goesOn); got != "7" {
+		t.Errorf("after its start it has %s", got)
+	}
+}
+
 func TestABlenderThatCantBeStartedIsTold(t *testing.T) {
 	t.Parallel()
 	f := New(Config{
