@@ -7,7 +7,7 @@
 // figure over its bound is marked, since a busy machine can cause it. It fails (exit 1) only
 // for what no machine excuses: a torn, lost or foreign save.
 //
-// Usage: go run ./bench [-saves 1000] [-cold 10] [-idle 30s]
+// Usage: go run ./bench [-saves 1000] [-cold 10] [-pace 60] [-idle 30s]
 package main
 
 import (
@@ -23,17 +23,18 @@ func main() {
 	saves := flag.Int("saves", 1000, "saves of each kind")
 	cold := flag.Int("cold", 10, "cold starts to compare with")
 	messages := flag.Int("messages", 5000, "messages on an open session")
+	pace := flag.Int("pace", 60, "saves, one a second")
 	idle := flag.Duration("idle", 30*time.Second, "how long to watch the idle program")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *saves, *cold, *messages, *idle); err != nil {
+	if err := run(ctx, *saves, *cold, *messages, *pace, *idle); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, saves, cold, messages int, idle time.Duration) error {
+func run(ctx context.Context, saves, cold, messages, pace int, idle time.Duration) error {
 	dir, err := os.MkdirTemp("", "blendtray-bench-")
 	if err != nil {
 		return err
@@ -47,18 +48,37 @@ func run(ctx context.Context, saves, cold, messages int, idle time.Duration) err
 
 	fmt.Printf("Blender %s, %s\n\n", p.blender.Version, p.blender.Path)
 	fmt.Println("From the writer's close to the first line of the script in Blender:")
-	for _, scene := range scenes {
-		for _, w := range writers {
-			if err := p.measureSaves(ctx, scene, w, saves); err != nil {
+	for _, w := range writers {
+		took := map[string]sample{}
+		for _, kind := range kinds {
+			times := saves
+			if kind == "process" {
+				times = max(1, saves/10) // each has a Blender that was started for it
+			}
+			if took[kind], err = p.measureSaves(ctx, kind, w, times); err != nil {
 				return err
 			}
 		}
+		ratio := float64(took["process"].quantile(0.5)) / float64(took["keep"].quantile(0.5))
+		row("process to keep, "+w.name+", p50", fmt.Sprintf("%.2f times", ratio), ratio > 1.3, "at most 1.3 times")
+	}
+	fmt.Println("\nSaves of isolated scripts, one a second:")
+	if err := p.measurePace(ctx, pace); err != nil {
+		return err
+	}
+	fmt.Println("\nAs fast as they go:")
+	if err := p.measureBurst(ctx); err != nil {
+		return err
+	}
+	fmt.Println("\nAfter a crash, with a Blender that waits:")
+	if err := p.measureCrash(ctx, cold); err != nil {
+		return err
 	}
 	fmt.Println("\nA message on an open session, there and back:")
 	if err := p.measureMessages(ctx, messages); err != nil {
 		return err
 	}
-	fmt.Println("\nA fresh run against a fresh process, the same script:")
+	fmt.Println("\nAn isolated run against a cold Blender, the same script:")
 	if err := p.measureCold(ctx, cold); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,13 +21,14 @@ import (
 	"blendtray/control"
 )
 
-// scenes are the two kinds of watched folder that are measured, by their setting.
-var scenes = []string{"keep", "fresh"}
+// kinds are the watched folders that are measured, by what a run in them shares with others.
+var kinds = []string{"keep", "scene", "process"}
 
-// program is a running `blendtray serve` with one watched folder for each scene.
+// program is a running `blendtray serve` with one watched folder for each kind.
 type program struct {
 	dir       string
 	cmd       *exec.Cmd
+	client    *control.Client
 	events    <-chan api.Event
 	blender   api.BlenderStatus
 	tokenFile string
@@ -43,13 +45,20 @@ func start(ctx context.Context, dir string) (*program, error) {
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build blendtray: %w", err)
 	}
-	settings := ""
-	for _, scene := range scenes {
-		folder := filepath.Join(dir, scene)
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	settings := fmt.Sprintf("[blender]\nport = %d\n", port)
+	for _, kind := range kinds {
+		folder := filepath.Join(dir, kind)
 		if err := os.Mkdir(folder, 0o755); err != nil {
 			return nil, err
 		}
-		settings += fmt.Sprintf("[[folder]]\npath = %q\nscene = %q\n", folder, scene)
+		settings += fmt.Sprintf("[[folder]]\npath = %q\nisolation = %q\n", folder, kind)
+		if kind == "keep" {
+			settings += "scene = \"keep\"\n"
+		}
 	}
 	config := filepath.Join(dir, "settings.toml")
 	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
@@ -90,7 +99,7 @@ func (p *program) connect(ctx context.Context, stdout io.Reader) error {
 
 func (p *program) follow(ctx context.Context, client *control.Client) error {
 	events := make(chan api.Event, 1000)
-	p.events = events
+	p.events, p.client = events, client
 	opened := make(chan error, 1)
 	go func() {
 		defer close(events)
@@ -115,7 +124,9 @@ func (p *program) follow(ctx context.Context, client *control.Client) error {
 		}
 		switch p.blender = status.Blenders[0]; p.blender.State {
 		case api.BlenderReady:
-			return nil
+			if p.blender.Port != 0 {
+				return nil
+			}
 		case api.BlenderFailed:
 			return errors.New(p.blender.Reason)
 		}
@@ -129,8 +140,36 @@ func (p *program) stop() {
 	_ = p.cmd.Wait()                          // its own words about the end are on standard error
 }
 
-// folder is the watched folder with that scene.
-func (p *program) folder(scene string) string { return filepath.Join(p.dir, scene) }
+// freePort returns a port that nobody uses just now.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// folder returns the watched folder of a kind.
+func (p *program) folder(kind string) string { return filepath.Join(p.dir, kind) }
+
+// awaitWaiting waits until a Blender waits in which nothing has run.
+func (p *program) awaitWaiting(ctx context.Context) error {
+	for {
+		status, err := p.client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if status.Blenders[0].Waiting > 0 {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond): // between two looks
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 // answer is what the bench's scripts give as their result.
 type answer struct{ firstLine, number int64 }
@@ -165,32 +204,37 @@ func answerOf(run api.Run) (answer, error) {
 }
 
 // measureSaves makes saves one after another and times each up to its first line in Blender.
-func (p *program) measureSaves(ctx context.Context, scene string, w writer, saves int) error {
-	path := filepath.Join(p.folder(scene), "script.py")
+func (p *program) measureSaves(ctx context.Context, kind string, w writer, saves int) (sample, error) {
+	path := filepath.Join(p.folder(kind), "script.py")
 	var took sample
 	for range saves {
+		if kind == "process" {
+			if err := p.awaitWaiting(ctx); err != nil {
+				return nil, err
+			}
+		}
 		p.number++
 		at, err := w.save(path, script(p.number))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		run, err := p.finished(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		got, err := answerOf(run)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if got.number != int64(p.number) {
-			return fmt.Errorf("save %d was lost: run %s is of save %d", p.number, run.ID, got.number)
+			return nil, fmt.Errorf("save %d was lost: run %s is of save %d", p.number, run.ID, got.number)
 		}
 		took = append(took, time.Duration(got.firstLine-at))
 	}
 	p50, p99 := 2*time.Millisecond, 10*time.Millisecond
-	if scene == "fresh" {
+	if kind == "scene" {
 		p50, p99 = p50+5*time.Millisecond, p99+5*time.Millisecond
 	}
-	timed(scene+", "+w.name, took, p50, p99)
-	return nil
+	timed(kind+", "+w.name, took, p50, p99)
+	return took, nil
 }
