@@ -8,10 +8,12 @@ type Status struct {
 	Processes []ProcessStatus `json:"processes"`
 	Folders   []FolderStatus  `json:"folders"`
 	// Queued and Running count runs.
-	Queued         int            `json:"queued"`
-	Running        int            `json:"running"`
-	WatchingPaused bool           `json:"watching_paused"`
-	Settings       SettingsStatus `json:"settings"`
+	Queued         int  `json:"queued"`
+	Running        int  `json:"running"`
+	WatchingPaused bool `json:"watching_paused"`
+	// Hint says in a sentence how runs that wait would go faster, or is empty.
+	Hint     string         `json:"hint"`
+	Settings SettingsStatus `json:"settings"`
 }
 
 // SettingsStatus is the file of the settings at one moment.

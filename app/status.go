@@ -45,6 +45,9 @@ func (e *env) printStatus(st api.Status) {
 		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+	if st.Hint != "" {
+		e.printf("%-8s %s\n", "", st.Hint)
+	}
 }
 
 // printBlenders prints a line for each Blender, with its name where there are several.

@@ -111,7 +111,8 @@ func (p *program) measureCrash(ctx context.Context, times int) error {
 		if err := p.awaitWaiting(ctx); err != nil {
 			return err
 		}
-		crash := api.Submission{Code: []byte("import os; os.kill(os.getpid(), 11)"), Name: "<crash>", Scene: "fresh"}
+		// It crashes when the next run has its Blender.
+		crash := api.Submission{Code: []byte("import os, time; time.sleep(3); os.kill(os.getpid(), 11)"), Name: "<crash>", Scene: "fresh"}
 		if _, err := p.client.Submit(ctx, crash); err != nil {
 			return err
 		}

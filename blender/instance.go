@@ -106,11 +106,12 @@ func (i *instance) blame() {
 	i.crashed = true
 }
 
-// blamed tells whether a run is to blame for the end of the process.
+// blamed reports whether a run is to blame for the end of the process: the run that is running,
+// or one before, which may have left a thread or broken data behind.
 func (i *instance) blamed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.crashed || i.active != nil && i.active.hasBegun()
+	return i.crashed || i.runs > 0 || i.active != nil && i.active.hasBegun()
 }
 
 // wantedToStop tells whether the end of the process is wanted.

@@ -15,6 +15,8 @@ import (
 const (
 	defaultList = 20
 	maxList     = 100_000
+	// manyWait is from how many isolated runs on the status says what would be quicker.
+	manyWait = 20
 )
 
 // Status tells how things stand. It never waits for a disk or for Blender.
@@ -35,6 +37,9 @@ func (e *Engine) Status() api.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
+	if n := e.queue.isolated(); n >= manyWait {
+		st.Hint = fmt.Sprintf("%d scripts wait for a Blender of their own; for folders with thousands of small scripts isolation = \"scene\" is the quick way", n)
+	}
 	return st
 }
 

@@ -101,6 +101,16 @@ func (q *queue) has(blender string) bool {
 	return slices.ContainsFunc(q.jobs, func(j *job) bool { return j.run.Blender == blender })
 }
 
+// isolated returns how many runs wait for a Blender in which nothing has run.
+func (q *queue) isolated() (n int) {
+	for _, j := range q.jobs {
+		if j.run.Isolation == api.IsolateProcess {
+			n++
+		}
+	}
+	return n
+}
+
 // openBlenders returns the names of the open Blenders that waiting runs ask for.
 func (q *queue) openBlenders() (names []string) {
 	for _, j := range q.jobs {

@@ -48,6 +48,10 @@ const (
 	// scarceMemory is how much memory has to be free for a start ahead, in bytes: a waiting
 	// Blender has 90 MB of its own, and the script that runs in it needs some too.
 	scarceMemory = 512 << 20
+	// firstRetry is after how long a Blender that failed is tried again by itself; the time
+	// doubles with each failure, up to lastRetry.
+	firstRetry = 10 * time.Second
+	lastRetry  = 5 * time.Minute
 	// stopTime is how long the end of a member may take; its own ladder is shorter.
 	stopTime = 30 * time.Second
 )
@@ -104,10 +108,15 @@ type member struct {
 	last   bool
 	parked bool
 	ending bool // its process is being stopped
-	stale  bool // its process was started by a specification that does not hold any more
-	pid    int  // the process in which it executed its last run
-	end    context.CancelFunc
-	left   chan struct{}
+	// retried is when the fleet last had a failed Blender try again, and failures how often it
+	// failed since it was ready; failed is what it then said of itself.
+	retried  time.Time
+	failures int
+	failed   api.BlenderStatus
+	stale    bool // its process was started by a specification that does not hold any more
+	pid      int  // the process in which it executed its last run
+	end      context.CancelFunc
+	left     chan struct{}
 }
 
 // New makes a fleet with no members. It starts Blenders when it is served.
@@ -145,6 +154,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		case <-hold:
 		case <-tick.C:
 			f.checkMemory()
+			f.retry()
 		case <-ctx.Done():
 		}
 	}
@@ -241,7 +251,7 @@ func (f *Fleet) memoryLocked() (bytes uint64) {
 func (f *Fleet) viewsLocked() []view {
 	views := make([]view, len(f.members))
 	for i, m := range f.members {
-		views[i] = view{use: m.use, state: m.status.State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending, stale: m.stale}
+		views[i] = view{use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending, stale: m.stale}
 	}
 	return views
 }
@@ -292,10 +302,47 @@ func (m *member) changed(st api.BlenderStatus) {
 	f := m.fleet
 	f.mu.Lock()
 	m.status = st
+	switch st.State {
+	case api.BlenderReady:
+		m.failures = 0
+	case api.BlenderFailed:
+		m.failures++
+		m.failed, m.retried = st, time.Now()
+	}
 	m.renewLocked()
 	f.newsLocked()
 	f.mu.Unlock()
 	f.publish()
+}
+
+// shownLocked returns how the member is. A Blender that failed counts as failed while it tries
+// again by itself. It needs mu.
+func (m *member) shownLocked() api.BlenderStatus {
+	if m.failures > 0 && m.status.State == api.BlenderStarting {
+		return m.failed
+	}
+	return m.status
+}
+
+// retry has Blenders that failed try again, after longer and longer times: the program may be
+// there now, or the drive that it is on.
+func (f *Fleet) retry() {
+	f.mu.Lock()
+	var again []*member
+	for _, m := range f.members {
+		if m.parked || m.status.State != api.BlenderFailed || !f.wanted {
+			continue
+		}
+		wait := min(firstRetry<<min(m.failures-1, 10), lastRetry)
+		if time.Since(m.retried) >= wait {
+			m.retried = time.Now()
+			again = append(again, m)
+		}
+	}
+	f.mu.Unlock()
+	for _, m := range again {
+		m.b.Start()
+	}
 }
 
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
@@ -425,14 +472,14 @@ func (f *Fleet) hopelessLocked() error {
 	for _, m := range f.members {
 		switch {
 		case m.parked:
-		case m.status.State == api.BlenderFailed:
+		case m.shownLocked().State == api.BlenderFailed:
 			failed = m
 		case m.use == clean || m.use == spent && m.busy:
 			return nil // it is there, or will be
 		}
 	}
 	if failed != nil {
-		return &blender.FailedError{Reason: failed.status.Reason}
+		return &blender.FailedError{Reason: failed.shownLocked().Reason}
 	}
 	return nil
 }
@@ -543,6 +590,7 @@ func (f *Fleet) Start() {
 	f.wanted = true
 	var again []*member
 	for _, m := range f.members {
+		m.failures = 0 // a person asks, so it is shown while it starts
 		if m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped {
 			m.parked, m.stale = false, false
 			again = append(again, m)

@@ -3,6 +3,9 @@ package fleet
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,10 +46,13 @@ func (r *recorder) output() string {
 // real is a fleet of real Blenders, served until the test ends.
 func real(t *testing.T, settings api.FleetSettings) *Fleet {
 	t.Helper()
+	return serve(t, api.BlenderSettings{FactoryStartup: true}, settings)
+}
+
+func serve(t *testing.T, b api.BlenderSettings, settings api.FleetSettings) *Fleet {
+	t.Helper()
 	f := New(Config{
-		Spec: api.BlenderSpec{
-			Name: "default", Dir: t.TempDir(), Fleet: settings, BlenderSettings: api.BlenderSettings{FactoryStartup: true},
-		},
+		Spec: api.BlenderSpec{Name: "default", Dir: t.TempDir(), Fleet: settings, BlenderSettings: b},
 		NewMember: func(spec api.BlenderSpec, _ bool, changed func(api.BlenderStatus)) Member {
 			return blender.New(blender.Config{BlenderSpec: spec, Changed: changed})
 		},
@@ -243,6 +249,21 @@ func TestABurstStartsAsManyAsThereAreCores(t *testing.T) {
 		f.Expect(5 - i)
 	}
 	eventually(t, "one waits, and one has what the last left", func() bool { return len(f.Processes()) == 2 && f.Status().Waiting == 1 })
+}
+
+func TestABlenderThatIsThereLaterIsFoundByItself(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "blender")
+	f := serve(t, api.BlenderSettings{Path: path, FactoryStartup: true}, api.FleetSettings{Ahead: 1})
+	eventually(t, "it is missing", func() bool { return f.Status().State == api.BlenderFailed })
+	program, err := exec.LookPath("blender")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is found", func() bool { return f.Status().State == api.BlenderReady })
 }
 
 func TestOtherSettingsHoldForTheNextIsolatedRun(t *testing.T) {

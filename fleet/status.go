@@ -21,7 +21,7 @@ func (f *Fleet) statusLocked() api.BlenderStatus {
 	state, i := summary(f.viewsLocked())
 	st := api.BlenderStatus{}
 	if i >= 0 {
-		st = f.members[i].status
+		st = f.members[i].shownLocked()
 	}
 	st.Name, st.Kind, st.State = f.cfg.Spec.Name, api.BlenderOwn, state
 	st.Port, st.Waiting = 0, 0
