@@ -100,7 +100,8 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir = temp
 	// Blender puts its crash reports where its temporary files go.
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
+	environ, _ := withoutPython(os.Environ(), found.Path)
+	cmd.Env = append(environ, "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
 	cmd.Env = append(cmd.Env, s.cfg.Env...)
 	inst := newInstance(s, spec, token, mark)
 	inst.temp = temp

@@ -1,0 +1,86 @@
+//go:build unix
+
+package blender
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// virtualEnv makes what Python takes for a virtual environment, and returns its folder.
+func virtualEnv(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pyvenv.cfg"), []byte("home = /usr/bin\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"python3", "python3.11"} {
+		if err := os.Symlink("/usr/bin/python3.11", filepath.Join(dir, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestTheEnvironmentOfAnActivePythonIsLeftOut(t *testing.T) {
+	t.Parallel()
+	unnamed := virtualEnv(t)
+	for _, c := range []struct {
+		name, program          string
+		environ, kept, foreign []string
+	}{
+		{name: "none", environ: []string{"HOME=/home/ada", "PATH=/usr/bin:/bin"}, kept: []string{"HOME=/home/ada", "PATH=/usr/bin:/bin"}},
+		{
+			name: "venv", environ: []string{"VIRTUAL_ENV=/v", "VIRTUAL_ENV_PROMPT=v", "PATH=/v/bin:/usr/bin:/v2/bin"},
+			kept: []string{"PATH=/usr/bin:/v2/bin"}, foreign: []string{"VIRTUAL_ENV=/v", "PATH: /v/bin"},
+		},
+		{
+			name: "conda", environ: []string{"CONDA_PREFIX=/c/envs/e", "CONDA_PREFIX_1=/c", "CONDA_SHLVL=2", "PATH=/c/envs/e/bin:/c/condabin:/bin"},
+			kept: []string{"PATH=/bin"}, foreign: []string{"CONDA_PREFIX=/c/envs/e", "PATH: /c/envs/e/bin", "PATH: /c/condabin"},
+		},
+		{
+			name: "variables of Python", environ: []string{"PYTHONHOME=/x", "PYTHONUNBUFFERED=1", "__PYVENV_LAUNCHER__=/x/bin/python3", "PYENV_ROOT=/y"},
+			kept: []string{"PYENV_ROOT=/y"}, foreign: []string{"PYTHONHOME=/x", "__PYVENV_LAUNCHER__=/x/bin/python3"},
+		},
+		{
+			name: "on the PATH alone", environ: []string{"PATH=" + unnamed + "/bin:/usr/bin"},
+			kept: []string{"PATH=/usr/bin"}, foreign: []string{"PATH: " + unnamed + "/bin"},
+		},
+		{
+			name: "the program's own", program: "/v/bin/blender", environ: []string{"VIRTUAL_ENV=/v", "PATH=/v/bin:/usr/bin"},
+			kept: []string{"PATH=/v/bin:/usr/bin"}, foreign: []string{"VIRTUAL_ENV=/v"},
+		},
+		{name: "no folder at all", environ: []string{"VIRTUAL_ENV=/", "PATH=.:/bin"}, kept: []string{"PATH=.:/bin"}, foreign: []string{"VIRTUAL_ENV=/"}},
+	} {
+		if c.program == "" {
+			c.program = "/usr/bin/blender"
+		}
+		if kept, _ := withoutPython(c.environ, c.program); !reflect.DeepEqual(kept, c.kept) {
+			t.Errorf("%s: kept %q, want %q", c.name, kept, c.kept)
+		}
+		if foreign := ForeignPython(c.environ, c.program); !reflect.DeepEqual(foreign, c.foreign) {
+			t.Errorf("%s: foreign %q, want %q", c.name, foreign, c.foreign)
+		}
+	}
+}
+
+// The test sets the environment of its process, so it is not parallel.
+func TestAnActiveVirtualEnvironmentIsNotBlendersPython(t *testing.T) {
+	venv := virtualEnv(t)
+	t.Setenv("VIRTUAL_ENV", venv)
+	t.Setenv("PYTHONHOME", venv)
+	t.Setenv("PYTHONPATH", venv)
+	t.Setenv("__PYVENV_LAUNCHER__", filepath.Join(venv, "bin", "python3"))
+	t.Setenv("PATH", filepath.Join(venv, "bin")+":"+os.Getenv("PATH"))
+	s := serve(t, Config{})
+	out, _ := do(t, s, Request{Code: []byte("import os, sys, numpy\nresult = [sys.prefix, os.environ['PATH'], os.environ.get('VIRTUAL_ENV')]")})
+	if out.Verdict != Succeeded || strings.Contains(string(out.Result), venv) || !strings.HasSuffix(string(out.Result), ",null]") {
+		t.Errorf("%+v, %+v, result %s", out, out.Error, out.Result)
+	}
+}
