@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// start starts the process in a group of its own and calls ended when it has ended.
+// start starts the process in a session of its own, without a terminal that a script could ask
+// for a password, and calls ended when it has ended.
 //
 // The kernel kills it when the thread that started it dies, so that no Blender outlives a
 // parent that was killed, not even one that hangs in C code and could not notice. It is the
@@ -15,7 +16,7 @@ import (
 // long as the child lives. A Blender in Snap or Flatpak is a child of the wrapper that this
 // is about; there the life line is what ends it.
 func (p *process) start(ended func()) error {
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// group is the process group of a Blender and of what its scripts start.
+// group is the process group of a Blender and of what its scripts start. A session begins with
+// one group, which has the number of the process that made both.
 type group struct{ id int }
 
 // terminate asks every process of the group to end.

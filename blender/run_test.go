@@ -130,9 +130,15 @@ func TestAScriptThatIsTooLargeIsRefusedAlone(t *testing.T) {
 // interpreter locked, prints its number and waits to be killed.
 const parentVariable = "BLENDTRAY_TEST_PARENT"
 
+// programs are what the test binary can be instead, by the variable that names the folder for
+// Blender.
+var programs = map[string]func(dir string){parentVariable: parent}
+
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(parentVariable); dir != "" {
-		parent(dir)
+	for variable, program := range programs {
+		if dir := os.Getenv(variable); dir != "" {
+			program(dir)
+		}
 	}
 	os.Exit(m.Run())
 }
