@@ -112,15 +112,15 @@ func fatalError(tail []byte) string {
 // maxReport bounds how much of a crash report is read, in bytes.
 const maxReport = 256 << 10
 
-// crashReport is [crashPlace] from the file that Blender writes when it crashes, for when
-// faulthandler could not print. It is looked for in dir, newer than since.
-func crashReport(dir string, since time.Time, req Request) (line int, stack string) {
-	reports, err := filepath.Glob(filepath.Join(dir, "*.crash.txt"))
+// newestReport returns the beginning of the newest file in dir that Blender has written when it
+// crashed, or nil.
+func newestReport(dir string) []byte {
+	reports, err := filepath.Glob(filepath.Join(escapedPattern(dir), "*.crash.txt"))
 	if err != nil {
-		return 0, "" // the folder's own name has a bracket in it that makes no pattern
+		return nil // no pattern is left that could be wrong
 	}
 	var text []byte
-	newest := since
+	var newest time.Time
 	for _, path := range reports {
 		info, err := os.Stat(path)
 		if err != nil || !info.ModTime().After(newest) {
@@ -134,6 +134,12 @@ func crashReport(dir string, since time.Time, req Request) (line int, stack stri
 		text, _ = io.ReadAll(io.LimitReader(file, maxReport)) // what can be read is told
 		file.Close()
 	}
+	return text
+}
+
+// crashReport is [crashPlace] from the file that Blender writes when it crashes, for when
+// faulthandler could not print.
+func crashReport(text []byte, req Request) (line int, stack string) {
 	_, python, ok := strings.Cut(string(text), "# Python backtrace\n")
 	if !ok {
 		return 0, strings.TrimSpace(string(text))

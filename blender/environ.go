@@ -46,7 +46,7 @@ func withoutPython(environ []string, program string) (kept, dropped []string) {
 		name, value, _ := strings.Cut(assignment, "=")
 		switch {
 		case isPythonVariable(name):
-		case strings.EqualFold(name, "PATH"):
+		case sameVariable(name, "PATH"):
 			var folders []string
 			for _, folder := range filepath.SplitList(value) {
 				if isForeign(folder, prefixes, program) {
@@ -109,4 +109,26 @@ func isForeign(folder string, prefixes []string, program string) bool {
 func isWithin(path, folder string) bool {
 	relative, err := filepath.Rel(folder, path)
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+// startEnviron returns the environment that Blender starts with, whose temporary files and crash
+// reports shall lie in temp. The launcher sets the variables back before a script can see them:
+// restored has what they were, nil for a variable that was not set.
+func startEnviron(environ []string, temp string) (env []string, restored map[string]*string) {
+	env, restored = environ, map[string]*string{}
+	for _, name := range tempVariables {
+		restored[name] = lookUp(environ, name)
+		env = append(env, name+"="+temp)
+	}
+	return env, restored
+}
+
+// lookUp returns the value of a variable, or nil.
+func lookUp(environ []string, name string) *string {
+	for i := len(environ) - 1; i >= 0; i-- { // the last assignment counts
+		if there, value, _ := strings.Cut(environ[i], "="); sameVariable(there, name) {
+			return &value
+		}
+	}
+	return nil
 }

@@ -19,11 +19,12 @@ type instance struct {
 	stream  *stream
 	token   string
 	version string
-	began   time.Time
-	temp    string // where its crash reports go
+	temp    *tempFolder // where its crash reports go
+	report  []byte      // the crash report that it left; set before the process's exited is closed
 
 	ready chan struct{} // closed at the ready mark
 	port  int           // set before ready is closed
+	own   string        // its own folder for temporary files, as it named it; set as port is
 
 	retired chan struct{} // closed when it should make room for another one
 	retire  sync.Once
@@ -41,7 +42,7 @@ type instance struct {
 const tailSize = 16 << 10
 
 func newInstance(s *Supervisor, spec api.BlenderSpec, token, mark string) *instance {
-	i := &instance{sup: s, spec: spec, token: token, began: time.Now(), ready: make(chan struct{}), retired: make(chan struct{})}
+	i := &instance{sup: s, spec: spec, token: token, ready: make(chan struct{}), retired: make(chan struct{})}
 	i.stream = newStream(mark, i.printed, i.marked)
 	return i
 }
@@ -66,10 +67,11 @@ func (i *instance) marked(kind markKind, rest []byte) {
 	switch kind {
 	case markReady:
 		var says struct {
-			Port int `json:"port"`
+			Port int    `json:"port"`
+			Temp string `json:"temp"`
 		}
 		if i.port == 0 && json.Unmarshal(rest, &says) == nil {
-			i.port = says.Port
+			i.port, i.own = says.Port, says.Temp
 			close(i.ready)
 		}
 	case markBegin:
@@ -81,6 +83,13 @@ func (i *instance) marked(kind markKind, rest []byte) {
 			run.end()
 		}
 	}
+}
+
+// buried takes the crash report that the process has left, and removes its temporary files.
+func (i *instance) buried() {
+	i.report = newestReport(i.temp.path)
+	i.temp.remove()
+	removeSession(i.own)
 }
 
 // retireFor has the instance replaced as soon as no run is on.

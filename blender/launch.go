@@ -44,8 +44,9 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		return nil, err
 	}
 	s.log.Info("starting blender", "version", found.Version, "command", commandLine(cmd.Args))
-	inst.proc, err = startProcess(cmd, first, inst.stream)
+	inst.proc, err = startProcess(cmd, first, inst.stream, inst.buried)
 	if err != nil {
+		inst.temp.remove()
 		return nil, fmt.Errorf("start %s: %w", found.Path, err)
 	}
 	s.set(func(st *api.BlenderStatus) { st.PID = inst.proc.pid() })
@@ -74,21 +75,29 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("unpack the add-on: %w", err)
 	}
-	temp := filepath.Join(spec.Dir, "tmp")
-	if err := os.MkdirAll(temp, 0o700); err != nil {
-		return nil, nil, nil, fmt.Errorf("make Blender's folder for temporary files: %w", err)
+	temps := filepath.Join(spec.Dir, "tmp")
+	if err := os.MkdirAll(temps, 0o700); err != nil {
+		return nil, nil, nil, fmt.Errorf("make the folder for temporary files: %w", err)
 	}
-	removeSessions(temp)
+	sweepTempFolders(temps)
+	temp, err := newTempFolder(temps)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	token, mark := s.cfg.Token, randomHex(16)
 	if token == "" {
 		token = randomHex(32)
 	}
+	environ, _ := withoutPython(os.Environ(), found.Path)
+	env, restored := startEnviron(append(environ, s.cfg.Env...), temp.path)
 	first, err := json.Marshal(struct {
-		Token string `json:"token"`
-		Mark  string `json:"mark"`
-		Port  int    `json:"port"`
-	}{token, mark, int(spec.Port)})
+		Token   string             `json:"token"`
+		Mark    string             `json:"mark"`
+		Port    int                `json:"port"`
+		Environ map[string]*string `json:"environ"`
+	}{token, mark, int(spec.Port), restored})
 	if err != nil {
+		temp.remove()
 		return nil, nil, nil, err
 	}
 	args := []string{"--background"}
@@ -98,11 +107,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	args = append(args, spec.Args...)
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
-	cmd.Dir = temp
-	// Blender puts its crash reports where its temporary files go.
-	environ, _ := withoutPython(os.Environ(), found.Path)
-	cmd.Env = append(environ, "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
-	cmd.Env = append(cmd.Env, s.cfg.Env...)
+	cmd.Dir, cmd.Env = temps, env
 	inst := newInstance(s, spec, token, mark)
 	inst.temp = temp
 	return cmd, append(first, '\n'), inst, nil
@@ -146,16 +151,4 @@ func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
-}
-
-// removeSessions removes the folders of Blenders that were killed and could not do it
-// themselves; they may hold large caches. What scripts left beside them is theirs.
-func removeSessions(temp string) {
-	left, err := filepath.Glob(filepath.Join(temp, "blender_??????"))
-	if err != nil {
-		return // the folder's own name has a bracket in it that makes no pattern
-	}
-	for _, dir := range left {
-		_ = os.RemoveAll(dir) // it is tried again at the next start
-	}
 }

@@ -68,7 +68,7 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	death := fatalError(tail)
 	line, stack := crashPlace(tail, x.req)
 	if stack == "" && i.proc.state != nil && signalText(i.proc.state) != "" {
-		line, stack = crashReport(i.temp, i.began, x.req)
+		line, stack = crashReport(i.report, x.req)
 	}
 	how := errEnded(i.proc.state)
 	switch {

@@ -35,8 +35,9 @@ const (
 )
 
 // startProcess starts a program and passes what it prints to output, which is closed at the
-// end. The first line of its standard input is given; the rest of it is the life line.
-func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser) (*process, error) {
+// end. The first line of its standard input is given; the rest of it is the life line. When the
+// process is gone, buried is called, and then exited is closed.
+func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser, buried func()) (*process, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -72,6 +73,7 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser) (*proc
 		p.mu.Lock()
 		p.group.close()
 		p.mu.Unlock()
+		buried()
 		close(p.exited)
 	}()
 	go func() {

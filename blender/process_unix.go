@@ -8,6 +8,12 @@ import (
 	"syscall"
 )
 
+// tempVariables say where Blender's temporary files and crash reports go.
+var tempVariables = []string{"TMPDIR"}
+
+// sameVariable returns whether two names of variables of the environment are the same.
+func sameVariable(a, b string) bool { return a == b }
+
 // group is the process group of a Blender and of what its scripts start. A session begins with
 // one group, which has the number of the process that made both.
 type group struct{ id int }

@@ -4,11 +4,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
+
+// tempVariables say where Blender's temporary files and crash reports go.
+var tempVariables = []string{"TEMP", "TMP"}
+
+// sameVariable returns whether two names of variables of the environment are the same.
+func sameVariable(a, b string) bool { return strings.EqualFold(a, b) }
 
 // group is a job object that holds a Blender and what its scripts start. The system ends
 // them all when its last handle closes, which it does when the parent dies.

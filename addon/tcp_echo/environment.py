@@ -154,6 +154,19 @@ class Environment:
         asyncio.set_event_loop(self._event_loop())
 
 
+def restore_variables(variables: dict[str, str | None]) -> None:
+    """Set back the variables that the supervisor has set for the start of Blender alone.
+
+    Blender has read them: its own temporary files and crash reports stay where they are.
+    """
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    tempfile.tempdir = None  # an add-on may have asked for it
+
+
 class _Snapshot:
     """The state that is recorded before each run, because not only scripts change it."""
 

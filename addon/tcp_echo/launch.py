@@ -14,7 +14,7 @@ import bpy
 
 import tcp_echo
 
-from . import async_loop, lifeline, stdio
+from . import async_loop, environment, lifeline, stdio
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -38,9 +38,10 @@ def main(arguments: list[str]) -> None:
             options = {
                 "port": line["port"],
                 "token": line["token"],
-                "stream": stdio.MarkedStream(line["mark"]),
+                "stream": stdio.MarkedStream(line["mark"], getattr(bpy.app, "tempdir", "")),
             }
-        except (ValueError, KeyError) as error:
+            environment.restore_variables(line.get("environ", {}))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
     if bpy.app.background:
         # Set before the server reports that it is ready.

@@ -11,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import json
 import os
 import sys
 from typing import TextIO, cast
 
 _LINE_BUFFERED = 1  # _IOLBF of glibc, musl and macOS
+# How long what is said with a mark may be: the supervisor takes longer lines for text.
+_LONGEST = 400
 _UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" else 2
 
 
@@ -54,7 +57,9 @@ class Stream:
 class MarkedStream(Stream):
     """The output that a supervisor reads, with marks that only the supervisor knows."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, temp: str) -> None:
+        """`temp` is this Blender's own folder for temporary files."""
+        self._temp = temp
         self._prefix = f"\x1eblendtray {secret} ".encode()
         self._libc = _c_library()
         # Copies of the descriptors 1 and 2, which a script may close. No child process inherits
@@ -76,7 +81,9 @@ class MarkedStream(Stream):
         _flush_c_by_line(self._libc)
 
     def ready(self, port: int) -> None:
-        self._mark(b'ready {"port":%d,"pid":%d}' % (port, os.getpid()))
+        says = {"port": port, "pid": os.getpid()}
+        text = json.dumps({**says, "temp": self._temp})
+        self._mark(b"ready " + (text if len(text) <= _LONGEST else json.dumps(says)).encode())
 
     def begin(self, key: str) -> None:
         self._mark(b"begin " + key.encode())
