@@ -93,20 +93,24 @@ func stacks(text string, req Request) []section {
 	return all
 }
 
-// fatalError is what Python said it died of, or "" when the signal says the same.
-func fatalError(tail []byte) string {
+// fatalText is what Python said it died of, or "".
+func fatalText(tail []byte) string {
 	at := bytes.LastIndex(tail, fatalLine)
 	if at < 0 {
 		return ""
 	}
 	text, _, _ := bytes.Cut(tail[at+len(fatalLine):], []byte("\n"))
-	switch said := string(bytes.TrimSpace(text)); said {
+	return string(bytes.TrimSpace(text))
+}
+
+// saysTheSignal returns whether what Python died of is what the signal says, too.
+func saysTheSignal(death string) bool {
+	switch death {
 	case "Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Floating-point exception",
 		"Illegal instruction", "Windows fatal exception: access violation":
-		return ""
-	default:
-		return said
+		return true
 	}
+	return false
 }
 
 // maxReport bounds how much of a crash report is read, in bytes.
@@ -123,7 +127,7 @@ func newestReport(dir string) []byte {
 	var newest time.Time
 	for _, path := range reports {
 		info, err := os.Stat(path)
-		if err != nil || !info.ModTime().After(newest) {
+		if err != nil || !info.Mode().IsRegular() || !info.ModTime().After(newest) {
 			continue
 		}
 		file, err := os.Open(path)

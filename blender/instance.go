@@ -29,7 +29,13 @@ type instance struct {
 	retired chan struct{} // closed when it should make room for another one
 	retire  sync.Once
 
+	hears hearsDeath    // of the goroutine that reads the pipe
+	dies  chan struct{} // holds something when it has printed that it dies
+
 	mu       sync.Mutex
+	greeted  *Session // session, for who does not know that it is ready
+	reports  bool     // it has printed that it writes a report of its crash
+	hung     bool     // it was killed because it hung while it crashed
 	active   *activeRun
 	runs     int // that it has executed
 	reason   string
@@ -41,8 +47,11 @@ type instance struct {
 // tailSize is how many bytes of what Blender printed last are kept to tell of.
 const tailSize = 16 << 10
 
-func newInstance(s *Supervisor, spec api.BlenderSpec, token, mark string) *instance {
-	i := &instance{sup: s, spec: spec, token: token, ready: make(chan struct{}), retired: make(chan struct{})}
+func newInstance(s *Supervisor, spec api.BlenderSpec, temp *tempFolder, token, mark string) *instance {
+	i := &instance{
+		sup: s, spec: spec, temp: temp, token: token, ready: make(chan struct{}), retired: make(chan struct{}),
+		hears: newHearsDeath(temp.path), dies: make(chan struct{}, 1),
+	}
 	i.stream = newStream(mark, i.printed, i.marked)
 	return i
 }
@@ -53,7 +62,12 @@ func (i *instance) printed(p []byte) {
 	i.mu.Lock()
 	i.tail = appendTail(i.tail, p, tailSize)
 	run := i.active
+	dies, reports := i.hears.hear(p)
+	i.reports = i.reports || reports
 	i.mu.Unlock()
+	if dies {
+		signal(i.dies)
+	}
 	if run != nil {
 		run.output(p)
 	}
@@ -121,6 +135,13 @@ func (i *instance) blamed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.crashed || i.runs > 0 || i.active != nil && i.active.hasBegun()
+}
+
+// hungInCrash tells whether the process was killed because it hung while it crashed.
+func (i *instance) hungInCrash() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hung
 }
 
 // wantedToStop tells whether the end of the process is wanted.

@@ -49,6 +49,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		inst.temp.remove()
 		return nil, fmt.Errorf("start %s: %w", found.Path, err)
 	}
+	go inst.watchDeath()
 	s.set(func(st *api.BlenderStatus) { st.PID = inst.proc.pid() })
 	if err := s.greet(ctx, inst); err != nil {
 		if ctx.Err() != nil {
@@ -108,9 +109,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir, cmd.Env = temps, env
-	inst := newInstance(s, spec, token, mark)
-	inst.temp = temp
-	return cmd, append(first, '\n'), inst, nil
+	return cmd, append(first, '\n'), newInstance(s, spec, temp, token, mark), nil
 }
 
 // noteEnd writes down how a process has ended.
@@ -139,6 +138,9 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 	switch {
 	case err == nil:
 		inst.session = session
+		inst.mu.Lock()
+		inst.greeted = session
+		inst.mu.Unlock()
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()

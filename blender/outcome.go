@@ -65,13 +65,19 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	started, tail := x.run.close()
 	out := Outcome{Verdict: Crashed, Started: started, Finished: time.Now(), Version: i.version}
 	told := api.ScriptError{Type: "Crash"}
-	death := fatalError(tail)
+	death := fatalText(tail)
 	line, stack := crashPlace(tail, x.req)
-	if stack == "" && i.proc.state != nil && signalText(i.proc.state) != "" {
+	if stack == "" && (i.proc.state != nil && signalText(i.proc.state) != "" || i.hungInCrash()) {
 		line, stack = crashReport(i.report, x.req)
 	}
 	how := errEnded(i.proc.state)
 	switch {
+	case i.hungInCrash():
+		told.Message = "Blender crashed: "
+		if death != "" {
+			told.Message += death + ": "
+		}
+		told.Message += "it hung while it crashed, and was killed"
 	case l.asked != nil && l.stuck:
 		out.Verdict, told = l.asked.verdict, l.asked.err
 		told.Message += fmt.Sprintf("; it did not stop within %s when asked, so Blender was killed", x.grace)
@@ -88,7 +94,7 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 			i.proc.state.ExitCode())
 	default:
 		told.Message = "Blender crashed: " + how.Error()
-		if death != "" {
+		if death != "" && !saysTheSignal(death) {
 			told.Message += ": " + death
 		}
 	}
