@@ -32,7 +32,23 @@ type Request struct {
 	Look      bool
 	// TimeLimit counts from the moment the run started in Blender; 0 is no limit.
 	TimeLimit time.Duration
+	// Leftover says how long a process may live that the run has started and left running; ""
+	// is [LeftoverBlender].
+	Leftover Leftover
 }
+
+// Leftover says when a process ends that a run has started and left running, at the latest. On
+// Linux and Windows that is every descendant of Blender, whatever it did to get away. On other
+// systems it is what has stayed in Blender's process group. A Blender that a person has open is
+// left alone.
+type Leftover string
+
+const (
+	// LeftoverBlender ends it with its Blender.
+	LeftoverBlender Leftover = "blender"
+	// LeftoverRun ends it with its run, before [Supervisor.Run] returns.
+	LeftoverRun Leftover = "run"
+)
 
 // Sink receives what a run does while it does it. Its methods are called one at a time and
 // must not block: the pipe from Blender is read by the same goroutine.

@@ -49,6 +49,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		inst.temp.remove()
 		return nil, fmt.Errorf("start %s: %w", found.Path, err)
 	}
+	inst.temp.note(inst.proc.group.note())
 	go inst.watchDeath()
 	s.set(func(st *api.BlenderStatus) { st.PID = inst.proc.pid() })
 	if err := s.greet(ctx, inst); err != nil {

@@ -114,7 +114,7 @@ func (p *process) awaitDrained(drained chan struct{}) {
 	}
 }
 
-// bury kills what the process has left in its group, and has nothing more sent there. It is
+// bury kills what the process has left running, and has nothing more sent there. It is
 // called when the process has ended, before its number can be another one's where the system
 // lets us.
 func (p *process) bury() {
@@ -130,6 +130,15 @@ func (p *process) kill() {
 	defer p.mu.Unlock()
 	if !p.dead {
 		p.group.kill()
+	}
+}
+
+// killOthers ends what the process and its descendants have started since a time.
+func (p *process) killOthers(since startTime) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dead {
+		p.group.killOthers(since)
 	}
 }
 

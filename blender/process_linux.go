@@ -22,7 +22,7 @@ func (p *process) start(ended func()) error {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		err := p.cmd.Start()
 		if err == nil {
-			p.group = group{p.cmd.Process.Pid}
+			p.group = group{p.cmd.Process.Pid, markKin(p.cmd.Process.Pid)}
 			noCore(p.cmd.Process.Pid)
 		}
 		result <- err

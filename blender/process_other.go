@@ -12,7 +12,7 @@ func (p *process) start(ended func()) error {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	p.group = group{p.cmd.Process.Pid}
+	p.group = group{id: p.cmd.Process.Pid}
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
 		p.bury()

@@ -16,13 +16,23 @@ func sameVariable(a, b string) bool { return a == b }
 
 // group is the process group of a Blender and of what its scripts start. A session begins with
 // one group, which has the number of the process that made both.
-type group struct{ id int }
+type group struct {
+	id  int
+	kin kin
+}
 
 // terminate asks every process of the group to end.
 func (g group) terminate() { g.signal(syscall.SIGTERM) }
 
-// kill ends every process of the group.
-func (g group) kill() { g.signal(syscall.SIGKILL) }
+// kill ends every process of the group, and where it can be told what else descends from its
+// leader.
+func (g group) kill() {
+	g.signal(syscall.SIGKILL)
+	g.kin.kill(0, 0)
+}
+
+// note is what a later engine can find the processes by.
+func (g group) note() string { return g.kin.String() }
 
 // trace has the leader print where it is and end: faulthandler does that on SIGABRT, even
 // while C code holds the interpreter. It is false when that can't be.

@@ -44,8 +44,12 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.mu.Lock()
 	inst.active = run
 	inst.mu.Unlock()
+	since := nowStart()
 	out, err := inst.execute(ctx, run, req)
 	run.close()
+	if req.Leftover == LeftoverRun {
+		inst.proc.killOthers(since)
+	}
 	inst.mu.Lock()
 	inst.active = nil
 	inst.runs++

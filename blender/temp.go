@@ -47,6 +47,13 @@ func newTempFolder(dir string) (*tempFolder, error) {
 	return nil, fmt.Errorf("make Blender's folder for temporary files: none of %d stayed in %s", attempts, dir)
 }
 
+// note writes down by what a later engine can find the process and its descendants.
+func (t *tempFolder) note(text string) {
+	if text != "" {
+		_ = os.WriteFile(t.path+lockEnding, []byte(text), 0o600) // without it they are not found
+	}
+}
+
 // remove removes the folder, whose process is gone. What can't be removed is left to a sweep.
 func (t *tempFolder) remove() {
 	gone := os.RemoveAll(t.path) == nil
@@ -59,7 +66,8 @@ func (t *tempFolder) remove() {
 	}
 }
 
-// sweepTempFolders removes the folders in dir whose owners are gone.
+// sweepTempFolders removes the folders in dir whose owners are gone, and ends what the Blenders of
+// these owners have left running.
 func sweepTempFolders(dir string) {
 	locks, err := filepath.Glob(filepath.Join(escapedPattern(dir), "*"+lockEnding))
 	if err != nil {
@@ -68,6 +76,8 @@ func sweepTempFolders(dir string) {
 	for _, path := range locks {
 		t := &tempFolder{path: strings.TrimSuffix(path, lockEnding), lock: flock.New(path, flock.SetFlag(os.O_RDWR))}
 		if locked, err := t.lock.TryLock(); err == nil && locked {
+			note, _ := os.ReadFile(path) // there is none on Windows
+			killKinOf(string(note))
 			t.remove()
 		}
 	}

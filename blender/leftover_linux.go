@@ -1,0 +1,132 @@
+package blender
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// kin is a number that a Blender and all its descendants carry, 0 where there is none: the limit
+// of file locks, which the kernel hands down to each new process and has not looked at since Linux
+// 2.4. A process keeps it when it leaves its group, its session, its parent and its environment.
+type kin uint64
+
+// leastKin is less than each such number, and more than a limit that somebody would set.
+const leastKin = 1 << 40
+
+// markKin gives a process that has no children yet a number for itself and its descendants.
+func markKin(pid int) kin {
+	var limit unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit) != nil {
+		return 0
+	}
+	// Without privileges the limit can only be lowered: a script may run an engine, too, whose
+	// Blender then is its own engine's.
+	highest := min(limit.Max, 1<<62)
+	if highest < 2*leastKin {
+		return 0
+	}
+	var random [8]byte
+	rand.Read(random[:]) // never fails
+	number := highest - 1 - binary.NativeEndian.Uint64(random[:])%(highest/2)
+	if unix.Prlimit(pid, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: number, Max: number}, nil) != nil {
+		return 0
+	}
+	return kin(number)
+}
+
+// String is what a later engine can find the processes by.
+func (k kin) String() string { return strconv.FormatUint(uint64(k), 10) }
+
+// killKinOf kills the processes that an engine has left that was killed; text is [kin.String].
+func killKinOf(text string) {
+	if number, err := strconv.ParseUint(text, 10, 64); err == nil {
+		kin(number).kill(0, 0)
+	}
+}
+
+// kill kills the processes that carry the number and were started since a time, all but one. It
+// looks again until it finds no other: a process that was sent the signal starts no more.
+func (k kin) kill(except int, since startTime) {
+	if k < leastKin {
+		return
+	}
+	killed := map[int]bool{except: true, os.Getpid(): true}
+	for again := true; again; {
+		again = false
+		for _, pid := range processes() {
+			if killed[pid] || !k.has(pid) || startedAt(pid) < since {
+				continue
+			}
+			killed[pid], again = true, true
+			process, err := os.FindProcess(pid) // it holds the process, not its number
+			if err != nil {
+				continue // it has just ended
+			}
+			if k.has(pid) {
+				_ = process.Kill() // it has ended
+			}
+			_ = process.Release()
+		}
+	}
+}
+
+func (k kin) has(pid int) bool {
+	var limit unix.Rlimit
+	return unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit) == nil && limit.Max == uint64(k)
+}
+
+// processes returns the numbers of all processes that can be seen.
+func processes() []int {
+	folder, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer folder.Close()
+	names, _ := folder.Readdirnames(-1) // what can be read is told
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// startTime is when a process was started, in the ticks since the machine's start that /proc has:
+// a hundred a second.
+type startTime uint64
+
+const ticks = 100
+
+// nowStart is the time for a process that is started now.
+func nowStart() startTime {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return 0
+	}
+	return startTime(now.Nano() / (1e9 / ticks))
+}
+
+// startedAt returns when a process was started, 0 for a process that is gone.
+func startedAt(pid int) startTime {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	const after = 22 - 3 // its place among the fields that follow the name, which may have spaces
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= after {
+		return 0
+	}
+	at, _ := strconv.ParseUint(string(fields[after]), 10, 64) // it is a number
+	return startTime(at)
+}
+
+// killOthers kills what the process and its descendants have started since a time.
+func (g group) killOthers(since startTime) { g.kin.kill(g.id, since) }
