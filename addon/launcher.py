@@ -19,13 +19,15 @@ def _import_launch() -> types.ModuleType:
         if name == "tcp_echo":
             sys.modules[name].unregister()
         del sys.modules[name]
-    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    leaves_none = sys.dont_write_bytecode
+    # Without a folder of its own for them, compiled files would lie among these.
+    sys.dont_write_bytecode = leaves_none or sys.pycache_prefix is None
     sys.path.insert(0, _FOLDER)
     try:
         from tcp_echo import launch
     finally:
         sys.path.remove(_FOLDER)
-        sys.dont_write_bytecode = writes_bytecode
+        sys.dont_write_bytecode = leaves_none
     return launch
 
 

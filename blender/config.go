@@ -15,8 +15,9 @@ type Config struct {
 	// BlenderSpec is which Blender it is: program, arguments, port and limits. A limit of 0
 	// stands for the default: 3 s for CancelGrace and 1 minute for StartTimeout, which leaves
 	// room for a cold disk (0.8 s is usual). Dir must be given, and be open to the user alone;
-	// in it lie the add-on, and in tmp a folder for the temporary files and crash reports of each
-	// process. Several Blenders may share it. A Blender in Flatpak's sandbox must be able to see it.
+	// in it lie the add-on, compiled files of Blender's scripts, and in tmp a folder for the
+	// temporary files and crash reports of each process. Several Blenders may share it. A Blender
+	// in Flatpak's sandbox must be able to see it.
 	api.BlenderSpec
 	// Token is what clients of the port have to show; "" makes one for each start.
 	Token string

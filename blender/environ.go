@@ -17,6 +17,9 @@ var pythonVariables = []string{
 	"PYTHON*", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_*", "_CE_CONDA", "_CE_M",
 }
 
+// compiledVariable says where Python has the compiled files of modules.
+const compiledVariable = "PYTHONPYCACHEPREFIX"
+
 // ForeignPython returns what of an environment a Blender with this program is started without,
 // because it would put another Python in the place of Blender's own: "PYTHONHOME=/x", "VIRTUAL_ENV=/x",
 // "PATH: /x/bin". Other variables of Python that are left out, too, are not named.
@@ -112,14 +115,18 @@ func isWithin(path, folder string) bool {
 }
 
 // startEnviron returns the environment that Blender starts with, whose temporary files and crash
-// reports shall lie in temp. The launcher sets the variables back before a script can see them:
+// reports shall lie in temp, and the compiled files of its scripts and ours in compiled: where the
+// system has none beside them and the user can't write there, each start compiles them anew. The
+// launcher sets the variables back before a script can see them:
 // restored has what they were, nil for a variable that was not set.
-func startEnviron(environ []string, temp string) (env []string, restored map[string]*string) {
+func startEnviron(environ []string, temp, compiled string) (env []string, restored map[string]*string) {
 	env, restored = environ, map[string]*string{}
 	for _, name := range tempVariables {
 		restored[name] = lookUp(environ, name)
 		env = append(env, name+"="+temp)
 	}
+	restored[compiledVariable] = lookUp(environ, compiledVariable)
+	env = append(env, compiledVariable+"="+compiled)
 	return env, restored
 }
 

@@ -3,11 +3,15 @@
 package blender
 
 import (
+	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // virtualEnv makes what Python takes for a virtual environment, and returns its folder.
@@ -82,5 +86,55 @@ func TestAnActiveVirtualEnvironmentIsNotBlendersPython(t *testing.T) {
 	out, _ := do(t, s, Request{Code: []byte("import os, sys, numpy\nresult = [sys.prefix, os.environ['PATH'], os.environ.get('VIRTUAL_ENV')]")})
 	if out.Verdict != Succeeded || strings.Contains(string(out.Result), venv) || !strings.HasSuffix(string(out.Result), ",null]") {
 		t.Errorf("%+v, %+v, result %s", out, out.Error, out.Result)
+	}
+}
+
+func TestBlendersScriptsAreCompiledOnce(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	compiled := filepath.Join(s.cfg.Dir, "compiled")
+	files := func() map[string]time.Time {
+		found := map[string]time.Time{}
+		err := filepath.WalkDir(compiled, func(path string, entry os.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".pyc") {
+				info, err := entry.Info()
+				if err != nil {
+					return err
+				}
+				found[path] = info.ModTime()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	code := `import os, sys
+sys.path.insert(0, os.getcwd())
+import compiled_by_a_script
+result = [sys.pycache_prefix, os.environ.get("PYTHONPYCACHEPREFIX"), sys.flags.dont_write_bytecode]`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "compiled_by_a_script.py"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := do(t, s, Request{Dir: dir, Code: []byte(code)})
+	if string(out.Result) != "[null,null,0]" {
+		t.Errorf("%+v, %+v, result %s", out, out.Error, out.Result)
+	}
+	first := files()
+	for _, part := range []string{"bl_ui/__init__.", "bpy_types.", "tcp_echo/launch."} {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(first)), func(path string) bool { return strings.Contains(path, part) }) {
+			t.Errorf("%s is not among %d compiled files", part, len(first))
+		}
+	}
+	if err := s.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if second := files(); !reflect.DeepEqual(first, second) {
+		t.Errorf("%d compiled files, after another start %d", len(first), len(second))
+	}
+	if _, err := os.Stat(filepath.Join(dir, "__pycache__")); err == nil {
+		t.Error("the script's folder has compiled files")
 	}
 }

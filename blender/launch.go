@@ -91,7 +91,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 		token = randomHex(32)
 	}
 	environ, _ := withoutPython(os.Environ(), found.Path)
-	env, restored := startEnviron(append(environ, s.cfg.Env...), temp.path)
+	env, restored := startEnviron(append(environ, s.cfg.Env...), temp.path, filepath.Join(spec.Dir, "compiled"))
 	first, err := json.Marshal(struct {
 		Token   string             `json:"token"`
 		Mark    string             `json:"mark"`

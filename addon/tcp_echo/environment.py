@@ -165,6 +165,7 @@ def restore_variables(variables: dict[str, str | None]) -> None:
         else:
             os.environ[name] = value
     tempfile.tempdir = None  # an add-on may have asked for it
+    sys.pycache_prefix = variables.get("PYTHONPYCACHEPREFIX", sys.pycache_prefix)
 
 
 class _Snapshot:
