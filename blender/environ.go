@@ -20,6 +20,13 @@ var pythonVariables = []string{
 // compiledVariable says where Python has the compiled files of modules.
 const compiledVariable = "PYTHONPYCACHEPREFIX"
 
+// Environ returns the environment that a Blender with this program is started in, of the one that a
+// program has.
+func Environ(environ []string, program string) []string {
+	kept, _ := withoutPython(environ, program)
+	return kept
+}
+
 // ForeignPython returns what of an environment a Blender with this program is started without,
 // because it would put another Python in the place of Blender's own: "PYTHONHOME=/x", "VIRTUAL_ENV=/x",
 // "PATH: /x/bin". Other variables of Python that are left out, too, are not named.

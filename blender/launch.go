@@ -90,8 +90,8 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if token == "" {
 		token = randomHex(32)
 	}
-	environ, _ := withoutPython(os.Environ(), found.Path)
-	env, restored := startEnviron(append(environ, s.cfg.Env...), temp.path, filepath.Join(spec.Dir, "compiled"))
+	environ := append(Environ(os.Environ(), found.Path), s.cfg.Env...)
+	env, restored := startEnviron(environ, temp.path, filepath.Join(spec.Dir, "compiled"))
 	first, err := json.Marshal(struct {
 		Token   string             `json:"token"`
 		Mark    string             `json:"mark"`

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -105,6 +106,7 @@ func examineInside(ctx context.Context, path string) []Finding {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--background", "--factory-startup", "--python-expr", insideCode)
 	cmd.WaitDelay = time.Second
+	cmd.Env = blender.Environ(os.Environ(), path)
 	out, err := cmd.CombinedOutput()
 	said, ok := readInside(out)
 	if !ok {
@@ -125,6 +127,9 @@ func examineInside(ctx context.Context, path string) []Finding {
 			fix = "sudo apt-get install python3-numpy, or its like"
 		}
 		all[0] = Wrong("python", fix, "Python %s has no NumPy, which many of Blender's own add-ons need", said.Python)
+	}
+	if foreign := blender.ForeignPython(os.Environ(), path); len(foreign) > 0 {
+		all = append(all, Right("python", "Blender is started without what would put another Python in its place: %s", strings.Join(foreign, ", ")))
 	}
 	switch {
 	case said.Devices == nil:

@@ -118,3 +118,12 @@ func TestTheDoctorTellsWhatTheTrayCanShow(t *testing.T) {
 		}
 	}
 }
+
+// The test sets the environment of its process, so it is not parallel.
+func TestTheDoctorNamesAPythonThatIsActive(t *testing.T) {
+	t.Setenv("PYTHONHOME", "/nowhere")
+	got := examineInside(t.Context(), "blender")
+	if len(got) < 2 || !got[0].OK || !got[1].OK || !strings.Contains(got[1].Detail, "PYTHONHOME=/nowhere") {
+		t.Errorf("%+v", got)
+	}
+}
