@@ -51,8 +51,12 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	}
 	inst.temp.note(inst.proc.group.note())
 	go inst.watchDeath()
-	s.set(func(st *api.BlenderStatus) { st.PID = inst.proc.pid() })
-	if err := s.greet(ctx, inst); err != nil {
+	s.set(func(st *api.BlenderStatus) { s.starting, st.PID = inst, inst.proc.pid() })
+	err = s.greet(ctx, inst)
+	s.mu.Lock()
+	s.starting = nil
+	s.mu.Unlock()
+	if err != nil {
 		if ctx.Err() != nil {
 			s.set(func(st *api.BlenderStatus) { st.State, st.Reason = api.BlenderStopping, "" })
 		}
@@ -120,21 +124,10 @@ func (s *Supervisor) noteEnd(inst *instance) {
 
 // greet waits until a Blender that was started serves, and opens the session with it.
 func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
-	timer := time.NewTimer(time.Duration(inst.spec.StartTimeout))
-	defer timer.Stop()
-	select {
-	case <-inst.ready:
-	case <-inst.proc.exited:
-		if inst.proc.state != nil && inst.proc.state.ExitCode() == exitPort && inst.spec.Port != 0 {
-			return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
-				"choose another one as blender.port in the settings, or 0 for any", inst.spec.Port)
-		}
-		return &endError{inst.failure("it ended before it was ready", errEnded(inst.proc.state))}
-	case <-timer.C:
-		return &endError{inst.failure("it was killed", fmt.Errorf("it was not ready within %s", inst.spec.StartTimeout))}
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := inst.awaitReady(ctx); err != nil {
+		return err
 	}
+	inst.proc.noMorePauses() // from here on it is waited for
 	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", inst.port), inst.token)
 	switch {
 	case err == nil:
@@ -147,6 +140,33 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 		return ctx.Err()
 	}
 	return &endError{inst.failure("no session with it", err)}
+}
+
+// awaitReady waits for the mark that says so. Pauses do not count.
+func (i *instance) awaitReady(ctx context.Context) error {
+	timer := time.NewTimer(time.Duration(i.spec.StartTimeout))
+	defer timer.Stop()
+	for counted := time.Duration(0); ; {
+		select {
+		case <-i.ready:
+			return nil
+		case <-i.proc.exited:
+			if i.proc.state != nil && i.proc.state.ExitCode() == exitPort && i.spec.Port != 0 {
+				return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
+					"choose another one as blender.port in the settings, or 0 for any", i.spec.Port)
+			}
+			return &endError{i.failure("it ended before it was ready", errEnded(i.proc.state))}
+		case <-timer.C:
+			if paused := i.proc.paused(); paused > counted {
+				timer.Reset(paused - counted)
+				counted = paused
+				continue
+			}
+			return &endError{i.failure("it was killed", fmt.Errorf("it was not ready within %s", i.spec.StartTimeout))}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // randomHex is n random bytes in hex.

@@ -22,6 +22,8 @@ type process struct {
 	exited chan struct{}
 	state  *os.ProcessState
 
+	pauses pauses
+
 	mu    sync.Mutex
 	group group
 	dead  bool // its number may be another process's by now

@@ -34,6 +34,12 @@ func (g group) kill() {
 // note is what a later engine can find the processes by.
 func (g group) note() string { return g.kin.String() }
 
+// pause stops every process of the group where it is; it is false when that can't be.
+func (g group) pause() bool { return g.id > 0 && syscall.Kill(-g.id, syscall.SIGSTOP) == nil }
+
+// resume has every process of the group go on.
+func (g group) resume() { g.signal(syscall.SIGCONT) }
+
 // trace has the leader print where it is and end: faulthandler does that on SIGABRT, even
 // while C code holds the interpreter. It is false when that can't be.
 func (g group) trace() bool { return g.id > 0 && syscall.Kill(g.id, syscall.SIGABRT) == nil }

@@ -105,6 +105,11 @@ func (g group) kill() {
 	}
 }
 
+// pause can't be had here.
+func (g group) pause() bool { return false }
+
+func (g group) resume() {}
+
 // trace can't be had here.
 func (g group) trace() bool { return false }
 

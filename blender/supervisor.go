@@ -22,6 +22,7 @@ type Supervisor struct {
 	sampled  time.Time          // when the memory was measured
 	halt     context.CancelFunc // ends the life that is on; nil when none is
 	lifeOver chan struct{}      // closed when that life has ended
+	starting *instance          // the process that is not ready yet
 	current  *instance          // the process that is ready
 	failures backOff
 }
