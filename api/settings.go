@@ -78,6 +78,7 @@ func (s FleetSettings) AheadOf(cores int, memory uint64) int {
 // RunSettings hold for every run.
 type RunSettings struct {
 	Isolation Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
+	Leftover  Leftover  `toml:"leftover" default:"blender" holds:"now" help:"when a process ends that a run has started and left running: \u0060\"blender\"\u0060: with its Blender, at the latest; \u0060\"run\"\u0060: with the run"`
 	Timeout   Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
 	Output    Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
 	History   uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`

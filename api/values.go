@@ -153,6 +153,14 @@ type (
 	Notify uint8
 	// Isolation is what a run shares with the runs before it.
 	Isolation uint8
+	// Leftover is when a process ends that a run has left running, at the latest.
+	Leftover uint8
+)
+
+// The values of [Leftover].
+const (
+	LeftoverBlender Leftover = iota // with its Blender
+	LeftoverRun                     // with its run
 )
 
 // The values of [Isolation].
@@ -192,6 +200,8 @@ var (
 	previewWords = []string{"off", "cycles", "workbench"}
 	notifyWords  = []string{"failures", "all", "off"}
 
+	leftoverWords = []string{"blender", "run"}
+
 	isolationWords = []string{"auto", "process", "scene", "keep"}
 )
 
@@ -203,6 +213,18 @@ func (Preview) Words() []string { return slices.Clone(previewWords) }
 
 // Words returns the words that may be written, the default first.
 func (Notify) Words() []string { return slices.Clone(notifyWords) }
+
+// Words returns the words that may be written, the default first.
+func (Leftover) Words() []string { return slices.Clone(leftoverWords) }
+
+// String returns the word.
+func (l Leftover) String() string { return leftoverWords[l] }
+
+// MarshalText writes the word.
+func (l Leftover) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (l *Leftover) UnmarshalText(text []byte) error { return unmarshalWord(l, leftoverWords, text) }
 
 // Words returns the words that may be written, the default first.
 func (Isolation) Words() []string { return slices.Clone(isolationWords) }

@@ -526,7 +526,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.mu.Unlock()
 	s := &sink{engine: e, job: j}
 	kept := e.keepOutput(j)
-	out, err := b.Run(j.ctx, j.request(code), s)
+	req := j.request(code)
+	req.Leftover = blender.Leftover(e.runSettings().Leftover.String())
+	out, err := b.Run(j.ctx, req, s)
 	s.end()
 	kept()
 

@@ -15,10 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -36,6 +34,9 @@ type Member interface {
 	Ready(ctx context.Context) error
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 	Preview(ctx context.Context, path, engine string) error
+	// Pause stops a Blender that is starting where it is, and Resume lets it go on.
+	Pause() bool
+	Resume()
 }
 
 const (
@@ -92,15 +93,13 @@ type Fleet struct {
 	changed  chan struct{} // closed at the next change
 	told     api.BlenderStatus
 	telling  sync.Mutex // around Changed
-	count    int
 	scarce   bool
 }
 
-// member is a Blender of the fleet. All but fleet, b and number are guarded by Fleet.mu.
+// member is a Blender of the fleet. All but fleet and b are guarded by Fleet.mu.
 type member struct {
-	fleet  *Fleet
-	b      Member
-	number int
+	fleet *Fleet
+	b     Member
 
 	use    use
 	status api.BlenderStatus
@@ -196,7 +195,12 @@ func (f *Fleet) arrange() time.Duration {
 	p := f.policyLocked()
 	views := f.viewsLocked()
 	out := decide(views, p)
-	var start, park []*member
+	var start, park, starting []*member
+	for _, m := range f.members {
+		if m.use == clean && !m.parked && m.status.State == api.BlenderStarting {
+			starting = append(starting, m)
+		}
+	}
 	for _, i := range out.start {
 		m := f.members[i]
 		m.parked, m.stale = false, false
@@ -213,6 +217,13 @@ func (f *Fleet) arrange() time.Duration {
 	}
 	for _, m := range start {
 		m.b.Start()
+	}
+	for _, m := range starting {
+		if p.hold && p.expected == 0 && len(p.want) == 0 {
+			m.b.Pause() // it may have just started, and then it is ready
+		} else {
+			m.b.Resume()
+		}
 	}
 	for _, u := range out.add {
 		f.add(u)
@@ -259,8 +270,7 @@ func (f *Fleet) viewsLocked() []view {
 // add makes a member and starts it.
 func (f *Fleet) add(u use) {
 	f.mu.Lock()
-	f.count++
-	m := &member{fleet: f, number: f.count, use: u}
+	m := &member{fleet: f, use: u}
 	spec := f.memberSpecLocked(m)
 	f.mu.Unlock()
 	m.b = f.cfg.NewMember(spec, u == keeps, m.changed)
@@ -284,10 +294,9 @@ func (f *Fleet) add(u use) {
 	m.b.Start()
 }
 
-// memberSpecLocked returns what a member is like: it has a folder of its own. It needs mu.
+// memberSpecLocked returns what a member is like. It needs mu.
 func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
 	spec := f.spec
-	spec.Dir = filepath.Join(spec.Dir, strconv.Itoa(m.number))
 	if m.use == clean || m.use == spent {
 		spec.MaxRuns, spec.MaxMemory = 0, 0
 	}
