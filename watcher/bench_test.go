@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// writers are the ways in which programs save: each writes text to path and gives the time
-// just before it lets go of it.
+// writers are the ways in which programs save. Each writes text to path and returns the time just
+// before it closes or renames the file.
 var writers = map[string]func(path, text string) (time.Time, error){
 	"TempAndRename":    writeRename,
 	"TruncateAndWrite": writeTruncate,
@@ -52,8 +52,8 @@ func writeChunks(path, text string, pause time.Duration) (time.Time, error) {
 	return time.Now(), f.Close()
 }
 
-// script makes a text that shows whether it is whole: each line tells its number and that of
-// the version.
+// script returns a text that shows whether it is whole: each line names its number and the
+// version.
 func script(version, lines int) string {
 	var b strings.Builder
 	for n := range lines {
@@ -62,8 +62,8 @@ func script(version, lines int) string {
 	return b.String()
 }
 
-// BenchmarkSaveToCallback measures from just before the writer closes or renames to the
-// call of Save, in a watched folder with 100 scripts.
+// BenchmarkSaveToCallback measures the time from just before the writer closes or renames the
+// file to the call of Save, in a watched folder with 100 scripts.
 func BenchmarkSaveToCallback(b *testing.B) {
 	for _, name := range []string{"TempAndRename", "TruncateAndWrite", "SlowWriter"} {
 		b.Run(name, func(b *testing.B) { benchmarkWriter(b, writers[name]) })

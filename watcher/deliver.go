@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// deliver looks at marked paths when they are due and hands on those that have settled. It
-// is the only one that calls Save and Scanned.
+// deliver examines marked paths when they are due and hands on those that have settled, until
+// ctx ends. Nothing else calls Save and Scanned.
 func (w *Watcher) deliver(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -35,7 +35,8 @@ func (w *Watcher) deliver(ctx context.Context) {
 	}
 }
 
-// next gives the entry to look at now, or how long there is none.
+// next returns the entry to examine now, or how long to wait for one, and the folders whose full
+// scan is complete.
 func (w *Watcher) next() (e *entry, scanned []string, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,20 +49,20 @@ func (w *Watcher) next() (e *entry, scanned []string, wait time.Duration) {
 	}
 	e = heap.Pop(&w.queue).(*entry)
 	e.due = time.Time{}
-	w.looking = e
+	w.examining = e
 	return e, scanned, 0
 }
 
-// finish does what a look came to, and calls Save for what has settled.
+// finish acts on the verdict of examining e, and calls Save if the file has settled.
 func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 	w.mu.Lock()
-	if w.dirty[e.path] != e { // its folder went meanwhile
-		w.looking = nil
+	if w.dirty[e.path] != e { // its folder was removed meanwhile
+		w.examining = nil
 		w.mu.Unlock()
 		return
 	}
 	if v.what == later {
-		w.looking = nil
+		w.examining = nil
 		if e.due.IsZero() || v.at.Before(e.due) {
 			e.due = v.at
 		}
@@ -69,23 +70,23 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		w.mu.Unlock()
 		return
 	}
-	save := Save{Folder: e.folder.Path, Path: e.path, Code: v.code, Stamp: v.look.stamp(), Scan: e.scan, Seen: e.seen}
+	save := Save{Folder: e.folder.Path, Path: e.path, Code: v.code, Stamp: v.snap.stamp(), Scan: e.scan, Seen: e.seen}
 	wanted := v.what == settled && !w.paused
-	var before look
+	var before snapshot
 	var known bool
 	if v.what == settled {
-		before, known = w.recall(e.path)
-		if known && before.same(v.look) {
-			v.look.since = before.since
+		before, known = w.recallLocked(e.path)
+		if known && before.same(v.snap) {
+			v.snap.since = before.since
 		}
-		// The same file with the same times and bytes is the same save: it was opened for
-		// writing and closed (gio does that to the old file before it renames the new one),
-		// or saved twice within one tick of the file system's clock.
-		if known && before.same(v.look) {
+		// The same file with the same times and bytes is the same save. Either it was opened for
+		// writing and closed (gio does that to the old file before it renames the new one), or
+		// it was saved twice within one tick of the file system's clock.
+		if known && before.same(v.snap) {
 			wanted = false
 		}
 		if e.verify && !e.scan {
-			wanted = wanted && !(known && before.hash == v.look.hash)
+			wanted = wanted && !(known && before.hash == v.snap.hash)
 		}
 	}
 	scan := e.scan
@@ -96,27 +97,27 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 	}
 
 	w.mu.Lock()
-	w.looking = nil                    // only now: until here, who marks e leaves the queue to this function
-	if v.what == settled && w.paused { // paused during the look: it waits
+	w.examining = nil                  // only now: until here, markLocked leaves the queue to this function
+	if v.what == settled && w.paused { // paused during the examination: the save waits
 		e.due = time.Now()
 		heap.Push(&w.queue, e)
 		w.mu.Unlock()
 		return
 	}
 	if v.what == settled {
-		w.remember(e.path, v.look)
+		w.rememberLocked(e.path, v.snap)
 	}
-	w.settleEntry(e, v.marks)
+	w.settleEntryLocked(e, v.marks)
 	w.mu.Unlock()
 	if wanted && ctx.Err() == nil {
 		w.cfg.Save(ctx, save)
 	}
 }
 
-// settleEntry ends the life of an entry, or begins a new one when it was marked again since
-// the look; mu is held.
-func (w *Watcher) settleEntry(e *entry, answered uint64) {
-	w.unscan(e)
+// settleEntryLocked removes an entry that was dealt with, or queues it again when it was marked
+// since it was examined; answered is the number of marks then. It needs mu.
+func (w *Watcher) settleEntryLocked(e *entry, answered uint64) {
+	w.unscanLocked(e)
 	if w.dirty[e.path] != e {
 		return
 	}
@@ -131,8 +132,8 @@ func (w *Watcher) settleEntry(e *entry, answered uint64) {
 	heap.Push(&w.queue, e)
 }
 
-// news tells whether what a scan found differs from what is known of it.
-func (w *Watcher) news(s Save, before look, seen bool) bool {
+// news reports whether a script that a full scan found differs from what is known of it.
+func (w *Watcher) news(s Save, before snapshot, seen bool) bool {
 	if w.cfg.Known == nil {
 		return !seen || before.stamp().Hash != s.Stamp.Hash
 	}
@@ -140,9 +141,9 @@ func (w *Watcher) news(s Save, before look, seen bool) bool {
 	return !ok || st.Hash != s.Stamp.Hash
 }
 
-// place tells whether e's folder is watched still, and whether leases and the like mean
-// nothing there; mu is held.
-func (w *Watcher) place(e *entry) (watched, slow bool) {
+// placeLocked reports whether e's folder is still watched, and whether it is slow: there leases
+// and the like mean nothing. It needs mu.
+func (w *Watcher) placeLocked(e *entry) (watched, slow bool) {
 	if e.folder.removed {
 		return false, false
 	}
@@ -150,24 +151,24 @@ func (w *Watcher) place(e *entry) (watched, slow bool) {
 	return d != nil, d != nil && d.slow
 }
 
-// recall gives the last look at a path; mu is held.
-func (w *Watcher) recall(path string) (look, bool) {
+// recallLocked returns the last snapshot of a path, and false when there is none. It needs mu.
+func (w *Watcher) recallLocked(path string) (snapshot, bool) {
 	if d := w.dirs[filepath.Dir(path)]; d != nil {
-		l, ok := d.seen[filepath.Base(path)]
-		return l, ok
+		s, ok := d.seen[filepath.Base(path)]
+		return s, ok
 	}
-	return look{}, false
+	return snapshot{}, false
 }
 
-// remember keeps a look for as long as its folder is watched; mu is held.
-func (w *Watcher) remember(path string, l look) {
+// rememberLocked keeps a snapshot of a path for as long as its folder is watched. It needs mu.
+func (w *Watcher) rememberLocked(path string, s snapshot) {
 	if d := w.dirs[filepath.Dir(path)]; d != nil {
-		d.seen[filepath.Base(path)] = l
+		d.seen[filepath.Base(path)] = s
 	}
 }
 
-// forgetSeen drops what was seen of a path; mu is held.
-func (w *Watcher) forgetSeen(path string) {
+// forgetSeenLocked removes the snapshot of a path. It needs mu.
+func (w *Watcher) forgetSeenLocked(path string) {
 	if d := w.dirs[filepath.Dir(path)]; d != nil {
 		delete(d.seen, filepath.Base(path))
 	}

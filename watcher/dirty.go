@@ -6,49 +6,48 @@ import (
 	"time"
 )
 
-// mark is what is known about a path that may have changed. Marks only say where to look.
+// mark says why a path may have changed. Marks only say where to look.
 type mark int
 
 const (
 	// Marks made by the system's events: the file was saved while it was watched.
-	created mark = iota // its name appeared; whoever made it is probably about to write
+	created mark = iota // the file's name appeared; its writer is probably about to write
 	changed             // bytes were written; more may follow
-	closed              // a writer closed it, or it was moved into place
-	// Marks made by looking. They say nothing new of a path that is marked already.
-	found    // by a full scan
-	arrived  // in a folder that came while its parent was watched
-	polled   // by polling
-	doubtful // by polling: looks the same, but too young to be sure
+	closed              // a writer closed the file, or the file was moved into place
+	// Marks made by scans. They say nothing new about a path that is marked already.
+	found    // a full scan found the file
+	arrived  // the file is in a folder that appeared while its parent was watched
+	polled   // polling found the file changed
+	doubtful // polling found the file unchanged, but too young to be sure
 )
 
-// How long after an event the first look is taken where the event does not say that the
-// writer is done. They bound latency for rare writers only: a close comes first for all
-// ordinary ones.
+// These are the times from an event to the first examination, where the event does not say that
+// the writer is done. They delay rare writers only: all ordinary writers close the file before.
 const (
 	createdGrace = 10 * time.Millisecond  // link, symlink: no close follows
 	changedGrace = 500 * time.Millisecond // truncate(2), or a writer that keeps it open
 )
 
-// entry is a path that was marked and is not dealt with yet; guarded by Watcher.mu.
+// entry is a path that was marked and is not dealt with yet. Its fields are guarded by Watcher.mu.
 type entry struct {
 	path   string
 	folder *folder
-	order  uint64    // of its first mark, so that equal times go first come, first served
-	due    time.Time // when to look; zero while it is being looked at and not marked again
-	at     int       // place in the queue, -1 when it isn't there
+	order  uint64    // number of its first mark, so that equal times are first come, first served
+	due    time.Time // when to examine it; zero while it is being examined and not marked again
+	at     int       // place in the queue, or -1 when it is not queued
 
-	marks    uint64    // counts marks, so that one that came during a look is not lost
+	marks    uint64    // number of marks, so that a mark made during an examination is not lost
 	seen     time.Time // when the last event came
-	closedAt time.Time
-	scan     bool // a full scan found it, and no event since says that it is being saved
-	verify   bool // deliver it only if its bytes are not those of the last look
+	closedAt time.Time // when a writer last closed the file
+	scan     bool      // a full scan found the file, and no event since says that it is being saved
+	verify   bool      // hand the file on only if its bytes differ from the last snapshot
 
-	// What looks have taught about its writer.
-	busySince time.Time
-	last      *look
-	changedAt time.Time     // when a look last differed from the one before
-	gap       time.Duration // the longest the writer was seen to pause
-	tries     int           // looks that failed
+	// What examinations have found out about the writer.
+	busySince time.Time     // when the file was first found being written
+	last      *snapshot     // the newest snapshot that differed from the one before
+	changedAt time.Time     // when last was taken
+	gap       time.Duration // the longest pause that the writer was seen to make
+	tries     int           // how often reading failed
 }
 
 // queue is a heap of entries by due time.
@@ -82,8 +81,8 @@ func (q *queue) Pop() any {
 	return e
 }
 
-// mark notes that path, a script of f, is to be looked at; mu is held.
-func (w *Watcher) mark(f *folder, path string, m mark, at time.Time) {
+// markLocked notes that path, a script of f, is to be examined. It needs mu.
+func (w *Watcher) markLocked(f *folder, path string, m mark, at time.Time) {
 	e := w.dirty[path]
 	isNew := e == nil
 	if isNew {
@@ -91,18 +90,18 @@ func (w *Watcher) mark(f *folder, path string, m mark, at time.Time) {
 		e = &entry{path: path, folder: f, order: w.marked, at: -1, seen: at}
 		w.dirty[path] = e
 		if d := w.dirs[filepath.Dir(path)]; d != nil {
-			// A change right after a save was delivered: that writer pauses longer than it
-			// was waited for.
-			if l, ok := d.seen[filepath.Base(path)]; ok && at.Sub(l.at) < 8*l.waited {
-				e.gap = at.Sub(l.at)
+			// A change right after a save was handed on: the writer pauses for longer than
+			// the watcher waited.
+			if s, ok := d.seen[filepath.Base(path)]; ok && at.Sub(s.at) < 8*s.waited {
+				e.gap = at.Sub(s.at)
 			}
 		}
 	}
 	switch m {
 	case found, arrived, polled, doubtful:
 		if !isNew {
-			if e == w.looking {
-				e.marks++ // that look may have found its folder gone
+			if e == w.examining {
+				e.marks++ // the examination may have found the folder gone
 			}
 			return
 		}
@@ -113,15 +112,15 @@ func (w *Watcher) mark(f *folder, path string, m mark, at time.Time) {
 		}
 		e.due = at
 	default:
-		w.saved(e, m, at, isNew)
+		w.markSavedLocked(e, m, at, isNew)
 	}
-	w.schedule(e)
+	w.scheduleLocked(e)
 	poke(w.work)
 }
 
-// saved notes an event; mu is held.
-func (w *Watcher) saved(e *entry, m mark, at time.Time, isNew bool) {
-	w.unscan(e)
+// markSavedLocked notes an event of e, and when to examine e. It needs mu.
+func (w *Watcher) markSavedLocked(e *entry, m mark, at time.Time, isNew bool) {
+	w.unscanLocked(e)
 	e.verify = false
 	e.marks++
 	if !isNew {
@@ -133,7 +132,7 @@ func (w *Watcher) saved(e *entry, m mark, at time.Time, isNew bool) {
 	case m == closed:
 		e.closedAt = at
 	case !w.exact:
-		// Every event puts the look off: only quiet says that the writer may be done.
+		// Every event puts the examination off: only quiet says that the writer may be done.
 		e.due = at.Add(quiet)
 		return
 	case m == created:
@@ -146,11 +145,11 @@ func (w *Watcher) saved(e *entry, m mark, at time.Time, isNew bool) {
 	}
 }
 
-// schedule puts e where its due time belongs; mu is held. An entry that is being looked at
-// is put back when that is over.
-func (w *Watcher) schedule(e *entry) {
+// scheduleLocked puts e where its due time belongs in the queue. An entry that is being examined
+// is put back when the examination is over. It needs mu.
+func (w *Watcher) scheduleLocked(e *entry) {
 	switch {
-	case e == w.looking:
+	case e == w.examining:
 	case e.at < 0:
 		heap.Push(&w.queue, e)
 	default:
@@ -158,18 +157,19 @@ func (w *Watcher) schedule(e *entry) {
 	}
 }
 
-// unscan takes e out of what its folder's full scan waits for; mu is held.
-func (w *Watcher) unscan(e *entry) {
+// unscanLocked removes e from the entries that its folder's full scan waits for. It needs mu.
+func (w *Watcher) unscanLocked(e *entry) {
 	if !e.scan {
 		return
 	}
 	e.scan = false
 	e.folder.pending--
-	w.announce(e.folder)
+	w.announceLocked(e.folder)
 }
 
-// announce has Scanned called when all that f's full scan found is dealt with; mu is held.
-func (w *Watcher) announce(f *folder) {
+// announceLocked has the deliverer call Scanned if everything that f's full scan found is dealt
+// with. It needs mu.
+func (w *Watcher) announceLocked(f *folder) {
 	if f.announce && !f.scanning && f.pending == 0 && !f.removed {
 		f.announce = false
 		w.scanned = append(w.scanned, f.Path)
@@ -177,13 +177,13 @@ func (w *Watcher) announce(f *folder) {
 	}
 }
 
-// forget drops the entries for which drop says so; mu is held.
-func (w *Watcher) forget(drop func(*entry) bool) {
+// forgetLocked removes the entries for which drop returns true. It needs mu.
+func (w *Watcher) forgetLocked(drop func(*entry) bool) {
 	for path, e := range w.dirty {
 		if !drop(e) {
 			continue
 		}
-		w.unscan(e)
+		w.unscanLocked(e)
 		delete(w.dirty, path)
 		if e.at >= 0 {
 			heap.Remove(&w.queue, e.at)
@@ -194,6 +194,6 @@ func (w *Watcher) forget(drop func(*entry) bool) {
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // it is awake already
+	default: // the receiver is going to wake already
 	}
 }

@@ -16,21 +16,22 @@ import (
 
 var defaultInclude = []string{"**/*.py"}
 
-// folder is a [Folder] while it is watched; its fields are guarded by Watcher.mu.
+// folder is a watched folder. Its fields are guarded by Watcher.mu, except WatchSettings, which
+// never changes.
 type folder struct {
 	api.WatchSettings
 
-	root    os.FileInfo // what lay at Path when it was scanned; nil when it isn't there
+	root    os.FileInfo // what lay at Path when it was last checked; nil when nothing is there
 	problem string      // why the root is not watched at all
-	limited string      // why some of what is below is polled instead
-	denied  string      // what below it cannot be read
+	limited string      // why some of the folders below it are polled
+	denied  string      // which folder below it cannot be read, and why
 
 	unwatched int  // folders in it without events
 	watched   int  // folders in it with events
 	needsScan bool // a full scan is to be made
-	scanning  bool // one is being made
+	scanning  bool // a full scan is being made
 	announce  bool // Scanned is to be called when pending is 0
-	pending   int  // entries that a full scan found and that are not dealt with
+	pending   int  // entries that a full scan found and that are not dealt with yet
 	removed   bool // it is not watched any more
 
 	nextPoll time.Time
@@ -41,7 +42,7 @@ func newFolder(f api.WatchSettings) *folder {
 	return &folder{WatchSettings: f, needsScan: true, tooLarge: map[string]int64{}}
 }
 
-// check finds what is wrong with a list of folders.
+// check returns what is wrong with a list of folders, or nil.
 func check(folders []api.WatchSettings) error {
 	seen := map[string]bool{}
 	for _, f := range folders {
@@ -63,13 +64,14 @@ func check(folders []api.WatchSettings) error {
 	return nil
 }
 
-// equal tells whether two descriptions ask for the same.
+// equal reports whether two folders have the same settings.
 func equal(a, b api.WatchSettings) bool {
 	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll &&
 		slices.Equal(a.Include, b.Include) && slices.Equal(a.Exclude, b.Exclude)
 }
 
-// below gives the path relative to root, "." for root itself.
+// below returns path relative to root ("." for root itself), and false when path is neither root
+// nor below it.
 func below(root, path string) (rel string, ok bool) {
 	rest, ok := strings.CutPrefix(path, root)
 	switch {
@@ -85,14 +87,15 @@ func below(root, path string) (rel string, ok bool) {
 	return "", false
 }
 
-// covers tells whether files that lie directly in dir can belong to f.
+// covers reports whether files that lie directly in dir can belong to f.
 func (f *folder) covers(dir string) bool {
 	rel, ok := below(f.Path, dir)
 	return ok && (rel == "." || f.Recursive && !Ignored(rel))
 }
 
-// owner is the folder that files directly in dir belong to: the innermost that covers it.
-func (w *Watcher) owner(dir string) *folder {
+// ownerLocked returns the folder that files directly in dir belong to: the innermost folder that
+// covers dir, or nil. It needs mu.
+func (w *Watcher) ownerLocked(dir string) *folder {
 	var best *folder
 	for _, f := range w.folders {
 		if f.covers(dir) && (best == nil || len(f.Path) > len(best.Path)) {
@@ -102,7 +105,7 @@ func (w *Watcher) owner(dir string) *folder {
 	return best
 }
 
-// script tells whether the file at path, which f owns, counts as a script.
+// script reports whether the file at path, which f owns, counts as a script.
 func (f *folder) script(path string) bool {
 	rel, ok := below(f.Path, path)
 	if !ok || rel == "." || Ignored(rel) {
@@ -117,8 +120,8 @@ func (f *folder) script(path string) bool {
 	return slices.ContainsFunc(include, match) && !slices.ContainsFunc(f.Exclude, match)
 }
 
-// enters tells whether a scan goes into dir, which lies below f: not when all that could be
-// in it is excluded.
+// enters reports whether a scan of f goes into dir, which lies below f. It does not when
+// everything in dir is excluded.
 func (f *folder) enters(dir string) bool {
 	if !f.covers(dir) {
 		return false
@@ -130,8 +133,8 @@ func (f *folder) enters(dir string) bool {
 	})
 }
 
-// status is how f is watched; mu is held.
-func (f *folder) status(method string) api.FolderStatus {
+// statusLocked returns how f is watched; method is the name of the source of events. It needs mu.
+func (f *folder) statusLocked(method string) api.FolderStatus {
 	st := api.FolderStatus{Path: f.Path, Error: f.problem}
 	switch {
 	case f.problem != "":

@@ -7,11 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guard takes a read lease, which the kernel gives only when nobody has the file open or
-// mapped for writing, through whatever name. Whoever opens it for writing after that waits
-// until f is closed, so what is read from f is one whole. The wait is that of reading one
-// script; only a writer that opens without blocking is refused, and none is known that does.
-// still is true at the end: the lease lasts longer than any reading (45 s).
+// guard returns who has f open for writing, and a function that reports whether that still holds.
+// It takes a read lease, which the kernel grants only when nobody has the file open or mapped for
+// writing, under any name. A program that opens the file for writing after that waits until f is
+// closed, so what is read from f is whole. It waits no longer than reading one script takes; only
+// a program that opens without blocking is refused, and no such program is known. still always
+// returns true: the lease lasts longer than any reading (45 s).
 //
 // There is no lease on a file of another user, nor on some file systems.
 func guard(f *os.File, _ string) (state holding, still func() bool) {

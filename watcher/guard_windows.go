@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// guard asks whether anybody has the file open for writing, by opening it in a way that does
-// not go together with writers. That is over at once, for a writer that comes just then is
-// refused; so still asks again, after reading. A file that is written through a mapping whose
-// handle was closed is not found out.
+// guard returns who has the file open for writing, and a function that reports whether that still
+// holds. It opens the file in a way that excludes writers. It closes the file at once, because a
+// writer that comes meanwhile is refused; so still asks again, after reading. It does not notice
+// a file that is written through a mapping whose handle was closed.
 func guard(_ *os.File, path string) (state holding, still func() bool) {
 	state = holder(path)
 	return state, func() bool { return state != nobody || holder(path) == nobody }

@@ -13,12 +13,12 @@ import (
 	"blendtray/api"
 )
 
-// patience is how long a test waits for what must come; only a failure takes as long.
+// patience is how long a test waits for what must happen; only a failure takes that long.
 const patience = 20 * time.Second
 
 type ctx = context.Context
 
-// harness is a watcher that serves, and all that it has told.
+// harness is a watcher that serves, and everything that it has reported.
 type harness struct {
 	t testing.TB
 	w *Watcher
@@ -34,8 +34,8 @@ type harness struct {
 // set changes the configuration and the options before the watcher serves.
 type set func(*Config, *options)
 
-// watch starts a watcher on folders and ends it with the test. It returns when the folders
-// that exist were scanned.
+// watch starts a watcher on folders and ends it with the test. It returns when the watcher has
+// scanned the folders that exist.
 func watch(t testing.TB, folders []api.WatchSettings, sets ...set) *harness {
 	t.Helper()
 	h := newHarness(t, folders, sets...)
@@ -63,7 +63,7 @@ func newHarness(t testing.TB, folders []api.WatchSettings, sets ...set) *harness
 	return h
 }
 
-// serve starts the watcher and waits until the folders that exist were scanned.
+// serve starts the watcher and waits until it has scanned the folders that exist.
 func (h *harness) serve() (stop func()) {
 	h.t.Helper()
 	end := serve(h.t, h.w)
@@ -111,7 +111,7 @@ func (h *harness) change(all []api.FolderStatus) {
 	h.changed = all
 }
 
-// until waits for a condition on what the harness was told.
+// until waits until ok returns true; ok is called with the harness's mu held.
 func (h *harness) until(what string, ok func() bool) {
 	h.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -136,8 +136,8 @@ func (h *harness) list() (all []string) {
 	return shortened(all)
 }
 
-// of gives the saves of one path so far; mu is held.
-func (h *harness) of(path string) (all []Save) {
+// savesLocked returns the saves of one path so far. It needs mu.
+func (h *harness) savesLocked(path string) (all []Save) {
 	for _, s := range h.saves {
 		if s.Path == path {
 			all = append(all, s)
@@ -146,17 +146,17 @@ func (h *harness) of(path string) (all []Save) {
 	return all
 }
 
-// wants waits until the newest save of a path has these bytes, and gives all saves of it.
+// wants waits until the newest save of a path has these bytes, and returns all saves of the path.
 func (h *harness) wants(path, code string) (all []Save) {
 	h.t.Helper()
 	h.until(path+" with the bytes wanted", func() bool {
-		all = h.of(path)
+		all = h.savesLocked(path)
 		return len(all) > 0 && string(all[len(all)-1].Code) == code
 	})
 	return all
 }
 
-// settle waits until nothing is left to do of all that happened before.
+// settle waits until the watcher has dealt with everything that happened before.
 func (h *harness) settle() {
 	h.t.Helper()
 	w := h.w
@@ -169,7 +169,7 @@ func (h *harness) settle() {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		busy := len(w.dirty) > 0 || w.looking != nil || len(w.arrivals) > 0 || w.roots || w.rescan || len(w.scanned) > 0 || h.saving
+		busy := len(w.dirty) > 0 || w.examining != nil || len(w.arrivals) > 0 || w.roots || w.rescan || len(w.scanned) > 0 || h.saving
 		for _, f := range w.folders {
 			busy = busy || f.problem == "" && (f.needsScan || f.scanning || f.announce)
 		}
@@ -177,13 +177,14 @@ func (h *harness) settle() {
 	})
 }
 
-// once waits for rest and then wants exactly one save of a path.
+// once waits until the watcher is at rest, and fails unless a path has exactly one save. It
+// returns that save.
 func (h *harness) once(path, code string) Save {
 	h.t.Helper()
 	h.wants(path, code)
 	h.settle()
 	h.mu.Lock()
-	all := h.of(path)
+	all := h.savesLocked(path)
 	h.mu.Unlock()
 	if len(all) != 1 {
 		h.t.Fatalf("%s was handed on %d times, want once: %q", path, len(all), h.list())
@@ -191,12 +192,12 @@ func (h *harness) once(path, code string) Save {
 	return all[0]
 }
 
-// nothing waits for rest and wants no save of a path.
+// nothing waits until the watcher is at rest, and fails if a path has a save.
 func (h *harness) nothing(path string) {
 	h.t.Helper()
 	h.settle()
 	h.mu.Lock()
-	all := h.of(path)
+	all := h.savesLocked(path)
 	h.mu.Unlock()
 	if len(all) != 0 {
 		h.t.Errorf("%s was handed on: %q", path, all[0].Code)
@@ -231,7 +232,7 @@ func recursive(path string) []api.WatchSettings {
 	return []api.WatchSettings{{Path: path, Recursive: true}}
 }
 
-// serve starts a watcher and gives what ends it, which may be called twice.
+// serve starts a watcher and returns a function that ends it, which may be called twice.
 func serve(t testing.TB, w *Watcher) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

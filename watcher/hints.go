@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// take notes a hint. It is called by the source, whose reader must not wait: it only marks.
-func (w *Watcher) take(h hint, path string, at time.Time) {
+// noteHint notes a hint of the source. It only marks, because the source's reader must not wait.
+func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch h {
 	case hintCreated, hintChanged, hintClosed:
-		w.takeFile(h, path, at)
+		w.markFileLocked(h, path, at)
 	case hintFolder:
-		w.takeFolder(path)
+		w.queueFolderLocked(path)
 	case hintFolderOff:
-		w.leaveTree(path)
+		w.unwatchTreeLocked(path)
 	case hintGone:
-		w.forgetSeen(path)
+		w.forgetSeenLocked(path)
 		if _, is := w.dirs[path]; is {
-			w.leaveTree(path)
+			w.unwatchTreeLocked(path)
 		}
 	case hintSelf:
-		w.takeFolder(path) // it may be another one now
+		w.queueFolderLocked(path) // another folder may have its path now
 	case hintLost:
 		w.log.Info("the system lost events; all folders are scanned")
 		w.rescan = true
@@ -34,11 +34,12 @@ func (w *Watcher) take(h hint, path string, at time.Time) {
 	}
 }
 
-func (w *Watcher) takeFile(h hint, path string, at time.Time) {
+// markFileLocked marks a file for a hint, if it is a script of a watched folder. It needs mu.
+func (w *Watcher) markFileLocked(h hint, path string, at time.Time) {
 	if h == hintCreated && !w.exact {
-		w.takeFolder(path) // it may be one
+		w.queueFolderLocked(path) // it may be a folder
 	}
-	f := w.owner(filepath.Dir(path))
+	f := w.ownerLocked(filepath.Dir(path))
 	if f == nil || !f.script(path) {
 		return
 	}
@@ -49,14 +50,14 @@ func (w *Watcher) takeFile(h hint, path string, at time.Time) {
 	case hintClosed:
 		m = closed
 	}
-	w.mark(f, path, m, at)
+	w.markLocked(f, path, m, at)
 }
 
-// takeFolder has the walker look at what may be a new folder; mu is held.
-func (w *Watcher) takeFolder(path string) {
-	f := w.owner(path)
+// queueFolderLocked has the walker scan path, which may be a new folder. It needs mu.
+func (w *Watcher) queueFolderLocked(path string) {
+	f := w.ownerLocked(path)
 	switch {
-	case w.isRoot(path):
+	case w.isRootLocked(path):
 		w.roots = true
 	case f == nil || !f.enters(path):
 		return
@@ -66,25 +67,25 @@ func (w *Watcher) takeFolder(path string) {
 	poke(w.wake)
 }
 
-// leaveTree stops watching a folder that is gone and all that was in it; mu is held.
-func (w *Watcher) leaveTree(path string) {
+// unwatchTreeLocked stops watching a folder that is gone and all folders in it. It needs mu.
+func (w *Watcher) unwatchTreeLocked(path string) {
 	d := w.dirs[path]
 	if d == nil {
 		return
 	}
 	if d.folders == 0 {
-		w.leave(path)
+		w.unwatchLocked(path)
 		return
 	}
 	for p := range w.dirs {
 		if _, in := below(path, p); in {
-			w.leave(p)
+			w.unwatchLocked(p)
 		}
 	}
 }
 
-// leave stops watching one folder; mu is held.
-func (w *Watcher) leave(path string) {
+// unwatchLocked stops watching one folder. It needs mu.
+func (w *Watcher) unwatchLocked(path string) {
 	d := w.dirs[path]
 	if d == nil {
 		return
@@ -101,13 +102,14 @@ func (w *Watcher) leave(path string) {
 		up.folders--
 	}
 	delete(w.dirs, path)
-	if w.isRoot(path) {
+	if w.isRootLocked(path) {
 		w.roots = true
 		poke(w.wake)
 	}
 }
 
-func (w *Watcher) isRoot(path string) bool {
+// isRootLocked reports whether path is the root of a watched folder. It needs mu.
+func (w *Watcher) isRootLocked(path string) bool {
 	for _, f := range w.folders {
 		if f.Path == path {
 			return true

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// identity gives what tells a file apart from others, and when its inode last changed, in ns.
+// identity returns the id of a file, and when its inode last changed, in ns.
 func identity(fi fs.FileInfo) (id fileID, ctime int64) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -4,5 +4,6 @@ package watcher
 
 import "io/fs"
 
-// identity knows nothing here without opening the file: size, time and bytes must do.
+// identity returns nothing: these systems say nothing without opening the file. Size, time and
+// bytes must do.
 func identity(fs.FileInfo) (id fileID, ctime int64) { return fileID{}, 0 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Suffixes and infixes of the files that editors, browsers and copying programs write
-// before they rename them, or keep beside what they edit; in lower case.
+// Suffixes and prefixes of the files that editors, browsers and copying programs write before
+// they rename them, or keep beside the file that they edit. The suffixes are in lower case.
 var (
 	temporarySuffixes = []string{
 		"~", "#",
@@ -19,16 +19,16 @@ var (
 		"___jb_tmp___", "___jb_old___", "___jb_bak___", // JetBrains
 	}
 	temporaryPrefixes = []string{
-		".", // hidden, which .#lock, .goutputstream-*, rsync's and Syncthing's .name.* are too
-		"_", // a module or folder beside the scripts that is none itself
+		".", // hidden files, among them .#lock, .goutputstream-*, and .name.* of rsync and Syncthing
+		"_", // a module or folder that scripts use and that is no script itself
 		"#", // emacs auto-save
 		"~", // ~syncthing~, ~$ and ~RF*.TMP of Windows programs
 	}
 )
 
-// Ignored tells whether a file or folder is never a script, nor holds any: it is hidden, an
-// editor's or a copying program's temporary, __pycache__, or begins with "_". rel is its path
-// relative to the watched folder; what that folder itself is named plays no part.
+// Ignored reports whether a file is never a script, or a folder never holds scripts: it is hidden,
+// a temporary file of an editor or a copying program, __pycache__, or its name begins with "_".
+// rel is its path relative to the watched folder; the name of that folder does not matter.
 func Ignored(rel string) bool {
 	for name := range strings.SplitSeq(filepath.ToSlash(rel), "/") {
 		if name != "" && name != "." && ignoredName(name) {
@@ -50,7 +50,7 @@ func ignoredName(name string) bool {
 			return true
 		}
 	}
-	// vim tries whether it may write in a folder with a file 4913, then 5036 and so on.
+	// vim tests whether it may write in a folder with a file named 4913, then 5036 and so on.
 	if path.Ext(name) == "" {
 		if n, err := strconv.Atoi(name); err == nil && n >= 4913 && (n-4913)%123 == 0 {
 			return true

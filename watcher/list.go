@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// list marks the scripts in one folder that the mode asks for, and gives the folders in it
-// that f's scan is to go into; when polling, those that are new.
+// list marks the scripts in one folder that the mode asks for. It returns the folders in it that
+// f's scan is to go into; when polling, only those that are new.
 func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, mode scanMode) (subs []string) {
 	h, err := openDir(path)
 	if err != nil {
@@ -49,7 +49,7 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, mode
 	return subs
 }
 
-// goesInto tells whether f's scan goes into a folder.
+// goesInto reports whether f's scan goes into a folder.
 func (w *Watcher) goesInto(f *folder, path string, mode scanMode) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,44 +59,44 @@ func (w *Watcher) goesInto(f *folder, path string, mode scanMode) bool {
 	if mode == scanPoll && w.dirs[path] != nil {
 		return false
 	}
-	inner := w.owner(path)
+	inner := w.ownerLocked(path)
 	return inner == f || inner == nil || !inner.Recursive
 }
 
-// counts tells whether a file is a script of f.
+// counts reports whether a file in d is a script of f.
 func (w *Watcher) counts(f *folder, d *dir, path string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return d.folder == f && !f.removed && f.script(path)
 }
 
-// consider marks a script that is or may be another one than before.
+// consider marks a script that differs, or may differ, from what is known of it.
 func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.Mode().IsRegular() {
-		return // gone, or a link to something that is no script
+		return // it is gone, or a link to something that is no script
 	}
 	now := time.Now()
-	l := lookOf(fi, now)
+	s := snapshotOf(fi, now)
 	var stamp Stamp
 	known := false
 	if mode == scanFull && w.cfg.Known != nil {
 		stamp, known = w.cfg.Known(path)
-		known = known && stamp.Size == l.size && stamp.ModTime.Equal(l.mtime)
+		known = known && stamp.Size == s.size && stamp.ModTime.Equal(s.mtime)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if d.slow {
-		l.id = fileID{}
+		s.id = fileID{}
 	}
 	before, seen := d.seen[name]
-	same := seen && before.sameFile(l)
+	same := seen && before.sameFile(s)
 	m := found
 	switch mode {
 	case scanFull:
 		if known {
 			if !seen {
-				d.seen[name] = l.believed(stamp)
+				d.seen[name] = s.believed(stamp)
 			}
 			return
 		}
@@ -117,20 +117,22 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 			m = doubtful
 		}
 	}
-	w.mark(d.folder, path, m, now)
+	w.markLocked(d.folder, path, m, now)
 }
 
-// believed is a look at a file that was not read, because its stamp is to be trusted.
-func (l look) believed(s Stamp) look {
-	if b, err := hex.DecodeString(s.Hash); err == nil {
-		copy(l.hash[:], b)
+// believed returns s, the snapshot of a file that was not read, with the hash of a stamp that is
+// to be trusted.
+func (s snapshot) believed(stamp Stamp) snapshot {
+	if b, err := hex.DecodeString(stamp.Hash); err == nil {
+		copy(s.hash[:], b)
 	}
-	l.young = false
-	l.since = l.at.Add(-youth)
-	return l
+	s.young = false
+	s.since = s.at.Add(-youth)
+	return s
 }
 
-// prune forgets files that are not there any more, where no event does it.
+// prune removes the snapshots of files that are gone, where no event does that. names are the
+// scripts that were found.
 func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,12 +146,12 @@ func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
 	}
 }
 
-// cannotList says that a folder can't be read, or stops watching one that is gone.
+// cannotList reports a folder that cannot be read, or stops watching a folder that is gone.
 func (w *Watcher) cannotList(path string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if isGone(err) {
-		w.leaveTree(path)
+		w.unwatchTreeLocked(path)
 		return
 	}
 	d := w.dirs[path]
@@ -162,7 +164,7 @@ func (w *Watcher) cannotList(path string, err error) {
 	d.folder.denied = path + " cannot be read: " + reason(err)
 }
 
-// reason is an error without the path, which is said already.
+// reason returns an error's text without the path, which the message has already.
 func reason(err error) string {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err.Error()

@@ -13,7 +13,7 @@ import (
 	"blendtray/api"
 )
 
-// methods are the ways to watch a folder that can be had on the system of the test.
+// methods are the ways to watch a folder that the system of the test has.
 var methods = map[string]set{
 	"the system's best": func(*Config, *options) {},
 	"without asking who writes": func(_ *Config, o *options) {
@@ -164,7 +164,7 @@ func TestWithoutEventsFoldersArePolledAndTheStatusSaysWhy(t *testing.T) {
 	}
 }
 
-// Not parallel, as TestServeMayBeCalledAgain.
+// Not parallel, for the same reason as TestServeMayBeCalledAgain.
 func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
 	old := time.Now().Add(-time.Hour).Truncate(time.Second)
 	var stamp Stamp
@@ -189,8 +189,8 @@ func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, l := mustLook(t, r.path("same.py"))
-	stamp = l.stamp()
+	_, s := mustRead(t, r.path("same.py"))
+	stamp = s.stamp()
 	r.serve()
 	got := map[string]bool{}
 	for _, s := range r.saves {
@@ -201,18 +201,18 @@ func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-func mustLook(t *testing.T, path string) ([]byte, look) {
+func mustRead(t *testing.T, path string) ([]byte, snapshot) {
 	t.Helper()
 	f, fi, err := openScript(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	code, l, err := read(f, fi)
+	code, s, err := read(f, fi)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return code, l
+	return code, s
 }
 
 func TestAFileThatIsTooLargeIsNotReadAndTheStatusSaysSo(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// openShared opens a file for reading; a FIFO that took a file's place does not block it.
+// openShared opens a file for reading. It does not block on a FIFO that has replaced the file.
 func openShared(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openShared opens a file for reading and lets everybody else write, rename and delete it
+// openShared opens a file for reading. Other programs may write, rename and delete the file
 // meanwhile.
 func openShared(path string) (*os.File, error) {
 	h, err := open(path, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE)

@@ -2,5 +2,5 @@
 
 package watcher
 
-// IsRemote knows nothing here; the setting poll is for such folders.
+// IsRemote always returns false: these systems do not say. Such folders need the setting poll.
 func IsRemote(string) bool { return false }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// rig is a [harness] on one folder of its own, whose scripts are called by their names.
+// rig is a [harness] on a folder of its own. Its methods take scripts by their names.
 type rig struct {
 	*harness
 	dir string
@@ -46,17 +46,17 @@ func (r *rig) write(name, text string) { r.t.Helper(); write(r.t, r.path(name), 
 // gets waits until the newest save of a script has these bytes.
 func (r *rig) gets(name, text string) { r.t.Helper(); r.wants(r.path(name), text) }
 
-// texts gives what was handed on of a script so far, in order.
+// texts returns the bytes of all saves of a script so far, in order.
 func (r *rig) texts(name string) (all []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.of(r.path(name)) {
+	for _, s := range r.savesLocked(r.path(name)) {
 		all = append(all, string(s.Code))
 	}
 	return all
 }
 
-// wantTexts waits for rest and compares all that was handed on of a script.
+// wantTexts waits until the watcher is at rest, and compares all saves of a script.
 func (r *rig) wantTexts(name string, want ...string) {
 	r.t.Helper()
 	r.settle()

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// The waits of settling. A file that is known to be closed by all writers is not waited for;
-// these are for the rest.
+// The waits of settling. The watcher does not wait for a file that all writers are known to have
+// closed; these waits are for all other files.
 const (
-	// quiet is how long there must be no event before the first look where the system does
-	// not tell of closes.
+	// quiet is how long there must be no event before the first examination, where the system
+	// does not report closes.
 	quiet = 10 * time.Millisecond
-	// emptyGrace is how long an empty file is waited for: nearly always it is one whose
+	// emptyGrace is how long the watcher waits for an empty file to fill: nearly always its
 	// writer has just truncated it.
 	emptyGrace = 50 * time.Millisecond
 	// heldWait is how long the bytes of a file that stays open for writing must be stable.
 	heldWait = 1500 * time.Millisecond
-	// The distance of two equal looks starts at one of these and grows with the pauses the
-	// writer makes, up to maxWait.
+	// The time that two equal snapshots must be apart starts at one of these values and grows
+	// with the pauses that the writer makes, up to maxWait.
 	closedWait = 20 * time.Millisecond
 	eventWait  = 50 * time.Millisecond
 	remoteWait = 100 * time.Millisecond
@@ -28,7 +28,7 @@ const (
 	// these bounds.
 	shortestTry = 30 * time.Microsecond
 	longestTry  = 250 * time.Millisecond
-	// failedTries is how often a file that can't be read is tried, with longestTry between.
+	// failedTries is how often reading is tried again when it failed, with longestTry between.
 	failedTries = 5
 )
 
@@ -41,28 +41,29 @@ const (
 	somebody
 )
 
-// verdict is what a look at an entry came to.
+// verdict is the result of examining an entry.
 type verdict struct {
 	what  outcome
-	at    time.Time // for later: when to look again
-	marks uint64    // the marks that the look has answered
+	at    time.Time // for later: when to examine the entry again
+	marks uint64    // the number of marks that this examination answers
 	code  []byte
-	look  look
+	snap  snapshot
 }
 
 type outcome int
 
 const (
-	drop    outcome = iota // it is no script (any more), or nothing new
-	later                  // it has not settled
-	settled                // code and look are what it is now
+	drop    outcome = iota // the file is no script (any more), or nothing new
+	later                  // the file has not settled
+	settled                // code and snap are the file as it is now
 )
 
-// examine looks at e once. It never waits, and what it returns as settled was whole.
+// examine reads the file of e once and returns whether it has settled. It never waits. The code
+// of a settled file is whole.
 func (w *Watcher) examine(e *entry) verdict {
 	w.mu.Lock()
 	v := verdict{marks: e.marks}
-	dir, slow := w.place(e)
+	dir, slow := w.placeLocked(e)
 	w.mu.Unlock()
 	if !dir {
 		return v
@@ -71,7 +72,7 @@ func (w *Watcher) examine(e *entry) verdict {
 	if err != nil {
 		return w.cannotRead(e, v, err)
 	}
-	defer f.Close() // read only; it gives the lease back too
+	defer f.Close() // read only; this ends the lease, too
 	if w.tooLarge(e, fi) {
 		return v
 	}
@@ -80,18 +81,18 @@ func (w *Watcher) examine(e *entry) verdict {
 		state, still = guard(f, e.path)
 	}
 	now := time.Now()
-	if state == somebody && !w.wantsLook(e, now) {
-		return w.again(e, v, now)
+	if state == somebody && !w.readsAnyway(e, now) {
+		return w.retry(e, v, now)
 	}
-	code, l, err := read(f, fi)
+	code, s, err := read(f, fi)
 	if errors.Is(err, errChanged) {
-		return w.again(e, v, now)
+		return w.retry(e, v, now)
 	}
 	if err != nil {
 		return w.cannotRead(e, v, err)
 	}
-	// All events of what was read are taken in now. One that comes after this, while the
-	// path still is this file, tells of a later save.
+	// The drain notes all events of what was read. An event that comes after it, while the path
+	// is still this file, belongs to a later save.
 	w.mu.Lock()
 	src := w.src
 	w.mu.Unlock()
@@ -106,52 +107,52 @@ func (w *Watcher) examine(e *entry) verdict {
 		return w.cannotRead(e, v, err)
 	}
 	if slow {
-		// Not all file servers number their files for good; size and time must do.
-		l.id = fileID{}
+		// Some file servers change the numbers of their files; size and time must do.
+		s.id = fileID{}
 	} else if !os.SameFile(there, fi) {
-		return w.again(e, v, now)
+		return w.retry(e, v, now)
 	}
-	if there.Size() != l.size || !there.ModTime().Equal(l.mtime) || !still() {
-		return w.again(e, v, now)
+	if there.Size() != s.size || !there.ModTime().Equal(s.mtime) || !still() {
+		return w.retry(e, v, now)
 	}
-	v.code, v.look = code, l
+	v.code, v.snap = code, s
 	return w.judge(e, v, state, slow)
 }
 
-// judge decides whether whole bytes that were read are settled.
+// judge decides whether a file that was read whole has settled.
 func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := v.look.at
+	now := v.snap.at
 	if state == nobody {
 		v.what = settled
-		if v.look.size == 0 && now.Sub(e.seen) < emptyGrace {
+		if v.snap.size == 0 && now.Sub(e.seen) < emptyGrace {
 			v.what, v.at = later, e.seen.Add(emptyGrace)
 		}
 		return v
 	}
-	// Two equal looks, and no event since, for long enough.
-	if e.last == nil || !e.last.same(v.look) {
+	// There must be two equal snapshots, and no event since, for long enough.
+	if e.last == nil || !e.last.same(v.snap) {
 		if e.last != nil {
 			e.gap = max(e.gap, min(now.Sub(e.changedAt), maxWait))
-			w.unscan(e) // it is being saved just now
+			w.unscanLocked(e) // the file is being saved just now
 			e.verify = false
 		}
-		l := v.look
-		e.last, e.changedAt = &l, now
+		s := v.snap
+		e.last, e.changedAt = &s, now
 	}
-	wait := e.wait(slow)
+	wait := e.waitLocked(slow)
 	if state == somebody {
 		wait = heldWait
-		v.look.held = true
+		v.snap.held = true
 	}
 	since := e.changedAt
 	if e.seen.After(since) {
 		since = e.seen
 	}
-	if e.last.at.Before(v.look.at) && now.Sub(since) >= wait {
+	if e.last.at.Before(v.snap.at) && now.Sub(since) >= wait {
 		v.what = settled
-		v.look.waited = wait
+		v.snap.waited = wait
 		return v
 	}
 	v.what, v.at = later, since.Add(wait)
@@ -161,8 +162,8 @@ func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
 	return v
 }
 
-// wait is how far apart two equal looks at e must be; mu is held.
-func (e *entry) wait(slow bool) time.Duration {
+// waitLocked returns how far apart two equal snapshots of e must be. It needs mu.
+func (e *entry) waitLocked(slow bool) time.Duration {
 	d := eventWait
 	switch {
 	case slow:
@@ -179,9 +180,9 @@ func (e *entry) wait(slow bool) time.Duration {
 	return min(max(d, 4*e.gap), maxWait)
 }
 
-// wantsLook tells whether a file that somebody has open is to be read, to see whether it is
-// stable although that writer never closes it.
-func (w *Watcher) wantsLook(e *entry, now time.Time) bool {
+// readsAnyway reports whether a file that somebody has open for writing is to be read all the
+// same: after longestTry, because it may be stable although the writer never closes it.
+func (w *Watcher) readsAnyway(e *entry, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.busySince.IsZero() {
@@ -190,10 +191,10 @@ func (w *Watcher) wantsLook(e *entry, now time.Time) bool {
 	return now.Sub(e.busySince) >= longestTry
 }
 
-// again has a file that somebody writes looked at after a quarter of the time that this has
-// gone on since it was first seen, or since a writer closed it: a close is told of shortly
-// before it takes effect.
-func (w *Watcher) again(e *entry, v verdict, now time.Time) verdict {
+// retry returns the verdict "later" for a file that somebody is writing. The next examination
+// comes after a quarter of the time since the file was first found being written, or since a
+// writer closed it: the event of a close comes shortly before the close takes effect.
+func (w *Watcher) retry(e *entry, v verdict, now time.Time) verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	start := e.busySince
@@ -208,16 +209,17 @@ func (w *Watcher) again(e *entry, v verdict, now time.Time) verdict {
 	return v
 }
 
-// cannotRead decides what an error means: a file that is gone or may not be read is dropped.
+// cannotRead returns what an error of reading means. A file that is gone or may not be read is
+// dropped; other errors are tried again.
 func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 	switch {
 	case isGone(err):
 		w.mu.Lock()
-		w.forgetSeen(e.path)
+		w.forgetSeenLocked(e.path)
 		delete(e.folder.tooLarge, e.path)
 		w.mu.Unlock()
-		// Perhaps it is not the file but its folder that went.
-		w.askForRoots(e.folder)
+		// Perhaps not only the file but its folder is gone.
+		w.requestRootCheck(e.folder)
 		return v
 	case errors.Is(err, errNoScript):
 		return v
@@ -236,7 +238,8 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 	return v
 }
 
-// tooLarge reports a file that is over the limit. It is not read before it changes.
+// tooLarge reports whether a file is over the limit of size, and notes that for the status. Such
+// a file is not read before it changes.
 func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 	w.mu.Lock()
 	before, was := e.folder.tooLarge[e.path]
@@ -260,8 +263,8 @@ func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 	return over
 }
 
-// noteUnread remembers what a file that isn't read looks like, so that polling leaves it
-// alone until it changes.
+// noteUnread takes a snapshot of a file that is not read, so that polling leaves the file alone
+// until it changes.
 func (w *Watcher) noteUnread(e *entry) {
 	fi, err := os.Stat(e.path)
 	if err != nil {
@@ -269,8 +272,8 @@ func (w *Watcher) noteUnread(e *entry) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := lookOf(fi, time.Now())
-	l.young = false
-	l.since = l.since.Add(-youth)
-	w.remember(e.path, l)
+	s := snapshotOf(fi, time.Now())
+	s.young = false
+	s.since = s.since.Add(-youth)
+	w.rememberLocked(e.path, s)
 }

@@ -8,40 +8,40 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// hint is what a source tells of a path.
+// hint is what a source reports about a path.
 type hint int
 
 const (
 	hintCreated   hint = iota // a name appeared: a file, or perhaps a folder
 	hintChanged               // bytes were written
-	hintClosed                // a writer closed it, or it was moved into place
+	hintClosed                // a writer closed a file, or a file was moved into place
 	hintGone                  // a name disappeared
 	hintFolder                // a folder appeared
-	hintFolderOff             // a folder was deleted, or moved away with all that is in it
+	hintFolderOff             // a folder was deleted, or moved away with everything in it
 	hintSelf                  // a folder that was added was deleted, moved or unmounted itself
 	hintLost                  // hints were lost
 	hintBroken                // there will be no more hints
 )
 
-// hintFunc takes a hint; it never blocks for long.
+// hintFunc receives a hint. It never blocks for long.
 type hintFunc func(h hint, path string, at time.Time)
 
 // source is where hints come from. Its methods may be called from several goroutines.
 type source interface {
 	name() string
-	// exact tells whether it gives hintClosed.
+	// exact reports whether the source sends hintClosed.
 	exact() bool
-	// add begins to watch what lies directly in a folder. Once more does no harm, and is
-	// needed when the folder is another one than before.
+	// add begins to watch what lies directly in a folder. Adding a folder again does no harm, and
+	// is needed when another folder has its path now.
 	add(dir string) error
 	remove(dir string)
-	// drain returns when all hints of what happened before the call were given, if the source
-	// can do that.
+	// drain returns when the source has sent all hints of what happened before the call, if the
+	// source can find that out.
 	drain()
 	close()
 }
 
-// portable is the source for every system that has no better one.
+// portable is the source on every system that has no better source.
 type portable struct {
 	w    *fsnotify.Watcher
 	hint hintFunc
@@ -68,9 +68,9 @@ func (p *portable) name() string { return methodFsnotify }
 func (p *portable) exact() bool  { return false }
 func (p *portable) drain()       {}
 
-// add first removes what is to be removed. A folder that was moved is the same to some systems,
-// which have one watch for it under the first of its names: removed later, the watch of the
-// second would go with it.
+// add first removes the watches that are to be removed. Some systems have one watch for a folder
+// that was moved, under the first of its names. If that name were removed later, the watch of the
+// second name would be gone, too.
 func (p *portable) add(dir string) error {
 	p.removeNoted()
 	p.changing.Lock()
@@ -78,8 +78,8 @@ func (p *portable) add(dir string) error {
 	return p.w.Add(dir)
 }
 
-// remove only notes what is to be done: some systems remove a watch only when their events
-// are read, and it is the reader of events that removes.
+// remove only notes which watch is to be removed. Some systems remove a watch only while their
+// events are being read, and the caller may be the reader of events.
 func (p *portable) remove(dir string) {
 	p.mu.Lock()
 	p.removals[dir] = struct{}{}
@@ -102,7 +102,7 @@ func (p *portable) removeNoted() {
 	p.removals = map[string]struct{}{}
 	p.mu.Unlock()
 	for dir := range dirs {
-		_ = p.w.Remove(dir) // that it isn't watched any more is what was wanted
+		_ = p.w.Remove(dir) // it fails when the folder is not watched any more, which is what was wanted
 	}
 }
 

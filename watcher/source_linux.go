@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fsnotify does not tell when a writer closes a file, which is what settling on Linux rests
-// on, and it can't be drained. So here inotify is read directly.
+// Settling on Linux depends on knowing when a writer closes a file. fsnotify does not report
+// that, and it cannot be drained. So the watcher reads inotify directly.
 
 const inotifyMask = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_MODIFY |
 	unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_MOVE_SELF | unix.IN_DELETE_SELF |
@@ -34,7 +34,7 @@ type inotify struct {
 	buf     []byte
 
 	mu    sync.Mutex
-	paths map[int32][]string // one folder can be reached by several paths
+	paths map[int32][]string // a folder may have several paths
 	ids   map[string]int32
 }
 
@@ -69,7 +69,7 @@ func (n *inotify) add(dir string) error {
 	}
 	wd := int32(id)
 	if old, ok := n.ids[dir]; ok && old != wd {
-		n.drop(dir)
+		n.dropLocked(dir)
 	}
 	n.ids[dir] = wd
 	if !slices.Contains(n.paths[wd], dir) {
@@ -81,11 +81,11 @@ func (n *inotify) add(dir string) error {
 func (n *inotify) remove(dir string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.drop(dir)
+	n.dropLocked(dir)
 }
 
-// drop forgets a path, and the watch with the last of its paths; mu is held.
-func (n *inotify) drop(dir string) {
+// dropLocked forgets a path of a watch, and removes the watch with its last path. It needs mu.
+func (n *inotify) dropLocked(dir string) {
 	wd, ok := n.ids[dir]
 	if !ok {
 		return
@@ -97,7 +97,7 @@ func (n *inotify) drop(dir string) {
 		return
 	}
 	delete(n.paths, wd)
-	// It fails when the folder is gone, and the watch with it.
+	// This fails when the folder is gone, and with it the watch.
 	_, _ = unix.InotifyRmWatch(n.fd, uint32(wd))
 }
 
@@ -133,28 +133,29 @@ func (n *inotify) drain() {
 			continue
 		}
 		if err != nil || size <= 0 {
-			return // EAGAIN: all is read
+			return // EAGAIN: everything is read
 		}
-		n.take(n.buf[:size])
+		n.dispatchLocked(n.buf[:size])
 		if size < len(n.buf)-unix.SizeofInotifyEvent-unix.NAME_MAX-1 {
-			return // there was room for more, so there was no more
+			return // the buffer had room for another event, so there was none
 		}
 	}
 }
 
-// take hands on a buffer of events; reading is held.
-func (n *inotify) take(buf []byte) {
+// dispatchLocked hands on the hints of a buffer of events. It needs reading.
+func (n *inotify) dispatchLocked(buf []byte) {
 	now := time.Now()
 	for len(buf) >= unix.SizeofInotifyEvent {
 		ev := (*unix.InotifyEvent)(unsafe.Pointer(&buf[0]))
 		end := unix.SizeofInotifyEvent + int(ev.Len)
 		name, _, _ := bytes.Cut(buf[unix.SizeofInotifyEvent:end], []byte{0})
-		n.event(ev.Wd, ev.Mask, string(name), now)
+		n.dispatchEventLocked(ev.Wd, ev.Mask, string(name), now)
 		buf = buf[end:]
 	}
 }
 
-func (n *inotify) event(wd int32, mask uint32, name string, now time.Time) {
+// dispatchEventLocked hands on the hints of one event. It needs reading.
+func (n *inotify) dispatchEventLocked(wd int32, mask uint32, name string, now time.Time) {
 	if mask&unix.IN_Q_OVERFLOW != 0 {
 		n.hint(hintLost, "", now)
 		return
@@ -181,7 +182,8 @@ func (n *inotify) event(wd int32, mask uint32, name string, now time.Time) {
 	}
 }
 
-// hintOf says what an event means. Events come one kind at a time, but for IN_ISDIR.
+// hintOf returns the hint for an event, and false when the event means nothing. An event has one
+// kind, to which the system may add IN_ISDIR.
 func hintOf(mask uint32) (hint, bool) {
 	isDir := mask&unix.IN_ISDIR != 0
 	switch {
@@ -205,7 +207,7 @@ func hintOf(mask uint32) (hint, bool) {
 	return 0, false
 }
 
-// watchError says what a person can do about a watch that the system refused, or "".
+// watchError returns what a person can do about a watch that the system refused, or "".
 func watchError(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC):

@@ -11,43 +11,44 @@ import (
 	"time"
 )
 
-// sourceEvery is how often it is tried to get events from a system that refused them.
+// sourceEvery is how often the walker asks for events again when the system refused them.
 const sourceEvery = 5 * time.Second
 
-// dir is one folder on disk that is watched or polled; guarded by Watcher.mu.
+// dir is one folder on disk that is watched or polled. Its fields are guarded by Watcher.mu.
 type dir struct {
-	folder  *folder // that the files in it belong to
-	watched bool    // with events; without them it is polled
-	slow    bool    // on another machine, or polled by wish: only looks tell what has settled
+	folder  *folder // the watched folder that the files in it belong to
+	watched bool    // with events; without events it is polled
+	slow    bool    // on another machine, or polled by wish: only equal snapshots show what has settled
 	folders int     // how many dirs lie directly in it
-	visit   uint64  // the last full scan that came by
-	seen    map[string]look
+	visit   uint64  // number of the last full scan that visited it
+	seen    map[string]snapshot
 }
 
-// scanMode is why a folder is looked through.
+// scanMode is why a folder is scanned.
 type scanMode int
 
 const (
-	scanFull    scanMode = iota // to find what changed while nobody looked
-	scanArrived                 // it came just now, so all that is in it was saved just now
-	scanPoll                    // to find what changed since the last time
+	scanFull    scanMode = iota // to find what changed while nothing was watched
+	scanArrived                 // the folder appeared just now, so everything in it was saved just now
+	scanPoll                    // to find what changed since the last poll
 )
 
-// walk keeps the watches in line with the folders and the disk, and makes all scans.
+// walk keeps the watches in line with the folders and the disk, and makes all scans, until ctx
+// ends.
 func (w *Watcher) walk(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var source, roots time.Time // when to try again, when to look again
+	var source, roots time.Time // when to ask for a source again, when to check the roots again
 	for ctx.Err() == nil {
 		now := time.Now()
 		w.renewSource(now, &source)
 		w.adopt()
 		w.mu.Lock()
-		look := w.roots || !now.Before(roots) || slices.ContainsFunc(w.folders, func(f *folder) bool { return f.needsScan })
+		check := w.roots || !now.Before(roots) || slices.ContainsFunc(w.folders, func(f *folder) bool { return f.needsScan })
 		w.roots = false
 		folders := slices.Clone(w.folders)
 		w.mu.Unlock()
-		if look {
+		if check {
 			for _, f := range folders {
 				w.checkRoot(f)
 			}
@@ -69,7 +70,8 @@ func (w *Watcher) walk(ctx context.Context) {
 	}
 }
 
-// renewSource gets events from the system, and again after they broke off.
+// renewSource asks the system for events, when there is no source and after the source broke
+// down. It asks at most once every sourceEvery; next is when it may ask again.
 func (w *Watcher) renewSource(now time.Time, next *time.Time) {
 	w.mu.Lock()
 	old := w.src
@@ -93,11 +95,11 @@ func (w *Watcher) renewSource(now time.Time, next *time.Time) {
 		}
 	}
 	*next = now.Add(sourceEvery)
-	src, err := w.opts.newSource(w.take)
+	src, err := w.opts.newSource(w.noteHint)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.log.Warn("the system gives no events, folders are polled", "error", err)
+		w.log.Warn("the system sends no events; folders are polled", "error", err)
 		for _, f := range w.folders {
 			f.limited = limitation(err)
 		}
@@ -106,7 +108,7 @@ func (w *Watcher) renewSource(now time.Time, next *time.Time) {
 	w.src, w.exact, w.rescan = src, src.exact(), true
 }
 
-// adopt carries out what was decided elsewhere: folders that were set, and a rescan.
+// adopt applies what other goroutines have asked for: a rescan, and folders that were set.
 func (w *Watcher) adopt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,22 +123,24 @@ func (w *Watcher) adopt() {
 	}
 	w.regroup = false
 	for path, d := range w.dirs {
-		if f := w.owner(path); f == nil {
-			w.leave(path)
+		if f := w.ownerLocked(path); f == nil {
+			w.unwatchLocked(path)
 		} else if f != d.folder {
-			d.move(f)
+			d.moveLocked(f)
 		}
 	}
 }
 
-// move gives d to another folder; mu is held.
-func (d *dir) move(f *folder) {
-	d.count(-1)
+// moveLocked makes d belong to another watched folder. It needs mu.
+func (d *dir) moveLocked(f *folder) {
+	d.countLocked(-1)
 	d.folder = f
-	d.count(1)
+	d.countLocked(1)
 }
 
-func (d *dir) count(n int) {
+// countLocked adds n to the number of folders that d's watched folder has in d's state. It
+// needs mu.
+func (d *dir) countLocked(n int) {
 	if d.watched {
 		d.folder.watched += n
 	} else {
@@ -144,37 +148,37 @@ func (d *dir) count(n int) {
 	}
 }
 
-// checkRoot finds out whether a folder has come, gone, or become another one.
+// checkRoot finds out whether a watched folder has appeared, is gone, or was replaced by another.
 func (w *Watcher) checkRoot(f *folder) {
 	fi, err := os.Stat(f.Path)
 	problem := ""
 	switch {
 	case err == nil && !fi.IsDir():
-		problem = "it is not a folder; it is watched when it becomes one"
+		problem = "it is not a folder; it is watched as soon as it is one"
 	case isGone(err):
 		problem = "it does not exist; it is watched as soon as it does"
 	case err != nil:
-		problem = fmt.Sprintf("it cannot be looked at: %v", err)
+		problem = fmt.Sprintf("it cannot be examined: %v", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if problem != "" {
 		f.problem, f.root = problem, nil
-		w.leaveTree(f.Path)
+		w.unwatchTreeLocked(f.Path)
 		return
 	}
 	if f.root != nil && !os.SameFile(f.root, fi) {
-		w.leaveTree(f.Path)
+		w.unwatchTreeLocked(f.Path)
 	}
 	if f.root == nil || w.dirs[f.Path] == nil {
 		f.needsScan = true
 	}
-	_ = os.SameFile(fi, fi) // Windows reads now what tells files apart
+	_ = os.SameFile(fi, fi) // Windows reads only now what identifies the file
 	f.root, f.problem = fi, ""
 }
 
-// rootsWait is how long roots need not be looked at. Nothing tells that a folder comes into
-// being, or that one above it was moved or mounted over.
+// rootsWait returns how long to wait before roots are checked again. No event says that a root
+// was made, or that a folder above it was moved or mounted over.
 func (w *Watcher) rootsWait() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,17 +210,17 @@ func (w *Watcher) scanFolder(ctx context.Context, f *folder) {
 	}
 	for path, d := range w.dirs {
 		if d.folder == f && d.visit < visit {
-			w.leave(path)
+			w.unwatchLocked(path)
 		}
 	}
-	if w.dirs[f.Path] == nil { // it went while it was scanned
+	if w.dirs[f.Path] == nil { // it was removed while it was scanned
 		f.announce = false
 		return
 	}
-	w.announce(f)
+	w.announceLocked(f)
 }
 
-// scanArrivals looks through folders that came.
+// scanArrivals scans the folders that have appeared.
 func (w *Watcher) scanArrivals(ctx context.Context) {
 	w.mu.Lock()
 	paths := make([]string, 0, len(w.arrivals))
@@ -229,10 +233,10 @@ func (w *Watcher) scanArrivals(ctx context.Context) {
 	for _, path := range paths {
 		fi, err := os.Lstat(path)
 		if err != nil || !fi.IsDir() {
-			continue // gone again, or no folder
+			continue // it is gone again, or no folder
 		}
 		w.mu.Lock()
-		f := w.owner(path)
+		f := w.ownerLocked(path)
 		w.mu.Unlock()
 		if f != nil {
 			w.scanTree(ctx, f, path, scanArrived)
@@ -240,7 +244,7 @@ func (w *Watcher) scanArrivals(ctx context.Context) {
 	}
 }
 
-// poll looks through all folders without events that are due, and says when the next is.
+// poll scans all folders without events that are due, and returns when the next one is due.
 func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) {
 	next = time.Now().Add(time.Hour)
 	for _, f := range folders {
@@ -284,10 +288,10 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 	return next
 }
 
-// publish tells of folders' statuses when they have changed.
+// publish calls Changed when a folder's status has changed.
 func (w *Watcher) publish() {
 	w.mu.Lock()
-	now := w.statuses()
+	now := w.statusesLocked()
 	changed := !slices.Equal(now, w.published)
 	w.published = now
 	w.mu.Unlock()
@@ -296,8 +300,8 @@ func (w *Watcher) publish() {
 	}
 }
 
-// askForRoots has the walker look whether f is still there.
-func (w *Watcher) askForRoots(f *folder) {
+// requestRootCheck has the walker check whether f's root is still there.
+func (w *Watcher) requestRootCheck(f *folder) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !f.removed {
@@ -306,8 +310,8 @@ func (w *Watcher) askForRoots(f *folder) {
 	}
 }
 
-// scanTree goes through top, which f covers, and what lies below it. Each folder is watched
-// before it is listed, so that no file falls between.
+// scanTree scans top, which f covers, and the folders below it. Each folder is watched before it
+// is listed, so that no file is missed in between.
 func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, mode scanMode) {
 	todo := []string{top}
 	for len(todo) > 0 && ctx.Err() == nil {
@@ -319,32 +323,32 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, mode scan
 	}
 }
 
-// enter begins to watch one folder, or says that it is to be polled. It gives nil for one
-// that is gone or belongs to nobody.
+// enter begins to watch one folder, or marks it as polled. It returns nil for a folder that is
+// gone or belongs to no watched folder.
 func (w *Watcher) enter(path string) *dir {
 	slow := w.opts.isRemote(path)
 	w.mu.Lock()
-	f := w.owner(path)
+	f := w.ownerLocked(path)
 	if f == nil {
 		w.mu.Unlock()
 		return nil
 	}
 	d := w.dirs[path]
 	if d == nil {
-		d = &dir{folder: f, seen: map[string]look{}}
+		d = &dir{folder: f, seen: map[string]snapshot{}}
 		w.dirs[path] = d
-		d.count(1)
+		d.countLocked(1)
 		if up := w.dirs[filepath.Dir(path)]; up != nil && up != d {
 			up.folders++
 		}
 	} else if d.folder != f {
-		d.move(f)
+		d.moveLocked(f)
 	}
 	d.visit = w.visits
 	d.slow = slow || f.Poll > 0
 	src := w.src
 	if d.slow {
-		d.setWatched(false)
+		d.setWatchedLocked(false)
 		if src != nil {
 			src.remove(path)
 		}
@@ -358,17 +362,17 @@ func (w *Watcher) enter(path string) *dir {
 	err := src.add(path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dirs[path] != d { // it went meanwhile
+	if w.dirs[path] != d { // it was removed meanwhile
 		src.remove(path)
 		return nil
 	}
-	d.setWatched(err == nil)
+	d.setWatchedLocked(err == nil)
 	switch {
 	case err == nil:
 	case isGone(err):
-		w.leave(path)
+		w.unwatchLocked(path)
 		return nil
-	case errors.Is(err, fs.ErrPermission): // list will say so
+	case errors.Is(err, fs.ErrPermission): // list reports it
 	default:
 		if f.limited == "" {
 			w.log.Warn("a folder is polled because the system does not watch it", "path", path, "error", err)
@@ -378,15 +382,17 @@ func (w *Watcher) enter(path string) *dir {
 	return d
 }
 
-func (d *dir) setWatched(watched bool) {
-	d.count(-1)
+// setWatchedLocked notes whether d is watched with events. It needs mu.
+func (d *dir) setWatchedLocked(watched bool) {
+	d.countLocked(-1)
 	d.watched = watched
-	d.count(1)
+	d.countLocked(1)
 }
 
+// limitation returns the sentence for the status of a folder that is polled because of err.
 func limitation(err error) string {
 	if s := watchError(err); s != "" {
 		return s
 	}
-	return fmt.Sprintf("it is polled, for the system does not watch it: %v", err)
+	return fmt.Sprintf("it is polled, because the system does not watch it: %v", err)
 }

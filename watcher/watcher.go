@@ -1,9 +1,9 @@
 // Package watcher turns folders into settled saves.
 //
-// A [Watcher] is given folders and calls back once for each script that was saved in them,
-// with the bytes that were saved, when nobody is writing them any more. Events of the
-// system are hints; the disk is the truth. It does not decide whether a save becomes a run:
-// that is the engine's part.
+// A [Watcher] watches folders and calls back once for each script that is saved in them,
+// with the saved bytes, when nobody is writing the script any more. Events of the system are
+// hints; the disk is the truth. The watcher does not decide whether a save becomes a run: that
+// is the engine's part.
 package watcher
 
 import (
@@ -18,28 +18,28 @@ import (
 	"blendtray/api"
 )
 
-// Stamp is what is known of a file that was seen before.
+// Stamp is what the watcher's owner writes down about a file.
 type Stamp struct {
 	Size int64
-	// ModTime is the zero time when the file was so young that another save could bear the
-	// same time. A scan trusts a stamp whose size and time are the file's, so it reads that
-	// file again instead.
+	// ModTime is the file's modification time, or the zero time when the file was so young that
+	// a later save could bear the same time. A scan does not read a file again when its size and
+	// time are those of the stamp; the zero time makes sure that it does.
 	ModTime time.Time
-	// Hash is the SHA-256 of its bytes in lower-case hex.
+	// Hash is the SHA-256 of the file's bytes in lower-case hex.
 	Hash string
 }
 
 // Save is a script whose bytes have settled on disk.
 type Save struct {
-	// Folder is the Path of the folder it was found in, Path the script's absolute path.
+	// Folder is the Path of the watched folder, and Path the script's absolute path.
 	Folder, Path string
-	// Code is the file's bytes, and Stamp says of exactly these bytes what is to be kept.
+	// Code is the file's bytes, and Stamp the stamp of exactly these bytes.
 	Code  []byte
 	Stamp Stamp
-	// Scan is true when a scan found it (at the start, after an overflow, by polling of a
-	// new folder) and false when it was saved while being watched.
+	// Scan is true when a full scan found the script, and false when the script was saved while
+	// its folder was watched.
 	Scan bool
-	// Seen is when the event arrived that led to this save, for latency figures.
+	// Seen is when the event that led to this save arrived, for latency figures.
 	Seen time.Time
 }
 
@@ -50,23 +50,24 @@ const (
 	methodPoll     = "poll"
 )
 
-// Config is what a [Watcher] is made from. Only Save must be given.
+// Config is what a [Watcher] is made from. Only Save is required.
 type Config struct {
 	Folders []api.WatchSettings
-	// Known returns what was written down of a path, so that a full scan (at the start, after
-	// [Watcher.Rescan] or an overflow) need not read it, and hands on only what differs.
+	// Known returns the stamp that was written down for a path, and false when there is none.
+	// A full scan (at the start, after [Watcher.Rescan] or an overflow) does not read a file
+	// whose stamp still fits, and hands on only what differs.
 	Known func(path string) (Stamp, bool)
 	// Save is called with each settled save, one call at a time. The file is read just before
-	// the call. While it takes its time, saves of one path become one: the newest.
+	// the call. Saves of one path that come during a call become one save: the newest.
 	Save func(ctx context.Context, s Save)
-	// Scanned is called after each full scan of a folder, when Save has returned for all that
-	// it found. It and Save are never called at the same time.
+	// Scanned is called after each full scan of a folder, when Save has returned for everything
+	// that the scan found. Scanned and Save are never called at the same time.
 	Scanned func(folder string)
-	// Changed is called when the status of a folder has changed.
+	// Changed is called with the statuses of all folders when one of them has changed.
 	Changed func([]api.FolderStatus)
-	// Logger is told what is not done and why; nil: nobody is.
+	// Logger receives what the watcher does not do, and why. With nil, nothing is logged.
 	Logger *slog.Logger
-	// MaxFileBytes is the size over which a file is reported and not read; 0 is
+	// MaxFileBytes is the size above which a file is reported and not read. 0 means
 	// [api.MaxCode].
 	MaxFileBytes int64
 }
@@ -77,8 +78,8 @@ type Watcher struct {
 	log  *slog.Logger
 	opts options
 
-	work chan struct{} // pokes the deliverer
-	wake chan struct{} // pokes the walker
+	work chan struct{} // wakes the deliverer
+	wake chan struct{} // wakes the walker
 
 	mu        sync.Mutex
 	serving   bool
@@ -86,33 +87,33 @@ type Watcher struct {
 	folders   []*folder
 	dirs      map[string]*dir
 	src       source // nil while there is none
-	exact     bool   // src tells of closes
+	exact     bool   // src reports when a writer closes a file
 	rescan    bool   // all folders are to be scanned in full
-	regroup   bool   // folders were set: dirs may belong to others now
+	regroup   bool   // folders were set: dirs may belong to other folders now
 	broken    bool   // src has ended by itself
-	roots     bool   // the folders' roots are to be looked at
+	roots     bool   // the folders' roots are to be checked
 	arrivals  map[string]struct{}
 	dirty     map[string]*entry
 	marked    uint64
 	visits    uint64 // full scans so far
 	queue     queue
-	looking   *entry // the one the deliverer has in hand
+	examining *entry // the entry that the deliverer has in hand
 	scanned   []string
 	published []api.FolderStatus
 }
 
-// options are what tests change.
+// options holds what only tests change.
 type options struct {
-	adaptive   bool                                // don't ask who has a file open
-	newSource  func(hint hintFunc) (source, error) // nil: the system's best
-	pollEvery  time.Duration                       // for folders that don't say
-	checkEvery time.Duration                       // how often roots are looked at
-	retryEvery time.Duration                       // the same while one is missing
+	adaptive   bool                                // do not ask who has a file open
+	newSource  func(hint hintFunc) (source, error) // nil: use the system's best source
+	pollEvery  time.Duration                       // for folders that name no interval
+	checkEvery time.Duration                       // how often roots are checked
+	retryEvery time.Duration                       // how often while a root is missing
 	isRemote   func(dir string) bool               // nil: ask the system
 }
 
-// New makes a watcher, which watches nothing before [Watcher.Serve]. It fails when a folder's
-// path is not absolute and clean, or a pattern is wrong; a folder need not exist.
+// New returns a watcher, which watches nothing before [Watcher.Serve]. It fails when a folder's
+// path is not absolute and clean, or when a pattern is wrong. A folder need not exist.
 func New(cfg Config) (*Watcher, error) {
 	if cfg.Save == nil {
 		return nil, errors.New("a watcher needs a Save to call")
@@ -131,17 +132,17 @@ func New(cfg Config) (*Watcher, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.clear()
+	w.clearLocked()
 	if err := w.SetFolders(cfg.Folders); err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
-// clear makes everything as before Serve; mu is held or nobody else is there.
-func (w *Watcher) clear() {
+// clearLocked resets the watcher to its state before Serve. It needs mu, except in New.
+func (w *Watcher) clearLocked() {
 	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]struct{}{}
-	w.queue, w.looking, w.scanned, w.src = nil, nil, nil, nil
+	w.queue, w.examining, w.scanned, w.src = nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
 		w.folders[i] = newFolder(f.WatchSettings)
@@ -168,17 +169,17 @@ func (w *Watcher) Serve(ctx context.Context) error {
 	w.src = nil
 	w.mu.Unlock()
 	if src != nil {
-		src.close() // outside mu, which its reader may be waiting for
+		src.close() // without mu, for which the source's reader may be waiting
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.clear()
+	w.clearLocked()
 	w.serving = false
 	return nil
 }
 
-// SetFolders makes these the watched folders. Those that stay as they were are left alone;
-// the others are scanned in full. It fails, and changes nothing, as [New] does.
+// SetFolders replaces the watched folders. Folders that stay as they were are left alone; the
+// others are scanned in full. It fails as [New] does, and then changes nothing.
 func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 	if err := check(folders); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
@@ -209,8 +210,8 @@ func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 		return nil
 	}
 	w.regroup = true
-	w.forget(func(e *entry) bool { return e.folder.removed })
-	// Folders may lie in each other: what belonged to one may now belong to another.
+	w.forgetLocked(func(e *entry) bool { return e.folder.removed })
+	// Folders may lie in each other: a file of one folder may now belong to another.
 	for _, f := range w.folders {
 		for _, g := range slices.Concat(w.folders, gone) {
 			if f != g && (g.removed || g.needsScan) {
@@ -224,27 +225,28 @@ func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 	return nil
 }
 
-// Status tells how each folder is being watched, in the order they were given.
+// Status returns how each folder is being watched, in the order of the folders.
 func (w *Watcher) Status() []api.FolderStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.statuses()
+	return w.statusesLocked()
 }
 
-func (w *Watcher) statuses() []api.FolderStatus {
+func (w *Watcher) statusesLocked() []api.FolderStatus {
 	method := ""
 	if w.src != nil {
 		method = w.src.name()
 	}
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
-		all[i] = f.status(method)
+		all[i] = f.statusLocked(method)
 	}
 	return all
 }
 
-// Pause holds back all saves from the moment it returns, but for one that is being handed on
-// just then, or lets them go: after a pause each path that was saved in it is handed on once.
+// Pause(true) holds back all saves from the moment it returns, except a save that is being
+// handed on just then. Pause(false) ends the pause: each path that was saved during the pause
+// is handed on once.
 func (w *Watcher) Pause(paused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -252,7 +254,7 @@ func (w *Watcher) Pause(paused bool) {
 	poke(w.work)
 }
 
-// Rescan scans all folders in full: what differs from what Known tells is handed on.
+// Rescan scans all folders in full and hands on each script that differs from what Known returns.
 func (w *Watcher) Rescan() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -190,8 +190,8 @@ func TestSavesOfOnePathBecomeOneWhileSaveIsBusy(t *testing.T) {
 	}
 }
 
-// Not parallel: a process that another test is just starting holds for a moment what this one
-// has open, and its closing it is a save.
+// Not parallel: a process that another test is just starting holds for a moment the files that
+// this test has open, and when it closes them, that is a save.
 func TestServeMayBeCalledAgain(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.py")
@@ -220,17 +220,17 @@ func TestTheSameBytesSavedAgainAreHandedOnAgain(t *testing.T) {
 	r := start(t)
 	for n := range 10 {
 		r.write("a.py", "same\n")
-		r.until("another save of a.py", func() bool { return len(r.of(r.path("a.py"))) == n+1 })
+		r.until("another save of a.py", func() bool { return len(r.savesLocked(r.path("a.py"))) == n+1 })
 		nextTick(t, r.path("a.py"))
 	}
 	if err := os.Remove(r.path("a.py")); err != nil {
 		t.Fatal(err)
 	}
 	r.write("a.py", "same\n")
-	r.until("a save of the new file", func() bool { return len(r.of(r.path("a.py"))) == 11 })
+	r.until("a save of the new file", func() bool { return len(r.savesLocked(r.path("a.py"))) == 11 })
 }
 
-// nextTick waits until a file that is written now bears another time than path does.
+// nextTick waits until a file that is written now has another time than path.
 func nextTick(t *testing.T, path string) {
 	t.Helper()
 	fi, err := os.Stat(path)

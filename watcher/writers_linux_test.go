@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// tool runs a program in the watched folder. One that is not there fails the test.
+// tool runs a program in the watched folder. A missing program fails the test.
 func (r *rig) tool(name string, args ...string) {
 	r.t.Helper()
 	cmd := exec.Command(name, args...)
@@ -187,7 +187,7 @@ func TestASlowWriterIsWaitedFor(t *testing.T) {
 	r.wantTexts("a.py", text)
 }
 
-// A writer that pauses longer than the file must be stable is taken for one that never
+// A writer that pauses for longer than the file must be stable counts as a writer that never
 // closes, so the pauses here are shorter.
 func TestTheLastOfTwoWritersIsWaitedFor(t *testing.T) {
 	t.Parallel()
@@ -260,7 +260,7 @@ func TestAScanDoesNotTakeAFileThatIsBeingWritten(t *testing.T) {
 	r.write("b.py", "b\n")
 	go func() {
 		defer f.Close()
-		r.until("b.py", func() bool { return len(r.of(r.path("b.py"))) == 1 })
+		r.until("b.py", func() bool { return len(r.savesLocked(r.path("b.py"))) == 1 })
 		if _, err := f.WriteString(text[50:]); err != nil {
 			t.Error(err)
 		}
@@ -342,7 +342,7 @@ func TestWhatIsNoFileBlocksNothing(t *testing.T) {
 func TestAFileThatMayNotBeReadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
-		// Root may read everything, so what the kernel would answer is put in by hand.
+		// Root may read everything, so the test passes in the error that the kernel would return.
 		r := start(t)
 		e := &entry{path: r.path("a.py"), folder: r.w.folders[0]}
 		if v := r.w.cannotRead(e, verdict{}, &os.PathError{Op: "open", Path: e.path, Err: os.ErrPermission}); v.what != drop {

@@ -1,0 +1,116 @@
+package watcher
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// youth is how old a file's time must be for an equal time to mean an unchanged file: some
+// file systems count in steps of 2 s.
+const youth = 2 * time.Second
+
+var (
+	errNoScript = errors.New("not a regular file")
+	errChanged  = errors.New("changed while it was read")
+)
+
+// snapshot is the state of a file at one moment.
+type snapshot struct {
+	size   int64
+	mtime  time.Time
+	ctime  int64 // ns; 0 where the system has none
+	id     fileID
+	hash   [sha256.Size]byte
+	at     time.Time     // when the snapshot was taken
+	since  time.Time     // when the file was first seen in this state
+	waited time.Duration // how long the watcher waited until the file had settled
+	young  bool          // mtime is too near to at to prove anything
+	held   bool          // the file was open for writing, but stable
+	tail   bool          // the file does not end with a line feed
+}
+
+// fileID identifies a file on one machine, where the system has such numbers.
+type fileID struct{ dev, ino uint64 }
+
+// snapshotOf returns a snapshot without a hash, taken at the time at.
+func snapshotOf(fi fs.FileInfo, at time.Time) snapshot {
+	s := snapshot{size: fi.Size(), mtime: fi.ModTime(), at: at, since: at}
+	s.id, s.ctime = identity(fi)
+	s.young = at.Sub(s.mtime) < youth // a time in the future is no proof either
+	return s
+}
+
+// sameFile compares what can be known without reading the file.
+func (s snapshot) sameFile(m snapshot) bool {
+	return s.size == m.size && s.mtime.Equal(m.mtime) && s.ctime == m.ctime && s.id == m.id
+}
+
+func (s snapshot) same(m snapshot) bool { return s.sameFile(m) && s.hash == m.hash }
+
+// trusted reports whether a file that still has the size, times and id of s is unchanged, without
+// reading it. Both the file's own time and the time since it was first seen in this state must be
+// old enough: the clock of a file server may differ.
+func (s snapshot) trusted() bool { return !s.young && s.at.Sub(s.since) >= youth }
+
+func (s snapshot) stamp() Stamp {
+	stamp := Stamp{Size: s.size, ModTime: s.mtime, Hash: hex.EncodeToString(s.hash[:])}
+	if s.young {
+		stamp.ModTime = time.Time{}
+	}
+	return stamp
+}
+
+// openScript opens a regular file for reading. It fails with errNoScript for anything else, and
+// never blocks.
+func openScript(path string) (*os.File, fs.FileInfo, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, nil, errNoScript // not even opened: opening a device can have effects
+	}
+	f, err := openShared(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if fi, err = f.Stat(); err == nil && !fi.Mode().IsRegular() {
+		err = errNoScript
+	}
+	if err != nil {
+		_ = f.Close() // read only
+		return nil, nil, err
+	}
+	return f, fi, nil
+}
+
+// read returns the whole of f and its snapshot; fi is what f was when it was opened. It fails
+// with errChanged when f changed meanwhile.
+func read(f *os.File, fi fs.FileInfo) ([]byte, snapshot, error) {
+	code := make([]byte, fi.Size()+1)
+	n, err := io.ReadFull(io.NewSectionReader(f, 0, int64(len(code))), code)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, snapshot{}, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return nil, snapshot{}, err
+	}
+	at := time.Now()
+	s := snapshotOf(after, at)
+	switch {
+	case !s.sameFile(snapshotOf(fi, at)):
+		return nil, snapshot{}, errChanged
+	case int64(n) != fi.Size():
+		return nil, snapshot{}, errNoScript // as in /proc, where sizes mean nothing
+	}
+	code = code[:n:n]
+	s.hash = sha256.Sum256(code)
+	s.tail = n > 0 && code[n-1] != '\n'
+	return code, s, nil
+}
