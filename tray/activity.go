@@ -46,7 +46,7 @@ func (a *activity) index(id string) int {
 }
 
 // take puts a run that changed where it belongs; true when the list is another one now.
-func (a *activity) take(r api.Run) bool {
+func (a *activity) update(r api.Run) bool {
 	i := a.index(r.ID)
 	switch fits := a.fits(r); {
 	case i >= 0 && !fits:

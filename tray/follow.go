@@ -121,7 +121,7 @@ func (f *Follower) attach(ctx context.Context) error {
 			if f.Heard != nil {
 				f.Heard(h.event)
 			}
-			if f.take(h.event) && !stale {
+			if f.handle(h.event) && !stale {
 				stale = true
 				timer.Reset(settle)
 			}
@@ -155,17 +155,17 @@ func (f *Follower) refresh(ctx context.Context, all bool) error {
 		}
 	}
 	f.state.Link = Attached
-	f.tell()
+	f.publish()
 	return nil
 }
 
 // take notes an event; true when the status has to be asked for.
-func (f *Follower) take(ev api.Event) bool {
+func (f *Follower) handle(ev api.Event) bool {
 	switch ev.Kind {
 	case api.KindRun:
 		if ev.Run != nil {
-			f.takeRun(*ev.Run)
-			f.tell()
+			f.updateRun(*ev.Run)
+			f.publish()
 		}
 		return true
 	case api.KindProgress:
@@ -173,13 +173,13 @@ func (f *Follower) take(ev api.Event) bool {
 			current := *c
 			current.Progress = ev.Progress
 			f.state.Current = &current
-			f.tell()
+			f.publish()
 		}
 		return false
 	case api.KindBlender:
 		if ev.Blender != nil && len(f.state.Status.Blenders) == 1 {
 			f.state.Status.Blenders = []api.BlenderStatus{*ev.Blender}
-			f.tell()
+			f.publish()
 		}
 		return true
 	case api.KindOutput:
@@ -189,7 +189,7 @@ func (f *Follower) take(ev api.Event) bool {
 	}
 }
 
-func (f *Follower) takeRun(r api.Run) {
+func (f *Follower) updateRun(r api.Run) {
 	switch {
 	case r.State == api.Running:
 		if c := f.state.Current; c != nil && c.ID == r.ID && r.Progress == nil {
@@ -209,4 +209,4 @@ func (f *Follower) takeRun(r api.Run) {
 	f.state.Recent = recent[:min(len(recent), RecentRuns)]
 }
 
-func (f *Follower) tell() { f.Changed(f.state) }
+func (f *Follower) publish() { f.Changed(f.state) }

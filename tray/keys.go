@@ -18,8 +18,8 @@ type shortcut struct {
 func (w *window) shortcuts() []shortcut {
 	s := w.shell
 	all := []shortcut{
-		{fyne.KeyF, func() { w.look(w.runs.detail.output.find) }},
-		{fyne.KeyK, func() { w.look(w.runs.search) }},
+		{fyne.KeyF, func() { w.focus(w.runs.detail.output.find) }},
+		{fyne.KeyK, func() { w.focus(w.runs.search) }},
 		{fyne.KeyR, func() {
 			switch w.tabs.Selected().Content {
 			case w.runs.content:
@@ -66,7 +66,7 @@ func press(b *widget.Button) {
 }
 
 // look goes to something in the tab Activity.
-func (w *window) look(at fyne.Focusable) {
+func (w *window) focus(at fyne.Focusable) {
 	w.tabs.SelectIndex(0)
 	w.Canvas().Focus(at)
 }

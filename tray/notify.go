@@ -32,7 +32,7 @@ func (n *notices) settings(wrong string) {
 }
 
 // take looks at an event; what it makes of it waits in held.
-func (n *notices) take(ev api.Event) {
+func (n *notices) observe(ev api.Event) {
 	switch {
 	case ev.Kind == api.KindRun && ev.Run != nil:
 		r := *ev.Run
@@ -57,7 +57,7 @@ func (n *notices) take(ev api.Event) {
 		}
 		text := why(r)
 		if r.State == api.Succeeded {
-			text = "in " + clock(took(r, time.Now()))
+			text = "in " + clock(elapsed(r, time.Now()))
 		}
 		n.held = append(n.held, notice{title, oneLine(text, 200), r.ID})
 	case ev.Kind == api.KindBlender && ev.Blender != nil:

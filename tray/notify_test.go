@@ -28,10 +28,10 @@ func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
 		"":                                         ran(api.Succeeded, "a.py"),
 	} {
 		n := &notices{}
-		n.take(ran(api.Running, "a.py"))
-		n.take(ran(api.Cancelled, "a.py"))
-		n.take(blenderIs(api.BlenderStarting))
-		n.take(ev)
+		n.observe(ran(api.Running, "a.py"))
+		n.observe(ran(api.Cancelled, "a.py"))
+		n.observe(blenderIs(api.BlenderStarting))
+		n.observe(ev)
 		got := ""
 		if show, _ := n.due(now); show != nil {
 			got = show.title + "|" + show.text
@@ -45,12 +45,12 @@ func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
 func TestThereIsNeverMoreThanOneNotificationInFiveSeconds(t *testing.T) {
 	t.Parallel()
 	n := &notices{}
-	n.take(ran(api.Failed, "a.py"))
+	n.observe(ran(api.Failed, "a.py"))
 	if show, _ := n.due(now); show == nil || show.run != "a.py" {
 		t.Fatalf("the first: %+v", show)
 	}
 	for _, name := range []string{"b.py", "c.py", "d.py"} {
-		n.take(ran(api.Failed, name))
+		n.observe(ran(api.Failed, name))
 	}
 	show, again := n.due(now.Add(time.Second))
 	if show != nil || again != 4*time.Second {
@@ -69,14 +69,14 @@ func TestABlenderThatStaysBrokenIsNotifiedOnce(t *testing.T) {
 	t.Parallel()
 	n := &notices{}
 	for range 3 {
-		n.take(blenderIs(api.BlenderFailed))
-		n.take(blenderIs(api.BlenderStarting))
+		n.observe(blenderIs(api.BlenderFailed))
+		n.observe(blenderIs(api.BlenderStarting))
 	}
 	if len(n.held) != 1 {
 		t.Errorf("%d are held", len(n.held))
 	}
-	n.take(blenderIs(api.BlenderReady))
-	n.take(blenderIs(api.BlenderFailed))
+	n.observe(blenderIs(api.BlenderReady))
+	n.observe(blenderIs(api.BlenderFailed))
 	if len(n.held) != 2 {
 		t.Errorf("after it had started: %d", len(n.held))
 	}
@@ -86,9 +86,9 @@ func TestTheSettingSaysWhatIsNotified(t *testing.T) {
 	t.Parallel()
 	for which, want := range map[string]int{"": 2, "failures": 2, "all": 3, "off": 0} {
 		n := &notices{which: which}
-		n.take(ran(api.Failed, "a.py"))
-		n.take(ran(api.Succeeded, "b.py"))
-		n.take(blenderIs(api.BlenderFailed))
+		n.observe(ran(api.Failed, "a.py"))
+		n.observe(ran(api.Succeeded, "b.py"))
+		n.observe(blenderIs(api.BlenderFailed))
 		if len(n.held) != want {
 			t.Errorf("%q: %d are held, want %d", which, len(n.held), want)
 		}

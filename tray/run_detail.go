@@ -123,7 +123,7 @@ func (d *runDetail) set(r api.Run) {
 	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
 	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
 	if r.HasTaken() {
-		about += " · " + clock(took(r, time.Now()))
+		about += " · " + clock(elapsed(r, time.Now()))
 	}
 	if r.BlenderVersion != "" {
 		about += " · Blender " + r.BlenderVersion

@@ -89,7 +89,7 @@ type shell struct {
 	// something to do for Fyne's goroutine.
 	visible atomic.Bool
 	wake    chan struct{}
-	looked  chan struct{} // has a value when the window was brought up
+	raised  chan struct{} // has a value when the window was brought up
 
 	mu      sync.Mutex
 	state   State
@@ -106,13 +106,13 @@ type shell struct {
 func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), looked: make(chan struct{}, 1), stale: make(chan struct{}, 1)}
+	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), raised: make(chan struct{}, 1), stale: make(chan struct{}, 1)}
 	s.do = func(f func()) {
 		fyne.Do(f)
 		s.rouse()
 	}
 	s.app = app.NewWithID("org.blendtray.Blendtray")
-	s.app.Settings().SetTheme(look{theme.DefaultTheme()})
+	s.app.Settings().SetTheme(palette{theme.DefaultTheme()})
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
 	s.readLogin()
@@ -141,7 +141,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	parts.Go(s.tidy)
 	parts.Go(s.awaitHost)
-	parts.Go(s.lookAgain)
+	parts.Go(s.followLogin)
 	parts.Go(s.followSettings)
 	closed := make(chan struct{})
 	parts.Go(func() {
@@ -171,7 +171,7 @@ func Run(ctx context.Context, cfg Config) error {
 // awaitHost opens the window where nothing shows the icon. At login the tray may be there
 // before the panel is, so it waits a little; and takes its word back when one comes.
 func (s *shell) awaitHost() {
-	const patience, look = 10 * time.Second, 500 * time.Millisecond
+	const patience, pause = 10 * time.Second, 500 * time.Millisecond
 	began, said := time.Now(), false
 	for s.ctx.Err() == nil {
 		there, why := IconHost()
@@ -189,7 +189,7 @@ func (s *shell) awaitHost() {
 			})
 		}
 		select {
-		case <-time.After(look):
+		case <-time.After(pause):
 		case <-s.ctx.Done():
 		}
 	}
@@ -332,7 +332,7 @@ func (s *shell) heard(ev api.Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.window.notices.take(ev)
+	s.window.notices.observe(ev)
 	select {
 	case s.window.noticed <- struct{}{}:
 	default: // it is looking already
@@ -378,7 +378,7 @@ func (s *shell) followSettings() {
 		case <-s.stale:
 			// When it fails there is no engine; the settings are asked for when one is there.
 			if report, err := s.cfg.Client.Settings(s.ctx); err == nil {
-				s.tookSettings(report)
+				s.settingsChanged(report)
 			}
 		case broken := <-s.cfg.Broken:
 			s.mu.Lock()
@@ -392,14 +392,14 @@ func (s *shell) followSettings() {
 	}
 }
 
-// tookSettings shows the settings as the engine has told them. It may be called on any goroutine.
-func (s *shell) tookSettings(report api.SettingsReport) {
-	s.takeNotify(report)
+// settingsChanged shows the settings as the engine has told them. It may be called on any goroutine.
+func (s *shell) settingsChanged(report api.SettingsReport) {
+	s.setNotify(report)
 	s.do(func() { s.window.showSettings(report) })
 }
 
-// takeNotify takes over which runs are told on the desktop.
-func (s *shell) takeNotify(report api.SettingsReport) {
+// setNotify takes over which runs are told on the desktop.
+func (s *shell) setNotify(report api.SettingsReport) {
 	if notify, ok := report.Find(notifyKey); ok {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -417,12 +417,12 @@ func (s *shell) readLogin() {
 	s.login = on && err == nil
 }
 
-// lookAgain reads what may have been changed from outside whenever somebody looks.
-func (s *shell) lookAgain() {
+// followLogin reads what may have been changed from outside whenever somebody looks.
+func (s *shell) followLogin() {
 	for {
 		select {
 		case <-systray.TrayOpenedCh:
-		case <-s.looked:
+		case <-s.raised:
 		case <-s.ctx.Done():
 			return
 		}

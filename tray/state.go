@@ -46,7 +46,7 @@ func (s State) blender() api.BlenderStatus {
 }
 
 // took is how long a run has taken until now or until its end.
-func took(r api.Run, now time.Time) time.Duration {
+func elapsed(r api.Run, now time.Time) time.Duration {
 	switch {
 	case r.StartedAt == nil:
 		return 0

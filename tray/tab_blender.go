@@ -48,7 +48,7 @@ func newBlenderTab(w *window) *blenderTab {
 		s.try("open the log", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.BlenderLog(), 0) })
 	})
 	t.all = widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
-	t.all.OnTapped = func() { t.look(t.all) }
+	t.all.OnTapped = func() { t.findBlenders(t.all) }
 	choose := widget.NewButtonWithIcon("Choose another…", theme.FolderOpenIcon(), t.choose)
 	t.found = container.NewVBox()
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
@@ -135,7 +135,7 @@ func whyThisOne(b api.BlenderStatus) string {
 }
 
 // look asks for the Blenders of this machine, each of which can be chosen.
-func (t *blenderTab) look(button *widget.Button) {
+func (t *blenderTab) findBlenders(button *widget.Button) {
 	button.Disable()
 	t.found.RemoveAll()
 	t.found.Add(widget.NewProgressBarInfinite())

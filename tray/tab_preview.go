@@ -52,12 +52,12 @@ func newPreviewTab(w *window) *previewTab {
 		container.NewBorder(nil, nil, nil, open, t.title), nil, nil, nil,
 		container.NewStack(t.image, container.NewCenter(container.NewGridWrap(fyne.NewSize(460, 120), empty))),
 	)
-	t.look()
+	t.refresh()
 	return t
 }
 
 // look shows what can be done where there is no picture.
-func (t *previewTab) look() {
+func (t *previewTab) refresh() {
 	t.hint.Show()
 	t.on.Show()
 	made, known := t.window.report.Find(previewKey)
@@ -83,5 +83,5 @@ func (t *previewTab) show(r api.Run) {
 	t.title.SetText(nameOf(r) + " · " + when(r.QueuedAt, time.Now()))
 	t.image.File = r.Preview
 	t.image.Refresh()
-	t.look()
+	t.refresh()
 }

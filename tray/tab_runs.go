@@ -114,7 +114,7 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	about.Color = theme.Color(theme.ColorNamePlaceHolder)
 	about.Text = when(r.QueuedAt, time.Now())
 	if r.HasTaken() {
-		about.Text = clock(took(r, time.Now())) + "   " + about.Text
+		about.Text = clock(elapsed(r, time.Now())) + "   " + about.Text
 	}
 	about.Refresh()
 	if i > len(t.activity.runs)-pageRuns/5 {
@@ -238,10 +238,10 @@ func (t *runsTab) queue(ev api.Event) {
 		return
 	}
 	t.busy = true
-	time.AfterFunc(repaint, func() { t.window.shell.do(t.takeQueued) })
+	time.AfterFunc(repaint, func() { t.window.shell.do(t.showQueued) })
 }
 
-func (t *runsTab) takeQueued() {
+func (t *runsTab) showQueued() {
 	t.mu.Lock()
 	events := t.queued
 	t.queued, t.busy = nil, false
@@ -252,7 +252,7 @@ func (t *runsTab) takeQueued() {
 	}
 	for _, ev := range events {
 		if ev.Kind == api.KindRun && ev.Run != nil {
-			changed = t.activity.take(*ev.Run) || changed
+			changed = t.activity.update(*ev.Run) || changed
 		}
 		t.detail.heard(ev)
 	}

@@ -12,7 +12,7 @@ import (
 // look is Fyne's theme with colours that more people can read: what stands for something has a
 // contrast of 4.5 to 1 against the background as text and of 3 to 1 as a line, as WCAG 2.1 asks
 // for. Fyne's own boxes without a check and its green marks can hardly be seen on white.
-type look struct{ fyne.Theme }
+type palette struct{ fyne.Theme }
 
 // colours are those of a light and of a dark theme.
 var colours = map[fyne.ThemeColorName][2]color.NRGBA{
@@ -30,11 +30,11 @@ func rgb(c uint32) color.NRGBA {
 }
 
 // Color is that of a name; see [fyne.Theme].
-func (l look) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
+func (p palette) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
 	c, ok := colours[name]
 	switch {
 	case !ok:
-		return l.Theme.Color(name, variant)
+		return p.Theme.Color(name, variant)
 	case variant == theme.VariantLight:
 		return c[0]
 	default:

@@ -32,7 +32,7 @@ func contrast(a, b color.Color) float64 {
 
 func TestWhatStandsForSomethingCanBeRead(t *testing.T) {
 	t.Parallel()
-	l := look{theme.DefaultTheme()}
+	l := palette{theme.DefaultTheme()}
 	for variant, name := range map[fyne.ThemeVariant]string{theme.VariantLight: "light", theme.VariantDark: "dark"} {
 		background := l.Color(theme.ColorNameBackground, variant)
 		for of, least := range map[fyne.ThemeColorName]float64{

@@ -141,7 +141,7 @@ func (w *window) firstTime() bool {
 func (w *window) raise() {
 	w.shell.visible.Store(true)
 	select {
-	case w.shell.looked <- struct{}{}:
+	case w.shell.raised <- struct{}{}:
 	default: // it is being looked at
 	}
 	w.Show()
@@ -205,7 +205,7 @@ func (w *window) showSettings(report api.SettingsReport) {
 		return strings.HasPrefix(s.Key, "blenders.") // the window knows one Blender
 	}))
 	w.folders.showSettings()
-	w.preview.look()
+	w.preview.refresh()
 }
 
 // change has the engine change its settings, shows what holds then, and calls done on Fyne's
@@ -218,7 +218,7 @@ func (w *window) change(do func(context.Context) (api.SettingsReport, error), do
 func (w *window) changeWithin(most time.Duration, do func(context.Context) (api.SettingsReport, error), done func(error)) {
 	fetchWithin(w, most, do, func(report api.SettingsReport, err error) {
 		if err == nil {
-			w.shell.takeNotify(report)
+			w.shell.setNotify(report)
 			w.showSettings(report)
 		}
 		done(err)

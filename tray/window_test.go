@@ -711,8 +711,8 @@ func TestAChoiceThatHoldsLaterOffersARestart(t *testing.T) {
 
 func TestTheAddOnIsInstalledIntoABlenderThatWasFound(t *testing.T) {
 	o := openWindow(t)
-	look := &widget.Button{}
-	o.blender.look(look)
+	search := &widget.Button{}
+	o.blender.findBlenders(search)
 	o.until("two Blenders are shown", func() bool { return len(o.blender.found.Objects) == 2 })
 	var button *widget.Button
 	var state *widget.Label

@@ -126,7 +126,7 @@ func progressWords(r api.Run, now time.Time) string {
 	text := nameOf(r)
 	p := r.Progress
 	if p == nil || p.Fraction < 0 {
-		return text + " · " + clock(took(r, now))
+		return text + " · " + clock(elapsed(r, now))
 	}
 	text += fmt.Sprintf(" · %d %%", int(math.Min(p.Fraction, 1)*100))
 	if p.RemainingSeconds >= 1 {
@@ -159,7 +159,7 @@ func runLine(r api.Run, now time.Time) string {
 	case r.State == api.Running:
 		return text
 	case r.State == api.Succeeded:
-		return text + " · " + clock(took(r, now))
+		return text + " · " + clock(elapsed(r, now))
 	case r.Error != nil && r.Error.Type != "" && r.State == api.Failed:
 		text += " · " + r.Error.Type
 		if r.Error.Line > 0 {
