@@ -44,6 +44,11 @@ demo: setup-run $(HEADLESS) ## the same for one run of the example, on a folder 
 	BLENDTRAY_HOME="$(DEMO)/home" timeout 300 $(HEADLESS) serve --folder "$(DEMO)/folder" --run-existing --exit-after-runs 1
 	@picture=$$(ls "$(DEMO)"/folder/out/*.png) && echo "demo: the picture is $$picture"
 
+# A bare machine has no locale set. Tests look for names of windows, which xwininfo prints as far
+# as its locale has letters for them.
+ifeq (,$(findstring utf8,$(subst utf-8,utf8,$(subst UTF-8,utf8,$(or $(LC_ALL),$(LC_CTYPE),$(LANG))))))
+test bench: export LC_ALL := C.UTF-8
+endif
 .PHONY: test
 test: setup-test ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
