@@ -171,7 +171,8 @@ bare() {
 	bare_root bookworm git,make
 	fresh
 	try "Debian 12, root, no Go: make demo" 12-none root "$(clone blendtray); make demo" root/blendtray
-	try "  after that: make test ARGS=./watcher" 12-test root "cd blendtray; make test ARGS=./watcher"
+	try "  after that: make test, for the watcher and a test of the tray" 12-test root \
+		"cd blendtray; make test ARGS='./watcher'; make test ARGS='-run TestAFirstStart ./e2e'"
 	try "  make demo in a folder of someone else" 12-foreign root \
 		"chown -R 1234:1234 blendtray; cd blendtray; make demo; chown -R root:root ." root/blendtray
 	try "  a newer Go of one's own is there now" 12-newer root \
