@@ -37,7 +37,8 @@ type instance struct {
 	reports  bool     // it has printed that it writes a report of its crash
 	hung     bool     // it was killed because it hung while it crashed
 	active   *activeRun
-	runs     int // that it has executed
+	runs     int  // that it has executed
+	spent    bool // nothing in it is of use any more, and it need not be asked to end
 	reason   string
 	crashed  bool // a run is to blame for the end of the process
 	stopping bool // its end is wanted
@@ -116,6 +117,14 @@ func (i *instance) retireFor(reason string) {
 	})
 }
 
+// discardFor has the instance replaced as [instance.retireFor] does, and its process ended at once.
+func (i *instance) discardFor(reason string) {
+	i.mu.Lock()
+	i.spent = true
+	i.mu.Unlock()
+	i.retireFor(reason)
+}
+
 func (i *instance) why() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -152,13 +161,20 @@ func (i *instance) wantedToStop() bool {
 }
 
 // stop goes down the ladder until the process is gone: the quit frame, the end of standard
-// input, the signal to terminate, the one that kills. Each step has its time.
+// input, the signal to terminate, the one that kills. Each step has its time. One that is spent is
+// killed.
 func (i *instance) stop(grace time.Duration) {
 	i.mu.Lock()
 	i.stopping = true
+	spent := i.spent
 	i.mu.Unlock()
 	log := i.sup.log.With("pid", i.proc.pid())
 	defer i.session.Close()
+	if spent {
+		i.proc.kill()
+		<-i.proc.exited
+		return
+	}
 	// Not waited for: a Blender that does not read can hold it up.
 	go func() {
 		_ = i.session.Quit() // if that can't be sent, the next step does without

@@ -3,11 +3,13 @@ package blender
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -140,5 +142,29 @@ func TestWhatTheRunsOfAKilledEngineLeftEndsAtTheNextStart(t *testing.T) {
 	eventually(t, "it is gone", func() bool { return !alive(pid) })
 	if left := temps(t, dir); len(left) != 2 {
 		t.Errorf("there is %v", left)
+	}
+}
+
+func TestADiscardedBlenderIsGoneAtOnceWithAllItHasLeft(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{StopGrace: time.Hour}) // it is not asked to quit
+	pid := startDaemon(t, s, Request{})
+	blender := s.Status().PID
+	do(t, s, Request{Code: []byte("import atexit, time\natexit.register(time.sleep, 1000)")})
+	s.mu.Lock()
+	inst := s.current
+	s.mu.Unlock()
+	s.Discard("it has done its run")
+	<-inst.proc.exited
+	if alive(blender) {
+		t.Error("it lives on")
+	}
+	eventually(t, "what it has left is gone", func() bool { return !alive(pid) })
+	if _, err := os.Stat(inst.temp.path); err == nil {
+		t.Error("its temporary files are left")
+	}
+	ready(t, s)
+	if next, _ := do(t, s, Request{Code: []byte("pass")}); next.Verdict != Succeeded || s.Status().PID == blender {
+		t.Errorf("the next run: %+v", next)
 	}
 }

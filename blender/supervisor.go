@@ -214,6 +214,19 @@ func (s *Supervisor) Stop(ctx context.Context) error {
 	}
 }
 
+// Discard ends the Blender that is ready at once, without asking it to quit, and starts another
+// one in its place. What its runs have left running and its temporary files go with it. A run that
+// is on is cancelled: Discard is meant for a Blender whose only run has come to its own end, with all
+// that ends with the interpreter. It returns at once, and does nothing where no Blender is ready.
+func (s *Supervisor) Discard(reason string) {
+	s.mu.Lock()
+	inst := s.current
+	s.mu.Unlock()
+	if inst != nil {
+		inst.discardFor(reason)
+	}
+}
+
 // Restart stops Blender and starts it again. It returns when that is ready, or with the
 // reason why it will not be; when ctx ends first, the restart goes on all the same.
 func (s *Supervisor) Restart(ctx context.Context) error {
