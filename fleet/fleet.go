@@ -37,6 +37,8 @@ type Member interface {
 	// Pause stops a Blender that is starting where it is, and Resume lets it go on.
 	Pause() bool
 	Resume()
+	// Discard has the process ended without asking it to quit.
+	Discard(reason string)
 }
 
 const (
@@ -195,7 +197,7 @@ func (f *Fleet) arrange() time.Duration {
 	p := f.policyLocked()
 	views := f.viewsLocked()
 	out := decide(views, p)
-	var start, park, starting []*member
+	var start, park, discard, starting []*member
 	for _, m := range f.members {
 		if m.use == clean && !m.parked && m.status.State == api.BlenderStarting {
 			starting = append(starting, m)
@@ -208,10 +210,16 @@ func (f *Fleet) arrange() time.Duration {
 	}
 	for _, i := range out.park {
 		m := f.members[i]
+		if m.use == spent {
+			discard = append(discard, m)
+		}
 		m.parked, m.ending, m.use, m.last = true, true, m.cleanUse(), false
 		park = append(park, m)
 	}
 	f.mu.Unlock()
+	for _, m := range discard {
+		m.b.Discard("its run is over, and another one has begun")
+	}
 	for _, m := range park {
 		m.stop()
 	}
