@@ -62,6 +62,7 @@ ALTER TABLE runs ADD COLUMN key TEXT NOT NULL DEFAULT '';      -- the client's, 
 ALTER TABLE runs ADD COLUMN client TEXT NOT NULL DEFAULT '';   -- who asked for the run
 ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT '';   -- the machine on which it was made
 ALTER TABLE runs ADD COLUMN isolation TEXT NOT NULL DEFAULT 'scene';
+UPDATE runs SET isolation = 'keep' WHERE scene = 'keep';
 ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender that it asks for, or ''
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
