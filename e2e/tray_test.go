@@ -477,7 +477,7 @@ func TestTheTrayFollowsAnEngineThatIsKilledAndComesBack(t *testing.T) {
 	}
 	p.start()
 	icon.says("· ready")
-	icon.click("Quit (the engine goes on)")
+	icon.click("Quit (the engine keeps running)")
 	if err := icon.ends(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}

@@ -12,17 +12,17 @@ import (
 // pageRuns is how many runs are asked for at a time.
 const pageRuns = 500
 
-// activity is the list of runs that the window shows: newest first, as far as it was asked
-// for, kept up to date by events.
+// activity is the list of runs that the window shows: newest first, as many as the window has
+// asked for. Events keep it up to date.
 type activity struct {
-	name   string // what is searched for, in lower case
+	name   string // the name that is searched for, in lower case
 	states []api.State
 	runs   []api.Run
-	// complete tells that there are no older ones.
+	// complete is true when there are no older runs.
 	complete bool
 }
 
-// filter is what to ask for next: older runs than those that are there.
+// filter returns what to ask for next: runs older than those in the list.
 func (a *activity) filter() api.Filter {
 	f := api.Filter{Limit: pageRuns, Name: a.name, States: a.states}
 	if len(a.runs) > 0 {
@@ -31,7 +31,7 @@ func (a *activity) filter() api.Filter {
 	return f
 }
 
-// older adds a page that was asked for.
+// older adds a page of older runs.
 func (a *activity) older(page []api.Run) {
 	a.complete = len(page) < pageRuns
 	for _, r := range page {
@@ -45,7 +45,7 @@ func (a *activity) index(id string) int {
 	return slices.IndexFunc(a.runs, func(r api.Run) bool { return r.ID == id })
 }
 
-// take puts a run that changed where it belongs; true when the list is another one now.
+// update puts a run that has changed where it belongs, and reports whether the list has changed.
 func (a *activity) update(r api.Run) bool {
 	i := a.index(r.ID)
 	switch fits := a.fits(r); {
@@ -61,7 +61,7 @@ func (a *activity) update(r api.Run) bool {
 	return true
 }
 
-// newer compares ids, which are decimal numbers that grow.
+// newer reports whether the run with id a is newer. Ids are decimal numbers that grow.
 func newer(a, b string) bool {
 	if len(a) != len(b) {
 		return len(a) > len(b)

@@ -11,7 +11,7 @@ import (
 	"blendtray/control"
 )
 
-// Engine is what the tray asks of an engine; [control.Client] is one.
+// Engine is what the tray asks of an engine. [OverClient] makes an Engine from a client.
 type Engine interface {
 	Status(ctx context.Context) (api.Status, error)
 	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
@@ -20,19 +20,18 @@ type Engine interface {
 
 // Follower keeps a State up to date.
 type Follower struct {
-	// Engine is asked; a *control.Client satisfies it by [OverClient].
 	Engine Engine
 	// Changed is called with each new state, one call at a time, and must not block.
 	Changed func(State)
-	// Heard, if given, is called with each event, on the same goroutine.
+	// Heard, if not nil, is called with each event, on the same goroutine as Changed.
 	Heard func(api.Event)
-	// Retry is how long after a failure an engine is looked for again; 0 is half a second.
+	// Retry is the time between two attempts to reach an engine; 0 means half a second.
 	Retry time.Duration
 
 	state State
 }
 
-// OverClient makes an Engine of a client.
+// OverClient returns an Engine that asks a client.
 func OverClient(c *control.Client) Engine { return overClient{c} }
 
 type overClient struct{ *control.Client }
@@ -41,15 +40,15 @@ func (c overClient) Events(ctx context.Context, output bool) func(yield func(api
 	return c.Client.Events(ctx, output)
 }
 
-// settle is how long events are gathered before the status is asked for: far less than a
-// person sees, and more than a burst of runs takes between two of them.
+// settle is how long events are gathered before the follower asks for the status: far less than
+// a person notices, and more than the time between two events of a burst of runs.
 const settle = 15 * time.Millisecond
 
 // firstEvent is how long an engine may take to begin the stream of its events.
 const firstEvent = 5 * time.Second
 
-// Serve follows until ctx ends, and then returns nil. When the engine goes it looks for one
-// until it is back.
+// Serve follows an engine until ctx ends, and then returns nil. When the engine is gone, Serve
+// tries to reach one until it succeeds.
 func (f *Follower) Serve(ctx context.Context) error {
 	retry := f.Retry
 	if retry == 0 {
@@ -73,7 +72,7 @@ func (f *Follower) Serve(ctx context.Context) error {
 	return nil
 }
 
-// attach follows one engine until it is gone.
+// attach follows one engine until it is gone, and returns why.
 func (f *Follower) attach(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -92,12 +91,13 @@ func (f *Follower) attach(ctx context.Context) error {
 			}
 		}
 	}()
-	// The first event shows that the stream stands: what is asked for after it misses nothing.
+	// The first event shows that the stream has begun: a status that is asked for after it
+	// misses nothing.
 	var first heard
 	var ok bool
 	select {
 	case first, ok = <-events:
-	case <-time.After(firstEvent): // it took the connection, and is stopped or stuck
+	case <-time.After(firstEvent): // the engine accepted the connection, and is stopped or stuck
 		return fmt.Errorf("%w: it does not answer", control.ErrLost)
 	}
 	if !ok || first.err != nil {
@@ -134,7 +134,7 @@ func (f *Follower) attach(ctx context.Context) error {
 	}
 }
 
-// refresh asks for the status, and for the runs when all may have changed.
+// refresh asks for the status, and with all for the newest runs, too.
 func (f *Follower) refresh(ctx context.Context, all bool) error {
 	st, err := f.Engine.Status(ctx)
 	if err != nil {
@@ -159,7 +159,7 @@ func (f *Follower) refresh(ctx context.Context, all bool) error {
 	return nil
 }
 
-// take notes an event; true when the status has to be asked for.
+// handle notes an event, and reports whether the follower has to ask for the status.
 func (f *Follower) handle(ev api.Event) bool {
 	switch ev.Kind {
 	case api.KindRun:
@@ -189,6 +189,7 @@ func (f *Follower) handle(ev api.Event) bool {
 	}
 }
 
+// updateRun puts a run that has changed into the state.
 func (f *Follower) updateRun(r api.Run) {
 	switch {
 	case r.State == api.Running:

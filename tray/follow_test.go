@@ -13,12 +13,12 @@ import (
 
 const patience = 20 * time.Second
 
-// engine is an engine as a client sees it, whose events a test sends.
+// engine is an [Engine] whose events a test sends.
 type engine struct {
 	mu     sync.Mutex
 	status api.Status
 	runs   []api.Run
-	events chan api.Event // nil: nobody answers
+	events chan api.Event // nil: the engine does not answer
 }
 
 func (e *engine) there() (chan api.Event, error) {

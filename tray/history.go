@@ -2,14 +2,14 @@
 
 package tray
 
-// history is what was sent before, and where in it somebody is.
+// history has the scripts that were sent, and the place in it that the person has gone back to.
 type history struct {
 	sent  []string
-	at    int    // len(sent): at the draft
-	draft string // what was being typed
+	at    int    // an index of sent, or len(sent) for the draft
+	draft string // the script that was being typed
 }
 
-// add notes what was sent; the same twice in a row counts once.
+// add notes a script that was sent. The same script twice in a row counts once.
 func (h *history) add(code string) {
 	if n := len(h.sent); n == 0 || h.sent[n-1] != code {
 		h.sent = append(h.sent, code)
@@ -17,8 +17,8 @@ func (h *history) add(code string) {
 	h.at, h.draft = len(h.sent), ""
 }
 
-// step goes back (-1) or forth (1) and gives the text that stands there; shown is what stands
-// there now. ok is false at either end.
+// step goes back (-1) or forward (1) and returns the script there. shown is the script that the
+// window shows now. ok is false at either end.
 func (h *history) step(by int, shown string) (text string, ok bool) {
 	to := h.at + by
 	if to < 0 || to > len(h.sent) {

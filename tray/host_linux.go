@@ -6,11 +6,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// IconHost tells whether something shows tray icons, and if not, why.
+// IconHost reports whether something shows tray icons, and if not, why.
 func IconHost() (ok bool, why string) {
 	conn, err := dbus.ConnectSessionBus()
 	if err != nil {
-		return false, "there is no session bus. The window does all that the tray would."
+		return false, "there is no session bus. The window does everything that the tray would."
 	}
 	defer conn.Close()
 	const name = "org.kde.StatusNotifierWatcher"
@@ -20,7 +20,7 @@ func IconHost() (ok bool, why string) {
 	}
 	host, err := conn.Object(name, "/StatusNotifierWatcher").GetProperty(name + ".IsStatusNotifierHostRegistered")
 	if shown, is := host.Value().(bool); err == nil && is && !shown {
-		return false, "no panel of the desktop shows tray icons. Adding its status tray to the panel does."
+		return false, "no panel of the desktop shows tray icons. Add the desktop's status tray to the panel."
 	}
 	return true, ""
 }

@@ -2,5 +2,5 @@
 
 package tray
 
-// IconHost tells whether something shows tray icons: these systems always do.
+// IconHost reports whether something shows tray icons. These systems always do.
 func IconHost() (ok bool, why string) { return true, "" }

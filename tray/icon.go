@@ -5,7 +5,7 @@ import (
 	"blendtray/assets"
 )
 
-// IconOf is the icon for a state.
+// IconOf returns the icon for a state.
 func IconOf(s State) assets.Icon {
 	switch s.Link {
 	case Connecting:

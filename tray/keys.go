@@ -8,13 +8,13 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// shortcut is what a key does together with the one for shortcuts: Ctrl, or Command on macOS.
+// shortcut is what a key does together with the modifier for shortcuts: Ctrl, or Command on macOS.
 type shortcut struct {
 	key fyne.KeyName
 	do  func()
 }
 
-// shortcuts are those that hold everywhere in the window.
+// shortcuts returns the shortcuts that work everywhere in the window.
 func (w *window) shortcuts() []shortcut {
 	s := w.shell
 	all := []shortcut{
@@ -43,7 +43,7 @@ func (w *window) shortcuts() []shortcut {
 	return all
 }
 
-// typed does what a shortcut stands for; false when it stands for nothing.
+// typed runs a shortcut of the window, and returns false when the window has no such shortcut.
 func (w *window) typed(s fyne.Shortcut) bool {
 	typed, ok := s.(*desktop.CustomShortcut)
 	if !ok || typed.Modifier != fyne.KeyModifierShortcutDefault {
@@ -58,20 +58,20 @@ func (w *window) typed(s fyne.Shortcut) bool {
 	return false
 }
 
-// press is a click on a button, if it can be clicked.
+// press clicks a button, if it can be clicked.
 func press(b *widget.Button) {
 	if b.Visible() && !b.Disabled() {
 		b.OnTapped()
 	}
 }
 
-// look goes to something in the tab Activity.
+// focus goes to a field in the tab Activity.
 func (w *window) focus(at fyne.Focusable) {
 	w.tabs.SelectIndex(0)
 	w.Canvas().Focus(at)
 }
 
-// goTo goes to a tab, and to what one types or chooses in there.
+// goTo goes to a tab, and in it to the field to type in or the list to choose from.
 func (w *window) goTo(tab int) {
 	w.tabs.SelectIndex(tab)
 	switch w.tabs.Selected().Content {
@@ -84,8 +84,8 @@ func (w *window) goTo(tab int) {
 	}
 }
 
-// entry is an Entry that leaves the shortcuts of the window to the window, which Fyne gives to
-// what has the focus alone.
+// entry is an Entry that passes the window's shortcuts on to the window. Fyne sends a shortcut
+// only to the widget that has the focus.
 type entry struct {
 	widget.Entry
 	typed func(fyne.Shortcut) bool
@@ -97,7 +97,7 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
-// runList is a List in which the arrow keys choose.
+// runList is a List in which the arrow keys choose a run.
 type runList struct {
 	widget.List
 	step func(by int)

@@ -14,7 +14,7 @@ import (
 	"blendtray/api"
 )
 
-// marked is a window whose list says which line it marks.
+// marked returns a function that returns which line the list of a window marks, or -1.
 func marked(o *open) func() int {
 	at, selected := -1, o.runs.list.OnSelected
 	o.runs.list.OnSelected = func(i int) {
@@ -44,11 +44,11 @@ func TestTheMarkStaysOnTheRunThatIsShown(t *testing.T) {
 	if o.runs.detail.run.ID != "2" || mark() != 4 {
 		t.Errorf("run %s is shown, and line %d is marked", o.runs.detail.run.ID, mark())
 	}
-	// Who goes back to the newest stays there.
+	// Who goes back to the newest run sees the newest from then on.
 	o.runs.list.Select(0)
 	o.backend.add(succeeded("/srv/last.py"))
 	o.until("the newest is shown", func() bool { return o.runs.detail.run.ID == "7" && mark() == 0 })
-	// What the search leaves out is shown, and no line of what it finds is marked.
+	// A run that the search does not find stays shown, and no line is marked.
 	test.Type(o.runs.search, "more")
 	o.until("three are found", func() bool { return len(o.runs.activity.runs) == 3 })
 	if id := o.runs.detail.run.ID; mark() != 0 || id != "6" {
@@ -64,7 +64,7 @@ func TestTheLinesThatOneLooksAtStayWhenRunsCome(t *testing.T) {
 	before := o.runs.list.GetScrollOffset()
 	o.backend.add(succeeded("/srv/more.py"))
 	o.until("another is listed", func() bool { return len(o.runs.activity.runs) == 101 })
-	o.runs.list.ScrollTo(51) // the line that was looked at; it is in sight, so nothing moves
+	o.runs.list.ScrollTo(51) // the line of the shown run is in sight, so nothing moves
 	row := o.runs.list.GetScrollOffset() - before
 	if row < 20 || row > 80 {
 		t.Errorf("the list moved by %v", row)
@@ -106,7 +106,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
 	press := func(key fyne.KeyName) {
 		s := &desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}
-		// As Fyne does it: what has the focus gets it, else the window.
+		// As in Fyne, the widget that has the focus gets the shortcut, or else the window.
 		if focused, ok := o.Canvas().Focused().(fyne.Shortcutable); ok {
 			focused.TypedShortcut(s)
 			return
@@ -145,7 +145,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 	press(fyne.KeyR)
 	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.Text(), "result = 5") })
 	press(fyne.Key4)
-	press(fyne.KeyR) // nothing is meant by it here
+	press(fyne.KeyR) // the key means nothing in this tab
 	press(fyne.KeyE)
 	if n := len(o.host.opened); n != 1 {
 		t.Errorf("%d files were opened", n)

@@ -4,5 +4,5 @@ package tray
 
 import "strings"
 
-// escapeLabel keeps an ampersand from being taken for the mark of an access key.
+// escapeLabel returns a label whose ampersands do not count as the mark of an access key.
 func escapeLabel(text string) string { return strings.ReplaceAll(text, "&", "&&") }

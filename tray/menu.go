@@ -6,10 +6,10 @@ import (
 	"blendtray/api"
 )
 
-// Do is what a click on an item of the menu asks for.
+// Do is what a click on an item of the menu does.
 type Do int
 
-// What can be asked for.
+// The values of [Do].
 const (
 	Nothing Do = iota
 	ShowWindow
@@ -24,7 +24,7 @@ const (
 	Quit
 )
 
-// Item is one line of the menu. Two menus have the same lines in the same order, so that a
+// Item is one line of the menu. All menus have the same lines in the same order, so that the
 // shell can change texts in place while the menu is open.
 type Item struct {
 	Separator bool
@@ -32,17 +32,18 @@ type Item struct {
 	Enabled   bool
 	// Hidden is true for a line that has nothing to show yet, such as the third of two runs.
 	Hidden bool
-	// Check tells that it has a mark, which Checked switches.
+	// Check is true for a line with a check mark, and Checked says whether the mark is shown.
 	Check, Checked bool
 	Do             Do
-	// ID is the run that it is about, and On what a switch is to become.
+	// ID is the run that the line is about, and On what a click makes of a switch.
 	ID string
 	On bool
 }
 
 var separator = Item{Separator: true}
 
-// Menu is the menu for a state: flat and short, what makes no sense now disabled, not gone.
+// Menu returns the menu for a state: flat and short. What makes no sense now is disabled, not
+// left out.
 func Menu(s State, now time.Time) []Item {
 	attached := s.Link == Attached
 	can := possible(s)
@@ -75,7 +76,7 @@ func Menu(s State, now time.Time) []Item {
 	}
 	quit := "Quit"
 	if attached && !s.Own {
-		quit = "Quit (the engine goes on)"
+		quit = "Quit (the engine keeps running)"
 	}
 	return append(items,
 		separator,
@@ -87,9 +88,10 @@ func Menu(s State, now time.Time) []Item {
 	)
 }
 
-// abilities are what can be asked of Blender in a state.
+// abilities are what a person can ask for in a state.
 type abilities struct{ start, stop, restart, cancel bool }
 
+// possible returns what a person can ask for in a state.
 func possible(s State) abilities {
 	if s.Link != Attached {
 		return abilities{}

@@ -156,7 +156,7 @@ func TestSwitchesTurnTheOtherWay(t *testing.T) {
 		t.Errorf("quit: %+v", i)
 	}
 	s.Own = false
-	if i := find(t, Menu(s, now), Quit); !strings.Contains(i.Label, "goes on") {
+	if i := find(t, Menu(s, now), Quit); !strings.Contains(i.Label, "keeps running") {
 		t.Errorf("quit beside a service: %+v", i)
 	}
 }

@@ -7,23 +7,24 @@ import (
 	"blendtray/api"
 )
 
-// notice is one notification on the desktop. Run is the run that a click leads to, or "".
+// notice is one notification on the desktop. run is the id of the run that a click opens, or "".
 type notice struct{ title, text, run string }
 
-// noticePace is the shortest time between two notifications: what comes within it is said
-// together, in the next one.
+// noticePace is the shortest time between two notifications. Everything that happens within it
+// comes together in the next notification.
 const noticePace = 5 * time.Second
 
 // notices decides what is worth a notification, and when.
 type notices struct {
-	which  string // "failures", "all" or "off"; "" is the first
+	which  string // "failures", "all" or "off"; "" means "failures"
 	last   time.Time
 	held   []notice
-	broken bool   // that Blender can't start was said, and it has not started since
-	wrong  string // what was said to be wrong in the settings
+	broken bool   // a notice said that Blender can't start, and Blender has not started since
+	wrong  string // the error in the settings that was last noted
 }
 
-// settings looks at what is wrong in the file of the settings, "" for nothing.
+// settings notes an error in the file of the settings, or "" for none. A new error becomes a
+// notice.
 func (n *notices) settings(wrong string) {
 	if wrong != "" && wrong != n.wrong && n.which != "off" {
 		n.held = append(n.held, notice{"The settings are wrong", oneLine(wrong, 200), ""})
@@ -31,7 +32,7 @@ func (n *notices) settings(wrong string) {
 	n.wrong = wrong
 }
 
-// take looks at an event; what it makes of it waits in held.
+// observe adds a notice to held if an event is worth one.
 func (n *notices) observe(ev api.Event) {
 	switch {
 	case ev.Kind == api.KindRun && ev.Run != nil:
@@ -43,7 +44,7 @@ func (n *notices) observe(ev api.Event) {
 		case api.Crashed:
 			title = nameOf(r) + " crashed Blender"
 		case api.TimedOut:
-			title = nameOf(r) + " was over its time limit"
+			title = nameOf(r) + " exceeded its time limit"
 		case api.Succeeded:
 			if n.which != "all" {
 				return
@@ -73,8 +74,8 @@ func (n *notices) observe(ev api.Event) {
 	}
 }
 
-// due gives the notification that is to be shown now, or after how long to ask again; 0 is
-// when something new comes.
+// due returns the notification to show now, or after how long to ask again. With neither, ask
+// again after the next event.
 func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 	if len(n.held) == 0 {
 		return nil, 0
@@ -90,7 +91,7 @@ func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 	return &one, 0
 }
 
-// why says in a line what ended a run.
+// why returns in one line what ended a run.
 func why(r api.Run) string {
 	if r.Error == nil {
 		return r.Reason

@@ -23,7 +23,7 @@ func TestOnlyWhatWentWrongIsNotified(t *testing.T) {
 	for want, ev := range map[string]api.Event{
 		"a.py failed|ValueError: no (line 3)":      ran(api.Failed, "a.py"),
 		"a.py crashed Blender|no (line 3)":         ran(api.Crashed, "a.py"),
-		"a.py was over its time limit|no (line 3)": ran(api.TimedOut, "a.py"),
+		"a.py exceeded its time limit|no (line 3)": ran(api.TimedOut, "a.py"),
 		"Blender can't start|there is none":        blenderIs(api.BlenderFailed),
 		"":                                         ran(api.Succeeded, "a.py"),
 	} {
@@ -111,7 +111,7 @@ func TestWrongSettingsAreToldOnce(t *testing.T) {
 	}
 	var s State
 	s.Status.Settings.Error = wrong
-	for link, says := range map[Link]string{Attached: "holds on", Link(0): "starts when"} {
+	for link, says := range map[Link]string{Attached: "previous settings hold", Link(0): "starts when"} {
 		s.Link = link
 		if text := wrongSettings(s); !strings.Contains(text, says) || !strings.Contains(text, wrong) {
 			t.Errorf("%v: %q should hold %q", link, text, says)

@@ -16,10 +16,10 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// maxMatches is how many places a search finds; who has more looks for something else.
+// maxMatches is how many matches a search finds at most; with more, nobody goes through them all.
 const maxMatches = 1000
 
-// outputView shows what a run has printed, and finds words in it.
+// outputView shows what a run has printed, and finds text in it.
 type outputView struct {
 	content fyne.CanvasObject
 	grid    *outputGrid
@@ -31,7 +31,7 @@ type outputView struct {
 	at      int // the match that is shown
 }
 
-// match is a place in the output.
+// match is a match in the output: a row, and its first and last column there.
 type match struct{ row, first, last int }
 
 // outputGrid is a TextGrid that can be scrolled to a row.
@@ -41,10 +41,10 @@ type outputGrid struct {
 	open     func(path string, line int) // called for a line of a traceback that is clicked
 }
 
-// place is how a traceback names a line.
+// place matches a line of a traceback that names a file and a line.
 var place = regexp.MustCompile(`^\s*File "(.+)", line (\d+)`)
 
-// Tapped opens what a line of a traceback names.
+// Tapped opens the file that a line of a traceback names.
 func (g *outputGrid) Tapped(ev *fyne.PointEvent) {
 	row, _ := g.CursorLocationForPosition(ev.Position)
 	if row < 0 || row >= len(g.Rows) || g.open == nil {
@@ -64,7 +64,7 @@ func newOutputGrid() *outputGrid {
 	return g
 }
 
-// CreateRenderer looks out for what scrolls inside, which a TextGrid does not give away.
+// CreateRenderer keeps the object inside that scrolls, which a TextGrid does not export.
 func (g *outputGrid) CreateRenderer() fyne.WidgetRenderer {
 	r := g.TextGrid.CreateRenderer()
 	for _, o := range r.Objects() {
@@ -85,8 +85,8 @@ func (g *outputGrid) showRow(row int) {
 	g.Refresh()
 }
 
-// findEntry is where one types what to find: Enter is the next place, Shift+Enter the one
-// before, Escape ends it.
+// findEntry is the field for the text to find: Enter goes to the next match, Shift+Enter to the
+// match before, Escape clears the field.
 type findEntry struct {
 	entry
 	step func(int)
@@ -122,7 +122,7 @@ func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 	}
 }
 
-// newOutputView makes one; typed is asked first for each shortcut.
+// newOutputView returns an empty view. Each shortcut goes to typed first.
 func newOutputView(typed func(fyne.Shortcut) bool) *outputView {
 	v := &outputView{grid: newOutputGrid(), count: widget.NewLabel("")}
 	v.find = &findEntry{entry: entry{typed: typed}, step: v.step}
@@ -138,7 +138,7 @@ func newOutputView(typed func(fyne.Shortcut) bool) *outputView {
 	return v
 }
 
-// set shows another text.
+// set replaces the text.
 func (v *outputView) set(text string) {
 	if len(text) > maxShown {
 		text = text[:maxShown/2] + "\n[…]\n" + text[len(text)-maxShown/2:]
@@ -151,10 +151,10 @@ func (v *outputView) set(text string) {
 	v.search()
 }
 
-// add shows more of the text, and its end.
+// add appends to the text, and scrolls to its end unless somebody is searching.
 func (v *outputView) add(text string) {
 	if v.size >= maxShown {
-		return // the engine keeps it
+		return // the engine keeps the rest
 	}
 	text = printable(text)
 	v.size += len(text)
@@ -164,7 +164,7 @@ func (v *outputView) add(text string) {
 	}
 }
 
-// search marks all places that have what is looked for, letter case aside.
+// search marks all matches of the text to find, regardless of case.
 func (v *outputView) search() {
 	for _, m := range v.matches {
 		v.paint(m, nil)
@@ -195,7 +195,7 @@ func (v *outputView) search() {
 	v.step(0)
 }
 
-// step goes on to another place, and from the last one to the first.
+// step goes by so many matches forward or back, and from the last match to the first.
 func (v *outputView) step(by int) {
 	if len(v.matches) == 0 {
 		if v.find.Text != "" {
@@ -223,13 +223,13 @@ func (v *outputView) paint(m match, style widget.TextGridStyle) {
 	}
 }
 
-// The places found, and the one that is shown.
+// The styles of the matches, and of the match that is shown.
 var (
 	found     = themed{theme.ColorNameForeground, theme.ColorNameSelection}
 	foundHere = themed{theme.ColorNameForegroundOnPrimary, theme.ColorNamePrimary}
 )
 
-// foldRunes is a text whose letters have all the same case; it has as many runes as before.
+// foldRunes returns a text in lower case, with as many runes as before.
 func foldRunes(text []rune) []rune {
 	folded := make([]rune, len(text))
 	for i, r := range text {
@@ -238,7 +238,7 @@ func foldRunes(text []rune) []rune {
 	return folded
 }
 
-// indexes is where a word is in a line, in runes.
+// indexes returns where a word is in a line, in runes.
 func indexes(line, word []rune) (all []int) {
 	text, w := string(line), string(word)
 	runes := 0

@@ -17,7 +17,7 @@ import (
 	"blendtray/api"
 )
 
-// runDetail is all about one run.
+// runDetail shows everything about one run.
 type runDetail struct {
 	window  *window
 	content fyne.CanvasObject
@@ -26,12 +26,11 @@ type runDetail struct {
 	title, about, cause          *widget.Label
 	output                       *outputView
 	images                       *fyne.Container
-	pictures                     string // which ones they are
+	pictures                     string // the paths of the shown images, to compare
 	again, cancel, script, where *widget.Button
 }
 
-// maxShown is how many bytes of output the window shows while a run is on; the engine keeps
-// what is more.
+// maxShown is how many bytes of a run's output the window shows; the engine keeps the rest.
 const maxShown = 256 << 10
 
 func newRunDetail(w *window) *runDetail {
@@ -79,7 +78,7 @@ func newRunDetail(w *window) *runDetail {
 	return d
 }
 
-// show shows a run, and asks for its output.
+// show shows a run, and asks for its output if the run comes without it.
 func (d *runDetail) show(r api.Run) {
 	defer d.window.runs.mark()
 	if r.ID == d.run.ID && r.Output == "" {
@@ -152,13 +151,13 @@ func sceneWord(scene string) string {
 	return scene
 }
 
-// showImages shows what the run made: pictures as such, other files by their names.
+// showImages shows the files that the run made: pictures as thumbnails, other files by name.
 func (d *runDetail) showImages(r api.Run) {
 	const most = 12
 	paths := r.Outputs
 	all := strings.Join(append([]string{r.ID, r.Preview}, paths...), "\n")
 	if all == d.pictures {
-		return // they would be read again
+		return // else the files would be read again
 	}
 	d.pictures = all
 	d.images.RemoveAll()
@@ -182,7 +181,7 @@ func (d *runDetail) showImages(r api.Run) {
 	d.images.Refresh()
 }
 
-// setOutput shows what a run has printed, and below it the traceback.
+// setOutput shows what the run has printed, and the traceback below.
 func (d *runDetail) setOutput(text string) {
 	if e := d.run.Error; e != nil && e.Traceback != "" && !strings.Contains(text, e.Traceback) {
 		text = strings.TrimRight(text, "\n")
@@ -194,7 +193,7 @@ func (d *runDetail) setOutput(text string) {
 	d.output.set(text)
 }
 
-// pictured takes in that there is a picture of what a run left.
+// pictured adds the picture of the scene that a run left, if that run is shown.
 func (d *runDetail) pictured(r api.Run) {
 	if r.ID == d.run.ID {
 		d.run.Preview = r.Preview
@@ -202,7 +201,7 @@ func (d *runDetail) pictured(r api.Run) {
 	}
 }
 
-// heard takes in what the run that is shown does.
+// heard shows an event, if it belongs to the run that is shown.
 func (d *runDetail) heard(ev api.Event) {
 	if ev.ID != d.run.ID || ev.ID == "" {
 		return
@@ -215,13 +214,14 @@ func (d *runDetail) heard(ev api.Event) {
 		if ev.Run.State.Final() {
 			full := *ev.Run
 			full.Output = ""
-			d.run.ID = "" // asked for anew, whole
+			d.run.ID = "" // so that show asks for the whole run again
 			d.show(full)
 		}
 	}
 }
 
-// printable takes out what a grid of characters can't show, and what the progress bar shows.
+// printable returns a text without the characters that a grid can't show, and without the lines
+// that the progress bar shows.
 func printable(text string) string {
 	if strings.Contains(text, "Mem:") || strings.Contains(text, " render ") {
 		var kept strings.Builder

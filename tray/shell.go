@@ -20,7 +20,7 @@ import (
 	"blendtray/control"
 )
 
-// notifyKey is the setting that says which runs are told on the desktop.
+// notifyKey is the setting that says which runs bring a notification.
 const notifyKey = "tray.notify"
 
 // Login is the switch that starts the tray when the user logs in.
@@ -32,27 +32,28 @@ type Login interface {
 // Found is a Blender on this machine.
 type Found struct {
 	Path, Version string
-	// Source says in words where it was found, and Trouble why it can't be used, or "".
+	// Source says in words where the Blender was found, and Trouble why it can't be used, or "".
 	Source, Trouble string
-	// AddOn says in words how the add-on stands in it; HasAddOn tells that this program's own
-	// is there, as it was installed.
+	// AddOn says in words whether the add-on is installed in this Blender. HasAddOn is true when
+	// it is this program's add-on, unchanged since it was installed.
 	AddOn    string
 	HasAddOn bool
 }
 
-// Host is what the tray asks of the program that it is the face of, beside the engine.
+// Host is what the tray asks of the program that it belongs to, besides the engine.
 type Host interface {
-	// Blenders looks for Blenders, which takes seconds. The path is that of the settings, or "".
+	// Blenders returns the Blenders of this machine. path is the path in the settings, or "".
+	// It takes seconds.
 	Blenders(ctx context.Context, path string) []Found
-	// Choose fails when a path is no Blender that works, which takes a second to find out.
+	// Choose fails when the program at path is no Blender that works. It takes a second.
 	Choose(ctx context.Context, path string) error
-	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it, and
-	// gives the Blender as it is then. It takes seconds.
+	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it. It
+	// returns the Blender as it is then. It takes seconds.
 	SetAddOn(ctx context.Context, in Found, want bool) (Found, error)
-	// Open opens a file or a folder with the desktop's program for it, at a line if that is
-	// not 0 and the program can.
+	// Open opens a file or a folder with the desktop's program for it. It opens a file at a line
+	// if line is not 0 and the program can do that.
 	Open(path string, line int) error
-	// BlenderLog is where Blender's log lies.
+	// BlenderLog returns the path of Blender's log.
 	BlenderLog() string
 }
 
@@ -62,18 +63,18 @@ type Config struct {
 	Host    Host
 	Login   Login
 	Version string
-	// Own tells whether the engine is in this process.
+	// Own reports whether the engine is in this process.
 	Own func() bool
-	// Show has a value for each time that the program was started once more.
+	// Show receives a value each time that the program is started again.
 	Show <-chan struct{}
 	// Trouble says why this process could not run an engine of its own, or is "".
 	Trouble string
-	// Broken has the state of the settings whenever it changes while their file is wrong, so that
-	// this process waits with its engine. A state without an error says that it waits no longer.
+	// Broken receives the state of the settings whenever it changes while this process cannot
+	// start its engine because their file is wrong. A state without an error ends that.
 	Broken <-chan api.SettingsStatus
 }
 
-// repaint is the shortest time between two changes of menu and icon.
+// repaint is the shortest time between two changes of the menu and the icon.
 const repaint = 50 * time.Millisecond
 
 // shell shows a State with Fyne.
@@ -81,28 +82,27 @@ type shell struct {
 	cfg    Config
 	ctx    context.Context
 	app    fyne.App
-	do     func(func()) // calls a function on Fyne's goroutine, sometime soon
+	do     func(func()) // has a function called on Fyne's goroutine, soon
 	window *window
 	menu   *menu // nil where there is no tray
 	icon   assets.Icon
-	// visible tells whether the window is shown, and wake has a value when there is
-	// something to do for Fyne's goroutine.
+	// visible is true while the window is shown. wake receives a value when Fyne's goroutine has
+	// something to do.
 	visible atomic.Bool
 	wake    chan struct{}
-	raised  chan struct{} // has a value when the window was brought up
+	raised  chan struct{} // receives a value when the window was brought to the front
 
 	mu      sync.Mutex
 	state   State
-	broken  api.SettingsStatus // what the engine of this process waits for
+	broken  api.SettingsStatus // the wrong settings that keep this process from starting its engine
 	trouble string
 	login   bool
-	fresh   chan struct{}
-	// stale has a value when the settings have to be asked for.
-	stale chan struct{}
+	fresh   chan struct{} // receives a value when the state has changed
+	stale   chan struct{} // receives a value when the shell has to ask for the settings
 }
 
-// Run shows the tray until the user quits or ctx ends. It has to be called on the main
-// goroutine, where there is a display.
+// Run shows the tray until the user quits or ctx ends. It must be called on the main goroutine,
+// and needs a display.
 func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -119,7 +119,7 @@ func Run(ctx context.Context, cfg Config) error {
 	s.trouble = cfg.Trouble
 
 	if desk, ok := s.app.(desktop.App); ok {
-		desk.SetSystemTrayIcon(resource(assets.Starting)) // until the first look at the state
+		desk.SetSystemTrayIcon(resource(assets.Starting)) // until the state is known
 		desk.SetSystemTrayWindow(s.window.Window)
 		systray.SetOnTapped(func() { s.do(s.window.raise) })
 		s.menu = newMenu(Menu(State{}, time.Now()), s.clicked)
@@ -133,7 +133,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 	var parts sync.WaitGroup
 	follower := &Follower{Engine: OverClient(cfg.Client), Changed: s.changed, Heard: s.heard}
-	parts.Go(func() { _ = follower.Serve(ctx) }) // it ends with ctx alone
+	parts.Go(func() { _ = follower.Serve(ctx) }) // it ends only with ctx, and returns nil
 	parts.Go(s.paint)
 	parts.Go(s.notify)
 	if mayDrowse {
@@ -147,7 +147,7 @@ func Run(ctx context.Context, cfg Config) error {
 	parts.Go(func() {
 		<-ctx.Done()
 		select {
-		case <-closed: // it has ended, and with it all that a call would need
+		case <-closed: // the app has ended already, and can't be called any more
 		default:
 			s.do(s.app.Quit)
 		}
@@ -168,8 +168,9 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// awaitHost opens the window where nothing shows the icon. At login the tray may be there
-// before the panel is, so it waits a little; and takes its word back when one comes.
+// awaitHost opens the window and says why, where nothing shows the icon. At login the tray may
+// start before the panel, so awaitHost waits for a while first. It takes its note back when
+// something shows the icon.
 func (s *shell) awaitHost() {
 	const patience, pause = 10 * time.Second, 500 * time.Millisecond
 	began, said := time.Now(), false
@@ -184,7 +185,7 @@ func (s *shell) awaitHost() {
 		case !said && time.Since(began) >= patience:
 			said = true
 			s.do(func() {
-				s.window.note("There is no tray here: " + why)
+				s.window.note("The tray icon can't be shown: " + why)
 				s.window.raise()
 			})
 		}
@@ -199,13 +200,13 @@ func (s *shell) awaitHost() {
 func (s *shell) rouse() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it is awake, or wakes
+	default: // Fyne's goroutine is awake, or going to wake
 	}
 }
 
-// drowse has Fyne's goroutine wait while the window is hidden. It would look for events of the
-// display 60 times a second, and that takes more of a processor than all else in the program
-// together. What the display has to say to a hidden window can wait.
+// drowse has Fyne's goroutine sleep while the window is hidden. That goroutine asks for events of
+// the display 60 times a second, which takes more of a processor than everything else in the
+// program together. Events for a hidden window can wait.
 func (s *shell) drowse() {
 	const pause = 250 * time.Millisecond
 	for s.ctx.Err() == nil {
@@ -225,8 +226,8 @@ func (s *shell) drowse() {
 	}
 }
 
-// tidy gives back the memory that the start and a window have needed, once nobody looks: a
-// process that rests collects no garbage by itself for minutes.
+// tidy returns memory to the system when the window is hidden: the memory that the start and the
+// window have needed. Go collects no garbage for minutes in a process that does nothing.
 func (s *shell) tidy() {
 	const rest = 5 * time.Second
 	for tidied := false; ; {
@@ -243,7 +244,7 @@ func (s *shell) tidy() {
 	}
 }
 
-// resource is an icon as Fyne takes it.
+// resource returns an icon as a resource of Fyne.
 func resource(i assets.Icon) fyne.Resource {
 	return fyne.NewStaticResource(string(i)+".png", i.PNG())
 }
@@ -266,11 +267,11 @@ func (s *shell) changed(st State) {
 func (s *shell) poke() {
 	select {
 	case s.fresh <- struct{}{}:
-	default: // it will see this one, too
+	default: // paint is going to see this state, too
 	}
 }
 
-// now is the state as it is to be shown.
+// now returns the state to show.
 func (s *shell) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -282,8 +283,8 @@ func (s *shell) now() State {
 	return st
 }
 
-// paint keeps icon, menu and window in line with the state: at once, and not more often than
-// anybody can see. While a run is on its clock goes on.
+// paint shows each new state in the icon, the menu and the window: at once, but not more often
+// than anybody can see. While a run is running, paint updates its time every second.
 func (s *shell) paint() {
 	for {
 		st := s.now()
@@ -320,7 +321,8 @@ func (s *shell) setIcon(icon assets.Icon) {
 	if !ok {
 		return
 	}
-	// The library panics when the session bus is gone: at logout, and while this program ends.
+	// The systray library panics when the session bus is gone: at logout, and while this program
+	// ends.
 	defer func() { _ = recover() }()
 	showIcon(desk, icon)
 }
@@ -335,11 +337,11 @@ func (s *shell) heard(ev api.Event) {
 	s.window.notices.observe(ev)
 	select {
 	case s.window.noticed <- struct{}{}:
-	default: // it is looking already
+	default: // notify is going to ask already
 	}
 }
 
-// notify shows what is worth a notification.
+// notify shows the notifications when they are due.
 func (s *shell) notify() {
 	var again <-chan time.Time
 	for {
@@ -362,21 +364,21 @@ func (s *shell) notify() {
 	}
 }
 
-// outdated has the settings asked for, soon.
+// outdated has followSettings ask for the settings.
 func (s *shell) outdated() {
 	select {
 	case s.stale <- struct{}{}:
-	default: // they will be
+	default: // followSettings is going to ask already
 	}
 }
 
-// followSettings asks the engine for its settings whenever they may have changed, and keeps what
-// the engine of this process waits for.
+// followSettings asks the engine for its settings whenever they may have changed, and keeps the
+// wrong settings that hold up the engine of this process.
 func (s *shell) followSettings() {
 	for {
 		select {
 		case <-s.stale:
-			// When it fails there is no engine; the settings are asked for when one is there.
+			// This fails when there is no engine. The next engine is asked when it answers.
 			if report, err := s.cfg.Client.Settings(s.ctx); err == nil {
 				s.settingsChanged(report)
 			}
@@ -392,13 +394,13 @@ func (s *shell) followSettings() {
 	}
 }
 
-// settingsChanged shows the settings as the engine has told them. It may be called on any goroutine.
+// settingsChanged shows a report of the settings. It may be called on any goroutine.
 func (s *shell) settingsChanged(report api.SettingsReport) {
 	s.setNotify(report)
 	s.do(func() { s.window.showSettings(report) })
 }
 
-// setNotify takes over which runs are told on the desktop.
+// setNotify takes from a report which runs bring a notification.
 func (s *shell) setNotify(report api.SettingsReport) {
 	if notify, ok := report.Find(notifyKey); ok {
 		s.mu.Lock()
@@ -417,7 +419,8 @@ func (s *shell) readLogin() {
 	s.login = on && err == nil
 }
 
-// followLogin reads what may have been changed from outside whenever somebody looks.
+// followLogin reads the switch for the login whenever somebody opens the menu or the window,
+// because other programs can change it.
 func (s *shell) followLogin() {
 	for {
 		select {
@@ -431,7 +434,7 @@ func (s *shell) followLogin() {
 	}
 }
 
-// clicked does what an item of the menu asks for. It may be called on any goroutine.
+// clicked does what a click on an item of the menu asks for. It may be called on any goroutine.
 func (s *shell) clicked(it Item) {
 	switch it.Do {
 	case ShowWindow:
@@ -455,7 +458,7 @@ func (s *shell) clicked(it Item) {
 	}
 }
 
-// ask asks the engine.
+// ask asks the engine for what a click on an item of the menu asks for.
 func (s *shell) ask(it Item) {
 	c := s.cfg.Client
 	switch it.Do {
@@ -472,7 +475,7 @@ func (s *shell) ask(it Item) {
 	}
 }
 
-// try does something that may take a while, and shows when it failed.
+// try calls do, which may take a while, on another goroutine. It shows the error, if there is one.
 func (s *shell) try(what string, do func(context.Context) error) {
 	go func() {
 		err := do(s.ctx)
@@ -486,7 +489,7 @@ func (s *shell) try(what string, do func(context.Context) error) {
 	}()
 }
 
-// dismiss takes away what the banner of the window says.
+// dismiss removes what the banner of the window says.
 func (s *shell) dismiss() {
 	s.mu.Lock()
 	s.trouble = ""
@@ -497,16 +500,16 @@ func (s *shell) dismiss() {
 	s.poke()
 }
 
-// closeWindow hides the window, where the tray stays.
+// closeWindow hides the window where something shows the tray icon; else it quits.
 func (s *shell) closeWindow() {
 	if there, _ := IconHost(); there {
 		s.window.hide()
 	} else {
-		s.quit() // nothing would be left to bring it back with
+		s.quit() // a person could not bring the window back
 	}
 }
 
-// quit ends the program, after a question when that would end a run.
+// quit ends the program. It asks first when that would end a run.
 func (s *shell) quit() {
 	st := s.now()
 	if st.Current == nil || !st.Own {
@@ -514,5 +517,5 @@ func (s *shell) quit() {
 		return
 	}
 	s.window.raise()
-	s.window.confirm("Quit", nameOf(*st.Current)+" is running. To quit ends it, and Blender.", "Quit", s.app.Quit)
+	s.window.confirm("Quit", nameOf(*st.Current)+" is running. Quitting ends the run and Blender.", "Quit", s.app.Quit)
 }

@@ -9,10 +9,10 @@ import (
 	"blendtray/assets"
 )
 
-// showIcon gives the menu bar an icon that it draws in its own colours.
+// showIcon shows an icon in the menu bar, which draws it in its own colours.
 func showIcon(_ desktop.App, icon assets.Icon) {
 	systray.SetTemplateIcon(icon.Template(), icon.Template())
 }
 
-// The menu bar's clicks come to the goroutine that would drowse.
+// Clicks in the menu bar arrive on Fyne's goroutine, which must not sleep.
 const mayDrowse = false

@@ -9,8 +9,8 @@ import (
 	"blendtray/assets"
 )
 
-// showIcon gives the notification area an icon in the sizes that it has on every screen; Fyne
-// would make one of a single size.
+// showIcon shows an icon in the notification area, in the sizes for every screen. Fyne would make
+// an icon of a single size.
 func showIcon(_ desktop.App, icon assets.Icon) { systray.SetIcon(icon.ICO()) }
 
 const mayDrowse = true

@@ -6,12 +6,12 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// show puts a notification on the desktop; a click on it leads to its run. Fyne's own can't
-// tell of a click.
+// show puts a notification on the desktop; a click on it opens its run. Fyne's notifications do
+// not report clicks.
 func (s *shell) show(n notice) {
 	conn, err := dbus.ConnectSessionBus()
 	if err != nil {
-		return // no bus, no desktop: the window shows it
+		return // without a bus there is no desktop; the window shows the run
 	}
 	go func() {
 		defer conn.Close()

@@ -6,38 +6,38 @@ import (
 	"blendtray/api"
 )
 
-// Link is how the tray stands to an engine.
+// Link says whether the tray has an engine.
 type Link int
 
-// The links.
+// The values of [Link].
 const (
-	Connecting Link = iota // none has answered yet
-	Attached
-	Lost // one answered, and is gone
+	Connecting Link = iota // no engine has answered yet
+	Attached               // an engine answers
+	Lost                   // an engine answered, and is gone
 )
 
 // RecentRuns is how many runs the menu shows.
 const RecentRuns = 5
 
-// State is all that the icon and the menu are made from.
+// State is everything that the icon and the menu are made from.
 type State struct {
 	Link Link
-	// Own tells that the engine is in this very process and ends with it.
+	// Own is true when the engine is in this process and ends with it.
 	Own    bool
 	Status api.Status
-	// Recent is the newest runs that have begun, newest first, at most [RecentRuns].
+	// Recent has the newest runs, newest first, at most [RecentRuns].
 	Recent []api.Run
-	// Current is the run that is on, with how far it is; nil when none is.
+	// Current is the run that is running, with its progress, or nil.
 	Current *api.Run
-	// Folder is the folder that "Open drop folder" opens, "" when there is none.
+	// Folder is the folder that "Open drop folder" opens, or "".
 	Folder string
-	// Login tells whether the tray starts at login.
+	// Login is true when the tray starts at login.
 	Login bool
-	// Trouble says in a sentence what went wrong with what was last asked for, or is "".
+	// Trouble says in a sentence why the last request of the person failed, or is "".
 	Trouble string
 }
 
-// blender is the Blender that the state speaks of.
+// blender returns the Blender that the icon, the menu and the window show: the first one.
 func (s State) blender() api.BlenderStatus {
 	if len(s.Status.Blenders) == 0 {
 		return api.BlenderStatus{State: api.BlenderStopped}
@@ -45,7 +45,7 @@ func (s State) blender() api.BlenderStatus {
 	return s.Status.Blenders[0]
 }
 
-// took is how long a run has taken until now or until its end.
+// elapsed returns how long a run has taken until now or until its end.
 func elapsed(r api.Run, now time.Time) time.Duration {
 	switch {
 	case r.StartedAt == nil:

@@ -19,7 +19,7 @@ import (
 // blenderKey is the setting that names the Blender.
 const blenderKey = "blender.path"
 
-// blenderTab is the tab Blender: which one is used, how it is, and which others there are.
+// blenderTab is the tab Blender: which Blender is used, its state, and which others there are.
 type blenderTab struct {
 	window  *window
 	content fyne.CanvasObject
@@ -28,7 +28,7 @@ type blenderTab struct {
 	restart *widget.Button
 	all     *widget.Button
 	found   *fyne.Container
-	others  []Found // as they are listed
+	others  []Found // the Blenders that are listed
 	shown   api.BlenderStatus
 }
 
@@ -64,7 +64,7 @@ func (t *blenderTab) show(s State) {
 		return
 	}
 	if b.Path != t.shown.Path && len(t.others) > 0 {
-		defer t.list() // which of them can be chosen is another one
+		defer t.list() // another Blender is in use now, and can't be chosen
 	}
 	t.shown = b
 	set := func(name, text string) {
@@ -92,7 +92,7 @@ func (t *blenderTab) show(s State) {
 	}
 }
 
-// use chooses a Blender.
+// use makes the settings name a Blender, if it works.
 func (t *blenderTab) use(path string) {
 	s := t.window.shell
 	t.window.changeWithin(inBlender, func(ctx context.Context) (api.SettingsReport, error) {
@@ -105,11 +105,11 @@ func (t *blenderTab) use(path string) {
 			t.window.fail(err)
 			return
 		}
-		t.window.noteRestart(path + " is used from the next start of Blender on.")
+		t.window.noteRestart(path + " is used from the next start of Blender.")
 	})
 }
 
-// choose asks for the program.
+// choose asks the person for the program of a Blender, and uses it.
 func (t *blenderTab) choose() {
 	dialog.ShowFileOpen(func(file fyne.URIReadCloser, err error) {
 		if err != nil {
@@ -121,7 +121,7 @@ func (t *blenderTab) choose() {
 	}, t.window)
 }
 
-// whyThisOne says why a Blender is the one that is used.
+// whyThisOne returns in words why this Blender is used.
 func whyThisOne(b api.BlenderStatus) string {
 	switch b.Source {
 	case "":
@@ -129,12 +129,12 @@ func whyThisOne(b api.BlenderStatus) string {
 	case api.SourceChosen:
 		return "it was chosen, in the settings or for this start"
 	case api.SourceOpen:
-		return "the settings want the one that is open"
+		return "the settings ask for an open Blender"
 	}
-	return "the newest that works; found in " + b.Source
+	return "the newest Blender that works; found in " + b.Source
 }
 
-// look asks for the Blenders of this machine, each of which can be chosen.
+// findBlenders looks for the Blenders of this machine and lists them, to choose from.
 func (t *blenderTab) findBlenders(button *widget.Button) {
 	button.Disable()
 	t.found.RemoveAll()
@@ -179,13 +179,14 @@ func (t *blenderTab) row(f *Found) fyne.CanvasObject {
 	return container.NewVBox(container.NewBorder(nil, nil, name, use, where), t.addOn(f), widget.NewSeparator())
 }
 
-// addOn is how the add-on stands in a Blender, and what can be done about it.
+// addOn returns a line that says whether the add-on is in a Blender, with a button that installs
+// or removes it.
 func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 	state := widget.NewLabel("")
 	state.Wrapping = fyne.TextWrapWord
 	button := widget.NewButton("", nil)
 	show := func() {
-		state.SetText("Add-on, for when you open it yourself: " + f.AddOn)
+		state.SetText("Add-on, for a Blender that you open yourself: " + f.AddOn)
 		button.SetText("Install the add-on")
 		if f.HasAddOn {
 			button.SetText("Remove the add-on")
@@ -206,7 +207,7 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 				t.window.note("")
 			}
 			if err == nil && want {
-				t.window.note("Code has run through the add-on. Enable \"TCP Echo\" in that Blender's preferences, under Add-ons, and start serving.")
+				t.window.note("The add-on is installed and has run code. Enable \"TCP Echo\" in that Blender's preferences, under Add-ons, and start serving.")
 			}
 			show()
 		})
@@ -215,10 +216,10 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 	return container.NewBorder(nil, nil, nil, button, state)
 }
 
-// inBlender is what may take as long as Blenders need to start, one after the other.
+// inBlender is how long a request may take that starts several Blenders, one after the other.
 const inBlender = 3 * time.Minute
 
-// bytesText writes a size in decimal units.
+// bytesText returns a size in decimal units.
 func bytesText(n uint64) string {
 	v, unit := float64(n), "bytes"
 	for _, next := range []string{"KB", "MB", "GB", "TB"} {

@@ -26,7 +26,7 @@ type foldersTab struct {
 	shown   []api.FolderStatus
 	pause   *widget.Check
 	login   *widget.Check
-	setting bool // a check is being set, not clicked
+	setting bool // the program sets a check; nobody has clicked it
 
 	// form, when it is open, shows the settings of the folder formPath.
 	form     *settingsForm
@@ -59,7 +59,7 @@ func newFoldersTab(w *window) *foldersTab {
 			s.clicked(Item{Do: StartAtLogin, On: on})
 		}
 	})
-	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. A folder can also be dropped on this window.")
+	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window.")
 	hint.Wrapping = fyne.TextWrapWord
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
 		hint, t.rows, container.NewHBox(add, edit), widget.NewSeparator(), t.pause, t.login,
@@ -79,7 +79,7 @@ func (t *foldersTab) show(s State) {
 	t.list()
 }
 
-// showSettings shows the folders as the settings have them.
+// showSettings shows the settings of the folders.
 func (t *foldersTab) showSettings() {
 	t.list()
 	if t.form == nil {
@@ -90,7 +90,7 @@ func (t *foldersTab) showSettings() {
 	}
 }
 
-// list shows the folders anew.
+// list makes the rows of all folders again.
 func (t *foldersTab) list() {
 	t.rows.RemoveAll()
 	if len(t.shown) == 0 {
@@ -123,7 +123,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-		t.window.confirm("Watch it no more", f.Path+" stays as it is, and what is saved there does not run any more.", "Remove", func() {
+		t.window.confirm("Stop watching", f.Path+" stays as it is. Scripts that are saved in it do not run any more.", "Remove", func() {
 			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 				return s.cfg.Client.RemoveFolder(ctx, f.Path)
 			}, t.window.failed)
@@ -134,11 +134,11 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	return container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), container.NewVBox(path, how))
 }
 
-// change shows the settings of a folder, to be changed one by one.
+// change shows the settings of a folder, which a person can change one by one.
 func (t *foldersTab) change(path string) {
 	folder, ok := t.window.report.Folder(path)
 	if !ok {
-		t.window.fail(fmt.Errorf("the engine has not told the settings of %s", path))
+		t.window.fail(fmt.Errorf("the engine has not reported the settings of %s yet", path))
 		return
 	}
 	client := t.window.shell.cfg.Client
@@ -157,24 +157,24 @@ func (t *foldersTab) change(path string) {
 	d.Show()
 }
 
-// add has a folder watched.
+// add has the engine watch a folder.
 func (t *foldersTab) add(path string) {
 	t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
-			return api.SettingsReport{}, fmt.Errorf("%s is no folder", path)
+			return api.SettingsReport{}, fmt.Errorf("%s is not a folder", path)
 		}
 		return t.window.shell.cfg.Client.AddFolder(ctx, path, nil)
 	}, t.window.failed)
 }
 
-// dropped takes folders that were dropped on the window.
+// dropped adds folders that were dropped on the window.
 func (t *foldersTab) dropped(uris []fyne.URI) {
 	if len(uris) == 0 {
 		return
 	}
 	for _, uri := range uris {
 		if uri.Scheme() != "file" {
-			t.window.fail(errors.New("only folders of this machine can be watched"))
+			t.window.fail(errors.New("only folders on this machine can be watched"))
 			return
 		}
 		t.add(uri.Path())

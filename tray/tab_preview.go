@@ -15,10 +15,11 @@ import (
 	"blendtray/api"
 )
 
-// previewKey is the setting that has pictures made.
+// previewKey is the setting that says whether pictures are made.
 const previewKey = "runs.preview"
 
-// previewTab is the tab Preview: the scene as the newest run left it, or that which was chosen.
+// previewTab is the tab Preview: a picture of the scene that the newest run, or the chosen run,
+// has left.
 type previewTab struct {
 	window  *window
 	content fyne.CanvasObject
@@ -56,7 +57,7 @@ func newPreviewTab(w *window) *previewTab {
 	return t
 }
 
-// look shows what can be done where there is no picture.
+// refresh shows what a person can do, as long as there is no picture.
 func (t *previewTab) refresh() {
 	t.hint.Show()
 	t.on.Show()
@@ -67,9 +68,9 @@ func (t *previewTab) refresh() {
 		t.hint.Hide()
 		t.on.Hide()
 	case off:
-		t.hint.SetText("A small picture of the scene can be made after each run, when nothing else is to be done.")
+		t.hint.SetText("Blendtray can make a small picture of the scene after each run, when no other run is waiting.")
 	default:
-		t.hint.SetText("The next run brings a picture of its scene.")
+		t.hint.SetText("The picture of the next run's scene appears here.")
 		t.on.Hide()
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"blendtray/api"
 )
 
-// runsTab is the tab Activity: what ran, newest first, and all about the one that is selected.
+// runsTab is the tab Activity: the runs, newest first, and everything about the selected run.
 type runsTab struct {
 	window  *window
 	content fyne.CanvasObject
@@ -28,18 +28,18 @@ type runsTab struct {
 	detail  *runDetail
 
 	activity activity
-	// picked tells that somebody chose the run that is shown; else it is the newest.
+	// picked is true when somebody chose the shown run. Else the newest run is shown.
 	picked  bool
-	marking bool // the list is being told which run is shown
+	marking bool // mark selects a line; nobody has clicked it
 	loading bool
-	asked   int // counts reloads, so that an answer to an older question is known
+	asked   int // counts reloads, so that load can drop the answer to an older request
 
 	mu     sync.Mutex
 	queued []api.Event
 	busy   bool
 }
 
-// stateFilters are the choices beside the search, and the states that each shows.
+// stateFilters are the choices beside the search, and the states that each choice shows.
 var stateFilters = []struct {
 	name   string
 	states []api.State
@@ -59,7 +59,7 @@ func newRunsTab(w *window) *runsTab {
 	t.list.ExtendBaseWidget(t.list)
 	t.list.OnSelected = func(i widget.ListItemID) {
 		if i < len(t.activity.runs) && !t.marking {
-			t.picked = i > 0 // who goes back to the newest wants the newest
+			t.picked = i > 0 // who selects the newest run wants the newest from then on
 			t.detail.show(t.activity.runs[i])
 		}
 	}
@@ -88,7 +88,8 @@ func newRunsTab(w *window) *runsTab {
 	return t
 }
 
-// newRow makes one line of the list: a sign, the name, how long it took, when it was.
+// newRow returns an empty line of the list: a sign, the name, how long the run took, and when it
+// was.
 func newRow() fyne.CanvasObject {
 	sign := canvas.NewText("✓", theme.Color(theme.ColorNameForeground))
 	sign.TextStyle.Monospace, sign.TextSize = true, theme.TextSize()+3
@@ -99,6 +100,7 @@ func newRow() fyne.CanvasObject {
 	return container.NewBorder(nil, nil, container.NewPadded(sign), container.NewPadded(about), name)
 }
 
+// fill shows a run in a line of the list.
 func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	if i >= len(t.activity.runs) {
 		return
@@ -122,7 +124,7 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	}
 }
 
-// when is a time today, or a day.
+// when returns a moment as text: the time of day, and the date unless it is today.
 func when(at, now time.Time) string {
 	at = at.Local()
 	if y, d := now.Local().Year(), now.Local().YearDay(); at.Year() == y && at.YearDay() == d {
@@ -144,7 +146,7 @@ func colorOf(state api.State) fyne.ThemeColorName {
 	}
 }
 
-// reload asks for the list anew.
+// reload makes the list again from what the engine has.
 func (t *runsTab) reload() {
 	t.asked++
 	t.loading = false
@@ -168,7 +170,7 @@ func (t *runsTab) load() {
 		}
 		t.loading = false
 		if err != nil {
-			return // the headline says that the engine is gone, and reload comes with it
+			return // the headline says that the engine is gone; the next engine brings a reload
 		}
 		t.activity.older(page)
 		t.refresh()
@@ -180,7 +182,7 @@ func (t *runsTab) refresh() {
 	if len(t.activity.runs) == 0 {
 		t.empty.SetText("Nothing has run yet. Save a Python script in a watched folder, and it appears here.")
 		if t.activity.name != "" || t.activity.states != nil {
-			t.empty.SetText("No run is like that.")
+			t.empty.SetText("No run matches.")
 		}
 	}
 	t.list.Refresh()
@@ -191,8 +193,8 @@ func (t *runsTab) refresh() {
 	t.mark()
 }
 
-// mark has the list mark the run that is shown, which others may have moved down, and leaves
-// alone where somebody has scrolled to.
+// mark selects the line of the shown run, which newer runs may have moved down, without scrolling
+// the list.
 func (t *runsTab) mark() {
 	i := t.activity.index(t.detail.run.ID)
 	t.marking = true
@@ -206,7 +208,7 @@ func (t *runsTab) mark() {
 	t.list.ScrollToOffset(offset)
 }
 
-// step chooses the run that is so many lines below the one that is shown.
+// step chooses the run that is so many lines below the shown run.
 func (t *runsTab) step(by int) {
 	if len(t.activity.runs) == 0 {
 		return
@@ -216,12 +218,12 @@ func (t *runsTab) step(by int) {
 	t.list.Highlight(i)
 }
 
-// stay keeps the lines that somebody looks at where they are, when others come above them. first
-// was the first one.
+// stay keeps the lines in sight where they are when new lines come above them. first is the id of
+// the run that was in the first line before.
 func (t *runsTab) stay(first string) {
 	offset := t.list.GetScrollOffset()
 	if offset == 0 {
-		return // at the top one sees what comes
+		return // at the top, new runs are to be seen
 	}
 	if added := t.activity.index(first); added > 0 {
 		height := newRow().MinSize().Height + t.list.Theme().Size(theme.SizeNamePadding)
@@ -229,7 +231,7 @@ func (t *runsTab) stay(first string) {
 	}
 }
 
-// queue gathers events, so that many are shown at once.
+// queue gathers events, so that many are shown at once. It may be called on any goroutine.
 func (t *runsTab) queue(ev api.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -241,6 +243,7 @@ func (t *runsTab) queue(ev api.Event) {
 	time.AfterFunc(repaint, func() { t.window.shell.do(t.showQueued) })
 }
 
+// showQueued shows the gathered events.
 func (t *runsTab) showQueued() {
 	t.mu.Lock()
 	events := t.queued

@@ -25,8 +25,8 @@ type sendTab struct {
 	history history
 }
 
-// codeEntry runs what was typed with Ctrl+Enter and goes through what was sent before with the
-// arrow keys, where they would leave the text.
+// codeEntry is the field for a script: Ctrl+Enter runs it, and the arrow keys go through the
+// scripts that were sent before, where they would leave the text.
 type codeEntry struct {
 	entry
 	send     func()
@@ -69,7 +69,7 @@ func newSendTab(w *window) *sendTab {
 	t.output.Scroll = fyne.ScrollBoth
 	t.run = widget.NewButtonWithIcon("Run", theme.MediaPlayIcon(), t.send)
 	t.run.Importance = widget.HighImportance
-	hint := widget.NewLabel("Ctrl+Enter runs it in the scene as the last script left it. Up and down bring back what was sent before.")
+	hint := widget.NewLabel("Ctrl+Enter runs the script in the scene that the last one left. Up and Down bring back earlier scripts.")
 	hint.Truncation = fyne.TextTruncateEllipsis
 	split := container.NewVSplit(
 		container.NewBorder(nil, container.NewBorder(nil, nil, nil, t.run, hint), nil, nil, t.code),
@@ -82,7 +82,7 @@ func newSendTab(w *window) *sendTab {
 
 func (t *sendTab) show(s State) { enable(t.run, s.Link == Attached && !t.busy) }
 
-// send runs what was typed and shows what comes of it.
+// send runs the typed script, and shows its output and how it ended.
 func (t *sendTab) send() {
 	code := t.code.Text
 	if strings.TrimSpace(code) == "" || t.busy {
@@ -120,7 +120,7 @@ func (t *sendTab) send() {
 	}()
 }
 
-// ended is what the console says at the end of a run.
+// ended returns what the console says at the end of a run.
 func ended(r api.Run) string {
 	switch {
 	case r.Error != nil && r.Error.Traceback != "":

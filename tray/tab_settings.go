@@ -17,8 +17,8 @@ import (
 	"blendtray/api"
 )
 
-// settingsForm shows settings and has the engine change them one by one. It decides nothing: a
-// change that the engine refuses is told and taken back.
+// settingsForm shows settings and has the engine change them one by one. It decides nothing: when
+// the engine refuses a change, the form shows the error and the value that still holds.
 type settingsForm struct {
 	window *window
 	rows   *fyne.Container
@@ -27,8 +27,8 @@ type settingsForm struct {
 
 	shown   []api.Setting
 	filling bool
-	// asked has the texts that the engine was asked for and has not answered yet: a field that is
-	// left after Enter says the same twice.
+	// asked has the texts that the engine was asked to set and has not answered yet, by key. Enter
+	// sets a field, and leaving the field sets it again.
 	asked map[string]string
 }
 
@@ -36,7 +36,7 @@ func newSettingsForm(w *window, change func(ctx context.Context, key, text strin
 	return &settingsForm{window: w, change: change, rows: container.NewVBox(), asked: map[string]string{}}
 }
 
-// show shows those of some settings that have a label.
+// show shows the settings that have a label.
 func (f *settingsForm) show(all []api.Setting) {
 	all = slices.DeleteFunc(slices.Clone(all), func(s api.Setting) bool { return s.Label == "" })
 	if slices.EqualFunc(all, f.shown, func(a, b api.Setting) bool {
@@ -54,7 +54,7 @@ func (f *settingsForm) show(all []api.Setting) {
 	f.rows.Refresh()
 }
 
-// showAgain shows what holds in the place of what was typed.
+// showAgain replaces what was typed by the values that hold.
 func (f *settingsForm) showAgain() {
 	all := f.shown
 	f.shown = nil
@@ -101,8 +101,8 @@ func (f *settingsForm) field(s api.Setting) fyne.CanvasObject {
 	}
 }
 
-// set changes a setting, unless it is being shown or is so already. The default leaves nothing in
-// the file.
+// set has the engine set a setting, unless the form is only being filled or the setting has that
+// value already. The default removes the setting from the file.
 func (f *settingsForm) set(s api.Setting, text string) {
 	text = strings.TrimSpace(text)
 	if asked, ok := f.asked[s.Key]; f.filling || ok && text == asked || !ok && text == s.Text() {
@@ -123,12 +123,12 @@ func (f *settingsForm) set(s api.Setting, text string) {
 		}
 		f.showAgain() // 90s was typed, and 1m30s is shown
 		if s.Holds == api.HoldsFromBlenderStart {
-			f.window.noteRestart("That holds from the next start of Blender on.")
+			f.window.noteRestart("The change takes effect at the next start of Blender.")
 		}
 	})
 }
 
-// settingEntry takes what was typed when it is left, too.
+// settingEntry is a field that also sets the setting when the field loses the focus.
 type settingEntry struct {
 	entry
 	set func(string)
@@ -139,7 +139,7 @@ func (e *settingEntry) FocusLost() {
 	e.set(e.Text)
 }
 
-// newSettingsTab is the tab Settings.
+// newSettingsTab returns the tab Settings, and the form in it.
 func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
 	client := w.shell.cfg.Client
 	form = newSettingsForm(w, func(ctx context.Context, key, text string) (api.SettingsReport, error) {
@@ -151,7 +151,7 @@ func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
 	return container.NewVScroll(container.NewPadded(container.NewVBox(form.rows))), form
 }
 
-// markdownLink is a link as the help of a setting may have it.
+// markdownLink matches a link in parentheses, as the help of a setting may have one.
 var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
 
 // plainHelp returns the help of a setting without Markdown, and how its value is written.

@@ -9,12 +9,12 @@ import (
 	"fyne.io/fyne/v2/theme"
 )
 
-// look is Fyne's theme with colours that more people can read: what stands for something has a
-// contrast of 4.5 to 1 against the background as text and of 3 to 1 as a line, as WCAG 2.1 asks
-// for. Fyne's own boxes without a check and its green marks can hardly be seen on white.
+// palette is Fyne's theme with colours that more people can read. Colours with a meaning have a
+// contrast against the background of 4.5 to 1 for text and 3 to 1 for lines, as WCAG 2.1 asks
+// for. Fyne's own empty check boxes and green marks can hardly be seen on white.
 type palette struct{ fyne.Theme }
 
-// colours are those of a light and of a dark theme.
+// colours are the colours of the light and of the dark theme.
 var colours = map[fyne.ThemeColorName][2]color.NRGBA{
 	theme.ColorNameForeground:  {rgb(0x2e2e30), rgb(0xf3f3f3)},
 	theme.ColorNamePlaceHolder: {rgb(0x6a6a6e), rgb(0xb2b2b2)},
@@ -29,7 +29,7 @@ func rgb(c uint32) color.NRGBA {
 	return color.NRGBA{R: uint8(c >> 16), G: uint8(c >> 8), B: uint8(c), A: 0xff}
 }
 
-// Color is that of a name; see [fyne.Theme].
+// Color returns the colour with a name; see [fyne.Theme].
 func (p palette) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
 	c, ok := colours[name]
 	switch {
@@ -42,7 +42,7 @@ func (p palette) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) colo
 	}
 }
 
-// themed is a style of text in colours of the theme, whichever that is when it is drawn.
+// themed is a style of text in colours of the theme that is set when the text is drawn.
 type themed struct{ text, back fyne.ThemeColorName }
 
 func (s themed) Style() fyne.TextStyle        { return fyne.TextStyle{Monospace: true} }

@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 	"image"
-	_ "image/jpeg" // is read
-	_ "image/png"  // is read
+	_ "image/jpeg" // shrink reads it
+	_ "image/png"  // shrink reads it
 	"os"
 	"time"
 
@@ -17,7 +17,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp" // is read
+	_ "golang.org/x/image/webp" // shrink reads it
 )
 
 // thumbnail is a picture that opens when it is clicked, with a word below it.
@@ -30,14 +30,14 @@ type thumbnail struct {
 
 const (
 	thumbWidth, thumbHeight = 112, 72
-	// maxPixels is how large a picture may be to be made small here: 4 bytes each.
+	// maxPixels is how many pixels a picture may have to be made small here: 4 bytes each.
 	maxPixels = 100_000_000
-	// decodeTime is how long pictures that are waited for may take.
+	// decodeTime is how long a thumbnail waits for its turn.
 	decodeTime = time.Minute
 )
 
-// newThumbnail shows the picture in a file, as soon as it was made small: renders are large, and
-// the window goes on meanwhile.
+// newThumbnail returns a thumbnail of the picture in a file. The picture appears when it was made
+// small: renders are large, and the window stays usable meanwhile.
 func newThumbnail(w *window, path, word string, open func()) *thumbnail {
 	t := &thumbnail{image: &canvas.Image{FillMode: canvas.ImageFillContain}, open: open}
 	t.image.SetMinSize(fyne.NewSize(thumbWidth, thumbHeight))
@@ -46,7 +46,7 @@ func newThumbnail(w *window, path, word string, open func()) *thumbnail {
 	t.content = container.NewBorder(nil, below, nil, nil, t.image)
 	t.ExtendBaseWidget(t)
 	fetchWithin(w, decodeTime, func(ctx context.Context) (image.Image, error) {
-		select { // one at a time, for they take memory
+		select { // one at a time, because they take memory
 		case w.decoding <- struct{}{}:
 			defer func() { <-w.decoding }()
 			return shrink(path, image.Pt(2*thumbWidth, 2*thumbHeight))
@@ -67,8 +67,8 @@ func newThumbnail(w *window, path, word string, open func()) *thumbnail {
 func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }
 func (t *thumbnail) Tapped(*fyne.PointEvent)             { t.open() }
 
-// shrink reads a PNG, JPEG or WebP and makes it so small that it fits into a box; one that is
-// small already stays so. It fails for what is none of these, or has over [maxPixels].
+// shrink reads a PNG, JPEG or WebP and returns it so small that it fits into a box. A picture that
+// fits keeps its size. It fails for other files, and for more pixels than [maxPixels].
 func shrink(path string, box image.Point) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {

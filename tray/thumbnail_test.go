@@ -69,7 +69,7 @@ func TestAPictureIsMadeSmall(t *testing.T) {
 			t.Errorf("%s has the colour %d, %d, %d", c.name, r>>8, g>>8, b>>8)
 		}
 	}
-	// Nothing is read of one that says it is huge, and what is no picture is none.
+	// A picture that claims to be huge is not decoded, and a file that is no picture fails.
 	const header = "IHDR\x00\x01\x00\x00\x00\x01\x00\x00\x08\x02\x00\x00\x00" // 65,536 by 65,536
 	huge := binary.BigEndian.AppendUint32([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"+header), crc32.ChecksumIEEE([]byte(header)))
 	for _, c := range []struct{ name, text, says string }{

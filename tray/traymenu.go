@@ -8,8 +8,8 @@ import (
 	"fyne.io/systray"
 )
 
-// menu is the menu of the tray. Fyne's own makes all lines anew with each change, which makes
-// an open menu flicker and loses what is being clicked; here they stay and change their texts.
+// menu is the menu of the tray. Fyne's menu makes all lines again with each change, so an open
+// menu flickers and clicks are lost. Here the lines stay and change their texts.
 type menu struct {
 	lines  []*line
 	clicks chan Item
@@ -22,7 +22,7 @@ type line struct {
 	shown Item
 }
 
-// newMenu makes the menu. clicked is called for each click, one at a time.
+// newMenu makes the menu and shows items. clicked is called for each click, one at a time.
 func newMenu(items []Item, clicked func(Item)) *menu {
 	m := &menu{clicks: make(chan Item, 8)}
 	for _, it := range items {
@@ -64,7 +64,7 @@ func (m *menu) listen(l *line) {
 	}
 }
 
-// set shows other items, of which only what is new goes to the desktop.
+// set shows other items. It sends the desktop only what has changed.
 func (m *menu) set(items []Item) {
 	for i, it := range items {
 		l := m.lines[i]

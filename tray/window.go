@@ -18,21 +18,22 @@ import (
 	"blendtray/api"
 )
 
-// window is the one window of the program. Its methods are for Fyne's goroutine, but for heard.
+// window is the only window of the program. Its methods must be called on Fyne's goroutine,
+// except heard.
 type window struct {
 	fyne.Window
 	shell *shell
 
 	banner *widget.Label
-	// bannerBox has the banner and a button that takes it away.
+	// bannerBox has the banner, the next three buttons, and a button that closes the banner.
 	bannerBox *fyne.Container
-	restart   *widget.Button // in the banner, as is choose
+	restart   *widget.Button
 	choose    *widget.Button
-	mend      *widget.Button // in the banner, too: opens the settings
-	dismissed string         // why Blender can't start, which somebody has read
-	// dismissedSettings is what is wrong in the settings, which somebody has read.
+	mend      *widget.Button // opens the settings
+	dismissed string         // the reason why Blender can't start that somebody has closed
+	// dismissedSettings is the error in the settings that somebody has closed.
 	dismissedSettings string
-	report            api.SettingsReport // the settings as the engine last told them
+	report            api.SettingsReport // the engine's last report
 	headline          *widget.Label
 	bar               *widget.ProgressBar
 	start             *widget.Button
@@ -48,13 +49,13 @@ type window struct {
 	noted             string
 	link              Link
 
-	decoding chan struct{} // has a value while a picture is made small
+	decoding chan struct{} // holds a value while a picture is made small
 
 	notices notices // guarded by shell.mu
 	noticed chan struct{}
 }
 
-// blenderTabIndex is where that tab is.
+// blenderTabIndex is the index of the tab Blender.
 const blenderTabIndex = 2
 
 const (
@@ -129,7 +130,7 @@ func newWindow(s *shell) *window {
 	return w
 }
 
-// firstTime tells whether nobody has seen the window on this machine, once.
+// firstTime returns true when it is called for the first time on this machine.
 func (w *window) firstTime() bool {
 	prefs := w.shell.app.Preferences()
 	seen := prefs.Bool(keySeen)
@@ -137,35 +138,36 @@ func (w *window) firstTime() bool {
 	return !seen
 }
 
-// raise brings the window before everything else.
+// raise shows the window in front of all others.
 func (w *window) raise() {
 	w.shell.visible.Store(true)
 	select {
 	case w.shell.raised <- struct{}{}:
-	default: // it is being looked at
+	default: // followLogin is going to read already
 	}
 	w.Show()
 	w.RequestFocus()
 }
 
-// hide is what closing the window does: the tray stays.
+// hide hides the window. The tray stays.
 func (w *window) hide() {
 	w.Hide()
 	w.shell.visible.Store(false)
 }
 
-// note shows a sentence until the next one, or until it is taken away.
+// note shows a sentence in the banner until the next note, or until somebody closes the banner.
 func (w *window) note(text string) {
 	w.noted = text
 	w.say(text, widget.MediumImportance)
 }
 
-// noteRestart is note for what holds from the next start of Blender on, and offers that.
+// noteRestart shows a note about a change that takes effect at the next start of Blender, and
+// offers a restart.
 func (w *window) noteRestart(text string) {
 	switch w.shell.now().blender().State {
 	case api.BlenderFailed:
 		w.note("")
-		w.shell.ask(Item{Do: StartBlender}) // it may have waited for this
+		w.shell.ask(Item{Do: StartBlender}) // Blender may be able to start now
 	case api.BlenderStopped:
 		w.note(text)
 	default:
@@ -174,7 +176,7 @@ func (w *window) noteRestart(text string) {
 	}
 }
 
-// say shows a sentence in the banner, or none.
+// say shows a sentence in the banner, or hides the banner for "".
 func (w *window) say(text string, importance widget.Importance) {
 	w.restart.Hide()
 	w.choose.Hide()
@@ -188,6 +190,7 @@ func (w *window) say(text string, importance widget.Importance) {
 	}
 }
 
+// confirm asks a question, and calls do when the answer is yes.
 func (w *window) confirm(title, text, yes string, do func()) {
 	d := dialog.NewConfirm(title, text, func(ok bool) {
 		if ok {
@@ -198,7 +201,7 @@ func (w *window) confirm(title, text, yes string, do func()) {
 	d.Show()
 }
 
-// showSettings shows the settings as the engine has told them.
+// showSettings shows a report of the settings.
 func (w *window) showSettings(report api.SettingsReport) {
 	w.report = report
 	w.settings.show(slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool {
@@ -208,13 +211,13 @@ func (w *window) showSettings(report api.SettingsReport) {
 	w.preview.refresh()
 }
 
-// change has the engine change its settings, shows what holds then, and calls done on Fyne's
-// goroutine.
+// change has the engine change its settings, shows the settings that hold then, and calls done on
+// Fyne's goroutine.
 func (w *window) change(do func(context.Context) (api.SettingsReport, error), done func(error)) {
 	w.changeWithin(30*time.Second, do, done)
 }
 
-// changeWithin is change for what may take so long.
+// changeWithin is change with another time limit.
 func (w *window) changeWithin(most time.Duration, do func(context.Context) (api.SettingsReport, error), done func(error)) {
 	fetchWithin(w, most, do, func(report api.SettingsReport, err error) {
 		if err == nil {
@@ -232,17 +235,17 @@ func (w *window) failed(err error) {
 	}
 }
 
-// fail shows an error of what a person has just asked for.
+// fail shows an error of a request that a person has just made.
 func (w *window) fail(err error) { dialog.ShowError(err, w) }
 
-// show puts the window in line with a state.
+// show shows a state in the window.
 func (w *window) show(s State) {
 	first := headline(s, time.Now())
 	b, reason := s.blender(), ""
 	failed := b.State == api.BlenderFailed
 	switch {
 	case failed:
-		first, reason = "Blender can't start", b.Reason // which is in the banner
+		first, reason = "Blender can't start", b.Reason // the banner shows the reason
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		reason = b.Reason
 	}
@@ -299,7 +302,7 @@ func enable(b *widget.Button, on bool) {
 	}
 }
 
-// heard hands on an event; it may be called on any goroutine.
+// heard shows an event. It may be called on any goroutine.
 func (w *window) heard(ev api.Event) {
 	switch ev.Kind {
 	case api.KindRun, api.KindOutput:
@@ -314,7 +317,7 @@ func (w *window) heard(ev api.Event) {
 	}
 }
 
-// open shows a run.
+// open shows a run in the tab Activity.
 func (w *window) open(id string) {
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
@@ -326,12 +329,12 @@ func (w *window) showPreview(r api.Run) {
 	w.tabs.SelectIndex(1)
 }
 
-// fetch asks for something off Fyne's goroutine and shows it on it.
+// fetch calls ask on a goroutine of its own, and show with the answer on Fyne's goroutine.
 func fetch[T any](w *window, ask func(context.Context) (T, error), show func(T, error)) {
 	fetchWithin(w, 30*time.Second, ask, show)
 }
 
-// fetchWithin is fetch for what may take so long.
+// fetchWithin is fetch with another time limit.
 func fetchWithin[T any](w *window, most time.Duration, ask func(context.Context) (T, error), show func(T, error)) {
 	go func() {
 		ctx, stop := context.WithTimeout(w.shell.ctx, most)

@@ -121,14 +121,14 @@ func (b *backend) Subscribe(bool) control.Subscription {
 	return s
 }
 
-// hostOfTest remembers what it was asked for.
+// hostOfTest is a [Host] that keeps what it was asked for.
 type hostOfTest struct {
 	mu     sync.Mutex
 	opened []string
 	chosen []string
 }
 
-// settingsOfTest are settings that no file has.
+// settingsOfTest are settings without a file.
 type settingsOfTest struct {
 	mu      sync.Mutex
 	report  api.SettingsReport
@@ -228,7 +228,7 @@ func (h *hostOfTest) Open(path string, line int) error {
 
 func (h *hostOfTest) BlenderLog() string { return "/log" }
 
-// open is a window over a backend, whose calls to Fyne are made by until.
+// open is a window over a backend. until makes its calls to Fyne.
 type open struct {
 	*window
 	t       *testing.T
@@ -326,7 +326,7 @@ func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 	if strings.Contains(d.output.grid.Text(), "Fra:") || !strings.Contains(d.title.Text, "good.py · succeeded") || d.cause.Text != `result {"a":1}` {
 		t.Errorf("it shows %q, %q, %q", d.output.grid.Text(), d.title.Text, d.cause.Text)
 	}
-	// The one that somebody picks stays when others come.
+	// A run that somebody picks stays shown when others come.
 	o.runs.list.Select(1)
 	o.until("the other one is shown", func() bool { return strings.Contains(d.output.grid.Text(), "Traceback") })
 	if !strings.Contains(d.cause.Text, "KeyError: 'x' (line 4)") {
@@ -378,7 +378,7 @@ func TestRunsAreSearchedAndFiltered(t *testing.T) {
 	o.backend.add(failed("/srv/worse.py"))
 	shows("worse.py", "bad.py")
 	o.runs.state.SetSelected("Cancelled")
-	o.until("nothing is found", func() bool { return o.runs.empty.Text == "No run is like that." })
+	o.until("nothing is found", func() bool { return o.runs.empty.Text == "No run matches." })
 }
 
 func TestTenThousandRunsComePageByPage(t *testing.T) {
@@ -575,7 +575,7 @@ func TestAFolderIsChangedInItsForm(t *testing.T) {
 	o.until("the folder is changed", func() bool {
 		return slices.Equal(o.owned.changes(), []string{"/srv/scripts=map[scene:keep]"})
 	})
-	// A folder of the command line can be looked at, and not changed or removed.
+	// A person can see the settings of a folder of the command line, but not change or remove it.
 	report := o.owned.Report()
 	report.Folders[0].Fixed = "given by the flag --folder"
 	o.showSettings(report)
@@ -594,7 +594,7 @@ func TestWrongSettingsAreToldWhereverTheEngineIs(t *testing.T) {
 	wrong := api.SettingsStatus{File: "/settings.toml", Error: "/settings.toml:3:1: there is no key x", Line: 3}
 	st := State{Link: Attached, Status: api.Status{Settings: wrong}}
 	o.show(st)
-	if !o.mend.Visible() || !strings.Contains(o.banner.Text, "3:1: there is no key x") || !strings.Contains(o.banner.Text, "holds on") {
+	if !o.mend.Visible() || !strings.Contains(o.banner.Text, "3:1: there is no key x") || !strings.Contains(o.banner.Text, "previous settings hold") {
 		t.Errorf("the banner says %q", o.banner.Text)
 	}
 	st.Link = Connecting
@@ -632,9 +632,9 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	o := openWindow(t)
 	for source, want := range map[string]string{
-		"PATH":           "the newest that works; found in PATH",
+		"PATH":           "the newest Blender that works; found in PATH",
 		api.SourceChosen: "it was chosen, in the settings or for this start",
-		api.SourceOpen:   "the settings want the one that is open",
+		api.SourceOpen:   "the settings ask for an open Blender",
 		"":               "–",
 	} {
 		s := attached(api.BlenderReady)

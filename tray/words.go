@@ -12,12 +12,12 @@ import (
 	"blendtray/api"
 )
 
-// maxLabel is how many characters a line of the menu may have: wider menus leave the screen
-// of a small laptop.
+// maxLabel is how many characters a line of the menu may have: a wider menu does not fit on the
+// screen of a small laptop.
 const maxLabel = 60
 
-// oneLine makes a text fit for one line of a menu: no control characters, no line feeds, and
-// cut in its middle, where a path and a message say least.
+// oneLine returns a text that fits into one line of a menu: without control characters and line
+// feeds, and cut in the middle, where a path and a message say least.
 func oneLine(text string, most int) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
@@ -30,7 +30,7 @@ func oneLine(text string, most int) string {
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-1-head):])
 }
 
-// nameOf is what a run is called: its script's file name, or the name it was given.
+// nameOf returns the name of a run to show: its script's file name, or the name that it was given.
 func nameOf(r api.Run) string {
 	name := r.Script
 	if filepath.IsAbs(name) {
@@ -42,7 +42,7 @@ func nameOf(r api.Run) string {
 	return oneLine(name, 32)
 }
 
-// clock writes a duration as a person reads it at a glance: "8 ms", "1.2 s", "1:10", "2:03:00".
+// clock returns a duration in a form that is read at a glance: "8 ms", "1.2 s", "1:10", "2:03:00".
 func clock(d time.Duration) string {
 	s := d.Seconds()
 	switch {
@@ -60,7 +60,7 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", all/3600, all/60%60, all%60)
 }
 
-// headline is the state in words, the first line of the menu.
+// headline returns the state in words, for the first line of the menu.
 func headline(s State, now time.Time) string {
 	switch s.Link {
 	case Connecting:
@@ -103,16 +103,16 @@ func headline(s State, now time.Time) string {
 	return name + " · ready" + waiting
 }
 
-// wrongSettings says what is wrong in the file of the settings, and what that means.
+// wrongSettings returns what is wrong in the file of the settings, and what follows from that.
 func wrongSettings(s State) string {
 	text := "The settings are wrong:\n" + s.Status.Settings.Error
 	if s.Link == Attached {
-		return text + "\nWhat held before holds on until the file is right again."
+		return text + "\nThe previous settings hold until the file is corrected."
 	}
-	return text + "\nThe engine starts when the file is right again."
+	return text + "\nThe engine starts when the file is corrected."
 }
 
-// reasonOf is the first line of a reason, which may go on with Blender's last words.
+// reasonOf returns the first line of a reason. The last lines that Blender printed may follow it.
 func reasonOf(reason string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
 	if first == "" {
@@ -121,7 +121,7 @@ func reasonOf(reason string) string {
 	return first
 }
 
-// progressWords says how far a run is.
+// progressWords returns in words how far a run is.
 func progressWords(r api.Run, now time.Time) string {
 	text := nameOf(r)
 	p := r.Progress
@@ -135,8 +135,7 @@ func progressWords(r api.Run, now time.Time) string {
 	return text
 }
 
-// verdictSign shows at a glance what came of a run, with a character that the monospaced font
-// has which the window brings along.
+// verdictSign returns a character that shows how a run ended. The window's monospaced font has it.
 func verdictSign(state api.State) string {
 	switch state {
 	case api.Succeeded:
@@ -152,7 +151,7 @@ func verdictSign(state api.State) string {
 	}
 }
 
-// runLine is a run in the menu.
+// runLine returns the line of a run in the menu.
 func runLine(r api.Run, now time.Time) string {
 	text := verdictSign(r.State) + " " + nameOf(r)
 	switch {
@@ -171,7 +170,7 @@ func runLine(r api.Run, now time.Time) string {
 	}
 }
 
-// stateWord is a state as a person says it.
+// stateWord returns the word for a state that a person reads.
 func stateWord(state api.State) string {
 	if state == api.TimedOut {
 		return "over its time limit"
