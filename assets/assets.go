@@ -1,5 +1,5 @@
-// Package assets holds the icons, drawn for this program: assets/render makes the files that
-// are embedded here from shapes, and `make icons` runs it.
+// Package assets embeds the icons, which were drawn for this program. assets/render makes their
+// files from shapes; `make icons` runs it.
 package assets
 
 import (
@@ -13,10 +13,10 @@ import (
 //go:embed png ico template
 var files embed.FS
 
-// Icon is an icon of the tray, by the name of its files.
+// Icon is an icon of the tray: the name of its files.
 type Icon string
 
-// The icons. One with progress comes from [Running].
+// The icons. [Running] returns those that show progress.
 const (
 	Stopped        Icon = "stopped"
 	Starting       Icon = "starting"
@@ -26,10 +26,11 @@ const (
 	RunningUnknown Icon = "running-unknown"
 )
 
-// steps is how many pieces the ring of progress has.
+// steps is how many parts the ring of progress has.
 const steps = 12
 
-// Running is the icon of a run that is this far, from 0 to 1. What is no fraction is unknown.
+// Running returns the icon for a run's progress, a fraction from 0 to 1, or RunningUnknown for
+// any other number.
 func Running(fraction float64) Icon {
 	if !(fraction >= 0) {
 		return RunningUnknown
@@ -37,7 +38,7 @@ func Running(fraction float64) Icon {
 	return Icon(fmt.Sprintf("running-%02d", int(math.Floor(min(fraction, 1)*steps))))
 }
 
-// Icons lists all icons of the tray.
+// Icons returns all icons of the tray.
 func Icons() []Icon {
 	all := []Icon{Stopped, Starting, Ready, Failed, Attention, RunningUnknown}
 	for step := range steps + 1 {
@@ -46,22 +47,22 @@ func Icons() []Icon {
 	return all
 }
 
-// PNG is the icon for Linux: 64 pixels square.
+// PNG returns the icon for Linux: 64 pixels square.
 func (i Icon) PNG() []byte { return read("png/" + string(i) + ".png") }
 
-// ICO is the icon for Windows: 16 to 48 pixels.
+// ICO returns the icon for Windows: 16 to 48 pixels.
 func (i Icon) ICO() []byte { return read("ico/" + string(i) + ".ico") }
 
-// Template is the icon for macOS, which looks at nothing but its opacity: 44 pixels.
+// Template returns the icon for macOS, which uses only its opacity: 44 pixels.
 func (i Icon) Template() []byte { return read("template/" + string(i) + ".png") }
 
-// App is the icon of the program: a PNG of 512 pixels square.
+// App returns the icon of the program: a PNG, 512 pixels square.
 func App() []byte { return read("png/app.png") }
 
-// AppICO is the icon of the program for Windows: 16 to 256 pixels.
+// AppICO returns the icon of the program for Windows: 16 to 256 pixels.
 func AppICO() []byte { return read("ico/app.ico") }
 
-// read gives an embedded file. One that is missing is a fault that any test shows.
+// read returns an embedded file. It panics when the file is missing, which any test shows.
 func read(name string) []byte {
 	data, err := fs.ReadFile(files, name)
 	if err != nil {

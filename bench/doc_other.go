@@ -1,9 +1,9 @@
 //go:build !linux
 
-// Command bench measures what Blendtray promises; it reads Linux's own accounts of processes
-// and clocks, so it runs there alone.
+// Command bench measures what Blendtray promises. It runs only on Linux, because it reads Linux's
+// accounts of processes and its clocks.
 package main
 
 import "log"
 
-func main() { log.Fatal("bench: only on Linux, whose clocks and process accounts it reads") }
+func main() { log.Fatal("bench: it runs only on Linux, whose clocks and process accounts it reads") }

@@ -18,7 +18,7 @@ import (
 	"blendtray/blender"
 )
 
-// measureMessages times `x = 1` on an open session, there and back.
+// measureMessages measures `x = 1` on an open session, from request to result.
 func (p *program) measureMessages(ctx context.Context, messages int) error {
 	token, err := os.ReadFile(p.tokenFile)
 	if err != nil {
@@ -52,8 +52,8 @@ func (p *program) measureMessages(ctx context.Context, messages int) error {
 	return nil
 }
 
-// floorScript echoes bytes the way the add-on hands on runs, and does nothing else: a thread
-// reads, the main thread takes from a queue and answers.
+// floorScript echoes bytes in the way in which the add-on hands on runs, and does nothing else: a
+// thread reads into a queue, and the main thread answers.
 const floorScript = `
 import queue, socket, sys, threading
 listener = socket.create_server(("127.0.0.1", 0))
@@ -70,8 +70,8 @@ while data := taken.get():
     peer.send(data)
 `
 
-// measureFloor is the median of what this machine takes for two processes and two threads to
-// wake each other, which no message can be faster than.
+// measureFloor returns the median time in which two processes and two threads of this machine wake
+// each other. No message can be faster.
 func measureFloor(ctx context.Context, times int) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, "python3", "-c", floorScript)
 	out, err := cmd.StdoutPipe()
@@ -141,7 +141,7 @@ func (p *program) measureCold(ctx context.Context, times int) error {
 	return nil
 }
 
-// measureOutput has a script print 100 MB and looks at the memory of the engine after it.
+// measureOutput has a script print 100 MB, and then measures the engine's memory.
 func (p *program) measureOutput(ctx context.Context) error {
 	path := filepath.Join(p.folder("keep"), "loud.py")
 	code := "for i in range(1_000_000):\n    print('%099d' % i)\n"
@@ -164,7 +164,7 @@ func (p *program) measureOutput(ctx context.Context) error {
 	return nil
 }
 
-// measureIdle tells the processor time that engine and Blender take while nothing happens.
+// measureIdle measures the processor time that the engine and Blender take while nothing happens.
 func (p *program) measureIdle(ctx context.Context, idle time.Duration) error {
 	used := func() (time.Duration, error) {
 		engine, err := cpuTime(p.cmd.Process.Pid)
@@ -178,7 +178,7 @@ func (p *program) measureIdle(ctx context.Context, idle time.Duration) error {
 		}
 		return engine, err
 	}
-	time.Sleep(3 * time.Second) // what the runs before left to tidy up is not idling
+	time.Sleep(3 * time.Second) // the runs before have left work that is not idling
 	before, err := used()
 	if err != nil {
 		return err

@@ -1,10 +1,10 @@
 //go:build linux
 
-// Command bench measures what Blendtray promises, on the program itself: it builds it, starts
-// `blendtray serve` with a real Blender, and saves real files.
+// Command bench measures what Blendtray promises, on the program itself: it builds the program,
+// starts `blendtray serve` with a real Blender, and saves real files.
 //
-// It prints each figure beside its bound, and ratios of things measured in the same run; a
-// figure over its bound is marked, since a busy machine can cause it. It fails (exit 1) only
+// It prints each figure beside its bound, and ratios of figures measured in the same run. A figure
+// over its bound is only marked, because a busy machine can cause it. The bench fails (exit 1)
 // for what no machine excuses: a torn, lost or foreign save.
 //
 // Usage: go run ./bench [-saves 1000] [-cold 10] [-pace 60] [-idle 30s]

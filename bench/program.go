@@ -32,10 +32,10 @@ type program struct {
 	events    <-chan api.Event
 	blender   api.BlenderStatus
 	tokenFile string
-	number    int // of the last script saved
+	number    int // number of the last saved script
 }
 
-// start builds the program, starts it on a home of its own in dir and waits until Blender is
+// start builds the program, starts it with a home of its own in dir, and waits until Blender is
 // ready.
 func start(ctx context.Context, dir string) (*program, error) {
 	binary := filepath.Join(dir, "blendtray")
@@ -105,7 +105,7 @@ func (p *program) follow(ctx context.Context, client *control.Client) error {
 		defer close(events)
 		for ev, err := range client.Events(ctx, false) {
 			select {
-			case opened <- err: // the first one says that the stream is open
+			case opened <- err: // the first event says that the stream is open
 			default:
 			}
 			if err != nil {
@@ -130,14 +130,14 @@ func (p *program) follow(ctx context.Context, client *control.Client) error {
 		case api.BlenderFailed:
 			return errors.New(p.blender.Reason)
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks
+		time.Sleep(20 * time.Millisecond) // between two requests
 	}
 }
 
 // stop ends the program as a person would, and waits for it.
 func (p *program) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
-	_ = p.cmd.Wait()                          // its own words about the end are on standard error
+	_ = p.cmd.Wait()                          // what it says about its end is on standard error
 }
 
 // freePort returns a port that nobody uses just now.
@@ -171,10 +171,10 @@ func (p *program) awaitWaiting(ctx context.Context) error {
 	}
 }
 
-// answer is what the bench's scripts give as their result.
+// answer is the result of the bench's scripts: the time of their first line, and their number.
 type answer struct{ firstLine, number int64 }
 
-// finished waits for the end of the next run and returns what it gave.
+// finished waits for the end of the next run and returns the run.
 func (p *program) finished(ctx context.Context) (api.Run, error) {
 	for {
 		select {
@@ -195,6 +195,7 @@ func (p *program) finished(ctx context.Context) (api.Run, error) {
 	}
 }
 
+// answerOf returns the result of a run. It fails when the run did not execute a whole script.
 func answerOf(run api.Run) (answer, error) {
 	var numbers []int64
 	if err := json.Unmarshal(run.Result, &numbers); err != nil || len(numbers) != 2 {

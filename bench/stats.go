@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// sample is a set of durations, which quantile looks at in order.
+// sample is a set of durations, in any order.
 type sample []time.Duration
 
-// quantile is the value below which the share q (0 to 1) of the sample lies.
+// quantile returns the duration below which the share q (0 to 1) of the sample lies.
 func (s sample) quantile(q float64) time.Duration {
 	if len(s) == 0 {
 		return 0
@@ -26,9 +26,9 @@ func (s sample) quantile(q float64) time.Duration {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond)) }
 
-// cpuTime is how long all threads of a process have been on a processor, from the
-// scheduler's own nanosecond account (/proc/PID/task/*/schedstat): the clock ticks of
-// /proc/PID/stat are too coarse to see an idle process.
+// cpuTime returns how long all threads of a process have been on a processor. It reads the
+// scheduler's account in nanoseconds (/proc/PID/task/*/schedstat), because the clock ticks of
+// /proc/PID/stat are too coarse for an idle process.
 func cpuTime(pid int) (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {
@@ -51,7 +51,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// peakMemory is the largest resident size a process has had, in bytes (VmHWM).
+// peakMemory returns the largest resident size that a process has had, in bytes (VmHWM).
 func peakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -63,7 +63,7 @@ func peakMemory(pid int) (int64, error) {
 			return kib * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("process %d does not tell its peak memory", pid)
+	return 0, fmt.Errorf("process %d has no peak memory in its status", pid)
 }
 
 // childTime is the processor time of all children of a process that it has waited for: cutime

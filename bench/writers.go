@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A writer saves the bytes as some real program would and returns the moment, on the
-// system's monotonic clock in nanoseconds, just before the call that made them complete:
-// the close of the file, or the rename into place.
+// A writer saves bytes as a real program would. It returns the moment just before the call that
+// completed them, the close of the file or the rename into place, in nanoseconds on the system's
+// monotonic clock.
 type writer struct {
 	name string
 	save func(path string, code []byte) (int64, error)
 }
 
-// The three ways of saving that editors and exporters use. The slow one is a copier or a
-// network drive: 10 ms between its pieces.
+// The three ways of saving that editors and exporters use. The slow writer is a copier or a
+// network drive, with 10 ms between two pieces.
 var writers = []writer{
 	{"temp and rename", saveByRename},
 	{"truncate and write", saveInPlace},
@@ -53,7 +53,7 @@ func saveInPieces(path string, code []byte, pieces int, pause time.Duration) (in
 	size := (len(code) + pieces - 1) / pieces
 	for i := range pieces {
 		if i > 0 {
-			time.Sleep(pause) // the writer's own slowness, which is what is measured against
+			time.Sleep(pause) // not a wait: the writer is slow
 		}
 		if _, err := f.Write(code[i*size : min((i+1)*size, len(code))]); err != nil {
 			return 0, err
@@ -63,8 +63,8 @@ func saveInPieces(path string, code []byte, pieces int, pause time.Duration) (in
 	return at, f.Close()
 }
 
-// script is one save's code. Its first line takes the time; its last one proves that the
-// whole of it ran, so that a torn save shows as a missing or foreign result.
+// script returns the code of one save. Its first line takes the time; its last line proves that
+// the whole script ran, so a torn save shows as a missing or foreign result.
 func script(number int) []byte {
 	var b bytes.Buffer
 	b.WriteString("import time; T = time.clock_gettime_ns(time.CLOCK_MONOTONIC)\n")
@@ -75,7 +75,7 @@ func script(number int) []byte {
 	return b.Bytes()
 }
 
-// monotonic is CLOCK_MONOTONIC in nanoseconds, the clock that Python's
+// monotonic returns CLOCK_MONOTONIC in nanoseconds: the clock that Python's
 // time.clock_gettime_ns(time.CLOCK_MONOTONIC) reads in another process.
 func monotonic() int64 {
 	var t unix.Timespec

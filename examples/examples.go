@@ -1,13 +1,13 @@
-// Package examples holds scripts that people would really drop into a watched folder. One of
-// them is in the program itself, for whoever starts it the first time.
+// Package examples has scripts that people would really drop into a watched folder. One of them,
+// first_light.py, is in the program itself, for its first start.
 //
-// Its tests run each script as a newcomer would under plain Blender. That they run in a warm
-// one is tried in e2e.
+// The tests here run each script under plain Blender, as a newcomer would. The tests in e2e run
+// them in a warm Blender.
 package examples
 
 import _ "embed"
 
-// FirstLight is first_light.py.
+// FirstLight is the text of first_light.py.
 //
 //go:embed first_light.py
 var FirstLight []byte

@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// command is a Blender that is ended when it hangs.
+// command returns a call of Blender that ends when Blender hangs.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return exec.CommandContext(ctx, "blender", args...)
 }
 
-// blender runs a copy of a script in a folder of its own, with arguments, and gives what was
-// printed and whether it succeeded.
+// blender runs a copy of a script in a folder of its own, with arguments. It returns what the
+// script printed, and whether it succeeded.
 func blender(t *testing.T, dir, script string, args ...string) (string, bool) {
 	t.Helper()
 	code, err := os.ReadFile(script)
@@ -62,7 +62,7 @@ func fails(t *testing.T, script, want string, args ...string) {
 	}
 }
 
-// scene writes a .blend with what the code adds to the factory scene.
+// scene writes a .blend file with what the code adds to the factory scene.
 func scene(t *testing.T, path, code string) {
 	t.Helper()
 	out, err := command(t, "--background", "--factory-startup", "--python-exit-code", "1", "--python-expr",
@@ -72,7 +72,7 @@ func scene(t *testing.T, path, code string) {
 	}
 }
 
-// picture wants a PNG of a size that shows something.
+// picture fails unless a file is a PNG of this size, in pixels square, that shows something.
 func picture(t *testing.T, path string, size int) {
 	t.Helper()
 	file, err := os.Open(path)

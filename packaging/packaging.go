@@ -1,9 +1,9 @@
-// Package packaging holds what an installation consists of beside the program: the texts by
-// which each system starts it, and what packages are made from.
+// Package packaging has the parts of an installation besides the program: the files by which each
+// system starts the program as a service, and the sources of the packages.
 //
-// The texts are templates in the folders of their systems, for packagers to read. [Systemd],
-// [Launchd] and [Task] fill them in, each in the quotes of its system. Nothing is installed
-// here.
+// The files are templates in the folders of their systems, where packagers can read them.
+// [Systemd], [Launchd] and [Task] fill them in, quoted as each system requires. The package does
+// not install anything.
 package packaging
 
 import (
@@ -19,28 +19,28 @@ import (
 //go:embed systemd/*.service.in launchd/*.plist.in windows/*.xml.in
 var files embed.FS
 
-// Mark begins a line in every text, by which its author knows it again.
+// Mark begins a line in every file, by which `blendtray service` recognizes its own files.
 const Mark = "Written by `blendtray service install`"
 
-// Service is what is to be started.
+// Service is what the system is to start.
 type Service struct {
 	// Program is the absolute path of the executable.
 	Program string
 	// Home is BLENDTRAY_HOME, absolute, or "".
 	Home string
-	// User is the name of the user that it runs as, for a service of the machine; "" is a
-	// service of the user.
+	// User is the name of the user that a service of the machine runs as. It is "" for a service
+	// of the user.
 	User string
-	// Groups are those that the user is to have beside its own: for graphics cards.
+	// Groups are further groups that the service gets, for graphics cards.
 	Groups []string
-	// Unconfined leaves out what would keep Blender from raising its rights, which one from
-	// Snap or Flatpak has to do when it starts.
+	// Unconfined leaves out what would keep Blender from raising its rights. A Blender from Snap or
+	// Flatpak has to raise its rights when it starts.
 	Unconfined bool
-	// Log is the file for what it prints, where the system keeps no log itself.
+	// Log is the file for what the program prints, where the system itself keeps no log.
 	Log string
 }
 
-// check fails for what no unit can hold.
+// check fails for texts that no unit can hold.
 func (s Service) check() error {
 	for _, text := range append([]string{s.Program, s.Home, s.User, s.Log}, s.Groups...) {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
@@ -50,7 +50,7 @@ func (s Service) check() error {
 	return nil
 }
 
-// Systemd is the unit of a service. It fails for paths with control characters in them.
+// Systemd returns the unit of a service. It fails for paths with control characters.
 func Systemd(s Service) (string, error) {
 	name := "blendtray-user"
 	if s.User != "" {
@@ -67,17 +67,18 @@ func Systemd(s Service) (string, error) {
 
 var systemdQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$")
 
-// Launchd is the property list of an agent of the user or, with a User, of a daemon.
+// Launchd returns the property list of an agent of the user or, with a User, of a daemon. It fails
+// for paths with control characters.
 func Launchd(s Service) (string, error) {
 	return s.fill("launchd/blendtray.plist.in", template.FuncMap{"xml": xmlText})
 }
 
-// Task is the definition of a task that starts at the user's logon, for Windows' scheduler.
-// It has to be written as UTF-16.
+// Task returns the definition of a task that starts at the user's logon, for Windows' scheduler.
+// It has to be written as UTF-16. Task fails for paths with control characters.
 func Task(s Service) (string, error) {
 	return s.fill("windows/logon-task.xml.in", template.FuncMap{
 		"xml": xmlText,
-		// For a command line: a path has no quotes in it on Windows.
+		// For a command line: a path on Windows has no quotes in it.
 		"quoted": func(v string) string { return `"` + v + `"` },
 	})
 }
@@ -88,7 +89,7 @@ func (s Service) fill(name string, functions template.FuncMap) (string, error) {
 	}
 	text, err := files.ReadFile(name)
 	if err != nil {
-		return "", err // it is embedded
+		return "", err // can't happen: the template is embedded
 	}
 	t, err := template.New(name).Funcs(functions).Funcs(template.FuncMap{
 		"mark": func() string { return Mark }, "join": strings.Join,
@@ -103,7 +104,7 @@ func (s Service) fill(name string, functions template.FuncMap) (string, error) {
 	return out.String(), nil
 }
 
-// xmlText is a text as it stands in XML.
+// xmlText returns a text escaped for XML.
 func xmlText(text string) (string, error) {
 	var b strings.Builder
 	if err := xml.EscapeText(&b, []byte(text)); err != nil {

@@ -1,5 +1,6 @@
-// Command render draws the icons: SVG sources from the shapes below, and from those the PNG
-// and ICO files that the program embeds. It needs rsvg-convert (Debian: librsvg2-bin).
+// Command render draws the icons. It makes SVG sources from the shapes below, and from the
+// sources the PNG and ICO files that the program embeds. It needs rsvg-convert (Debian:
+// librsvg2-bin).
 //
 // Usage: go run ./assets/render (from the module's root)
 package main
@@ -15,8 +16,8 @@ import (
 	"strings"
 )
 
-// One colour a state, of middling lightness, so that it stands out on light panels and dark
-// ones. The shape above the tray tells the state without its colour.
+// Each state has a colour of medium lightness, which stands out on light and on dark panels. The
+// shape above the tray shows the state without the colour.
 const (
 	grey  = "#8b93a1"
 	blue  = "#4a90e2"
@@ -40,7 +41,7 @@ const (
 
 const steps = 12
 
-// drawings gives the content of each icon by name, with C for its colour.
+// drawings returns the content of each icon, by name.
 func drawings() map[string]string {
 	all := map[string]string{
 		"stopped": color(square+tray, grey), "starting": color(hollow+tray, blue), "ready": color(play+tray, green),
@@ -54,7 +55,7 @@ func drawings() map[string]string {
 	return all
 }
 
-// app is the icon of the program itself, on a ground of its own.
+// app is the icon of the program itself, with a background.
 const app = `<defs><linearGradient id="g" x2="0" y2="1"><stop stop-color="#2b3550"/><stop offset="1" stop-color="#151b2b"/></linearGradient></defs>` +
 	`<rect x="2" y="2" width="60" height="60" rx="14" fill="url(#g)"/>` +
 	`<g transform="translate(32 32) scale(.72) translate(-32 -31)">` +
@@ -63,7 +64,7 @@ const app = `<defs><linearGradient id="g" x2="0" y2="1"><stop stop-color="#2b355
 
 func color(shape, c string) string { return strings.ReplaceAll(shape, `"C"`, `"`+c+`"`) }
 
-// arc is the part of the ring that is done, clockwise from the top.
+// arc returns the done part of the ring, clockwise from the top.
 func arc(done float64) string {
 	if done <= 0 {
 		return ""
@@ -101,7 +102,7 @@ func run() error {
 		if err := icon(name, svg(content), 64, 16, 24, 32, 48); err != nil {
 			return err
 		}
-		// macOS colours it itself, by its opacity.
+		// macOS colours the template itself, by its opacity.
 		black := content
 		for _, c := range []string{grey, blue, green, amber, red} {
 			black = strings.ReplaceAll(black, c, "#000")
@@ -113,7 +114,7 @@ func run() error {
 	return icon("app", svg(app), 512, 16, 32, 48, 256)
 }
 
-// icon writes an icon as SVG, PNG and ICO.
+// icon writes the SVG, PNG and ICO files of an icon.
 func icon(name string, source []byte, size int, sizes ...int) error {
 	if err := os.WriteFile(filepath.Join("assets", "svg", name+".svg"), source, 0o644); err != nil {
 		return err
@@ -136,7 +137,7 @@ func write(dir, name string, source []byte, size int) error {
 	return os.WriteFile(filepath.Join("assets", dir, name), data, 0o644)
 }
 
-// png renders a drawing to a square of pixels.
+// png renders a drawing to a square PNG.
 func png(source []byte, size int) ([]byte, error) {
 	cmd := exec.Command("rsvg-convert", "-w", fmt.Sprint(size), "-h", fmt.Sprint(size))
 	cmd.Stdin = bytes.NewReader(source)
@@ -147,8 +148,8 @@ func png(source []byte, size int) ([]byte, error) {
 	return data, nil
 }
 
-// ico packs renderings of several sizes into one file of Windows' format: a header, an entry
-// for each, and PNGs, which it takes since Vista.
+// ico renders a drawing in several sizes into one ICO file: a header, an entry for each size, and
+// PNGs, which Windows reads since Vista.
 func ico(source []byte, sizes []int) ([]byte, error) {
 	var head, body bytes.Buffer
 	put := func(values ...uint16) {

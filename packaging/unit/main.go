@@ -1,5 +1,5 @@
-// Command unit prints the systemd unit of a user for a program that a package has put in its
-// place. The unit has no mark: `blendtray service uninstall` leaves it to the package.
+// Command unit prints the systemd user unit for a program that a package has installed. The unit
+// has no mark, so `blendtray service uninstall` leaves it to the package.
 //
 // Usage: go run ./packaging/unit /usr/bin/blendtray
 package main
