@@ -15,7 +15,7 @@ import (
 	"blendtray/api"
 )
 
-// ownBlender is a person's Blender: what it has of its user lies in dir.
+// ownBlender returns the environment of a person's Blender, whose user files lie in dir.
 func ownBlender(t testing.TB, p *program) (env []string, dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -25,8 +25,8 @@ func ownBlender(t testing.TB, p *program) (env []string, dir string) {
 	}, dir
 }
 
-// tree lists all that lies in dir, but for what Blender itself notes of its extensions, and
-// for what was kept of a changed add-on.
+// tree lists everything in dir, except Blender's own notes about its extensions, and the kept copy
+// of a changed add-on.
 func tree(t testing.TB, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -49,14 +49,14 @@ func tree(t testing.TB, dir string) string {
 	return all.String()
 }
 
-// with calls the program with more in its environment.
+// with calls the program with further variables in its environment.
 func (p *program) with(env []string, args ...string) result {
 	p.t.Helper()
 	cmd := p.command(args...)
 	cmd.Env = append(cmd.Env, env...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // the exit code says it
+	_ = cmd.Run() // the exit code says how it went
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
@@ -101,7 +101,7 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	if r := report(0, "addon", "status"); r["state"] != "installed" {
 		t.Errorf("then: %v", r)
 	}
-	// One that can't work is told, not left to be found out later.
+	// An add-on that can't work is reported.
 	file := filepath.Join(where, "server.py")
 	if err := os.WriteFile(file, []byte("raise RuntimeError('broken')\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	if after := tree(t, dir); after != before {
 		t.Errorf("after it was removed, there is\n%s\nwhere there was\n%s", after, before)
 	}
-	// What another has put there stays, unless it is said.
+	// Files of somebody else stay, unless the call says otherwise.
 	if err := os.MkdirAll(where, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestTheAddonIsInstalledProvedAndRemoved(t *testing.T) {
 	}
 }
 
-// blender opens a Blender with a window that has the add-on; then is more that it does.
+// blender opens a Blender with a window and the add-on, which then runs the code then.
 func (d *desktop) blender(env []string, then string) *exec.Cmd {
 	d.t.Helper()
 	cmd := exec.Command("blender", "--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "600", "400", "--python-expr", `
@@ -162,7 +162,7 @@ bpy.ops.preferences.addon_enable(module="tcp_echo")
 	return cmd
 }
 
-// servesSoon is what a Blender does whose user presses the button.
+// servesSoon is code that starts serving, as the button in the preferences does.
 const servesSoon = "bpy.app.timers.register(lambda: bpy.ops.tcp_echo.start_server() and None, first_interval=0.2)"
 
 func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
@@ -224,7 +224,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 		t.Errorf("after that: %d, %+v", code, r)
 	}
 
-	// Stop leaves it alone, start finds it again.
+	// Stop leaves the open Blender alone, and start finds it again.
 	if r := p.call("stop"); r.code != 0 {
 		t.Errorf("stop: %s%s", r.stdout, r.stderr)
 	}
@@ -243,7 +243,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 		t.Errorf("in the next one: %d, %+v", code, r)
 	}
 
-	// The settings may want one that is started, and then the open one again.
+	// The settings may ask for a Blender of the engine, and then for the open Blender again.
 	for _, step := range []struct {
 		settings, background, scene string
 		open                        bool
@@ -296,7 +296,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 		return r
 	}
 
-	// It takes no scripts before its user says so.
+	// An open Blender accepts no scripts before its user says so.
 	off := window("")
 	window(servesSoon)
 	d.eventually("it can be reached", func() bool { return len(files()) == 1 })
@@ -324,7 +324,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 		t.Errorf("as JSON: %s", r.stdout)
 	}
 
-	// With two of them it has to be said which.
+	// With two open Blenders the command must say which.
 	window(servesSoon)
 	d.eventually("there are two", func() bool { return len(files()) == 2 })
 	if r := run(2, "-c", "1"); !strings.Contains(r.stderr, "--pid") {
@@ -335,7 +335,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 		t.Errorf("in %s: %q", pid, r.stdout)
 	}
 
-	// One is stopped by its user, the other one dies.
+	// The user stops serving in the first; the second dies.
 	for _, file := range files() {
 		if file == filepath.Join(p.home, "windows", pid+".json") {
 			run(0, "--pid", pid, "-c", "import bpy; bpy.ops.tcp_echo.stop_server()")
@@ -350,7 +350,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	})
 }
 
-// never is C code that holds Python's lock and does not return before the test is over.
+// never runs C code that holds Python's lock and does not return before the test is over.
 const never = "import ctypes; ctypes.PyDLL(None).sleep(600)"
 
 func TestARunThatNeverReturnsIsGivenUpInAnOpenBlender(t *testing.T) {

@@ -23,7 +23,7 @@ func TestTheExamplesRunInRealBlender(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(t.TempDir(), name) // not watched: it would run twice
+		path := filepath.Join(t.TempDir(), name) // not watched, or the script would run twice
 		if err := os.WriteFile(path, code, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package e2e tests the whole program as its users meet it: the real binary, a real Blender,
-// real files saved in real folders. What can be tested in one room is tested there.
+// Package e2e tests the whole program as its users meet it: the real binary, a real Blender, and
+// real files that are saved in real folders. What one room can test by itself is tested there.
 package e2e
 
 import (
@@ -57,11 +57,11 @@ type program struct {
 	cmd    *exec.Cmd
 
 	mu   sync.Mutex
-	said bytes.Buffer // what it printed
+	said bytes.Buffer // what the program has printed
 }
 
-// newProgram prepares a home, a watched folder and settings, and starts nothing. What is in
-// settings goes before the folder's table.
+// newProgram prepares a home, a watched folder and settings, and starts nothing. The text settings
+// goes before the folder's table.
 func newProgram(t testing.TB, settings string) *program {
 	t.Helper()
 	p := &program{t: t, home: filepath.Join(t.TempDir(), "home"), folder: t.TempDir()}
@@ -73,7 +73,7 @@ func newProgram(t testing.TB, settings string) *program {
 	return p
 }
 
-// started is a program that serves and whose Blender is ready.
+// started returns a program that serves and whose Blender is ready.
 func started(t testing.TB, settings string) *program {
 	t.Helper()
 	p := newProgram(t, settings)
@@ -101,7 +101,7 @@ func (p *program) start() {
 	})
 }
 
-// command is a call of the program with this home.
+// command returns a call of the program with this home.
 func (p *program) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+p.home)
@@ -109,7 +109,7 @@ func (p *program) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// result is what a call of the program came to.
+// result is how a call of the program ended, and what it printed.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -129,7 +129,7 @@ func (p *program) call(args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// status is `blendtray status --json`; ok is false when no engine answers.
+// status returns `blendtray status --json`; ok is false when no engine answers.
 func (p *program) status() (s api.Status, ok bool) {
 	p.t.Helper()
 	r := p.call("status", "--json")
@@ -142,7 +142,7 @@ func (p *program) status() (s api.Status, ok bool) {
 	return s, true
 }
 
-// waitReady waits until Blender takes runs, and returns the status then.
+// waitReady waits until Blender is ready for runs, and returns the status then.
 func (p *program) waitReady() api.Status {
 	p.t.Helper()
 	var last api.Status
@@ -162,7 +162,7 @@ func (p *program) eventually(what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited %s in vain until %s; serve printed:\n%s", patience, what, p.printed())
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at what can't be waited on
+		time.Sleep(20 * time.Millisecond) // between two requests, where no event can be waited for
 	}
 }
 
@@ -181,7 +181,7 @@ func (p *program) save(name, code string) string {
 	return path
 }
 
-// runs is `blendtray runs --json`, newest first.
+// runs returns `blendtray runs --json`, newest first.
 func (p *program) runs(args ...string) []api.Run {
 	p.t.Helper()
 	r := p.call(append([]string{"runs", "--json", "-n", "1000"}, args...)...)
@@ -195,7 +195,7 @@ func (p *program) runs(args ...string) []api.Run {
 	return runs
 }
 
-// show is `blendtray runs show ID --json`.
+// show returns `blendtray runs show ID --json`.
 func (p *program) show(id string) api.Run {
 	p.t.Helper()
 	r := p.call("runs", "show", id, "--json")
@@ -222,7 +222,7 @@ func (p *program) lastOf(path string) api.Run {
 	return p.show(found)
 }
 
-// runJSON is `blendtray run --json …`, with its exit code.
+// runJSON returns what `blendtray run --json …` prints, and its exit code.
 func (p *program) runJSON(args ...string) (api.Run, int) {
 	p.t.Helper()
 	r := p.call(append([]string{"run", "--json"}, args...)...)
@@ -247,7 +247,7 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.p.said.Write(b)
 }
 
-// alive tells whether a process exists and is no zombie.
+// alive reports whether a process exists and is no zombie.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -257,7 +257,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// peakMemory is the largest resident size a process has had, in bytes.
+// peakMemory returns the largest resident size that a process has had, in bytes.
 func peakMemory(t testing.TB, pid int) int64 {
 	t.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
@@ -295,7 +295,7 @@ func (p *program) connect(port int) net.Conn {
 	return c
 }
 
-// socket is where the engine says that it listens.
+// socket returns the address at which the engine says that it listens.
 func (p *program) socket() string {
 	p.t.Helper()
 	for line := range strings.Lines(p.printed()) {
@@ -307,5 +307,5 @@ func (p *program) socket() string {
 	return ""
 }
 
-// tokenFile is where the token lies that Blender's port demands.
+// tokenFile returns the path of the token that Blender's port demands.
 func (p *program) tokenFile() string { return filepath.Join(p.home, "token") }

@@ -36,7 +36,7 @@ func TestAKilledEngineLeavesNoBlenderAndForgetsNothing(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.cmd.Wait() // killed is what it is meant to be
+	_ = p.cmd.Wait() // the test has killed it
 	died := time.Now()
 	p.eventually("Blender is gone too", func() bool { return !alive(blenderPID) })
 	if took := time.Since(died); took > 10*time.Second {
@@ -183,7 +183,7 @@ func TestCtrlCCancelsTheRun(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // the exit code is looked at
+	_ = cmd.Wait() // the test checks the exit code
 	if code := cmd.ProcessState.ExitCode(); code != 6 {
 		t.Errorf("Ctrl-C: exit %d, want 6", code)
 	}
@@ -217,14 +217,15 @@ func TestFilesAreOpenToTheirUserAlone(t *testing.T) {
 	}
 }
 
-// A second user of the machine gets neither status nor run, whatever file modes say.
+// A second user of the machine can neither read the status nor run a script, whatever the file
+// modes are.
 func TestAnotherUserIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("this test changes its user, so it must run as root; CI does")
 	}
 	p := started(t, "")
 	for dir := p.home; dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { // so that the socket's own guards are what refuses
+		if err := os.Chmod(dir, 0o755); err != nil { // so that only the socket itself refuses the user
 			t.Fatal(err)
 		}
 		if dir == os.TempDir() {
@@ -259,7 +260,7 @@ func (a apiClient) wait(code string) (api.Run, error) {
 	defer cancel()
 	run, err := a.Submit(ctx, api.Submission{Code: []byte(code), Name: "test", Scene: "keep"})
 	for err == nil && !run.State.Final() {
-		time.Sleep(10 * time.Millisecond) // between two looks
+		time.Sleep(10 * time.Millisecond) // between two requests
 		run, err = a.Run(ctx, run.ID)
 	}
 	return run, err

@@ -9,8 +9,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// notifier shows notifications on a desktop by keeping them for the test. It is the one part
-// of the desktop that is not real: the real ones can't be asked what they show.
+// notifier takes the place of a desktop's notification daemon and keeps the notifications for the
+// test. It is the only part of the desktop that is not real, because a real daemon can't be asked
+// what it shows.
 type notifier struct{ shown chan [2]string }
 
 // Notify is the method of org.freedesktop.Notifications.

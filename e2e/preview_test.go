@@ -32,7 +32,7 @@ func TestARunHasAPictureOfItsScene(t *testing.T) {
 	if info, err := os.Stat(filepath.Dir(r.Preview)); err == nil && info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("its folder has mode %v", info.Mode())
 	}
-	// The next run finds Blender as ever.
+	// The picture is not a run of its own: the newest run is the script's.
 	if got := p.runs("-n", "1"); got[0].State != api.Succeeded || got[0].Preview != r.Preview {
 		t.Errorf("in the list: %+v", got[0])
 	}

@@ -12,7 +12,7 @@ import (
 	"blendtray/api"
 )
 
-// configure writes other settings; what is in text goes before the folder's table.
+// configure writes other settings; text goes before the folder's table.
 func (p *program) configure(text string, folders ...string) {
 	p.t.Helper()
 	for _, dir := range append([]string{p.folder}, folders...) {
@@ -49,7 +49,7 @@ func TestSettingsThatAreReadAgainHold(t *testing.T) {
 	}
 	p.lastOf(filepath.Join(other, "c.py"))
 
-	// What is wrong is told, and changes nothing; nor does a start of Blender mind it.
+	// An error in the settings is reported and changes nothing, and Blender can still be started.
 	p.configure("[blender]\npaht = 1\n")
 	if r := p.call("reload"); r.code != 2 || !strings.Contains(r.stderr, "did you mean path?") || !strings.Contains(r.stderr, "what held before holds on") {
 		t.Errorf("reload of wrong settings: exit %d, %s", r.code, r.stderr)

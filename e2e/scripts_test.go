@@ -11,8 +11,8 @@ import (
 	"blendtray/api"
 )
 
-// One Blender serves all of these: each script must leave it, or its successor, fit for the
-// next one.
+// One Blender runs all of these scripts. After each script, that Blender or its successor must be
+// ready for the next.
 func TestWhateverAScriptDoesTheNextOneRuns(t *testing.T) {
 	p := started(t, "")
 	next := func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestASavedScriptRunsAndAnUnchangedOneDoesNot(t *testing.T) {
 		t.Errorf("a saved script: %+v", run)
 	}
 	p.save("cube.py", "import bpy\nresult = ' '.join(sorted(o.name for o in bpy.data.objects))\n")
-	// A save of another script shows that the one before it has been dealt with.
+	// A save of another script shows that the save before it has been dealt with.
 	p.lastOf(p.save("other.py", "result = 1"))
 	if runs := p.runs(); len(runs) != 2 {
 		t.Errorf("the same bytes ran again: %+v", runs)

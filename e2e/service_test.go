@@ -21,7 +21,8 @@ import (
 	"blendtray/packaging"
 )
 
-// login is a user's session with a systemd of its own, as a machine has that was booted with it.
+// login is a user's session with a systemd manager of its own, as on a machine that was booted with
+// systemd.
 type login struct {
 	t       testing.TB
 	home    string
@@ -40,7 +41,7 @@ type serviceStatus struct {
 
 func newLogin(t testing.TB) *login {
 	t.Helper()
-	// What tells programs that systemd keeps this machine. A user's systemd needs no more.
+	// This folder tells programs that the machine runs systemd. A user's manager needs no more.
 	if err := os.MkdirAll("/run/systemd/system", 0o755); err != nil {
 		t.Fatalf("the folder that shows that systemd is there can't be made: %v", err)
 	}
@@ -62,7 +63,7 @@ func newLogin(t testing.TB) *login {
 	return l
 }
 
-// boot starts the user's systemd, which starts what is to start at login.
+// boot starts the user's systemd, which starts the services of a login.
 func (l *login) boot() {
 	l.t.Helper()
 	l.manager = exec.Command("/lib/systemd/systemd", "--user")
@@ -77,12 +78,12 @@ func (l *login) boot() {
 	})
 }
 
-// halt ends it and all that it keeps, as a shutdown does.
+// halt ends the user's systemd and all its services, as a shutdown does.
 func (l *login) halt() {
 	if l.manager == nil {
 		return
 	}
-	_ = l.command("systemctl", "--user", "exit").Run() // or by the signal
+	_ = l.command("systemctl", "--user", "exit").Run() // if this fails, the signal ends it
 	_ = l.manager.Process.Signal(syscall.SIGTERM)
 	_ = l.manager.Wait()
 	l.manager = nil
@@ -133,14 +134,14 @@ func (l *login) eventually(what string, holds func() bool) {
 	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			_, text := l.call("service", "status") // it may not be able to say
+			_, text := l.call("service", "status") // it may not answer yet
 			l.t.Fatalf("waited in vain until %s; of the service is said: %s", what, text)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// files are all files below a folder.
+// files returns all files below a folder.
 func (l *login) files(dir string) (all []string) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
@@ -151,7 +152,7 @@ func (l *login) files(dir string) (all []string) {
 	return all
 }
 
-// Not beside the next one: two systemds of one user are in each other's way.
+// Not parallel to the next test: two systemd managers of one user are in each other's way.
 func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 	l := newLogin(t)
 	folder := filepath.Join(l.home, "scripts & more")
@@ -186,7 +187,7 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 	}
 	l.must("service", "install")
 	st := l.status()
-	// systemd says so only after the engine has said that it is ready.
+	// systemd says that the service is active only after the engine has said that it is ready.
 	if st.State != "running" || !st.Enabled || st.PID == 0 || st.Program != binary {
 		t.Errorf("installed: %+v", st)
 	}
@@ -198,13 +199,13 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 		t.Errorf("scripts are told how to speak to systemd:\n%s", text)
 	}
 
-	// To install it once more is no harm, and takes over what is new.
+	// Installing the service again does no harm, and updates it.
 	l.must("service", "install")
 	if again := l.status(); again.State != "running" || again.PID == st.PID {
 		t.Errorf("installed again: %+v", again)
 	}
 
-	// An engine that is killed is there again.
+	// A killed engine is started again.
 	st = l.status()
 	if err := syscall.Kill(st.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -221,7 +222,7 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 	l.eventually("it runs after a reboot", func() bool { return l.status().State == "running" })
 	saveRuns()
 
-	// It reads its settings again in the way that administrators know.
+	// systemctl reload has the engine read its settings again.
 	more := filepath.Join(l.home, "more")
 	if err := os.WriteFile(settings, fmt.Appendf(nil, "[[folder]]\npath = %q\n[[folder]]\npath = %q\n", folder, more), 0o600); err != nil {
 		t.Fatal(err)
@@ -233,8 +234,8 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 		t.Errorf("after a reload it is\n%s", text)
 	}
 
-	// One that stands still is replaced by the watchdog; that takes a minute, so here only
-	// that systemd waits for it.
+	// The watchdog replaces an engine that stands still. That takes a minute, so this only checks
+	// that the watchdog is on and has had a sign of life.
 	out, err := l.command("systemctl", "--user", "show", "blendtray.service", "-p", "WatchdogUSec,WatchdogTimestampMonotonic").Output()
 	if err != nil || !strings.Contains(string(out), "WatchdogUSec=1min") || strings.Contains(string(out), "Monotonic=0") {
 		t.Errorf("the watchdog: %v, %s", err, out)
@@ -293,8 +294,8 @@ func TestAServiceThatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Settings that are wrong are told before anything is written, and by a service that has
-	// them later.
+	// Wrong settings are reported before anything is written. A service whose settings become wrong
+	// later reports them, too.
 	wrong := func() {
 		if err := os.WriteFile(settings, []byte("[blender]\npaht = 1\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -326,7 +327,7 @@ func TestAServiceThatCannotStartSaysWhy(t *testing.T) {
 		t.Errorf("removed: %+v", st)
 	}
 
-	// Without a manager to talk to.
+	// Without a systemd manager.
 	if err := os.Remove(settings); err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +362,7 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 		}
 	}
 
-	// The unit as it would be installed, but for a user that is there on every machine.
+	// The unit as it would be installed, but for a user that every machine has.
 	const name = "daemon"
 	who, err := user.Lookup(name)
 	if err != nil {
@@ -390,7 +391,7 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	t.Log(lines[len(lines)-1])
 
-	// And its command, as that user and with its environment.
+	// The command of the unit, as that user and with the unit's environment.
 	home, runtime := t.TempDir(), t.TempDir()
 	for _, dir := range []string{home, runtime} {
 		if err := os.Chown(dir, id, id); err != nil {
@@ -418,7 +419,7 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 			t.Errorf("the engine ended with %v:\n%s", err, said.String())
 		}
 	}()
-	// That user's commands find it from a login, whose folder for what runs is another.
+	// That user's commands find the engine from a login, which has another runtime folder.
 	elsewhere := t.TempDir()
 	if err := os.Chown(elsewhere, id, id); err != nil {
 		t.Fatal(err)
@@ -435,7 +436,7 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(answer)) != strconv.Itoa(id) {
 		t.Errorf("from a login: %v, %s", err, answer)
 	}
-	// Root has other files, and finds nothing; pointed at it, it is turned away.
+	// Root has other files and finds no engine. With the engine's address it is refused.
 	root := exec.Command(binary, "status")
 	root.Env = append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+runtime)
 	if out, err := root.CombinedOutput(); err == nil {
@@ -443,7 +444,7 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 	}
 }
 
-// openTo lets everybody pass through a folder of the test.
+// openTo lets every user pass through a folder of the test.
 func openTo(t testing.TB, dir string) {
 	t.Helper()
 	for ; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
@@ -453,7 +454,7 @@ func openTo(t testing.TB, dir string) {
 	}
 }
 
-// What a second user of the machine meets at the port and at the files.
+// A second user of the machine is refused at the port, and can't read the files.
 func TestAnotherUserHasNoOtherWayIn(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

@@ -32,7 +32,7 @@ func TestASettingThatIsChangedHoldsAtOnceAndKeepsComments(t *testing.T) {
 		t.Logf("Blender was replaced: %d, %d", before.PID, now.PID)
 	}
 
-	// A folder is watched from the answer on.
+	// A folder is watched as soon as the command has ended.
 	more := t.TempDir()
 	if r := p.call("folder", "add", more, "--scene", "keep", "--timeout", "1h"); r.code != 0 {
 		t.Fatalf("folder add: exit %d, %s", r.code, r.stderr)
@@ -45,7 +45,7 @@ func TestASettingThatIsChangedHoldsAtOnceAndKeepsComments(t *testing.T) {
 		t.Errorf("the run in the new folder: %+v", run)
 	}
 
-	// What is written by hand holds without a word to the engine.
+	// A change in the file holds without a command to the engine.
 	p.configure("[runs]\ntimeout = \"7m\"\n")
 	p.eventually("the new time limit holds", func() bool {
 		return strings.TrimSpace(p.call("settings", "runs.timeout").stdout) == "7m"

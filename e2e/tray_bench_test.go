@@ -12,9 +12,9 @@ import (
 	"blendtray/control"
 )
 
-// BenchmarkTheMenuFollowsBlender stops and starts a real Blender by the menu of a real panel's
-// tray, and measures from the fact, as the engine dates it, until the menu says so, which is
-// asked for all the time over D-Bus. What is promised is 100 ms.
+// BenchmarkTheMenuFollowsBlender stops and starts a real Blender by the tray's menu, with a real
+// panel. It measures the time from the engine's event until the menu shows it; it asks for the
+// menu over D-Bus all the time. The program promises 100 ms.
 func BenchmarkTheMenuFollowsBlender(b *testing.B) {
 	d := newDesktop(b)
 	d.panel()

@@ -45,13 +45,13 @@ func daemon(t testing.TB, env []string, out io.Writer, name string, args ...stri
 	}
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-		_ = cmd.Wait()                                      // and how does not matter
+		_ = cmd.Wait()                                      // how it ended does not matter
 	})
 	return cmd
 }
 
-// firstLine starts a program and gives the first line that it prints, by which it says that it
-// is there.
+// firstLine starts a program and returns the first line that it prints, which shows that it is
+// ready.
 func firstLine(t testing.TB, env []string, name string, args ...string) string {
 	t.Helper()
 	reader, writer, err := os.Pipe()
@@ -142,7 +142,7 @@ func (d *desktop) eventually(what string, holds func() bool) {
 	}
 }
 
-// trayIcon is a tray that runs, as the desktop sees it.
+// trayIcon is a running tray, as the desktop sees it.
 type trayIcon struct {
 	*desktop
 	cmd  *exec.Cmd
@@ -163,7 +163,7 @@ func (d *desktop) tray(p *program) *trayIcon {
 	d.t.Cleanup(func() {
 		if cmd.ProcessState == nil {
 			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-			_ = cmd.Wait()                          // the test that cares has waited
+			_ = cmd.Wait()                          // the tests that care about the exit wait themselves
 		}
 		if d.t.Failed() {
 			d.t.Logf("the tray printed:\n%s", p.printed())
@@ -180,14 +180,14 @@ type entry struct {
 	checked bool
 }
 
-// layout is what the desktop calls a menu.
+// layout is a menu in the form of D-Bus.
 type layout struct {
 	ID         int32
 	Properties map[string]dbus.Variant
 	Children   []dbus.Variant
 }
 
-// menu is what the panel would show of the menu now; nil before there is one.
+// menu returns the lines of the menu as a panel would show them now, or nil before there is a menu.
 func (i *trayIcon) menu() (all []entry) {
 	i.t.Helper()
 	var revision uint32
@@ -231,7 +231,7 @@ func (i *trayIcon) line(label string) (entry, bool) {
 	return entry{}, false
 }
 
-// says waits until the first line of the menu says something.
+// says waits until the first line of the menu contains a text.
 func (i *trayIcon) says(part string) {
 	i.t.Helper()
 	var last []entry
@@ -248,7 +248,7 @@ func (i *trayIcon) says(part string) {
 	}
 }
 
-// click clicks a line that is enabled.
+// click waits until a line is enabled, and clicks it.
 func (i *trayIcon) click(label string) {
 	i.t.Helper()
 	var e entry
@@ -260,7 +260,7 @@ func (i *trayIcon) click(label string) {
 	i.event(e.id, "clicked")
 }
 
-// event tells the menu what the panel does with it.
+// event sends the menu what a person does with a line.
 func (i *trayIcon) event(id int32, what string) {
 	i.t.Helper()
 	call := i.conn.Object(i.name, "/StatusNotifierItem/menu").
@@ -270,7 +270,7 @@ func (i *trayIcon) event(id int32, what string) {
 	}
 }
 
-// icon tells icons apart.
+// icon returns a hash of the icon that is shown.
 func (i *trayIcon) icon() [sha256.Size]byte {
 	i.t.Helper()
 	v, err := i.conn.Object(i.name, "/StatusNotifierItem").GetProperty("org.kde.StatusNotifierItem.IconPixmap")
@@ -355,7 +355,7 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	icon.click("Pause watching")
 	icon.says("· ready")
 
-	// What starts at login is read from the system, whoever changed it.
+	// The menu shows whether the tray starts at login, even when another program has changed that.
 	entryFile := filepath.Join(d.home, ".config/autostart/blendtray.desktop")
 	icon.click("Start at login")
 	d.eventually("it starts at login", func() bool {
@@ -412,7 +412,7 @@ func TestToQuitDuringARunAsksFirst(t *testing.T) {
 	if s, ok := p.status(); !ok || s.Running != 1 {
 		t.Errorf("the run has ended: %+v", s)
 	}
-	// A signal does not ask: whoever ends a session means it.
+	// A signal ends the tray without a question.
 	if err := icon.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -446,7 +446,7 @@ func TestTheTrayWaitsForTheMendedSettings(t *testing.T) {
 	if _, ok := icon.line("Quit"); !ok {
 		t.Error("the engine is not taken for the tray's own")
 	}
-	// A mistake that comes later is in the menu, too, and the engine goes on.
+	// The menu shows a later mistake in the settings, too, and the engine goes on.
 	if err := os.WriteFile(settings, []byte(right+"x = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -505,7 +505,7 @@ func TestWithoutATrayHostTheWindowOpens(t *testing.T) {
 	d.eventually("a window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
 }
 
-// windows lists what is on the display, with the names of windows in quotes.
+// windows returns a list of the windows on the display, with their names in quotes.
 func (d *desktop) windows() string {
 	d.t.Helper()
 	cmd := exec.Command("xwininfo", "-root", "-tree")

@@ -18,7 +18,7 @@ import (
 	"unicode/utf16"
 )
 
-// windowed is the program with a window, where it was made.
+// windowed is the path of the program with a window, if it was built.
 var windowed = os.Getenv("WINDOWED_PROGRAM")
 
 const none = "there is no program with a window; `make test-windows ARGS=window` makes it"
@@ -36,8 +36,8 @@ func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	display := os.Getenv("DISPLAY")
-	// Wine sets up its desktop for the first program that wants one, and now and then gives
-	// that one no window yet: it is started again then.
+	// Wine sets up its desktop for the first program that asks for it, and now and then gives that
+	// program no window. Then the test starts the program again.
 	for attempt := 1; !m.startTray(); attempt++ {
 		if attempt == 3 {
 			t.Fatalf("it does not start: %s", m.said())
@@ -46,7 +46,7 @@ func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
 	titles := func(text string) func() bool {
 		return func() bool {
 			out, err := exec.Command("xwininfo", "-display", display, "-root", "-tree").Output()
-			return err == nil && strings.Contains(string(out), text) // it fails where a window goes meanwhile
+			return err == nil && strings.Contains(string(out), text) // it fails when a window closes meanwhile
 		}
 	}
 	// Another start shows the window of the first, and ends.
@@ -65,7 +65,8 @@ func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
 	}
 }
 
-// startTray starts the program until its engine is ready; it is false when it ended instead.
+// startTray starts the program and waits until its engine is ready. It returns false when the
+// program ended instead.
 func (m *machine) startTray() bool {
 	m.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -77,7 +78,7 @@ func (m *machine) startTray() bool {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = tray.Wait() // what it printed says it
+		_ = tray.Wait() // what it printed says how it ended
 		close(ended)
 	}()
 	m.t.Cleanup(func() { stop(); <-ended })
@@ -93,7 +94,7 @@ func (m *machine) startTray() bool {
 	}
 }
 
-// screen starts a display and gives its name.
+// screen starts a display and returns its name.
 func screen() (name string, end func(), err error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -120,7 +121,7 @@ func screen() (name string, end func(), err error) {
 	return ":" + strings.TrimSpace(string(number[:n])), end, nil
 }
 
-// installer is that for people, where it was made.
+// installer is the path of the installer, if it was built.
 var installer = os.Getenv("INSTALLER")
 
 func TestTheInstallerOfTheWindow(t *testing.T) {
@@ -154,7 +155,7 @@ func TestTheInstallerOfTheWindow(t *testing.T) {
 		t.Errorf("what was installed says %s", r.out)
 	}
 	m.runProgram(filepath.Join(installed, "uninstall.exe"), "/S")
-	// It goes on as a copy of itself, which can remove the original.
+	// The uninstaller goes on as a copy of itself, which can remove the original.
 	m.eventually("all of it is gone", func() bool {
 		return len(glob("Local/Programs/Blendtray")) == 0 && len(glob(shortcut)) == 0
 	})

@@ -44,7 +44,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build blendtray.exe: %v\n%s", err, out)
 		return 1
 	}
-	// All of Wine is on the display on which its first process was.
+	// All programs of Wine use the display of its first process.
 	os.Setenv("DISPLAY", "")
 	if windowed != "" {
 		display, end, err := screen()
@@ -54,7 +54,7 @@ func testMain(m *testing.M) int {
 		defer end()
 		os.Setenv("DISPLAY", display)
 	}
-	// Where no process is left Wine ends, and the next one is as a restart of the machine.
+	// Wine ends with its last process, and its next process is like a restart of the machine.
 	machine := exec.Command("wine", "cmd.exe")
 	keep, err := machine.StdinPipe()
 	if err == nil {
@@ -69,7 +69,7 @@ func testMain(m *testing.M) int {
 	return code
 }
 
-// windows is a path as Windows programs see it.
+// windows returns a path as Windows programs see it.
 func windows(path string) string { return `Z:` + strings.ReplaceAll(path, "/", `\`) }
 
 // machine is one home with a watched folder.
@@ -78,7 +78,7 @@ type machine struct {
 	home, folder string
 	environment  []string
 	serving      *exec.Cmd
-	log          string // the file that serve prints to
+	log          string // the file to which serve prints
 }
 
 func newMachine(t testing.TB) *machine {
@@ -93,21 +93,21 @@ type result struct {
 	out  string
 }
 
-// run calls the program to its end. It prints to a file: what Wine itself starts meanwhile
-// would hold a pipe open.
+// run calls the program and waits for its end. The program prints to a file, because processes that
+// Wine itself starts meanwhile would hold a pipe open.
 func (m *machine) run(args ...string) result {
 	m.t.Helper()
 	return m.runProgram(program, args...)
 }
 
-// runProgram does the same with another program.
+// runProgram is run for another program.
 func (m *machine) runProgram(path string, args ...string) result {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd, log := m.command(ctx, args...)
 	cmd.Args[1] = path
-	_ = cmd.Run() // the exit code says it
+	_ = cmd.Run() // the exit code says how it went
 	text, err := os.ReadFile(log)
 	if err != nil {
 		m.t.Fatal(err)
@@ -131,7 +131,7 @@ func (m *machine) command(ctx context.Context, args ...string) (cmd *exec.Cmd, l
 	return cmd, file.Name()
 }
 
-// wants calls the program and fails unless it ends with code and prints all texts.
+// wants calls the program, and fails unless the program ends with code and prints all texts.
 func (m *machine) wants(code int, args []string, texts ...string) string {
 	m.t.Helper()
 	r := m.run(args...)
@@ -165,7 +165,7 @@ func (m *machine) said() string {
 	return string(text)
 }
 
-// kill ends the engine as a crash would; once more does no harm.
+// kill ends the engine as a crash would. It may be called again.
 func (m *machine) kill() {
 	_ = m.serving.Process.Signal(syscall.SIGKILL)
 	_ = m.serving.Wait()
@@ -195,7 +195,7 @@ func (m *machine) eventually(what string, is func() bool) {
 	}
 }
 
-// processes are the numbers, as Linux has them, of what runs a program.
+// processes returns the ids, on Linux, of the processes with mark in their command line.
 func processes(t testing.TB, mark string) []int {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -213,7 +213,7 @@ func processes(t testing.TB, mark string) []int {
 	return found
 }
 
-// blenderOf tells Blenders of one home from all others.
+// blenders returns the ids of the Blenders of this home.
 func (m *machine) blenders() []int { return processes(m.t, windows(m.home)+`\cache`) }
 
 func TestASavedScriptRuns(t *testing.T) {
@@ -224,7 +224,7 @@ func TestASavedScriptRuns(t *testing.T) {
 	if want := "hello " + windows(m.folder) + `\made.py`; !strings.Contains(m.said(), want) {
 		t.Errorf("it did not print %q:\n%s", want, m.said())
 	}
-	// Written in place, in two steps, as a copier does.
+	// The script is written in place in two steps, as a copier does it.
 	path := filepath.Join(m.folder, "slow.py")
 	if err := os.WriteFile(path, []byte("print('whole"), 0o600); err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestCommandsReachTheEngine(t *testing.T) {
 	m.wants(1, []string{"run", "-c", "1 / 0"}, "ZeroDivisionError")
 	m.wants(1, []string{"serve"}, "an engine runs already")
 
-	// A run that sleeps hears of a cancel.
+	// A cancel reaches a run that sleeps.
 	long, _ := m.command(context.Background(), "run", "-c", "import time; print('here'); time.sleep(1000)")
 	if err := long.Start(); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestCommandsReachTheEngine(t *testing.T) {
 	_ = long.Wait()
 	m.eventually("it is cancelled", func() bool { return strings.Contains(m.said(), "cancelled") })
 
-	// A crash costs its own run.
+	// A crash costs only its own run.
 	before := m.blenders()
 	m.wants(5, []string{"run", "-c", "import os; os._exit(7)"}, "ended Blender, with exit code 7")
 	m.wants(0, []string{"run", "-c", "print('alive')"}, "alive")
@@ -288,7 +288,7 @@ func TestCommandsReachTheEngine(t *testing.T) {
 func TestNothingIsLeftOfAnEngineThatIsKilled(t *testing.T) {
 	m := newMachine(t)
 	m.serve()
-	// A script that ignores the end of its supervisor, and a process that it has started.
+	// A script that ignores the end of its supervisor has started a process.
 	mark := "blendtray-grandchild-" + filepath.Base(filepath.Dir(m.home))
 	long, _ := m.command(context.Background(), "run", "-c", `
 import subprocess, sys, time
@@ -317,8 +317,8 @@ while True:
 
 func TestServiceOfTheMachine(t *testing.T) {
 	m := newMachine(t)
-	// This service control manager gives services no environment of their own, so it is the
-	// home of every program that names none.
+	// Wine's service control manager gives services no environment of their own, so the service has
+	// the home of every program that names none.
 	m.environment = append(os.Environ(), "WINEDEBUG=-all", "BLENDTRAY_HOME=")
 	homes, err := filepath.Glob(filepath.Join(prefix, "drive_c", "users", "*", "AppData", "Local"))
 	if err != nil || len(homes) == 0 {
@@ -360,7 +360,7 @@ func TestServiceOfTheMachine(t *testing.T) {
 
 func TestServiceOfTheUserSaysWhatIsMissing(t *testing.T) {
 	m := newMachine(t)
-	// Wine's Task Scheduler takes tasks and forgets them.
+	// Wine's Task Scheduler accepts tasks and forgets them.
 	m.wants(1, []string{"service", "install"}, "Task Scheduler", "start the tray at login instead")
 	m.wants(3, []string{"service", "status"}, "not installed")
 	m.wants(3, []string{"service", "uninstall"}, "not installed")
@@ -376,7 +376,7 @@ func TestStartAtLoginIsInTheRegistry(t *testing.T) {
 	}
 	const name = "TestAutostartIsAValueOfTheRunKey"
 	r := m.runProgram(tests, "-test.v", "-test.run", name)
-	// Not its exit code: Wine does not let it remove a program that it has just been.
+	// The exit code does not count: Wine does not let the program remove itself.
 	if !strings.Contains(r.out, "--- PASS: "+name) {
 		t.Errorf("it ends with %d:\n%s", r.code, r.out)
 	}
