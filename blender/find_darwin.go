@@ -26,3 +26,9 @@ func places() []place {
 	}
 	return append(all, steamPlaces(filepath.Join(home, "Library/Application Support/Steam"), filepath.Join("Blender.app", program))...)
 }
+
+// userResources returns the folder where each version of Blender has a folder for what is the
+// user's, by the variables of its environment.
+func userResources(variable func(name string) string) string {
+	return filepath.Join(variable("HOME"), "Library", "Application Support", "Blender")
+}

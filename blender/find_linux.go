@@ -42,3 +42,12 @@ func places() []place {
 	}
 	return all
 }
+
+// userResources returns the folder where each version of Blender has a folder for what is the
+// user's, by the variables of its environment.
+func userResources(variable func(name string) string) string {
+	if folder := variable("XDG_CONFIG_HOME"); folder != "" {
+		return filepath.Join(folder, "blender")
+	}
+	return filepath.Join(variable("HOME"), ".config", "blender")
+}

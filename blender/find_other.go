@@ -2,6 +2,8 @@
 
 package blender
 
+import "path/filepath"
+
 var (
 	programNames  = []string{"blender"}
 	programInside = []string{"blender"}
@@ -12,4 +14,10 @@ func places() []place {
 		{"/usr/local/bin/blender", "the system's packages"},
 		{"/usr/pkg/bin/blender", "the system's packages"},
 	}
+}
+
+// userResources returns the folder where each version of Blender has a folder for what is the
+// user's, by the variables of its environment.
+func userResources(variable func(name string) string) string {
+	return filepath.Join(variable("HOME"), ".config", "blender")
 }

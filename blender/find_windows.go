@@ -78,3 +78,9 @@ func registryText(root registry.Key, path, name string) string {
 	}
 	return text
 }
+
+// userResources returns the folder where each version of Blender has a folder for what is the
+// user's, by the variables of its environment.
+func userResources(variable func(name string) string) string {
+	return filepath.Join(variable("APPDATA"), "Blender Foundation", "Blender")
+}

@@ -19,6 +19,10 @@ type instance struct {
 	stream  *stream
 	token   string
 	version string
+	began   time.Time
+	start   start
+	read    string      // the start's fingerprint right before it
+	linked  string      // that of the libraries
 	temp    *tempFolder // where its crash reports go
 	report  []byte      // the crash report that it left; set before the process's exited is closed
 
@@ -50,7 +54,7 @@ const tailSize = 16 << 10
 
 func newInstance(s *Supervisor, spec api.BlenderSpec, temp *tempFolder, token, mark string) *instance {
 	i := &instance{
-		sup: s, spec: spec, temp: temp, token: token, ready: make(chan struct{}), retired: make(chan struct{}),
+		sup: s, spec: spec, began: time.Now(), temp: temp, token: token, ready: make(chan struct{}), retired: make(chan struct{}),
 		hears: newHearsDeath(temp.path), dies: make(chan struct{}, 1),
 	}
 	i.stream = newStream(mark, i.printed, i.marked)

@@ -66,6 +66,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		return nil, err
 	}
 	inst.version = found.Version
+	inst.noteLinked()
 	s.set(func(st *api.BlenderStatus) {
 		s.current = inst
 		s.failures.succeeded()
@@ -94,7 +95,9 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if token == "" {
 		token = randomHex(32)
 	}
-	environ := append(Environ(os.Environ(), found.Path), s.cfg.Env...)
+	environ := s.environ(found.Path)
+	start := newStart(found, spec, environ)
+	read := start.fingerprint()
 	env, restored := startEnviron(environ, temp.path, filepath.Join(spec.Dir, "compiled"))
 	first, err := json.Marshal(struct {
 		Token   string             `json:"token"`
@@ -114,7 +117,9 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir, cmd.Env = temps, env
-	return cmd, append(first, '\n'), newInstance(s, spec, temp, token, mark), nil
+	inst := newInstance(s, spec, temp, token, mark)
+	inst.start, inst.read = start, read
+	return cmd, append(first, '\n'), inst, nil
 }
 
 // noteEnd writes down how a process has ended.

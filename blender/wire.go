@@ -68,6 +68,9 @@ type Welcome struct {
 	PID      int    `json:"pid"`
 	Port     int    `json:"port"`
 	Loop     string `json:"loop"`
+	// Libraries are the absolute paths of the libraries that the .blend links with which Blender
+	// was started, those that they link too.
+	Libraries []string `json:"libraries"`
 }
 
 // Finished is the `finished` frame of a run.

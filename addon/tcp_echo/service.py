@@ -11,6 +11,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+import bpy
+
 from . import async_loop, outputs
 from .environment import Environment
 from .imports import ScriptModules
@@ -45,6 +47,10 @@ class Service:
         self._started = time.monotonic()
         self._numbers = itertools.count(1)
         self._process = os.getpid()
+        # The libraries of the .blend that is open at the start.
+        self.libraries = [
+            bpy.path.abspath(library.filepath) for library in getattr(bpy.data, "libraries", ())
+        ]
         self._interrupt = Interrupt()
         self._modules = ScriptModules()
         self._stream = stream

@@ -154,6 +154,7 @@ class Session(Listener):
             pid=os.getpid(),
             port=self._service.server.port,
             loop=self._service.server.loop_name,
+            libraries=self._service.libraries,
         )
         return True
 
