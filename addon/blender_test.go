@@ -160,8 +160,13 @@ func (p *process) exitCode(t testing.TB) int {
 // startSupervised starts Blender as the supervisor does, and waits until it serves.
 func startSupervised(t testing.TB, env ...string) *process {
 	t.Helper()
-	p := startProcess(t, env, "blender", "--background", "--factory-startup",
-		"--python", launcherPath(t), "--", "--supervised")
+	return greet(t, startProcess(t, env, "blender", "--background", "--factory-startup",
+		"--python", launcherPath(t), "--", "--supervised"))
+}
+
+// greet sends the supervisor's line to a Blender that was started, and waits until it serves.
+func greet(t testing.TB, p *process) *process {
+	t.Helper()
 	line := fmt.Sprintf(`{"token":%q,"mark":%q,"port":0}`+"\n", testToken, testMark)
 	if _, err := io.WriteString(p.stdin.(io.Writer), line); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,15 +38,52 @@ func TestScriptFindsWhatAScriptOnTheCommandLineWouldFind(t *testing.T) {
 	got := s.succeed(`
 import os, sys, inspect
 def here(): pass
-result = [__name__, __file__, sys.argv, sys.path[0], os.getcwd(),
+result = [__name__, __file__, os.getcwd(), type(__builtins__).__name__,
           sys.modules["__main__"].here is here, inspect.getsource(here)]
 `, message{"file": file, "args": []string{"--size", "3"}})
-	check(t, "what it found", got, []any{
-		"__main__", file, []any{file, "--size", "3"}, dir, dir, true, "def here(): pass\n",
-	})
-	got = s.succeed(`import os, sys; result = [__file__, sys.argv, os.getcwd()]`,
-		message{"name": "<given name>", "dir": dir})
-	check(t, "what it found without a file", got, []any{"<given name>", []any{"<given name>"}, dir})
+	check(t, "what it found", got, []any{"__main__", file, dir, "dict", true, "def here(): pass\n"})
+	got = s.succeed(`import os; result = [__file__, os.getcwd()]`, message{"name": "<given name>", "dir": dir})
+	check(t, "what it found without a file", got, []any{"<given name>", dir})
+}
+
+func TestArgumentsAreBlendersCommandLine(t *testing.T) {
+	p := startProcess(t, nil, "blender", "--background", "--factory-startup", "--addons", "io_scene_gltf2",
+		"--python", launcherPath(t), "--", "--supervised")
+	s := connect(t, greet(t, p))
+	file := filepath.Join(t.TempDir(), "script.py")
+	blender := []any{"--background", "--factory-startup", "--addons", "io_scene_gltf2", "--python"}
+	const rest = "import sys; result = sys.argv[1:]"
+	check(t, "sys.argv", s.succeed(rest, message{"file": file, "args": []string{"--size", "3"}}),
+		append(slices.Clone(blender), file, "--", "--size", "3"))
+	check(t, "sys.argv without arguments", s.succeed(rest, message{"file": file}), append(slices.Clone(blender), file))
+	check(t, "sys.argv without a file", s.succeed(rest, message{"name": "<given>"}), append(slices.Clone(blender), "<given>"))
+	check(t, "sys.argv[0]", s.succeed("import sys; result = sys.argv[0].endswith('blender')"), true)
+}
+
+func TestFolderOfTheScriptComesBehindPythonsOwnModules(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	dir := t.TempDir()
+	script := message{"file": filepath.Join(dir, "s.py")}
+	writeFile(t, filepath.Join(dir, "calendar.py"), "raise ValueError('not the calendar of Python')\n")
+	writeFile(t, filepath.Join(dir, "numpy.py"), "here = 'beside the script'\n")
+	check(t, "what it imports", s.succeed(`
+import calendar, email.utils, os, sys
+if "numpy" in sys.modules:  # some add-ons need it
+    del sys.modules["numpy"]
+import numpy
+at = sys.path.index(os.path.dirname(__file__))
+result = [calendar.month_name[1], numpy.here, os.path.dirname(os.__file__) in sys.path[:at],
+          any("-packages" in path for path in sys.path[:at])]
+del sys.modules["numpy"]
+`, script, message{"scene": "fresh"}), []any{"January", "beside the script", true, false})
+}
+
+func TestStandardInputLooksLikeThatOfACommand(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	check(t, "sys.stdin", s.succeed(`
+import sys
+result = [sys.stdin.name, sys.stdin.encoding, sys.stdin.errors, type(sys.stdin.buffer).__name__, sys.stdin.buffer.peek().decode()]
+`), []any{"<stdin>", "utf-8", "surrogateescape", "BufferedReader", ""})
 }
 
 func TestScriptInAFolderThatIsGoneRunsWhereBlenderIs(t *testing.T) {
@@ -179,6 +217,29 @@ func TestSourceIsDecodedAsPythonDecodesFiles(t *testing.T) {
 	check(t, "Latin-1", s.succeed("", message{"code_base64": latin}), "é")
 	windows := "def f(x):\r\n    return x\r\nresult = f('''a\r\nb''')\r\n"
 	check(t, "CR LF", s.succeed(windows), "a\nb")
+	check(t, "CR", s.succeed("x = 20\rresult = x + 1"), 21.0)
+}
+
+func TestSourceThatIsNoTextIsToldWithItsLineAndARemedy(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	const utf16 = "the source is UTF-16, which Python does not read; save the file as UTF-8"
+	for _, test := range []struct {
+		code, message string
+		line          float64
+	}{
+		{"\xff\xfex\x00\n\x00", utf16, 1},
+		{"\xfe\xff\x00x\x00\n", utf16, 1},
+		{"i\x00m\x00p\x00o\x00r\x00t\x00 \x00o\x00s\x00", utf16, 1},
+		{"x = 1\r\ny = 'caf\xe9'\r\n", "the byte 0xe9 in this line is not utf-8; save the file as UTF-8 or name its encoding in the first line, as in # coding: latin-1", 2},
+		{"# coding: utf-8\n\n'\xe9'", "the byte 0xe9 in this line is not utf-8; save the file as UTF-8", 3},
+		{"#!/usr/bin/python\n# -*- coding: klingon -*-\n", "the encoding 'klingon' that this line names is unknown; save the file as UTF-8 and remove it", 2},
+		{"\ufeff# coding: latin-1\n", "the source begins as UTF-8, but this line names 'latin-1'; remove it", 1},
+	} {
+		code := base64.StdEncoding.EncodeToString([]byte(test.code))
+		got := s.fail("", message{"code_base64": code, "name": "n.py"})
+		check(t, fmt.Sprintf("%q", test.code), []any{got["type"], got["message"], got["line"]},
+			[]any{"SyntaxError", test.message, test.line})
+	}
 }
 
 func TestScriptMayAwaitAtItsTopLevel(t *testing.T) {

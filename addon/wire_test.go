@@ -262,7 +262,7 @@ func TestBareMessageIsAnsweredAsTheContractSays(t *testing.T) {
 		{message{"message": "ignored", "code": "result = 5", "wait": true}, message{"response": "succeeded", "message": "", "result": 5.0, "error": nil, "outputs": []any{}}},
 		{message{"code": "result = 1\nraise ValueError('no')", "wait": true}, message{"response": "failed", "message": "ValueError: no", "result": 1.0}},
 		{message{"code": "raise SystemExit(0)", "wait": true}, message{"response": "succeeded"}},
-		{message{"code": "import sys; result = sys.argv", "name": "n", "args": []string{"a"}, "wait": true}, message{"result": []any{"n", "a"}}},
+		{message{"code": "import sys; result = sys.argv[-3:]", "name": "n", "args": []string{"a"}, "wait": true}, message{"result": []any{"n", "--", "a"}}},
 		{message{}, message{"response": "error"}},
 		{message{"code": 5}, message{"response": "error"}},
 		{message{"code": []string{"1"}}, message{"response": "error"}},

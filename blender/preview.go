@@ -18,7 +18,7 @@ const previewTime = 30 * time.Second
 const previewCode = `import sys
 from tcp_echo import preview
 try:
-    preview.render(*sys.argv[1:])
+    preview.render(*sys.argv[-2:])
 except preview.NoPreview as why:
     result = str(why)
 `

@@ -310,7 +310,7 @@ func TestAScriptRunsInTheBlenderThatOneLooksAt(t *testing.T) {
 	if !strings.Contains(r.stdout, "grüß False\n") || !strings.Contains(r.stdout, "an error\n") {
 		t.Errorf("it prints %q", r.stdout)
 	}
-	script := p.save("count.py", "import bpy, sys\nprint(len(bpy.data.objects), sys.argv[1:])\nresult = 'Suzanne' in bpy.data.objects\n")
+	script := p.save("count.py", "import bpy, sys\nprint(len(bpy.data.objects), sys.argv[sys.argv.index('--') + 1:])\nresult = 'Suzanne' in bpy.data.objects\n")
 	if r := run(0, script, "--", "a b"); !strings.Contains(r.stdout, "4 ['a b']") {
 		t.Errorf("the open scene: %q", r.stdout)
 	}

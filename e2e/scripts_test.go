@@ -96,7 +96,7 @@ func TestScenesAreKeptOrFreshAsAsked(t *testing.T) {
 	add := "import bpy\nbpy.ops.mesh.primitive_cube_add()\n" + count[len("import bpy\n"):]
 	blend := filepath.Join(t.TempDir(), "empty.blend")
 	save := "import bpy, sys\nfor o in list(bpy.data.objects): bpy.data.objects.remove(o)\n" +
-		"bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])"
+		"bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])"
 	for _, step := range []struct {
 		args []string
 		want string

@@ -32,9 +32,7 @@ PALETTE = {
 
 def given():
     """Return the arguments that are the script's own."""
-    if sys.argv[0] == __file__:  # Blendtray
-        return sys.argv[1:]
-    # Plain Blender, whose own ones come first.
+    # Blender's own arguments come first.
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 

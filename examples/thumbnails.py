@@ -46,9 +46,7 @@ figcaption {{ overflow-wrap: anywhere; padding: .4em 0 }}
 
 def given():
     """Return the arguments that are the script's own."""
-    if sys.argv[0] == __file__:  # Blendtray
-        return sys.argv[1:]
-    # Plain Blender, whose own ones come first.
+    # Blender's own arguments come first.
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 

@@ -19,12 +19,14 @@ import logging
 import os
 import signal
 import sys
+import sysconfig
 import tempfile
 import threading
 import types
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from . import command_line
 from .stdio import say
 
 if TYPE_CHECKING:
@@ -76,6 +78,17 @@ _LISTS: tuple[tuple[object, str], ...] = (
 
 _missing = object()
 
+# Where Python's own modules lie.
+_STANDARD_FOLDERS = frozenset(
+    folder
+    for library in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    for folder in (
+        library,
+        os.path.join(library, "lib-dynload"),
+        os.path.join(os.path.dirname(library), "DLLs"),
+    )
+)
+
 
 class Environment:
     """The state of the process around one run; every method is for the main thread.
@@ -109,9 +122,9 @@ class Environment:
         if self._signals is None:
             # Read at the first run: by then the launcher has set its handlers.
             self._signals = SignalActions()
-        sys.argv = [run.filename, *run.args]
+        sys.argv = command_line.for_script(run.filename, run.args)
         if run.folder:
-            sys.path.insert(0, run.folder)
+            sys.path.insert(_behind_standard_library(sys.path), run.folder)
             try:
                 os.chdir(run.folder)
             except OSError as error:
@@ -119,7 +132,7 @@ class Environment:
                 say(f"stays in {_current_directory()}: {error}")
         module = types.ModuleType("__main__")
         module.__file__ = run.filename
-        vars(module)["__builtins__"] = builtins
+        vars(module)["__builtins__"] = vars(builtins)
         sys.modules["__main__"] = module
         return module
 
@@ -258,6 +271,17 @@ def _restore_dict(current: dict[str, Any], wanted: dict[str, Any]) -> None:
     for name in current.keys() - wanted.keys():
         del current[name]
     current.update(wanted)
+
+
+def _behind_standard_library(path: list[str]) -> int:
+    """Return the index behind Python's own modules, and before what is installed besides.
+
+    A script named calendar.py must not stand in for Python's calendar.
+    """
+    for at in range(len(path) - 1, -1, -1):
+        if path[at] in _STANDARD_FOLDERS:
+            return at + 1
+    return 0
 
 
 def _current_directory() -> str:

@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import inspect
-import io
-import linecache
 import os
 import sys
 import time
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import failure, outputs, result
+from . import failure, outputs, result, source
 from .interrupt import Interrupt, RunCancelled
 from .runs import Outcome, Run, RunQueue, cancel_error
 from .stdio import say
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
     from .stdio import Stream
 
 # Kept here because a script may delete them from `builtins`.
-_exec, _eval, _compile = exec, eval, compile
+_exec, _eval = exec, eval
 
 
 class Runner:
@@ -124,7 +121,7 @@ class Runner:
         exception = None
         try:
             self._interrupt.arm(run)
-            code = _compiled(run)
+            code = source.compiled(run.code, run.filename)
             if code.co_flags & inspect.CO_COROUTINE:
                 self._drive(_eval(code, vars(module)))
             else:
@@ -173,42 +170,6 @@ def _outcome(
         except BaseException as error:  # the value's own methods may raise anything
             say(f"the result is not sent: {type(error).__name__}")
     return outcome
-
-
-def _lines(code: bytes) -> list[str]:
-    """Return the lines of a source as `linecache` would have read them from its file."""
-    try:
-        if b"coding" in code[:400]:
-            text = importlib.util.decode_source(code)
-        else:
-            text = code.decode("utf-8-sig")
-    except (SyntaxError, UnicodeDecodeError):
-        return []  # compile() reports what is wrong with the source
-    return io.StringIO(text, newline=None).readlines()
-
-
-def _compiled(run: Run) -> types.CodeType:
-    """Compile a run's source and make its lines known to tracebacks."""
-    filename = run.filename
-    # Without a time, tracebacks show the source that ran even when the file has changed since.
-    linecache.cache[filename] = (len(run.code), None, _lines(run.code), filename)
-    try:
-        return _compile(run.code, filename, "exec", dont_inherit=True)
-    except SyntaxError:
-        # The script is compiled as plain Python first, so that it gets plain Python's errors.
-        try:
-            code: types.CodeType | None = _compile(
-                run.code,
-                filename,
-                "exec",
-                flags=0x2000,  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-                dont_inherit=True,
-            )
-        except SyntaxError:
-            code = None
-        if code is None:
-            raise
-        return code
 
 
 def _end_forked_child(exception: BaseException | None) -> None:

@@ -191,4 +191,7 @@ def _open_null_input() -> None:
 
 
 def _null_input_stream() -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    """Return a stream of descriptor 0 that looks like the one that Python makes."""
+    raw = io.FileIO(0, closefd=False)
+    raw.name = "<stdin>"
+    return io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", errors="surrogateescape")
