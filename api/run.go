@@ -63,6 +63,9 @@ type Run struct {
 	Output string `json:"output"`
 	// OutputBytes is how many bytes the run printed in all.
 	OutputBytes int64 `json:"output_bytes"`
+	// ExitCode is the exit code of a Blender that executes the script and nothing else, such as 3
+	// after sys.exit(3); null while the run has not ended by itself.
+	ExitCode *int `json:"exit_code"`
 	// Error is null for a run that succeeded or has not ended.
 	Error *ScriptError `json:"error"`
 	// Result is the JSON value of the script's global "result", or null.

@@ -357,7 +357,7 @@ func (r *AddonReport) verify(ctx context.Context) error {
 		return err
 	}
 	defer session.Close()
-	call, err := session.Run(blender.Request{ID: "verify", Name: "<verify>", Code: []byte("import bpy\nresult = [6 * 7, bpy.app.version_string]\n"), Scene: "keep"}, nil, nil)
+	call, err := session.Run(blender.Request{ID: "verify", Name: "<verify>", Code: []byte("import bpy\nresult = [6 * 7, bpy.app.version_string]\n"), Scene: "keep"}, nil, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,19 @@ func (c *runCmd) follow(e *env, client *control.Client, sub api.Submission) erro
 
 // ended shows how a run ended and returns that as an exit code.
 func (c *runCmd) ended(e *env, run api.Run) error {
+	err := c.shown(e, run)
+	if c.AsScript && run.ExitCode != nil {
+		if *run.ExitCode == 0 {
+			return err
+		}
+		e.exit(err) // says what there is to say
+		return fault.Quietly(*run.ExitCode)
+	}
+	return err
+}
+
+// shown shows how a run ended and returns that as an exit code.
+func (c *runCmd) shown(e *env, run api.Run) error {
 	if c.JSON {
 		if err := e.printJSON(run); err != nil {
 			return err

@@ -32,7 +32,7 @@ func (p *program) measureMessages(ctx context.Context, messages int) error {
 	var took sample
 	for i := range messages {
 		at := time.Now()
-		call, err := session.Run(blender.Request{ID: fmt.Sprint(i), Code: []byte("x = 1")}, nil, nil)
+		call, err := session.Run(blender.Request{ID: fmt.Sprint(i), Code: []byte("x = 1")}, nil, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -10,9 +10,10 @@ import (
 // activeRun is the run that a Blender executes, and the way of what it does to its sink. It
 // is told of that by the goroutines that read the pipe and the session.
 type activeRun struct {
-	key   string        // its name in the marks
-	begun chan struct{} // closed when it has begun
-	ended chan struct{} // closed when all that it printed has been read
+	key      string        // its name in the marks
+	underway chan struct{} // closed when Blender makes its scene ready, or it has begun
+	begun    chan struct{} // closed when its first line is about to be executed
+	ended    chan struct{} // closed when all that it printed has been read
 
 	mu       sync.Mutex // around calls of the sink, too
 	sink     Sink
@@ -20,14 +21,31 @@ type activeRun struct {
 	open     bool // between the marks
 	over     bool // the end mark was seen
 	started  time.Time
+	prepared bool
 	progress renderProgress
 	tail     []byte
 }
 
 func newActiveRun(key string, sink Sink) *activeRun {
-	r := &activeRun{key: key, begun: make(chan struct{}), ended: make(chan struct{}), sink: sink}
+	r := &activeRun{
+		key: key, underway: make(chan struct{}), begun: make(chan struct{}), ended: make(chan struct{}), sink: sink,
+	}
 	r.progress.tell = func(p api.Progress) { r.sink.Progress(p) }
 	return r
+}
+
+// prepare is Blender's word that it makes the scene ready.
+func (r *activeRun) prepare() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.prepareLocked()
+}
+
+func (r *activeRun) prepareLocked() {
+	if !r.prepared {
+		r.prepared = true
+		close(r.underway)
+	}
 }
 
 // begin is the mark at the begin of the output.
@@ -62,6 +80,7 @@ func (r *activeRun) startedAt(at time.Time) {
 }
 
 func (r *activeRun) startLocked(at time.Time) {
+	r.prepareLocked()
 	if r.started.IsZero() {
 		r.started = at
 		close(r.begun)
@@ -72,6 +91,16 @@ func (r *activeRun) startLocked(at time.Time) {
 func (r *activeRun) hasBegun() bool {
 	select {
 	case <-r.begun:
+		return true
+	default:
+		return false
+	}
+}
+
+// isUnderway tells whether Blender has taken up the run.
+func (r *activeRun) isUnderway() bool {
+	select {
+	case <-r.underway:
 		return true
 	default:
 		return false

@@ -30,7 +30,7 @@ type Request struct {
 	// Blender by them.
 	Isolation api.Isolation
 	Look      bool
-	// TimeLimit counts from the moment the run started in Blender; 0 is no limit.
+	// TimeLimit counts from the moment Blender takes up the run; 0 is no limit.
 	TimeLimit time.Duration
 	// Leftover says how long a process may live that the run has started and left running; ""
 	// is [LeftoverBlender].
@@ -78,6 +78,9 @@ type Outcome struct {
 	Error             *api.ScriptError
 	// Result is the JSON of the script's global "result", or nil.
 	Result json.RawMessage
+	// ExitCode is the exit code of a Blender that executes the script and nothing else; 0 where
+	// the run has ended by a signal.
+	ExitCode int
 	// Outputs are absolute paths of files the run made, in the order it made them.
 	Outputs []string
 	// Version is that of the Blender that did it.

@@ -54,7 +54,7 @@ type loss struct {
 // do sends the request and waits for what comes of the run. Ending ctx asks the run to stop,
 // and so does the time limit. An error says that nothing was executed.
 func (x *execution) do(ctx context.Context) (Outcome, error) {
-	call, err := x.session.Run(x.req, x.run.startedAt, x.run.tellProgress)
+	call, err := x.session.Run(x.req, x.run.prepare, x.run.startedAt, x.run.tellProgress)
 	switch {
 	case errors.Is(err, ErrClosed):
 		x.host.kill() // without its session it is of no use
@@ -65,7 +65,7 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 	var (
 		l            loss
 		limit, grace <-chan time.Time
-		begun        = x.run.begun
+		underway     = x.run.underway
 		ended        = call.Done()
 		done         = ctx.Done()
 		broken       <-chan time.Time
@@ -77,15 +77,15 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 				_ = call.Cancel(e.reason) // a session that is gone shows below
 			}()
 			grace = time.After(x.grace)
-			begun, limit, done = nil, nil, nil
+			underway, limit, done = nil, nil, nil
 		}
 	)
 	for {
 		select {
 		case <-done:
 			stop(cancelledFor(context.Cause(ctx)))
-		case <-begun:
-			begun = nil
+		case <-underway:
+			underway = nil
 			if x.req.TimeLimit > 0 {
 				limit = time.After(x.req.TimeLimit)
 			}
@@ -160,7 +160,7 @@ func reported(run *activeRun, version string, f Finished, asked *ending) Outcome
 	started, _ := run.close()
 	started = orNow(started) // a run that was cancelled while it waited never started
 	out := Outcome{
-		Verdict: f.State, Error: f.Error, Result: f.Result, Outputs: f.Outputs, Version: version, Started: started,
+		Verdict: f.State, Error: f.Error, Result: f.Result, ExitCode: f.ExitCode, Outputs: f.Outputs, Version: version, Started: started,
 		Finished: started.Add(time.Duration(f.Seconds * float64(time.Second))),
 	}
 	if string(out.Result) == "null" {

@@ -45,6 +45,7 @@ type instance struct {
 	spent    bool // nothing in it is of use any more, and it need not be asked to end
 	reason   string
 	crashed  bool // a run is to blame for the end of the process
+	cleaning bool // what a run has left is being put back
 	stopping bool // its end is wanted
 	tail     []byte
 }
@@ -93,14 +94,25 @@ func (i *instance) marked(kind markKind, rest []byte) {
 			i.port, i.own = says.Port, says.Temp
 			close(i.ready)
 		}
+	case markPreparing:
+		if run != nil && run.key == string(rest) {
+			run.prepare()
+		}
 	case markBegin:
 		if run != nil && run.key == string(rest) {
 			run.begin()
 		}
 	case markEnd:
+		i.mu.Lock()
+		i.cleaning = true
+		i.mu.Unlock()
 		if run != nil && run.key == string(rest) {
 			run.end()
 		}
+	case markClean:
+		i.mu.Lock()
+		i.cleaning = false
+		i.mu.Unlock()
 	}
 }
 
@@ -147,7 +159,7 @@ func (i *instance) blame() {
 func (i *instance) blamed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.crashed || i.runs > 0 || i.active != nil && i.active.hasBegun()
+	return i.crashed || i.runs > 0 || i.cleaning || i.active != nil && i.active.isUnderway()
 }
 
 // hungInCrash tells whether the process was killed because it hung while it crashed.

@@ -2,6 +2,7 @@ package blender
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"blendtray/api"
@@ -55,7 +56,10 @@ func (i *instance) awaitOutput(run *activeRun) {
 
 // lost returns the outcome of a run whose process is gone.
 func (i *instance) lost(x *execution, l loss) (Outcome, error) {
-	if !x.run.hasBegun() {
+	// The crash of a Blender that opens a file would come again. One that makes a fresh scene
+	// crashes for what earlier runs have left.
+	mine := x.run.hasBegun() || x.run.isUnderway() && (l.asked != nil || filepath.IsAbs(x.req.Scene))
+	if !mine {
 		if l.cut {
 			return Outcome{}, fmt.Errorf("%w: the connection with it broke", ErrNotStarted)
 		}
@@ -63,7 +67,7 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	}
 	i.blame()
 	started, tail := x.run.close()
-	out := Outcome{Verdict: Crashed, Started: started, Finished: time.Now(), Version: i.version}
+	out := Outcome{Verdict: Crashed, Started: orNow(started), Finished: time.Now(), Version: i.version}
 	told := api.ScriptError{Type: "Crash"}
 	death := fatalText(tail)
 	line, stack := crashPlace(tail, x.req)
@@ -90,8 +94,18 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	case l.cut:
 		told.Message = "the connection with Blender broke while the script ran, so Blender was killed; a script must not close descriptors that are not its own"
 	case i.proc.state != nil && signalText(i.proc.state) == "":
-		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do",
-			i.proc.state.ExitCode())
+		out.ExitCode = i.proc.state.ExitCode()
+		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do", out.ExitCode)
+		if x.req.Isolation == api.IsolateProcess {
+			// The process was the script's own, and its exit code is the verdict, as in a cold
+			// Blender.
+			if told.Type, out.Verdict = "Exit", Errored; out.ExitCode == 0 {
+				out.Verdict = Succeeded
+				return out, nil
+			}
+		}
+	case !x.run.hasBegun():
+		told.Message = fmt.Sprintf("Blender crashed while it opened the scene %s: %s", x.req.Scene, how)
 	default:
 		told.Message = "Blender crashed: " + how.Error()
 		if death != "" && !saysTheSignal(death) {

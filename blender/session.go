@@ -117,19 +117,20 @@ func (s *Session) greet(frames *frameReader, token string) error {
 
 // Call is one run under way in a session.
 type Call struct {
-	session  *Session
-	id       string
-	started  func(time.Time)
-	progress func(api.Progress)
-	done     chan struct{}
-	finished Finished
-	err      error
+	session   *Session
+	id        string
+	preparing func()
+	started   func(time.Time)
+	progress  func(api.Progress)
+	done      chan struct{}
+	finished  Finished
+	err       error
 }
 
-// Run sends a run and returns at once. Started and progress are called on the session's
-// reading goroutine, so they must not block; either may be nil. It fails with [ErrClosed], or
-// with what is wrong with the request.
-func (s *Session) Run(req Request, started func(time.Time), progress func(api.Progress)) (*Call, error) {
+// Run sends a run and returns at once. Preparing, started and progress are called on the
+// session's reading goroutine, so they must not block; each may be nil. It fails with
+// [ErrClosed], or with what is wrong with the request.
+func (s *Session) Run(req Request, preparing func(), started func(time.Time), progress func(api.Progress)) (*Call, error) {
 	if !runID.MatchString(req.ID) { // the refusal would not say whose it is
 		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
 	}
@@ -138,6 +139,9 @@ func (s *Session) Run(req Request, started func(time.Time), progress func(api.Pr
 	}
 	frame := runFrame{
 		Type: "run", ID: req.ID, File: osText(req.File), Name: req.Name, Dir: osText(req.Dir), Scene: osText(req.Scene),
+	}
+	if req.Isolation != api.IsolateAuto {
+		frame.Isolation = req.Isolation.String()
 	}
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
@@ -153,7 +157,9 @@ func (s *Session) Run(req Request, started func(time.Time), progress func(api.Pr
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{session: s, id: req.ID, started: started, progress: progress, done: make(chan struct{})}
+	c := &Call{
+		session: s, id: req.ID, preparing: preparing, started: started, progress: progress, done: make(chan struct{}),
+	}
 	s.mu.Lock()
 	switch {
 	case s.lastErr != nil:
@@ -329,6 +335,10 @@ func (s *Session) dispatch(in incoming) {
 			delete(s.pings, in.ID)
 		}
 		s.mu.Unlock()
+	case "preparing":
+		if c != nil && c.preparing != nil {
+			c.preparing()
+		}
 	case "started":
 		if c != nil && c.started != nil {
 			c.started(time.UnixMicro(int64(in.Time * 1e6)))

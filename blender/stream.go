@@ -6,9 +6,11 @@ import "bytes"
 type markKind string
 
 const (
-	markReady markKind = "ready"
-	markBegin markKind = "begin"
-	markEnd   markKind = "end"
+	markReady     markKind = "ready"
+	markPreparing markKind = "preparing"
+	markBegin     markKind = "begin"
+	markEnd       markKind = "end"
+	markClean     markKind = "clean"
 )
 
 // stream takes apart what a supervised Blender prints: text, and the marks in it that say

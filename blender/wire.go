@@ -82,6 +82,8 @@ type Finished struct {
 	Outputs []string         `json:"outputs"`
 	// Recycle is true when that Blender should not be used for another run.
 	Recycle bool `json:"recycle"`
+	// ExitCode is that of a Blender that executes the script and nothing else.
+	ExitCode int `json:"exit_code"`
 }
 
 // runFrame is a `run` frame.
@@ -95,6 +97,7 @@ type runFrame struct {
 	Dir        osText   `json:"dir,omitempty"`
 	Args       []osText `json:"args,omitempty"`
 	Scene      osText   `json:"scene,omitempty"`
+	Isolation  string   `json:"isolation,omitempty"`
 }
 
 // largeFrame is from how many bytes on a frame is not waited for to be sent: the system may

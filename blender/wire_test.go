@@ -184,7 +184,7 @@ func TestSessionsOfOthersAreServedToo(t *testing.T) {
 	}
 	var calls []*Call
 	for i := range 100 { // all sent before the first is waited for
-		call, err := session.Run(Request{ID: fmt.Sprint("p", i), Code: fmt.Appendf(nil, "result = %d", i)}, nil, nil)
+		call, err := session.Run(Request{ID: fmt.Sprint("p", i), Code: fmt.Appendf(nil, "result = %d", i)}, nil, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func BenchmarkMessage(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		at := time.Now()
-		call, err := session.Run(Request{ID: fmt.Sprint(len(took)), Code: []byte("x=1")}, nil, nil)
+		call, err := session.Run(Request{ID: fmt.Sprint(len(took)), Code: []byte("x=1")}, nil, nil, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

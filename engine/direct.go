@@ -53,6 +53,7 @@ func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	last, r := ending(out, why, false), j.run
 	started, finished := out.Started.UTC().Round(0), time.Now().UTC().Round(0)
 	r.ID, r.State, r.Reason, r.Error, r.Result = "", last.State, last.Reason, last.Error, last.Result
+	r.ExitCode = last.ExitCode
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.BlenderVersion, r.StartedAt, r.FinishedAt = last.BlenderVersion, &started, &finished
 	r.Seconds = time.Since(out.Started).Seconds()

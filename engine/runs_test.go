@@ -514,7 +514,7 @@ func TestARunInJSONHasTheAgreedFields(t *testing.T) {
 	}
 	for _, f := range []string{
 		"id", "script", "sha256", "scene", "args", "state", "queued_at", "started_at", "finished_at",
-		"seconds", "output", "error", "result", "outputs", "blender_version", "blender", "client", "origin", "key",
+		"seconds", "output", "error", "result", "outputs", "blender_version", "blender", "client", "origin", "key", "isolation", "exit_code",
 	} {
 		if _, ok := m[f]; !ok {
 			t.Errorf("no field %s", f)

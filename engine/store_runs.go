@@ -178,9 +178,9 @@ func (s *store) finishLocked(id int64, r *api.Run, out kept) error {
 		return err
 	}
 	if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
-			output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ? WHERE id = ?`,
+			output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ?, exit_code = ? WHERE id = ?`,
 		string(r.State), r.Reason, nanos(r.StartedAt), nanos(r.FinishedAt), r.Seconds,
-		r.OutputBytes, failure, result, outputs, r.BlenderVersion, id); err != nil {
+		r.OutputBytes, failure, result, outputs, r.BlenderVersion, r.ExitCode, id); err != nil {
 		return err
 	}
 	if out.text == "" {
@@ -245,7 +245,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
-	key, client, origin, blender, isolation`
+	key, client, origin, blender, isolation, exit_code`
 
 // scanJob reads a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -260,7 +260,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
-		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation); err != nil {
+		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)

@@ -315,6 +315,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.mu.Lock()
 	r := j.run
 	r.State, r.Reason, r.Error, r.Result = last.State, last.Reason, last.Error, last.Result
+	r.ExitCode = last.ExitCode
 	r.BlenderVersion, r.FinishedAt, r.Progress = last.BlenderVersion, &now, nil
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.OutputBytes = j.out.bytes()

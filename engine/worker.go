@@ -598,7 +598,13 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 		BlenderVersion: out.Version,
 	}
 	switch r.State {
-	case api.Succeeded, api.Failed, api.TimedOut:
+	case api.Succeeded, api.Failed:
+		code := out.ExitCode
+		if code == 0 && r.State == api.Failed {
+			code = 1
+		}
+		r.ExitCode = &code
+	case api.TimedOut:
 	case api.Cancelled:
 		r.Reason = why
 	case api.Crashed:

@@ -106,6 +106,7 @@ class BareMessage(Listener):
                 "response": outcome.state,
                 "message": f"{error['type']}: {error['message']}" if error else "",
                 "seconds": outcome.seconds,
+                "exit_code": outcome.exit_code,
                 "error": error,
                 "outputs": outcome.outputs,
             },

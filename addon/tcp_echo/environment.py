@@ -15,6 +15,7 @@ import builtins
 import contextlib
 import faulthandler
 import gc
+import io
 import logging
 import os
 import signal
@@ -27,7 +28,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from . import command_line
-from .stdio import say
 
 if TYPE_CHECKING:
     import ctypes
@@ -110,18 +110,22 @@ class Environment:
         self._switch_interval = sys.getswitchinterval()
         self._signals: SignalActions | None = None
         self._snapshot: _Snapshot | None = None
+        # What the output of the run has to say first.
+        self.complaint = ""
+        # What the code that keeps its state has defined so far.
+        self._session: types.ModuleType | None = None
 
     def record(self) -> None:
         """Record the state that `put_back` restores, ahead of the next run."""
         self._snapshot = _Snapshot()
+        if self._signals is None:
+            self._signals = SignalActions()
 
     def enter(self, run: Run) -> types.ModuleType:
         """Set the process up for a run and return the module that it executes in."""
         if self._snapshot is None:
-            self._snapshot = _Snapshot()
-        if self._signals is None:
-            # Read at the first run: by then the launcher has set its handlers.
-            self._signals = SignalActions()
+            self.record()
+        self.complaint = ""
         sys.argv = command_line.for_script(run.filename, run.args)
         if run.folder:
             sys.path.insert(_behind_standard_library(sys.path), run.folder)
@@ -129,18 +133,49 @@ class Environment:
                 os.chdir(run.folder)
             except OSError as error:
                 # A script whose folder was removed can still do most things.
-                say(f"stays in {_current_directory()}: {error}")
-        module = types.ModuleType("__main__")
+                self.complaint = f"stays in {_current_directory()}: {error}"
+        module = self._module_of(run)
         module.__file__ = run.filename
         vars(module)["__builtins__"] = vars(builtins)
         sys.modules["__main__"] = module
+        if "multiprocessing" in sys.modules:
+            sys.modules["__mp_main__"] = module  # as at the first import of multiprocessing
+        if run.isolation == "process" and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+            # The script ends with the process, as a cold Blender does.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return module
 
-    def end_script(self) -> None:
-        """Restore what the report of the run's end needs, and flush the script's output."""
+    def _module_of(self, run: Run) -> types.ModuleType:
+        if run.isolation != "keep":
+            self._session = None
+        elif self._session is not None and not run.file:
+            vars(self._session).pop("result", None)
+            return self._session
+        return types.ModuleType("__main__")
+
+    @property
+    def exception_hook(self) -> object:
+        """The `sys.excepthook` that was there before the script."""
+        assert self._snapshot is not None
+        return self._snapshot.sys["excepthook"]
+
+    def note_streams(self) -> None:
+        """Record the standard streams again, which a client may listen to from now on."""
+        assert self._snapshot is not None
+        for name in ("stdout", "stderr"):
+            self._snapshot.sys[name] = getattr(sys, name)
+
+    def mend(self) -> None:
+        """Restore what no Python code can do without."""
         if vars(builtins) != self._builtins:
             _restore_dict(vars(builtins), self._builtins)
         assert self._snapshot is not None  # `enter` has recorded it
+        self._snapshot.restore_modules()
+
+    def end_script(self) -> None:
+        """Restore what the report of the run's end needs, and flush the script's output."""
+        self.mend()
+        assert self._snapshot is not None
         current, saved = vars(sys), self._snapshot.sys
         for name in ("stdout", "stderr"):
             stream = current.get(name)
@@ -148,10 +183,30 @@ class Environment:
                 current[name] = saved[name]
                 _let_go(stream, saved[name])
 
+    def leave(self, run: Run, module: types.ModuleType) -> None:
+        """Let the script's module go; with "keep", its names are there for the next code."""
+        assert self._snapshot is not None
+        self._snapshot.restore_main()
+        if sys.modules.get("__mp_main__") is module:
+            del sys.modules["__mp_main__"]
+        if run.isolation == "keep":
+            if self._session is not None:
+                for name, value in vars(self._session).items():
+                    vars(module).setdefault(name, value)
+            self._session = module
+            return
+        # When the garbage collector finds a file together with its buffer, it may close the buffer
+        # first. What was not written by then is lost.
+        for value in list(vars(module).values()):
+            if isinstance(value, io.IOBase):
+                with contextlib.suppress(Exception):  # mostly the file is closed, or only read
+                    value.flush()
+
     def put_back(self) -> None:
         """Restore everything else."""
         snapshot, self._snapshot = self._snapshot, None
-        assert snapshot is not None and self._signals is not None  # as above
+        if snapshot is None or self._signals is None:
+            return  # no script was executed
         snapshot.restore()
         if sys.gettrace() is not None or sys.getprofile() is not None:
             sys.settrace(None)
@@ -187,11 +242,27 @@ class _Snapshot:
     def __init__(self) -> None:
         self.sys = vars(sys).copy()
         self._lists = [(owner, name, kept := vars(owner)[name], kept[:]) for owner, name in _LISTS]
+        self._modules = sys.modules
+        self._loaded = dict(sys.modules)
         self._main = sys.modules.get("__main__")
         self._environ = _environment_block().copy()
         self._directory = _current_directory()
         self._thread_hook = threading.excepthook
         self._log_level = logging.root.level
+
+    def restore_modules(self) -> None:
+        """Put back the modules that are missing."""
+        if vars(sys).get("modules") is not self._modules:
+            sys.modules = self._modules
+        if not self._loaded.keys() <= self._modules.keys():
+            for name, module in self._loaded.items():
+                self._modules.setdefault(name, module)
+
+    def restore_main(self) -> None:
+        if self._main is None:
+            sys.modules.pop("__main__", None)
+        else:
+            sys.modules["__main__"] = self._main
 
     def restore(self) -> None:
         current = vars(sys)
@@ -209,10 +280,6 @@ class _Snapshot:
                 kept[:] = content
                 if name == "filters":
                     warnings._filters_mutated()  # type: ignore[attr-defined]  # not public
-        if self._main is None:
-            sys.modules.pop("__main__", None)
-        else:
-            sys.modules["__main__"] = self._main
         if _environment_block() != self._environ:
             _restore_environ(self._environ)
         if _current_directory() != self._directory:

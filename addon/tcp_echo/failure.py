@@ -16,15 +16,18 @@ _OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _DRIVING_FOLDERS = (_OWN_FOLDER, os.path.join(os.path.dirname(asyncio.__file__), ""))
 
 
-def describe(exception: BaseException, filename: str) -> dict[str, Any]:
-    """Return the `error` of a `finished` frame for the exception that ended a script."""
+def describe(exception: BaseException, filename: str, told: bool = False) -> dict[str, Any]:
+    """Return the `error` of a `finished` frame for the exception that ended a script.
+
+    It has no traceback when the output has `told` of the exception already.
+    """
     try:
-        trace = _without_own_frames(exception.__traceback__)
+        trace = without_own_frames(exception.__traceback__)
         return {
             "type": _type_name(exception),
             "message": _message(exception),
             "line": _line(exception, trace, filename),
-            "traceback": _format(exception, trace),
+            "traceback": "" if told else _format(exception, trace),
         }
     except (Exception, RecursionError):
         # The class of the exception may be the script's own, and its methods may raise.
@@ -56,7 +59,7 @@ def _is_own(trace: TracebackType) -> bool:
     return trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER)
 
 
-def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
+def without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Return a traceback without the add-on's frames at its two ends."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_DRIVING_FOLDERS):
         trace = trace.tb_next

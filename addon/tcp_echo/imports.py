@@ -115,6 +115,14 @@ class ScriptModules:
     def _is_settled(self, path: str) -> bool:
         return _folder(path).startswith(self._settled)
 
+    def stays(self, name: str) -> bool:
+        """Return whether a module stays loaded when the modules of scripts are dropped."""
+        module = sys.modules.get(name)
+        if module is None or name == "__main__":
+            return False
+        path = _origin(module)
+        return path is None or self._is_settled(path)
+
     def before_run(self, folder: str) -> None:
         """Drop the modules of scripts when one has changed or belongs to another folder."""
         for own_folder, path, loaded in self._tracked.values():

@@ -36,6 +36,11 @@ else:
 _OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
 
 
+def raise_in(thread: int, exception: type[BaseException]) -> None:
+    """Raise an exception in a thread as soon as the thread executes Python."""
+    _set_async_exc(thread, exception)
+
+
 class RunCancelled(KeyboardInterrupt):
     """Raised in a script that was asked to stop."""
 

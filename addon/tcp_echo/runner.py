@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import os
 import sys
 import time
+import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import failure, outputs, result, source
+from . import ending, failure, outputs, result, source
 from .interrupt import Interrupt, RunCancelled
 from .runs import Outcome, Run, RunQueue, cancel_error
 from .stdio import say
@@ -41,6 +43,7 @@ class Runner:
         scenes: Scenes,
         modules: ScriptModules,
         environment: Environment,
+        script_end: ending.Ending,
         event_loop: Callable[[], asyncio.AbstractEventLoop],
     ) -> None:
         self._queue = queue
@@ -49,9 +52,12 @@ class Runner:
         self._scenes = scenes
         self._modules = modules
         self._environment = environment
+        self._ending = script_end
         self._event_loop = event_loop
         self._tees = Tees()
         self._process = os.getpid()
+        # Whether the output of the run tells of its exception already.
+        self._told = False
 
     @property
     def busy(self) -> bool:
@@ -62,48 +68,83 @@ class Runner:
         run = self._queue.get(wait)
         if run is None:
             return False
-        self._stream.begin(run.key)
-        now = time.time()
-        run.listener.started(run, now)
-        outputs.collector.begin(now)
         module = None
         try:
-            self._scenes.prepare(run.scene)
-            self._modules.before_run(run.folder)
+            self._prepare(run)
             module = self._environment.enter(run)
-            self._tees.begin(run)
-            outcome = self._execute(run, module)
-        except BaseException as error:
-            # The scene can't be had, or the script has broken something unforeseen: its signal
-            # handler may raise SystemExit from now on, for example.
+        except BaseException as error:  # the scene can't be had
             outcome = Outcome("failed", failure.describe(error, run.filename))
-        with contextlib.suppress(Exception):  # the script has closed the stream below
-            self._tees.end()
-        outcome.outputs = outputs.collector.end()
-        outcome.recycle = self._interrupt.sigint_sent
+        if module is not None:
+            outcome = self._perform(run, module)
+            self._environment.leave(run, module)
+            if run.isolation != "keep":
+                # What only the script's own names kept alive ends with the run.
+                module = None
+                gc.collect()
+            with contextlib.suppress(Exception):  # the script has closed the stream below
+                self._tees.end()
+            outcome.outputs = outputs.collector.end()
+        outcome.recycle = outcome.recycle or self._interrupt.sigint_sent
         outcome.seconds = time.monotonic() - run.began
         self._stream.end(run.key)
         self._queue.done()
         run.listener.finished(run, outcome)
-        if module is not None:
-            self._stream.repair_descriptors()
-            self._environment.put_back()
-            self._stream.repair()
-            self._modules.after_run(run.folder)
+        self._stream.repair_descriptors()
+        self._environment.put_back()
+        self._stream.repair()
+        self._modules.after_run(run.folder)
         if wait:
             # Until the next run the main thread waits here, so nothing else changes this state.
             self._environment.record()
-            self._scenes.after_run(run.scene)
+            self._scenes.after_run(run)
+        self._stream.clean(run.key)
         return True
+
+    def _prepare(self, run: Run) -> None:
+        """Make Blender ready for the run; raises SceneError when that is not possible."""
+        if self._scenes.must_prepare(run):
+            self._stream.preparing(run.key)
+            run.listener.preparing(run)
+            self._scenes.prepare(run)
+        self._modules.before_run(run.folder)
+
+    def _perform(self, run: Run, module: types.ModuleType) -> Outcome:
+        """Execute the script to the end of all that it has started."""
+        self._scenes.used = True
+        now = time.time()
+        run.began = time.monotonic()
+        outputs.collector.begin(now)
+        self._stream.begin(run.key)
+        run.listener.started(run, now)
+        try:
+            self._tees.begin(run)
+            self._environment.note_streams()
+            if self._environment.complaint:
+                say(self._environment.complaint)
+            return self._execute(run, module)
+        except BaseException as error:
+            # The script has broken something unforeseen: its signal handler may raise SystemExit
+            # from now on, for example.
+            return Outcome("failed", failure.describe(error, run.filename))
 
     def _execute(self, run: Run, module: types.ModuleType) -> Outcome:
         renders_ended = self._interrupt.sigint_sent
+        self._told = False
+        self._ending.begin()
         exception = self._call(run, module)
         self._environment.end_script()
         if os.getpid() != self._process:
-            _end_forked_child(exception)
+            _end_forked_child(exception, self._told)
+        if run.isolation != "keep":
+            self._ending.settle()
         render_ended = self._interrupt.sigint_sent and not renders_ended
-        return _outcome(run, module, exception, RunCancelled.raised or render_ended)
+        cancelled = RunCancelled.raised or render_ended
+        outcome = _outcome(run, module, exception, cancelled, self._told)
+        if cancelled and run.isolation != "keep":
+            # The run is over, and what it has started is not.
+            outcome.recycle = any(not t.daemon for t in self._ending.new_threads())
+        ending.forget_exception()
+        return outcome
 
     def _call(self, run: Run, module: types.ModuleType) -> BaseException | None:
         """Execute the script and return the exception that ended it, or None."""
@@ -128,8 +169,26 @@ class Runner:
                 _exec(code, vars(module))
         except:  # noqa: E722
             exception = sys.exc_info()[1]
+        try:
+            self._finish(run, exception)
+        except:  # noqa: E722
+            if exception is None:
+                exception = sys.exc_info()[1]
         self._interrupt.disarm()
         return exception
+
+    def _finish(self, run: Run, exception: BaseException | None) -> None:
+        """Do what Python does when the script of a process has ended."""
+        self._environment.mend()
+        if not RunCancelled.raised:
+            self._told = ending.tell(exception, self._environment.exception_hook)
+        if run.isolation == "keep":
+            return
+        try:
+            if not RunCancelled.raised:
+                self._ending.join_threads()
+        finally:
+            self._ending.call_exit_functions()
 
     def _drive(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a script that awaits at its top level, and then cancel the tasks that it has left."""
@@ -148,18 +207,22 @@ class Runner:
 
 
 def _outcome(
-    run: Run, module: types.ModuleType, exception: BaseException | None, cancelled: bool
+    run: Run,
+    module: types.ModuleType,
+    exception: BaseException | None,
+    cancelled: bool,
+    told: bool,
 ) -> Outcome:
     awaited = isinstance(exception, asyncio.CancelledError) and run.cancel_reason is not None
     cancelled = cancelled or awaited
-    if not cancelled and isinstance(exception, SystemExit) and exception.code in (None, 0):
-        exception = None
+    code = ending.exit_code(exception)
     if cancelled:
         outcome = Outcome("cancelled", cancel_error(run.cancel_reason or ""))
     else:
-        outcome = Outcome("succeeded" if exception is None else "failed")
-    if exception is not None:
-        outcome.error = failure.describe(exception, run.filename)
+        outcome = Outcome("failed" if code else "succeeded")
+    outcome.exit_code = code or outcome.exit_code
+    if exception is not None and (code or cancelled):
+        outcome.error = failure.describe(exception, run.filename, told)
         if awaited:
             outcome.error.update(type="RunCancelled", message=run.cancel_reason)
     if "result" in vars(module):
@@ -172,12 +235,13 @@ def _outcome(
     return outcome
 
 
-def _end_forked_child(exception: BaseException | None) -> None:
+def _end_forked_child(exception: BaseException | None, told: bool) -> None:
     """End a child process that the script forked and that has come to the script's end."""
-    status = 0 if exception is None else 1
-    if isinstance(exception, SystemExit):
-        code = exception.code
-        status = code & 0xFF if isinstance(code, int) else 0 if code is None else 1
+    status = ending.exit_code(exception)
+    if exception is not None and not told:
+        with contextlib.suppress(Exception):  # the script may have closed the stream
+            trace = failure.without_own_frames(exception.__traceback__)
+            traceback.print_exception(type(exception), exception, trace)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -15,8 +15,11 @@ class Listener:
     # Whether to call `output` with what the run prints.
     wants_output = False
 
+    def preparing(self, run: Run) -> None:
+        """The scene of the run is made ready."""
+
     def started(self, run: Run, when: float) -> None:
-        """The run has begun, `when` seconds since 1970."""
+        """The first line of the run is about to be executed, `when` seconds since 1970."""
 
     def output(self, run: Run, text: str) -> None:
         """The run has printed a text."""
@@ -39,6 +42,7 @@ class Run:
         "file",
         "folder",
         "id",
+        "isolation",
         "key",
         "listener",
         "name",
@@ -58,6 +62,7 @@ class Run:
         args: tuple[str, ...] = (),
         directory: str = "",
         scene: str = "keep",
+        isolation: str = "",
     ) -> None:
         self.session = session
         self.id = run_id
@@ -71,6 +76,9 @@ class Run:
         # The folder that comes first on sys.path and becomes the working directory, or "".
         self.folder = os.path.dirname(file) if file else directory
         self.scene = scene
+        # What the run shares with the runs before it: nothing with "process", Blender with a new
+        # scene with "scene", everything with "keep".
+        self.isolation = isolation or ("keep" if scene == "keep" else "scene")
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.
@@ -80,18 +88,20 @@ class Run:
 
     @property
     def filename(self) -> str:
-        """The name of the script in tracebacks and in sys.argv[0]."""
+        """The name of the script in tracebacks and in sys.argv."""
         return self.file or self.name or "<message>"
 
 
 class Outcome:
     """How a run has ended; `result` is JSON text."""
 
-    __slots__ = ("error", "outputs", "recycle", "result", "seconds", "state")
+    __slots__ = ("error", "exit_code", "outputs", "recycle", "result", "seconds", "state")
 
     def __init__(self, state: str, error: dict[str, Any] | None = None) -> None:
         self.state = state
         self.error = error
+        # The code with which a Blender would end that had nothing else to do.
+        self.exit_code = 0 if state == "succeeded" else 1
         self.seconds = 0.0
         self.result = "null"
         self.outputs: list[str] = []

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import addon_utils
@@ -13,6 +15,7 @@ import bpy
 
 if TYPE_CHECKING:
     from .imports import ScriptModules
+    from .runs import Run
 
 _ROOTS = tuple(
     getattr(bpy.types, name)
@@ -67,18 +70,26 @@ class Scenes:
             for kind in _extensible()
         ]
 
+        # Whether a run was executed in this process.
+        self.used = False
+        self._opened = time.time()
+        # Whether the scene is the factory scene or the file of the command line.
+        self._is_as_started = "--factory-startup" in sys.argv or bool(bpy.data.filepath)
+
         # Whether scripts have registered anything; None when that was not checked since the
         # last run.
         self._leftovers: bool | None = None
 
-    def after_run(self, scene: str) -> None:
+    def after_run(self, run: Run) -> None:
         """Check after a run whether the next fresh scene has anything to remove.
 
         The check takes longer than an empty script, and no client waits for it here. Call this
         only where nothing but scripts registers anything. After a run with the scene "keep"
         there is no check: mostly another such run follows at once.
         """
-        self._leftovers = None if scene == "keep" else self._has_leftovers()
+        if run.isolation == "process":
+            return  # no other run will want a fresh scene of this process
+        self._leftovers = None if run.scene == "keep" else self._has_leftovers()
 
     def _has_leftovers(self) -> bool:
         return (
@@ -89,25 +100,45 @@ class Scenes:
             or any(len(properties) > len(names) for _, properties, names in self._properties)
         )
 
-    def prepare(self, scene: str) -> None:
+    def must_prepare(self, run: Run) -> bool:
+        """Return whether the run needs another scene than that which is there."""
+        if run.scene == "keep":
+            return False
+        if run.isolation != "process" or self.used:
+            return True
+        return not (self._is_as_started if run.scene == "fresh" else self._is_open(run.scene))
+
+    def _is_open(self, file: str) -> bool:
+        """Return whether Blender has opened the file, as it is now, from its command line."""
+        try:
+            return (
+                os.path.samefile(file, bpy.data.filepath) and os.stat(file).st_mtime < self._opened
+            )
+        except OSError:
+            return False
+
+    def prepare(self, run: Run) -> None:
         """Prepare the scene; raises SceneError when that is not possible."""
-        if scene == "keep":
-            return
+        scene = run.scene
         if scene == "fresh":
-            self.forget_scripts()
+            self._begin_anew(run)
             bpy.ops.wm.read_homefile(use_factory_startup=True)
             return
         if not os.path.isabs(scene):
             raise SceneError(f"{scene!r} is neither keep, fresh nor the absolute path of a .blend")
         if not os.path.isfile(scene):
             raise SceneError(f"there is no scene file {scene}")
-        self.forget_scripts()
+        self._begin_anew(run)
         try:
             bpy.ops.wm.open_mainfile(filepath=scene)
         except RuntimeError as error:
             text = str(error).strip()
             text = text[len("Error: ") :] if text.startswith("Error: ") else text
             raise SceneError(f"{scene} can't be opened: {text}") from None
+
+    def _begin_anew(self, run: Run) -> None:
+        if run.isolation == "scene" or (run.isolation == "process" and self.used):
+            self.forget_scripts()
 
     def forget_scripts(self) -> None:
         """Remove what scripts have left in Blender and a new scene does not clear."""

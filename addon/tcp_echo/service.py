@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import async_loop, outputs
+from .ending import Ending
 from .environment import Environment
 from .imports import ScriptModules
 from .interrupt import Interrupt
@@ -21,6 +22,7 @@ from .runner import Runner
 from .runs import Run, RunQueue
 from .scene import Scenes
 from .server import Server
+from .stdio import MarkedStream
 
 if TYPE_CHECKING:
     from .stdio import Stream
@@ -54,13 +56,15 @@ class Service:
         self._interrupt = Interrupt()
         self._modules = ScriptModules()
         self._stream = stream
+        self._environment = Environment(async_loop.event_loop, self._enable_faults)
         self._runner = Runner(
             self.queue,
             stream,
             self._interrupt,
             Scenes(self._modules),
             self._modules,
-            Environment(async_loop.event_loop, self._enable_faults),
+            self._environment,
+            Ending(self._modules.stays),
             async_loop.event_loop,
         )
 
@@ -80,6 +84,9 @@ class Service:
         # and a collection that leaves them out takes microseconds.
         gc.collect()
         gc.freeze()
+        if isinstance(self._stream, MarkedStream):
+            # Nothing but scripts changes this process, so the first of them need not wait.
+            self._environment.record()
         self._stream.ready(self.server.port)
 
     def stop(self) -> None:

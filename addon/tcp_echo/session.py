@@ -64,6 +64,11 @@ def run_fields(message: dict[str, Any]) -> dict[str, Any]:
         if scene not in ("keep", "fresh") and not os.path.isabs(scene):
             raise BadRun('scene must be "keep", "fresh" or the absolute path of a .blend')
         fields["scene"] = scene
+    isolation = message.get("isolation")
+    if isolation:
+        if isolation not in ("process", "scene", "keep"):
+            raise BadRun('isolation must be "process", "scene" or "keep"')
+        fields["isolation"] = isolation
     return fields
 
 
@@ -215,6 +220,11 @@ class Session(Listener):
 
     # Events of runs, mostly on the main thread.
 
+    def preparing(self, run: Run) -> None:
+        self._connection.send(
+            frames.pack(f'{{"type":"preparing","id":"{run.id}"}}'.encode("ascii"))
+        )
+
     def started(self, run: Run, when: float) -> None:
         self._last_progress = -_PROGRESS_INTERVAL  # so the first progress of each run is sent
         # Many scripts end within a millisecond: one packet then carries this and `finished`.
@@ -260,6 +270,7 @@ class Session(Listener):
             frames.pack(
                 (
                     f'{{"type":"finished","id":"{run.id}","state":"{outcome.state}",'
+                    f'"exit_code":{outcome.exit_code},'
                     f'"seconds":{outcome.seconds!r},"error":{error},"result":{outcome.result},'
                     f'"outputs":{json.dumps(outcome.outputs) if outcome.outputs else "[]"},'
                     f'"recycle":{"true" if outcome.recycle else "false"}}}'

@@ -14,12 +14,22 @@ import io
 import json
 import os
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 _LINE_BUFFERED = 1  # _IOLBF of glibc, musl and macOS
 # How long what is said with a mark may be: the supervisor takes longer lines for text.
 _LONGEST = 400
 _UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" else 2
+
+
+# What the supervisor reads: text that is written out after each line.
+_OUTPUT: Any = {
+    "encoding": "utf-8",
+    "errors": "backslashreplace",
+    "newline": "\n",
+    "line_buffering": True,
+}
+_OUTPUT_STATE = (_OUTPUT["encoding"], _OUTPUT["errors"], _OUTPUT["line_buffering"])
 
 
 class Stream:
@@ -32,11 +42,17 @@ class Stream:
         """Report that the server is ready."""
         print(f"tcp_echo: serving on 127.0.0.1:{port}", flush=True)
 
+    def preparing(self, key: str) -> None:
+        """Mark that the scene of a run is made ready."""
+
     def begin(self, key: str) -> None:
         """Mark the beginning of a run's output."""
 
     def end(self, key: str) -> None:
         """Mark the end of a run's output."""
+
+    def clean(self, key: str) -> None:
+        """Mark that nothing of a run is left to be done."""
 
     def repair_descriptors(self) -> None:
         """Repair what a script did to descriptors 0 to 2, before any file is opened."""
@@ -44,8 +60,7 @@ class Stream:
     def repair(self) -> None:
         """Repair what a script did to sys.stdin, sys.stdout and sys.stderr."""
         for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is None or stream.closed:
+            if not _is_open(getattr(sys, name, None)):
                 setattr(sys, name, getattr(sys, f"__{name}__"))
 
     @property
@@ -75,9 +90,7 @@ class MarkedStream(Stream):
             for descriptor in (1, 2, self._output, self._error):
                 msvcrt.setmode(descriptor, os.O_BINARY)
         for stream in (sys.stdout, sys.stderr):
-            cast("io.TextIOWrapper", stream).reconfigure(
-                encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
-            )
+            cast("io.TextIOWrapper", stream).reconfigure(**_OUTPUT)
         _flush_c_by_line(self._libc)
 
     def ready(self, port: int) -> None:
@@ -85,11 +98,17 @@ class MarkedStream(Stream):
         text = json.dumps({**says, "temp": self._temp})
         self._mark(b"ready " + (text if len(text) <= _LONGEST else json.dumps(says)).encode())
 
+    def preparing(self, key: str) -> None:
+        self._mark(b"preparing " + key.encode())
+
     def begin(self, key: str) -> None:
         self._mark(b"begin " + key.encode())
 
     def end(self, key: str) -> None:
         self._mark(b"end " + key.encode())
+
+    def clean(self, key: str) -> None:
+        self._mark(b"clean " + key.encode())
 
     def repair_descriptors(self) -> None:
         self._libc.fflush(None)
@@ -100,26 +119,40 @@ class MarkedStream(Stream):
             _open_null_input()
 
     def repair(self) -> None:
-        if sys.stdin is None or sys.stdin.closed:
+        if not _is_open(getattr(sys, "stdin", None)):
             _set_stream("stdin", _null_input_stream())
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
-            stream = getattr(sys, name)
-            if stream is None or stream.closed:
+            stream: Any = getattr(sys, name, None)
+            if not _is_open(stream):
                 _set_stream(name, _text_stream(descriptor))
+            elif (stream.encoding, stream.errors, stream.line_buffering) != _OUTPUT_STATE:
+                stream.reconfigure(**_OUTPUT)
 
     @property
     def fault_file(self) -> TextIO | int:
         return self._error
 
     def _mark(self, what: bytes) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            # A script may have closed the stream.
-            with contextlib.suppress(ValueError, AttributeError, OSError):
-                stream.flush()
+        flush()
         self._libc.fflush(None)
         # Without a reader there is no supervisor, and the lifeline ends this process.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._output, self._prefix + what + b"\n")
+
+
+def flush() -> None:
+    """Write out what sys.stdout and sys.stderr hold back."""
+    for name in ("stdout", "stderr"):
+        # A script may have closed the stream, or put any object in its place.
+        with contextlib.suppress(Exception):
+            getattr(sys, name).flush()
+
+
+def _is_open(stream: Any) -> bool:
+    try:
+        return not stream.closed
+    except (AttributeError, ValueError):  # there is no stream, or it was detached
+        return False
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
@@ -137,10 +170,12 @@ def _set_stream(name: str, stream: io.TextIOWrapper) -> None:
 
 
 def _text_stream(descriptor: int) -> io.TextIOWrapper:
-    raw = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
-    return io.TextIOWrapper(
-        raw, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
-    )
+    file = io.FileIO(descriptor, "wb", closefd=False)
+    file.name = "<stdout>" if descriptor == 1 else "<stderr>"
+    raw = io.BufferedWriter(file)
+    stream = io.TextIOWrapper(raw, **_OUTPUT)
+    vars(stream)["mode"] = "w"  # as Python does it
+    return stream
 
 
 def _c_library() -> ctypes.CDLL:
