@@ -28,6 +28,7 @@ type runCmd struct {
 	Attach    bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
 	PID       int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
 	JSON      bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
+	AsScript  bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
 }
 
 func (runCmd) Help() string {
