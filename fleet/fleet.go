@@ -37,6 +37,8 @@ type Member interface {
 	// Pause stops a Blender that is starting where it is, and Resume lets it go on.
 	Pause() bool
 	Resume()
+	// Outdated reports whether something has changed that the Blender has read at its start.
+	Outdated() bool
 	// Discard has the process ended without asking it to quit.
 	Discard(reason string)
 }
@@ -155,6 +157,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		case <-hold:
 		case <-tick.C:
 			f.checkMemory()
+			f.checkWaiting()
 			f.retry()
 		case <-ctx.Done():
 		}
@@ -341,6 +344,30 @@ func (m *member) shownLocked() api.BlenderStatus {
 	return m.status
 }
 
+// checkWaiting finds out which of the waiting Blenders have read something that has changed
+// since: the program, preferences, add-ons, the environment.
+func (f *Fleet) checkWaiting() {
+	f.mu.Lock()
+	var waiting []*member
+	for _, m := range f.members {
+		if m.use == clean && !m.parked && !m.stale && m.status.State == api.BlenderReady {
+			waiting = append(waiting, m)
+		}
+	}
+	f.mu.Unlock()
+	for _, m := range waiting {
+		if !m.b.Outdated() {
+			continue
+		}
+		f.mu.Lock()
+		if m.use == clean {
+			m.stale = true
+			f.newsLocked()
+		}
+		f.mu.Unlock()
+	}
+}
+
 // retry has Blenders that failed try again, after longer and longer times: the program may be
 // there now, or the drive that it is on.
 func (f *Fleet) retry() {
@@ -423,6 +450,7 @@ func wake(c chan struct{}) {
 
 // acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
 func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
+	f.checkWaiting()
 	var m *member
 	err := f.await(ctx, n, func(i int) {
 		m = f.members[i]
