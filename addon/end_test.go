@@ -208,3 +208,21 @@ result = [sorted(o.name for o in bpy.data.objects), signal.getsignal(signal.SIGT
 	s.start("", message{"isolation": "other"})
 	check(t, "an isolation that is not known", s.receive()["code"], "bad_run")
 }
+
+func TestWhatCanNotBePutBackIsToldAndEndsNothing(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	s := connect(t, p)
+	s.succeed("import os; os.environ = dict(os.environ)")
+	s.succeed("import sys; sys.modules.clear()")
+	check(t, "the next run", s.run("import json, os; result = type(os.environ).__name__")["result"], "_Environ")
+	m := s.run("import threading; threading.setprofile = None")
+	check(t, "how it ended", []any{m["state"], m["recycle"]}, []any{"succeeded", false})
+	reason := s.receiveType("recycle").text("reason")
+	if !strings.HasPrefix(reason, "can't put back tracing after a run: TypeError") {
+		t.Errorf("the reason is %q", reason)
+	}
+	check(t, "whether Blender is good for another run", s.run("")["recycle"], true)
+	s.send(message{"type": "quit"})
+	check(t, "the exit code", p.exitCode(t), 0)
+}

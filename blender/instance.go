@@ -123,6 +123,15 @@ func (i *instance) buried() {
 	removeSession(i.own)
 }
 
+// heed has the instance replaced when Blender says that it is unfit for another run.
+func (i *instance) heed() {
+	select {
+	case reason := <-i.session.Unclean():
+		i.retireFor(reason)
+	case <-i.session.Closed():
+	}
+}
+
 // retireFor has the instance replaced as soon as no run is on.
 func (i *instance) retireFor(reason string) {
 	i.retire.Do(func() {

@@ -140,6 +140,7 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 		inst.mu.Lock()
 		inst.greeted = session
 		inst.mu.Unlock()
+		go inst.heed()
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -37,6 +37,8 @@ type Session struct {
 	pinged  int
 	closed  chan struct{}
 	lastErr error
+
+	unclean chan string // has the reason of the first recycle frame
 }
 
 // Dial opens a session with the Blender that listens on addr ("127.0.0.1:port"). It fails
@@ -63,6 +65,7 @@ func dial(ctx context.Context, addr, token string, output func(id, text string))
 	defer stop()
 	s := &Session{
 		output: output, conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
+		unclean: make(chan string, 1),
 	}
 	frames := newFrameReader(conn)
 	if err := s.greet(frames, token); err != nil {
@@ -256,6 +259,10 @@ func (s *Session) Quit() error { return s.send(map[string]string{"type": "quit"}
 // Close ends the session; Blender drops its waiting runs.
 func (s *Session) Close() error { return s.conn.Close() }
 
+// Unclean gives the reason, once, why that Blender should not be used for another run, when
+// Blender says that it can't put back what a run has changed.
+func (s *Session) Unclean() <-chan string { return s.unclean }
+
 // Closed is closed when the connection is gone.
 func (s *Session) Closed() <-chan struct{} { return s.closed }
 
@@ -350,6 +357,11 @@ func (s *Session) dispatch(in incoming) {
 	case "progress":
 		if c != nil && c.progress != nil {
 			c.progress(api.Progress{Fraction: in.Fraction, Text: in.Text})
+		}
+	case "recycle":
+		select {
+		case s.unclean <- in.Reason:
+		default: // it is known already
 		}
 	case "finished":
 		if c != nil {

@@ -122,5 +122,6 @@ type incoming struct {
 	Text     string  `json:"text"`
 	Code     string  `json:"code"`
 	Message  string  `json:"message"`
+	Reason   string  `json:"reason"`
 	Finished
 }

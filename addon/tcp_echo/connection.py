@@ -125,6 +125,10 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
+    def tell_unclean(self, reason: str) -> None:
+        if isinstance(self._dialogue, Session):
+            self._dialogue.tell_unclean(reason)
+
     def _time_is_up(self) -> None:
         if self._dialogue is None or not self._dialogue.knows_token():
             self.cut_off()

@@ -93,8 +93,9 @@ _STANDARD_FOLDERS = frozenset(
 class Environment:
     """The state of the process around one run; every method is for the main thread.
 
-    Call `enter`, then `end_script` when the script has ended, then `put_back`. The client has
-    its answer before `put_back` is called, so everything that takes time is done there.
+    Call `enter`, then `end_script` when the script has ended, then `leave`, then what
+    `parts_to_put_back` returns. The client has its answer before these are called, so everything
+    that takes time is done there.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Environment:
         self._session: types.ModuleType | None = None
 
     def record(self) -> None:
-        """Record the state that `put_back` restores, ahead of the next run."""
+        """Record the state that is put back after a run, ahead of the next run."""
         self._snapshot = _Snapshot()
         if self._signals is None:
             self._signals = SignalActions()
@@ -174,6 +175,8 @@ class Environment:
 
     def end_script(self) -> None:
         """Restore what the report of the run's end needs, and flush the script's output."""
+        assert self._signals is not None
+        self._signals.restore()  # first: a handler of the script may raise anything, anywhere
         self.mend()
         assert self._snapshot is not None
         current, saved = vars(sys), self._snapshot.sys
@@ -198,27 +201,33 @@ class Environment:
         # When the garbage collector finds a file together with its buffer, it may close the buffer
         # first. What was not written by then is lost.
         for value in list(vars(module).values()):
-            if isinstance(value, io.IOBase):
+            if issubclass(type(value), io.IOBase):  # asking a removed object of Blender fails
                 with contextlib.suppress(Exception):  # mostly the file is closed, or only read
                     value.flush()
 
-    def put_back(self) -> None:
-        """Restore everything else."""
+    def parts_to_put_back(self, run: Run) -> list[tuple[str, Callable[[], None]]]:
+        """Return what is to be put back, each part with its name."""
         snapshot, self._snapshot = self._snapshot, None
-        if snapshot is None or self._signals is None:
-            return  # no script was executed
-        snapshot.restore()
-        if sys.gettrace() is not None or sys.getprofile() is not None:
-            sys.settrace(None)
-            sys.setprofile(None)
-            threading.settrace(None)
-            threading.setprofile(None)
+        if snapshot is None:
+            return []
+        return [
+            *snapshot.parts(),
+            ("tracing", _stop_tracing),
+            ("limits", self._put_back_limits),
+            ("faulthandler", self._put_back_faults),
+            ("the event loop", self._put_back_loop),
+        ]
+
+    def _put_back_limits(self) -> None:
         sys.setrecursionlimit(self._recursion_limit)
         sys.setswitchinterval(self._switch_interval)
         gc.enable()
-        self._signals.restore()
+
+    def _put_back_faults(self) -> None:
         if not faulthandler.is_enabled():
             self._faults()
+
+    def _put_back_loop(self) -> None:
         asyncio.set_event_loop(self._event_loop())
 
 
@@ -245,6 +254,7 @@ class _Snapshot:
         self._modules = sys.modules
         self._loaded = dict(sys.modules)
         self._main = sys.modules.get("__main__")
+        self._os_environ = os.environ
         self._environ = _environment_block().copy()
         self._directory = _current_directory()
         self._thread_hook = threading.excepthook
@@ -264,7 +274,18 @@ class _Snapshot:
         else:
             sys.modules["__main__"] = self._main
 
-    def restore(self) -> None:
+    def parts(self) -> list[tuple[str, Callable[[], None]]]:
+        """Return the parts that can be put back, each with its name."""
+        return [
+            ("sys", self._put_back_sys),
+            ("the lists of modules", self._put_back_lists),
+            ("the main module", self.restore_main),
+            ("the environment", self._put_back_environ),
+            ("the working directory", self._put_back_directory),
+            ("logging", self._put_back_logging),
+        ]
+
+    def _put_back_sys(self) -> None:
         current = vars(sys)
         for name in _SYS_NAMES:
             value = self.sys.get(name, _missing)
@@ -273,6 +294,9 @@ class _Snapshot:
                     del current[name]
                 else:
                     current[name] = value
+        threading.excepthook = self._thread_hook
+
+    def _put_back_lists(self) -> None:
         for owner, name, kept, content in self._lists:
             if vars(owner).get(name) is not kept:
                 setattr(owner, name, kept)
@@ -280,11 +304,17 @@ class _Snapshot:
                 kept[:] = content
                 if name == "filters":
                     warnings._filters_mutated()  # type: ignore[attr-defined]  # not public
+
+    def _put_back_environ(self) -> None:
+        vars(os)["environ"] = self._os_environ
         if _environment_block() != self._environ:
             _restore_environ(self._environ)
+
+    def _put_back_directory(self) -> None:
         if _current_directory() != self._directory:
             _return_to(self._directory)
-        threading.excepthook = self._thread_hook
+
+    def _put_back_logging(self) -> None:
         if logging.root.level != self._log_level:
             logging.root.setLevel(self._log_level)
 
@@ -332,6 +362,12 @@ def _set_c_action(number: int, action: ctypes.Array[ctypes.c_char] | None) -> No
         import ctypes
 
         ctypes.CDLL(None).sigaction(number, action, None)
+
+
+def _stop_tracing() -> None:
+    for module in (sys, threading):
+        module.settrace(None)
+        module.setprofile(None)
 
 
 def _restore_dict(current: dict[str, Any], wanted: dict[str, Any]) -> None:

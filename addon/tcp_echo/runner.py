@@ -45,6 +45,7 @@ class Runner:
         environment: Environment,
         script_end: ending.Ending,
         event_loop: Callable[[], asyncio.AbstractEventLoop],
+        tell_unclean: Callable[[str], None],
     ) -> None:
         self._queue = queue
         self._stream = stream
@@ -54,6 +55,9 @@ class Runner:
         self._environment = environment
         self._ending = script_end
         self._event_loop = event_loop
+        # Called with the reason why this Blender should execute no other run.
+        self._tell_unclean = tell_unclean
+        self._unclean = False
         self._tees = Tees()
         self._process = os.getpid()
         # Whether the output of the run tells of its exception already.
@@ -76,7 +80,7 @@ class Runner:
             outcome = Outcome("failed", failure.describe(error, run.filename))
         if module is not None:
             outcome = self._perform(run, module)
-            self._environment.leave(run, module)
+            self._try("let the script go", self._environment.leave, run, module)
             if run.isolation != "keep":
                 # What only the script's own names kept alive ends with the run.
                 module = None
@@ -84,21 +88,30 @@ class Runner:
             with contextlib.suppress(Exception):  # the script has closed the stream below
                 self._tees.end()
             outcome.outputs = outputs.collector.end()
-        outcome.recycle = outcome.recycle or self._interrupt.sigint_sent
+        outcome.recycle = outcome.recycle or self._unclean or self._interrupt.sigint_sent
         outcome.seconds = time.monotonic() - run.began
         self._stream.end(run.key)
         self._queue.done()
         run.listener.finished(run, outcome)
-        self._stream.repair_descriptors()
-        self._environment.put_back()
-        self._stream.repair()
-        self._modules.after_run(run.folder)
+        self._try("repair the descriptors", self._stream.repair_descriptors)
+        for what, put_back in self._environment.parts_to_put_back(run):
+            self._try(f"put back {what}", put_back)
+        self._try("repair the streams", self._stream.repair)
+        self._try("look at the modules", self._modules.after_run, run.folder)
         if wait:
             # Until the next run the main thread waits here, so nothing else changes this state.
-            self._environment.record()
-            self._scenes.after_run(run)
+            self._try("record the process", self._environment.record)
+            self._try("look at what was left", self._scenes.after_run, run)
         self._stream.clean(run.key)
         return True
+
+    def _try(self, what: str, function: Callable[..., object], *args: Any) -> None:
+        """Do a part of the cleaning up; one that fails makes this Blender unfit for another run."""
+        try:
+            function(*args)
+        except BaseException as error:
+            self._unclean = True
+            self._tell_unclean(f"can't {what} after a run: {type(error).__name__}: {error}")
 
     def _prepare(self, run: Run) -> None:
         """Make Blender ready for the run; raises SceneError when that is not possible."""
@@ -132,11 +145,11 @@ class Runner:
         self._told = False
         self._ending.begin()
         exception = self._call(run, module)
-        self._environment.end_script()
+        self._try("end the script", self._environment.end_script)
         if os.getpid() != self._process:
             _end_forked_child(exception, self._told)
         if run.isolation != "keep":
-            self._ending.settle()
+            self._try("settle the libraries", self._ending.settle)
         render_ended = self._interrupt.sigint_sent and not renders_ended
         cancelled = RunCancelled.raised or render_ended
         outcome = _outcome(run, module, exception, cancelled, self._told)

@@ -72,6 +72,14 @@ class Server:
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
+    def tell_unclean(self, reason: str) -> None:
+        """Tell every session that this Blender should execute no other run, from any thread."""
+        self.call(self._tell_unclean, reason)
+
+    def _tell_unclean(self, reason: str) -> None:
+        for peer in self._connections:
+            peer.tell_unclean(reason)
+
     def shield_child(self) -> None:
         """Replace the parent's sockets by the null device, in a process that a script forked.
 

@@ -66,6 +66,7 @@ class Service:
             self._environment,
             Ending(self._modules.stays),
             async_loop.event_loop,
+            self.server.tell_unclean,
         )
 
     # On the main thread.

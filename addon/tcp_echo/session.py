@@ -218,6 +218,10 @@ class Session(Listener):
         "quit": _quit,
     }
 
+    def tell_unclean(self, reason: str) -> None:
+        if self._welcomed:
+            self._send(type="recycle", reason=reason)
+
     # Events of runs, mostly on the main thread.
 
     def preparing(self, run: Run) -> None:
