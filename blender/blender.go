@@ -35,6 +35,7 @@ type Request struct {
 	// Leftover says how long a process may live that the run has started and left running; ""
 	// is [LeftoverBlender].
 	Leftover Leftover
+	Limits   Limits
 }
 
 // Leftover says when a process ends that a run has started and left running, at the latest. On

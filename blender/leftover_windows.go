@@ -27,6 +27,13 @@ func (g group) killOthers(since startTime) {
 	if g.job == 0 {
 		return
 	}
+	for _, pid := range g.processes() {
+		killIfSince(pid, since)
+	}
+}
+
+// processes returns the numbers of the processes of the job.
+func (g group) processes() []uint32 {
 	var list struct {
 		assigned, listed uint32
 		pids             [maxListed]uintptr
@@ -34,9 +41,11 @@ func (g group) killOthers(since startTime) {
 	// A list that is too short has what fits into it.
 	_ = windows.QueryInformationJobObject(g.job, windows.JobObjectBasicProcessIdList,
 		uintptr(unsafe.Pointer(&list)), uint32(unsafe.Sizeof(list)), nil)
+	var pids []uint32
 	for _, pid := range list.pids[:min(list.listed, maxListed)] {
-		killIfSince(uint32(pid), since)
+		pids = append(pids, uint32(pid))
 	}
+	return pids
 }
 
 // killIfSince kills a process that was started since a time.

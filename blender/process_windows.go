@@ -28,13 +28,7 @@ func (p *process) start(ended func()) error {
 	if err != nil {
 		return fmt.Errorf("create a job object: %w", err)
 	}
-	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
-		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
-			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-		},
-	}
-	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
-		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits))); err != nil {
+	if err := setJobLimits(job, jobLimits()); err != nil {
 		windows.CloseHandle(job)
 		return fmt.Errorf("set up a job object: %w", err)
 	}

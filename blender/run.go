@@ -45,8 +45,12 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.active = run
 	inst.mu.Unlock()
 	since := nowStart()
+	undo := inst.proc.limit(req.Limits)
 	out, err := inst.execute(ctx, run, req)
 	run.close()
+	if !undo() {
+		inst.retireFor("a run had limits that can't be taken off again")
+	}
 	if req.Leftover == LeftoverRun {
 		inst.proc.killOthers(since)
 	}
