@@ -35,7 +35,7 @@ type blenderTab struct {
 func newBlenderTab(w *window) *blenderTab {
 	t := &blenderTab{window: w, values: map[string]*widget.Label{}}
 	t.facts = widget.NewForm()
-	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Add-on"} {
+	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Waiting", "Add-on"} {
 		value := widget.NewLabel("")
 		value.Wrapping = fyne.TextWrapWord
 		value.Selectable = true
@@ -82,7 +82,11 @@ func (t *blenderTab) show(s State) {
 	set("Why this one", whyThisOne(b))
 	set("Process", "")
 	set("Memory", "")
+	set("Waiting", "")
 	set("Add-on", "")
+	if b.Waiting > 0 {
+		set("Waiting", fmt.Sprintf("%d, with nothing run in it, for the next run", b.Waiting))
+	}
 	if b.PID != 0 {
 		set("Process", fmt.Sprint(b.PID))
 		set("Memory", bytesText(b.MemoryBytes))
