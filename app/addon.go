@@ -21,8 +21,8 @@ import (
 	"blendtray/blender"
 )
 
-// addonCmd is `blendtray addon`: the add-on in the Blenders that a person opens. The one that
-// Blendtray supervises brings its own.
+// addonCmd is `blendtray addon`: it manages the add-on in the Blenders that a person opens. The
+// Blender that Blendtray supervises brings its own add-on.
 type addonCmd struct {
 	Install   addonInstallCmd   `cmd:"" help:"Install the add-on, and see that it works."`
 	Uninstall addonUninstallCmd `cmd:"" help:"Remove the add-on and put back what was there before."`
@@ -52,37 +52,37 @@ type (
 	addonStatusCmd    struct{ addonFlags }
 )
 
-// AddonReport is the add-on in one Blender, as `blendtray addon --json` prints it.
+// AddonReport describes the add-on in a Blender, as `blendtray addon --json` prints it.
 type AddonReport struct {
 	Blender string `json:"blender"`
-	// BlenderVersion is that of the program.
+	// BlenderVersion is the version of the program.
 	BlenderVersion string `json:"blender_version"`
 	// Kind is "extension" or "add-on".
 	Kind string `json:"kind"`
-	// Module is the name by which Blender knows it.
+	// Module is the name by which Blender knows the add-on.
 	Module string `json:"module"`
 	// State is "installed", "not installed", "older", "newer", "modified" or "foreign".
 	State   string `json:"state"`
 	Version string `json:"version"`
-	// Loop is the loop that was chosen; LoopInUse the class that a server in it ran on, when
-	// that was tried.
+	// Loop is the loop that was chosen. LoopInUse is the class of the loop in which a server
+	// ran, when the report has tried the add-on.
 	Loop      string `json:"loop"`
 	LoopInUse string `json:"loop_in_use"`
 	Path      string `json:"path"`
-	// Verified tells that code has run through it just now.
+	// Verified is true when code has just run through the add-on.
 	Verified bool `json:"verified"`
-	// Kept is where something lies that was replaced, or "".
+	// Kept is the path of a file or folder that was replaced and kept, or "".
 	Kept  string `json:"kept"`
 	Error string `json:"error"`
 
 	dir string
 }
 
-// addonMark begins the lines with which a Blender answers.
+// addonMark begins the lines in which a Blender answers.
 const addonMark = "blendtray-addon "
 
-// placesCode asks a Blender where its user's add-ons lie. It does not read the preferences,
-// which a broken add-on may be named in.
+// placesCode prints where the add-ons of Blender's user lie. It does not read the preferences,
+// which may name a broken add-on.
 const placesCode = `
 import json
 import bpy
@@ -99,7 +99,7 @@ print("\n` + addonMark + `" + json.dumps({
 }), flush=True)
 `
 
-// verifyCode enables the add-on for this one process and serves until it is told to quit.
+// verifyCode enables the add-on for this process alone and serves until it is told to quit.
 const verifyCode = `
 import importlib, json, os, sys, threading, time
 import addon_utils
@@ -119,10 +119,11 @@ finally:
     served.cleanup_server()
 `
 
-// verifyTime is what a Blender may take to start and to prove the add-on.
+// verifyTime is how long a Blender may take to start and to prove the add-on.
 const verifyTime = time.Minute
 
-// blenders are those that the flags mean, each with the place for its add-on.
+// blenders returns the Blenders that the flags mean, each with the place for its add-on. It
+// fails when no Blender is found.
 func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, doctor.FindTimeout)
 	defer cancel()
@@ -136,7 +137,7 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 			configured = abs
 		}
 	} else if paths, err := home.Find(); err == nil {
-		loaded, _ := homeSource(paths).Load() // what is found does without them
+		loaded, _ := homeSource(paths).Load() // without the settings, the search finds Blender itself
 		configured = loaded.Blender.Path
 	}
 	found, err := blender.Find(ctx, configured)
@@ -149,7 +150,7 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 	var all []AddonReport
 	for _, b := range found {
 		if b.Error != "" && f.Blender == "" {
-			continue // the doctor tells of it
+			continue // the doctor reports the error
 		}
 		all = append(all, addonIn(ctx, b))
 	}
@@ -159,7 +160,7 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 	return all, nil
 }
 
-// addonIn is how the add-on stands in a Blender, which is started for that.
+// addonIn returns the report on the add-on in a Blender. It starts the Blender for that.
 func addonIn(ctx context.Context, b blender.Found) AddonReport {
 	r := AddonReport{Blender: b.Path, BlenderVersion: b.Version, State: string(addon.Missing), Error: b.Error}
 	if r.Error == "" {
@@ -168,7 +169,8 @@ func addonIn(ctx context.Context, b blender.Found) AddonReport {
 	return r
 }
 
-// ask finds out where the add-on of a Blender belongs, and how it is.
+// ask starts the Blender to find out where its add-on belongs, and records the state of the
+// add-on.
 func (r *AddonReport) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctor.StartTimeout)
 	defer cancel()
@@ -215,7 +217,7 @@ func (c *addonInstallCmd) Run(e *env) error {
 	return c.report(e, all)
 }
 
-// install installs the add-on and proves it, unless there is trouble already.
+// install installs the add-on and proves it, unless the report has an error already.
 func (r *AddonReport) install(ctx context.Context, loop string, replace bool) {
 	if r.Error != "" {
 		return
@@ -246,7 +248,7 @@ func (c *addonUninstallCmd) Run(e *env) error {
 	return c.report(e, all)
 }
 
-// uninstall removes the add-on, unless there is trouble already or nothing to remove.
+// uninstall removes the add-on, unless the report has an error already or nothing is installed.
 func (r *AddonReport) uninstall() {
 	if r.Error != "" || r.State == string(addon.Missing) {
 		return
@@ -276,7 +278,7 @@ func (c *addonStatusCmd) Run(e *env) error {
 	return nil
 }
 
-// words say how the add-on stands.
+// words returns the state of the add-on in words.
 func (r AddonReport) words() string {
 	if r.Version == "" {
 		return r.State
@@ -320,8 +322,8 @@ func (f addonFlags) report(e *env, all []AddonReport) error {
 	return nil
 }
 
-// verify starts the Blender, without a window and without preferences, and runs code through
-// the add-on in it.
+// verify starts the Blender, without a window and without preferences, and runs code through the
+// add-on in it. It fails when that does not work.
 func (r *AddonReport) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
@@ -336,7 +338,7 @@ func (r *AddonReport) verify(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	defer cancel() // and so it ends, whatever comes
+	defer cancel() // this ends the Blender in every case
 	var serves struct {
 		Port int
 		File string
@@ -381,7 +383,7 @@ func (r *AddonReport) verify(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-ended: // with 0, or killed: it has proved what it should
+	case <-ended: // with 0, or killed: the add-on is proved already
 	case <-ctx.Done():
 	}
 	return nil

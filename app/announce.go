@@ -11,45 +11,45 @@ import (
 )
 
 // overEngine is an engine with the owner of its settings, as the control interface needs them:
-// the status says how the settings are, and the events tell of their changes.
+// its status includes the state of the settings, and its events include their changes.
 type overEngine struct {
 	*engine.Engine
 	owner *settings.Owner
 	said  *announcements
 }
 
-// Status returns the engine's status, with that of the settings.
+// Status returns the engine's status, with the status of the settings.
 func (o overEngine) Status() api.Status {
 	st := o.Engine.Status()
 	st.Settings = o.owner.Status()
 	return st
 }
 
-// StartBlender starts a Blender with the settings as they are in the file at this moment.
+// StartBlender starts a Blender with the current settings from the file.
 func (o overEngine) StartBlender(ctx context.Context, name string) error {
 	o.owner.Look()
 	return o.Engine.StartBlender(ctx, name)
 }
 
-// RestartBlender starts a Blender anew, as StartBlender does.
+// RestartBlender starts a Blender anew, with the current settings from the file.
 func (o overEngine) RestartBlender(ctx context.Context, name string) error {
 	o.owner.Look()
 	return o.Engine.RestartBlender(ctx, name)
 }
 
-// Subscribe returns a stream of events, with what runs print if output is true.
+// Subscribe returns a stream of events, with the output of runs if output is true.
 func (o overEngine) Subscribe(output bool) control.Subscription {
 	return o.said.join(o.Engine.Subscribe(engine.SubscribeOptions{Output: output}))
 }
 
-// announcements are events that do not come from the engine.
+// announcements sends events that do not come from the engine.
 type announcements struct {
 	mu   sync.Mutex
 	subs map[chan api.Event]bool
 }
 
-// announcementsKept is how many announcements wait for a slow reader. One that is left out does no
-// harm: each asks for the same, to look at the settings again.
+// announcementsKept is how many announcements wait for a slow reader. A missed announcement does
+// no harm: every announcement asks for the same, to look at the settings again.
 const announcementsKept = 16
 
 // publish sends an event to every stream.
@@ -59,12 +59,12 @@ func (a *announcements) publish(ev api.Event) {
 	for sub := range a.subs {
 		select {
 		case sub <- ev:
-		default: // it has enough to read
+		default: // the reader has enough announcements to read
 		}
 	}
 }
 
-// join returns a stream with the events of another one and the announcements.
+// join returns a stream with the events of the stream events and the announcements.
 func (a *announcements) join(events control.Subscription) control.Subscription {
 	own := make(chan api.Event, announcementsKept)
 	a.mu.Lock()
@@ -83,7 +83,7 @@ func (a *announcements) join(events control.Subscription) control.Subscription {
 	return j
 }
 
-// joined is a stream that two others flow into.
+// joined is a stream that joins two other streams.
 type joined struct {
 	from control.Subscription
 	out  chan api.Event
@@ -91,7 +91,7 @@ type joined struct {
 	once sync.Once
 }
 
-// Events returns the stream, which is closed when the engine ends.
+// Events returns the channel of the stream, which is closed when the engine ends.
 func (j *joined) Events() <-chan api.Event { return j.out }
 
 // Close ends the stream.

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// answer waits for a line in what a program prints.
+// answer waits for a line in the output of a program.
 type answer struct {
 	mark  []byte
 	found chan []byte
@@ -16,7 +16,7 @@ type answer struct {
 	done bool
 }
 
-// maxAnswer is how much is kept of what a program prints before it answers.
+// maxAnswer limits how much of a program's output is kept until the answer comes.
 const maxAnswer = 1 << 20
 
 func (a *answer) Write(p []byte) (int, error) {

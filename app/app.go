@@ -1,10 +1,10 @@
-// Package app is the program: its command line, its settings, where it keeps things on disk,
-// and which part a process of it plays.
+// Package app is the program: its command line, its settings, the places of its files on disk,
+// and the part that each of its processes plays.
 //
-// It knows every other room and joins them; nothing imports it but main. What a command does
-// to an engine goes through control, also in the process that holds the engine, so that the
-// command line can do nothing that another client could not. All that is printed follows the
-// rules at the top of terminal.go.
+// The package imports all other packages and joins them; only main imports it. A command sends
+// its requests to an engine through control, also in the process that holds the engine, so that
+// the command line can do nothing that another client can't. Everything that is printed follows
+// the rules at the top of terminal.go.
 package app
 
 import (
@@ -21,8 +21,7 @@ import (
 	"blendtray/control"
 )
 
-// Main is the program: it does what the arguments of the process say and returns the exit
-// code.
+// Main is the program: it does what the arguments of the process say and returns the exit code.
 func Main() int {
 	e := &env{
 		Context:  context.Background(),
@@ -42,8 +41,8 @@ func Main() int {
 type role int
 
 const (
-	roleTray    role = iota // no arguments: what a double click starts
-	roleCommand             // one command; serve is one of them
+	roleTray    role = iota // without arguments: a double click starts the tray
+	roleCommand             // a single command; serve is a command too
 )
 
 func roleOf(args []string) role {
@@ -53,16 +52,17 @@ func roleOf(args []string) role {
 	return roleCommand
 }
 
-// env is what a command has around it.
+// env is the environment of a command.
 type env struct {
 	context.Context
 	stdin *os.File
 	*terminal
-	// scriptArgs is what stood after "--".
+	// scriptArgs holds the arguments after "--".
 	scriptArgs []string
 }
 
-// client is a client of the engine of this user and home.
+// client returns a client of the engine of this user and home. It fails when the home has no
+// address.
 func (e *env) client() (*control.Client, error) {
 	paths, err := home.Find()
 	if err != nil {
@@ -87,9 +87,9 @@ func command(e *env, args []string) error {
 		kong.Bind(e),
 	)
 	if err != nil {
-		return err // a fault in the grammar, which any test would show
+		return err // a fault in the grammar, which every test would show
 	}
-	// What a script is given is not ours to parse, and only `run` gives anything.
+	// The arguments of a script are not the program's to parse, and only `run` takes them.
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, e.scriptArgs = args[:i], args[i+1:]
 	}
@@ -103,7 +103,7 @@ func command(e *env, args []string) error {
 	return ctx.Run(e)
 }
 
-// usageError words what kong found wrong with the command line.
+// usageError returns kong's error about the command line in the program's words.
 func usageError(err error) error {
 	hint := "`blendtray --help` lists the commands"
 	var parse *kong.ParseError

@@ -22,8 +22,8 @@ import (
 	"blendtray/engine"
 )
 
-// openBlender is a Blender with a window that takes scripts: the file in which its add-on says
-// so. The names are the add-on's.
+// openBlender is a Blender with a window that takes scripts. Its add-on writes these fields to a
+// file, and chose their names.
 type openBlender struct {
 	PID     int     `json:"pid"`
 	Port    int     `json:"port"`
@@ -35,8 +35,8 @@ type openBlender struct {
 	file string
 }
 
-// openBlenders are those that answer, newest first. The files of those that do not any more are
-// removed.
+// openBlenders returns the Blenders that answer, newest first. It removes the files of Blenders
+// that do not answer any more.
 func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) {
 	files, err := filepath.Glob(filepath.Join(paths.OpenBlenders(), "*.json"))
 	if err != nil {
@@ -46,7 +46,7 @@ func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) 
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil || home.OpenToOthers(file) {
-			continue // gone a moment ago, or not written by the add-on
+			continue // the file has just disappeared, or the add-on did not write it
 		}
 		b := openBlender{file: file}
 		if json.Unmarshal(text, &b) != nil || b.Port <= 0 || b.Token == "" {
@@ -55,7 +55,7 @@ func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) 
 		session, err := blender.Dial(ctx, b.address(), b.Token)
 		if err != nil {
 			if errors.Is(err, syscall.ECONNREFUSED) {
-				_ = os.Remove(file) // it crashed, and could not do it
+				_ = os.Remove(file) // the Blender crashed, and could not remove its file
 			}
 			continue
 		}
@@ -67,8 +67,9 @@ func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) 
 	return all, nil
 }
 
-// findOpen returns the Blender with a window that has a process id or, when that is 0, the one
-// that was the last to say that it takes scripts.
+// findOpen returns the Blender with a window that has the process id pid or, when pid is 0, the
+// Blender that was the last to say that it takes scripts. It fails when there is no such
+// Blender.
 func findOpen(ctx context.Context, paths home.Paths, pid int) (blender.Open, error) {
 	all, err := openBlenders(ctx, paths)
 	if err != nil {
@@ -86,13 +87,13 @@ func findOpen(ctx context.Context, paths home.Paths, pid int) (blender.Open, err
 	return blender.Open{Addr: all[0].address(), Token: all[0].Token, Path: all[0].Program}, nil
 }
 
-// howToServe is what a person does so that there is one.
+// howToServe tells a person how to have a Blender take scripts.
 const howToServe = "in Blender: Preferences, Add-ons, TCP Echo, Start Serving Scripts; `blendtray addon install` installs it"
 
 func (b openBlender) address() string { return fmt.Sprintf("127.0.0.1:%d", b.Port) }
 
-// chooseOpen is the Blender that is meant: the one with the process id pid or, when that is 0,
-// the only one.
+// chooseOpen returns the Blender with a window that has the process id pid or, when pid is 0,
+// the only such Blender. It fails when there is no such Blender, or several.
 func chooseOpen(ctx context.Context, paths home.Paths, pid int) (openBlender, error) {
 	all, err := openBlenders(ctx, paths)
 	if err != nil {
@@ -117,8 +118,8 @@ func chooseOpen(ctx context.Context, paths home.Paths, pid int) (openBlender, er
 	return all[0], nil
 }
 
-// attach runs a script in a Blender with a window. The engine does it, as it does other runs;
-// where none is, this process does it and writes the run down.
+// attach runs a script in a Blender with a window. The engine executes the run like any other
+// run; when no engine runs, this process executes the run and writes it into the history.
 func (c *runCmd) attach(e *env, sub api.Submission) error {
 	if sub.Scene != "keep" {
 		return fault.New(fault.Usage, "leave --scene out: the script finds what is open there", "--scene %s would throw away what is open in that Blender", c.Scene)
@@ -143,7 +144,7 @@ func (c *runCmd) attach(e *env, sub api.Submission) error {
 	return err
 }
 
-// direct has this process execute a run in an open Blender, and shows it.
+// direct executes a run in an open Blender from this process and shows the run.
 func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 	ctx, cancel := context.WithCancelCause(e)
 	defer cancel(nil)
@@ -173,7 +174,7 @@ func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = b.Serve(serving) // it returns nil
+		_ = b.Serve(serving) // Serve returns nil
 	}()
 	defer func() {
 		stop()
@@ -193,7 +194,8 @@ func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 	return c.ended(e, run)
 }
 
-// record writes a run into the history while no engine has it.
+// record writes a run into the history while no engine has the history open, and returns the run
+// with its id.
 func record(paths home.Paths, run api.Run, code []byte) (api.Run, error) {
 	if err := paths.Make(); err != nil {
 		return run, err
@@ -210,13 +212,13 @@ func record(paths home.Paths, run api.Run, code []byte) (api.Run, error) {
 	return engine.Record(paths.Database(), run, code)
 }
 
-// directOutput shows what a run in this process does.
+// directOutput shows what a run does that this process executes.
 type directOutput struct {
 	*env
 	quiet bool
 }
 
-// Started is the beginning of the run, of which nothing is shown.
+// Started shows nothing.
 func (directOutput) Started(time.Time) {}
 
 // Output shows what the run prints.
@@ -226,7 +228,7 @@ func (d *directOutput) Output(p []byte) {
 	}
 }
 
-// Progress shows how far the run is.
+// Progress shows the progress of the run.
 func (d *directOutput) Progress(p api.Progress) {
 	if !d.quiet {
 		d.progress(p)

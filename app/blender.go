@@ -7,7 +7,7 @@ import (
 	"blendtray/control"
 )
 
-// blenderName is the argument of the commands for a Blender.
+// blenderName is the argument of the commands that act on a Blender.
 type blenderName struct {
 	Name string `arg:"" optional:"" help:"The Blender, as \"blendtray status\" names it."`
 }
@@ -55,7 +55,7 @@ func (reloadCmd) Run(e *env) error {
 	return nil
 }
 
-// blender has the engine do something with a Blender, and shows how its Blenders then are.
+// blender calls do for a Blender of the engine and shows the state of the Blenders after that.
 func (e *env) blender(do func(*control.Client, context.Context, string) (api.Status, error), name string) error {
 	client, err := e.client()
 	if err != nil {
@@ -69,7 +69,7 @@ func (e *env) blender(do func(*control.Client, context.Context, string) (api.Sta
 	return nil
 }
 
-// runDoes asks the engine for something about a run and prints what came of it.
+// runDoes calls do for a run of the engine and prints the result.
 func (e *env) runDoes(id string, do func(*control.Client, context.Context, string) (api.Run, error), format string) error {
 	client, err := e.client()
 	if err != nil {

@@ -25,15 +25,16 @@ func (c *completionCmd) Run(e *env, ctx *kong.Context) error {
 	return nil
 }
 
-// completion is what may follow a command.
+// completion holds what may follow a command.
 type completion struct {
-	// path is the command's words, without the program's; none for the program itself.
+	// path holds the words of the command without the program's name; it is empty for the
+	// program itself.
 	path     []string
 	commands []described
 	flags    []described
-	// values are those of flags that have a fixed set, by "--name".
+	// values holds the possible values of flags that have a fixed set, by "--name".
 	values map[string][]string
-	// files tells that names of files may follow.
+	// files is true when names of files may follow.
 	files bool
 }
 
@@ -134,7 +135,8 @@ func prefixed(path []string) string {
 	return " " + strings.Join(path, " ")
 }
 
-// zshCompletion is that of bash, which zsh can read.
+// zshCompletion returns the completion for zsh, which is the bash completion, because zsh can
+// read it.
 func zshCompletion(all []completion) string {
 	return "#compdef blendtray\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion(all)
 }

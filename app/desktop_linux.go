@@ -8,7 +8,7 @@ import (
 	"blendtray/app/fault"
 )
 
-// needDisplay fails where no window can be shown.
+// needDisplay fails when no window can be shown.
 func needDisplay() error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return fault.New(fault.Failed, "`blendtray serve` needs none, and `blendtray --help` lists what else there is",

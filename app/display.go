@@ -7,7 +7,7 @@ import (
 	"blendtray/tray"
 )
 
-// trayOfThisBuild is what the doctor examines of the tray.
+// trayOfThisBuild returns what the doctor examines of the tray.
 func trayOfThisBuild() *doctor.Tray {
 	return &doctor.Tray{Display: needDisplay(), Icons: tray.IconHost}
 }

@@ -4,5 +4,5 @@ package app
 
 import "blendtray/app/doctor"
 
-// trayOfThisBuild is nil: this build has no tray.
+// trayOfThisBuild returns nil: this build has no tray.
 func trayOfThisBuild() *doctor.Tray { return nil }

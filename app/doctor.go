@@ -46,7 +46,7 @@ func (c *doctorCmd) Run(e *env) error {
 	return err
 }
 
-// config returns what the doctor is to examine.
+// config returns the configuration of the doctor.
 func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 	source, err := (&serveCmd{Config: c.Config}).source(paths)
 	var wanted settings.Loaded
@@ -77,11 +77,12 @@ func openForDoctor(ctx context.Context, paths home.Paths) (all []doctor.Open, er
 	return all, err
 }
 
-// examineService examines the service of the user, if this system can have one.
+// examineService returns the findings about the service of the user, if this system can have a
+// service.
 func examineService() []doctor.Finding {
 	m, _, err := serviceFlags{}.manager(false)
 	if err != nil {
-		return nil // this system keeps no services that are known here
+		return nil // this system has no services that Blendtray knows
 	}
 	st, err := m.Status()
 	switch {
@@ -97,7 +98,7 @@ func examineService() []doctor.Finding {
 	return []doctor.Finding{doctor.Right("service", "%s is %s", st.Name, st.State)}
 }
 
-// describe returns the findings as a person reads them.
+// describe returns the text of the findings for a person.
 func describe(all []doctor.Finding, color bool) string {
 	var b strings.Builder
 	for _, f := range all {

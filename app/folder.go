@@ -22,7 +22,7 @@ type folderCmd struct {
 
 type folderAddCmd struct {
 	Dir string `arg:"" help:"The folder."`
-	// Plugins has the flags: one for each setting of a folder.
+	// Plugins holds the flags: a flag for each setting of a folder.
 	kong.Plugins
 }
 
@@ -110,7 +110,7 @@ func (c *folderListCmd) Run(e *env) error {
 	return e.wrongIn(report)
 }
 
-// chosen returns the settings of a folder that are not the default, after a separator.
+// chosen returns the settings of a folder that differ from the default, after a separator.
 func chosen(f api.FolderReport, separator string) string {
 	var all []string
 	for _, s := range f.Settings {
@@ -133,8 +133,8 @@ var folderKeys = func() []string {
 	return keys
 }()
 
-// folderFlags returns a new struct with a flag for each setting of a folder but its path, as kong
-// takes it. The flags follow from the declarations of the settings.
+// folderFlags returns a new struct, in kong's form, with a flag for each setting of a folder
+// except its path. The flags follow from the declarations of the settings.
 func folderFlags() any {
 	var fields []reflect.StructField
 	for i, d := range settings.Declarations("folder") {
@@ -199,8 +199,8 @@ func takeFolderFlags(flags reflect.Value, values map[string]any) error {
 	return nil
 }
 
-// sceneFromHere makes the path of a .blend absolute, which is relative to where the command was
-// typed.
+// sceneFromHere returns a scene in which the path of a .blend, which is relative to the folder
+// where the command was typed, has become absolute.
 func sceneFromHere(scene string) (string, error) {
 	if !strings.EqualFold(filepath.Ext(scene), ".blend") {
 		return scene, nil
@@ -208,7 +208,7 @@ func sceneFromHere(scene string) (string, error) {
 	return filepath.Abs(scene)
 }
 
-// sentence makes a sentence of a setting's help.
+// sentence returns the help of a setting as a sentence.
 func sentence(help string) string {
 	help = strings.NewReplacer("`", "", `"`, "").Replace(help)
 	return strings.ToUpper(help[:1]) + help[1:] + "."

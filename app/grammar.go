@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// grammar is the command line. Each command is in the file of its name.
+// grammar is the command line. Each command is in the file with its name.
 type grammar struct {
 	Serve    serveCmd    `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
 	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
@@ -41,17 +41,17 @@ func newGrammar() *grammar {
 
 const description = `Save a Python script, see it run in a warm Blender.`
 
-// usages are the usage lines that kong can't find out by itself.
+// usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
 	"run":       "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":  "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"runs list": "blendtray runs [flags] | runs show ID [--json]",
 }
 
-// printHelp prints help as kong does, with the usage lines that are our own.
+// printHelp prints help as kong does, with the program's own usage lines.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if node := ctx.Selected(); node != nil && node.DefaultCmd != nil {
-		// `runs` alone lists runs: its flags are those of the list.
+		// `runs` alone lists runs, so its help shows the flags of the list.
 		ctx.Path = append(ctx.Path, &kong.Path{Command: node.DefaultCmd})
 	}
 	var buf bytes.Buffer

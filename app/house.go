@@ -15,7 +15,7 @@ import (
 	"blendtray/engine"
 )
 
-// house is an engine in this process, with the interface over it.
+// house is an engine in this process, with the control interface over it.
 type house struct {
 	paths    home.Paths
 	owner    *settings.Owner
@@ -27,8 +27,9 @@ type house struct {
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
-// It fails when they are wrong, when another process is the engine (see [home.LockEngine]), or when
-// its files can't be had. Nothing runs before [house.serve].
+// It fails when the settings are wrong, when another process is the engine (see
+// [home.LockEngine]), or when the engine's files can't be opened. Nothing runs before
+// [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
 	h := &house{paths: paths}
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
@@ -53,13 +54,13 @@ func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, e
 	return h, nil
 }
 
-// homeSource returns the settings of this home.
+// homeSource returns the source of the settings of this home.
 func homeSource(paths home.Paths) settings.Source {
 	return settings.Source{File: paths.SettingsFile(), Environ: os.Environ()}
 }
 
-// engineRuns says which engine runs already, and what to do, when err is a
-// [home.EngineRunsError]. It returns other errors as they are.
+// engineRuns returns an error that says which engine runs already, and what to do, when err is a
+// [home.EngineRunsError]. It returns other errors unchanged.
 func engineRuns(err error) error {
 	var other *home.EngineRunsError
 	if !errors.As(err, &other) {
@@ -82,14 +83,14 @@ func (h *house) open(address string) error {
 		return err
 	}
 	if h.engine, err = engine.Open(h.engineConfig(h.owner.Current(), secret)); err != nil {
-		h.listener.Close() // nobody was served yet
+		h.listener.Close() // no client was served yet
 		return err
 	}
 	h.owner.Attach(h.apply)
 	return nil
 }
 
-// wrongSettings says what can be done about settings that are wrong.
+// wrongSettings returns err, about wrong settings, with a hint that says what to do.
 func wrongSettings(err error) error {
 	hint := "`blendtray serve --help` explains the flags, docs/settings.md the settings and their variables"
 	var w *settings.Wrong
@@ -99,8 +100,9 @@ func wrongSettings(err error) error {
 	return fault.New(fault.Config, hint, "%w", err)
 }
 
-// apply has the engine take over settings: of runs and folders at once, of a Blender from its next
-// start on, of which kind a Blender is from the end of the current run on.
+// apply gives new settings to the engine. Settings of runs and folders hold at once, the
+// settings of a Blender from its next start on, and a new kind of Blender from the end of the
+// current run on.
 func (h *house) apply(s api.Settings) error {
 	h.engine.SetRuns(s.Runs)
 	if err := h.engine.SetBlenders(s.Specs(h.paths.Blenders())); err != nil {
@@ -109,7 +111,7 @@ func (h *house) apply(s api.Settings) error {
 	return h.engine.SetFolders(s.Folders)
 }
 
-// announce says what has become of the settings, in the log and to every client.
+// announce tells the log and every client what has become of the settings.
 func (h *house) announce(sentence string, wrong bool) {
 	if wrong {
 		h.logs.Logger.Warn(sentence)
@@ -119,20 +121,21 @@ func (h *house) announce(sentence string, wrong bool) {
 	h.said.publish(api.Event{Time: time.Now().UTC(), Kind: api.KindSettings, Message: sentence})
 }
 
-// front is the engine as its clients see it.
+// front returns the engine in the form that its clients see.
 func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.said} }
 
-// close gives the lock and the log files back, when the engine has ended.
+// close releases the lock and the log files after the engine has ended.
 func (h *house) close() {
 	h.logs.Close()
 	h.unlock()
 }
 
-// serve runs the engine and what serves it until ctx ends, which a client may ask for through stop,
-// or one of them ends by itself. It returns nil for an end that was asked for.
+// serve runs the engine and the parts that serve it until ctx ends, which a client may cause
+// through stop, or until a part ends by itself. It returns nil when the end was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	return serveParts(ctx, stop, []part{
-		// Before the engine, so that it ends after the engine: clients hear how their runs ended.
+		// The server starts before the engine, so that it ends after the engine: clients hear
+		// how their runs ended.
 		control.NewServer(control.Config{
 			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner,
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
@@ -142,14 +145,14 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 	})
 }
 
-// closedEngine is an engine that is closed when it has ended.
+// closedEngine is an engine that closes itself when it has ended.
 type closedEngine struct{ *engine.Engine }
 
 // Serve runs the engine until ctx ends, and closes it.
 func (e closedEngine) Serve(ctx context.Context) error {
 	err := e.Engine.Serve(ctx)
 	if errors.Is(err, context.Canceled) {
-		err = nil // or it would hide the error of Close
+		err = nil // otherwise this error would hide the error of Close
 	}
 	return errors.Join(err, e.Close())
 }

@@ -50,7 +50,7 @@ func (c *logCmd) Run(e *env) error {
 	return t.follow(e)
 }
 
-// tail shows the end of a file and what is added to it.
+// tail shows the end of a file and everything that is added to the file.
 type tail struct {
 	path  string
 	write func(string)
@@ -60,7 +60,7 @@ type tail struct {
 
 func (t *tail) close() {
 	if t.file != nil {
-		t.file.Close() // it was only read
+		t.file.Close() // the file was only read
 	}
 }
 
@@ -77,7 +77,8 @@ func (t *tail) begin(n int) error {
 	return t.drain()
 }
 
-// lastLines is where the last n lines of a file begin. A line that has no end yet is one.
+// lastLines returns the offset where the last n lines of a file begin. An unfinished last line
+// counts as a line.
 func lastLines(f io.ReadSeeker, n int) (int64, error) {
 	end, err := f.Seek(0, io.SeekEnd)
 	if err != nil || n == 0 {
@@ -96,7 +97,7 @@ func lastLines(f io.ReadSeeker, n int) (int64, error) {
 		}
 		for i := size - 1; i >= 0; i-- {
 			if buf[i] != '\n' || pos+i == end-1 {
-				continue // the line feed at the very end ends the last line, it begins none
+				continue // the line feed at the very end begins no line
 			}
 			if seen++; seen == n {
 				return pos + i + 1, nil
@@ -106,7 +107,7 @@ func lastLines(f io.ReadSeeker, n int) (int64, error) {
 	return 0, nil
 }
 
-// drain shows what there is between where it was and the end of the file.
+// drain shows everything between the last shown byte and the end of the file.
 func (t *tail) drain() error {
 	buf := make([]byte, 64<<10)
 	for {
@@ -122,12 +123,12 @@ func (t *tail) drain() error {
 	}
 }
 
-// lookTime is how often a log that is followed is looked at. Not by events of the system: they
-// would not say more, and not on every file system.
+// lookTime is how often a followed log is looked at. File events of the system would not say
+// more, and do not come on every file system.
 const lookTime = 200 * time.Millisecond
 
-// follow shows what is added until ctx ends. A log is moved aside when it is full and a new
-// one begun: what the old one got last is shown before the new one.
+// follow shows what is added until ctx ends. When a log is full, it is moved aside and a new log
+// begins; follow shows the last lines of the old log before the new log.
 func (t *tail) follow(ctx context.Context) error {
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
@@ -153,7 +154,7 @@ func (t *tail) poll() error {
 			return err
 		}
 		if now == nil {
-			return nil // between the old one and the new one
+			return nil // between the old log and the new log
 		}
 		was, err := t.file.Stat()
 		if err != nil {
@@ -161,11 +162,12 @@ func (t *tail) poll() error {
 		}
 		if os.SameFile(was, now) {
 			if now.Size() < t.at {
-				t.at = 0 // somebody emptied it
+				t.at = 0 // somebody emptied the file
 			}
 			return nil
 		}
-		// Once more: it may have got its last lines between the look at it and the new one.
+		// drain is called again: the old log may have got its last lines between the first call
+		// and the new log.
 		if err := t.drain(); err != nil {
 			return err
 		}

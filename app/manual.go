@@ -7,8 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// manualCmd prints the manual page, for packages. It is made from the grammar, so that it says
-// what the program does.
+// manualCmd prints the manual page, for packages. The page is made from the grammar, so that it
+// says what the program does.
 type manualCmd struct{}
 
 func (manualCmd) Run(e *env, ctx *kong.Context) error {
@@ -16,7 +16,7 @@ func (manualCmd) Run(e *env, ctx *kong.Context) error {
 	return nil
 }
 
-// manualPage is the program's page of section 1, in the language of man(7).
+// manualPage returns the program's page of section 1, in the language of man(7).
 func manualPage(app *kong.Application) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH BLENDTRAY 1 \"\" \"Blendtray %s\" \"User Commands\"\n", strings.TrimSuffix(version, "-dev"))
@@ -43,7 +43,7 @@ func manualPage(app *kong.Application) string {
 	return b.String()
 }
 
-// commandManual writes what there is to say of a command.
+// commandManual writes the manual of a command.
 func commandManual(b *strings.Builder, node *kong.Node) {
 	usage, ok := usages[node.Path()]
 	if !ok {
@@ -92,7 +92,7 @@ func commandManual(b *strings.Builder, node *kong.Node) {
 	}
 }
 
-// roff is a line of text as it stands in a manual page.
+// roff returns a line of text in the form of a manual page.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "`", `\(ga`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {

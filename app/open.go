@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// editors are programs that open a file at a line, and how they are told which.
+// editors holds the programs that open a file at a line, with the arguments that say which line.
 var editors = []struct{ program, args string }{
 	{"code", "--goto FILE:LINE"},
 	{"codium", "--goto FILE:LINE"},
@@ -22,9 +22,9 @@ var editors = []struct{ program, args string }{
 	{"mousepad", "--line LINE FILE"},
 }
 
-// openOnDesktop opens a file or folder with the desktop's program for it; a file at a line
-// with the first editor that is there and knows of lines. It fails when there is no program
-// for it, or nothing to open.
+// openOnDesktop opens a file or folder with the desktop's program for it. With a line it opens
+// the file with the first editor that is installed and can open a file at a line. It fails when
+// no program opens path, or nothing is at path.
 func openOnDesktop(path string, line int) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
@@ -52,6 +52,6 @@ func launch(program string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", program, err)
 	}
-	go func() { _ = cmd.Wait() }() // so that it is no zombie; how it ended is its own affair
+	go func() { _ = cmd.Wait() }() // Wait prevents a zombie; how the program ended does not matter
 	return nil
 }

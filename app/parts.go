@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// part is something of a house that runs until its context ends: the engine, a listener. It returns
-// nil or the context's error when it ended because its context did.
+// part is a part of a house that runs until its context ends: the engine, a listener. Its Serve
+// returns nil or the context's error when it ended because the context did.
 type part interface {
 	Serve(ctx context.Context) error
 }
 
-// serveParts starts the parts in their order, and runs them until ctx ends or a part ends by itself,
-// with an error or without. It ends them in reverse order, each when all that were started after it
-// have ended, and returns the errors with which they failed.
+// serveParts starts the parts in their order, and runs them until ctx ends or a part ends by
+// itself, with an error or without. It ends the parts in reverse order, each part after the
+// parts that were started later have ended, and returns the errors with which parts failed.
 //
-// stop must end ctx. serveParts calls it when a part ends by itself, so that what runs beside the
-// parts ends too.
+// stop must end ctx. serveParts calls stop when a part ends by itself, so that what runs beside
+// the parts ends too.
 func serveParts(ctx context.Context, stop func(), parts []part) error {
 	type running struct {
 		end  context.CancelFunc
@@ -29,7 +29,8 @@ func serveParts(ctx context.Context, stop func(), parts []part) error {
 		all      []running
 	)
 	for _, p := range parts {
-		// Not ctx itself: a part outlives ctx until the parts after it have ended.
+		// The context is not ctx itself: a part outlives ctx until the parts after it have
+		// ended.
 		own, end := context.WithCancel(context.WithoutCancel(ctx))
 		r := running{end, make(chan struct{})}
 		go func() {

@@ -6,16 +6,16 @@ import (
 	"blendtray/api"
 )
 
-// prefixer puts a prefix before every line that is written through it and holds back what has
-// no end yet. Of a line that is overwritten with carriage returns, the last state counts.
+// prefixer writes a prefix before every line and holds back a line until its end comes. For a
+// line that carriage returns overwrite, the last state counts.
 type prefixer struct {
 	prefix string
-	// leaveOut tells which lines are not written; nil: none.
+	// leaveOut reports whether a line is left out; with nil no line is.
 	leaveOut func(line []byte) bool
 	held     []byte
 }
 
-// maxHeld is how long a line may grow that does not end.
+// maxHeld is how long an unfinished line may grow.
 const maxHeld = 8 << 10
 
 func (p *prefixer) add(text string) string {
@@ -59,12 +59,12 @@ func (p *prefixer) line(out *bytes.Buffer, line []byte) {
 	out.WriteByte('\n')
 }
 
-// statusFilter takes the lines out of a text in which Blender says how far a render is. What
-// can't be such a line goes on at once, ended or not.
+// statusFilter removes the lines from a text in which Blender says how far a render is. Text
+// that can't be such a line goes on at once, with or without its end.
 type statusFilter struct {
 	on   bool
-	held []byte // the beginning of what may become such a line
-	open bool   // a line has gone on that has no end yet
+	held []byte // the beginning of a possible status line
+	open bool   // a line has gone on whose end has not come yet
 }
 
 func (f *statusFilter) add(text string) string {
@@ -96,14 +96,14 @@ func (f *statusFilter) add(text string) string {
 	return out.String()
 }
 
-// rest gives what was held back when there is no more.
+// rest returns the text that was held back, after the last text has come.
 func (f *statusFilter) rest() string {
 	held := f.held
 	f.held = nil
 	return string(held)
 }
 
-// mayBecomeStatus tells whether a line that begins so can be about a render.
+// mayBecomeStatus reports whether a line that begins with line can be a status line of a render.
 func mayBecomeStatus(line []byte) bool {
 	const head = "Fra:"
 	if n := min(len(line), len(head)); string(line[:n]) == head[:n] {

@@ -9,7 +9,7 @@ import (
 	"blendtray/api"
 )
 
-// printer says what happens in an engine, a line an event:
+// printer prints what happens in an engine, an event a line:
 //
 //	10:32:09  blender    ready: Blender 3.4.1, process 4711, port 40001
 //	10:32:10  saved      turntable.py, run 12
@@ -19,16 +19,16 @@ import (
 //	                     result {"frames":24}
 //	                     /home/ada/turntable.png
 //
-// What Blender says about each sample of a render is left out; the run keeps it.
+// The printer leaves out what Blender says about each sample of a render; the run keeps it.
 type printer struct {
 	*env
 	quiet bool
-	// status asks the engine, for what events only hint at.
+	// status returns the engine's status, for details that events only hint at.
 	status func() api.Status
-	// After stopAfter runs stop is called, unless it is 0.
+	// The printer calls stop after stopAfter runs, unless stopAfter is 0.
 	stopAfter int
 	stop      func()
-	// warned tells whether a note was said as a warning already.
+	// warned reports whether a note was already printed as a warning.
 	warned func(text string) bool
 
 	ended   int
@@ -82,7 +82,7 @@ func (p *printer) event(ev api.Event) {
 	}
 }
 
-// say prints one line, and what follows in text below it.
+// say prints a line and, below it, the text.
 func (p *printer) say(what string, s style, text string) {
 	text = strings.ReplaceAll(clean(strings.TrimRight(text, "\n")), "\n", "\n"+belowLine)
 	p.printf("%s  %s%s  %s\n", time.Now().Format(time.TimeOnly),
@@ -142,7 +142,7 @@ func (p *printer) runEnded(r api.Run, name string) {
 	}
 }
 
-// name is the script's path below the folder it was saved in, or its own.
+// name returns the script's path relative to its watched folder, or the script's own path.
 func (p *printer) name(r api.Run) string {
 	if r.Folder != "" {
 		if rel, err := filepath.Rel(r.Folder, r.Script); err == nil {
@@ -164,8 +164,8 @@ func (p *printer) printed(ev api.Event) {
 	p.writeOut(out.add(ev.Text))
 }
 
-// blenderIs says that Blender changed, unless it only begins or ends a run: the run's own
-// lines say that.
+// blenderIs prints a change of Blender, unless the change only begins or ends a run, which the
+// lines of the run show already.
 func (p *printer) blenderIs(b api.BlenderStatus) {
 	was := p.blender
 	p.blender = b
@@ -175,7 +175,7 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	switch {
 	case atWork(b) && atWork(was) && (was.PID == b.PID || b.Kind == api.BlenderOwn), // each run has another process
 		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
-		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // still being looked for
+		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // the program is still being searched
 		return
 	}
 	text := string(b.State)
@@ -214,7 +214,7 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 	}
 }
 
-// resultOf is what a run's script left in `result`, on one line, or "".
+// resultOf returns what a run's script left in `result`, on one line, or "".
 func resultOf(r api.Run) string {
 	if len(r.Result) == 0 || string(r.Result) == "null" {
 		return ""

@@ -11,29 +11,29 @@ import (
 
 const barWidth = 30
 
-// progress shows how far a run is, on a line of standard error below everything else. Without
-// a terminal it does nothing.
+// progress shows how far a run is, on a line of standard error below everything else. Without a
+// terminal it shows nothing.
 func (t *terminal) progress(p api.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.barText = bar(p)
 	t.draw()
 	if p.Fraction >= 1 {
-		t.barText = "" // the next thing written takes it away
+		t.barText = "" // the next output removes the bar
 	}
 }
 
-// draw draws the progress bar, if there is one to be drawn; the caller holds t.mu.
+// draw draws the progress bar, if there is a bar to draw; the caller holds t.mu.
 func (t *terminal) draw() {
-	// A line that a script has begun is not to be drawn over.
+	// The bar must not cover a line that a script has begun.
 	if !t.bar || t.barText == "" || t.endsOpen && t.width() > 0 {
 		return
 	}
-	_, _ = io.WriteString(t.err, "\r"+t.barText+"\x1b[K") // nobody to tell
+	_, _ = io.WriteString(t.err, "\r"+t.barText+"\x1b[K") // a failure can't be shown to anybody
 	t.barShown = true
 }
 
-// wipe takes the progress bar away; the caller holds t.mu.
+// wipe removes the progress bar; the caller holds t.mu.
 func (t *terminal) wipe() {
 	if t.barShown {
 		_, _ = io.WriteString(t.err, "\r\x1b[K")
@@ -41,7 +41,7 @@ func (t *terminal) wipe() {
 	}
 }
 
-// done wipes the progress bar off for good.
+// done removes the progress bar for good.
 func (t *terminal) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -69,7 +69,7 @@ func (c *runCmd) Run(e *env) error {
 	return c.follow(e, client, sub)
 }
 
-// follow has the engine make a run and shows it until it has ended.
+// follow has the engine make a run and shows the run until it has ended.
 func (c *runCmd) follow(e *env, client *control.Client, sub api.Submission) error {
 	r := &follower{env: e, client: client, quiet: c.JSON, shown: statusFilter{on: e.bar && e.width() > 0}}
 	run, err := r.follow(sub)
@@ -77,27 +77,28 @@ func (c *runCmd) follow(e *env, client *control.Client, sub api.Submission) erro
 		return err
 	}
 	if c.JSON {
-		if run, err = client.Run(e, run.ID); err != nil { // with its output
+		if run, err = client.Run(e, run.ID); err != nil { // the answer has the output
 			return err
 		}
 	}
 	return c.ended(e, run)
 }
 
-// ended shows how a run ended and returns that as an exit code.
+// ended shows how a run ended and returns the exit code as an error; with AsScript the exit code
+// is the code of the script.
 func (c *runCmd) ended(e *env, run api.Run) error {
 	err := c.shown(e, run)
 	if c.AsScript && run.ExitCode != nil {
 		if *run.ExitCode == 0 {
 			return err
 		}
-		e.exit(err) // says what there is to say
+		e.exit(err) // exit prints the error
 		return fault.Quietly(*run.ExitCode)
 	}
 	return err
 }
 
-// shown shows how a run ended and returns that as an exit code.
+// shown shows how a run ended and returns the exit code as an error.
 func (c *runCmd) shown(e *env, run api.Run) error {
 	if c.JSON {
 		if err := e.printJSON(run); err != nil {
@@ -109,10 +110,10 @@ func (c *runCmd) shown(e *env, run api.Run) error {
 	return e.verdict(run)
 }
 
-// summary shows a person what a run gave beside what it printed.
+// summary shows a person what a run left beside its output.
 func (e *env) summary(run api.Run) {
 	if e.width() == 0 {
-		return // standard output is not looked at
+		return // nobody looks at standard output
 	}
 	if result := resultOf(run); result != "" {
 		e.note("result %s", cut(result, maxTextInLine))
@@ -122,10 +123,10 @@ func (e *env) summary(run api.Run) {
 	}
 }
 
-// isolation is what a person says of what a run shares.
+// isolation is the flag that says what a run shares.
 type isolation struct{ api.Isolation }
 
-// timeLimit is a duration as a person writes it, 0 for none.
+// timeLimit is a duration as a person writes it; 0 means no limit.
 type timeLimit time.Duration
 
 func (l *timeLimit) UnmarshalText(text []byte) error {
@@ -137,7 +138,8 @@ func (l *timeLimit) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// submission reads the script and makes everything in it independent of where the client is.
+// submission reads the script and returns a submission that does not depend on the folder of the
+// client.
 func (c *runCmd) submission(e *env) (api.Submission, error) {
 	var s api.Submission
 	dir, err := os.Getwd()
@@ -201,7 +203,8 @@ func readScript(path string) ([]byte, error) {
 	return code, nil
 }
 
-// scene makes the value of --scene absolute and looks whether it is one.
+// scene returns the value of --scene with an absolute path, and fails when the value is no
+// scene.
 func scene(value, dir string) (string, error) {
 	if value == "fresh" || value == "keep" {
 		return value, nil
@@ -218,20 +221,20 @@ func scene(value, dir string) (string, error) {
 	return filepath.Clean(value), nil
 }
 
-// follower shows a run while it happens.
+// follower shows a run while it is running.
 type follower struct {
 	*env
 	client *control.Client
-	// quiet leaves out what the run prints.
+	// quiet is true when the output of the run is not shown.
 	quiet bool
-	// shown takes out what the progress bar shows already.
+	// shown removes from the output what the progress bar shows already.
 	shown    statusFilter
-	id       chan string // the run's id, once it is known
+	id       chan string // the run's id, as soon as it is known
 	waitsFor string
 }
 
-// maxWaiting is how many events may wait for standard output here; what a pager keeps waiting
-// for longer, the engine holds back.
+// maxWaiting is how many events may wait here for standard output; the engine holds back events
+// that a pager keeps waiting for longer.
 const maxWaiting = 64
 
 type received struct {
@@ -239,7 +242,7 @@ type received struct {
 	err error
 }
 
-// follow submits a run and shows it until it has ended. It returns the run as it ended.
+// follow submits a run, shows it until it has ended, and returns the ended run.
 func (f *follower) follow(sub api.Submission) (api.Run, error) {
 	f.id = make(chan string, 1)
 	ctx, stop := context.WithCancel(f)
@@ -249,7 +252,7 @@ func (f *follower) follow(sub api.Submission) (api.Run, error) {
 	defer signal.Stop(signals)
 	go f.cancelOn(ctx, signals)
 
-	// Reading goes on while a line is shown.
+	// Events are still read while a line is shown.
 	events := make(chan received, maxWaiting)
 	go func() {
 		defer close(events)
@@ -288,7 +291,8 @@ func (f *follower) follow(sub api.Submission) (api.Run, error) {
 	return run, nil
 }
 
-// waiting says what a run waits for, unless it is only its turn, and whenever that changes.
+// waiting shows what a run waits for, whenever that changes, unless the run only waits for its
+// turn.
 func (f *follower) waiting(run api.Run) {
 	if run.State != api.Queued || f.quiet || run.Reason == f.waitsFor {
 		return
@@ -312,7 +316,7 @@ func (f *follower) show(ev api.Event) {
 	}
 }
 
-// cancelOn cancels the run on the first signal and leaves the program on the second.
+// cancelOn cancels the run on the first signal and leaves the program on the second signal.
 func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
 	select {
 	case <-signals:
@@ -326,7 +330,7 @@ func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
 			_, err := f.client.Cancel(ctx, id)
 			var refused *control.Error
 			if errors.As(err, &refused) && refused.Code == control.CodeConflict {
-				return // it ended by itself just now, and follow sees it
+				return // the run has just ended by itself, and follow sees that
 			}
 			if err != nil && ctx.Err() == nil {
 				f.warn("the run can't be cancelled: %v", err)
@@ -342,7 +346,7 @@ func (f *follower) cancelOn(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// lost words that the engine went away in the middle of a run.
+// lost returns an error which says that the engine went away in the middle of a run.
 func (f *follower) lost(run api.Run, err error) error {
 	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
 		return err
@@ -352,11 +356,12 @@ func (f *follower) lost(run api.Run, err error) error {
 		"the engine went away during run %s", run.ID)
 }
 
-// verdict says how a run ended, unless it succeeded, and what exit code that is.
+// verdict returns an error with the exit code and a sentence on how the run ended, or nil when
+// the run succeeded.
 func (e *env) verdict(run api.Run) error {
 	name := nameOf(run)
 	if exited(run) {
-		// Python shows no traceback of it, only what the script gave it to say.
+		// Python shows no traceback for sys.exit, only the argument of the script.
 		return fault.New(fault.Failed, "", "%s ended with sys.exit(%s)", name, oneLine(run.Error.Message))
 	}
 	if run.Error != nil && run.Error.Traceback != "" &&
@@ -374,7 +379,7 @@ func (e *env) verdict(run api.Run) error {
 	case api.TimedOut:
 		limit, more := "", ""
 		if run.Error != nil {
-			// What became of Blender when the run did not stop by itself.
+			// The text says what became of Blender when the run did not stop by itself.
 			if _, after, ok := strings.Cut(run.Error.Message, "; "); ok {
 				more = "; " + oneLine(after)
 			}
@@ -396,7 +401,7 @@ func (e *env) verdict(run api.Run) error {
 	}
 }
 
-// exitAs is the exit code for a state, without words.
+// exitAs returns an error without words that has the exit code for a state, or nil for success.
 func exitAs(state api.State) error {
 	code, ok := map[api.State]int{
 		api.Succeeded: fault.OK,
@@ -414,12 +419,12 @@ func exitAs(state api.State) error {
 	return fault.Quietly(code)
 }
 
-// exited tells whether a script ended itself with sys.exit, and not well.
+// exited reports whether a script failed by calling sys.exit.
 func exited(run api.Run) bool {
 	return run.State == api.Failed && run.Error != nil && run.Error.Type == "SystemExit"
 }
 
-// because is what a run says about its end, to be put after a sentence.
+// because returns the reason for a run's end, to be put after a sentence, or "".
 func because(run api.Run) string {
 	if run.Error != nil {
 		line := ""
@@ -430,7 +435,7 @@ func because(run api.Run) string {
 		switch {
 		case run.Error.Message == "":
 		case text == "" || text == "Crash" || text == "TimeLimit" || run.State == api.Cancelled:
-			// No exception that the script knows of.
+			// The script knows of no exception.
 			text = run.Error.Message
 		default:
 			text += ": " + run.Error.Message
@@ -443,7 +448,7 @@ func because(run api.Run) string {
 	return ""
 }
 
-// nameOf is what a run is called in a sentence.
+// nameOf returns the name of a run's script for a sentence.
 func nameOf(run api.Run) string {
 	if filepath.IsAbs(run.Script) {
 		return clean(filepath.Base(run.Script))

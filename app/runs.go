@@ -122,7 +122,7 @@ func (c *runsShowCmd) Run(e *env) error {
 	return nil
 }
 
-// showRun writes all of a run for a person: facts first, then what it printed.
+// showRun returns the text of a whole run for a person: facts first, then the output.
 func showRun(r api.Run, now time.Time, color bool) string {
 	var b strings.Builder
 	fact := func(name, format string, args ...any) {

@@ -64,7 +64,7 @@ func (c *serveCmd) Run(e *env) error {
 	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
 }
 
-// source returns where the settings come from: the file, the variables and the flags.
+// source returns the source of the settings: the file, the variables and the flags.
 func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
 	s := homeSource(paths)
 	if c.Config != "" {
@@ -79,7 +79,7 @@ func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
 	}
 	if c.Blender != "" {
 		path := c.Blender
-		// A bare name is looked up in PATH; anything else is a path from here.
+		// A bare name is looked up in PATH; anything else is a path from the current folder.
 		if filepath.Base(path) != path {
 			var err error
 			if path, err = filepath.Abs(path); err != nil {
@@ -101,7 +101,7 @@ func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
 	return s, nil
 }
 
-// serve runs engine, control and printer until one of them fails or a signal comes.
+// serve runs the engine, control and printer until one of them fails or a signal comes.
 func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) error {
 	go stopOnSignal(ctx, e.terminal, stop)
 
@@ -112,7 +112,7 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
-		printer.serve(events.Events()) // until the engine has ended and all was said
+		printer.serve(events.Events()) // until the engine has ended and every event was printed
 	}()
 	err := h.serve(ctx, stop)
 	<-printed
@@ -123,7 +123,7 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 	return nil
 }
 
-// engineConfig returns an engine with the settings s.
+// engineConfig returns the configuration of an engine with the settings s.
 func (h *house) engineConfig(s api.Settings, token string) engine.Config {
 	return engine.Config{
 		Database:   h.paths.Database(),
@@ -142,11 +142,11 @@ func (h *house) engineConfig(s api.Settings, token string) engine.Config {
 	}
 }
 
-// newFleet returns the Blenders that are started for a specification. Only the one that keeps its
-// state is known to the user's programs, by the token.
+// newFleet returns the fleet for a specification. The user's programs know, by the token, only
+// the Blender that keeps its state.
 func (h *house) newFleet(spec api.BlenderSpec, token string, changed func(api.BlenderStatus)) *fleet.Fleet {
 	total := uint64(0)
-	if memory, err := mem.VirtualMemory(); err == nil { // else the machine counts as a small one
+	if memory, err := mem.VirtualMemory(); err == nil { // otherwise the machine counts as a small machine
 		total = memory.Total
 	}
 	return fleet.New(fleet.Config{
@@ -165,12 +165,12 @@ func (h *house) newFleet(spec api.BlenderSpec, token string, changed func(api.Bl
 func freeMemory() uint64 {
 	memory, err := mem.VirtualMemory()
 	if err != nil {
-		return math.MaxUint64 // what can't be told is no reason to wait
+		return math.MaxUint64 // an unknown amount is no reason to wait
 	}
 	return memory.Available
 }
 
-// newAttached returns a Blender of the kind open.
+// newAttached returns a Blender of the kind open, which a person has started.
 func newAttached(paths home.Paths, spec api.BlenderSpec, logger *slog.Logger, changed func(api.BlenderStatus)) *blender.Attached {
 	return blender.NewAttached(blender.AttachedConfig{
 		BlenderSpec: spec, Logger: logger, Changed: changed,

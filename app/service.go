@@ -12,7 +12,8 @@ import (
 	"blendtray/blender"
 )
 
-// serviceCmd is `blendtray service`: its flags, and what it prints. Package service does the work.
+// serviceCmd is `blendtray service`: its flags, and what it prints. The package service does the
+// work.
 type serviceCmd struct {
 	Install   serviceInstallCmd   `cmd:"" help:"Install the engine as a service, and start it."`
 	Uninstall serviceUninstallCmd `cmd:"" help:"Stop the service and remove it."`
@@ -31,7 +32,7 @@ func (serviceCmd) Help() string {
 The tray and all commands of that user find the engine by themselves. "blendtray service status" ends with 0 when the service runs, with 3 when it does not. docs/service.md says more.`
 }
 
-// serviceFlags choose the service.
+// serviceFlags chooses the service.
 type serviceFlags struct {
 	System bool   `help:"The service of the machine, not of the user."`
 	User   string `placeholder:"NAME" help:"The user that the service of the machine runs as."`
@@ -47,8 +48,8 @@ type (
 	serviceStatusCmd    struct{ serviceFlags }
 )
 
-// spec returns which service the flags mean. It fails for flags that mean none and, with
-// installing set, for settings with which a new service would not start.
+// spec returns the service that the flags mean. It fails when the flags mean no service and,
+// with installing set, when the settings would keep a new service from starting.
 func (f serviceFlags) spec(installing bool) (service.Spec, error) {
 	program, err := home.ThisProgram()
 	if err != nil {
@@ -70,9 +71,9 @@ func (f serviceFlags) spec(installing bool) (service.Spec, error) {
 	return s, nil
 }
 
-// raisesItsRights tells whether a Blender has to raise its rights when it starts, as a Blender from
-// Snap or Flatpak does. A confined service can't start such a Blender. With path "" the question is
-// about the Blender that would be found.
+// raisesItsRights reports whether a Blender has to raise its rights when it starts, as a Blender
+// from Snap or Flatpak does. A confined service can't start such a Blender. With path "" the
+// question is about the Blender that Blendtray would find.
 func raisesItsRights(path string) bool {
 	if path == "" {
 		ctx, cancel := context.WithTimeout(context.Background(), doctor.FindTimeout)
@@ -116,7 +117,7 @@ func (c *serviceInstallCmd) Run(e *env) error {
 	}
 	switch {
 	case before.State == service.Running || before.State == service.Starting:
-		err = m.Restart() // with the new program
+		err = m.Restart() // the new program starts
 	case !spec.System && home.EngineRuns(spec.Paths):
 		sentence, hint := service.EngineRuns.Explain()
 		e.note("%s: %s", sentence, hint)
@@ -180,7 +181,7 @@ func (c *serviceStatusCmd) Run(e *env) error {
 	return nil
 }
 
-// show prints how the service is after a change.
+// show prints the state of the service after a change.
 func (f serviceFlags) show(e *env, m service.Manager) error {
 	st, err := m.Status()
 	if err != nil {

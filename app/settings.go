@@ -64,7 +64,7 @@ func (c *settingsCmd) Run(e *env) error {
 	return errors.Join(err, e.wrongIn(report))
 }
 
-// change changes a setting and says what holds then.
+// change changes a setting with do and prints the setting's new state.
 func (c *settingsCmd) change(e *env, do func(settingsSource) (api.SettingsReport, error)) error {
 	report, err := e.changeSettings(do)
 	if err != nil {
@@ -84,7 +84,8 @@ func (c *settingsCmd) change(e *env, do func(settingsSource) (api.SettingsReport
 	return nil
 }
 
-// show shows one setting: its value alone on standard output, and how it comes about beside that.
+// show prints one setting: its value alone on standard output, and the value's origin on
+// standard error.
 func (c *settingsCmd) show(e *env, report api.SettingsReport) error {
 	s, ok := report.Find(c.Key)
 	if !ok {
@@ -98,7 +99,7 @@ func (c *settingsCmd) show(e *env, report api.SettingsReport) error {
 	return nil
 }
 
-// unknownSetting says that there is no setting with a key.
+// unknownSetting returns the error for an unknown key.
 func unknownSetting(key string) error {
 	if _, err := settings.Find(key); err != nil {
 		return err
@@ -106,12 +107,12 @@ func unknownSetting(key string) error {
 	return fmt.Errorf("%w: there is no Blender with the name in %s", api.ErrNoSetting, key)
 }
 
-// fromHere makes a path absolute that was typed as relative to this folder. Other settings, and
-// the name of a program, stay as they are.
+// fromHere returns a path that was typed relative to the current folder as an absolute path. It
+// returns other settings, and the name of a program, unchanged.
 func fromHere(key, value string) (string, error) {
 	d, err := settings.Find(key)
 	if err != nil || d.Path == "" || value == "" || strings.HasPrefix(value, "~") || filepath.Base(value) == value {
-		return value, nil // the engine says what is wrong with the key
+		return value, nil // the engine reports what is wrong with the key
 	}
 	return filepath.Abs(value)
 }
@@ -132,7 +133,7 @@ func (c *settingsCmd) list(e *env, report api.SettingsReport) error {
 	return nil
 }
 
-// quotedIfEmpty returns the value of a setting, visible also when it is empty.
+// quotedIfEmpty returns the value of a setting in a form in which an empty value is visible.
 func quotedIfEmpty(s api.Setting) string {
 	if text := s.Text(); text != "" {
 		return clean(text)
@@ -140,7 +141,7 @@ func quotedIfEmpty(s api.Setting) string {
 	return `""`
 }
 
-// fromWhere says where a value comes from, and why it is fixed if it is.
+// fromWhere returns where a value comes from, or what fixes the value.
 func fromWhere(s api.Setting) string {
 	if s.Fixed != "" {
 		return s.Fixed
@@ -148,7 +149,7 @@ func fromWhere(s api.Setting) string {
 	return string(s.From)
 }
 
-// howItIs says of a setting what its value does not.
+// howItIs returns a text on the setting: its origin, its default and when a change holds.
 func howItIs(s api.Setting, file string) string {
 	text := s.Key + " is the default"
 	switch {
@@ -166,7 +167,7 @@ func howItIs(s api.Setting, file string) string {
 	return text
 }
 
-// whenItHolds says from when a change holds, if that is not at once.
+// whenItHolds returns when a change begins to hold, or "" when it holds at once.
 func whenItHolds(s api.Setting) string {
 	if s.Holds == api.HoldsFromBlenderStart {
 		return ", from the next start of Blender on (`blendtray restart`)"
@@ -174,7 +175,7 @@ func whenItHolds(s api.Setting) string {
 	return ""
 }
 
-// settingsSource is who is asked for settings: an engine, or their file.
+// settingsSource is the engine or the file that answers questions about settings.
 type settingsSource interface {
 	Settings(ctx context.Context) (api.SettingsReport, error)
 	SetSetting(ctx context.Context, key string, value any) (api.SettingsReport, error)
@@ -184,7 +185,7 @@ type settingsSource interface {
 	RemoveFolder(ctx context.Context, path string) (api.SettingsReport, error)
 }
 
-// fileOfSettings is a settingsSource for when no engine runs.
+// fileOfSettings is the settingsSource for the time when no engine runs.
 type fileOfSettings struct{ *settings.Owner }
 
 func (f fileOfSettings) Settings(context.Context) (api.SettingsReport, error) { return f.Report(), nil }
@@ -209,8 +210,8 @@ func (f fileOfSettings) RemoveFolder(_ context.Context, path string) (api.Settin
 	return f.Owner.RemoveFolder(path)
 }
 
-// settings returns the settings of the engine that answers at this home or, when none answers,
-// those of the file of this home, and says so.
+// settings returns the settings of the engine of this home. When no engine answers, it returns
+// the settings of the home's file and prints a note that says so.
 func (e *env) settings() (api.SettingsReport, error) {
 	report, alone, err := e.askSettings(func(of settingsSource) (api.SettingsReport, error) { return of.Settings(e) })
 	if err == nil && alone {
@@ -219,8 +220,8 @@ func (e *env) settings() (api.SettingsReport, error) {
 	return report, err
 }
 
-// changeSettings has the engine that answers at this home change its settings. When no engine
-// answers it changes the file of this home, and says so.
+// changeSettings changes the settings through the engine of this home. When no engine answers,
+// it changes the home's file and prints a note that says so.
 func (e *env) changeSettings(do func(settingsSource) (api.SettingsReport, error)) (api.SettingsReport, error) {
 	report, alone, err := e.askSettings(do)
 	if err == nil && alone {
@@ -229,8 +230,8 @@ func (e *env) changeSettings(do func(settingsSource) (api.SettingsReport, error)
 	return report, err
 }
 
-// askSettings asks an engine or, when none answers, the file of this home; alone tells that none
-// did.
+// askSettings calls do for the engine of this home or, when no engine answers, for the home's
+// file; alone is true when no engine answered.
 func (e *env) askSettings(do func(settingsSource) (api.SettingsReport, error)) (report api.SettingsReport, alone bool, err error) {
 	client, err := e.client()
 	if err != nil {
@@ -247,7 +248,7 @@ func (e *env) askSettings(do func(settingsSource) (api.SettingsReport, error)) (
 	return report, true, settingsFault(err)
 }
 
-// settingsFault gives an error about settings its exit code and its hint.
+// settingsFault returns an error about settings with its exit code and its hint.
 func settingsFault(err error) error {
 	var refused *control.Error
 	switch {
@@ -267,7 +268,7 @@ func settingsFault(err error) error {
 	return err
 }
 
-// wrongIn returns what is wrong in the file of the settings, as a failure, or nil.
+// wrongIn returns an error which says what is wrong in the settings file, or nil.
 func (e *env) wrongIn(report api.SettingsReport) error {
 	if report.Error == "" {
 		return nil

@@ -10,10 +10,10 @@ import (
 )
 
 // stopOnSignal calls stop on the first signal that asks the program to end, and leaves the
-// program on the second. Blender then sees the end of its standard input and goes too.
+// program on the second signal. Blender then sees the end of its standard input and ends too.
 func stopOnSignal(ctx context.Context, t *terminal, stop func()) {
-	// To be told of it, and not to look, keeps an engine alive whose output was a pipe that
-	// somebody closed.
+	// Receiving the signal, even without looking at it, keeps an engine alive whose output was a
+	// pipe that somebody closed.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	signals := make(chan os.Signal, 2)
@@ -23,7 +23,7 @@ func stopOnSignal(ctx context.Context, t *terminal, stop func()) {
 		t.note("ending (once more to end at once)")
 		stop()
 	case <-ctx.Done():
-		// Something else ends the engine; a person may still be in a hurry.
+		// Another cause ends the engine; a person may still be in a hurry.
 	}
 	<-signals
 	t.exit(fault.New(fault.Failed, "what was running is `interrupted` when the engine starts again", "ended at once"))

@@ -50,7 +50,7 @@ func (e *env) printStatus(st api.Status) {
 	}
 }
 
-// printBlenders prints a line for each Blender, with its name where there are several.
+// printBlenders prints a line for each Blender, with its name when there are several.
 func (e *env) printBlenders(st api.Status) {
 	for _, b := range st.Blenders {
 		name := ""

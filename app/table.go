@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// table is rows of cells under a heading. Columns are as wide as they need to be; on a
-// terminal the last one is cut to what is left of the line.
+// table holds rows of cells under a heading. Columns are as wide as their cells; on a terminal
+// the last column is cut to the rest of the line.
 type table struct {
 	heading []string
 	rows    [][]cell
@@ -68,8 +68,8 @@ func (tb *table) render(width int, color bool) string {
 	return b.String()
 }
 
-// cut shortens text to width characters. Of a path the end says most, of anything else the
-// beginning.
+// cut returns text, shortened to width characters. It keeps the end of a path, and the beginning
+// of any other text.
 func cut(text string, width int) string {
 	if width <= 0 || utf8.RuneCountInString(text) <= width {
 		return text
@@ -81,7 +81,7 @@ func cut(text string, width int) string {
 	return string(r[:width-1]) + "…"
 }
 
-// seconds writes a number of seconds as a person reads it.
+// seconds returns a number of seconds as a person reads it.
 func seconds(s float64) string {
 	switch {
 	case s < 0.0995:
@@ -103,7 +103,7 @@ func seconds(s float64) string {
 	}
 }
 
-// size writes a number of bytes as a person reads it.
+// size returns a number of bytes as a person reads it.
 func size(n uint64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d bytes", n)
@@ -120,7 +120,7 @@ func size(n uint64) string {
 	return fmt.Sprintf("%.0f %s", v, unit)
 }
 
-// moment writes a time in local time, with its date unless that is today's.
+// moment returns a time in local time, with its date unless the date is today's.
 func moment(t, now time.Time) string {
 	t, now = t.Local(), now.Local()
 	switch {

@@ -41,19 +41,19 @@ import (
 	"blendtray/app/fault"
 )
 
-// terminal is where a command writes.
+// terminal holds the streams to which a command writes.
 type terminal struct {
 	mu       sync.Mutex // guards the streams, so that lines stay whole
 	out, err io.Writer
-	// colorOut and colorErr tell whether escapes may be written to a stream.
+	// colorOut and colorErr are true when escapes may be written to the stream.
 	colorOut, colorErr bool
-	// bar tells whether a progress bar may be drawn on err, barShown whether one is there.
+	// bar is true when a progress bar may be drawn on err, and barShown when the bar is visible.
 	bar, barShown bool
-	// barText is the bar to keep below what is written, "" for none.
+	// barText is the text of the progress bar below the output, or "".
 	barText string
-	// width tells how many columns out has, 0 when it is no terminal.
+	// width returns how many columns out has, or 0 when out is no terminal.
 	width func() int
-	// endsOpen is true when the last thing written to out does not end its line.
+	// endsOpen is true when the last output on out has no line feed at its end.
 	endsOpen bool
 }
 
@@ -72,7 +72,7 @@ func newTerminal(out, err *os.File, getenv func(string) string) *terminal {
 		t.width = func() int {
 			w, _, err := term.GetSize(int(out.Fd()))
 			if err != nil || w <= 0 {
-				return 80 // a terminal that does not know
+				return 80 // a terminal that does not know its width
 			}
 			return w
 		}
@@ -80,7 +80,7 @@ func newTerminal(out, err *os.File, getenv func(string) string) *terminal {
 	return t
 }
 
-// printf writes to standard output.
+// printf writes formatted text to standard output.
 func (t *terminal) printf(format string, args ...any) {
 	t.writeOut(fmt.Sprintf(format, args...))
 }
@@ -93,14 +93,14 @@ func (t *terminal) writeOut(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wipe()
-	// There is nobody left to tell when standard output fails.
+	// When standard output fails, nobody can be told.
 	_, _ = io.WriteString(t.out, text)
 	t.endsOpen = !strings.HasSuffix(text, "\n")
 	t.draw()
 }
 
-// writeErr writes text to standard error, on a line of its own where both streams are the
-// same screen.
+// writeErr writes text to standard error. It begins a new line when both streams are the same
+// screen.
 func (t *terminal) writeErr(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,7 +113,7 @@ func (t *terminal) writeErr(text string) {
 	t.draw()
 }
 
-// note tells what a person may want to know and a program does not.
+// note prints what a person may want to know and a program does not.
 func (t *terminal) note(format string, args ...any) {
 	t.writeErr("blendtray: " + fmt.Sprintf(format, args...) + "\n")
 }
@@ -122,7 +122,7 @@ func (t *terminal) warn(format string, args ...any) {
 	t.writeErr("blendtray: " + paint(t.colorErr, yellow, "warning:") + " " + fmt.Sprintf(format, args...) + "\n")
 }
 
-// printJSON writes one value to standard output.
+// printJSON writes a value to standard output as JSON.
 func (t *terminal) printJSON(v any) error {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -135,7 +135,7 @@ func (t *terminal) printJSON(v any) error {
 	return nil
 }
 
-// exit says what a command's error is and returns the exit code for it.
+// exit prints a command's error and returns the exit code for it.
 func (t *terminal) exit(err error) int {
 	if err == nil {
 		return fault.OK
@@ -153,7 +153,8 @@ func (t *terminal) exit(err error) int {
 	return code
 }
 
-// clean takes out what would move a terminal's cursor or change its colours, and keeps lines.
+// clean returns s without the characters that would move a terminal's cursor or change its
+// colours, but with its lines.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || !unicode.IsControl(r) {
@@ -163,12 +164,12 @@ func clean(s string) string {
 	}, s)
 }
 
-// oneLine is clean for a place that has room for one line.
+// oneLine returns s like clean, for a place that has room for a single line.
 func oneLine(s string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(clean(s))
 }
 
-// style is an escape sequence that begins a way of writing.
+// style is an escape sequence that begins a style of writing.
 type style string
 
 const (
@@ -187,7 +188,7 @@ func paint(on bool, s style, text string) string {
 	return string(s) + text + "\x1b[0m"
 }
 
-// styleOf is the colour of a state, of a run or of a Blender.
+// styleOf returns the colour of a state, of a run or of a Blender.
 func styleOf(state string) style {
 	switch state {
 	case "succeeded", "ready":

@@ -4,5 +4,6 @@ package app
 
 import "os"
 
-// enableEscapes readies a terminal for escape sequences and tells whether it knows them.
+// enableEscapes prepares a terminal for escape sequences and reports whether the terminal knows
+// them.
 func enableEscapes(*os.File) bool { return true }

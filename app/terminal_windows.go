@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// enableEscapes readies a terminal for escape sequences and tells whether it knows them.
+// enableEscapes prepares a terminal for escape sequences and reports whether the terminal knows
+// them.
 func enableEscapes(f *os.File) bool {
 	console := windows.Handle(f.Fd())
 	var mode uint32

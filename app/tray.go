@@ -24,11 +24,12 @@ import (
 	"blendtray/tray"
 )
 
-// hasTray tells whether this build has a tray.
+// hasTray is true: this build has a tray.
 const hasTray = true
 
-// runTray is the program without arguments: the tray of the engine that runs, or of one of
-// its own. One that is started again shows the window of the first.
+// runTray is the program without arguments. It shows the tray of the engine that runs already,
+// or of an engine of its own. When a tray runs already, it shows the window of that tray
+// instead.
 func runTray(e *env) error {
 	if err := needDisplay(); err != nil {
 		return err
@@ -79,8 +80,9 @@ func runTray(e *env) error {
 	return errors.Join(err, <-engine.ended)
 }
 
-// firstTray makes this process the tray of this user and home, or fails with
-// [control.ErrInUse]. The system releases the lock when the process ends.
+// firstTray makes this process the tray of this user and home and returns the listener for later
+// starts. It fails with [control.ErrInUse] when a tray runs already. The system releases the
+// lock when the process ends.
 func firstTray(paths home.Paths, address string) (net.Listener, error) {
 	unlock, err := home.LockTray(paths)
 	if errors.Is(err, home.ErrHeld) {
@@ -97,7 +99,7 @@ func firstTray(paths home.Paths, address string) (net.Listener, error) {
 	return &lockedListener{l, unlock}, nil
 }
 
-// lockedListener holds a lock for as long as it listens.
+// lockedListener holds a lock until it is closed.
 type lockedListener struct {
 	net.Listener
 	unlock func() error
@@ -115,14 +117,15 @@ func showFirst(ctx context.Context, address string) error {
 			return nil
 		}
 		select {
-		case <-time.After(100 * time.Millisecond): // it may only be about to listen
+		case <-time.After(100 * time.Millisecond): // that tray may be about to listen
 		case <-ctx.Done():
 			return fmt.Errorf("the tray that runs already does not answer: %w", err)
 		}
 	}
 }
 
-// knock connects, which is all that there is to say, and waits until the other side hangs up.
+// knock connects to address, which is the whole message, and waits until the other side hangs
+// up.
 func knock(ctx context.Context, address string) error {
 	conn, err := control.Dial(ctx, address)
 	if err != nil {
@@ -139,7 +142,7 @@ func knock(ctx context.Context, address string) error {
 	return nil
 }
 
-// shownAgain takes each connection for the wish to see the window.
+// shownAgain takes every connection as a request to show the window.
 func shownAgain(l net.Listener, show chan<- struct{}) {
 	for {
 		conn, err := l.Accept()
@@ -149,20 +152,20 @@ func shownAgain(l net.Listener, show chan<- struct{}) {
 		_ = conn.Close() // nothing was read or written
 		select {
 		case show <- struct{}{}:
-		default: // it is about to be shown
+		default: // the window is about to be shown
 		}
 	}
 }
 
-// ownEngine is the engine that the tray runs in its own process, unless one runs already.
+// ownEngine is the engine that the tray runs in its own process, unless an engine runs already.
 type ownEngine struct {
 	env   *env
 	paths home.Paths
-	// runs tells whether the engine is there, and ended has one error, or nil, when it will not be
-	// any more.
+	// runs is true while the engine runs. ended receives an error, or nil, when the engine will
+	// not run any more.
 	runs  atomic.Bool
 	ended chan error
-	// broken has how the settings are while the engine waits for them.
+	// broken receives the status of the settings while the engine waits for a mended file.
 	broken chan api.SettingsStatus
 }
 
@@ -170,8 +173,9 @@ func newOwnEngine(e *env, paths home.Paths) *ownEngine {
 	return &ownEngine{env: e, paths: paths, ended: make(chan error, 1), broken: make(chan api.SettingsStatus, 1)}
 }
 
-// start runs the engine until ctx ends. While the file of the settings is wrong the engine waits
-// for the mended file. start fails when there can't be an engine, and something else is the cause.
+// start starts the engine, which runs until ctx ends, unless an engine runs already. While the
+// settings file is wrong, the engine waits for the mended file. start fails when the engine
+// can't run for another reason.
 func (o *ownEngine) start(ctx context.Context) error {
 	if home.EngineRuns(o.paths) {
 		o.ended <- nil
@@ -207,7 +211,7 @@ func (o *ownEngine) serve(ctx context.Context, h *house) {
 	o.ended <- err
 }
 
-// await waits until the settings are right, and starts the engine then.
+// await waits until the settings are right, and then starts the engine.
 func (o *ownEngine) await(ctx context.Context) {
 	var owner *settings.Owner
 	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.report(ctx, owner.Status()) }})
@@ -230,7 +234,7 @@ func (o *ownEngine) report(ctx context.Context, st api.SettingsStatus) {
 	}
 }
 
-// firstStart gives a user who has chosen nothing yet a drop folder with an example in it.
+// firstStart makes a drop folder with an example for a user who has chosen nothing yet.
 func firstStart(paths home.Paths) error {
 	file := paths.SettingsFile()
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
@@ -255,14 +259,14 @@ func firstStart(paths home.Paths) error {
 	return err
 }
 
-// trayHost is what the tray may ask of this program.
+// trayHost does what the tray asks of this program.
 type trayHost struct{ paths home.Paths }
 
-// Blenders are the Blenders of this machine, and that of the settings.
+// Blenders returns the Blenders of this machine and the Blender of the settings.
 func (h *trayHost) Blenders(ctx context.Context, path string) []tray.Found {
 	found, err := blender.Find(ctx, path)
 	if err != nil {
-		return nil // nobody waits for it any more
+		return nil // nobody waits for the answer any more
 	}
 	all := make([]tray.Found, len(found))
 	var asking sync.WaitGroup
@@ -273,7 +277,7 @@ func (h *trayHost) Blenders(ctx context.Context, path string) []tray.Found {
 	return all
 }
 
-// foundWith is a Blender with the add-on that is in it.
+// foundWith returns a Blender with the state of its add-on.
 func foundWith(f blender.Found, r AddonReport) tray.Found {
 	shown := tray.Found{Path: f.Path, Version: f.Version, Source: f.Source, Trouble: f.Error}
 	if f.Error == "" {
@@ -285,7 +289,8 @@ func foundWith(f blender.Found, r AddonReport) tray.Found {
 	return shown
 }
 
-// SetAddOn installs the add-on into a Blender and proves it there, or removes it.
+// SetAddOn installs the add-on in a Blender and proves it, or removes it. It returns the Blender
+// with the new state of its add-on.
 func (h *trayHost) SetAddOn(ctx context.Context, in tray.Found, want bool) (tray.Found, error) {
 	f := blender.Found{Path: in.Path, Version: in.Version, Source: in.Source}
 	r := addonIn(ctx, f)
@@ -300,7 +305,7 @@ func (h *trayHost) SetAddOn(ctx context.Context, in tray.Found, want bool) (tray
 	return foundWith(f, r), nil
 }
 
-// Choose fails when a path is no Blender that works.
+// Choose checks the Blender at path. It fails when no working Blender is there.
 func (h *trayHost) Choose(ctx context.Context, path string) error {
 	_, err := blender.Choose(ctx, path)
 	return err
@@ -309,5 +314,5 @@ func (h *trayHost) Choose(ctx context.Context, path string) error {
 // Open opens a file or folder with the desktop's program for it.
 func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path, line) }
 
-// BlenderLog is where Blender's log lies.
+// BlenderLog returns the path of Blender's log.
 func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }

@@ -2,16 +2,16 @@
 
 package app
 
-// hasTray tells whether this build has a tray.
+// hasTray is false: this build has no tray.
 const hasTray = false
 
-// runTray says what this build can do: it has no tray.
+// runTray prints what this build can do instead of showing a tray.
 func runTray(e *env) error {
 	e.printf("%s", welcome)
 	return nil
 }
 
-// welcome is what the program says when it is given nothing to do.
+// welcome is the text that the program prints when it has nothing to do.
 const welcome = `Blendtray runs a Python script in a warm Blender the moment it is saved.
 
   blendtray serve --folder DIR   keep Blender warm and watch a folder (Ctrl-C ends it)

@@ -8,7 +8,7 @@ import (
 	"blendtray/addon"
 )
 
-// version is the one place the program's version is written. A release sets it with
+// version is the only place where the program's version is written. A release sets it with
 // -ldflags "-X blendtray/app.version=1.2.3".
 var version = "0.1.0-dev"
 
@@ -39,7 +39,8 @@ func (c *versionCmd) Run(e *env) error {
 	return nil
 }
 
-// builtFrom is what the program was built from, as far as the build knew.
+// builtFrom returns the commit from which the program was built, or "" when the build did not
+// know it.
 func builtFrom() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -16,9 +16,9 @@ const maxSocketPath = 103
 
 const socketName = "control.sock"
 
-// Address is where the engine listens whose files lie in the absolute folder dir: a socket in
-// dir itself, or, when its path would be longer than a socket's may be, in
-// <temporary folder>/blendtray-<user id>/<hash of dir>.
+// Address returns the address of the engine whose files lie in the absolute folder dir: the path
+// of a socket in dir itself or, when that path would be too long for a socket, in <temporary
+// folder>/blendtray-<user id>/<hash of dir>.
 func Address(dir string) (string, error) {
 	return shortAddress(dir, os.TempDir())
 }
@@ -29,7 +29,7 @@ func shortAddress(dir, temp string) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(dir))
 	below := filepath.Join(fmt.Sprintf("blendtray-%d", os.Getuid()), hex.EncodeToString(sum[:8]), socketName)
-	// The temporary folder may itself be a long one; every unix has /tmp.
+	// The temporary folder may itself have a long path; every unix has /tmp.
 	for _, temp := range []string{temp, "/tmp"} {
 		if path := filepath.Join(temp, below); len(path) <= maxSocketPath {
 			return path, nil

@@ -15,20 +15,20 @@ import (
 	"blendtray/api"
 )
 
-// Client asks one engine. It holds no connection open between requests, and its methods may
-// be called from many goroutines. Besides an [*Error], which is the engine's refusal, they
-// return errors that are [ErrNoEngine] or [ErrLost].
+// Client sends requests to an engine. It keeps no connection open between requests, and many
+// goroutines may call its methods. A method fails with an [*Error] when the engine refuses the
+// request, and otherwise with [ErrNoEngine] or [ErrLost].
 type Client struct {
 	address string
 	http    *http.Client
 }
 
-// Dial connects to whoever of this user listens at an address that [Address] gave and
-// [Listen] took. It fails when nobody does, or somebody else.
+// Dial returns a connection to the engine of this user at an address that [Address] returned. It
+// fails when nobody listens there, or somebody else.
 func Dial(ctx context.Context, address string) (net.Conn, error) { return dial(ctx, address) }
 
-// NewClient makes a client of the engine at an address that [Address] gave. Whether one is
-// there shows with the first request.
+// NewClient returns a client of the engine at an address that [Address] returned. Only the first
+// request shows whether an engine is there.
 func NewClient(address string) *Client {
 	return &Client{
 		address: address,
@@ -46,15 +46,15 @@ func NewClient(address string) *Client {
 	}
 }
 
-// Address is the address that the client asks at.
+// Address returns the address of the engine.
 func (c *Client) Address() string { return c.address }
 
-// Status is how engine, Blenders and folders are.
+// Status returns the state of the engine, its Blenders and folders.
 func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	return ask[api.Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
-// Runs lists runs, newest first, without their output.
+// Runs returns the runs that match f, newest first, without their output.
 func (c *Client) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	q := url.Values{}
 	if f.Limit != 0 {
@@ -72,7 +72,7 @@ func (c *Client) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	return ask[[]api.Run](ctx, c, http.MethodGet, "/runs?"+q.Encode(), nil)
 }
 
-// Run is one run, with its output.
+// Run returns the run with an id, with its output.
 func (c *Client) Run(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodGet, runPath(id, ""), nil)
 }
@@ -90,9 +90,9 @@ func (c *Client) Preview(ctx context.Context, id string) ([]byte, error) {
 	return body, err
 }
 
-// Output returns what a run printed from the byte from on, without a gap, the byte where that
-// text begins, which is later than from where something was cut, and how many bytes there are in
-// all. To read on, ask from at+len(text).
+// Output returns the text that a run printed from the byte from on, without a gap; at, the byte
+// where that text begins, which is later than from where something was cut; and total, the
+// number of printed bytes in all. To read on, ask from at+len(text).
 func (c *Client) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
 	text, header, err := c.bytes(ctx, runPath(id, "/output?from="+strconv.FormatInt(from, 10)))
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *Client) Output(ctx context.Context, id string, from int64) (text []byte
 	return text, at, total, nil
 }
 
-// bytes returns the body and the header of an answer that is no JSON.
+// bytes returns the body and the header of an answer that is not JSON.
 func (c *Client) bytes(ctx context.Context, path string) ([]byte, http.Header, error) {
 	res, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -122,35 +122,36 @@ func (c *Client) bytes(ctx context.Context, path string) ([]byte, http.Header, e
 	return body, res.Header, nil
 }
 
-// Submit has the engine make a run.
+// Submit has the engine make a run and returns the new run.
 func (c *Client) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, "/runs", outgoing(s))
 }
 
-// Cancel ends a run that is queued or running; it returns before a running one has ended.
+// Cancel ends a run that is queued or running and returns the run. It returns before a running
+// run has ended.
 func (c *Client) Cancel(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/cancel"), nil)
 }
 
-// Retry makes a new run of the same code.
+// Retry has the engine make a new run of the same code and returns the new run.
 func (c *Client) Retry(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/retry"), nil)
 }
 
-// StartBlender starts the Blender with a name, or for "" the default one, and returns when it is
-// ready.
+// StartBlender starts the Blender with a name, or for "" the default Blender. It returns the
+// status when the Blender is ready.
 func (c *Client) StartBlender(ctx context.Context, name string) (api.Status, error) {
 	return c.blender(ctx, "start", name)
 }
 
-// StopBlender stops the Blender with a name, or for "" all of them, and returns when they are
-// gone.
+// StopBlender stops the Blender with a name, or for "" all Blenders. It returns the status when
+// they are gone.
 func (c *Client) StopBlender(ctx context.Context, name string) (api.Status, error) {
 	return c.blender(ctx, "stop", name)
 }
 
-// RestartBlender stops the Blender with a name, or for "" the default one and those that are
-// running, and starts it again.
+// RestartBlender stops the Blender with a name, or for "" the default Blender and all running
+// Blenders, and starts them again. It returns the status after that.
 func (c *Client) RestartBlender(ctx context.Context, name string) (api.Status, error) {
 	return c.blender(ctx, "restart", name)
 }
@@ -163,7 +164,8 @@ func (c *Client) blender(ctx context.Context, do, name string) (api.Status, erro
 	return ask[api.Status](ctx, c, http.MethodPost, path, nil)
 }
 
-// PauseWatching has saves in the folders wait, or lets them run again.
+// PauseWatching holds back saves in the folders, or lets them run again. It returns the new
+// status.
 func (c *Client) PauseWatching(ctx context.Context, paused bool) (api.Status, error) {
 	path := "/watch/resume"
 	if paused {
@@ -172,13 +174,14 @@ func (c *Client) PauseWatching(ctx context.Context, paused bool) (api.Status, er
 	return ask[api.Status](ctx, c, http.MethodPost, path, nil)
 }
 
-// ReloadFolders has the engine read the file of its settings again. It fails with an [*Error]
-// that is [api.ErrBad] when the file is wrong; then the settings that held before hold on.
+// ReloadFolders has the engine read the file of its settings again. It returns the new status.
+// It fails with an [*Error] that is [api.ErrBad] when the file is wrong; then the earlier
+// settings remain in force.
 func (c *Client) ReloadFolders(ctx context.Context) (api.Status, error) {
 	return ask[api.Status](ctx, c, http.MethodPost, "/folders/reload", nil)
 }
 
-// Shutdown has the engine end, cleanly; it returns before that is done.
+// Shutdown asks the engine to end cleanly; it returns before the engine has ended.
 func (c *Client) Shutdown(ctx context.Context) error {
 	_, err := ask[struct{}](ctx, c, http.MethodPost, "/shutdown", nil)
 	return err
@@ -194,7 +197,7 @@ func outgoing(s api.Submission) submission {
 	}
 }
 
-// ask sends one request, with in as its body unless it is nil, and decodes the answer.
+// ask sends a request, with in as its body unless in is nil, and returns the decoded answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
 	var out T
 	res, err := c.do(ctx, method, path, in)
@@ -206,14 +209,14 @@ func ask[T any](ctx context.Context, c *Client, method, path string, in any) (T,
 	if err != nil {
 		return out, c.lost(ctx, err)
 	}
-	// Not strict: an engine that is newer than its client may say more.
+	// The decoding is not strict: an engine that is newer than its client may send more fields.
 	if err := json.Unmarshal(data, &out); err != nil {
 		return out, fmt.Errorf("the answer of the engine on %s: %w", c.address, err)
 	}
 	return out, nil
 }
 
-// do sends one request. It returns an error unless the answer is a good one.
+// do sends a request and returns the answer. It fails unless the answer has a good status.
 func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
@@ -245,11 +248,12 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 	return nil, told.Error
 }
 
-// lost says in this package's terms why there was no answer, or not all of it.
+// lost returns the error for a request that got no answer, or only a part of an answer, in this
+// package's terms.
 func (c *Client) lost(ctx context.Context, err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		err = wrapped.Err // its text names a URL that nobody typed
+		err = wrapped.Err // the text of the outer error names a URL that nobody typed
 	}
 	var dialing *net.OpError
 	switch {

@@ -8,9 +8,9 @@ import (
 	"blendtray/api"
 )
 
-// What a client is told when there is no answer to be had.
+// These errors say that a client got no answer.
 var (
-	// ErrNoEngine is returned when nobody answers on the address.
+	// ErrNoEngine is returned when no engine answers at the address.
 	ErrNoEngine = errors.New("no engine answers")
 	// ErrLost is returned when an engine answered at first and then went away.
 	ErrLost = errors.New("the engine went away")
@@ -19,7 +19,7 @@ var (
 // ErrInUse is returned by [Listen] when a live engine has the address.
 var ErrInUse = errors.New("another engine listens there")
 
-// The codes of an [Error].
+// These are the codes of an [Error].
 const (
 	CodeBadRequest    = "bad_request"
 	CodeNotFound      = "not_found"
@@ -32,21 +32,21 @@ const (
 	CodeInternal      = "internal"
 )
 
-// Error is a refusal, as the engine words it.
+// Error is a refusal, in the engine's words.
 type Error struct {
 	// Status is the HTTP status.
 	Status int `json:"-"`
 	// Code is one of the Code constants.
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Hint says what to do, or is empty.
+	// Hint says what to do; it may be empty.
 	Hint string `json:"hint"`
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Is reports whether the refusal is what the engine means by an error of api, so that a client
-// decides by [errors.Is] as if the engine were in its own process.
+// Is reports whether the refusal means the error target of api, so that a client can use
+// [errors.Is] as if the engine were in its own process.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case api.ErrNotFound, api.ErrNoSetting:
@@ -82,7 +82,7 @@ func tooLarge(what string, limit int64) *Error {
 		largeHint, "%s is over %d MiB", what, limit>>20)
 }
 
-// refusal turns what an engine returned into what its client is told.
+// refusal returns the refusal that a client gets for an engine's error.
 func refusal(err error) *Error {
 	var told *Error
 	switch {

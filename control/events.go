@@ -14,13 +14,13 @@ import (
 	"blendtray/api"
 )
 
-// silence is how long a stream may say nothing at all, not even that it is alive, before its
-// engine is taken for stuck.
+// silence is how long a stream may send nothing at all, not even a sign of life, before the
+// client takes the engine for stuck.
 const silence = 4 * beatTime
 
-// Events streams what happens in the engine from now on, with what runs print if output is
-// true. The first event is a note, which shows that the stream stands. The sequence ends with
-// an error: ctx's when that ends, [ErrLost] when the engine does.
+// Events returns the events of the engine from now on, with the output of runs if output is
+// true. The first event is a note, which shows that the stream works. The sequence ends with an
+// error: the error of ctx when ctx ends, [ErrLost] when the engine ends.
 func (c *Client) Events(ctx context.Context, output bool) iter.Seq2[api.Event, error] {
 	path := "/events"
 	if output {
@@ -29,9 +29,9 @@ func (c *Client) Events(ctx context.Context, output bool) iter.Seq2[api.Event, e
 	return c.stream(ctx, http.MethodGet, path, nil, func(api.Event) bool { return false })
 }
 
-// SubmitAndFollow has the engine make a run and streams what becomes of it: first the run as
-// it was made, last the run as it ended, and then the sequence is over. Anything else that
-// ends it is an error, the last element. To stop following does not stop the run.
+// SubmitAndFollow has the engine make a run and returns the events of the run. The first event
+// has the new run, and the last event has the ended run. When anything else ends the sequence,
+// its last element is an error. A caller that stops following does not stop the run.
 func (c *Client) SubmitAndFollow(ctx context.Context, s api.Submission) iter.Seq2[api.Event, error] {
 	return c.stream(ctx, http.MethodPost, "/runs?stream=1", outgoing(s), func(ev api.Event) bool {
 		return ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final()
@@ -54,7 +54,7 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 		for {
 			stuck.Reset(silence)
 			line, err := lines.ReadBytes('\n')
-			stuck.Stop() // the time that the caller takes is its own
+			stuck.Stop() // the time that the caller takes does not count
 			switch {
 			case ctx.Err() != nil:
 				yield(api.Event{}, ctx.Err())
@@ -69,7 +69,7 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 				yield(api.Event{}, c.lost(ctx, err))
 				return
 			case len(line) == 1:
-				continue // it is alive
+				continue // the event only shows that the engine is alive
 			}
 			var ev api.Event
 			if err := json.Unmarshal(line, &ev); err != nil {

@@ -13,7 +13,7 @@ import (
 	"blendtray/api"
 )
 
-// maxList is how many runs one list may hold; older ones are asked for with before.
+// maxList is how many runs a list may hold; the parameter before asks for older runs.
 const maxList = 1000
 
 func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
@@ -21,7 +21,7 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// status is the engine's, with no array null.
+// status returns the engine's status with an empty array in place of null.
 func (s *Server) status() api.Status {
 	st := s.engine.Status()
 	st.Blenders = orEmpty(st.Blenders)
@@ -37,7 +37,7 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// tidy makes a run as clients may rely on it: no array null.
+// tidy returns a run in the form that clients rely on, with an empty array in place of null.
 func tidy(r api.Run) api.Run {
 	r.Args = orEmpty(r.Args)
 	r.Outputs = orEmpty(r.Outputs)
@@ -121,8 +121,8 @@ func (s *Server) getCode(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// The headers of an answer with output: the byte where the text begins, and how many bytes there
-// are in all.
+// These are the headers of an answer with output: the byte where the text begins, and the number
+// of printed bytes in all.
 const (
 	headerFrom  = "Blendtray-From"
 	headerTotal = "Blendtray-Total"
@@ -170,7 +170,7 @@ func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// submission is how a Submission travels: without the fields that are the engine's to set.
+// submission is a Submission as a client sends it: without the fields that only the engine sets.
 type submission struct {
 	Code             []byte        `json:"code,omitempty"`
 	Text             string        `json:"text,omitempty"`
@@ -196,7 +196,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	case err != nil:
 		return api.Submission{}, badRequest("the request did not arrive whole: %v", err)
 	}
-	// A stream may last. This fails only on a connection that is gone.
+	// A stream may last long. SetReadDeadline fails only on a connection that is gone.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	var in submission
 	if err := unmarshalStrict(body, &in); err != nil {
@@ -218,7 +218,8 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	}, nil
 }
 
-// blenderDoes is a handler that has a Blender of the engine do something and waits for it.
+// blenderDoes returns a handler that calls do for a Blender of the engine and answers after do
+// has returned.
 func (s *Server) blenderDoes(do func(ctx context.Context, name string) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := do(r.Context(), r.URL.Query().Get("name")); err != nil {

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// unmarshalStrict decodes one JSON value, all of it, and knows every field: a misspelt one is
-// an error, not a silence.
+// unmarshalStrict decodes data, which must be a single JSON value, into v. It fails on an
+// unknown field, so that a misspelt field is not ignored silently.
 func unmarshalStrict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()

@@ -17,18 +17,20 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Listen makes the socket at path, which [Address] gave, for this user alone.
+// Listen makes the socket at path, which [Address] returned, for this user alone, and returns
+// its listener.
 //
-// The folder of the socket is made if it is missing and has to be this user's with mode 0700,
-// which is what keeps others out on every system at every moment. The socket gets its mode
-// under another name and is then moved into place, so that it is never seen without. What a
-// dead engine left there is replaced; a live one makes Listen return [ErrInUse].
+// Listen makes the folder of the socket if it is missing. The folder must belong to this user
+// and gets mode 0700, which keeps others out on every system at every moment. The socket gets
+// its mode under another name and is then moved into place, so that nobody ever sees it without
+// that mode. Listen replaces what a dead engine left there; when a live engine listens there, it
+// fails with [ErrInUse].
 func Listen(path string) (net.Listener, error) {
 	if err := privateFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	// Whoever holds this lock is the one that may replace the socket. It is released by the
-	// system when its holder dies, and its file stays: to remove it would let two hold it.
+	// Only the holder of this lock may replace the socket. The system releases the lock when its
+	// holder dies. The lock file stays: without it two engines could hold the lock.
 	lock := flock.New(path + ".lock")
 	if ok, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
@@ -37,20 +39,20 @@ func Listen(path string) (net.Listener, error) {
 	}
 	l, err := listenLocked(path)
 	if err != nil {
-		lock.Unlock() // nothing was done under it
+		lock.Unlock() // the error of Listen matters more
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	return &listener{UnixListener: l, path: path, unlock: lock.Unlock}, nil
 }
 
 func listenLocked(path string) (*net.UnixListener, error) {
-	// The lock says that nobody is there; an answer would say otherwise, on a file system
-	// without locks.
+	// The lock says that nobody listens; on a file system without locks an answer shows
+	// otherwise.
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		c.Close()
 		return nil, ErrInUse
 	}
-	fresh := filepath.Join(filepath.Dir(path), ".new.sock") // no longer than the name it gets
+	fresh := filepath.Join(filepath.Dir(path), ".new.sock") // no longer than the final name
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func listenLocked(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // it would unlink the name that it no longer has
+	l.SetUnlinkOnClose(false) // the listener would unlink the temporary name, which the socket no longer has
 	err = os.Chmod(fresh, 0o600)
 	if err == nil {
 		err = os.Rename(fresh, path)
@@ -70,8 +72,8 @@ func listenLocked(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// privateFolder makes dir, or checks that it is this user's and closed to all others. A folder
-// of this user's that others may enter is closed to them.
+// privateFolder makes dir, or checks that dir belongs to this user. It closes a folder of this
+// user that others may enter. It fails when somebody else owns dir.
 func privateFolder(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
@@ -80,8 +82,8 @@ func privateFolder(dir string) error {
 		return err
 	}
 	for _, d := range []string{dir, filepath.Dir(dir)} {
-		// Above the socket's own folder only the per-user one in the temporary folder is ours
-		// to check: with it in another's hand the one below could be exchanged.
+		// Above the socket's own folder only the per-user folder in the temporary folder has to
+		// be checked: its owner could exchange the folder below.
 		if d != dir && filepath.Base(d) != fmt.Sprintf("blendtray-%d", os.Getuid()) {
 			continue
 		}
@@ -109,8 +111,8 @@ func checkPrivate(dir string) error {
 	return nil
 }
 
-// listener lets this user's connections through and closes all others. Its own closing takes
-// the socket away.
+// listener lets this user's connections through and closes all others. Its Close removes the
+// socket.
 type listener struct {
 	*net.UnixListener
 	path   string
@@ -125,11 +127,11 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The modes keep others out already; the system's word is a second lock on the door.
+		// The modes keep others out already; the system's answer is a second check.
 		if uid, err := peerUID(c); err == nil && uid == os.Getuid() {
 			return c, nil
 		}
-		c.Close() // a stranger is owed no answer
+		c.Close() // a stranger gets no answer
 	}
 }
 
@@ -137,7 +139,8 @@ func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "un
 
 func (l *listener) Close() error {
 	l.once.Do(func() {
-		// Before the lock is given back, while the name can only be our own.
+		// The socket is removed before the lock is released, while the name can only be this
+		// engine's.
 		err := os.Remove(l.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
@@ -147,8 +150,9 @@ func (l *listener) Close() error {
 	return l.err
 }
 
-// dial connects to the engine at path and makes sure that it is this user's: in a temporary
-// folder somebody else might have put a socket of that name.
+// dial returns a connection to the engine at path. It makes sure that the engine is this user's:
+// in a temporary folder somebody else might have put a socket of that name. It fails when the
+// engine is not this user's or does not answer.
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", path)
@@ -166,7 +170,7 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	return c, nil
 }
 
-// nobodyThere tells whether err, from dial, means that no engine runs.
+// nobodyThere reports whether err, from dial, means that no engine runs.
 func nobodyThere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }

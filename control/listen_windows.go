@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Address is the named pipe of the engine whose files lie in the absolute folder dir. Pipes
-// have one name space for the whole machine, so user and folder are both in the name.
+// Address returns the path of the named pipe of the engine whose files lie in the absolute
+// folder dir. All pipes of a machine share a single name space, so the name contains the user
+// and the folder.
 func Address(dir string) (string, error) {
 	sid, err := userSID()
 	if err != nil {
@@ -25,16 +26,17 @@ func Address(dir string) (string, error) {
 	return fmt.Sprintf(`\\.\pipe\blendtray-%s-%s`, sid, hex.EncodeToString(sum[:8])), nil
 }
 
-// Listen makes the named pipe at path, which [Address] gave, for this user alone. When an
-// engine has it already, Listen returns [ErrInUse].
+// Listen makes the named pipe at path, which [Address] returned, for this user alone, and
+// returns its listener. It fails with [ErrInUse] when an engine has the pipe already.
 func Listen(path string) (net.Listener, error) {
 	sid, err := userSID()
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	l, err := winio.ListenPipe(path, &winio.PipeConfig{
-		// Protected: nothing is inherited. One entry: all rights for the user. Programs on
-		// other machines come as the network logon, which is denied.
+		// P protects the descriptor: nothing is inherited. The last entry allows the user
+		// everything. Programs on other machines come as the network logon, which the first
+		// entry denies.
 		SecurityDescriptor: "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + sid + ")",
 		InputBufferSize:    64 << 10,
 		OutputBufferSize:   64 << 10,
@@ -56,11 +58,11 @@ func userSID() (string, error) {
 	return user.User.Sid.String(), nil
 }
 
-// dial connects to the engine at path. The client's level is anonymous, so that a stranger
-// who took the pipe's name can't act as this user.
+// dial returns a connection to the engine at path. The client's level is anonymous, so that a
+// stranger who took the pipe's name can't act as this user.
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	return winio.DialPipeContext(ctx, path)
 }
 
-// nobodyThere tells whether err, from dial, means that no engine runs.
+// nobodyThere reports whether err, from dial, means that no engine runs.
 func nobodyThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -13,42 +13,43 @@ import (
 	"blendtray/api"
 )
 
-// Limits on what a peer may send and how long it may take. Peers are programs of the same
-// user, so these guard against mistakes and stuck processes rather than attacks.
+// These limits bound what a peer may send and how long a peer may take. Peers are programs of
+// the same user, so the limits guard against mistakes and stuck processes rather than attacks.
 const (
-	// maxBody leaves room for a script of [api.MaxCode] bytes as base64, which makes 43 MiB of
-	// it, and for the fields beside it.
+	// maxBody has room for a script of [api.MaxCode] bytes as base64, which makes 43 MiB of it,
+	// and for the other fields.
 	maxBody    = 48 << 20
 	maxHeader  = 64 << 10
 	headerTime = 10 * time.Second
 	idleTime   = 2 * time.Minute
-	// bodyTime is for a whole body, answerTime for a whole answer that is not a stream.
+	// bodyTime limits a whole body, answerTime a whole answer that is not a stream.
 	bodyTime   = 30 * time.Second
 	answerTime = 30 * time.Second
-	// endTime is what open requests get when the server ends.
+	// endTime is how long open requests may take when the server ends.
 	endTime = 3 * time.Second
 	// beatTime is how often a quiet stream shows that it is alive.
 	beatTime = 15 * time.Second
 )
 
-// Config is what a [Server] is made of.
+// Config holds what [NewServer] needs for a [Server].
 type Config struct {
-	// Engine does what is asked for.
+	// Engine does what clients ask for.
 	Engine Engine
 	// Listener comes from [Listen]. The server closes it.
 	Listener net.Listener
-	// Shutdown is called, once, when a client asks the engine to end. It must not wait for
-	// the server to end. Nil: such a request is refused.
+	// Shutdown is called once, when a client asks the engine to end. It must not wait for the
+	// server to end. With nil the server refuses such a request.
 	Shutdown func()
-	// Settings owns the settings of the engine. Nil: requests about settings are refused.
+	// Settings owns the settings of the engine. With nil the server refuses requests about
+	// settings.
 	Settings Settings
-	// SpoolDir is where output waits for clients that are slow; "" is the temporary folder.
+	// SpoolDir is the folder where output waits for slow clients; "" means the temporary folder.
 	SpoolDir string
 	// Logger may be nil.
 	Logger *slog.Logger
 }
 
-// Server answers the clients of one engine.
+// Server answers the clients of an engine.
 type Server struct {
 	engine   Engine
 	listener net.Listener
@@ -58,12 +59,12 @@ type Server struct {
 	log      *slog.Logger
 	http     *http.Server
 
-	// The limits above, which tests make smaller.
+	// These are the limits above, which tests make smaller.
 	bodyTime, answerTime, beatTime, endTime time.Duration
 	maxBody, maxCode                        int64
 }
 
-// NewServer makes a server that is yet to be started with [Server.Serve].
+// NewServer returns a server that [Server.Serve] starts.
 func NewServer(c Config) *Server {
 	s := &Server{
 		engine:   c.Engine,
@@ -90,9 +91,10 @@ func NewServer(c Config) *Server {
 	return s
 }
 
-// Serve answers until ctx ends. Streams end with the engine, which should end first, so that
-// clients hear of the end of their runs; what is still open a little later is cut off. Serve
-// closes the listener.
+// Serve answers requests until ctx ends, and closes the listener. The engine should end before
+// the server, so that clients hear of the end of their runs: streams end with the engine, and
+// requests that are still open after endTime are cut off. Serve returns nil when ctx has ended,
+// and the listener's error otherwise.
 func (s *Server) Serve(ctx context.Context) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -108,7 +110,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	if err := s.http.Shutdown(grace); err != nil {
 		cut()
-		s.http.Close() // the error is that of the listener, which Shutdown closed already
+		s.http.Close() // the listener's error, which Shutdown closed already
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -116,10 +118,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	return nil
 }
 
-// handler answers one request, or returns why not.
+// handler answers a request, or returns the reason why not.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// methods are the handlers of one path by HTTP method.
+// methods holds the handlers of a path by HTTP method.
 type methods map[string]handler
 
 func (s *Server) routes() http.Handler {
@@ -159,12 +161,14 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// serve picks the handler of a request's method and words its refusals.
+// serve returns a handler that calls the handler for a request's method and sends its error as a
+// refusal.
 func (s *Server) serve(m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			// Holds until the whole body was read, and so for what net/http reads of a body
-			// that nobody wanted. This fails only on a connection that is gone.
+			// The deadline holds until the whole body is read, and so for the rest of a body
+			// that net/http reads when the handler has not. SetReadDeadline fails only on a
+			// connection that is gone.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTime))
 		}
 		do, ok := m[r.Method]
@@ -189,13 +193,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
 	if e.Status >= http.StatusInternalServerError {
 		s.log.Warn("control: request failed", "method", r.Method, "path", r.URL.Path, "error", e.Message)
 	}
-	w.Header().Set("Connection", "close") // the rest of a body may be in the way
+	w.Header().Set("Connection", "close") // the unread rest of a body may be in the way
 	s.answer(w, e.Status, struct {
 		Error *Error `json:"error"`
 	}{e})
 }
 
-// answer sends one JSON value, to a peer that has answerTime to read it.
+// answer sends a JSON value to a peer, which has answerTime to read it.
 func (s *Server) answer(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -207,7 +211,8 @@ func (s *Server) answer(w http.ResponseWriter, status int, v any) {
 }
 
 func (s *Server) answerBytes(w http.ResponseWriter, status int, contentType string, body []byte) {
-	// On the connections of an http.Server this can't fail but by a connection that is gone.
+	// On the connections of an http.Server SetWriteDeadline fails only when the connection is
+	// gone.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.answerTime))
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("X-Content-Type-Options", "nosniff")

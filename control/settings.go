@@ -10,30 +10,32 @@ import (
 	"blendtray/api"
 )
 
-// Settings is what a [Server] needs of the owner of the engine's settings. Every change answers
-// with all settings as they are afterwards. The errors are those of api: [api.ErrNoSetting],
-// [api.ErrFixed], [api.ErrBad] and [api.ErrSettingsBroken].
+// Settings is what a [Server] needs of the owner of the engine's settings. Every change returns
+// all settings after the change. The errors are [api.ErrNoSetting], [api.ErrFixed], [api.ErrBad]
+// and [api.ErrSettingsBroken].
 type Settings interface {
 	// Report returns every setting.
 	Report() api.SettingsReport
-	// Set changes a key. The value is as JSON has it, or the text that would stand in the file.
+	// Set changes a key. The value has the type of JSON, or is the text that would stand in the
+	// file.
 	Set(key string, value any) (api.SettingsReport, error)
 	// Unset removes a key from the file.
 	Unset(key string) (api.SettingsReport, error)
-	// AddFolder has a folder watched, with some of its keys.
+	// AddFolder begins to watch a folder, with values for some of its keys.
 	AddFolder(path string, values map[string]any) (api.SettingsReport, error)
-	// ChangeFolder changes keys of a folder; nil removes a key.
+	// ChangeFolder changes keys of a folder; a value of nil removes a key.
 	ChangeFolder(path string, values map[string]any) (api.SettingsReport, error)
-	// RemoveFolder has a folder not be watched any more.
+	// RemoveFolder ends the watching of a folder.
 	RemoveFolder(path string) (api.SettingsReport, error)
-	// Reload reads the file again. What it fails with is the file's fault.
+	// Reload reads the file again. It fails when the file is wrong.
 	Reload() error
 }
 
 // maxChange is the largest body of a change of the settings.
 const maxChange = 1 << 20
 
-// overSettings is a handler that needs the owner of the settings.
+// overSettings returns a handler that refuses a request when the server has no owner of the
+// settings, and calls do otherwise.
 func (s *Server) overSettings(do func(w http.ResponseWriter, r *http.Request) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if s.settings == nil {
@@ -43,7 +45,7 @@ func (s *Server) overSettings(do func(w http.ResponseWriter, r *http.Request) er
 	}
 }
 
-// answerSettings sends what a change has come to.
+// answerSettings returns a function that sends the result of a change.
 func (s *Server) answerSettings(w http.ResponseWriter, status int) func(api.SettingsReport, error) error {
 	return func(report api.SettingsReport, err error) error {
 		if err != nil {
@@ -119,7 +121,8 @@ func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// readChange reads the body of a change of the settings.
+// readChange reads the body of a change of the settings into into. It fails when the body is not
+// strict JSON.
 func readChange(w http.ResponseWriter, r *http.Request, into any) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxChange))
 	var over *http.MaxBytesError
@@ -135,24 +138,24 @@ func readChange(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// Settings returns every setting of the engine: its value, where that comes from, and whether it
-// can be changed.
+// Settings returns every setting of the engine: its value, the origin of the value, and whether
+// the setting can be changed.
 func (c *Client) Settings(ctx context.Context) (api.SettingsReport, error) {
 	return ask[api.SettingsReport](ctx, c, http.MethodGet, "/settings", nil)
 }
 
-// SetSetting has the engine change a setting, "runs.timeout" or "blenders.NAME.port", in its file
-// and for itself. The value is a string, bool, number or list of strings, or the text that would
-// stand in the file. SetSetting returns the settings that hold then. It fails with an [*Error]
-// that is [api.ErrNoSetting] for an unknown key, and [api.ErrBad] for a value that the setting
-// can't have; one with [CodeConflict] says that a variable or a flag holds the setting, or that
-// the file is wrong.
+// SetSetting has the engine change a setting, "runs.timeout" or "blenders.NAME.port", in its
+// file and for itself. The value is a string, bool, number or list of strings, or the text that
+// would stand in the file. SetSetting returns the settings after the change. It fails with an
+// [*Error] that is [api.ErrNoSetting] for an unknown key, and [api.ErrBad] for a value that the
+// setting can't have; an [*Error] with [CodeConflict] says that a variable or a flag holds the
+// setting, or that the file is wrong.
 func (c *Client) SetSetting(ctx context.Context, key string, value any) (api.SettingsReport, error) {
 	return ask[api.SettingsReport](ctx, c, http.MethodPut, settingPath(key), map[string]any{"value": value})
 }
 
-// UnsetSetting has the engine take a setting out of its file, so that the default holds; or a
-// further Blender with all its keys: "blenders.NAME". It returns and fails as
+// UnsetSetting has the engine take a setting out of its file, so that the default holds;
+// "blenders.NAME" takes out a further Blender with all its keys. It returns and fails as
 // [Client.SetSetting] does.
 func (c *Client) UnsetSetting(ctx context.Context, key string) (api.SettingsReport, error) {
 	return ask[api.SettingsReport](ctx, c, http.MethodDelete, settingPath(key), nil)
@@ -176,7 +179,7 @@ func (c *Client) ChangeFolder(ctx context.Context, path string, values map[strin
 	return ask[api.SettingsReport](ctx, c, http.MethodPatch, folderPath(path), values)
 }
 
-// RemoveFolder has the engine not watch a folder any more. It returns and fails as
+// RemoveFolder has the engine stop watching a folder. It returns and fails as
 // [Client.SetSetting] does.
 func (c *Client) RemoveFolder(ctx context.Context, path string) (api.SettingsReport, error) {
 	return ask[api.SettingsReport](ctx, c, http.MethodDelete, folderPath(path), nil)

@@ -9,20 +9,20 @@ import (
 	"blendtray/api"
 )
 
-// Limits of what a spool holds back for a client that reads slowly: text in memory, then text
-// in a file, then nothing.
+// These limits bound what a spool keeps for a client that reads slowly: first text in memory,
+// then text in a file, then nothing more.
 const (
 	spoolMemory = 1 << 20
 	spoolDisk   = 1 << 30
-	// spoolText is how long the texts of output that are put together may get.
+	// spoolText is how long the joined text of several output events may get.
 	spoolText = 128 << 10
-	// spoolProgress is how many events may wait for progress to be one more.
+	// spoolProgress is how many events may wait before the spool leaves out progress events.
 	spoolProgress = 256
 )
 
-// spool holds the events of one run between the engine, which waits for nobody, and a client
-// that takes its time, such as a pager or a slow disk. Blender prints 200 MB a second; what a
-// person asked to see must not be lost to that.
+// spool holds the events of a run between the engine, which waits for nobody, and a slow client,
+// such as a pager or a slow disk. Blender prints 200 MB a second; text that a person asked to
+// see must not be lost because of that.
 type spool struct {
 	dir          string
 	memory, disk int64 // the limits
@@ -31,15 +31,15 @@ type spool struct {
 	items    []spooled
 	inMemory int64
 	file     *os.File
-	end      int64 // where the next text goes in file
+	end      int64 // where the next text is written in file
 	inFile   int64
 	dropped  int64
 	closed   bool
-	failed   error         // why nothing more goes into file
-	wake     chan struct{} // there is something to take
+	failed   error         // why nothing more is written to file
+	wake     chan struct{} // gets a signal when an event waits
 }
 
-// spooled is one event. If n is not 0 its text is in the file.
+// spooled is an event. If n is not 0, its text is in the file.
 type spooled struct {
 	api.Event
 	at, n int64
@@ -49,7 +49,7 @@ func newSpool(dir string) *spool {
 	return &spool{dir: dir, memory: spoolMemory, disk: spoolDisk, wake: make(chan struct{}, 1)}
 }
 
-// put adds an event. It waits for no one, but may write to disk.
+// put adds an event. It waits for nobody, but may write to disk.
 func (s *spool) put(ev api.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *spool) put(ev api.Event) {
 	size := int64(len(ev.Text))
 	switch {
 	case ev.Kind == api.KindProgress && len(s.items) > spoolProgress:
-		return // the next one says the same, and more
+		return // the next progress event says the same, and more
 	case ev.Kind != api.KindOutput || s.inMemory+size <= s.memory:
 		if last := s.last(); last != nil && joins(last, &ev) && last.n == 0 {
 			last.Text += ev.Text
@@ -91,7 +91,7 @@ func (s *spool) last() *spooled {
 	return &s.items[len(s.items)-1]
 }
 
-// joins tells whether an event can be put to the one before.
+// joins reports whether ev can be joined to the last event.
 func joins(last *spooled, ev *api.Event) bool {
 	return last.Kind == api.KindOutput && ev.Kind == api.KindOutput && last.ID == ev.ID && ev.Dropped == 0 &&
 		int64(len(last.Text)+len(ev.Text))+last.n <= spoolText
@@ -102,7 +102,8 @@ func (s *spool) add(it spooled) {
 	s.items = append(s.items, it)
 }
 
-// write puts text at the end of the file, unless that is full or can't be written.
+// write appends text to the file and reports whether it did: a full or broken file takes no
+// text.
 func (s *spool) write(text string) bool {
 	if s.failed != nil || s.inFile+int64(len(text)) > s.disk {
 		return false
@@ -113,7 +114,7 @@ func (s *spool) write(text string) bool {
 		}
 	}
 	if s.inFile == 0 {
-		s.end = 0 // all of it was read
+		s.end = 0 // all text was read
 	}
 	if _, s.failed = s.file.WriteAt([]byte(text), s.end); s.failed != nil {
 		return false
@@ -123,8 +124,8 @@ func (s *spool) write(text string) bool {
 	return true
 }
 
-// next returns the next event, if there is one. When there is none and there will be none, ended
-// is true. An error is that of the file.
+// next returns the next event. ok is false when no event waits; then ended is true if none will
+// come. next fails when the file can't be read.
 func (s *spool) next() (ev api.Event, ok, ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +151,7 @@ func (s *spool) next() (ev api.Event, ok, ended bool, err error) {
 	return it.Event, true, false, nil
 }
 
-// close says that nothing more will be put.
+// close records that no more events will be put.
 func (s *spool) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,13 +162,13 @@ func (s *spool) close() {
 	}
 }
 
-// remove gives the file back; the spool is of no more use.
+// remove releases the file; the spool can't be used after that.
 func (s *spool) remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed, s.items = true, nil
 	if s.file != nil {
-		// Nothing in it is needed. On unix its name is gone already.
+		// Nothing in the file is needed. On unix its name is gone already.
 		s.file.Close()
 		os.Remove(s.file.Name())
 		s.file, s.failed = nil, errors.New("the spool is gone")

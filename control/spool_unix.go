@@ -4,14 +4,14 @@ package control
 
 import "os"
 
-// tempFile makes a file that is gone when it is closed, however that comes.
+// tempFile returns a new file that disappears when it is closed, even if the engine is killed.
 func tempFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "blendtray-output-")
 	if err != nil {
 		return nil, err
 	}
 	if err := os.Remove(f.Name()); err != nil {
-		f.Close() // nothing is in it
+		f.Close() // the file is empty
 		return nil, err
 	}
 	return f, nil

@@ -10,8 +10,8 @@ import (
 	"blendtray/api"
 )
 
-// stream writes events to one client, a JSON object a line. It has no time limit on writing:
-// a client that stops reading, such as one in a paused pager, holds up nobody but itself.
+// stream writes events to a client, a JSON object a line. Writing has no time limit: a client
+// that stops reading, such as a paused pager, holds up nobody but itself.
 type stream struct {
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
@@ -57,8 +57,8 @@ func (st *stream) send(ev api.Event) error {
 // maxBatch is how many bytes of waiting events go into one flush.
 const maxBatch = 256 << 10
 
-// follow sends what next gives until that ends, the client goes away or ctx does. When next
-// has nothing, it is asked again after something came from wake.
+// follow sends the events that next returns until next reports the end, the client goes away or
+// ctx ends. When next has no event, follow calls it again after a signal from wake.
 func (s *Server) follow(ctx context.Context, st *stream, wake <-chan struct{}, next func() (ev api.Event, ok, ended bool, err error)) error {
 	beat := time.NewTicker(s.beatTime)
 	defer beat.Stop()
@@ -110,7 +110,8 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// relay sends events as they come. What the client is too slow for, the engine leaves out.
+// relay sends events as they come. The engine leaves out the events that a client is too slow
+// for.
 func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event) error {
 	beat := time.NewTicker(s.beatTime)
 	defer beat.Stop()
@@ -134,9 +135,10 @@ func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event)
 	}
 }
 
-// streamRun submits a run and streams what becomes of it.
+// streamRun submits a run and streams its events until the run has ended.
 func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submission) error {
-	// First, so that nothing the run does is missed; its id is not known yet.
+	// Subscribe comes first, so that nothing the run does is missed; the run's id is not known
+	// yet.
 	sub := s.engine.Subscribe(true)
 	defer sub.Close()
 	run, err := s.engine.Submit(r.Context(), in)
@@ -160,12 +162,13 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 	return nil
 }
 
-// afterGap is how long nothing comes before the end of a run counts as missed in a gap.
+// afterGap is the silence after a gap which means that the gap may hide the end of the run.
 const afterGap = 100 * time.Millisecond
 
-// collect puts the events of one run into a spool until it has ended. After a gap it looks
-// whether the end of the run was in it, so that a stream always ends with the run's final
-// state; and as long as the run waits, what happens to Blender may change what it waits for.
+// collect puts the events of a run into a spool until the run has ended. After a gap it checks
+// whether the run ended in the gap, so that a stream always ends with the run's final state. As
+// long as the run waits, a change of Blender may change what the run waits for, and collect
+// checks that too.
 func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Event, sp *spool) {
 	put := func(ev api.Event) (last bool) {
 		if ev.Kind == api.KindRun && ev.Run != nil {
@@ -196,7 +199,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 			}
 			switch {
 			case ev.Kind == api.KindBlender && run.State == api.Queued:
-				// Only if it still waits: its output may be on its way.
+				// The event is sent only if the run still waits: its output may be on its way.
 				if now, ok := s.runNow(ctx, run.ID); ok && now.State == api.Queued && now.Reason != run.Reason {
 					put(runEvent(now))
 				}
@@ -207,18 +210,19 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 	}
 }
 
-// runNow returns a run as it stands, without its output.
+// runNow returns the run as it now stands, without its output, and false when the engine has no
+// answer.
 func (s *Server) runNow(ctx context.Context, id string) (api.Run, bool) {
 	run, err := s.engine.Run(ctx, id)
 	run.Output = ""
-	return run, err == nil // the events that come will tell
+	return run, err == nil // without an answer the later events will tell
 }
 
 func runEvent(run api.Run) api.Event {
 	return api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: run.ID, Run: &run}
 }
 
-// ended notes why a stream ended before its time; the client knows already.
+// ended logs why a stream ended early; the client knows already.
 func (s *Server) ended(r *http.Request, err error) {
 	if err != nil {
 		s.log.Debug("control: stream ended", "path", r.URL.Path, "error", err)

@@ -11,14 +11,14 @@ import (
 	"blendtray/api"
 )
 
-// SetBlenders says which Blenders there are to be, from now on. The first is the default: runs
+// SetBlenders sets the Blenders that the engine has from now on. The first is the default: runs
 // that name no Blender are executed in it. The others are stopped until a person starts them.
 //
-// A Blender that is there already takes over what changed at its next start. Where its kind has
-// changed, the engine leaves it at the end of its current run and begins with another of that
-// kind; what waits is not lost. A Blender whose name is not among specs any more is stopped at
-// the end of its current run. SetBlenders fails, and changes nothing, when a name is empty or
-// given twice.
+// A Blender that is there already takes over changes at its next start. When its kind has
+// changed, the engine leaves the Blender at the end of its current run and begins with a Blender
+// of the new kind; queued runs are not lost. A Blender whose name is not among specs any more is
+// stopped at the end of its current run. SetBlenders fails, and changes nothing, when a name is
+// empty or appears twice.
 func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 	for i, spec := range specs {
 		if spec.Name == "" {
@@ -77,14 +77,14 @@ func (e *Engine) employLocked(w *worker) {
 	}
 }
 
-// allWorkers returns the workers there are. The engine replaces the slice and never changes it.
+// allWorkers returns all workers. The engine replaces the slice and never changes it.
 func (e *Engine) allWorkers() []*worker {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.workers
 }
 
-// dismiss forgets a worker.
+// dismissLocked forgets a worker. It needs turn.
 func (e *Engine) dismissLocked(w *worker) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -104,8 +104,9 @@ func (e *Engine) workerLocked(name string) *worker {
 	return nil
 }
 
-// openName returns the name of the Blender that a run asks for which is to be executed in a
-// Blender that a person has open: the one with a process id, or any for 0.
+// openName returns the Blender name of a run that is to be executed in a Blender that a person
+// has open. The name means the open Blender with the process id pid; with pid 0 it means any
+// open Blender.
 func openName(pid int) string {
 	if pid == 0 {
 		return "open"
@@ -113,7 +114,7 @@ func openName(pid int) string {
 	return "open-" + strconv.Itoa(pid)
 }
 
-// openPID is the inverse of openName; ok is false for other names.
+// openPID returns the process id of a name that openName returned; ok is false for other names.
 func openPID(name string) (pid int, ok bool) {
 	rest, ok := strings.CutPrefix(name, "open")
 	if !ok || rest == "" {
@@ -123,8 +124,8 @@ func openPID(name string) (pid int, ok bool) {
 	return pid, err == nil && openName(pid) == name
 }
 
-// attachLocked sees to it that there is a worker for runs in an open Blender, for as long as
-// such runs wait. It needs turn.
+// attachLocked makes a worker for runs in an open Blender, unless that worker exists. The worker
+// lasts as long as such runs wait. attachLocked needs turn.
 func (e *Engine) attachLocked(name string) {
 	pid, _ := openPID(name)
 	e.mu.Lock()
@@ -146,8 +147,8 @@ func (e *Engine) attachLocked(name string) {
 	e.employLocked(w)
 }
 
-// chosen returns the workers that a request means: the one with a name, or for "" those for
-// which usual holds. It fails when no Blender has the name.
+// chosen returns the worker with a name or, when the name is "", the workers for which usual
+// returns true. It fails when no Blender has the name.
 func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -168,9 +169,9 @@ func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, err
 	return all, nil
 }
 
-// StartBlender starts the Blender with a name, or for "" the default one, and sends what is
-// queued for it. It returns when Blender is ready or has failed. It fails with
-// [api.ErrNoBlender] when there is none with that name.
+// StartBlender starts the Blender with a name, or for "" the default Blender, and then its
+// queued runs. It returns when Blender is ready or has failed. It fails with [api.ErrNoBlender]
+// when no Blender has that name.
 func (e *Engine) StartBlender(ctx context.Context, name string) error {
 	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || w.passing })
 	if err != nil {
@@ -186,9 +187,9 @@ func (e *Engine) StartBlender(ctx context.Context, name string) error {
 	return errors.Join(errs...)
 }
 
-// StopBlender cancels the current run of the Blender with a name and stops it; "" stops all
-// Blenders. What is queued stays queued until [Engine.StartBlender]. It fails with
-// [api.ErrNoBlender] when there is none with that name.
+// StopBlender cancels the current run of the Blender with a name and stops the Blender; "" stops
+// all Blenders. Queued runs stay queued until [Engine.StartBlender]. StopBlender fails with
+// [api.ErrNoBlender] when no Blender has that name.
 func (e *Engine) StopBlender(ctx context.Context, name string) error {
 	workers, err := e.chosen(name, func(*worker) bool { return true })
 	if err != nil {
@@ -205,9 +206,9 @@ func (e *Engine) StopBlender(ctx context.Context, name string) error {
 	return errors.Join(errs...)
 }
 
-// RestartBlender cancels the current run of the Blender with a name and starts it anew; ""
-// means the default one and those that are running. It returns when they are ready or have
-// failed. It fails with [api.ErrNoBlender] when there is none with that name.
+// RestartBlender cancels the current run of the Blender with a name and starts the Blender anew;
+// "" means the default Blender and all running Blenders. It returns when they are ready or have
+// failed. It fails with [api.ErrNoBlender] when no Blender has that name.
 func (e *Engine) RestartBlender(ctx context.Context, name string) error {
 	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || !w.halted })
 	if err != nil {
@@ -231,7 +232,7 @@ func (e *Engine) RestartBlender(ctx context.Context, name string) error {
 	return errors.Join(errs...)
 }
 
-// halt holds back the queue of some Blenders, or lets it go on.
+// halt stops the queues of some workers, or lets them continue.
 func (e *Engine) halt(workers []*worker, halted bool) error {
 	e.turn.Lock()
 	defer e.turn.Unlock()

@@ -10,21 +10,20 @@ import (
 	"blendtray/blender"
 )
 
-// Direct executes one run in a Blender that is there already, where no engine runs: for
-// `blendtray run --attach`.
+// Direct executes a single run in a Blender that is there already, without an engine. `blendtray
+// run --attach` uses it when no engine runs.
 type Direct struct {
-	// Blender is being served by the caller.
+	// Blender is a Blender that the caller serves.
 	Blender Blender
-	// Runs has the time limit of a run that names none, and how much of its output is kept.
+	// Runs holds the default time limit and the amount of output that is kept.
 	Runs api.RunSettings
-	// Sink is told what the run does; nil is nobody.
+	// Sink receives what the run does; it may be nil.
 	Sink blender.Sink
 }
 
-// Run executes a submission and returns the run as it ended, with its output; ending ctx cancels
-// it. It fails, as Blender's Run does, when nothing was executed, and with [api.ErrBad] or
-// [api.ErrTooLarge] for a submission that makes no sense. The run has no id before
-// [Record] gives it one.
+// Run executes a submission and returns the ended run with its output. The run has no id before
+// [Record] assigns it. Ending ctx cancels the run. Run fails as Blender's Run does when nothing
+// was executed, and with [api.ErrBad] or [api.ErrTooLarge] for an invalid submission.
 func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	j, err := newJob(s, d.Runs)
 	if err != nil {
@@ -40,7 +39,7 @@ func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	j.run.ID, j.run.Blender = "direct", openName(s.PID)
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
-	j.run.Origin, _ = os.Hostname() // a machine without a name has none to tell
+	j.run.Origin, _ = os.Hostname() // a machine without a name has no origin to report
 	sink := &directSink{out: newCapture(int(d.Runs.Output)), next: d.Sink}
 	out, err := d.Blender.Run(ctx, j.request(s.Code), sink)
 	if err != nil {
@@ -62,9 +61,9 @@ func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	return r, nil
 }
 
-// Record writes a run that [Direct.Run] returned, and its code, into the history of the
-// database at path and returns the run with its id. The caller sees to it that no engine has
-// the database meanwhile.
+// Record writes a run that [Direct.Run] returned, and its code, into the history of the database
+// at path. It returns the run with its id. The caller makes sure that no engine has the database
+// open meanwhile.
 func Record(path string, r api.Run, code []byte) (api.Run, error) {
 	st, _, err := openStore(path)
 	if err != nil {
@@ -73,13 +72,13 @@ func Record(path string, r api.Run, code []byte) (api.Run, error) {
 	j := &job{isFile: filepath.IsAbs(r.Script), run: r}
 	j.limit = time.Duration(r.TimeLimitSeconds * 1e9)
 	if err := st.record(insert{job: j, code: code}, kept{text: r.Output}); err != nil {
-		_ = st.close() // the first error is the one to tell
+		_ = st.close() // the caller gets the first error
 		return r, err
 	}
 	return j.run, st.close()
 }
 
-// directSink keeps what a run prints and passes on what it does.
+// directSink keeps what a run prints and passes on everything that the run does.
 type directSink struct {
 	out  *capture
 	next blender.Sink

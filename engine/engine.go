@@ -1,13 +1,14 @@
 // Package engine is the life of runs: it takes saves from the watcher and submissions from
-// clients, writes each down in SQLite, queues it, has a Blender do it, and tells every
+// clients, writes each of them into SQLite, queues it, has a Blender execute it, and tells every
 // subscriber what happens meanwhile.
 //
-// It is not for starting Blender or looking at files; those are the packages blender and
-// watcher, which it is given through [Config]. It speaks to nobody outside the process:
-// that is control's part.
+// The package neither starts Blender nor looks at files: the packages blender and watcher do
+// that, and the engine gets them through [Config]. The package speaks to nobody outside the
+// process: the package control does that.
 //
-// Use: [Open], then [Engine.Serve] until its context ends; [Engine.Submit], [Engine.Cancel],
-// [Engine.Retry], [Engine.Runs] and [Engine.Subscribe] from any goroutine in between.
+// To use an engine, call [Open], then [Engine.Serve], which returns after its context ends;
+// meanwhile call [Engine.Submit], [Engine.Cancel], [Engine.Retry], [Engine.Runs] and
+// [Engine.Subscribe] from any goroutine.
 package engine
 
 import (
@@ -27,7 +28,7 @@ import (
 // Blender is what the engine needs of a Blender: *fleet.Fleet is the processes that the engine
 // owns, and *blender.Attached is a Blender that a person has open.
 //
-// None of its methods may be called with a lock of the engine held: its callback takes one.
+// Never call a method with a lock of the engine held: the callback of the Blender takes a lock.
 type Blender interface {
 	Serve(ctx context.Context) error
 	Start()
@@ -36,23 +37,23 @@ type Blender interface {
 	Status() api.BlenderStatus
 	// Processes returns the processes of this Blender.
 	Processes() []api.ProcessStatus
-	// Expect tells how many isolated runs wait for it.
+	// Expect tells the Blender how many isolated runs wait for it.
 	Expect(runs int)
-	// Configure has another specification, of the same name and kind, hold from the next start
-	// on.
+	// Configure sets another specification, of the same name and kind, which holds from the next
+	// start on.
 	Configure(api.BlenderSpec)
-	// Ready waits while Blender is starting; its error says that it is stopped or failed.
+	// Ready waits while Blender is starting. It fails when Blender is stopped or has failed.
 	Ready(ctx context.Context) error
-	// Await waits until there is a Blender for a run like req; it fails as Ready does.
+	// Await waits until a Blender is ready for a run like req. It fails as Ready does.
 	Await(ctx context.Context, req blender.Request) error
-	// Run has the script executed and reports how it ended; ending ctx cancels the run. An
-	// error says that nothing was executed.
+	// Run has the script executed and returns how the run ended. Ending ctx cancels the run. An
+	// error means that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
-	// Preview makes a picture of what the last run left. An error changes nothing.
+	// Preview makes a picture of the scene that the last run left. An error changes nothing.
 	Preview(ctx context.Context, path, engine string) error
 }
 
-// Watcher is what the engine needs of a watcher; *watcher.Watcher is one.
+// Watcher is what the engine needs of a watcher; *watcher.Watcher implements it.
 type Watcher interface {
 	Serve(ctx context.Context) error
 	SetFolders([]api.WatchSettings) error
@@ -61,40 +62,42 @@ type Watcher interface {
 	Rescan()
 }
 
-// Defaults of [api.RunSettings] that are 0.
+// These are the defaults of the fields of [api.RunSettings] that are 0.
 const (
 	DefaultOutputLimit = 1 << 20
 	DefaultHistoryRuns = 10_000
 )
 
-// Config is what an [Engine] is made from.
+// Config holds what [Open] needs for an [Engine].
 type Config struct {
-	// Database is the path of the SQLite file. It is made with mode 0600, as are the two
-	// that SQLite puts beside it.
+	// Database is the path of the SQLite file. The engine makes the file with mode 0600, and so
+	// the two files that SQLite puts beside it.
 	Database string
-	// Folders is what [Engine.SetFolders] is told at first, Blenders what [Engine.SetBlenders]
-	// is told and Runs what [Engine.SetRuns] is told.
+	// Folders, Blenders and Runs are the first arguments of [Engine.SetFolders],
+	// [Engine.SetBlenders] and [Engine.SetRuns].
 	Folders  []api.FolderSettings
 	Blenders []api.BlenderSpec
 	Runs     api.RunSettings
-	// NewBlender makes a Blender of a specification; changed may be called from any goroutine
-	// and does not block.
+	// NewBlender returns a new Blender for a specification. The Blender may call changed from
+	// any goroutine; changed does not block.
 	NewBlender func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender
-	// NewWatcher makes the watcher that saves come from.
+	// NewWatcher returns the watcher that reports saves.
 	NewWatcher func(watcher.Config) (Watcher, error)
-	// PreviewDir is the folder for the pictures; "" makes none. It is made with mode 0700.
+	// PreviewDir is the folder for the pictures, made with mode 0700; with "" the engine makes
+	// no pictures.
 	PreviewDir string
-	// Origin names this machine in the runs that are made here; "" is its host name.
+	// Origin names this machine in the runs that are made here; "" means the host name.
 	Origin  string
 	Version string
 	Logger  *slog.Logger
 }
 
-// Engine joins watcher, queue, Blender and history.
+// Engine joins the watcher, the queue, the Blenders and the history.
 //
-// Locks, in the order they are taken: arranging, turn, mu, then those of events and output. turn makes
-// decisions one at a time and may be held while SQLite writes; mu guards memory alone and is
-// never held while anything waits, so that looking at the engine is always quick.
+// The locks, in the order in which they are taken, are arranging, turn, mu, and then the locks
+// of events and output. turn makes decisions one at a time and may be held while SQLite writes.
+// mu guards memory alone and is never held while anything waits, so that looking at the engine
+// is always quick.
 type Engine struct {
 	cfg   Config
 	log   *slog.Logger
@@ -104,14 +107,14 @@ type Engine struct {
 
 	watcher Watcher
 
-	// arranging is held while the watcher is told something, so that it hears it in order.
+	// arranging is held during calls of the watcher, so that the calls keep their order.
 	arranging sync.Mutex
 	turn      sync.Mutex
 
 	mu      sync.Mutex
 	queue   queue
 	running map[int64]*job
-	unsaved map[int64]*job // ended, but the end is not in the database yet
+	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet
 	folders map[string]*folder
 	workers []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
@@ -121,26 +124,27 @@ type Engine struct {
 	stopping       bool // the engine is ending
 	paused         bool // watching is paused
 	runs           api.RunSettings
-	// outputPace is that of the constant, and shorter in tests.
+	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
-	blocked    string // why the next run cannot be written down as running
+	blocked    string // why the engine cannot write down that the next run is running
 
-	tidy    chan struct{} // something was written: tidy up when it is quiet
-	retries chan struct{} // something could not be written: try again
+	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
+	retries chan struct{} // gets a signal after a failed write: try again
 	serving bool          // guarded by turn
 	working group         // the workers
 	closed  sync.Once
 }
 
-// Open opens the database, brings it to this version's form and finds out what the last
-// engine left: queued runs are queued again, running ones become interrupted. Nothing runs
+// Open opens the database, migrates it to this version's schema and finds out what the last
+// engine left: queued runs are queued again, and running runs become interrupted. It returns the
+// engine or fails when the configuration is wrong or the database can't be used. Nothing runs
 // before [Engine.Serve].
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Database == "" || cfg.NewBlender == nil || cfg.NewWatcher == nil {
 		return nil, errors.New("open engine: Database, NewBlender and NewWatcher must be given")
 	}
 	if cfg.Origin == "" {
-		cfg.Origin, _ = os.Hostname() // a machine without a name has none to tell
+		cfg.Origin, _ = os.Hostname() // a machine without a name has no origin to report
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -195,7 +199,7 @@ func Open(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// recover takes over what the last engine left.
+// recover takes over the runs that the last engine left.
 func (e *Engine) recover() error {
 	interrupted, err := e.store.interrupt(time.Now())
 	if err != nil {
@@ -219,7 +223,7 @@ func (e *Engine) recover() error {
 	return err
 }
 
-// Close closes an engine that is not being served; [Engine.Serve] does it by itself.
+// Close closes an engine that is not being served; [Engine.Serve] closes its engine by itself.
 func (e *Engine) Close() error {
 	var err error
 	e.closed.Do(func() {
@@ -234,27 +238,27 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// warn tells the log and every subscriber something a person should know.
+// warn writes text, which a person should know, to the log and tells it to every subscriber.
 func (e *Engine) warn(text string) {
 	e.log.Warn(text)
 	e.hub.publish(api.Event{Kind: api.KindNote, Message: text})
 }
 
-// note tells subscribers something a person may want to know.
+// note tells every subscriber text, which a person may want to know.
 func (e *Engine) note(text string) {
 	e.log.Info(text)
 	e.hub.publish(api.Event{Kind: api.KindNote, Message: text})
 }
 
-// poke makes sure that one signal waits in c.
+// poke makes sure that a signal waits in c.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // one waits already
+	default: // a signal waits already
 	}
 }
 
-// SetRuns says what holds for runs from now on. Runs that wait or are running keep their limits.
+// SetRuns replaces the settings of runs. Runs that wait or are running keep their limits.
 func (e *Engine) SetRuns(c api.RunSettings) {
 	if c.Output <= 0 {
 		c.Output = DefaultOutputLimit

@@ -10,8 +10,8 @@ import (
 	"blendtray/api"
 )
 
-// storageError says in a sentence why the database did not do what it was asked, and what
-// to do. The error that came from SQLite stays in the chain.
+// storageError returns an error that says in a sentence why the database failed and what to do.
+// SQLite's error stays in the chain.
 func (s *store) storageError(err error) error {
 	if err == nil {
 		return nil
@@ -38,7 +38,7 @@ func (s *store) storageError(err error) error {
 	return fmt.Errorf("%w in %s: %s (%w)", api.ErrStorage, s.path, why, err)
 }
 
-// sqliteCode is SQLite's extended result code in err, 0 when there is none.
+// sqliteCode returns SQLite's extended result code in err, or 0 when err holds no such code.
 func sqliteCode(err error) int {
 	var se *sqlite.Error
 	if errors.As(err, &se) {
@@ -47,7 +47,7 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// damaged tells whether err says that the file is not a sound database.
+// damaged reports whether err means that the file is not a sound database.
 func damaged(err error) bool {
 	var found *damage
 	if errors.As(err, &found) {

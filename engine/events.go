@@ -8,27 +8,28 @@ import (
 	"blendtray/api"
 )
 
-// What one subscriber may have waiting; beyond it events are left out and said to be.
+// These limits bound what waits for a subscriber; events beyond them are left out, and the
+// subscriber is told so.
 const (
 	maxWaitingEvents = 4096
 	maxWaitingOutput = 4 << 20
-	// maxOutputText is how long the text of one output event may grow while the subscriber
+	// maxOutputText limits the text that a single output event may collect while the subscriber
 	// is busy.
 	maxOutputText = 64 << 10
 	maxHeldNotes  = 16
 )
 
-// SubscribeOptions chooses what a subscriber hears of.
+// SubscribeOptions chooses the events of a subscription.
 type SubscribeOptions struct {
-	// Output asks for output events too.
+	// Output adds output events.
 	Output bool
-	// Run, when given, is an id: only events of that run come.
+	// Run, when given, is the id of the only run whose events come.
 	Run string
 }
 
-// Subscription is one listener. It never makes a run wait: a listener that does not keep up
-// misses output, which the next event counts in Dropped, and if need be other events, in
-// whose place it gets one of [KindGap].
+// Subscription is a single listener. It never makes a run wait. A listener that does not keep up
+// misses output first, and the next event counts the missing bytes in Dropped. If need be the
+// listener misses other events too, and gets an event of [KindGap] in their place.
 type Subscription struct {
 	hub  *hub
 	opts SubscribeOptions
@@ -44,15 +45,16 @@ type Subscription struct {
 	ended   bool
 }
 
-// pending is an event that waits. Output that follows output is gathered in more, so that
-// many small pieces cost no more than one large one.
+// pending is an event that waits. The field more collects the output that follows other output,
+// so that many small pieces cost no more than a large piece.
 type pending struct {
 	api.Event
 	more []byte
 }
 
-// Events is where the events come. It is closed after [Subscription.Close], and when the
-// engine has ended and all was read. Event.Run is shared by all who listen: do not change it.
+// Events returns the channel of the events. The channel is closed after [Subscription.Close],
+// and when the engine has ended and all events were read. All listeners share Event.Run: do not
+// change it.
 func (s *Subscription) Events() <-chan api.Event { return s.ch }
 
 // Close ends the subscription. It may be called more than once and must be called at least
@@ -64,7 +66,7 @@ func (s *Subscription) Close() {
 	})
 }
 
-// Subscribe begins to listen; what happens after it has returned is heard.
+// Subscribe returns a new subscription, which gets every event from the return of Subscribe on.
 func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
 	s := &Subscription{
 		hub: e.hub, opts: opts,
@@ -77,7 +79,7 @@ func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
 	return s
 }
 
-// deliver hands out what waits, for as long as someone may read it.
+// deliver sends the waiting events to the channel until the subscription ends.
 func (s *Subscription) deliver() {
 	defer close(s.ch)
 	for {
@@ -101,7 +103,8 @@ func (s *Subscription) deliver() {
 	}
 }
 
-// next returns the next event that waits, if there is one; ended tells that there will be none.
+// next returns the next waiting event. ok is false when no event waits, and ended is true when
+// none will come.
 func (s *Subscription) next() (ev api.Event, ok, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +126,7 @@ func (s *Subscription) next() (ev api.Event, ok, ended bool) {
 	return ev, true, false
 }
 
-// wants tells whether the subscriber asked for ev.
+// wants reports whether the subscriber asked for ev.
 func (s *Subscription) wants(ev *api.Event) bool {
 	if ev.Kind == api.KindOutput && !s.opts.Output {
 		return false
@@ -165,7 +168,7 @@ func (s *Subscription) offer(ev api.Event) {
 			return
 		}
 		if full {
-			return // the next one says the same, and more
+			return // the next progress event says the same, and more
 		}
 	default:
 		if full {
@@ -180,13 +183,13 @@ func (s *Subscription) offer(ev api.Event) {
 	poke(s.wake)
 }
 
-// hub hands every event to every subscriber, in one order.
+// hub sends every event to every subscriber, in the same order.
 type hub struct {
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
-	held   []api.Event // notes from before there was anyone to hear them
+	held   []api.Event // notes from before the first subscriber
 	closed bool
-	// listeners is how many want output, so that none is made into text for nobody.
+	// listeners counts the subscribers that want output: without them no output becomes text.
 	listeners atomic.Int32
 }
 
@@ -234,7 +237,7 @@ func (h *hub) publish(ev api.Event) {
 	}
 }
 
-// output publishes printed text; p is not kept.
+// output publishes printed text and does not keep p.
 func (h *hub) output(id string, p []byte) {
 	if len(p) == 0 || h.listeners.Load() == 0 {
 		return
@@ -242,7 +245,7 @@ func (h *hub) output(id string, p []byte) {
 	h.publish(api.Event{Kind: api.KindOutput, ID: id, Text: string(p)})
 }
 
-// close ends every subscription once it has handed out what waits.
+// close ends every subscription after its waiting events were delivered.
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

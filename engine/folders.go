@@ -12,17 +12,18 @@ import (
 // folder is a watched folder; its fields are guarded by Engine.mu.
 type folder struct {
 	policy api.FolderSettings
-	// shape says which files in it count; known is the shape of the last scan that was
-	// finished, "" when there was none.
+	// shape says which files in the folder are scripts. known is the shape of the last finished
+	// scan, or "" before the first finished scan.
 	shape, known string
-	noted        int  // scripts that the present scan noted and did not run
-	missed       bool // something of the present scan could not be written down
+	noted        int  // scripts that the current scan noted and did not run
+	missed       bool // the current scan found something that could not be written down
 }
 
-// fresh tells whether it is watched for the first time.
+// fresh reports whether the folder is watched for the first time.
 func (f *folder) fresh() bool { return f.known == "" }
 
-// checkFolder finds what is wrong with a folder and fills in what it leaves out.
+// checkFolder replaces the missing settings of a folder with their defaults. It fails with
+// [api.ErrBad] when a setting is wrong.
 func checkFolder(p *api.FolderSettings) error {
 	if p.Path == "" || !filepath.IsAbs(p.Path) || filepath.Clean(p.Path) != p.Path {
 		return fmt.Errorf("%w: folder %q is not an absolute, clean path", api.ErrBad, p.Path)
@@ -39,15 +40,16 @@ func checkFolder(p *api.FolderSettings) error {
 	return nil
 }
 
-// shapeOf says which files of a folder are scripts.
+// shapeOf returns a text for the settings that decide which files of a folder are scripts. Equal
+// settings have equal texts.
 func shapeOf(p api.WatchSettings) (string, error) {
 	b, err := json.Marshal([]any{p.Recursive, p.Include, p.Exclude})
 	return string(b), err
 }
 
-// adoptFolders makes these the engine's folders. One that is not among them any more is
-// forgotten: should it come back, it is watched for the first time, and what changed in it
-// meanwhile does not run.
+// adoptFolders makes policies the engine's folders. It forgets a folder that is not among them
+// any more: should the folder come back, it is watched for the first time, and the changes of
+// the meantime do not run. adoptFolders fails when a policy is wrong or the database does.
 func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 	known, err := e.store.knownFolders()
 	if err != nil {
@@ -88,8 +90,8 @@ func watcherFolders(policies []api.FolderSettings) []api.WatchSettings {
 	return all
 }
 
-// SetFolders changes what is watched. Runs that were queued before keep what their folder
-// said then.
+// SetFolders replaces the watched folders. Runs that are queued already keep the old settings of
+// their folder. SetFolders fails with [api.ErrBad] when a setting is wrong.
 func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	e.arranging.Lock()
 	defer e.arranging.Unlock()
@@ -99,7 +101,7 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	if err != nil {
 		return err
 	}
-	// turn is free: the watcher may be in the middle of a save that waits for it.
+	// turn is free here: the watcher may be in the middle of a save that waits for turn.
 	if err := e.watcher.SetFolders(watcherFolders(policies)); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
@@ -107,8 +109,8 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	return nil
 }
 
-// PauseWatching stops or resumes the making of runs from saves. The watcher decides what
-// becomes of saves in between.
+// PauseWatching stops or resumes the making of runs from saves. The watcher decides what becomes
+// of saves during the pause.
 func (e *Engine) PauseWatching(paused bool) {
 	e.arranging.Lock()
 	defer e.arranging.Unlock()
@@ -128,8 +130,9 @@ func (e *Engine) PauseWatching(paused bool) {
 	}
 }
 
-// scanned is called by the watcher when it has looked at everything in a folder. Only now
-// the folder is known: a first scan that is cut off begins anew, and still runs nothing.
+// scanned records that the watcher has looked at everything in a folder; the watcher calls it.
+// Only now the folder is known: a first scan that is cut off begins anew, and still runs
+// nothing.
 func (e *Engine) scanned(path string) {
 	e.turn.Lock()
 	defer e.turn.Unlock()

@@ -7,25 +7,27 @@ import (
 )
 
 const (
-	// quiet is for how long nothing may have ended before it is tidied up, and busy after
-	// how long it is all the same.
+	// quiet is how long no run may have ended before the engine tidies up. busy is the time
+	// after which the engine tidies up all the same.
 	quiet = time.Second
 	busy  = 30 * time.Second
-	// firstRetry and lastRetry are the waits between attempts to write what could not be.
+	// firstRetry and lastRetry are the shortest and the longest wait before the engine repeats a
+	// failed write.
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 	// pruneStep is how many runs are deleted in one transaction.
 	pruneStep = 50
-	// largeLog is how large the log beside the database grows before it is taken over into
-	// it although runs are being made.
+	// largeLog is the size of the log beside the database from which on the engine takes the log
+	// over into the database even while runs are being made.
 	largeLog = 64 << 20
-	// keptOutput is how many bytes of output the whole history keeps; the oldest goes first.
+	// keptOutput is how many bytes of output the whole history keeps; the oldest output is
+	// deleted first.
 	keptOutput = 1 << 30
 )
 
-// keep looks after the database: it repeats what could not be written, deletes what is too
-// old, and takes the log over into the database, at moments when nobody waits for it. With
-// nothing to do it sleeps.
+// keep looks after the database: it repeats failed writes, deletes what is too old, and takes
+// the log over into the database, all at moments when nobody waits for the database. It sleeps
+// when it has nothing to do.
 func (e *Engine) keep(ctx context.Context) {
 	var tidy, retry <-chan time.Time
 	var first, tried time.Time
@@ -48,7 +50,7 @@ func (e *Engine) keep(ctx context.Context) {
 		case <-tidy:
 			tidy = nil
 			if e.prune() {
-				poke(e.tidy) // there is more; others have their turn between
+				poke(e.tidy) // more is left to delete; others have their turn between
 			}
 			e.checkpoint()
 		case <-e.retries:
@@ -67,16 +69,16 @@ func (e *Engine) keep(ctx context.Context) {
 				poke(e.retries)
 				break
 			}
-			// Saves that could not become runs are found by a scan: their stamps were
-			// not written either.
+			// A scan finds the saves that could not become runs, because their stamps were not
+			// written either.
 			e.watcher.Rescan()
 			e.wakeWorkers()
 		}
 	}
 }
 
-// writeUnsaved writes down the ends of runs that could not be written before. Without an
-// error the database can be written again.
+// writeUnsaved writes down the ends of runs that could not be written before. It returns nil
+// when the database can be written again.
 func (e *Engine) writeUnsaved() error {
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -87,7 +89,7 @@ func (e *Engine) writeUnsaved() error {
 	}
 	e.mu.Unlock()
 	for _, j := range jobs {
-		r := j.run // final, so nobody changes it any more
+		r := j.run // final, so nobody changes the run any more
 		if err := e.store.finish(j.id, &r, j.out.kept()); err != nil {
 			return err
 		}
@@ -99,8 +101,8 @@ func (e *Engine) writeUnsaved() error {
 	return e.store.touch()
 }
 
-// prune deletes a few of the runs that are beyond what is kept and tells whether there are
-// more.
+// prune deletes a few of the runs beyond the limits of the history and reports whether more are
+// left to delete.
 func (e *Engine) prune() bool {
 	more, err := e.store.prune(int(e.runSettings().History), keptOutput)
 	if err != nil {
@@ -110,17 +112,19 @@ func (e *Engine) prune() bool {
 	return more
 }
 
-// checkpoint takes the log over into the database when it is quiet, or when it is large.
+// checkpoint takes the log over into the database when no run is running, or when the log is
+// large.
 func (e *Engine) checkpoint() {
 	e.mu.Lock()
 	idle := len(e.running) == 0
 	e.mu.Unlock()
 	if !idle && e.store.logSize() < largeLog {
-		return // the end of what runs comes back here
+		return // the end of the current run leads here again
 	}
 	err := e.store.checkpoint()
 	if err == nil && idle {
-		// The first write after a checkpoint flushes the disk. Better now than in a save.
+		// The first write after a checkpoint flushes the disk. touch writes now, so that no save
+		// pays for it.
 		err = e.store.touch()
 	}
 	if err != nil {

@@ -11,15 +11,17 @@ import (
 	"blendtray/api"
 )
 
-// Limits of a list.
+// These are the limits of a list.
 const (
 	defaultList = 20
 	maxList     = 100_000
-	// manyWait is from how many isolated runs on the status says what would be quicker.
+	// manyWait is the number of waiting isolated runs from which on the status says what would
+	// be quicker.
 	manyWait = 20
 )
 
-// Status tells how things stand. It never waits for a disk or for Blender.
+// Status returns the state of the engine, its Blenders and folders. It never waits for a disk or
+// for Blender.
 func (e *Engine) Status() api.Status {
 	st := api.Status{
 		Engine: api.EngineStatus{
@@ -43,7 +45,7 @@ func (e *Engine) Status() api.Status {
 	return st
 }
 
-// snapshotLocked returns a job's run as clients see it, without its output. It needs mu.
+// snapshotLocked returns a job's run as clients see it, without output. It needs mu.
 func (e *Engine) snapshotLocked(j *job) api.Run {
 	r := j.run
 	if r.State == api.Queued {
@@ -55,8 +57,8 @@ func (e *Engine) snapshotLocked(j *job) api.Run {
 	return r
 }
 
-// waitsForLocked returns what keeps a queued run from being sent, "" when it only waits for its
-// turn. It needs mu.
+// waitsForLocked returns what keeps a queued run from being sent, or "" when the run only waits
+// for its turn. It needs mu.
 func (e *Engine) waitsForLocked(j *job) string {
 	w := e.workerLocked(j.run.Blender)
 	switch {
@@ -71,13 +73,13 @@ func (e *Engine) waitsForLocked(j *job) string {
 	switch w.status.State {
 	case api.BlenderFailed:
 		return "Blender has failed (" + why + "): start it again to go on"
-	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // not by a person: it is replaced
+	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // a person did not stop it: the fleet replaces it
 		return "Blender is starting"
 	}
 	return ""
 }
 
-// liveLocked returns the job with that id that is in memory, or nil. It needs mu.
+// liveLocked returns the job in memory with an id, or nil. It needs mu.
 func (e *Engine) liveLocked(id int64) *job {
 	if j := e.running[id]; j != nil {
 		return j
@@ -88,7 +90,8 @@ func (e *Engine) liveLocked(id int64) *job {
 	return e.queue.find(id)
 }
 
-// lookUp finds a run, in memory or in the database. What it returns is a copy.
+// lookUp returns a copy of the job with an id, from memory or from the database. It fails with
+// [api.ErrNotFound] when there is no such run.
 func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 	n, ok := parseID(id)
 	if !ok {
@@ -104,8 +107,8 @@ func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 	return e.store.get(ctx, n)
 }
 
-// Run returns the run with that id, with its output; with what it printed so far while it is
-// running.
+// Run returns the run with an id and its output; while the run is running, the output is what it
+// printed so far.
 func (e *Engine) Run(ctx context.Context, id string) (api.Run, error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
@@ -123,7 +126,7 @@ func (e *Engine) Run(ctx context.Context, id string) (api.Run, error) {
 	return j.run, nil
 }
 
-// outputOf returns what is kept of a run's output.
+// outputOf returns the kept output of a run.
 func (e *Engine) outputOf(ctx context.Context, j *job) (kept, error) {
 	switch {
 	case j.out != nil:
@@ -134,10 +137,10 @@ func (e *Engine) outputOf(ctx context.Context, j *job) (kept, error) {
 	return e.store.outputOf(ctx, j.id)
 }
 
-// Output returns what a run printed, as UTF-8, from the byte from on, as far as it is kept and
-// without a gap: the text that it returns begins at the byte at, which is later than from where
-// what stood there was cut. To read on, ask from at+len(text). The run has printed total bytes
-// so far; it is over when its state is final.
+// Output returns the kept text that a run printed, as UTF-8, from the byte from on and without a
+// gap. The text begins at the byte at, which is later than from when the bytes at from were cut.
+// To read on, ask from at+len(text). The run has printed total bytes so far; the output is
+// complete when the run's state is final.
 func (e *Engine) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
@@ -151,8 +154,8 @@ func (e *Engine) Output(ctx context.Context, id string, from int64) (text []byte
 	return text, at, total, nil
 }
 
-// Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when there
-// is none.
+// Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when the
+// run has no picture.
 func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
@@ -169,7 +172,7 @@ func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
 	return picture, nil
 }
 
-// Code is the source of a run, the bytes that were or will be executed.
+// Code returns the source of a run, the bytes that were or will be executed.
 func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
 	n, ok := parseID(id)
 	if !ok {
@@ -178,7 +181,7 @@ func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
 	return e.store.code(ctx, n)
 }
 
-// Runs is the runs that f wants, newest first, without their output.
+// Runs returns the runs that match f, newest first, without their output.
 func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	if f.Limit <= 0 {
 		f.Limit = defaultList
@@ -214,7 +217,7 @@ func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	for i, r := range all {
 		all[i] = e.withPreview(r)
 	}
-	// These ended between the two looks.
+	// These runs ended between the look at memory and the look at the database.
 	for _, i := range moved {
 		j, err := e.lookUp(ctx, all[i].ID)
 		if err != nil {

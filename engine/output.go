@@ -21,8 +21,8 @@ type capture struct {
 
 func newCapture(limit int) *capture { return &capture{half: max(limit/2, utf8.UTFMax)} }
 
-// write takes the next bytes and returns them as UTF-8 that ends with a whole character;
-// what it returns is valid until the next call and may share p.
+// write takes the next bytes and returns them as UTF-8 that ends with a whole character. The
+// result is valid until the next call and may share p's memory.
 func (c *capture) write(p []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +38,7 @@ func (c *capture) write(p []byte) []byte {
 	return c.keepLocked(p)
 }
 
-// end returns what is left of a character that was never finished.
+// end returns the rest of a character that was never finished.
 func (c *capture) end() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,14 +47,15 @@ func (c *capture) end() []byte {
 	return c.keepLocked(p)
 }
 
-// keepLocked puts p to what is kept and returns it as UTF-8. It needs mu.
+// keepLocked adds p to the kept output and returns p as UTF-8. It needs mu.
 func (c *capture) keepLocked(p []byte) []byte {
 	if !utf8.Valid(p) {
 		p = bytes.ToValidUTF8(p, []byte(string(utf8.RuneError)))
 	}
 	c.text += int64(len(p))
 	rest := p
-	// Once anything is in the tail the head is closed, even if a character did not fit in.
+	// Once anything is in the tail the head is closed, even if a character did not fit into the
+	// head.
 	if len(c.tail) == 0 {
 		n := min(c.half-len(c.head), len(rest))
 		for n > 0 && n < len(rest) && !utf8.RuneStart(rest[n]) {
@@ -67,7 +68,7 @@ func (c *capture) keepLocked(p []byte) []byte {
 		rest = rest[len(rest)-c.half:]
 		c.tail = c.tail[:0]
 	}
-	// Moving the tail only when it has doubled keeps the cost of a byte constant.
+	// Moving the tail only when its size has doubled keeps the cost of a byte constant.
 	if len(c.tail)+len(rest) > 2*c.half {
 		keep := c.half
 		if keep > len(c.tail) {
@@ -79,14 +80,14 @@ func (c *capture) keepLocked(p []byte) []byte {
 	return p
 }
 
-// bytes is how much was printed in all.
+// bytes returns the number of bytes that were printed in all.
 func (c *capture) bytes() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.raw
 }
 
-// kept returns what is kept.
+// kept returns the output that is kept.
 func (c *capture) kept() kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,17 +103,17 @@ func (c *capture) kept() kept {
 	return kept{text: string(c.head) + string(tail), at: int64(len(c.head)), cut: cut}
 }
 
-// String is what is kept, as [kept.String] returns it.
+// String returns the output that is kept, as [kept.String] does.
 func (c *capture) String() string { return c.kept().String() }
 
-// kept is what is kept of a run's output: text, from which cut bytes are missing at the byte at.
+// kept is the output that is kept of a run. The text lacks cut bytes at the byte at.
 type kept struct {
 	text    string
 	at, cut int64
 }
 
-// String returns all of it, or the beginning and the end with a line between them that says how
-// many bytes were cut.
+// String returns the whole output or, when bytes were cut, its beginning and its end with a line
+// between them that says how many bytes were cut.
 func (k kept) String() string {
 	if k.cut <= 0 {
 		return k.text
@@ -120,8 +121,8 @@ func (k kept) String() string {
 	return fmt.Sprintf("%s\n[… %d bytes of output were cut here …]\n%s", k.text[:k.at], k.cut, k.text[k.at:])
 }
 
-// from returns the text from a byte on, counted as it was printed, up to where something is
-// cut; the byte where that text begins; and how many bytes there are in all.
+// from returns the text from the printed byte n on, up to the cut if there is one; at, the byte
+// where that text begins; and total, the number of printed bytes in all.
 func (k kept) from(n int64) (text []byte, at, total int64) {
 	total = int64(len(k.text)) + k.cut
 	n = min(max(n, 0), total)
@@ -135,7 +136,8 @@ func (k kept) from(n int64) (text []byte, at, total int64) {
 	return []byte(k.text[n-k.cut:]), n, total
 }
 
-// incomplete is how many bytes at the end of p begin a character that p does not finish.
+// incomplete returns the number of bytes at the end of p that begin a character which p does not
+// finish.
 func incomplete(p []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
 		b := p[len(p)-n:]

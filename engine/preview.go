@@ -15,11 +15,12 @@ import (
 	"blendtray/blender"
 )
 
-// KeptPreviews is how many pictures are kept, those of the newest runs: 20 KB each, about.
+// KeptPreviews is how many pictures the engine keeps, of the newest runs; a picture has about 20
+// KB.
 const KeptPreviews = 1000
 
-// previewFile is where the picture of a run lies if there is one, or "". Two runs never share
-// one, also when the history was begun anew.
+// previewFile returns the path for the picture of a run, or "" when the engine makes no
+// pictures. Two runs never share a path, even when the history was begun anew.
 func (e *Engine) previewFile(r api.Run) string {
 	if e.cfg.PreviewDir == "" {
 		return ""
@@ -27,7 +28,7 @@ func (e *Engine) previewFile(r api.Run) string {
 	return filepath.Join(e.cfg.PreviewDir, fmt.Sprintf("%s-%x.jpg", r.ID, r.QueuedAt.UnixNano()))
 }
 
-// withPreview is a run that says where its picture lies.
+// withPreview returns the run with the path of its picture, if the picture exists.
 func (e *Engine) withPreview(r api.Run) api.Run {
 	if !r.State.Final() {
 		return r
@@ -40,8 +41,9 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 	return r
 }
 
-// drawPreview has a picture made of what a run left, unless something else is to be done. It does
-// not wait for the picture: the next run has another Blender, or waits for it there.
+// drawPreview starts the drawing of a picture of what a run left, unless pictures are off or
+// another run waits. It does not wait for the picture: the next run has another Blender, or
+// waits for the picture in the same Blender.
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
@@ -64,25 +66,25 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 	})
 }
 
-// makePreview has a picture drawn beside its place, so that nobody sees half of one.
+// makePreview draws a picture under a temporary name and then renames it, so that nobody sees
+// half a picture.
 func (e *Engine) makePreview(ctx context.Context, b Blender, file, with string) error {
 	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
 		return err
 	}
 	half := strings.TrimSuffix(file, ".jpg") + ".part"
-	defer os.Remove(half) // renamed, or never made
+	defer os.Remove(half) // it was renamed, or never made
 	if err := b.Preview(ctx, half, with); err != nil {
 		return err
 	}
 	return os.Rename(half, file)
 }
 
-// prunePreviews removes the pictures of runs that are long past, and what a crash left half
-// done.
+// prunePreviews removes the pictures of old runs and the unfinished pictures that a crash left.
 func (e *Engine) prunePreviews() {
 	entries, err := os.ReadDir(e.cfg.PreviewDir)
 	if err != nil || len(entries) <= KeptPreviews {
-		return // another time
+		return // the next call tries again
 	}
 	type picture struct {
 		name string
@@ -101,7 +103,7 @@ func (e *Engine) prunePreviews() {
 	}
 	slices.SortFunc(all, func(a, b picture) int { return cmp.Compare(b.at, a.at) })
 	for _, old := range all[KeptPreviews:] {
-		// What can't be removed now will be met again.
+		// The next call meets again what can't be removed now.
 		_ = os.Remove(filepath.Join(e.cfg.PreviewDir, old.name))
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"os"
 )
 
-// prune deletes a few of the oldest ended runs while there are more than runs, and a few of
-// the oldest outputs while they have more than output bytes. A run that waits or runs stays,
-// and so does the last run of every script of a folder, which tells whether a save is new.
-// It reports whether there is more to delete.
+// prune deletes a few of the oldest ended runs while the history has more ended runs than runs,
+// and a few of the oldest outputs while they have more bytes than output. Waiting and running
+// runs stay, and so does the last run of every script of a folder, which tells whether a save is
+// new. prune reports whether more is left to delete.
 func (s *store) prune(runs int, output int64) (more bool, err error) {
 	s.mu.Lock()
 	tooMany, tooMuch := s.ended-runs, s.output > output
@@ -98,8 +98,7 @@ func (s *store) pruneOutputs() (n int, err error) {
 	return n, err
 }
 
-// touch writes something that changes nothing, which shows whether the database can be
-// written.
+// touch writes without changing anything. It fails when the database can't be written.
 func (s *store) touch() error {
 	return s.tx(func() error {
 		_, err := s.exec(fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
@@ -107,14 +106,14 @@ func (s *store) touch() error {
 	})
 }
 
-// checkpoint takes the log over into the database file and flushes both to the disk, by a
-// connection of its own, so that writing goes on meanwhile.
+// checkpoint takes the log over into the database file and flushes both to the disk. It uses a
+// connection of its own, so that writing continues meanwhile.
 func (s *store) checkpoint() error {
 	_, err := s.reader.Exec("PRAGMA wal_checkpoint(PASSIVE)")
 	return err
 }
 
-// logSize is the size of the log beside the database, in bytes.
+// logSize returns the size of the log beside the database, in bytes.
 func (s *store) logSize() int64 {
 	info, err := os.Stat(s.path + "-wal")
 	if err != nil {

@@ -10,33 +10,33 @@ import (
 	"blendtray/blender"
 )
 
-// job is a run that has not ended, in memory. Its fields are guarded by Engine.mu, except
-// those that never change after it was made and out, which guards itself.
+// job is a run in memory that has not ended. Engine.mu guards its fields, except the fields that
+// never change after the job was made, and out, which guards itself.
 type job struct {
 	id    int64
-	place int64 // where in the queue it stands: its own id, or that of the run it replaced
+	place int64 // its place in the queue: its own id, or the place of the run that it replaced
 	run   api.Run
-	// isFile tells that run.Script is a path; dir is the working directory when it is not.
+	// isFile is true when run.Script is a path; otherwise dir is the working directory.
 	isFile bool
 	dir    string
 	limit  time.Duration
-	code   []byte // nil: in the database only
+	code   []byte // nil when only the database has it
 
-	worker   *worker // which executes it; nil while it is queued
-	attempts int     // how often Blender did not take it
+	worker   *worker // the worker that executes the job; nil while the job is queued
+	attempts int     // how often Blender did not accept the job
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
-	why      string                  // why it was asked to end, "" when it was not
-	byStop   bool                    // it was asked to end because Blender is being stopped
-	began    time.Time               // when it started, with the monotonic clock
+	why      string                  // why the job was asked to end, or ""
+	byStop   bool                    // the job was asked to end because Blender is being stopped
+	began    time.Time               // when the job started, with the monotonic clock
 	out      *capture
 }
 
-// request is the job as Blender is asked to do it.
+// request returns the job in the form in which a Blender gets it.
 func (j *job) request(code []byte) blender.Request {
 	req := blender.Request{
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
-		// What a watched folder keeps is its own; others look at what the last run left.
+		// A watched folder keeps its own state; other runs look at what the last run left.
 		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "",
 	}
 	if j.isFile {
@@ -47,11 +47,11 @@ func (j *job) request(code []byte) blender.Request {
 	return req
 }
 
-// keptCode is how many bytes of source the queue keeps in memory; what is beyond is read
-// from the database when its turn comes.
+// keptCode is how many bytes of source the queue keeps in memory; the worker reads source beyond
+// that from the database when the run's turn comes.
 const keptCode = 16 << 20
 
-// queue is the runs that wait, in the order of their places.
+// queue holds the waiting runs, in the order of their places.
 type queue struct {
 	jobs []*job
 	ids  map[int64]*job
@@ -60,7 +60,7 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.jobs) }
 
-// push puts j where its place says.
+// push inserts j at its place.
 func (q *queue) push(j *job) {
 	if q.code+len(j.code) > keptCode {
 		j.code = nil
@@ -85,8 +85,8 @@ func (q *queue) remove(j *job) {
 	}
 }
 
-// next returns the first run that fits and may run while those in running do, or nil: two runs
-// of one script are never running at the same time.
+// next returns the first waiting run that fits and whose script is not running, or nil: two runs
+// of the same script are never running at the same time.
 func (q *queue) next(running map[int64]*job, fits func(*job) bool) *job {
 	for _, j := range q.jobs {
 		if fits(j) && (!j.isFile || !runs(running, j.run.Script)) {
@@ -96,12 +96,12 @@ func (q *queue) next(running map[int64]*job, fits func(*job) bool) *job {
 	return nil
 }
 
-// has reports whether a run waits that names a Blender.
+// has reports whether a waiting run names a Blender.
 func (q *queue) has(blender string) bool {
 	return slices.ContainsFunc(q.jobs, func(j *job) bool { return j.run.Blender == blender })
 }
 
-// isolated returns how many runs wait for a Blender in which nothing has run.
+// isolated returns how many waiting runs need a Blender in which nothing has run.
 func (q *queue) isolated() (n int) {
 	for _, j := range q.jobs {
 		if j.run.Isolation == api.IsolateProcess {
@@ -130,7 +130,7 @@ func runs(running map[int64]*job, script string) bool {
 	return false
 }
 
-// saved is the run that waits for a save of script, or nil.
+// saved returns the run that waits for a save of script, or nil.
 func (q *queue) saved(script string) *job {
 	for _, j := range q.jobs {
 		if j.run.Source == api.FromFolder && j.run.Script == script {
@@ -142,8 +142,8 @@ func (q *queue) saved(script string) *job {
 
 func (q *queue) find(id int64) *job { return q.ids[id] }
 
-// formatID and parseID: an id is the decimal of the run's number in the database, which is
-// never used twice.
+// formatID returns the id of a run, and parseID is its inverse. An id is the decimal of the
+// run's number in the database, which is never used twice.
 func formatID(n int64) string {
 	if n == 0 {
 		return ""

@@ -10,7 +10,8 @@ import (
 	"blendtray/watcher"
 )
 
-// known is asked by the watcher what was seen of a file before.
+// known returns what was last seen of a file, and whether the file was seen at all; the watcher
+// calls it.
 func (e *Engine) known(path string) (watcher.Stamp, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -18,7 +19,7 @@ func (e *Engine) known(path string) (watcher.Stamp, bool) {
 	return st, ok
 }
 
-// What becomes of a save.
+// decision is what becomes of a save.
 type decision int
 
 const (
@@ -28,18 +29,19 @@ const (
 	toDisregard          // its folder is not watched any more
 )
 
-// decideLocked is the rule of what runs. It needs mu.
+// decideLocked returns what becomes of a save. It needs mu.
 //
-// A save that was seen as it was made runs, unless its bytes are those of the script's last
-// run. The last run is the newest one that came from a folder, or a retry of such a one,
-// whatever its state: so a save of bytes that wait or run already, and of bytes that failed,
-// does not run again, while after A, B the save of A does. Only a run that was cancelled or
-// interrupted, or that Blender never began, does not count: who saves again then wants it.
+// A save that was seen as it was made runs, unless its bytes are those of the script's last run.
+// The last run is the newest run that came from a folder, or a retry of such a run, whatever its
+// state. So a save does not run again when its bytes wait, are running or have failed, while
+// after saves of A and B another save of A does run. Only a run that was cancelled or
+// interrupted, or that Blender never began, does not count: a person who saves again then wants
+// the run.
 //
-// A file that a scan found runs when its bytes are not those that were seen last, so that
-// what changed while nobody looked runs, and nothing else does. In a folder that is watched
-// for the first time nothing that a scan finds runs, unless the folder says so; in one
-// whose patterns were changed, nothing that was never seen before.
+// A file that a scan found runs when its bytes differ from the bytes that were seen last, so
+// that changes which nobody watched run, and nothing else does. In a folder that is watched for
+// the first time no file that a scan finds runs, unless the folder's settings say so. In a
+// folder whose patterns were changed, a scan runs no file that was never seen before.
 func (e *Engine) decideLocked(s watcher.Save) decision {
 	f := e.folders[s.Folder]
 	if f == nil {
@@ -62,11 +64,11 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 	return toRun
 }
 
-// save is called by the watcher for each script whose bytes have settled. The run and the
-// stamp that keeps it from running again are written down together or not at all.
+// save handles a script whose bytes have settled; the watcher calls it. The run and the stamp
+// that keeps it from running again are written down together or not at all.
 func (e *Engine) save(ctx context.Context, s watcher.Save) {
 	if ctx.Err() != nil {
-		return // not written down, so the next start finds it
+		return // nothing is written down, so the next start finds the save
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -106,13 +108,14 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) {
 	poke(e.retries)
 }
 
-// runSaveLocked makes a run of a save. It needs turn. The run takes the place of one that waits for an older save of
-// the same script; a run that is running is waited for or cancelled, as the folder says.
+// runSaveLocked makes a run of a save. It needs turn. The run takes the place of a run that
+// waits for an older save of the same script. When a run of the script is running, the new run
+// waits for it or cancels it, as the folder's settings say.
 func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
 	runs := e.runSettings()
 	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)
 	if err != nil {
-		return err // checkFolder lets none through
+		return err // checkFolder has refused such settings already
 	}
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// schema holds the steps from an empty database to today's form. PRAGMA user_version counts
-// those that were done. A step that was released is never changed; a new one is added.
+// schema holds the steps from an empty database to today's form. PRAGMA user_version counts the
+// finished steps. A released step is never changed; a change of the form is a new step.
 var schema = []string{`
 CREATE TABLE codes (
 	hash TEXT PRIMARY KEY,   -- SHA-256, lower-case hex
@@ -70,7 +70,8 @@ ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in t
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing
 `}
 
-// migrate brings the database to today's form, each step in a transaction of its own.
+// migrate brings the database to today's form, each step in a transaction of its own. It fails
+// when a step fails or a newer version made the database.
 func (s *store) migrate(ctx context.Context) error {
 	var version int
 	if err := s.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
@@ -83,7 +84,7 @@ func (s *store) migrate(ctx context.Context) error {
 	for ; version < len(schema); version++ {
 		step := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", schema[version], version+1)
 		if _, err := s.conn.ExecContext(ctx, step); err != nil {
-			// The error above matters; without a transaction open this one is in error.
+			// The error above matters; without an open transaction ROLLBACK fails too.
 			_, _ = s.conn.ExecContext(ctx, "ROLLBACK")
 			return fmt.Errorf("bring it to form %d: %w", version+1, err)
 		}

@@ -11,17 +11,17 @@ import (
 	"blendtray/api"
 )
 
-// How long each step of ending may take.
+// These times limit the steps of ending.
 const (
 	cancelGrace = 3 * time.Second  // for a cancelled run to end by itself
-	stopLimit   = 30 * time.Second // for Blender to stop; its own ladder is shorter
-	// restartPart is after how long a part that ended by itself is started again.
+	stopLimit   = 30 * time.Second // for Blender to stop; the Blender's own limits are shorter
+	// restartPart is the wait before a part that ended by itself is started again.
 	restartPart = time.Second
 )
 
-// Serve starts Blender and the watcher and does runs until ctx ends. Then it stops watching,
-// cancels the run in hand, stops Blender, writes everything down and closes the database;
-// queued runs stay queued for the next engine. It may be called once.
+// Serve starts the Blenders and the watcher and executes runs until ctx ends. Then it stops
+// watching, cancels the current runs, stops the Blenders, writes everything down and closes the
+// database; queued runs stay queued for the next engine. Serve may be called once.
 func (e *Engine) Serve(ctx context.Context) error {
 	e.turn.Lock()
 	ready := !e.serving && !e.store.isClosed()
@@ -39,7 +39,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	watching.start(func(ctx context.Context) { e.keepUp(ctx, "the watcher", e.watcher.Serve) })
 
 	<-ctx.Done()
-	// From here on nothing new comes in: what is saved now is found at the next start.
+	// From here on nothing new comes in: the next start finds what is saved now.
 	e.turn.Lock()
 	e.mu.Lock()
 	e.stopping = true
@@ -63,7 +63,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	return errors.Join(append(errs, e.Close())...)
 }
 
-// stopWorkers stops all Blenders at the same time and ends what serves them.
+// stopWorkers stops all Blenders at the same time, ends their serving and returns the errors.
 func (e *Engine) stopWorkers(ctx context.Context, workers []*worker) []error {
 	ctx, done := context.WithTimeout(ctx, stopLimit)
 	defer done()
@@ -83,7 +83,7 @@ func (e *Engine) stopWorkers(ctx context.Context, workers []*worker) []error {
 	return errs
 }
 
-// keepUp serves a part that should not end before ctx does, and begins it again if it does.
+// keepUp serves a part until ctx ends, and serves it again when it ended before.
 func (e *Engine) keepUp(ctx context.Context, name string, serve func(context.Context) error) {
 	for {
 		err := serve(ctx)
@@ -95,7 +95,7 @@ func (e *Engine) keepUp(ctx context.Context, name string, serve func(context.Con
 	}
 }
 
-// cancelRunning asks every run of some workers to end because Blender is being stopped.
+// cancelRunning asks every current run of some workers to end because Blender is being stopped.
 func (e *Engine) cancelRunning(workers []*worker, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -106,7 +106,7 @@ func (e *Engine) cancelRunning(workers []*worker, why string) {
 	}
 }
 
-// endRunning cancels what some workers execute and gives it time to end by itself.
+// endRunning cancels the current runs of some workers and gives them time to end by themselves.
 func (e *Engine) endRunning(ctx context.Context, workers []*worker, why string) {
 	sub := e.Subscribe(SubscribeOptions{})
 	defer sub.Close()
@@ -133,7 +133,7 @@ func (e *Engine) endRunning(ctx context.Context, workers []*worker, why string) 
 	}
 }
 
-// group is goroutines that end together.
+// group holds goroutines that end together.
 type group struct {
 	cancels []context.CancelFunc
 	running sync.WaitGroup
@@ -152,7 +152,7 @@ func (g *group) cancel() {
 	}
 }
 
-// wait waits for all of them, limit at most, and tells whether they ended.
+// wait waits for all goroutines, limit at most, and reports whether they ended.
 func (g *group) wait(limit time.Duration) bool {
 	done := make(chan struct{})
 	go func() { g.running.Wait(); close(done) }()

@@ -7,23 +7,23 @@ import (
 	"blendtray/api"
 )
 
-// progressEvery bounds the progress events of a run to 20 a second.
+// progressEvery limits the progress events of a run to 20 a second.
 const progressEvery = 50 * time.Millisecond
 
-// sink takes what a run does while it runs to where it is kept and shown. It is called by
-// the goroutine that reads Blender's pipe and therefore waits for nothing: no disk, no client.
+// sink passes what a run does on to the history and to the subscribers. The goroutine that reads
+// Blender's pipe calls the sink, which therefore waits for nothing: no disk, no client.
 type sink struct {
 	engine *Engine
 	job    *job
-	shown  bool // that it runs was published
+	shown  bool // the event that the run is running was published
 
 	mu    sync.Mutex
-	sent  time.Time   // when the last progress event was
-	timer *time.Timer // set while one is due
+	sent  time.Time   // time of the last progress event
+	timer *time.Timer // set while a progress event is due
 	ended bool
 }
 
-// Started is when the run begins in Blender, which is when the event of its state comes.
+// Started publishes that the run has begun in Blender, at the time at.
 func (s *sink) Started(at time.Time) { s.show(at) }
 
 func (s *sink) show(at time.Time) {
@@ -43,7 +43,8 @@ func (s *sink) show(at time.Time) {
 	}
 }
 
-// Output may come a moment before Started, because it comes by another way.
+// Output takes printed bytes. It may be called a moment before Started, because output comes on
+// another way.
 func (s *sink) Output(p []byte) {
 	if !s.shown {
 		s.show(time.Now())
@@ -68,7 +69,7 @@ func (s *sink) Progress(p api.Progress) {
 	s.send()
 }
 
-// late sends the progress that came too soon after the one before.
+// late publishes the progress that came too soon after the last progress event.
 func (s *sink) late() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +88,7 @@ func (s *sink) send() {
 	e.hub.publish(api.Event{Kind: api.KindProgress, ID: s.job.run.ID, Progress: p})
 }
 
-// end is called when the run has ended, before the event that says so.
+// end stops the timer after the run has ended, before the event of its end.
 func (s *sink) end() {
 	s.mu.Lock()
 	s.ended = true

@@ -19,21 +19,21 @@ import (
 	"blendtray/api"
 )
 
-// store is the database: one connection that writes and a few that only read, so that a
-// long list never keeps a run waiting.
+// store is the database. It has a connection that writes and a few connections that only read,
+// so that a long list never keeps a run waiting.
 //
-// It is in WAL mode with synchronous=NORMAL: a commit reaches the operating system, not the
-// disk, which takes some 0.05 ms where a flush takes several. So nothing is lost when the
-// engine is killed or crashes. When the power fails, the commits since the last checkpoint
-// may be lost, all from some moment on, never a part of one: runs of the last seconds are
-// missing or appear as interrupted, and a script saved in them may run once more at the next
-// start. The file stays sound.
+// The database is in WAL mode with synchronous=NORMAL: a commit reaches the operating system,
+// not the disk, which takes some 0.05 ms where a flush takes several. So nothing is lost when
+// the engine is killed or crashes. When the power fails, the commits since the last checkpoint
+// may be lost, all from some moment on, never a part of a commit: runs of the last seconds are
+// missing or appear as interrupted, and a script that was saved in those seconds may run once
+// more at the next start. The file stays sound.
 type store struct {
 	path   string
 	writer *sql.DB
 	reader *sql.DB
 
-	mu     sync.Mutex // the writing connection, one transaction at a time
+	mu     sync.Mutex // guards the writing connection, one transaction at a time
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
 	ended  int   // ended runs in the database
@@ -45,11 +45,12 @@ type store struct {
 // busyWait is how long a statement waits for another program's lock, in milliseconds.
 const busyWait = 2000
 
-// quickCheck is up to what size the whole file is looked through at each start: 22 MiB took
-// 20 ms, read from the page cache. Larger ones only after an error.
+// quickCheck is the size up to which each start looks through the whole file: 22 MiB took 20 ms,
+// read from the page cache. Larger files are looked through only after an error.
 const quickCheck = 64 << 20
 
-// openStore opens or makes the database at path. Notes are sentences for a person.
+// openStore opens or makes the database at path. It returns the store and notes, which are
+// sentences for a person.
 func openStore(path string) (s *store, notes []string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the folder of the run history: %w", err)
@@ -70,7 +71,8 @@ func openStore(path string) (s *store, notes []string, err error) {
 }
 
 func tryOpen(path string) (*store, error) {
-	// SQLite gives the files beside this one its mode, so it is set before SQLite comes.
+	// SQLite gives the files beside this file the same mode, so the mode is set before SQLite
+	// opens the file.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func tryOpen(path string) (*store, error) {
 	}
 	s := &store{path: path, stmts: map[string]*sql.Stmt{}}
 	if err := s.open(info.Size()); err != nil {
-		// What opening did not get done, closing cannot lose.
+		// Closing can't lose what opening did not finish.
 		_ = s.close()
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func tryOpen(path string) (*store, error) {
 func (s *store) open(size int64) error {
 	ctx := context.Background()
 	var err error
-	// Checkpoints flush the disk, so they are done when it is quiet and not in the middle
+	// Checkpoints flush the disk, so the engine does them when it is quiet and not in the middle
 	// of a commit: see checkpoint.
 	if s.writer, err = openDB(s.path, "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		"wal_autocheckpoint(0)", "journal_size_limit(67108864)"); err != nil {
@@ -146,7 +148,8 @@ func openDB(path string, pragmas ...string) (*sql.DB, error) {
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: name, RawQuery: q.Encode()}).String())
 }
 
-// moveAside renames a damaged database and the files beside it, and returns its new name.
+// moveAside renames a damaged database and the files beside it, and returns the new name of the
+// database.
 func moveAside(path string) (string, error) {
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
 	if err := os.Rename(path, aside); err != nil {
@@ -160,15 +163,15 @@ func moveAside(path string) (string, error) {
 	return aside, nil
 }
 
-// damage is what quick_check found.
+// damage is the error with the text that quick_check returned.
 type damage struct{ text string }
 
 func (d *damage) Error() string { return strings.ReplaceAll(d.text, "\n", "; ") }
 
-// suspect leaves a mark for the next start to look through the whole file.
+// suspect leaves a mark that has the next start look through the whole file.
 func (s *store) suspect() {
 	if err := os.WriteFile(s.suspectMark(), nil, 0o600); err != nil {
-		return // the next start then finds the damage when it meets it
+		return // the next start finds the damage when it reads the damaged part
 	}
 }
 
@@ -198,8 +201,9 @@ func (s *store) close() error {
 	return errors.Join(errs...)
 }
 
-// tx does fn in one transaction of the writing connection. It is not tied to any caller's
-// context: a client that goes away must not leave in doubt whether its run was written.
+// tx calls fn in a transaction of the writing connection and returns the error of fn or of the
+// transaction. The transaction is not tied to any caller's context: a client that goes away must
+// not leave in doubt whether its run was written.
 func (s *store) tx(fn func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,14 +226,15 @@ func (s *store) inTx(fn func() error) error {
 		_, err = s.exec("COMMIT")
 	}
 	if err != nil {
-		// SQLite may have rolled back by itself, and then this one is in error; a
-		// transaction that stayed open would show at the next BEGIN.
+		// SQLite may have rolled back by itself, and then ROLLBACK fails. A transaction that
+		// stayed open would show at the next BEGIN.
 		_, _ = s.exec("ROLLBACK")
 	}
 	return err
 }
 
-// preparedLocked returns the statement for query on the writing connection. It needs mu.
+// preparedLocked returns the prepared statement for query on the writing connection. It needs
+// mu.
 func (s *store) preparedLocked(query string) (*sql.Stmt, error) {
 	if st, ok := s.stmts[query]; ok {
 		return st, nil

@@ -13,18 +13,18 @@ import (
 	"blendtray/watcher"
 )
 
-// insert is a run to be written down together with all that must be true if it is.
+// insert holds a run and everything that is written down in the same transaction.
 type insert struct {
 	job  *job
 	code []byte
-	// replaces is the queued run that the new one takes the place of, or nil.
+	// replaces is the queued run whose place the new run takes, or nil.
 	replaces *job
-	// path and stamp, when path is not "", are what is known of the script from now on.
+	// path and stamp, when path is not "", are the script and what is known of it from now on.
 	path  string
 	stamp watcher.Stamp
 }
 
-// insert writes a run down as queued and gives it its id and its place.
+// insert writes a run down as queued and sets its id and its place.
 func (s *store) insert(in insert) error {
 	if err := s.tx(func() error { return s.insertLocked(in) }); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (s *store) insert(in insert) error {
 	return nil
 }
 
-// record writes down a run that was made and has ended without an engine.
+// record writes down a run that was made and has ended without an engine, with its output.
 func (s *store) record(in insert, out kept) error {
 	err := s.tx(func() error {
 		if err := s.insertLocked(in); err != nil {
@@ -49,7 +49,7 @@ func (s *store) record(in insert, out kept) error {
 	return err
 }
 
-// insertLocked is insert within a transaction. It needs mu.
+// insertLocked does the work of insert within a transaction. It needs mu.
 func (s *store) insertLocked(in insert) error {
 	j := in.job
 	args, err := json.Marshal(j.run.Args)
@@ -89,7 +89,7 @@ func (s *store) insertLocked(in insert) error {
 	return nil
 }
 
-// count keeps the books of what pruning looks at.
+// count updates the numbers that pruning looks at.
 func (s *store) count(ended int, output int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,8 @@ func (s *store) count(ended int, output int64) {
 	s.output += output
 }
 
-// blob keeps an empty script from being taken for NULL.
+// blob returns b, or an empty slice for nil, so that SQLite does not store an empty script as
+// NULL.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -107,7 +108,7 @@ func blob(b []byte) []byte {
 
 func replacedBy(id int64) string { return fmt.Sprintf("replaced by %d", id) }
 
-// stamp writes down what is known of a script, within a transaction.
+// stamp writes down within a transaction what is known of a script.
 func (s *store) stamp(path string, st watcher.Stamp) error {
 	_, err := s.exec(`INSERT INTO scripts (path, size, mtime, hash, taken_at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime = excluded.mtime,
@@ -137,7 +138,7 @@ func (s *store) setQueued(id int64) error {
 	})
 }
 
-// setOutput writes down what a current run has printed: n bytes, of which out is kept.
+// setOutput writes down what a current run has printed so far: n bytes, of which out is kept.
 func (s *store) setOutput(id, n int64, out kept) error {
 	return s.tx(func() error {
 		if _, err := s.exec(`UPDATE runs SET output_bytes = ? WHERE id = ?`, n, id); err != nil {
@@ -147,14 +148,15 @@ func (s *store) setOutput(id, n int64, out kept) error {
 	})
 }
 
-// putOutput is setOutput within a transaction.
+// putOutput writes down the kept output of a run within a transaction.
 func (s *store) putOutput(id int64, out kept) error {
 	_, err := s.exec(`INSERT OR REPLACE INTO outputs (run, size, text, cut_at, cut) VALUES (?, ?, ?, ?, ?)`,
 		id, len(out.text), out.text, out.at, out.cut)
 	return err
 }
 
-// finish writes down how a run ended, with what is kept of its output. It may be done again.
+// finish writes down how a run ended, with the kept output. It may be called again for the same
+// run.
 func (s *store) finish(id int64, r *api.Run, out kept) error {
 	err := s.tx(func() error { return s.finishLocked(id, r, out) })
 	if err == nil {
@@ -163,7 +165,7 @@ func (s *store) finish(id int64, r *api.Run, out kept) error {
 	return err
 }
 
-// finishLocked is finish within a transaction. It needs mu.
+// finishLocked does the work of finish within a transaction. It needs mu.
 func (s *store) finishLocked(id int64, r *api.Run, out kept) error {
 	failure, err := jsonOrNull(r.Error, r.Error == nil)
 	if err != nil {
@@ -212,7 +214,8 @@ func timeOf(n sql.NullInt64) *time.Time {
 	return &t
 }
 
-// interrupt ends the runs that were running when the last engine ended.
+// interrupt writes down that the runs which were running when the last engine ended are
+// interrupted. It returns their ids.
 func (s *store) interrupt(at time.Time) (ids []int64, err error) {
 	err = s.tx(func() error {
 		st, err := s.preparedLocked(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at)
@@ -247,7 +250,7 @@ const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, 
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
 	key, client, origin, blender, isolation, exit_code`
 
-// scanJob reads a row of runColumns.
+// scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
 	var (
 		j                        = &job{}
@@ -293,7 +296,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	return j, nil
 }
 
-// queued is the runs that wait, in their order.
+// queued returns the waiting runs, in their order.
 func (s *store) queued() ([]*job, error) {
 	return s.jobs(context.Background(), `WHERE state = 'queued' ORDER BY coalesce(place, id), id`)
 }
@@ -307,7 +310,7 @@ func (s *store) jobs(ctx context.Context, where string, args ...any) ([]*job, er
 	return all, s.readError(err)
 }
 
-// list is the runs that f wants, newest first.
+// list returns the runs that match f, newest first.
 func (s *store) list(ctx context.Context, f api.Filter, before int64) ([]*job, error) {
 	var where []string
 	var args []any
@@ -341,7 +344,7 @@ func (s *store) get(ctx context.Context, id int64) (*job, error) {
 	return all[0], nil
 }
 
-// outputOf returns what is kept of a run's output.
+// outputOf returns the kept output of a run.
 func (s *store) outputOf(ctx context.Context, id int64) (out kept, err error) {
 	err = s.reader.QueryRowContext(ctx, "SELECT text, cut_at, cut FROM outputs WHERE run = ?", id).Scan(&out.text, &out.at, &out.cut)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -8,7 +8,7 @@ import (
 	"blendtray/watcher"
 )
 
-// lastRun is the newest run of a watched script, its retries included.
+// lastRun is the newest run of a watched script; retries count too.
 type lastRun struct {
 	id      int64
 	hash    string
@@ -16,8 +16,8 @@ type lastRun struct {
 	started bool
 }
 
-// ran tells whether the bytes have had their run, or are about to: it waits, it runs, or it
-// came to an end of its own. What was cancelled, interrupted or never begun has not.
+// ran reports whether the bytes have had their run or will have it: the run waits, is running or
+// ended by itself. A run that was cancelled, was interrupted or never began does not count.
 func (l lastRun) ran() bool {
 	switch l.state {
 	case api.Cancelled, api.Interrupted:
@@ -28,9 +28,10 @@ func (l lastRun) ran() bool {
 	return true
 }
 
-// lastRuns is the last run of every script that was saved in a watched folder.
+// lastRuns returns the last run of every script that was saved in a watched folder, by the
+// script's path.
 func (s *store) lastRuns() (map[string]lastRun, error) {
-	// With max() SQLite takes the other columns from the row that holds the maximum.
+	// With max() SQLite takes the other columns from the row with the maximum.
 	rows, err := s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL
 		FROM runs WHERE folder <> '' GROUP BY script`)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *store) lastRuns() (map[string]lastRun, error) {
 	return all, s.readError(err)
 }
 
-// stamps is all that is known of scripts.
+// stamps returns everything that is known of scripts, by path.
 func (s *store) stamps() (map[string]watcher.Stamp, error) {
 	rows, err := s.reader.Query(`SELECT path, size, mtime, hash FROM scripts`)
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *store) stamps() (map[string]watcher.Stamp, error) {
 	return all, s.readError(err)
 }
 
-// knownFolders is the folders that were scanned to the end, with their shapes.
+// knownFolders returns the folders that were scanned to the end, with their shapes.
 func (s *store) knownFolders() (map[string]string, error) {
 	rows, err := s.reader.Query(`SELECT path, shape FROM folders`)
 	if err != nil {

@@ -16,10 +16,11 @@ import (
 	"blendtray/api"
 )
 
-// Submit writes a run down and queues it. When it returns without an error the run is in the
-// database; an error says that the run is not there and will not be made. A submission with the
-// key of an earlier one returns the run that was made then, as it now stands, and makes none; it
-// fails with [api.ErrBad] when it asks for something else than the earlier one did.
+// Submit writes a run down, queues it and returns it. When Submit returns without an error, the
+// run is in the database; an error means that the run is not there and will not be made. For a
+// submission with the key of an earlier submission, Submit makes no run and returns the earlier
+// run as it now stands; it fails with [api.ErrBad] when the two submissions ask for different
+// things.
 func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
 	if err := ctx.Err(); err != nil {
 		return api.Run{}, err
@@ -54,17 +55,17 @@ func (e *Engine) sameRunLocked(old, j *job, err error) (api.Run, error) {
 	return e.withPreview(old.run), nil
 }
 
-// Limits of texts that a client sends beside a script, in bytes.
+// These limits bound the texts that a client sends beside a script, in bytes.
 const (
 	maxKey    = 200
 	maxClient = 200
 )
 
-// maxArgs is how many bytes all arguments of a run may have.
+// maxArgs is how many bytes all arguments of a run may have together.
 const maxArgs = 1 << 20
 
-// newJob checks a submission and returns a run that has no id yet; runs has what the submission
-// leaves open.
+// newJob checks a submission and returns a job that has no id yet. It takes from runs what the
+// submission leaves open. It fails with [api.ErrBad] or [api.ErrTooLarge].
 func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
 	switch {
@@ -131,7 +132,7 @@ func hashOf(code []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checkScene: keep, fresh, or the absolute path of a .blend.
+// checkScene fails unless scene is keep, fresh or the absolute path of a .blend.
 func checkScene(scene string) error {
 	if scene == "keep" || scene == "fresh" || filepath.IsAbs(scene) && strings.EqualFold(filepath.Ext(scene), ".blend") {
 		return nil
@@ -139,8 +140,9 @@ func checkScene(scene string) error {
 	return fmt.Errorf("scene: %q is not \"keep\", \"fresh\" or the absolute path of a .blend", scene)
 }
 
-// isolationOf returns what a run shares with others: what was chosen for it, or what its scene
-// means, or the default.
+// isolationOf returns what a run shares with others: the isolation that was chosen for the run,
+// or the isolation that its scene implies, or the default. It fails with [api.ErrBad] when the
+// choice contradicts the scene.
 func isolationOf(chosen api.Isolation, scene string, standard api.Isolation) (api.Isolation, error) {
 	switch {
 	case chosen == api.IsolateProcess && scene == "keep" || chosen == api.IsolateScene && scene == "keep":
@@ -157,8 +159,8 @@ func isolationOf(chosen api.Isolation, scene string, standard api.Isolation) (ap
 	return standard, nil
 }
 
-// acceptLocked writes a run down, queues it and tells everybody. It needs turn, so that its
-// events come before those of its start.
+// acceptLocked writes a run down, queues it, tells every subscriber and returns the run. It
+// needs turn, so that the events of the queued run come before the events of its start.
 func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	j, old := in.job, in.replaces
 	_, opens := openPID(j.run.Blender)
@@ -213,7 +215,8 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	return r, nil
 }
 
-// rememberLocked keeps in memory what is asked when a script is saved again. It needs mu.
+// rememberLocked keeps in memory what decides about the next save of the same script. It needs
+// mu.
 func (e *Engine) rememberLocked(j *job) {
 	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
 		return
@@ -237,8 +240,8 @@ func (e *Engine) wakeWorkersLocked() {
 	}
 }
 
-// Retry queues a run anew: the same bytes, arguments, scene and time limit as the run id,
-// which must have ended.
+// Retry queues a run anew and returns the new run, which has the same bytes, arguments, scene
+// and time limit as the run id. The run id must have ended.
 func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	old, err := e.lookUp(ctx, id)
 	if err != nil {
@@ -261,8 +264,9 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	return e.acceptLocked(insert{job: j, code: code})
 }
 
-// Cancel ends a run: a waiting one at once; a running one is asked to, and the run that is
-// returned then still is running. A run that has ended is [ErrEnded].
+// Cancel ends a run and returns it. A waiting run ends at once. A running run is only asked to
+// end, and is still running when Cancel returns it. Cancel fails with [ErrEnded] when the run
+// has ended.
 func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	n, ok := parseID(id)
 	if !ok {
@@ -298,7 +302,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	return api.Run{}, fmt.Errorf("%w: %s is changing just now, ask again", api.ErrEnded, id)
 }
 
-// askToEndLocked cancels a running job. It needs mu. The first reason stays.
+// askToEndLocked cancels a running job and keeps the first reason. It needs mu.
 func (j *job) askToEndLocked(why string, byStop bool) {
 	if j.why == "" {
 		j.why, j.byStop = why, byStop
@@ -306,9 +310,9 @@ func (j *job) askToEndLocked(why string, byStop bool) {
 	j.cancel(errors.New(j.why))
 }
 
-// endLocked makes a job's run final with the fields of last that tell how it ended, writes that
-// down and tells everybody. It needs turn. What cannot be written stays in memory and is tried
-// again.
+// endLocked makes a job's run final, with the fields of last that say how the run ended, writes
+// the end down, tells every subscriber and returns the run. It needs turn. When the end can't be
+// written, it stays in memory and is written later.
 func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	now := time.Now().UTC().Round(0)
 	output := j.out.kept()
@@ -347,7 +351,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	return r
 }
 
-// crash is the error of a run that Blender never took.
+// crash returns the error of a run that Blender never accepted.
 func crash(err error) *api.ScriptError {
 	return &api.ScriptError{
 		Type:    "Crash",

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// maxAttempts is how often a run is offered to a Blender that dies before it begins.
+	// maxAttempts is how often a run is offered to a Blender that dies before the run begins.
 	maxAttempts = 3
-	// maxResult is how many bytes of JSON a run's result may have to be kept.
+	// maxResult is how many bytes of JSON a kept result of a run may have.
 	maxResult = 8 << 20
-	// lookAgain is after how long a Blender that could not work is asked again when it
+	// lookAgain is the wait before the worker asks a Blender again that could not work and
 	// reports no change by itself.
 	lookAgain = 5 * time.Second
 	// outputPace is how often the output of a current run is written down.
@@ -25,32 +25,32 @@ const (
 	openPatience = 10 * time.Second
 )
 
-// worker has one Blender, which has a name, execute runs from the queue, one after the other.
+// worker has its Blender, which has a name, execute runs from the queue, one after the other.
 type worker struct {
 	engine *Engine
 	name   string
-	// passing is true for a worker that is there for runs in an open Blender that they ask
-	// for. It ends when no such run waits.
+	// passing is true for a worker that serves runs in an open Blender. The worker ends when no
+	// such run waits.
 	passing bool
-	woken   chan struct{}  // the queue, Blender's state or what is wanted has changed
-	drawing sync.WaitGroup // pictures of what runs left
+	woken   chan struct{}  // gets a signal when the queue, Blender's state or the wanted Blender has changed
+	drawing sync.WaitGroup // the pictures of what runs left
 
-	// The following is guarded by Engine.mu.
+	// Engine.mu guards the following fields.
 
-	spec    api.BlenderSpec // what is wanted
+	spec    api.BlenderSpec // the wanted Blender
 	blender Blender
-	kind    api.BlenderKind // what blender is; another than wanted until the worker turns over
-	era     int             // counts the Blenders, so that nobody hears of the state of one that was left
+	kind    api.BlenderKind // the kind of blender, not the wanted kind until the worker turns over
+	era     int             // counts the Blenders, so that the status of a left Blender is ignored
 	status  api.BlenderStatus
-	halted  bool                    // a person has stopped Blender: nothing is sent
+	halted  bool                    // a person has stopped Blender: no run is sent
 	retired bool                    // no Blender of this name is wanted any more
 	rouse   context.CancelCauseFunc // ends the wait for Blender to be ready; nil when nobody waits
-	end     context.CancelFunc      // ends the serving of blender; nil before it is served
+	end     context.CancelFunc      // ends the serving of blender; nil before the serving begins
 	left    chan struct{}           // closed when the serving has ended
-	turned  chan struct{}           // closed when the worker has turned over; nil when it does not
+	turned  chan struct{}           // closed when the worker has turned over; nil while it does not turn over
 }
 
-// newWorker makes a worker with a Blender that nobody serves yet.
+// newWorker returns a worker with a Blender that nobody serves yet.
 func newWorker(e *Engine, spec api.BlenderSpec) *worker {
 	w := &worker{engine: e, name: spec.Name, spec: spec, kind: spec.Kind(), woken: make(chan struct{}, 1)}
 	w.blender = e.cfg.NewBlender(spec, w.teller(0))
@@ -58,8 +58,8 @@ func newWorker(e *Engine, spec api.BlenderSpec) *worker {
 	return w
 }
 
-// teller returns what a Blender calls with each change of its status. The word of a Blender
-// that was left does not count.
+// teller returns the function that a Blender calls with each change of its status. The function
+// ignores the status of a Blender that the worker has left.
 func (w *worker) teller(era int) func(api.BlenderStatus) {
 	return func(st api.BlenderStatus) {
 		e := w.engine
@@ -75,8 +75,8 @@ func (w *worker) teller(era int) func(api.BlenderStatus) {
 	}
 }
 
-// configure has another specification hold: from Blender's next start on or, where it asks for
-// another kind of Blender, from the end of the current run on.
+// configure sets another specification. It holds from Blender's next start on or, where it asks
+// for another kind of Blender, from the end of the current run on.
 func (w *worker) configure(spec api.BlenderSpec) {
 	e := w.engine
 	e.mu.Lock()
@@ -90,7 +90,7 @@ func (w *worker) configure(spec api.BlenderSpec) {
 	poke(w.woken)
 }
 
-// retire has the worker end after its current run.
+// retire makes the worker end after its current run.
 func (w *worker) retire() {
 	e := w.engine
 	e.mu.Lock()
@@ -106,7 +106,8 @@ func (w *worker) rouseLocked() {
 	}
 }
 
-// serve works until ctx ends or the worker is retired. A current run is brought to its end.
+// serve works until ctx ends or the worker is retired. It finishes a current run before it
+// returns.
 func (w *worker) serve(ctx context.Context) {
 	w.launch()
 	defer w.drawing.Wait()
@@ -118,7 +119,8 @@ func (w *worker) serve(ctx context.Context) {
 	}
 }
 
-// launch serves the Blender, and starts it unless a person has stopped it.
+// launch begins the serving of the Blender, and starts the Blender unless a person has stopped
+// it.
 func (w *worker) launch() {
 	e := w.engine
 	life, end := context.WithCancel(context.Background())
@@ -128,7 +130,7 @@ func (w *worker) launch() {
 	w.end, w.left = end, left
 	e.mu.Unlock()
 	if halted {
-		_ = b.Stop(life) // nobody serves it, so there is nothing that could take time or fail
+		_ = b.Stop(life) // nobody serves the Blender, so Stop neither takes time nor fails
 	}
 	go func() {
 		defer close(left)
@@ -182,9 +184,9 @@ func (w *worker) isDue() bool {
 	return w.retired || w.kind != w.spec.Kind()
 }
 
-// awaitReady waits until Blender is ready to execute the next run. It fails as Blender's Ready does,
-// and when something else is wanted meanwhile; for a Blender that a run asks for it gives up
-// after openPatience.
+// awaitReady waits until Blender is ready to execute the next run. It fails as Blender's Ready
+// does, and when another Blender is wanted meanwhile. For an open Blender it fails after
+// openPatience.
 func (w *worker) awaitReady(ctx context.Context) error {
 	e := w.engine
 	ctx, rouse := context.WithCancelCause(ctx)
@@ -219,8 +221,8 @@ func (w *worker) awaitReady(ctx context.Context) error {
 	return err
 }
 
-// turnOver leaves the Blender and begins with another of the wanted kind. It returns false when
-// no Blender is wanted any more, or when ctx ends.
+// turnOver leaves the Blender and begins with a new Blender of the wanted kind. It returns false
+// when no Blender is wanted any more, or when ctx ends.
 func (w *worker) turnOver(ctx context.Context) bool {
 	e := w.engine
 	turned := make(chan struct{})
@@ -280,7 +282,8 @@ func (w *worker) turnOver(ctx context.Context) bool {
 	return true
 }
 
-// current returns the worker's Blender, after it has turned over if it does.
+// current returns the worker's Blender. While the worker turns over, current waits for the new
+// Blender; it fails when ctx ends.
 func (w *worker) current(ctx context.Context) (Blender, error) {
 	for {
 		w.engine.mu.Lock()
@@ -297,7 +300,7 @@ func (w *worker) current(ctx context.Context) (Blender, error) {
 	}
 }
 
-// start starts the Blender and returns when it is ready or has failed.
+// start starts the Blender and returns when the Blender is ready or has failed.
 func (w *worker) start(ctx context.Context) error {
 	b, err := w.current(ctx)
 	if err != nil {
@@ -307,7 +310,7 @@ func (w *worker) start(ctx context.Context) error {
 	return b.Ready(ctx)
 }
 
-// stop stops the Blender and returns when it is gone.
+// stop stops the Blender and returns when the Blender is gone.
 func (w *worker) stop(ctx context.Context) error {
 	b, err := w.current(ctx)
 	if err != nil {
@@ -332,8 +335,8 @@ func (w *worker) ready(ctx context.Context) error {
 	return b.Ready(ctx)
 }
 
-// leave ends the serving of the worker's Blender, which is stopped, and reports whether it
-// ended within a limit.
+// leave ends the serving of the worker's stopped Blender, and reports whether the serving ended
+// within limit.
 func (w *worker) leave(limit time.Duration) bool {
 	w.engine.mu.Lock()
 	end, left := w.end, w.left
@@ -350,7 +353,7 @@ func (w *worker) leave(limit time.Duration) bool {
 	}
 }
 
-// statusNow returns how the worker's Blender is.
+// statusNow returns the current status of the worker's Blender.
 func (w *worker) statusNow() api.BlenderStatus {
 	w.engine.mu.Lock()
 	b, st, turning := w.blender, w.status, w.turned != nil
@@ -372,7 +375,7 @@ func (w *worker) processes() []api.ProcessStatus {
 	return b.Processes()
 }
 
-// expect tells the Blender how many isolated runs wait for it, when that has changed.
+// expect tells the Blender how many isolated runs wait for it.
 func (w *worker) expect() {
 	e := w.engine
 	e.mu.Lock()
@@ -386,7 +389,7 @@ func (w *worker) expect() {
 	b.Expect(n)
 }
 
-// wait returns when something changed, and after limit unless that is 0.
+// wait returns when something has changed, when ctx ends, or after limit unless limit is 0.
 func (w *worker) wait(ctx context.Context, limit time.Duration) {
 	var after <-chan time.Time
 	if limit > 0 {
@@ -401,7 +404,7 @@ func (w *worker) wait(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// pause waits, unless ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -431,7 +434,7 @@ func (e *Engine) fitsLocked(j *job, w *worker) bool {
 	return j.run.Blender == w.name || j.run.Blender == "" && w.name == e.defaultBlender
 }
 
-// finishPassing forgets a passing worker for which no run waits, and reports whether it did.
+// finishPassing retires a passing worker for which no run waits, and reports whether it did.
 func (e *Engine) finishPassing(w *worker) bool {
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -442,7 +445,8 @@ func (e *Engine) finishPassing(w *worker) bool {
 	return !wanted
 }
 
-// endQueued ends the runs that wait for an open Blender that is not there.
+// endQueued ends the runs that wait for an open Blender that is not there, with err as the
+// reason.
 func (e *Engine) endQueued(w *worker, err error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -459,9 +463,9 @@ func (e *Engine) endQueued(w *worker, err error) {
 	}
 }
 
-// startNext takes the next run of a worker from the queue and writes down that it is running.
-// When that can't be written the run stays where it is: if it were sent all the same, it would
-// run a second time after a crash of the engine.
+// startNext takes the next run of a worker from the queue, writes down that the run is running,
+// and returns it with its code. When that can't be written the run stays queued: if the run were
+// sent all the same, it would run a second time after a crash of the engine.
 func (e *Engine) startNext(w *worker) (*job, []byte, error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -497,8 +501,8 @@ func (e *Engine) startNext(w *worker) (*job, []byte, error) {
 	return j, code, nil
 }
 
-// block notes that no run can be begun because of err, or that runs can be again, and tells
-// everybody when that is new.
+// block records that err keeps runs from beginning, or with nil that they can begin again, and
+// tells every subscriber when that is new.
 func (e *Engine) block(err error) {
 	text := ""
 	if err != nil {
@@ -516,8 +520,8 @@ func (e *Engine) block(err error) {
 	}
 }
 
-// execute has Blender execute a run and writes down what came of it. An error says that Blender
-// did not accept the run and that the run waits again.
+// execute has Blender execute a run and writes down how the run ended. An error means that
+// Blender did not accept the run and that the run waits again.
 func (w *worker) execute(j *job, code []byte) error {
 	e := w.engine
 	defer j.cancel(nil)
@@ -558,9 +562,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	return fmt.Errorf("run %d: %w", j.id, err)
 }
 
-// keepOutput writes down every few seconds what a run has printed, so that a run that ends with
-// the engine leaves its output. The function that it returns ends that, and returns when nothing
-// is written any more.
+// keepOutput writes down every few seconds what a run has printed, so that a run that is cut off
+// with the engine leaves its output. It returns a function that ends the writing and returns
+// after the last write.
 func (e *Engine) keepOutput(j *job) (end func()) {
 	ended, left := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -591,7 +595,7 @@ func (e *Engine) keepOutput(j *job) (end func()) {
 	}
 }
 
-// ending is what Blender reports, in the words of a run.
+// ending returns what Blender reported in the form of a run.
 func ending(out blender.Outcome, why string, byStop bool) api.Run {
 	r := api.Run{
 		State: api.State(out.Verdict), Error: out.Error, Result: out.Result, Outputs: out.Outputs,
@@ -608,7 +612,7 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 	case api.Cancelled:
 		r.Reason = why
 	case api.Crashed:
-		if byStop { // it did not crash, it was stopped
+		if byStop { // the run did not crash, it was stopped
 			r.State, r.Error, r.Reason = api.Cancelled, nil, why
 		}
 	default:
@@ -625,11 +629,11 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 	return r
 }
 
-// requeueLocked puts a run that was not executed back to its place. It needs turn.
+// requeueLocked puts a run that was not executed back at its place in the queue. It needs turn.
 func (e *Engine) requeueLocked(j *job, shown bool) {
 	if err := e.store.setQueued(j.id); err != nil {
-		// It waits all the same. Should the engine die before it runs, it will be found
-		// as interrupted, which is the safe side.
+		// The run waits all the same. Should the engine die before the run begins, the next
+		// engine marks it as interrupted, which is the safe side.
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
 	}
 	e.mu.Lock()
