@@ -137,7 +137,7 @@ func (f addonFlags) blenders(ctx context.Context) ([]AddonReport, error) {
 			configured = abs
 		}
 	} else if paths, err := home.Find(); err == nil {
-		loaded, _ := homeSource(paths).Load() // without the settings, the search finds Blender itself
+		loaded, _ := homeSource(paths).Load() // the search works without the settings
 		configured = loaded.Blender.Path
 	}
 	found, err := blender.Find(ctx, configured)

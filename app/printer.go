@@ -175,7 +175,7 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	switch {
 	case atWork(b) && atWork(was) && (was.PID == b.PID || b.Kind == api.BlenderOwn), // each run has another process
 		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
-		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // the program is still being searched
+		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // Blender is still being looked for
 		return
 	}
 	text := string(b.State)

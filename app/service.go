@@ -117,7 +117,7 @@ func (c *serviceInstallCmd) Run(e *env) error {
 	}
 	switch {
 	case before.State == service.Running || before.State == service.Starting:
-		err = m.Restart() // the new program starts
+		err = m.Restart() // starts the new program
 	case !spec.System && home.EngineRuns(spec.Paths):
 		sentence, hint := service.EngineRuns.Explain()
 		e.note("%s: %s", sentence, hint)

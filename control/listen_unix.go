@@ -39,7 +39,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	l, err := listenLocked(path)
 	if err != nil {
-		lock.Unlock() // the error of Listen matters more
+		lock.Unlock() // nothing was done under the lock
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	return &listener{UnixListener: l, path: path, unlock: lock.Unlock}, nil

@@ -110,7 +110,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	if err := s.http.Shutdown(grace); err != nil {
 		cut()
-		s.http.Close() // the listener's error, which Shutdown closed already
+		s.http.Close() // returns the error of the listener, which Shutdown closed already
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
