@@ -64,7 +64,7 @@ func (a *announcements) publish(ev api.Event) {
 	}
 }
 
-// join returns a stream with the events of the stream events and the announcements.
+// join returns a stream with the given events and the announcements.
 func (a *announcements) join(events control.Subscription) control.Subscription {
 	own := make(chan api.Event, announcementsKept)
 	a.mu.Lock()

@@ -73,7 +73,7 @@ func (e *Engine) waitsForLocked(j *job) string {
 	switch w.status.State {
 	case api.BlenderFailed:
 		return "Blender has failed (" + why + "): start it again to go on"
-	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // a person did not stop it: the fleet replaces it
+	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // no person stopped Blender: another Blender replaces it
 		return "Blender is starting"
 	}
 	return ""
