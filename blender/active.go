@@ -7,18 +7,18 @@ import (
 	"blendtray/api"
 )
 
-// activeRun is the run that a Blender executes, and the way of what it does to its sink. It
-// is told of that by the goroutines that read the pipe and the session.
+// activeRun is the run that a Blender executes. It passes what the run does to the sink of the run.
+// The goroutines that read the pipe and the session call its methods.
 type activeRun struct {
-	key      string        // its name in the marks
-	underway chan struct{} // closed when Blender makes its scene ready, or it has begun
-	begun    chan struct{} // closed when its first line is about to be executed
-	ended    chan struct{} // closed when all that it printed has been read
+	key      string        // the name of the run in the marks
+	underway chan struct{} // closed when Blender makes the scene ready, or when the run has begun
+	begun    chan struct{} // closed when the first line of the run is about to be executed
+	ended    chan struct{} // closed when all that the run printed has been read
 
-	mu       sync.Mutex // around calls of the sink, too
+	mu       sync.Mutex // held during calls of the sink, too
 	sink     Sink
 	unmarked bool // no marks will come: the run's output begins when Blender says that it started
-	open     bool // between the marks
+	open     bool // the begin mark was seen, and the end mark was not
 	over     bool // the end mark was seen
 	started  time.Time
 	prepared bool
@@ -34,7 +34,7 @@ func newActiveRun(key string, sink Sink) *activeRun {
 	return r
 }
 
-// prepare is Blender's word that it makes the scene ready.
+// prepare notes that Blender makes the scene of the run ready.
 func (r *activeRun) prepare() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,7 +48,7 @@ func (r *activeRun) prepareLocked() {
 	}
 }
 
-// begin is the mark at the begin of the output.
+// begin notes the mark at the beginning of the output.
 func (r *activeRun) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *activeRun) begin() {
 	r.open = !r.over
 }
 
-// end is the mark at the end of the output.
+// end notes the mark at the end of the output.
 func (r *activeRun) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,8 +68,8 @@ func (r *activeRun) end() {
 	}
 }
 
-// startedAt is Blender's own word that the run has started. It and the begin mark come by
-// different ways, and either may come first, or alone.
+// startedAt notes when Blender says that the run has started. Blender says so in the session, and
+// the begin mark comes by the pipe: either may come first, or alone.
 func (r *activeRun) startedAt(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +97,7 @@ func (r *activeRun) hasBegun() bool {
 	}
 }
 
-// isUnderway tells whether Blender has taken up the run.
+// isUnderway returns whether Blender has taken up the run.
 func (r *activeRun) isUnderway() bool {
 	select {
 	case <-r.underway:
@@ -107,7 +107,7 @@ func (r *activeRun) isUnderway() bool {
 	}
 }
 
-// output passes on what was printed, when it is the run's.
+// output passes printed text on to the sink, if it belongs to the run.
 func (r *activeRun) output(p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,15 +119,15 @@ func (r *activeRun) output(p []byte) {
 	r.progress.write(p)
 }
 
-// tellProgress passes on what the script says of itself.
+// tellProgress passes on the progress that the script reports.
 func (r *activeRun) tellProgress(p api.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.progress.say(p)
 }
 
-// close lets nothing more reach the sink, and returns when the run started and the end of
-// what it printed.
+// close keeps everything later from the sink. It returns when the run started, and the end of what
+// the run printed.
 func (r *activeRun) close() (started time.Time, tail []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,44 +12,44 @@ import (
 
 // Open is a Blender that its user has started and that takes scripts.
 type Open struct {
-	// Addr is "127.0.0.1:port", Token what it demands.
+	// Addr is "127.0.0.1:port", and Token is the token that the Blender demands.
 	Addr, Token string
-	// Path is its program, for the status.
+	// Path is the path of its program, which the status shows.
 	Path string
 }
 
-// AttachedConfig is what an [Attached] is made from.
+// AttachedConfig is the configuration of an [Attached].
 type AttachedConfig struct {
-	// BlenderSpec is which Blender it is. Name, CancelGrace and PID count; CancelGrace is how
-	// long a run that was asked to stop is waited for, 0 for 3 s.
+	// BlenderSpec says which Blender is used. Only Name, CancelGrace and PID count. CancelGrace is
+	// how long a run may take to stop after it was asked to; 0 is 3 s.
 	api.BlenderSpec
-	// Find returns the Blender to be used: the one with a process id, or for 0 the one that was
-	// the last to serve. Its error says why there is none, and is shown.
+	// Find returns the Blender to use: the Blender with a process id, or for 0 the Blender that
+	// began to serve last. Its error says why there is none; the status shows this error.
 	Find func(ctx context.Context, pid int) (Open, error)
-	// Retry is how often Blender is searched for while there is none; 0 is 1 s.
+	// Retry is the time between two searches while there is no Blender; 0 is 1 s.
 	Retry  time.Duration
 	Logger *slog.Logger
 	// Changed is as in [Config].
 	Changed func(api.BlenderStatus)
 }
 
-// Attached has runs done in a Blender with a window that somebody else has started, in the
-// scene that is open there. It finds that Blender, and the next Blender when the first has
-// gone, and never starts, ends or kills any. Its methods are those of a [Supervisor].
+// Attached executes runs in a Blender with a window that somebody else has started, in the scene
+// that is open there. It finds that Blender, and the next Blender when the first has gone. It never
+// starts, ends or kills a Blender. Its methods are those of a [Supervisor].
 type Attached struct {
 	cfg  AttachedConfig
 	slot chan struct{} // held by the run that Blender executes
 
 	board                   // its mu guards what follows, too
-	spec    api.BlenderSpec // what holds from the next run on
-	life    context.Context // ends when the session is to be left; nil when there is none
+	spec    api.BlenderSpec // the specification from the next run on
+	life    context.Context // ends when the session is to be left; nil when there is no session
 	halt    context.CancelFunc
-	left    chan struct{} // closed when it was left
+	left    chan struct{} // closed when the Blender was left
 	session *Session
 	active  *activeRun
 }
 
-// NewAttached returns an Attached that searches for no Blender before [Attached.Serve].
+// NewAttached returns an Attached that searches for a Blender only while [Attached.Serve] runs.
 func NewAttached(cfg AttachedConfig) *Attached {
 	if cfg.Retry == 0 {
 		cfg.Retry = time.Second
@@ -63,14 +63,15 @@ func NewAttached(cfg AttachedConfig) *Attached {
 	}
 }
 
-// Configure has another specification hold from the next run on.
+// Configure sets the specification that holds from the next run on.
 func (a *Attached) Configure(spec api.BlenderSpec) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.spec = completed(spec)
 }
 
-// Serve keeps a session with a Blender until ctx ends; then a run that is on is cancelled.
+// Serve keeps a session with a Blender until ctx ends; then it cancels the current run. It returns
+// nil.
 func (a *Attached) Serve(ctx context.Context) error {
 	a.set(func(*api.BlenderStatus) { a.over = false })
 	for ctx.Err() == nil {
@@ -90,7 +91,7 @@ func (a *Attached) Serve(ctx context.Context) error {
 	return nil
 }
 
-// stay finds a Blender and stays with it until it goes or is not wanted any more.
+// stay finds a Blender and stays with it until that Blender goes or is not wanted any more.
 func (a *Attached) stay(ctx context.Context) {
 	life, halt := context.WithCancel(ctx)
 	defer halt()
@@ -119,7 +120,7 @@ func (a *Attached) stay(ctx context.Context) {
 		case <-life.Done():
 		}
 		halt()
-		a.slot <- struct{}{} // the run that is on has heard of it
+		a.slot <- struct{}{} // the current run has been told of the end
 		_ = session.Close()  // it may be gone
 		<-a.slot
 	}
@@ -132,7 +133,8 @@ func (a *Attached) stay(ctx context.Context) {
 	})
 }
 
-// find looks for a Blender until there is one, or ctx ends.
+// find looks for a Blender until it has found one, and returns a session with it. When ctx ends
+// first, the session is nil.
 func (a *Attached) find(ctx context.Context) (*Session, Open) {
 	for {
 		a.mu.Lock()
@@ -179,8 +181,9 @@ func (a *Attached) Start() {
 	a.wake()
 }
 
-// Stop leaves Blender alone until [Attached.Start]; the program goes on, for it is the user's.
-// A run that is on is cancelled. It returns when that has ended, or with ctx's error.
+// Stop leaves Blender alone until [Attached.Start]; the program goes on, because it belongs to the
+// user. The current run is cancelled. Stop returns when that run has ended, or fails with the error
+// of ctx.
 func (a *Attached) Stop(ctx context.Context) error {
 	var left chan struct{}
 	a.set(func(st *api.BlenderStatus) {
@@ -202,7 +205,8 @@ func (a *Attached) Stop(ctx context.Context) error {
 	}
 }
 
-// Restart leaves Blender and looks for one again; it returns when there is one.
+// Restart leaves Blender and looks for a Blender again. It returns when there is one, and fails as
+// [Attached.Stop] and [Attached.Ready] do.
 func (a *Attached) Restart(ctx context.Context) error {
 	err := a.Stop(ctx)
 	a.Start()
@@ -212,7 +216,7 @@ func (a *Attached) Restart(ctx context.Context) error {
 	return a.Ready(ctx)
 }
 
-// Status is how it stands just now.
+// Status returns the present status of the Blender.
 func (a *Attached) Status() api.BlenderStatus {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -223,17 +227,17 @@ func (a *Attached) Status() api.BlenderStatus {
 	return st
 }
 
-// Ready waits until there is a Blender to take a run. It fails with [ErrStopped] when none is
-// looked for, or with ctx's error.
+// Ready waits until there is a Blender that can take a run. It fails with [ErrStopped] when no
+// Blender is looked for, or with the error of ctx.
 func (a *Attached) Ready(ctx context.Context) error { return a.ready(ctx) }
 
-// Await is [Attached.Ready], whatever the run is.
+// Await does what [Attached.Ready] does, for every request.
 func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(ctx) }
 
-// Expect does nothing: no open Blender is started ahead.
+// Expect does nothing, because no open Blender is started ahead.
 func (a *Attached) Expect(int) {}
 
-// Processes returns the open Blender, if there is one.
+// Processes returns the process of the open Blender, or nil when there is none.
 func (a *Attached) Processes() []api.ProcessStatus {
 	st := a.Status()
 	if st.PID == 0 {
@@ -244,14 +248,14 @@ func (a *Attached) Processes() []api.ProcessStatus {
 	}}
 }
 
-// Preview is not made: whoever wants to see the scene has it on the screen.
+// Preview always fails with [ErrNoPreview]: the user sees the scene in the window of that Blender.
 func (a *Attached) Preview(context.Context, string, string) error {
 	return fmt.Errorf("%w: the Blender that is used has a window", ErrNoPreview)
 }
 
-// Run has Blender execute a request, as [Supervisor.Run] does, in the scene that is open: a
-// fresh scene is not made, and a scene from a file is refused. A run that does not stop when it
-// is asked to goes on in that Blender, and its outcome says so.
+// Run executes a request as [Supervisor.Run] does, but in the scene that is open: it makes no fresh
+// scene, and refuses a scene from a file. A run that does not stop when it is asked to goes on in
+// that Blender, and its outcome says so.
 func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, error) {
 	select {
 	case a.slot <- struct{}{}:
@@ -288,7 +292,8 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 	return out, err
 }
 
-// execute has the open Blender do a run, which is cancelled when ctx ends or life does.
+// execute executes a run in the open Blender, and returns as [execution.do] does. The run is
+// cancelled when ctx or life ends.
 func (a *Attached) execute(ctx, life context.Context, session *Session, run *activeRun, req Request, grace time.Duration) (Outcome, error) {
 	version := session.Welcome.Blender
 	if req.Scene != "" && req.Scene != "keep" && req.Scene != "fresh" {
@@ -298,7 +303,7 @@ func (a *Attached) execute(ctx, life context.Context, session *Session, run *act
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(life, func() {
-		if session.err() == nil { // else it is Blender that has gone, which the session tells
+		if session.err() == nil { // otherwise Blender has gone, and the session reports that
 			cancel(errors.New("the engine left that Blender"))
 		}
 	})
@@ -307,8 +312,8 @@ func (a *Attached) execute(ctx, life context.Context, session *Session, run *act
 	return x.do(ctx)
 }
 
-// openHost is the host of runs in a Blender that a person has open: nothing may end it, and
-// nobody tells how it ended.
+// openHost is the host of runs in a Blender that a person has open: nothing may end that Blender,
+// and nothing reports how it ended.
 type openHost struct{}
 
 func (openHost) exited() <-chan struct{} { return nil }
@@ -317,7 +322,8 @@ func (openHost) recycle()                {}
 func (openHost) kill() bool              { return false }
 func (openHost) killStuck(Request) bool  { return false }
 
-// lost returns the outcome of a run that did not stop, or whose Blender went away.
+// lost returns the outcome of a run that did not stop, or whose Blender went away. It fails with
+// [ErrNotStarted] when the Blender went away before the run began.
 func (openHost) lost(x *execution, l loss) (Outcome, error) {
 	if !l.stuck && !x.run.hasBegun() {
 		return Outcome{}, fmt.Errorf("%w: it went away", ErrNotStarted)

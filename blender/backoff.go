@@ -6,11 +6,12 @@ import (
 )
 
 const (
-	// maxFailures within failureWindow make a Blender failed; so do as many in a row,
-	// however long each took, since one that hangs at its start would be started for ever.
+	// maxFailures failures within failureWindow make a Blender failed. As many failures in a row do
+	// so too, however long each took: a Blender that hangs at its start would otherwise be started
+	// for ever.
 	maxFailures   = 5
 	failureWindow = time.Minute
-	// firstBackOff is the wait after the first failure; it doubles with each.
+	// firstBackOff is the wait after the first failure; the wait doubles with each failure.
 	firstBackOff = 250 * time.Millisecond
 )
 
@@ -20,8 +21,8 @@ type backOff struct {
 	inRow int         // failures since Blender was last ready
 }
 
-// failed notes a failure and returns the wait before the next attempt, or that there should
-// be none.
+// failed notes a failure. It returns the wait before the next attempt, or giveUp when there should
+// be no other attempt.
 func (b *backOff) failed(now time.Time) (wait time.Duration, giveUp bool) {
 	recent := b.at[:0]
 	for _, at := range b.at {
@@ -38,7 +39,7 @@ func (b *backOff) failed(now time.Time) (wait time.Duration, giveUp bool) {
 	return wait/2 + rand.N(wait), false // jitter, so that many engines on one machine spread out
 }
 
-// succeeded notes that Blender became ready. What failed within the window still counts: one
+// succeeded notes that Blender became ready. The failures within the window still count: a Blender
 // that dies as soon as it is ready does no work either.
 func (b *backOff) succeeded() { b.inRow = 0 }
 

@@ -7,18 +7,19 @@ import (
 	"blendtray/api"
 )
 
-// board is where a status stands, for those who ask, those who wait, and the one who is told.
+// board holds a status. Goroutines can read it and wait for its changes, and tell is called with
+// each change.
 type board struct {
-	tell func(api.BlenderStatus) // one call at a time, in order
-	poke chan struct{}           // something is wanted that was not
+	tell func(api.BlenderStatus) // called once at a time, in the order of the changes
+	poke chan struct{}           // holds a signal when something else is wanted than before
 
 	mu      sync.Mutex
 	status  api.BlenderStatus
 	changed chan struct{}       // closed at the next change
-	untold  []api.BlenderStatus // changes that tell has not been called with
-	telling bool                // somebody is calling it
+	untold  []api.BlenderStatus // the changes that tell has not been called with
+	telling bool                // a goroutine is calling tell
 	want    bool                // whether Blender is wanted
-	over    bool                // nobody serves any more
+	over    bool                // Serve has ended
 }
 
 func newBoard(name string, status api.BlenderStatus, tell func(api.BlenderStatus)) board {
@@ -29,15 +30,15 @@ func newBoard(name string, status api.BlenderStatus, tell func(api.BlenderStatus
 	return board{tell: tell, poke: make(chan struct{}, 1), status: status, changed: make(chan struct{}), want: true}
 }
 
-// set changes the status and tells everybody, unless nothing is new. change is called with
-// mu held and may change what else is guarded by it.
+// set changes the status, wakes all who wait, and calls tell when the status is a new one. change
+// is called while mu is held; it may also change the other fields that mu guards.
 func (b *board) set(change func(*api.BlenderStatus)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := b.status
 	change(&b.status)
 	b.status.Name, b.status.Kind = before.Name, before.Kind
-	// Those who wait may wait for something beside the status.
+	// A goroutine may wait for something beside the status.
 	close(b.changed)
 	b.changed = make(chan struct{})
 	if b.status == before {
@@ -45,7 +46,7 @@ func (b *board) set(change func(*api.BlenderStatus)) {
 	}
 	b.untold = append(b.untold, b.status)
 	if b.telling {
-		return // whoever is at it tells this one, too, and so they come in order
+		return // the goroutine that is calling tell passes on this change, too, so that the changes come in order
 	}
 	b.telling = true
 	for len(b.untold) > 0 {
@@ -58,8 +59,9 @@ func (b *board) set(change func(*api.BlenderStatus)) {
 	b.telling, b.untold = false, nil
 }
 
-// ready waits until Blender is there to take a run; one that executes a run takes the next
-// one after it.
+// ready waits until Blender can take a run; a Blender that executes a run takes the next run after
+// it. It fails with a [*FailedError] or [ErrStopped] when Blender will take none, or with the error
+// of ctx.
 func (b *board) ready(ctx context.Context) error {
 	for {
 		b.mu.Lock()
@@ -81,16 +83,16 @@ func (b *board) ready(ctx context.Context) error {
 	}
 }
 
-// wake has whoever serves look at what is wanted.
+// wake makes Serve look at what is wanted.
 func (b *board) wake() {
 	select {
 	case b.poke <- struct{}{}:
-	default: // it will look already
+	default: // a signal waits already
 	}
 }
 
-// anew returns a status in another state that keeps from st what is still true: which program
-// is used.
+// anew returns a status with another state and reason. It keeps from st what is still true: the
+// program that is used.
 func anew(st api.BlenderStatus, state api.BlenderState, reason string) api.BlenderStatus {
 	return api.BlenderStatus{State: state, Path: st.Path, Source: st.Source, Version: st.Version, Reason: reason}
 }

@@ -10,26 +10,26 @@ import (
 	"blendtray/api"
 )
 
-// Config is what a [Supervisor] is made of.
+// Config is the configuration of a [Supervisor].
 type Config struct {
-	// BlenderSpec is which Blender it is: program, arguments, port and limits. A limit of 0
-	// stands for the default: 3 s for CancelGrace and 1 minute for StartTimeout, which leaves
-	// room for a cold disk (0.8 s is usual). Dir must be given, and be open to the user alone;
-	// in it lie the add-on, compiled files of Blender's scripts, and in tmp a folder for the
-	// temporary files and crash reports of each process. Several Blenders may share it. A Blender
-	// in Flatpak's sandbox must be able to see it.
+	// BlenderSpec says which Blender is run: its program, arguments, port and limits. A limit of 0
+	// stands for the default: 3 s for CancelGrace and 1 minute for StartTimeout, which leaves time
+	// for a slow disk (a start usually takes 0.8 s). Dir must be given, and only the user may have
+	// access to it. It holds the add-on, the compiled files of Blender's scripts, and in the folder
+	// tmp a folder for the temporary files and crash reports of each process. Several Blenders may
+	// share Dir. A Blender in Flatpak's sandbox must be able to see it.
 	api.BlenderSpec
-	// Token is what clients of the port have to show; "" makes one for each start.
+	// Token is the token that clients of the port must show; for "" each start makes a new token.
 	Token string
-	// Log is given all that Blender prints, runs' output included; nil discards it. One
-	// goroutine writes to it. A log that stands still loses text, never time.
+	// Log is given all that Blender prints, the output of runs included; nil discards it. One
+	// goroutine writes to it. When Log blocks, text is lost, but Blender is not held up.
 	Log io.Writer
-	// StopGrace is how long each step of stopping may take: the quit frame, the end of
-	// standard input, the signal to terminate; 0 is 2 s. Then Blender is killed.
+	// StopGrace is how long each step of stopping may take: the quit frame, the end of standard
+	// input, the signal to terminate; 0 is 2 s. After these steps Blender is killed.
 	StopGrace time.Duration
 	Logger    *slog.Logger
-	// Changed is called after each change of status, one call at a time and in order. It must
-	// not block; it may call what it likes of the supervisor.
+	// Changed is called after each change of status, one call at a time and in order. It must not
+	// block, but it may call every method of the supervisor.
 	Changed func(api.BlenderStatus)
 	// Env is added to the environment, as "NAME=value".
 	Env []string
@@ -38,8 +38,8 @@ type Config struct {
 // ErrStopped is returned when a run is asked of a Blender that is stopped.
 var ErrStopped = errors.New("blender is stopped")
 
-// ErrNotStarted is returned when Blender went before a run began in it. Nothing of the run
-// was executed, so it may be asked for again.
+// ErrNotStarted is returned when Blender ended before a run began in it. Nothing of the run was
+// executed, so the run may be asked for again.
 var ErrNotStarted = errors.New("blender went before the run began")
 
 // FailedError is returned when a run is asked of a Blender that can't be started.
@@ -47,13 +47,13 @@ type FailedError struct{ Reason string }
 
 func (e *FailedError) Error() string { return "blender can't be started: " + e.Reason }
 
-// Defaults of limits that a [api.BlenderSpec] leaves out.
+// These are the defaults of the limits that an [api.BlenderSpec] leaves out.
 const (
 	defaultCancelGrace  = api.Duration(3 * time.Second)
 	defaultStartTimeout = api.Duration(time.Minute)
 )
 
-// completed returns a specification with the defaults of what it leaves out.
+// completed returns a specification in which the defaults stand for what it leaves out.
 func completed(spec api.BlenderSpec) api.BlenderSpec {
 	if spec.CancelGrace == 0 {
 		spec.CancelGrace = defaultCancelGrace
@@ -61,13 +61,13 @@ func completed(spec api.BlenderSpec) api.BlenderSpec {
 	if spec.StartTimeout == 0 {
 		spec.StartTimeout = defaultStartTimeout
 	}
-	if dir, err := filepath.Abs(spec.Dir); err == nil { // else it is used as it was given
+	if dir, err := filepath.Abs(spec.Dir); err == nil { // otherwise the path is used as it was given
 		spec.Dir = dir
 	}
 	return spec
 }
 
-// New makes a supervisor, which starts nothing before [Supervisor.Serve].
+// New returns a supervisor. It starts nothing before [Supervisor.Serve].
 func New(cfg Config) *Supervisor {
 	if cfg.StopGrace == 0 {
 		cfg.StopGrace = 2 * time.Second
@@ -84,7 +84,7 @@ func New(cfg Config) *Supervisor {
 	}
 }
 
-// Configure has another specification hold from the next start of Blender on.
+// Configure sets the specification that holds from the next start of Blender on.
 func (s *Supervisor) Configure(spec api.BlenderSpec) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// What Python's faulthandler prints when the process dies, one part for each thread, and
-// Blender prints around it:
+// Python's faulthandler prints the following when the process dies, with one part for each
+// thread; Blender prints its own lines around it:
 //
 //	Fatal Python error: Segmentation fault
 //
@@ -37,12 +37,12 @@ type section struct {
 	header  string
 	frames  []string
 	current bool
-	line    int // in the script, nearest to where the thread is; 0 when it is not in it
+	line    int // the innermost line of the script on the stack; 0 when there is none
 }
 
-// crashPlace finds in the last words of a Blender the line of the script that it died in, 0
-// when that is not told, and the stack as it was printed: that of the thread that died, or
-// when Python does not know that one, of the one that the script is on.
+// crashPlace reads the last words of a Blender. It returns the line of the script that Blender died
+// in, 0 when that is not known, and the stack of the thread that died, as it was printed. When
+// Python does not know that thread, it returns the stack of the thread that executes the script.
 func crashPlace(tail []byte, req Request) (line int, stack string) {
 	at := bytes.LastIndex(tail, fatalLine)
 	if at < 0 {
@@ -63,7 +63,7 @@ func crashPlace(tail []byte, req Request) (line int, stack string) {
 	return s.line, fatal + "\n\n" + s.header + "\n" + strings.Join(s.frames, "\n") + "\n"
 }
 
-// stacks takes apart what was printed of each thread, without the frames of the add-on.
+// stacks returns the printed stack of each thread, without the frames of the add-on.
 func stacks(text string, req Request) []section {
 	script := escapedName(cmp.Or(req.File, req.Name, "<message>"))
 	var all []section
@@ -93,7 +93,7 @@ func stacks(text string, req Request) []section {
 	return all
 }
 
-// fatalText is what Python said it died of, or "".
+// fatalText returns the cause of death that Python has printed, or "".
 func fatalText(tail []byte) string {
 	at := bytes.LastIndex(tail, fatalLine)
 	if at < 0 {
@@ -103,7 +103,8 @@ func fatalText(tail []byte) string {
 	return string(bytes.TrimSpace(text))
 }
 
-// saysTheSignal returns whether what Python died of is what the signal says, too.
+// saysTheSignal returns whether the cause of death that Python has printed says the same as the
+// signal.
 func saysTheSignal(death string) bool {
 	switch death {
 	case "Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Floating-point exception",
@@ -113,15 +114,15 @@ func saysTheSignal(death string) bool {
 	return false
 }
 
-// maxReport bounds how much of a crash report is read, in bytes.
+// maxReport is how many bytes of a crash report are read at most.
 const maxReport = 256 << 10
 
-// newestReport returns the beginning of the newest file in dir that Blender has written when it
-// crashed, or nil.
+// newestReport returns the beginning of the newest crash report of Blender in dir, or nil when
+// there is none.
 func newestReport(dir string) []byte {
 	reports, err := filepath.Glob(filepath.Join(escapedPattern(dir), "*.crash.txt"))
 	if err != nil {
-		return nil // no pattern is left that could be wrong
+		return nil // the pattern is always right
 	}
 	var text []byte
 	var newest time.Time
@@ -135,14 +136,14 @@ func newestReport(dir string) []byte {
 			continue
 		}
 		newest = info.ModTime()
-		text, _ = io.ReadAll(io.LimitReader(file, maxReport)) // what can be read is told
+		text, _ = io.ReadAll(io.LimitReader(file, maxReport)) // what could be read is used
 		file.Close()
 	}
 	return text
 }
 
-// crashReport is [crashPlace] from the file that Blender writes when it crashes, for when
-// faulthandler could not print.
+// crashReport returns what [crashPlace] returns, but reads the file that Blender writes when it
+// crashes. It is used when faulthandler could not print.
 func crashReport(text []byte, req Request) (line int, stack string) {
 	_, python, ok := strings.Cut(string(text), "# Python backtrace\n")
 	if !ok {
@@ -152,14 +153,14 @@ func crashReport(text []byte, req Request) (line int, stack string) {
 	return s.line, s.header + "\n" + strings.Join(s.frames, "\n") + "\n"
 }
 
-// ownFrame tells whether a file of a stack belongs to the add-on.
+// ownFrame returns whether a file in a stack belongs to the add-on.
 func ownFrame(file string) bool {
 	return strings.Contains(file, "/addon/tcp_echo/") || strings.Contains(file, `\addon\tcp_echo\`) ||
 		strings.HasSuffix(file, "/addon/launcher.py") || strings.HasSuffix(file, `\addon\launcher.py`)
 }
 
-// escapedName is a file's name as faulthandler prints it, which writes ASCII alone and cuts
-// a name after 500 characters.
+// escapedName returns a file's name as faulthandler prints it: in ASCII alone, and cut after 500
+// characters.
 func escapedName(name string) string {
 	var b strings.Builder
 	count := 0

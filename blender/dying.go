@@ -11,9 +11,9 @@ import (
 // example.
 const lastWords = 5 * time.Second
 
-// hearsDeath finds the words of a process that dies in what it prints.
+// hearsDeath finds in the printed text the words that a process prints when it dies.
 type hearsDeath struct {
-	report []byte // how Blender begins to tell where it writes its report
+	report []byte // what Blender prints before the path of its report
 	end    []byte // the end of what was printed before
 }
 
@@ -21,10 +21,10 @@ func newHearsDeath(temp string) hearsDeath {
 	return hearsDeath{report: []byte("Writing: " + temp)}
 }
 
-// hear returns whether the words are in the next bytes that were printed, and whether the words are
-// those of Blender's own handler.
+// hear returns whether the next bytes that were printed hold the words of a dying process, and
+// whether these words are those of Blender's own handler.
 func (h *hearsDeath) hear(p []byte) (dies, reports bool) {
-	keep := max(len(fatalLine), len(h.report)) - 1 // less than what was heard already
+	keep := max(len(fatalLine), len(h.report)) - 1 // too short for words that were found before
 	seam := append(h.end, p[:min(len(p), keep)]...)
 	dies = bytes.Contains(p, fatalLine) || bytes.Contains(seam, fatalLine)
 	reports = bytes.Contains(p, h.report) || bytes.Contains(seam, h.report)
@@ -35,7 +35,8 @@ func (h *hearsDeath) hear(p []byte) (dies, reports bool) {
 	return dies || reports, reports
 }
 
-// watchDeath kills the process if it has printed that it dies, and lives on.
+// watchDeath kills the process when it has printed that it dies and then lives on without being
+// sound. It returns when the process ends.
 func (i *instance) watchDeath() {
 	for {
 		select {
@@ -55,14 +56,14 @@ func (i *instance) watchDeath() {
 	}
 }
 
-// livesOn returns after a while whether a process that seems to die is sound. A script may print
-// such words, and so may its child, which dies in the same pipe: then Blender answers, and is in no
-// handler. It is also true for a process that has ended.
+// livesOn returns, after a while, whether a process that seems to die is sound. A script may print
+// such words, and so may its child, which prints into the same pipe and dies: then Blender answers,
+// and is in no handler. livesOn also returns true for a process that has ended.
 func (i *instance) livesOn() bool {
 	i.mu.Lock()
 	session := i.greeted
 	i.mu.Unlock()
-	for range 2 { // it may answer once more before it hangs
+	for range 2 { // a process may answer once more before it hangs
 		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 		// A thread that crashes with Python's lock keeps all others of Python from answering.
 		answers := session != nil && session.Ping(ctx) == nil
@@ -81,7 +82,8 @@ func (i *instance) livesOn() bool {
 	return true
 }
 
-// handlesCrash returns whether the process is in its handler for crashes, as far as that is known.
+// handlesCrash returns whether the process is in its handler for crashes. Where the system does not
+// tell, it returns whether the process has printed that it writes a report.
 func (i *instance) handlesCrash() bool {
 	if is, known := inCrashHandler(i.proc.pid()); known {
 		return is

@@ -17,12 +17,12 @@ func inCrashHandler(pid int) (is, known bool) {
 	const signals = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGABRT-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGFPE-1) | 1<<(unix.SIGILL-1)
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	if err != nil {
-		return false, false // the pattern is right
+		return false, false // the pattern is always right
 	}
 	for _, path := range threads {
 		status, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended
+			continue // the thread has ended
 		}
 		_, rest, _ := bytes.Cut(status, []byte("\nSigBlk:\t"))
 		line, _, _ := bytes.Cut(rest, []byte("\n"))

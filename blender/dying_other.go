@@ -2,5 +2,5 @@
 
 package blender
 
-// inCrashHandler can't be told here.
+// inCrashHandler returns that nothing is known: these systems do not tell it.
 func inCrashHandler(int) (is, known bool) { return false, false }

@@ -11,25 +11,26 @@ import (
 // variables: with a virtual environment active there, Debian's Blender has the environment's
 // modules in the place of its own, and NumPy is gone.
 
-// pythonVariables are the variables of Python and of what makes environments for it; a name that
-// ends in * stands for all that begin so.
+// pythonVariables are the variables of Python and of the programs that make environments for
+// Python; a name that ends in * stands for all names that begin so.
 var pythonVariables = []string{
 	"PYTHON*", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_*", "_CE_CONDA", "_CE_M",
 }
 
-// compiledVariable says where Python has the compiled files of modules.
+// compiledVariable names the folder in which Python keeps the compiled files of modules.
 const compiledVariable = "PYTHONPYCACHEPREFIX"
 
-// Environ returns the environment that a Blender with this program is started in, of the one that a
-// program has.
+// Environ returns the environment in which a Blender with this program is started: environ without
+// what would put another Python in the place of Blender's own.
 func Environ(environ []string, program string) []string {
 	kept, _ := withoutPython(environ, program)
 	return kept
 }
 
-// ForeignPython returns what of an environment a Blender with this program is started without,
-// because it would put another Python in the place of Blender's own: "PYTHONHOME=/x", "VIRTUAL_ENV=/x",
-// "PATH: /x/bin". Other variables of Python that are left out, too, are not named.
+// ForeignPython returns the parts of an environment that are left out when a Blender with this
+// program is started, because they would put another Python in the place of Blender's own:
+// "PYTHONHOME=/x", "VIRTUAL_ENV=/x", "PATH: /x/bin". Other variables of Python are left out, too,
+// but not returned.
 func ForeignPython(environ []string, program string) []string {
 	var foreign []string
 	for _, assignment := range environ {
@@ -48,8 +49,8 @@ func ForeignPython(environ []string, program string) []string {
 }
 
 // withoutPython returns an environment without the variables of Python and without the folders of
-// virtual environments on the PATH, and those folders. An environment that the program itself lies
-// in keeps its folder: it is the program's own.
+// virtual environments on the PATH, and returns those folders. An environment in which the program
+// itself lies keeps its folder, because it belongs to the program.
 func withoutPython(environ []string, program string) (kept, dropped []string) {
 	prefixes := foreignPrefixes(environ, program)
 	for _, assignment := range environ {
@@ -83,7 +84,7 @@ func isPythonVariable(name string) bool {
 	return false
 }
 
-// foreignPrefixes returns the folders of the environments that variables name.
+// foreignPrefixes returns the folders of the Python environments that the variables name.
 func foreignPrefixes(environ []string, program string) []string {
 	var prefixes []string
 	for _, assignment := range environ {
@@ -97,7 +98,8 @@ func foreignPrefixes(environ []string, program string) []string {
 }
 
 // isForeign returns whether a folder of the PATH belongs to an environment that a variable names,
-// or to one that nothing names: its own file pyvenv.cfg makes it an environment for Python.
+// or to an environment that no variable names: the file pyvenv.cfg makes a folder an environment
+// for Python.
 func isForeign(folder string, prefixes []string, program string) bool {
 	if !filepath.IsAbs(folder) {
 		return false
@@ -121,11 +123,11 @@ func isWithin(path, folder string) bool {
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
-// startEnviron returns the environment that Blender starts with, whose temporary files and crash
-// reports shall lie in temp, and the compiled files of its scripts and ours in compiled: where the
-// system has none beside them and the user can't write there, each start compiles them anew. The
-// launcher sets the variables back before a script can see them:
-// restored has what they were, nil for a variable that was not set.
+// startEnviron returns the environment that Blender starts with. Temporary files and crash reports
+// lie in temp. Compiled files of Blender's scripts and of ours lie in compiled: where the system
+// has none beside the scripts and the user can't write there, each start would compile them anew.
+// The launcher restores the variables before a script can see them: restored has their former
+// values, nil for a variable that was not set.
 func startEnviron(environ []string, temp, compiled string) (env []string, restored map[string]*string) {
 	env, restored = environ, map[string]*string{}
 	for _, name := range tempVariables {
@@ -137,7 +139,7 @@ func startEnviron(environ []string, temp, compiled string) (env []string, restor
 	return env, restored
 }
 
-// lookUp returns the value of a variable, or nil.
+// lookUp returns the value of a variable, or nil when it is not set.
 func lookUp(environ []string, name string) *string {
 	for i := len(environ) - 1; i >= 0; i-- { // the last assignment counts
 		if there, value, _ := strings.Cut(environ[i], "="); sameVariable(there, name) {

@@ -9,9 +9,9 @@ import (
 	"blendtray/api"
 )
 
-// execution is one run in a session with a Blender, from the frame that asks for it to its
-// verdict. There is one loop for all Blenders; what differs between a Blender that the
-// supervisor owns and one that a person has open is behind host.
+// execution is one run in a session with a Blender, from the frame that asks for the run to its
+// verdict. All Blenders share this one loop; host holds what differs between a Blender that the
+// supervisor owns and a Blender that a person has open.
 type execution struct {
 	session *Session
 	host    host
@@ -23,21 +23,23 @@ type execution struct {
 
 // host is the process behind a session.
 type host interface {
-	// exited is closed when the process has ended. It is nil where nobody would tell.
+	// exited returns a channel that is closed when the process has ended. It returns nil where
+	// nothing reports the end.
 	exited() <-chan struct{}
 	// awaitOutput waits until all that a finished run printed has been read.
 	awaitOutput(*activeRun)
-	// recycle is told that the process should not do another run.
+	// recycle notes that the process should not execute another run.
 	recycle()
-	// kill ends the process, if it may be ended, and reports whether exited will be closed.
+	// kill ends the process, if it may be ended, and returns whether exited will be closed.
 	kill() bool
-	// killStuck is kill for a run that did not stop when it was asked to.
+	// killStuck does what kill does, for a run that did not stop when it was asked to.
 	killStuck(Request) bool
-	// lost returns what came of a run of which no more will be heard.
+	// lost returns the outcome of a run of which no more will be heard. It fails with
+	// [ErrNotStarted] when nothing of the run was executed.
 	lost(*execution, loss) (Outcome, error)
 }
 
-// ending is why a run has to stop, and what is told of the run when it does.
+// ending is the reason why a run has to stop, and the verdict and error that the run then has.
 type ending struct {
 	reason  string // the word in the cancel frame
 	verdict Verdict
@@ -51,13 +53,13 @@ type loss struct {
 	cut   bool    // the session broke before the process ended
 }
 
-// do sends the request and waits for what comes of the run. Ending ctx asks the run to stop,
-// and so does the time limit. An error says that nothing was executed.
+// do sends the request, waits for the end of the run and returns its outcome. The run is asked to
+// stop when ctx ends or the time limit has passed. do fails when nothing was executed.
 func (x *execution) do(ctx context.Context) (Outcome, error) {
 	call, err := x.session.Run(x.req, x.run.prepare, x.run.startedAt, x.run.tellProgress)
 	switch {
 	case errors.Is(err, ErrClosed):
-		x.host.kill() // without its session it is of no use
+		x.host.kill() // a process without its session is of no use
 		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
 	case err != nil:
 		return refused(x.version, err), nil
@@ -71,10 +73,10 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 		broken       <-chan time.Time
 		stop         = func(e ending) {
 			l.asked = &e
-			// Not waited for: a Blender that does not read can hold it up, and the grace
-			// time counts from here.
+			// Nobody waits for this: a Blender that does not read can hold it up, and the grace time
+			// counts from here.
 			go func() {
-				_ = call.Cancel(e.reason) // a session that is gone shows below
+				_ = call.Cancel(e.reason) // the loop below sees that a session is gone
 			}()
 			grace = time.After(x.grace)
 			underway, limit, done = nil, nil, nil
@@ -118,8 +120,8 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 	}
 }
 
-// result returns what Blender said of a run whose call is over; told is false when Blender said
-// nothing, because the session broke.
+// result returns the outcome or the error that Blender has reported for a run whose call is over.
+// told is false when Blender has reported nothing, because the session broke.
 func (x *execution) result(call *Call, l loss) (out Outcome, err error, told bool) {
 	finished, err := call.Result()
 	var refusal *WireError
@@ -146,7 +148,7 @@ func cancelledFor(cause error) ending {
 	}
 }
 
-// overTime returns the ending of a run at its time limit.
+// overTime returns the ending of a run that has reached its time limit.
 func overTime(req Request) ending {
 	return ending{
 		reason: "timeout", verdict: TimedOut,
@@ -154,8 +156,8 @@ func overTime(req Request) ending {
 	}
 }
 
-// reported returns the outcome of a run that Blender reported on. A run that was asked to stop
-// has the verdict of that request, if it did stop for it.
+// reported returns the outcome of a run whose end Blender has reported. A run that stopped because
+// it was asked to has the verdict of that request.
 func reported(run *activeRun, version string, f Finished, asked *ending) Outcome {
 	started, _ := run.close()
 	started = orNow(started) // a run that was cancelled while it waited never started
@@ -169,7 +171,7 @@ func reported(run *activeRun, version string, f Finished, asked *ending) Outcome
 	if f.State == Cancelled && asked != nil {
 		out.Verdict = asked.verdict
 		told := asked.err
-		if f.Error != nil { // where it was when it was stopped
+		if f.Error != nil { // the place where the run was stopped
 			told.Line, told.Traceback = f.Error.Line, f.Error.Traceback
 		}
 		out.Error = &told
@@ -177,8 +179,8 @@ func reported(run *activeRun, version string, f Finished, asked *ending) Outcome
 	return out
 }
 
-// refused returns the outcome of a run that can't be sent or that Blender does not accept.
-// Asking again would not help, so it is not an error.
+// refused returns the outcome of a run that can't be sent or that Blender does not accept. It is an
+// outcome and not an error, because asking again would not help.
 func refused(version string, err error) Outcome {
 	now := time.Now()
 	return Outcome{
@@ -187,7 +189,7 @@ func refused(version string, err error) Outcome {
 	}
 }
 
-// orNow returns when a run started, or now for a run that never did.
+// orNow returns started, or the present time for a run that never started.
 func orNow(started time.Time) time.Time {
 	if started.IsZero() {
 		return time.Now()

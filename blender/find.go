@@ -18,31 +18,31 @@ import (
 // Found is one Blender that was found, or was looked for in the settings and not found.
 type Found struct {
 	Path string `json:"path"`
-	// Version is what it said of itself, "" when Error is set.
+	// Version is the version that the program reports, "" when Error is set.
 	Version string `json:"version"`
-	// Source says in words where it was found.
+	// Source says in words where the Blender was found.
 	Source string `json:"source"`
-	// Error says why it can't be used.
+	// Error says why the Blender can't be used, "" when it can.
 	Error string `json:"error"`
 }
 
-// ErrNotFound is returned when no Blender is found that can be used.
+// ErrNotFound is returned when no Blender is found.
 var ErrNotFound = errors.New("no Blender was found")
 
 // place is a path or a pattern of paths where a Blender may be.
 type place struct{ pattern, source string }
 
-// Find looks for Blenders: the configured path, the PATH, and the places where each system
-// keeps its programs. Each is asked for its version. A configured one comes first, whatever
-// it is; the others follow, the newest first, those that can't be used last. A path that
-// leads to the same file as one before it is left out. It fails only when ctx ends.
+// Find returns the Blenders that it finds: the configured path, the PATH, and the places where each
+// system keeps its programs. It asks each program for its version. A configured Blender comes first
+// in any case. The others follow, the newest first, and last those that can't be used. A path that
+// leads to the same file as an earlier path is left out. Find fails only when ctx ends.
 func Find(ctx context.Context, configured string) ([]Found, error) {
 	var found []Found
 	seen := map[string]bool{}
 	add := func(path, source string) {
 		real, err := filepath.EvalSymlinks(path)
 		if err != nil {
-			real = path // it is not there, which its version will tell
+			real = path // there is no such file, and the question for the version will fail
 		}
 		// Snap has one program for all its applications, told apart by the link's name.
 		if filepath.Base(real) == "snap" {
@@ -62,7 +62,7 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 	for _, p := range places() {
 		matches, err := filepath.Glob(p.pattern)
 		if err != nil {
-			continue // a path with a bracket that is none: it names no file here
+			continue // the brackets in this path make no pattern, so it names no file here
 		}
 		for _, path := range matches {
 			add(path, p.source)
@@ -92,12 +92,12 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 	return found, nil
 }
 
-// onPath are the Blenders in the folders of the PATH, in its order.
+// onPath returns the paths of the Blenders in the folders of the PATH, in the order of the PATH.
 func onPath() []string {
 	var all []string
 	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
 		if !filepath.IsAbs(folder) {
-			continue // where this process happens to stand is no place to take a program from
+			continue // a program from the current folder is not trusted
 		}
 		for _, name := range programNames {
 			if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
@@ -108,15 +108,15 @@ func onPath() []string {
 	return all
 }
 
-// libraryPath is where Steam's list of its libraries names one.
+// libraryPath matches the path of a library in Steam's list of libraries.
 var libraryPath = regexp.MustCompile(`(?m)^\s*"path"\s+"((?:[^"\\]|\\.)*)"`)
 
-// steamPlaces are where Blender lies in Steam's libraries, on other disks too; steam is where
-// Steam itself lies.
+// steamPlaces returns the places of Blender in Steam's libraries, on other disks too; steam is the
+// folder of Steam itself.
 func steamPlaces(steam, program string) []place {
 	folders := []string{steam}
 	list, err := os.ReadFile(filepath.Join(steam, "steamapps", "libraryfolders.vdf"))
-	if err == nil { // else there is no Steam, or one library
+	if err == nil { // otherwise there is no Steam, or only one library
 		for _, found := range libraryPath.FindAllStringSubmatch(string(list), -1) {
 			folders = append(folders, strings.ReplaceAll(found[1], `\\`, `\`))
 		}
@@ -128,8 +128,8 @@ func steamPlaces(steam, program string) []place {
 	return all
 }
 
-// configuredPath makes a path of what a person may write in the settings: a program's name
-// is looked for on the PATH, a folder or a macOS bundle stands for the program in it.
+// configuredPath returns the path that a person means in the settings: the name of a program is
+// looked for on the PATH, and a folder or a macOS bundle stands for the program in it.
 func configuredPath(configured string) string {
 	if !strings.ContainsRune(configured, filepath.Separator) && !strings.Contains(configured, "/") {
 		if path, err := exec.LookPath(configured); err == nil {
@@ -144,8 +144,9 @@ func configuredPath(configured string) string {
 	return configured
 }
 
-// Choose finds the Blender to use: the configured one or none, else the newest that works. It
-// fails with [ErrNotFound] when there is none, or with what is wrong with it.
+// Choose returns the Blender to use: the configured Blender when there is one in the settings,
+// otherwise the newest that works. It fails with [ErrNotFound] when no Blender is found, or with
+// the reason why the Blender can't be used.
 func Choose(ctx context.Context, configured string) (Found, error) {
 	if configured != "" {
 		path := configuredPath(configured)

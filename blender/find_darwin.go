@@ -10,11 +10,11 @@ var (
 	programInside = []string{"Contents/MacOS/Blender", "Blender.app/Contents/MacOS/Blender"}
 )
 
-// places are the two folders for applications, Steam's, and Homebrew's.
+// places returns the two folders for applications, the folder of Steam, and the folder of Homebrew.
 func places() []place {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		home = "/nonexistent" // a service may have none
+		home = "/nonexistent" // a service may have no home
 	}
 	const program = "Contents/MacOS/Blender"
 	all := []place{
@@ -27,8 +27,8 @@ func places() []place {
 	return append(all, steamPlaces(filepath.Join(home, "Library/Application Support/Steam"), filepath.Join("Blender.app", program))...)
 }
 
-// userResources returns the folder where each version of Blender has a folder for what is the
-// user's, by the variables of its environment.
+// userResources returns the folder in which each version of Blender has a folder for the files of
+// the user. environ says where that is.
 func userResources(variable func(name string) string) string {
 	return filepath.Join(variable("HOME"), "Library", "Application Support", "Blender")
 }

@@ -10,13 +10,14 @@ var (
 	programInside = []string{"blender"}
 )
 
-// places are those of distributions, of Snap, Flatpak and Steam, and where people unpack the
-// archive from blender.org. Snap's and Flatpak's programs are wrappers that run Blender as
-// a child with the same standard streams; Flatpak's sees only the files its sandbox shows.
+// places returns the places of distributions, of Snap, Flatpak and Steam, and the places where
+// people unpack the archive from blender.org. The programs of Snap and Flatpak are wrappers that
+// run Blender as a child with the same standard streams; a Blender in Flatpak sees only the files
+// that its sandbox shows.
 func places() []place {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		home = "/nonexistent" // a service may have none
+		home = "/nonexistent" // a service may have no home
 	}
 	in := func(parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
 	all := []place{
@@ -43,8 +44,8 @@ func places() []place {
 	return all
 }
 
-// userResources returns the folder where each version of Blender has a folder for what is the
-// user's, by the variables of its environment.
+// userResources returns the folder in which each version of Blender has a folder for the files of
+// the user. environ says where that is.
 func userResources(variable func(name string) string) string {
 	if folder := variable("XDG_CONFIG_HOME"); folder != "" {
 		return filepath.Join(folder, "blender")

@@ -16,8 +16,8 @@ func places() []place {
 	}
 }
 
-// userResources returns the folder where each version of Blender has a folder for what is the
-// user's, by the variables of its environment.
+// userResources returns the folder in which each version of Blender has a folder for the files of
+// the user. environ says where that is.
 func userResources(variable func(name string) string) string {
 	return filepath.Join(variable("HOME"), ".config", "blender")
 }

@@ -13,8 +13,8 @@ var (
 	programInside = []string{"blender.exe"}
 )
 
-// places are what opens a .blend, the program folders, Steam's library, and where winget,
-// Scoop and Chocolatey put it. The Microsoft Store's alias is on the PATH.
+// places returns the program that opens a .blend, the program folders, Steam's library, and the
+// folders of winget, Scoop and Chocolatey. The alias of the Microsoft Store is on the PATH.
 func places() []place {
 	var all []place
 	if path := openerOfBlendFiles(); path != "" {
@@ -41,7 +41,7 @@ func places() []place {
 	return all
 }
 
-// openerOfBlendFiles is the program that the system starts for a .blend, or "". Blender
+// openerOfBlendFiles returns the program that the system starts for a .blend, or "". Blender
 // registers its launcher there, which opens a console; the program lies beside it.
 func openerOfBlendFiles() string {
 	class := registryText(registry.CLASSES_ROOT, ".blend", "")
@@ -65,7 +65,7 @@ func steamFolder() string {
 	return filepath.FromSlash(registryText(registry.CURRENT_USER, `Software\Valve\Steam`, "SteamPath"))
 }
 
-// registryText is a value of the registry, or "" when there is none.
+// registryText returns a value of the registry, or "" when there is none.
 func registryText(root registry.Key, path, name string) string {
 	key, err := registry.OpenKey(root, path, registry.QUERY_VALUE)
 	if err != nil {
@@ -79,8 +79,8 @@ func registryText(root registry.Key, path, name string) string {
 	return text
 }
 
-// userResources returns the folder where each version of Blender has a folder for what is the
-// user's, by the variables of its environment.
+// userResources returns the folder in which each version of Blender has a folder for the files of
+// the user. environ says where that is.
 func userResources(variable func(name string) string) string {
 	return filepath.Join(variable("APPDATA"), "Blender Foundation", "Blender")
 }

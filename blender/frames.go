@@ -26,10 +26,11 @@ func newFrameReader(r io.Reader) *frameReader {
 	return &frameReader{in: bufio.NewReaderSize(r, 64<<10)}
 }
 
-// next returns the payload of the next frame, which is good until the call after. It fails
-// with io.EOF between frames, io.ErrUnexpectedEOF within one, and [ErrFrameTooLong].
+// next returns the payload of the next frame, which is valid until the next call. It fails with
+// io.EOF at the end between two frames, with io.ErrUnexpectedEOF at the end within a frame, and
+// with [ErrFrameTooLong].
 //
-// Memory is taken as the bytes come, not as the header claims they will.
+// It allocates memory for the bytes that have come, not for those that the header announces.
 func (r *frameReader) next() ([]byte, error) {
 	var header [frameHeader]byte
 	if _, err := io.ReadFull(r.in, header[:]); err != nil {
@@ -61,7 +62,8 @@ func (r *frameReader) next() ([]byte, error) {
 	return payload, nil
 }
 
-// appendFrame appends the frame that carries payload.
+// appendFrame appends the frame that carries payload and returns the result. It fails with
+// [ErrFrameTooLong].
 func appendFrame(dst, payload []byte) ([]byte, error) {
 	if len(payload) > MaxFrame {
 		return dst, fmt.Errorf("%w: it has %d bytes", ErrFrameTooLong, len(payload))

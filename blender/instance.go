@@ -13,7 +13,7 @@ import (
 // instance is one life of a supervised Blender: a process and the session with it.
 type instance struct {
 	sup     *Supervisor
-	spec    api.BlenderSpec // what holds for this life
+	spec    api.BlenderSpec // the specification of this life
 	proc    *process
 	session *Session
 	stream  *stream
@@ -21,36 +21,36 @@ type instance struct {
 	version string
 	began   time.Time
 	start   start
-	read    string      // the start's fingerprint right before it
-	linked  string      // that of the libraries
-	temp    *tempFolder // where its crash reports go
-	report  []byte      // the crash report that it left; set before the process's exited is closed
+	read    string      // the fingerprint of start, taken right before the start
+	linked  string      // the fingerprint of the linked libraries
+	temp    *tempFolder // the folder for its crash reports
+	report  []byte      // the crash report that the process left; set before the process's exited is closed
 
 	ready chan struct{} // closed at the ready mark
 	port  int           // set before ready is closed
-	own   string        // its own folder for temporary files, as it named it; set as port is
+	own   string        // the folder for temporary files that Blender has named; set before ready is closed
 
-	retired chan struct{} // closed when it should make room for another one
+	retired chan struct{} // closed when another instance should take its place
 	retire  sync.Once
 
 	hears hearsDeath    // of the goroutine that reads the pipe
-	dies  chan struct{} // holds something when it has printed that it dies
+	dies  chan struct{} // holds a signal when Blender has printed that it dies
 
 	mu       sync.Mutex
-	greeted  *Session // session, for who does not know that it is ready
-	reports  bool     // it has printed that it writes a report of its crash
-	hung     bool     // it was killed because it hung while it crashed
+	greeted  *Session // the session, for goroutines that do not wait until Blender is ready
+	reports  bool     // Blender has printed that it writes a report of its crash
+	hung     bool     // the process was killed because it hung while it crashed
 	active   *activeRun
-	runs     int  // that it has executed
-	spent    bool // nothing in it is of use any more, and it need not be asked to end
+	runs     int  // how many runs it has executed
+	spent    bool // nothing in the process is of use any more, so it is killed at once
 	reason   string
 	crashed  bool // a run is to blame for the end of the process
 	cleaning bool // what a run has left is being put back
-	stopping bool // its end is wanted
+	stopping bool // the end of the process is wanted
 	tail     []byte
 }
 
-// tailSize is how many bytes of what Blender printed last are kept to tell of.
+// tailSize is how many bytes of the last output are kept for messages.
 const tailSize = 16 << 10
 
 func newInstance(s *Supervisor, spec api.BlenderSpec, temp *tempFolder, token, mark string) *instance {
@@ -62,7 +62,7 @@ func newInstance(s *Supervisor, spec api.BlenderSpec, temp *tempFolder, token, m
 	return i
 }
 
-// printed takes text from the pipe.
+// printed takes text that Blender has printed into the pipe.
 func (i *instance) printed(p []byte) {
 	_, _ = i.sup.printed.Write(p) // it never fails
 	i.mu.Lock()
@@ -79,7 +79,7 @@ func (i *instance) printed(p []byte) {
 	}
 }
 
-// marked takes a mark from the pipe.
+// marked takes a mark that has come through the pipe.
 func (i *instance) marked(kind markKind, rest []byte) {
 	i.mu.Lock()
 	run := i.active
@@ -123,7 +123,8 @@ func (i *instance) buried() {
 	removeSession(i.own)
 }
 
-// heed has the instance replaced when Blender says that it is unfit for another run.
+// heed waits for the word that Blender is unfit for another run, and then has the instance
+// replaced. It returns when the session is closed.
 func (i *instance) heed() {
 	select {
 	case reason := <-i.session.Unclean():
@@ -132,7 +133,7 @@ func (i *instance) heed() {
 	}
 }
 
-// retireFor has the instance replaced as soon as no run is on.
+// retireFor has the instance replaced as soon as no run is executed in it.
 func (i *instance) retireFor(reason string) {
 	i.retire.Do(func() {
 		i.mu.Lock()
@@ -142,7 +143,8 @@ func (i *instance) retireFor(reason string) {
 	})
 }
 
-// discardFor has the instance replaced as [instance.retireFor] does, and its process ended at once.
+// discardFor has the instance replaced as [instance.retireFor] does, and has its process killed at
+// once.
 func (i *instance) discardFor(reason string) {
 	i.mu.Lock()
 	i.spent = true
@@ -156,38 +158,38 @@ func (i *instance) why() string {
 	return i.reason
 }
 
-// blame notes that the end of the process is a run's doing.
+// blame notes that a run is to blame for the end of the process.
 func (i *instance) blame() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.crashed = true
 }
 
-// blamed reports whether a run is to blame for the end of the process: the run that is running,
-// or one before, which may have left a thread or broken data behind.
+// blamed returns whether a run is to blame for the end of the process: the current run or an
+// earlier run, which may have left a thread or broken data behind.
 func (i *instance) blamed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.crashed || i.runs > 0 || i.cleaning || i.active != nil && i.active.isUnderway()
 }
 
-// hungInCrash tells whether the process was killed because it hung while it crashed.
+// hungInCrash returns whether the process was killed because it hung while it crashed.
 func (i *instance) hungInCrash() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.hung
 }
 
-// wantedToStop tells whether the end of the process is wanted.
+// wantedToStop returns whether the end of the process is wanted.
 func (i *instance) wantedToStop() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.stopping
 }
 
-// stop goes down the ladder until the process is gone: the quit frame, the end of standard
-// input, the signal to terminate, the one that kills. Each step has its time. One that is spent is
-// killed.
+// stop ends the process and returns when it is gone. It takes up to four steps and waits for the
+// grace time after each: the quit frame, the end of standard input, the signal to terminate, the
+// signal to kill. A spent process is killed at once.
 func (i *instance) stop(grace time.Duration) {
 	i.mu.Lock()
 	i.stopping = true
@@ -200,9 +202,9 @@ func (i *instance) stop(grace time.Duration) {
 		<-i.proc.exited
 		return
 	}
-	// Not waited for: a Blender that does not read can hold it up.
+	// Nobody waits for this: a Blender that does not read can hold it up.
 	go func() {
-		_ = i.session.Quit() // if that can't be sent, the next step does without
+		_ = i.session.Quit() // if the frame can't be sent, the next step follows
 	}()
 	if i.proc.wait(grace) {
 		return
@@ -222,7 +224,7 @@ func (i *instance) stop(grace time.Duration) {
 	<-i.proc.exited
 }
 
-// failure says in words what happened, with the last lines that Blender printed.
+// failure returns a text that says what happened, with the last lines that Blender printed.
 func (i *instance) failure(what string, err error) string {
 	text := fmt.Sprintf("%s: %v", what, err)
 	i.mu.Lock()
@@ -234,9 +236,9 @@ func (i *instance) failure(what string, err error) string {
 	return text + "\n" + last
 }
 
-// appendTail appends p to tail and cuts off the front now and then, so that the last size
-// bytes at least are kept, and less than twice as many: a script that prints a short line a
-// million times does not have them all moved each time.
+// appendTail appends p to tail, now and then cuts off the front, and returns the result. At least
+// the last size bytes are kept, and less than twice as many. A script that prints a short line a
+// million times so does not cause a million moves of the whole tail.
 func appendTail(tail, p []byte, size int) []byte {
 	if len(p) >= size {
 		return append(tail[:0], p[len(p)-size:]...)
@@ -247,7 +249,7 @@ func appendTail(tail, p []byte, size int) []byte {
 	return append(tail, p...)
 }
 
-// lastLines is the end of a text, at most n lines of it.
+// lastLines returns the last n lines of a text, or the whole text when it has fewer.
 func lastLines(text []byte, n int) string {
 	text = bytes.TrimSpace(text)
 	at := len(text)

@@ -16,11 +16,12 @@ import (
 	"blendtray/api"
 )
 
-// exitPort is how the launcher ends when it can't have its port.
+// exitPort is the exit code of the launcher when it can't have its port.
 const exitPort = 98
 
-// launch starts a Blender and returns when it is ready. An [endError] says that another
-// attempt may go better. When ctx ends, nothing of it is left.
+// launch starts a Blender and returns its instance when it is ready. It fails with an [endError]
+// when another attempt may succeed, and with another error when it can not. When it fails or ctx
+// ends, it leaves no process.
 func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	s.set(func(st *api.BlenderStatus) {
 		*st = anew(*st, api.BlenderStarting, st.Reason)
@@ -60,7 +61,7 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		if ctx.Err() != nil {
 			s.set(func(st *api.BlenderStatus) { st.State, st.Reason = api.BlenderStopping, "" })
 		}
-		inst.proc.kill() // it has done nothing yet that could be lost
+		inst.proc.kill() // it has no work yet that could be lost
 		<-inst.proc.exited
 		s.noteEnd(inst)
 		return nil, err
@@ -76,7 +77,8 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	return inst, nil
 }
 
-// prepare makes the command and the line that goes before the life line.
+// prepare returns the command, the first line of its standard input, which goes before the life
+// line, and the instance.
 func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []byte, *instance, error) {
 	launcher, err := addon.Unpack(filepath.Join(spec.Dir, "addon"))
 	if err != nil {
@@ -122,17 +124,18 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	return cmd, append(first, '\n'), inst, nil
 }
 
-// noteEnd writes down how a process has ended.
+// noteEnd logs how a process has ended.
 func (s *Supervisor) noteEnd(inst *instance) {
 	s.log.Info("blender ended", "pid", inst.proc.pid(), "how", errEnded(inst.proc.state))
 }
 
-// greet waits until a Blender that was started serves, and opens the session with it.
+// greet waits until a Blender that was started serves, and opens the session with it. It fails with
+// an [endError], with the error of ctx, or because the port is taken.
 func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 	if err := inst.awaitReady(ctx); err != nil {
 		return err
 	}
-	inst.proc.noMorePauses() // from here on it is waited for
+	inst.proc.noMorePauses() // from here on the engine waits for it
 	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", inst.port), inst.token)
 	switch {
 	case err == nil:
@@ -148,7 +151,8 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 	return &endError{inst.failure("no session with it", err)}
 }
 
-// awaitReady waits for the mark that says so. Pauses do not count.
+// awaitReady waits for the mark that says that Blender is ready. The time of pauses does not count.
+// It fails when the process ends, when the start takes too long, and when ctx ends.
 func (i *instance) awaitReady(ctx context.Context) error {
 	timer := time.NewTimer(time.Duration(i.spec.StartTimeout))
 	defer timer.Stop()
@@ -175,7 +179,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 	}
 }
 
-// randomHex is n random bytes in hex.
+// randomHex returns n random bytes in hex.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails

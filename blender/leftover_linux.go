@@ -11,22 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kin is a number that a Blender and all its descendants carry, 0 where there is none: the limit
-// of file locks, which the kernel hands down to each new process and has not looked at since Linux
-// 2.4. A process keeps it when it leaves its group, its session, its parent and its environment.
+// kin is a number that a Blender and all its descendants carry, 0 where there is none. It is the
+// limit of file locks: the kernel hands that limit down to each new process and has not used it
+// since Linux 2.4. A process keeps the number when it leaves its group, its session, its parent and
+// its environment.
 type kin uint64
 
-// leastKin is less than each such number, and more than a limit that somebody would set.
+// leastKin is less than each such number, and more than every limit that somebody would set.
 const leastKin = 1 << 40
 
-// markKin gives a process that has no children yet a number for itself and its descendants.
+// markKin gives a number to a process that has no children yet, and so to its descendants. It
+// returns the number, or 0 when there is none.
 func markKin(pid int) kin {
 	var limit unix.Rlimit
 	if unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit) != nil {
 		return 0
 	}
-	// Without privileges the limit can only be lowered: a script may run an engine, too, whose
-	// Blender then is its own engine's.
+	// Without privileges the limit can only be lowered: a script may itself run an engine, and the
+	// number of that engine's Blender must be lower.
 	highest := min(limit.Max, 1<<62)
 	if highest < 2*leastKin {
 		return 0
@@ -40,18 +42,19 @@ func markKin(pid int) kin {
 	return kin(number)
 }
 
-// String is what a later engine can find the processes by.
+// String returns the text by which a later engine finds the processes.
 func (k kin) String() string { return strconv.FormatUint(uint64(k), 10) }
 
-// killKinOf kills the processes that an engine has left that was killed; text is [kin.String].
+// killKinOf kills the processes that a killed engine has left; text is the result of [kin.String].
 func killKinOf(text string) {
 	if number, err := strconv.ParseUint(text, 10, 64); err == nil {
 		kin(number).kill(0, 0)
 	}
 }
 
-// kill kills the processes that carry the number and were started since a time, all but one. It
-// looks again until it finds no other: a process that was sent the signal starts no more.
+// kill kills the processes that carry the number and were started since a time, except one process.
+// It looks again until it finds none: a process that has received the signal starts no more
+// processes.
 func (k kin) kill(except int, since startTime) {
 	if k < leastKin {
 		return
@@ -64,7 +67,7 @@ func (k kin) kill(except int, since startTime) {
 				continue
 			}
 			killed[pid], again = true, true
-			process, err := os.FindProcess(pid) // it holds the process, not its number
+			process, err := os.FindProcess(pid) // it stands for the process, even if another gets its number
 			if err != nil {
 				continue // it has just ended
 			}
@@ -81,14 +84,14 @@ func (k kin) has(pid int) bool {
 	return unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit) == nil && limit.Max == uint64(k)
 }
 
-// processes returns the numbers of all processes that can be seen.
+// processes returns the process ids of all processes that can be seen.
 func processes() []int {
 	folder, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
 	defer folder.Close()
-	names, _ := folder.Readdirnames(-1) // what can be read is told
+	names, _ := folder.Readdirnames(-1) // what could be read is used
 	var pids []int
 	for _, name := range names {
 		if pid, err := strconv.Atoi(name); err == nil {
@@ -98,13 +101,13 @@ func processes() []int {
 	return pids
 }
 
-// startTime is when a process was started, in the ticks since the machine's start that /proc has:
-// a hundred a second.
+// startTime is the time when a process was started, in the unit of /proc: ticks since the start of
+// the machine, a hundred a second.
 type startTime uint64
 
 const ticks = 100
 
-// nowStart is the time for a process that is started now.
+// nowStart returns the start time of a process that is started now.
 func nowStart() startTime {
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
@@ -119,7 +122,7 @@ func startedAt(pid int) startTime {
 	if err != nil {
 		return 0
 	}
-	const after = 22 - 3 // its place among the fields that follow the name, which may have spaces
+	const after = 22 - 3 // the place of the time among the fields after the name, which may have spaces
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) <= after {
 		return 0
@@ -128,5 +131,5 @@ func startedAt(pid int) startTime {
 	return startTime(at)
 }
 
-// killOthers kills what the process and its descendants have started since a time.
+// killOthers kills the processes that the leader and its descendants have started since a time.
 func (g group) killOthers(since startTime) { g.kin.kill(g.id, since) }

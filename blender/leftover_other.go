@@ -2,5 +2,5 @@
 
 package blender
 
-// killOthers does nothing: nothing tells which processes are of the group.
+// killOthers does nothing: these systems do not tell which processes are in the group.
 func (group) killOthers(startTime) {}

@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// startTime is when a process was started, in ns since 1970.
+// startTime is the time when a process was started, in ns since 1970.
 type startTime int64
 
-// nowStart is the time for a process that is started now.
+// nowStart returns the start time of a process that is started now.
 func nowStart() startTime { return startTime(time.Now().UnixNano()) }
 
-// note is empty: the system ends the processes of an engine that was killed.
+// note returns "": the system itself ends the processes of an engine that was killed.
 func (group) note() string { return "" }
 
 // killKinOf does nothing, for the same reason.
 func killKinOf(string) {}
 
-// maxListed is how many processes of a job are looked at.
+// maxListed is how many processes of a job are looked at, at most.
 const maxListed = 4096
 
 // killOthers kills the processes of the job that were started since a time.
@@ -32,13 +32,13 @@ func (g group) killOthers(since startTime) {
 	}
 }
 
-// processes returns the numbers of the processes of the job.
+// processes returns the process ids of the processes in the job.
 func (g group) processes() []uint32 {
 	var list struct {
 		assigned, listed uint32
 		pids             [maxListed]uintptr
 	}
-	// A list that is too short has what fits into it.
+	// A list that is too short holds as many processes as fit into it.
 	_ = windows.QueryInformationJobObject(g.job, windows.JobObjectBasicProcessIdList,
 		uintptr(unsafe.Pointer(&list)), uint32(unsafe.Sizeof(list)), nil)
 	var pids []uint32

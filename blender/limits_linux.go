@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit sets limits for all that descends from the group's leader.
+// limit sets limits for all descendants of the leader of the group. It returns what [process.limit]
+// returns.
 func (g group) limit(l Limits) (undo func() bool) {
 	var undos []func() bool
 	if l.Memory > 0 {
@@ -27,8 +28,9 @@ func (g group) limit(l Limits) (undo func() bool) {
 	}
 }
 
-// limitEach sets a limit for each process that there is now, which those that it starts inherit.
-// The limit that nobody may raise stays, so that it can be taken off again.
+// limitEach sets a limit for each present process of the group; the processes that these start
+// inherit it. It changes only the soft limit, not the hard limit, so that undo can remove it again.
+// undo returns whether all limits are as before.
 func (g group) limitEach(resource int, most uint64) (undo func() bool) {
 	before := map[int]unix.Rlimit{}
 	for _, pid := range processes() {
@@ -51,7 +53,8 @@ func (g group) limitEach(resource int, most uint64) (undo func() bool) {
 	}
 }
 
-// niceness returns what the system call for priorities tells: 40 stands for -20, 1 for 19.
+// niceness returns the nice value for what the system call for priorities returns: 40 stands for
+// -20, 1 for 19.
 func niceness(told int) int { return 20 - told }
 
 // userTasks returns how many processes and threads the user has.
@@ -60,7 +63,7 @@ func userTasks() int {
 	for _, pid := range processes() {
 		info, err := os.Stat(fmt.Sprintf("/proc/%d/task", pid))
 		if err != nil {
-			continue // it has just ended
+			continue // the process has just ended
 		}
 		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == user {
 			count += int(stat.Nlink) - 2 // each thread is a folder

@@ -4,7 +4,8 @@ package blender
 
 import "syscall"
 
-// lowerPriority lowers the priority of the processes of the group, with all their threads.
+// lowerPriority lowers the priority of the processes of the group, with all their threads. It
+// returns what [process.limit] returns.
 func (g group) lowerPriority(nice int) (undo func() bool) {
 	if nice <= 0 || g.id <= 0 {
 		return func() bool { return true }

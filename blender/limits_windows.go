@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// limit sets limits for the processes of the job.
+// limit sets limits for the processes of the job. It returns what [process.limit] returns.
 func (g group) limit(l Limits) (undo func() bool) {
 	if g.job == 0 {
 		return func() bool { return true }
@@ -28,10 +28,11 @@ func (g group) limit(l Limits) (undo func() bool) {
 			basic.PriorityClass = windows.IDLE_PRIORITY_CLASS
 		}
 	}
-	_ = setJobLimits(g.job, info) // what can't be limited is not
+	_ = setJobLimits(g.job, info) // a limit that can't be set is left out
 	return func() bool {
 		if l.Nice > 0 {
-			// The processes keep the priority that they have when it is limited no more.
+			// The processes keep their priority when the limit is removed, so it is set to normal
+			// first.
 			normal := jobLimits()
 			normal.BasicLimitInformation.LimitFlags |= windows.JOB_OBJECT_LIMIT_PRIORITY_CLASS
 			normal.BasicLimitInformation.PriorityClass = windows.NORMAL_PRIORITY_CLASS
@@ -43,7 +44,8 @@ func (g group) limit(l Limits) (undo func() bool) {
 	}
 }
 
-// jobLimits are those of a job that bounds nothing: it ends with its last handle.
+// jobLimits returns the limits of a job that bounds nothing and that ends when its last handle is
+// closed.
 func jobLimits() windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
 	return windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{

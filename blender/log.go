@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// logBacklog is how many bytes wait for a log that is slower than Blender prints.
+	// logBacklog is how many bytes wait at most for a log that is slower than Blender prints.
 	logBacklog = 4 << 20
-	// logPatience is how long Blender is held up for its log when that many wait. After
-	// that the log loses text until it moves again: a disk that hangs must not stop a run.
+	// logPatience is how long Blender is held up for its log when so many bytes wait. After that the
+	// log loses text until it moves again, because a disk that hangs must not stop a run.
 	logPatience = time.Second
 )
 
@@ -24,8 +24,8 @@ type logWriter struct {
 	dropped int64
 	stuck   bool
 	closed  bool
-	more    chan struct{} // there is something to write, or it is closed
-	room    chan struct{} // something was written
+	more    chan struct{} // holds a signal when there is something to write or the log is closed
+	room    chan struct{} // holds a signal when something was written
 }
 
 func newLogWriter(out io.Writer) *logWriter {
@@ -65,7 +65,7 @@ func (l *logWriter) Write(p []byte) (int, error) {
 	}
 }
 
-// serve writes until close is called and all is written.
+// serve writes until close is called and everything is written.
 func (l *logWriter) serve() {
 	l.mu.Lock()
 	l.closed = false
@@ -96,7 +96,7 @@ func (l *logWriter) serve() {
 	}
 }
 
-// close has serve return when it has written everything.
+// close makes serve return when serve has written everything.
 func (l *logWriter) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -104,10 +104,10 @@ func (l *logWriter) close() {
 	signal(l.more)
 }
 
-// signal makes sure that something waits in c.
+// signal makes sure that one signal waits in c.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // something does already
+	default: // a signal waits already
 	}
 }

@@ -2,12 +2,12 @@ package blender
 
 import ps "github.com/shirou/gopsutil/v4/process"
 
-// residentBytes is how much memory a process has, or 0 when that can't be told.
+// residentBytes returns how much memory a process has, or 0 when that can't be told.
 func residentBytes(pid int) uint64 {
 	p := &ps.Process{Pid: int32(pid)} // without the look at the process that NewProcess takes
 	info, err := p.MemoryInfo()
 	if err != nil {
-		return 0 // it has just ended
+		return 0 // the process has just ended
 	}
 	return info.RSS
 }

@@ -8,7 +8,7 @@ import (
 	"blendtray/api"
 )
 
-// An instance is the host of its runs: its process may be killed, and its end explains itself.
+// An instance is the host of its runs: it may kill its process, and it knows how the process ended.
 
 func (i *instance) exited() <-chan struct{} { return i.proc.exited }
 
@@ -27,10 +27,10 @@ func (i *instance) killStuck(req Request) bool {
 	return true
 }
 
-// awaitOutput waits for the mark that ends a run's output.
+// awaitOutput waits for the mark at the end of a run's output.
 func (i *instance) awaitOutput(run *activeRun) {
 	select {
-	case <-run.ended: // as it nearly always is
+	case <-run.ended: // nearly always the case
 		return
 	default:
 	}
@@ -56,8 +56,8 @@ func (i *instance) awaitOutput(run *activeRun) {
 
 // lost returns the outcome of a run whose process is gone.
 func (i *instance) lost(x *execution, l loss) (Outcome, error) {
-	// The crash of a Blender that opens a file would come again. One that makes a fresh scene
-	// crashes for what earlier runs have left.
+	// A Blender that crashes when it opens a file would crash again. A Blender that crashes when it
+	// makes a fresh scene does so because of what earlier runs have left.
 	mine := x.run.hasBegun() || x.run.isUnderway() && (l.asked != nil || filepath.IsAbs(x.req.Scene))
 	if !mine {
 		if l.cut {
@@ -97,7 +97,7 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 		out.ExitCode = i.proc.state.ExitCode()
 		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do", out.ExitCode)
 		if x.req.Isolation == api.IsolateProcess {
-			// The process was the script's own, and its exit code is the verdict, as in a cold
+			// The process executed this script alone, and its exit code is the verdict, as in a cold
 			// Blender.
 			if told.Type, out.Verdict = "Exit", Errored; out.ExitCode == 0 {
 				out.Verdict = Succeeded

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// pauses are the pauses of a process that starts, so that runs have the cores: its state is
-// guarded by mu, and its methods may be called on any goroutine.
+// pauses holds the pauses of a process that starts; a pause leaves the cores to the runs. mu guards
+// its state, and any goroutine may call its methods.
 type pauses struct {
 	mu    sync.Mutex
-	over  bool      // it has started, and is paused no more
-	since time.Time // when the pause began that is on; zero when none is
+	over  bool      // the process has started, and is not paused any more
+	since time.Time // the beginning of the current pause; zero when there is none
 	spent time.Duration
 }
 
-// Pause stops the Blender that starts just now where it is, until [Supervisor.Resume]; it takes no
-// time of a core meanwhile. The pause does not count as time to start, and the Blender can still be
-// stopped. Pause returns whether a Blender is paused: false when none is starting, and on systems
-// that have no signal for it.
+// Pause stops the Blender that is starting until [Supervisor.Resume]; meanwhile that Blender takes
+// no time of a core. The pause does not count as time to start, and the Blender can still be
+// stopped. Pause returns whether a Blender is paused: it returns false when no Blender is starting,
+// and on systems that have no signal for it.
 func (s *Supervisor) Pause() bool {
 	s.mu.Lock()
 	inst := s.starting
@@ -25,7 +25,7 @@ func (s *Supervisor) Pause() bool {
 	return inst != nil && inst.proc.pause()
 }
 
-// Resume lets the Blender go on that was paused; it does nothing where none is.
+// Resume lets the paused Blender go on; it does nothing when no Blender is paused.
 func (s *Supervisor) Resume() {
 	s.mu.Lock()
 	inst := s.starting
@@ -54,7 +54,7 @@ func (p *process) pause() bool {
 	return true
 }
 
-// resume has the process go on.
+// resume lets the process go on.
 func (p *process) resume() {
 	p.pauses.mu.Lock()
 	defer p.pauses.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *process) resume() {
 	p.pauses.since = time.Time{}
 }
 
-// noMorePauses has the process go on for good.
+// noMorePauses lets the process go on, and keeps it from being paused again.
 func (p *process) noMorePauses() {
 	p.pauses.mu.Lock()
 	p.pauses.over = true
@@ -78,7 +78,7 @@ func (p *process) noMorePauses() {
 	p.resume()
 }
 
-// paused returns how long the process was stopped so far.
+// paused returns for how long the process has been stopped until now.
 func (p *process) paused() time.Duration {
 	p.pauses.mu.Lock()
 	defer p.pauses.mu.Unlock()

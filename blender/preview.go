@@ -10,11 +10,12 @@ import (
 	"blendtray/api"
 )
 
-// previewTime is how long a preview may take. The add-on draws no scene that is too large, so
-// this is for what it can't foresee.
+// previewTime is how long a preview may take. The add-on does not draw a scene that is too large,
+// so this limit is for delays that the add-on can't foresee.
 const previewTime = 30 * time.Second
 
-// previewCode has the add-on draw the scene. What can't be drawn is no error of the script.
+// previewCode makes the add-on draw the scene. A scene that can't be drawn is no error of the
+// script.
 const previewCode = `import sys
 from tcp_echo import preview
 try:
@@ -23,15 +24,14 @@ except preview.NoPreview as why:
     result = str(why)
 `
 
-// ErrNoPreview is returned where there is no scene to make a picture of.
+// ErrNoPreview is returned when there is no scene to make a picture of.
 var ErrNoPreview = errors.New("no preview")
 
-// Preview has Blender write a small picture of the scene as the last run left it to path, a
-// JPEG file, and changes nothing in that scene. The engine is "cycles" or "workbench", which
-// needs something that draws: a display or a GPU. It fails with [ErrNoPreview] when the
-// Blender that did the last run is gone, or the scene has nothing to see or too much. Runs
-// wait until it is done, 30 s at most; after that Blender is asked to stop it, and killed if
-// it does not.
+// Preview makes Blender write a small picture of the scene, as the last run left it, to path as a
+// JPEG file; that scene is not changed. The engine is "cycles" or "workbench", which needs a
+// display or a GPU. Preview fails with [ErrNoPreview] when the Blender that executed the last run
+// is gone, or when the scene has nothing to see or too much. Runs wait until the preview is done,
+// 30 s at most; then Blender is asked to stop the preview, and killed if it does not.
 func (s *Supervisor) Preview(ctx context.Context, path, engine string) error {
 	select {
 	case s.slot <- struct{}{}:

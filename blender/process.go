@@ -12,13 +12,12 @@ import (
 	"time"
 )
 
-// process is one Blender that was started, with its life line and the one pipe that it
-// prints into.
+// process is one Blender that was started, with its life line and the one pipe that it prints into.
 type process struct {
 	cmd      *exec.Cmd
 	lifeline io.WriteCloser
 	read     atomic.Int64 // bytes read from the pipe
-	// exited is closed when the process is gone and what it printed has been read.
+	// exited is closed when the process is gone and all that it printed has been read.
 	exited chan struct{}
 	state  *os.ProcessState
 
@@ -26,19 +25,21 @@ type process struct {
 
 	mu    sync.Mutex
 	group group
-	dead  bool // its number may be another process's by now
+	dead  bool // another process may have its number by now
 }
 
-// What a dead Blender printed is read until the pipe ends. A process that left the group may
-// hold that open for ever: then until nothing has come for drainQuiet, drainTime at most.
+// The output of a dead Blender is read until the pipe ends. A process that has left the group may
+// hold the pipe open for ever: then the output is read until nothing has come for drainQuiet, and
+// for drainTime at most.
 const (
 	drainQuiet = 250 * time.Millisecond
 	drainTime  = 2 * time.Second
 )
 
-// startProcess starts a program and passes what it prints to output, which is closed at the
-// end. The first line of its standard input is given; the rest of it is the life line. When the
-// process is gone, buried is called, and then exited is closed.
+// startProcess starts a program and returns its process. What the program prints is passed to
+// output, which is closed at the end. firstLine is the first line of standard input; the rest of
+// standard input is the life line. When the process is gone, buried is called, and then exited is
+// closed. startProcess fails when the program can't be started.
 func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser, buried func()) (*process, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -53,7 +54,7 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser, buried
 	}
 	p := &process{cmd: cmd, lifeline: lifeline, exited: make(chan struct{})}
 	waited := make(chan struct{})
-	// What starts the process also waits for it: see start on Linux.
+	// The function that starts the process also waits for its end: see start on Linux.
 	if err := p.start(func() { close(waited) }); err != nil {
 		reader.Close()
 		lifeline.Close()
@@ -70,7 +71,7 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser, buried
 		reader.Close()
 		<-drained
 		lifeline.Close()
-		output.Close() // it only passes on what it held back
+		output.Close() // closing only passes on what was held back
 		p.state = cmd.ProcessState
 		p.mu.Lock()
 		p.group.close()
@@ -79,14 +80,14 @@ func startProcess(cmd *exec.Cmd, firstLine []byte, output io.WriteCloser, buried
 		close(p.exited)
 	}()
 	go func() {
-		// A pipe takes such a line at once unless the program never reads, and then the
-		// end of the process ends this.
+		// A pipe takes such a line at once. If the program never reads, the end of the process ends
+		// this write.
 		_, _ = lifeline.Write(firstLine)
 	}()
 	return p, nil
 }
 
-// pump reads the pipe to its end, or until it is closed here.
+// pump reads the pipe until it ends or is closed, and passes the text to output.
 func (p *process) pump(output io.Writer, pipe io.Reader) {
 	buf := make([]byte, 128<<10)
 	for {
@@ -116,9 +117,9 @@ func (p *process) awaitDrained(drained chan struct{}) {
 	}
 }
 
-// bury kills what the process has left running, and has nothing more sent there. It is
-// called when the process has ended, before its number can be another one's where the system
-// lets us.
+// bury kills the processes that the process has left running, and keeps later signals from being
+// sent. It is called when the process has ended; where the system permits, its number can't belong
+// to another process before that.
 func (p *process) bury() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +127,7 @@ func (p *process) bury() {
 	p.dead = true
 }
 
-// kill ends the process and what it started, at once.
+// kill ends the process and the processes that it started, at once.
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +136,7 @@ func (p *process) kill() {
 	}
 }
 
-// killOthers ends what the process and its descendants have started since a time.
+// killOthers ends the processes that the process and its descendants have started since a time.
 func (p *process) killOthers(since startTime) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +145,7 @@ func (p *process) killOthers(since startTime) {
 	}
 }
 
-// terminate asks the process and what it started to end.
+// terminate asks the process and the processes that it started to end.
 func (p *process) terminate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,8 +154,8 @@ func (p *process) terminate() {
 	}
 }
 
-// killWithTrace ends the process and what it started, after it had a moment to print where
-// it hangs.
+// killWithTrace ends the process and the processes that it started, but first gives the process a
+// moment to print where it hangs.
 func (p *process) killWithTrace() {
 	p.mu.Lock()
 	traces := !p.dead && p.group.trace()
@@ -165,10 +166,10 @@ func (p *process) killWithTrace() {
 	p.kill()
 }
 
-// pid is the process's number.
+// pid returns the process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// gone tells whether the process has ended.
+// gone returns whether the process has ended.
 func (p *process) gone() bool {
 	select {
 	case <-p.exited:
@@ -178,7 +179,7 @@ func (p *process) gone() bool {
 	}
 }
 
-// wait waits until the process has ended, at most for a time; it tells whether it has.
+// wait waits until the process has ended, but not longer than d, and returns whether it has ended.
 func (p *process) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -190,7 +191,7 @@ func (p *process) wait(d time.Duration) bool {
 	}
 }
 
-// commandLine is a command as a person would type it into a shell.
+// commandLine returns a command as a person would type it into a shell.
 func commandLine(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {
@@ -202,7 +203,7 @@ func commandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// errEnded says how a process ended, in words.
+// errEnded returns an error that says in words how a process ended.
 func errEnded(state *os.ProcessState) error {
 	if state == nil {
 		return errors.New("it could not be waited for")

@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// tempVariables say where Blender's temporary files and crash reports go.
+// tempVariables are the variables that say where temporary files and crash reports lie.
 var tempVariables = []string{"TMPDIR"}
 
 // sameVariable returns whether two names of variables of the environment are the same.
 func sameVariable(a, b string) bool { return a == b }
 
-// group is the process group of a Blender and of what its scripts start. A session begins with
-// one group, which has the number of the process that made both.
+// group is the process group of a Blender and of the processes that its scripts start. A session
+// begins with one group; both have the number of the process that made them.
 type group struct {
 	id  int
 	kin kin
@@ -24,35 +24,35 @@ type group struct {
 // terminate asks every process of the group to end.
 func (g group) terminate() { g.signal(syscall.SIGTERM) }
 
-// kill ends every process of the group, and where it can be told what else descends from its
+// kill ends every process of the group, and where the system tells, all other descendants of its
 // leader.
 func (g group) kill() {
 	g.signal(syscall.SIGKILL)
 	g.kin.kill(0, 0)
 }
 
-// note is what a later engine can find the processes by.
+// note returns the text by which a later engine finds the processes.
 func (g group) note() string { return g.kin.String() }
 
-// pause stops every process of the group where it is; it is false when that can't be.
+// pause stops every process of the group where it is, and returns whether it could.
 func (g group) pause() bool { return g.id > 0 && syscall.Kill(-g.id, syscall.SIGSTOP) == nil }
 
-// resume has every process of the group go on.
+// resume lets every process of the group go on.
 func (g group) resume() { g.signal(syscall.SIGCONT) }
 
-// trace has the leader print where it is and end: faulthandler does that on SIGABRT, even
-// while C code holds the interpreter. It is false when that can't be.
+// trace makes the leader print where it is, and end: faulthandler does that on SIGABRT, even while
+// C code holds the interpreter. It returns whether the signal could be sent.
 func (g group) trace() bool { return g.id > 0 && syscall.Kill(g.id, syscall.SIGABRT) == nil }
 
 func (g group) close() {}
 
 func (g group) signal(s syscall.Signal) {
 	if g.id > 0 {
-		_ = syscall.Kill(-g.id, s) // no such process: what was asked for is so
+		_ = syscall.Kill(-g.id, s) // it fails when no process is left
 	}
 }
 
-// signalText names the signal that ended a process, or is empty.
+// signalText returns the name of the signal that ended a process, or "".
 func signalText(state *os.ProcessState) string {
 	status, ok := state.Sys().(syscall.WaitStatus)
 	if !ok {
@@ -63,7 +63,7 @@ func signalText(state *os.ProcessState) string {
 	case status.Signaled():
 		s = status.Signal()
 	case status.ExitStatus() > 128 && status.ExitStatus() < 128+32:
-		s = syscall.Signal(status.ExitStatus() - 128) // as a shell, or a wrapper script, tells it
+		s = syscall.Signal(status.ExitStatus() - 128) // a shell or a wrapper script reports the signal so
 	default:
 		return ""
 	}
@@ -84,7 +84,7 @@ var signalNames = map[syscall.Signal]string{
 	syscall.SIGINT:  "interrupted (SIGINT)",
 }
 
-// alone has a helper process killed with all that it started when its context ends.
+// alone makes the end of its context kill a helper process and all that it started.
 func alone(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tempVariables say where Blender's temporary files and crash reports go.
+// tempVariables are the variables that say where temporary files and crash reports lie.
 var tempVariables = []string{"TEMP", "TMP"}
 
 // sameVariable returns whether two names of variables of the environment are the same.
 func sameVariable(a, b string) bool { return strings.EqualFold(a, b) }
 
-// group is a job object that holds a Blender and what its scripts start. The system ends
-// them all when its last handle closes, which it does when the parent dies.
+// group is a job object that holds a Blender and the processes that its scripts start. The system
+// ends them all when the last handle of the job is closed, which happens when the parent dies.
 type group struct{ job windows.Handle }
 
-// start starts the process in a job of its own, without a console window, and calls ended
-// when it has ended.
+// start starts the process in a job of its own, without a console window, and calls ended when the
+// process has ended. It fails when the program can't be started or put into the job.
 func (p *process) start(ended func()) error {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -32,7 +32,8 @@ func (p *process) start(ended func()) error {
 		windows.CloseHandle(job)
 		return fmt.Errorf("set up a job object: %w", err)
 	}
-	// Suspended until it is in the job, so that nothing it starts can be outside.
+	// The process is suspended until it is in the job, so that nothing that it starts can be
+	// outside.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{
 		HideWindow:    true,
 		CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_SUSPENDED,
@@ -49,14 +50,15 @@ func (p *process) start(ended func()) error {
 	}
 	p.group = group{job}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
+		_ = p.cmd.Wait() // ProcessState says how it ended
 		p.bury()
 		ended()
 	}()
 	return nil
 }
 
-// resumeInJob puts a suspended process into a job and lets its threads run.
+// resumeInJob puts a suspended process into a job and lets its threads run. It fails when the
+// system refuses either.
 func resumeInJob(job windows.Handle, pid uint32) error {
 	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, pid)
 	if err != nil {
@@ -89,22 +91,23 @@ func resumeInJob(job windows.Handle, pid uint32) error {
 	return nil
 }
 
-// terminate has no gentle form here: the quit frame and the life line came before it.
+// terminate does nothing, because Windows has no gentle way to end a process: the quit frame and
+// the life line came before it.
 func (g group) terminate() {}
 
 // kill ends every process of the job.
 func (g group) kill() {
 	if g.job != 0 {
-		_ = windows.TerminateJobObject(g.job, 1) // it may be empty already
+		_ = windows.TerminateJobObject(g.job, 1) // the job may be empty already
 	}
 }
 
-// pause can't be had here.
+// pause returns false: Windows has no way to pause a process.
 func (g group) pause() bool { return false }
 
 func (g group) resume() {}
 
-// trace can't be had here.
+// trace returns false: Windows has no signal that makes a process print where it is.
 func (g group) trace() bool { return false }
 
 func (g group) close() {
@@ -113,7 +116,7 @@ func (g group) close() {
 	}
 }
 
-// signalText names the exception that ended a process, or is empty.
+// signalText returns the name of the exception that ended a process, or "".
 func signalText(state *os.ProcessState) string {
 	switch uint32(state.ExitCode()) {
 	case 0xC0000005:

@@ -11,8 +11,8 @@ import (
 	"blendtray/api"
 )
 
-// What Blender prints of a render: from 2.93 to 4.x by Cycles, by EEVEE and by Cycles with
-// tiles, then as 5.x does.
+// Blender prints the following lines about a render: the first three from 2.93 to 4.x, by Cycles,
+// by EEVEE and by Cycles with tiles; the last two in 5.x.
 //
 //	Fra:1 Mem:10.37M (Peak 10.47M) | Time:00:00.04 | Remaining:00:00.02 | Mem:0.90M, Peak:0.90M | Scene, ViewLayer | Sample 1/16
 //	Fra:1 Mem:11.06M (Peak 12.18M) | Time:00:01.72 | Rendering 1 / 8 samples
@@ -33,25 +33,25 @@ var (
 )
 
 const (
-	// progressPace bounds how often a run's progress is told.
+	// progressPace is the least time between two reports of a run's progress.
 	progressPace = 50 * time.Millisecond
-	// maxLine bounds the part of a line that is looked at, in bytes; Blender's are shorter.
+	// maxLine is how many bytes of a line are looked at; the lines of Blender are shorter.
 	maxLine = 1024
 )
 
-// renderProgress finds in a run's output how far its render is, and joins that with what the
-// script says of itself.
+// renderProgress reads a run's output to find how far its render is, and joins that with the
+// progress that the script reports.
 type renderProgress struct {
 	line []byte // the beginning of a line whose end has not come
 	skip bool   // the rest of this line is of no interest
 
 	first, last int  // the frames of an animation
-	known       bool // whether they are
+	known       bool // whether first and last are known
 	frame       int
-	frames      int // how many different ones were seen
+	frames      int // how many different frames were seen
 	within      float64
 
-	next api.Progress // not told yet, if waits
+	next api.Progress // not reported yet, if wait is true
 	wait bool
 	told time.Time
 	tell func(api.Progress)
@@ -70,7 +70,7 @@ func (r *renderProgress) write(p []byte) {
 		switch {
 		case r.skip:
 		case len(r.line) == 0 && len(piece) > 0 && !mayTell(piece[0]):
-			r.skip = true // most lines are a script's own and are passed over at their first letter
+			r.skip = true // most lines come from the script, and their first letter shows that
 		case len(r.line) == 0 && whole:
 			r.readLine(piece[:min(maxLine, len(piece))])
 		default:
@@ -85,7 +85,7 @@ func (r *renderProgress) write(p []byte) {
 	}
 }
 
-// mayTell tells whether a line that begins so can be one of Blender's about a render.
+// mayTell returns whether a line with this first byte can be a line of Blender about a render.
 func mayTell(first byte) bool {
 	return first == 'F' || first == 'S' || first == 'R' || first >= '0' && first <= '9'
 }
@@ -128,11 +128,11 @@ func (r *renderProgress) inFrame(line string) {
 		r.frame, r.within = frame, 0
 		r.frames++
 		if r.known && (frame < r.first || frame > r.last) {
-			r.known, r.frames = false, 1 // another render, of which nothing was said
+			r.known, r.frames = false, 1 // another render has begun, and its length is unknown
 		}
 	}
 	if tiles := tilePart.FindStringSubmatch(line); tiles != nil {
-		// Samples beside tiles are those of the tile that is at work.
+		// Samples beside tiles are the samples of the current tile.
 		r.within = ratio(tiles[1], tiles[2])
 		if sample := samplePart.FindStringSubmatch(line); sample != nil && sample[1] != "" && r.within < 1 {
 			r.within += ratio(sample[1], sample[2]) / float64(max(1, number(tiles[2])))
@@ -156,8 +156,8 @@ func (r *renderProgress) inFrame(line string) {
 	r.say(progress)
 }
 
-// fraction is how far the render is. Of an animation whose length nobody said it is unknown,
-// which shows with its second frame.
+// fraction returns how far the render is, 0 to 1, or -1 when that is unknown: in an animation of
+// unknown length, from its second frame on.
 func (r *renderProgress) fraction() float64 {
 	switch {
 	case r.known:
@@ -171,7 +171,7 @@ func (r *renderProgress) fraction() float64 {
 	return -1
 }
 
-// say tells a progress, or keeps it for later when the last one was a moment ago.
+// say reports a progress, or keeps it for later when the last report was a moment ago.
 func (r *renderProgress) say(p api.Progress) {
 	r.next, r.wait = p, true
 	if now := time.Now(); now.Sub(r.told) >= progressPace {
@@ -180,7 +180,7 @@ func (r *renderProgress) say(p api.Progress) {
 	}
 }
 
-// flush tells what was kept for later.
+// flush reports the progress that was kept for later.
 func (r *renderProgress) flush() {
 	if r.wait {
 		r.wait = false
@@ -195,7 +195,7 @@ func ratio(part, whole string) float64 {
 	return 0
 }
 
-// number reads what a pattern has admitted as digits; one too large for an int is 0.
+// number returns the number in a text of digits, or 0 when it is too large for an int.
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -204,10 +204,10 @@ func number(text string) int {
 	return n
 }
 
-// baseName is a file's name without its folders, of either system.
+// baseName returns a file's name without its folders, for the paths of all systems.
 func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
-// clockSeconds reads "01:02.50" or "1:02:03" as seconds.
+// clockSeconds returns the seconds in a text like "01:02.50" or "1:02:03".
 func clockSeconds(text string) float64 {
 	seconds := 0.0
 	for part := range strings.SplitSeq(text, ":") {

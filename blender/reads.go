@@ -14,29 +14,29 @@ import (
 	"blendtray/api"
 )
 
-// start is a start of Blender, as far as what it reads goes.
+// start is what a start of Blender reads.
 type start struct {
-	// program is Blender's path, version what it says of itself: see [Found].
+	// program is Blender's path, and version the version that it reports: see [Found].
 	program, version string
 	args             []string
 	factoryStartup   bool
 	environ          []string
 }
 
-// newStart returns the start of a Blender by a specification.
+// newStart returns what a start of a Blender with a specification reads.
 func newStart(found Found, spec api.BlenderSpec, environ []string) start {
 	return start{found.Path, found.Version, spec.Args, spec.FactoryStartup, environ}
 }
 
-// Outdated returns whether something has changed that the Blender that is ready has read at its
-// start, so that a start now would make another one. It reads no file: times and sizes are compared,
-// which takes 3 µs a file.
+// Outdated returns whether something has changed since the start of the present Blender that it
+// has read at its start, so that a Blender that is started now would differ. Outdated reads no
+// file: it compares times and sizes, which takes 3 µs a file.
 //
-// It covers the program and its arguments, the .blend among them and the libraries that this links,
-// the environment, and what Blender reads in the folders of the user and in those that variables
-// name: preferences and the startup file, unless they are left out; startup scripts, modules,
-// add-ons and extensions. Of these the folders tell of files that come, go or are replaced, and the
-// first 1,000 files of changes in place.
+// It covers the program and its arguments, the .blend among them and the libraries that this .blend
+// links, the environment, and what Blender reads in the folders of the user and in the folders that
+// variables name: preferences and the startup file, unless they are left out; startup scripts,
+// modules, add-ons and extensions. For these, the times of the folders show which files come, go or
+// are replaced, and the times of the first 1,000 files show changes in place.
 //
 // It does not cover Blender's own scripts, which change with its program, the folders for scripts
 // that the preferences name, nor the pictures and caches that a .blend refers to.
@@ -54,13 +54,13 @@ func (s *Supervisor) Outdated() bool {
 	return now.fingerprint() != inst.read || fingerprintOf(inst.session.Welcome.Libraries) != inst.linked
 }
 
-// environ returns the environment for a Blender with this program, without what is set for its start
-// alone.
+// environ returns the environment for a Blender with this program, without the variables that are
+// set only for its start.
 func (s *Supervisor) environ(program string) []string {
 	return append(Environ(os.Environ(), program), s.cfg.Env...)
 }
 
-// noteLinked notes the libraries of the .blend that was opened at the start.
+// noteLinked notes the state of the libraries that the .blend links which was opened at the start.
 func (i *instance) noteLinked() {
 	for _, path := range i.session.Welcome.Libraries {
 		if info, err := os.Stat(path); err == nil && !info.ModTime().Before(i.began) {
@@ -71,7 +71,7 @@ func (i *instance) noteLinked() {
 	i.linked = fingerprintOf(i.session.Welcome.Libraries)
 }
 
-// fingerprintOf returns a text that is another one when one of the files has changed.
+// fingerprintOf returns a text that differs when one of the files has changed.
 func fingerprintOf(files []string) string {
 	sum := sha256.New()
 	for _, file := range files {
@@ -80,7 +80,7 @@ func fingerprintOf(files []string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// fingerprint returns a text that is another one when what the start reads has changed.
+// fingerprint returns a text that differs when something that the start reads has changed.
 func (s start) fingerprint() string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%q %q %q %v %q\n", s.program, s.version, s.args, s.factoryStartup, slices.Sorted(slices.Values(s.environ)))
@@ -104,17 +104,17 @@ func (s start) fingerprint() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// maxStamped bounds how many files of scripts are looked at, and how many folders.
+// maxStamped is how many files of scripts are looked at, and how many folders, at most.
 const maxStamped = 1000
 
 // budget is how many files and folders may still be looked at.
 type budget struct{ files, folders int }
 
-// stamp adds to a sum which file a path names, and when that was changed.
+// stamp adds to a sum the path, the size and the time of change of a file.
 func stamp(sum hash.Hash, path string) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return // the file will tell when it comes
+		return // when the file comes, the sum changes
 	}
 	fmt.Fprintf(sum, "%q %d %d\n", path, info.Size(), info.ModTime().UnixNano())
 }
@@ -123,7 +123,7 @@ func stamp(sum hash.Hash, path string) {
 func stampTree(sum hash.Hash, folder string, left *budget) {
 	folder, err := filepath.EvalSymlinks(folder)
 	if err != nil {
-		return // it is not there
+		return // there is no such folder
 	}
 	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -143,14 +143,15 @@ func stampTree(sum hash.Hash, folder string, left *budget) {
 		case ".py", ".so", ".pyd", ".dll", ".dylib", ".toml", ".blend", ".whl":
 			if left.files > 0 {
 				left.files--
-				stamp(sum, path) // it follows a link
+				stamp(sum, path) // stamp follows a link
 			}
 			return nil
 		}
 		if entry.Type()&fs.ModeSymlink == 0 {
 			return nil
 		}
-		// An add-on that is developed elsewhere. A link back would be followed again and again.
+		// This is an add-on that is developed elsewhere. A link back would be followed again and
+		// again.
 		if real, err := filepath.EvalSymlinks(path); err == nil && !isWithin(folder, real) {
 			left.folders--
 			stampTree(sum, real, left)
@@ -159,7 +160,7 @@ func stampTree(sum hash.Hash, folder string, left *budget) {
 	})
 }
 
-// userFolders returns where the user's preferences may lie, and the user's scripts.
+// userFolders returns the folders that may hold the preferences and the scripts of the user.
 func (s start) userFolders() (config, scripts []string) {
 	variable := func(name string) string {
 		if value := lookUp(s.environ, name); value != nil {
@@ -179,7 +180,7 @@ func (s start) userFolders() (config, scripts []string) {
 	if real, err := filepath.EvalSymlinks(program); err == nil {
 		program = real
 	}
-	beside := filepath.Dir(program) // where a portable Blender has what is the user's
+	beside := filepath.Dir(program) // a portable Blender has the files of the user there
 	for _, root := range []string{root, filepath.Join(beside, "portable")} {
 		config = append(config, filepath.Join(root, "config"))
 		scripts = append(scripts, filepath.Join(root, "scripts"), filepath.Join(root, "extensions"))

@@ -9,26 +9,27 @@ import (
 )
 
 const (
-	// markTime bounds how long is waited, with nothing coming, for the mark that ends a
-	// run's output after Blender said that the run has ended. It comes before that, unless a
-	// script broke the pipe; then the rest of its output is what is missing.
+	// markTime is how long the supervisor waits, while no output comes, for the mark at the end of a
+	// run's output after Blender has said that the run has ended. The mark comes first, unless a
+	// script broke the pipe; then the rest of the output is missing.
 	markTime = time.Second
-	// floodTime bounds that wait when something does come.
+	// floodTime bounds that wait while output comes.
 	floodTime = 10 * time.Second
-	// traceTime is how long a Blender that is to be killed has to say where it hangs.
+	// traceTime is how long a Blender that is to be killed has to print where it hangs.
 	traceTime = 500 * time.Millisecond
-	// lostTime is how long a process may outlive its session before it is killed. It has
-	// closed its descriptors and takes a large scene apart, or the script has closed them.
+	// lostTime is how long a process may outlive its session before it is killed. Such a process has
+	// closed its descriptors and is taking a large scene apart, or the script has closed the
+	// descriptors.
 	lostTime = 3 * time.Second
 )
 
-// Run has Blender execute a request; it waits until Blender is ready and no other run is on.
-// What the run does is told to sink until Run returns.
+// Run waits until Blender is ready and no other run is executed, then executes a request and
+// returns its outcome. sink receives what the run does until Run returns.
 //
-// When ctx ends or the time limit has passed, the run is asked to stop; if it has not done so
-// after the grace time, Blender is killed. Whatever happens to a run that began is an Outcome.
-// An error says that nothing was executed: [ErrNotStarted], [ErrStopped], a [*FailedError],
-// or that of ctx.
+// When ctx ends or the time limit has passed, the run is asked to stop; if it has not stopped
+// after the grace time, Blender is killed. The end of a run that began is always an Outcome. Run
+// fails only when nothing was executed: with [ErrNotStarted], [ErrStopped], a [*FailedError], or
+// the error of ctx.
 func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, error) {
 	select {
 	case s.slot <- struct{}{}:
@@ -62,7 +63,7 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	return out, err
 }
 
-// execute has the instance do a run.
+// execute executes a run in the instance, and returns as [execution.do] does.
 func (i *instance) execute(ctx context.Context, run *activeRun, req Request) (Outcome, error) {
 	x := execution{
 		session: i.session, host: i, version: i.version, grace: time.Duration(i.spec.CancelGrace), run: run, req: req,
@@ -70,7 +71,8 @@ func (i *instance) execute(ctx context.Context, run *activeRun, req Request) (Ou
 	return x.do(ctx)
 }
 
-// claim waits until Blender is ready and has its status say that it runs.
+// claim waits until Blender is ready, sets its status to running, and returns the instance. It
+// fails as [Supervisor.Ready] does.
 func (s *Supervisor) claim(ctx context.Context, id string) (*instance, error) {
 	for {
 		if err := s.Ready(ctx); err != nil {
@@ -92,7 +94,7 @@ func (s *Supervisor) claim(ctx context.Context, id string) (*instance, error) {
 	}
 }
 
-// release has the status say that Blender is ready again, or has it replaced.
+// release sets the status to ready again, or has Blender replaced.
 func (s *Supervisor) release(inst *instance, id string) {
 	inst.mu.Lock()
 	runs := inst.runs
@@ -110,7 +112,7 @@ func (s *Supervisor) release(inst *instance, id string) {
 			return
 		}
 		st.State, st.Run = api.BlenderReady, ""
-		select { // whoever asks for Ready now must not be sent to one that goes
+		select { // a caller of Ready must not be sent to a Blender that is about to end
 		case <-inst.retired:
 			st.State, st.Reason = api.BlenderStopping, inst.why()
 		case <-inst.proc.exited:

@@ -16,39 +16,40 @@ import (
 // ProtocolVersion is the version of the wire that this package speaks.
 const ProtocolVersion = 1
 
-// helloTimeout bounds connecting and the greeting. The server answers from its own thread,
-// which waits only for the interpreter's lock.
+// helloTimeout is how long connecting and the greeting may take. The server answers from its own
+// thread, which waits only for the lock of the interpreter.
 const helloTimeout = 10 * time.Second
 
-// Session is one connection to the add-on in a Blender, whoever started that. Its methods
-// may be called from many goroutines, and many runs may be under way in it.
+// Session is one connection to the add-on in a Blender, whoever started that Blender. Any number of
+// goroutines may call its methods, and it may have many runs at the same time.
 type Session struct {
-	// Welcome is what the Blender said of itself.
+	// Welcome is what the Blender has said of itself.
 	Welcome Welcome
 
-	output  func(id, text string) // nil: it is not wanted
+	output  func(id, text string) // nil when the output is not wanted
 	conn    net.Conn
 	writing sync.Mutex
 
 	mu      sync.Mutex
 	calls   map[string]*Call
-	asked   []chan json.RawMessage // who waits for a status, in the order they asked
+	asked   []chan json.RawMessage // the channels of the callers that wait for a status, in the order of their calls
 	pings   map[string]chan struct{}
 	pinged  int
 	closed  chan struct{}
 	lastErr error
 
-	unclean chan string // has the reason of the first recycle frame
+	unclean chan string // holds the reason of the first recycle frame
 }
 
-// Dial opens a session with the Blender that listens on addr ("127.0.0.1:port"). It fails
-// with a [*WireError] when the token is not the right one.
+// Dial returns a session with the Blender that listens on addr ("127.0.0.1:port"). It fails with a
+// [*WireError] when the token is wrong, and with another error when there is no connection.
 func Dial(ctx context.Context, addr, token string) (*Session, error) {
 	return dial(ctx, addr, token, nil)
 }
 
-// DialForOutput is [Dial] for a Blender whose pipe somebody else has, or nobody: output is
-// given what Python prints in each run of the session, on the session's reading goroutine.
+// DialForOutput does what [Dial] does, for a Blender whose pipe belongs to somebody else or to
+// nobody: it calls output with the text that Python prints in each run of the session, on the
+// goroutine that reads the session.
 func DialForOutput(ctx context.Context, addr, token string, output func(id, text string)) (*Session, error) {
 	return dial(ctx, addr, token, output)
 }
@@ -61,7 +62,7 @@ func dial(ctx context.Context, addr, token string, output func(id, text string))
 	if err != nil {
 		return nil, fmt.Errorf("connect to Blender: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // ends what waits
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // ends the reads and writes that wait
 	defer stop()
 	s := &Session{
 		output: output, conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
@@ -130,14 +131,14 @@ type Call struct {
 	err       error
 }
 
-// Run sends a run and returns at once. Preparing, started and progress are called on the
-// session's reading goroutine, so they must not block; each may be nil. It fails with
-// [ErrClosed], or with what is wrong with the request.
+// Run sends a run and returns its call at once. The goroutine that reads the session calls
+// preparing, started and progress, so these must not block; each may be nil. Run fails with
+// [ErrClosed], or with an error that says what is wrong with the request.
 func (s *Session) Run(req Request, preparing func(), started func(time.Time), progress func(api.Progress)) (*Call, error) {
-	if !runID.MatchString(req.ID) { // the refusal would not say whose it is
+	if !runID.MatchString(req.ID) { // the refusal of Blender would not name the run
 		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
 	}
-	if len(req.Code) > api.MaxCode { // found out before memory is spent on it
+	if len(req.Code) > api.MaxCode { // checked before memory is spent on it
 		return nil, api.TooLarge(int64(len(req.Code)))
 	}
 	frame := runFrame{
@@ -149,7 +150,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}
-	// One byte of text becomes six at most in JSON, and base64 makes four of three.
+	// One byte of text becomes at most six bytes in JSON, and base64 makes four bytes of three.
 	if len(req.Code) <= MaxFrame/8 && utf8.Valid(req.Code) {
 		text := string(req.Code)
 		frame.Code = &text
@@ -189,25 +190,30 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	return c, nil
 }
 
-// Done is closed when the run has ended, or will not be heard of any more.
+// Done returns a channel that is closed when the run has ended, or when no more will be heard of
+// it.
 func (c *Call) Done() <-chan struct{} { return c.done }
 
-// Result is what came of the run, once Done is closed.
+// Result returns how the run has ended. It may be called when Done is closed. It fails with a
+// [*WireError] when Blender has refused the run, or with the reason why no more will be heard of
+// the run.
 func (c *Call) Result() (Finished, error) { return c.finished, c.err }
 
-// Cancel asks for the run to stop; reason is "cancelled" or "timeout".
+// Cancel asks Blender to stop the run; reason is "cancelled" or "timeout". It fails when the
+// request can't be sent.
 func (c *Call) Cancel(reason string) error {
 	return c.session.send(map[string]string{"type": "cancel", "id": c.id, "reason": reason})
 }
 
-// Status asks what the Blender does; the answer is the `status` frame.
+// Status asks what the Blender does and returns the `status` frame. It fails with the error of ctx,
+// or when the session is closed.
 func (s *Session) Status(ctx context.Context) (json.RawMessage, error) {
 	frame, err := encode(map[string]string{"type": "status"})
 	if err != nil {
 		return nil, err
 	}
 	answer := make(chan json.RawMessage, 1)
-	s.writing.Lock() // so that the order of those who wait is that of the frames
+	s.writing.Lock() // so that the callers wait in the order of their frames
 	s.mu.Lock()
 	s.asked = append(s.asked, answer)
 	s.mu.Unlock()
@@ -226,8 +232,9 @@ func (s *Session) Status(ctx context.Context) (json.RawMessage, error) {
 	}
 }
 
-// Ping waits for an answer from Blender's server, which comes while a script runs, too,
-// unless code in C holds the interpreter's lock.
+// Ping waits for an answer from Blender's server. The answer also comes while a script runs, unless
+// C code holds the lock of the interpreter. It fails with the error of ctx, or when the session is
+// closed.
 func (s *Session) Ping(ctx context.Context) error {
 	s.mu.Lock()
 	s.pinged++
@@ -253,17 +260,18 @@ func (s *Session) Ping(ctx context.Context) error {
 	}
 }
 
-// Quit asks the Blender to end. It returns when that is sent.
+// Quit asks the Blender to end. It returns when the request is sent, and fails when that can't be
+// done.
 func (s *Session) Quit() error { return s.send(map[string]string{"type": "quit"}) }
 
 // Close ends the session; Blender drops its waiting runs.
 func (s *Session) Close() error { return s.conn.Close() }
 
-// Unclean gives the reason, once, why that Blender should not be used for another run, when
-// Blender says that it can't put back what a run has changed.
+// Unclean returns a channel that receives one reason why that Blender should not execute another
+// run, when Blender says that it can't put back what a run has changed.
 func (s *Session) Unclean() <-chan string { return s.unclean }
 
-// Closed is closed when the connection is gone.
+// Closed returns a channel that is closed when the connection is gone.
 func (s *Session) Closed() <-chan struct{} { return s.closed }
 
 func (s *Session) err() error {
@@ -361,14 +369,14 @@ func (s *Session) dispatch(in incoming) {
 	case "recycle":
 		select {
 		case s.unclean <- in.Reason:
-		default: // it is known already
+		default: // the first reason is known already
 		}
 	case "finished":
 		if c != nil {
 			s.settle(c, in.Finished, nil)
 		}
 	case "error":
-		if c != nil && in.Code != "unknown_id" { // that answers a cancel that came too late
+		if c != nil && in.Code != "unknown_id" { // unknown_id answers a cancel that came too late
 			s.drop(c, &WireError{ID: in.ID, Code: in.Code, Message: in.Message})
 		}
 	}
@@ -383,10 +391,10 @@ func (s *Session) answerStatus(payload []byte) {
 	}
 }
 
-// drop ends a call of which no more will be heard.
+// drop ends a call of which no more will be heard; err says why.
 func (s *Session) drop(c *Call, err error) { s.settle(c, Finished{}, err) }
 
-// settle ends a call, once.
+// settle ends a call, unless the call has ended before.
 func (s *Session) settle(c *Call, f Finished, err error) {
 	s.mu.Lock()
 	mine := s.calls[c.id] == c

@@ -7,10 +7,10 @@ import (
 	"blendtray/api"
 )
 
-// memoryPace is how old a measured memory may be when a status is asked for.
+// memoryPace is how old the measured memory may be in a status.
 const memoryPace = 2 * time.Second
 
-// Status is how Blender is just now.
+// Status returns the present status of Blender.
 func (s *Supervisor) Status() api.BlenderStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,12 +18,12 @@ func (s *Supervisor) Status() api.BlenderStatus {
 	return s.status
 }
 
-// Ready waits until Blender is there to take a run; one that executes a run takes the next
-// one after it. It fails with [ErrStopped] or a [*FailedError] when that will not be so
-// without [Supervisor.Start].
+// Ready waits until Blender can take a run; a Blender that executes a run takes the next run after
+// it. It fails with [ErrStopped] or a [*FailedError] when Blender will take no run without
+// [Supervisor.Start], or with the error of ctx.
 func (s *Supervisor) Ready(ctx context.Context) error { return s.ready(ctx) }
 
-// sampleMemoryLocked measures the memory unless that was done a moment ago. It needs mu.
+// sampleMemoryLocked measures the memory, unless it was measured a moment ago. It needs mu.
 func (s *Supervisor) sampleMemoryLocked() {
 	if s.status.PID == 0 {
 		s.status.MemoryBytes, s.sampled = 0, time.Time{}
@@ -34,13 +34,13 @@ func (s *Supervisor) sampleMemoryLocked() {
 	}
 }
 
-// set changes the status, and measures the memory where that may be new.
+// set changes the status, and measures the memory where it may have changed.
 func (s *Supervisor) set(change func(*api.BlenderStatus)) {
 	s.board.set(func(st *api.BlenderStatus) {
 		before := st.State
 		change(st)
 		if before == api.BlenderStarting {
-			s.sampled = time.Time{} // it has grown since
+			s.sampled = time.Time{} // the memory has grown since
 		}
 		s.sampleMemoryLocked()
 	})

@@ -2,7 +2,7 @@ package blender
 
 import "bytes"
 
-// markKind is what a mark in the stream of a supervised Blender says.
+// markKind is the kind of a mark in the stream of a supervised Blender.
 type markKind string
 
 const (
@@ -13,24 +13,24 @@ const (
 	markClean     markKind = "clean"
 )
 
-// stream takes apart what a supervised Blender prints: text, and the marks in it that say
-// where a run's output begins and ends (docs/protocol.md). Bytes are passed on as soon as
-// they can't be part of a mark.
+// stream divides what a supervised Blender prints into text and marks. The marks say where the
+// output of a run begins and ends (docs/protocol.md). stream passes bytes on as soon as they can't
+// be part of a mark.
 type stream struct {
 	prefix []byte
-	held   []byte // the beginning of a mark whose rest has not come
+	held   []byte // the beginning of a mark whose end has not come
 	text   func(p []byte)
 	mark   func(kind markKind, rest []byte)
 }
 
-// maxMark bounds a mark's line in bytes; what is longer is text.
+// maxMark is how many bytes the line of a mark has at most; a longer line is text.
 const maxMark = 512
 
 func newStream(secret string, text func([]byte), mark func(markKind, []byte)) *stream {
 	return &stream{prefix: []byte("\x1eblendtray " + secret + " "), text: text, mark: mark}
 }
 
-// Write takes the next bytes; it never fails.
+// Write takes the next bytes and never fails.
 func (s *stream) Write(p []byte) (int, error) {
 	n := len(p)
 	if len(s.held) > 0 {
@@ -64,7 +64,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close passes on what was held back.
+// Close passes on the bytes that were held back. It never fails.
 func (s *stream) Close() error {
 	s.pass(s.held)
 	s.held = nil
@@ -83,7 +83,7 @@ func (s *stream) hold(p []byte) {
 	}
 }
 
-// partialPrefix is how many bytes at the end of p may be the beginning of prefix.
+// partialPrefix returns how many bytes at the end of p may be the beginning of prefix.
 func partialPrefix(p, prefix []byte) int {
 	at := bytes.LastIndexByte(p[max(0, len(p)-len(prefix)+1):], prefix[0])
 	if at < 0 {

@@ -18,17 +18,17 @@ type Supervisor struct {
 	slot    chan struct{} // held by the run that Blender executes
 
 	board                       // its mu guards what follows, too
-	spec     api.BlenderSpec    // what holds from the next start on
+	spec     api.BlenderSpec    // the specification from the next start on
 	sampled  time.Time          // when the memory was measured
-	halt     context.CancelFunc // ends the life that is on; nil when none is
-	lifeOver chan struct{}      // closed when that life has ended
+	halt     context.CancelFunc // ends the current life; nil when there is none
+	lifeOver chan struct{}      // closed when the current life has ended
 	starting *instance          // the process that is not ready yet
 	current  *instance          // the process that is ready
 	failures backOff
 }
 
-// Serve starts Blender and keeps it running until ctx ends; then it stops it and returns
-// when no process is left. A run that is on then is cancelled.
+// Serve starts Blender and keeps it running until ctx ends. Then it cancels the current run, stops
+// Blender and returns nil when no process is left.
 func (s *Supervisor) Serve(ctx context.Context) error {
 	s.mu.Lock()
 	s.over = false
@@ -43,7 +43,7 @@ func (s *Supervisor) Serve(ctx context.Context) error {
 	s.printed.close()
 	select {
 	case <-logged:
-	case <-time.After(logPatience): // a log that stands still is left behind
+	case <-time.After(logPatience): // Serve does not wait longer for a log that stands still
 	}
 	s.set(func(st *api.BlenderStatus) {
 		s.over = true
@@ -52,8 +52,8 @@ func (s *Supervisor) Serve(ctx context.Context) error {
 	return nil
 }
 
-// live starts a Blender and sees it through to its end, and to the wait after that. It is
-// false when none is wanted.
+// live starts a Blender, attends to it until it has ended, and waits after a failure. It returns
+// false when no Blender is wanted.
 func (s *Supervisor) live(ctx context.Context) bool {
 	life, halt := context.WithCancel(ctx)
 	defer halt()
@@ -84,8 +84,8 @@ func (s *Supervisor) live(ctx context.Context) bool {
 	return true
 }
 
-// attend waits until an instance has to go, and sees it off. An error is a failure of its
-// own, not one that a run is to blame for.
+// attend waits until an instance ends or has to end, and then stops it. It fails when the instance
+// ended by itself and no run is to blame for that.
 func (s *Supervisor) attend(life context.Context, inst *instance) error {
 	select {
 	case <-inst.proc.exited:
@@ -126,13 +126,13 @@ func (s *Supervisor) leave(inst *instance, reason string) {
 	})
 }
 
-// endError is a failure that another attempt may not meet.
+// endError is a failure after which another attempt may succeed.
 type endError struct{ text string }
 
 func (e *endError) Error() string { return e.text }
 
-// fail waits before the next attempt, or gives up: at once when another one can't do
-// better, else after too many failures in too short a time.
+// fail waits before the next attempt, or gives up. It gives up at once when another attempt can't
+// succeed, and otherwise after too many failures in too short a time.
 func (s *Supervisor) fail(ctx context.Context, err error) {
 	s.log.Error("blender failed", "error", err)
 	var passing *endError
@@ -160,7 +160,7 @@ func (s *Supervisor) fail(ctx context.Context, err error) {
 
 func (s *Supervisor) giveUp(reason string) {
 	s.set(func(st *api.BlenderStatus) {
-		if !s.want { // it was stopped a moment ago
+		if !s.want { // Blender was stopped a moment ago
 			return
 		}
 		s.want = false
@@ -168,7 +168,7 @@ func (s *Supervisor) giveUp(reason string) {
 	})
 }
 
-// wait returns when something new is wanted, or when timer says so.
+// wait returns when something else is wanted, when timer fires, or when ctx ends.
 func (s *Supervisor) wait(ctx context.Context, timer <-chan time.Time) {
 	select {
 	case <-s.poke:
@@ -177,8 +177,8 @@ func (s *Supervisor) wait(ctx context.Context, timer <-chan time.Time) {
 	}
 }
 
-// Start has a Blender that is stopped or failed run again, with its failures forgotten; it
-// returns at once. See [Supervisor.Ready].
+// Start starts a Blender that is stopped or failed, and forgets its failures. It returns at once:
+// see [Supervisor.Ready].
 func (s *Supervisor) Start() {
 	s.set(func(st *api.BlenderStatus) {
 		s.want = true
@@ -190,8 +190,8 @@ func (s *Supervisor) Start() {
 	s.wake()
 }
 
-// Stop stops Blender, which stays stopped until [Supervisor.Start]. A run that is on is
-// cancelled. It returns when the process is gone, or with ctx's error before that.
+// Stop stops Blender, which stays stopped until [Supervisor.Start]. The current run is cancelled.
+// Stop returns when the process is gone, or fails with the error of ctx when ctx ends first.
 func (s *Supervisor) Stop(ctx context.Context) error {
 	var over chan struct{}
 	s.set(func(st *api.BlenderStatus) {
@@ -214,10 +214,11 @@ func (s *Supervisor) Stop(ctx context.Context) error {
 	}
 }
 
-// Discard ends the Blender that is ready at once, without asking it to quit, and starts another
-// one in its place. What its runs have left running and its temporary files go with it. A run that
-// is on is cancelled: Discard is meant for a Blender whose only run has come to its own end, with all
-// that ends with the interpreter. It returns at once, and does nothing where no Blender is ready.
+// Discard ends the present Blender at once, without asking it to quit, and starts another Blender
+// in its place. The processes that its runs have left running and its temporary files go with it.
+// The current run is cancelled: Discard is meant for a Blender whose only run has ended, together
+// with everything that ends with the interpreter. Discard returns at once, and does nothing when no
+// Blender is ready.
 func (s *Supervisor) Discard(reason string) {
 	s.mu.Lock()
 	inst := s.current
@@ -227,8 +228,9 @@ func (s *Supervisor) Discard(reason string) {
 	}
 }
 
-// Restart stops Blender and starts it again. It returns when that is ready, or with the
-// reason why it will not be; when ctx ends first, the restart goes on all the same.
+// Restart stops Blender and starts it again. It returns when Blender is ready, and fails with the
+// reason why Blender will not be ready, or with the error of ctx; when ctx ends, the restart goes
+// on all the same.
 func (s *Supervisor) Restart(ctx context.Context) error {
 	err := s.Stop(ctx)
 	s.Start()

@@ -10,9 +10,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// tempFolder is where one Blender process has its temporary files and its crash reports. Its owner
-// holds the lock of the file beside it, PATH.lock, for as long as the process lives. Whoever gets
-// that lock knows that the owner is gone, and may remove both.
+// tempFolder is the folder for the temporary files and the crash reports of one Blender process.
+// Its owner holds the lock of the file beside it, PATH.lock, for as long as the process lives. A
+// process that gets that lock knows that the owner is gone, and may remove the folder and the file.
 type tempFolder struct {
 	path string
 	lock *flock.Flock
@@ -20,7 +20,8 @@ type tempFolder struct {
 
 const lockEnding = ".lock"
 
-// newTempFolder makes a folder in dir, which exists.
+// newTempFolder makes a locked folder in dir, which exists, and returns it. It fails when the
+// folder can't be made or locked.
 func newTempFolder(dir string) (*tempFolder, error) {
 	const attempts = 100
 	for range attempts {
@@ -47,14 +48,15 @@ func newTempFolder(dir string) (*tempFolder, error) {
 	return nil, fmt.Errorf("make Blender's folder for temporary files: none of %d stayed in %s", attempts, dir)
 }
 
-// note writes down by what a later engine can find the process and its descendants.
+// note writes down the text by which a later engine finds the process and its descendants.
 func (t *tempFolder) note(text string) {
 	if text != "" {
-		_ = os.WriteFile(t.path+lockEnding, []byte(text), 0o600) // without it they are not found
+		_ = os.WriteFile(t.path+lockEnding, []byte(text), 0o600) // without the text the processes are not found
 	}
 }
 
-// remove removes the folder, whose process is gone. What can't be removed is left to a sweep.
+// remove removes the folder of a process that is gone. What can't be removed is left for a later
+// sweep.
 func (t *tempFolder) remove() {
 	gone := os.RemoveAll(t.path) == nil
 	if gone {
@@ -62,39 +64,40 @@ func (t *tempFolder) remove() {
 	}
 	_ = t.lock.Unlock() // the file is closed in any case
 	if gone {
-		_ = os.Remove(t.path + lockEnding) // it is gone already but on Windows
+		_ = os.Remove(t.path + lockEnding) // except on Windows, the file is gone already
 	}
 }
 
-// sweepTempFolders removes the folders in dir whose owners are gone, and ends what the Blenders of
-// these owners have left running.
+// sweepTempFolders removes the folders in dir whose owners are gone, and ends the processes that
+// the Blenders of these owners have left running.
 func sweepTempFolders(dir string) {
 	locks, err := filepath.Glob(filepath.Join(escapedPattern(dir), "*"+lockEnding))
 	if err != nil {
-		return // no pattern is left that could be wrong
+		return // the pattern is always right
 	}
 	for _, path := range locks {
 		t := &tempFolder{path: strings.TrimSuffix(path, lockEnding), lock: flock.New(path, flock.SetFlag(os.O_RDWR))}
 		if locked, err := t.lock.TryLock(); err == nil && locked {
-			note, _ := os.ReadFile(path) // there is none on Windows
+			note, _ := os.ReadFile(path) // there is no note on Windows
 			killKinOf(string(note))
 			t.remove()
 		}
 	}
 }
 
-// escapedPattern returns the pattern for [filepath.Glob] that stands for a path alone.
+// escapedPattern returns a pattern for [filepath.Glob] that matches only path.
 func escapedPattern(path string) string {
 	if os.PathSeparator == '\\' {
-		return path // nothing can be escaped there; a path with a bracket is not swept
+		return path // Windows has no escapes in patterns, so a path with a bracket is not swept
 	}
 	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
 }
 
-// removeSession removes the folder that a Blender named as its own for temporary files, if
-// it has such a folder's name: a Blender that was killed could not do it.
+// removeSession removes the folder that Blender has named as its own for temporary files, because a
+// Blender that was killed could not remove it. It does nothing when the folder's name is not that
+// of such a folder.
 func removeSession(path string) {
 	if filepath.IsAbs(path) && strings.HasPrefix(filepath.Base(path), "blender_") {
-		_ = os.RemoveAll(path) // whatever is left lies where the user wants temporary files
+		_ = os.RemoveAll(path) // what is left lies in the user's folder for temporary files
 	}
 }

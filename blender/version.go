@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// askTimeout bounds `blender --version`, which takes some 0.1 s, on a cold disk seconds. It
-// is a variable for the tests.
+// askTimeout is how long `blender --version` may take. It takes some 0.1 s, and seconds on a cold
+// disk. It is a variable for the tests.
 var askTimeout = 10 * time.Second
 
 // oldest is the first Blender whose Python (3.9) can run the add-on.
@@ -23,22 +23,22 @@ var oldest = [2]int{2, 93}
 
 var versionLine = regexp.MustCompile(`(?m)^\s*Blender (\d+)\.(\d+)(\S*)(.*)$`)
 
-// version is what a program said when it was asked, and of which file that is true.
+// version is the answer of a program, and the state of the file for which that answer holds.
 type version struct {
 	text    string
 	size    int64
 	modTime time.Time
 }
 
-// versions remembers the answers, so that a restart costs nothing.
+// versions holds the answers, so that a restart does not ask again.
 var versions = struct {
 	sync.Mutex
 	of map[string]version
 }{of: map[string]version{}}
 
-// Version asks a program for its version and returns it as "3.4.1". It fails when the file
-// is not there, can't be started, does not answer within 10 s, is no Blender, or one older
-// than 2.93. The version is remembered for as long as the file does not change.
+// Version asks a program for its version and returns it, as in "3.4.1". It fails when the file does
+// not exist, can't be started, does not answer within 10 s, is no Blender, or is older than 2.93.
+// Version remembers the version for as long as the file does not change.
 func Version(ctx context.Context, path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -59,7 +59,7 @@ func Version(ctx context.Context, path string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	if err == nil { // what was wrong may be put right without a change of the file
+	if err == nil { // a failure is not remembered: its cause may go without a change of the file
 		versions.Lock()
 		versions.of[path] = version{text, info.Size(), info.ModTime()}
 		versions.Unlock()
@@ -79,7 +79,7 @@ func askVersion(ctx context.Context, path string) (string, error) {
 	cmd := exec.CommandContext(asking, path, "--background", "--version")
 	var out limitedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = time.Second // what it started may hold the pipe
+	cmd.WaitDelay = time.Second // a process that it started may hold the pipe open
 	alone(cmd)
 	err := cmd.Run()
 	if asking.Err() != nil {
@@ -109,7 +109,7 @@ func firstLineOf(text []byte) string {
 	return fmt.Sprintf(" (%.200q)", line)
 }
 
-// limitedBuffer keeps the first 64 KiB and lets the rest go.
+// limitedBuffer keeps the first 64 KiB and discards the rest.
 type limitedBuffer struct{ bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
@@ -119,7 +119,8 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// newer orders versions, the newest first.
+// newer compares two versions; it returns a negative number when a is newer than b, and 0 when they
+// are equal.
 func newer(a, b string) int {
 	numbers := func(s string) (n [3]int) {
 		for i, part := range regexp.MustCompile(`\d+`).FindAllString(s, 3) {

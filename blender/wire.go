@@ -10,13 +10,13 @@ import (
 	"blendtray/api"
 )
 
-// runID is what the wire admits as the id of a run.
+// runID matches the ids of runs that the wire admits.
 var runID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ErrClosed is returned for what is asked of a session whose connection is gone.
+// ErrClosed is returned by the methods of a session whose connection is gone.
 var ErrClosed = errors.New("the connection to Blender is closed")
 
-// WireError is an `error` frame: Blender's refusal of what it was sent.
+// WireError is an `error` frame, by which Blender refuses what it was sent.
 type WireError struct {
 	ID      string `json:"id"`
 	Code    string `json:"code"`
@@ -25,11 +25,12 @@ type WireError struct {
 
 func (e *WireError) Error() string { return e.Message + " (" + e.Code + ")" }
 
-// Text of a run frame that names a file. Bytes of a path that are not UTF-8 become what
-// Python makes of them, and back.
+// osText is text of a run frame that names a file. Bytes of a path that are not UTF-8 become the
+// characters that Python makes of them, and back.
 type osText string
 
-// MarshalJSON writes a byte that is not UTF-8 as half a surrogate pair, as os.fsdecode does.
+// MarshalJSON returns the text in JSON, with half a surrogate pair for each byte that is not UTF-8,
+// as os.fsdecode does.
 func (t osText) MarshalJSON() ([]byte, error) {
 	var out []byte
 	rest := string(t)
@@ -68,8 +69,8 @@ type Welcome struct {
 	PID      int    `json:"pid"`
 	Port     int    `json:"port"`
 	Loop     string `json:"loop"`
-	// Libraries are the absolute paths of the libraries that the .blend links with which Blender
-	// was started, those that they link too.
+	// Libraries are the absolute paths of the libraries that the .blend links with which Blender was
+	// started, and of the libraries that these link in turn.
 	Libraries []string `json:"libraries"`
 }
 
@@ -82,7 +83,7 @@ type Finished struct {
 	Outputs []string         `json:"outputs"`
 	// Recycle is true when that Blender should not be used for another run.
 	Recycle bool `json:"recycle"`
-	// ExitCode is that of a Blender that executes the script and nothing else.
+	// ExitCode is the exit code that a Blender has which executes only this script.
 	ExitCode int `json:"exit_code"`
 }
 
@@ -100,11 +101,12 @@ type runFrame struct {
 	Isolation  string   `json:"isolation,omitempty"`
 }
 
-// largeFrame is from how many bytes on a frame is not waited for to be sent: the system may
-// not take it in one piece, and a Blender that does not read would hold up its sender.
+// largeFrame is the number of bytes from which on nobody waits until a frame is sent: the system
+// may not take such a frame in one piece, and a Blender that does not read would hold up its
+// sender.
 const largeFrame = 32 << 10
 
-// encode makes a frame of a message.
+// encode returns the frame of a message. It fails when the message can't be encoded or is too long.
 func encode(message any) ([]byte, error) {
 	payload, err := json.Marshal(message)
 	if err != nil {
