@@ -73,7 +73,7 @@ if "numpy" in sys.modules:  # some add-ons need it
 import numpy
 at = sys.path.index(os.path.dirname(__file__))
 result = [calendar.month_name[1], numpy.here, os.path.dirname(os.__file__) in sys.path[:at],
-          any("-packages" in path for path in sys.path[:at])]
+          any(path.endswith("-packages") for path in sys.path[:at])]
 del sys.modules["numpy"]
 `, script, message{"scene": "fresh"}), []any{"January", "beside the script", true, false})
 }

@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> None:
     scripts = []
     addons = []
     exit_code = 0
+    opened = ""
     at = 0
     while at < len(arguments) and arguments[at] != "--":
         option = arguments[at]
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> None:
         elif option == "--python-exit-code":
             at += 1
             exit_code = int(arguments[at])
+        elif option.endswith(".blend"):
+            opened = option
         elif option not in ("--background", "-b", "--factory-startup"):
             sys.exit(f"bpy_blender: {option} is not known here")
         at += 1
@@ -50,6 +53,8 @@ def main(arguments: list[str]) -> None:
 
         for module in addons:
             addon_utils.enable(module)
+    if opened:
+        bpy.ops.wm.open_mainfile(filepath=os.path.abspath(opened))
     namespace = vars(sys.modules["__main__"])
     for option, script in scripts:
         try:
