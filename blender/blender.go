@@ -79,8 +79,8 @@ type Outcome struct {
 	Error             *api.ScriptError
 	// Result is the JSON of the script's global "result", or nil.
 	Result json.RawMessage
-	// ExitCode is the exit code that a Blender has which executes only this script; it is 0 where a
-	// signal has ended the run.
+	// ExitCode is the exit code of a Blender that executes only this script; it is 0 where a signal
+	// has ended the run.
 	ExitCode int
 	// Outputs are the absolute paths of the files that the run made, in the order in which it made
 	// them.

@@ -28,7 +28,7 @@ func places() []place {
 }
 
 // userResources returns the folder in which each version of Blender has a folder for the files of
-// the user. environ says where that is.
+// the user. The variables of the environment say where that folder is.
 func userResources(variable func(name string) string) string {
 	return filepath.Join(variable("HOME"), "Library", "Application Support", "Blender")
 }

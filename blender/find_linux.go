@@ -45,7 +45,7 @@ func places() []place {
 }
 
 // userResources returns the folder in which each version of Blender has a folder for the files of
-// the user. environ says where that is.
+// the user. The variables of the environment say where that folder is.
 func userResources(variable func(name string) string) string {
 	if folder := variable("XDG_CONFIG_HOME"); folder != "" {
 		return filepath.Join(folder, "blender")

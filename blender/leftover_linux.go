@@ -127,7 +127,7 @@ func startedAt(pid int) startTime {
 	if len(fields) <= after {
 		return 0
 	}
-	at, _ := strconv.ParseUint(string(fields[after]), 10, 64) // it is a number
+	at, _ := strconv.ParseUint(string(fields[after]), 10, 64) // the field is a number
 	return startTime(at)
 }
 

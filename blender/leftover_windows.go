@@ -52,11 +52,11 @@ func (g group) processes() []uint32 {
 func killIfSince(pid uint32, since startTime) {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.PROCESS_TERMINATE, false, pid)
 	if err != nil {
-		return // it has ended
+		return // the process has ended
 	}
 	defer windows.CloseHandle(process)
 	var began, ended, kernel, user windows.Filetime
 	if windows.GetProcessTimes(process, &began, &ended, &kernel, &user) == nil && startTime(began.Nanoseconds()) >= since {
-		_ = windows.TerminateProcess(process, 1) // it has ended
+		_ = windows.TerminateProcess(process, 1) // the process has ended
 	}
 }

@@ -43,7 +43,7 @@ func (p *process) start(ended func()) error {
 		return err
 	}
 	if err := resumeInJob(job, uint32(p.cmd.Process.Pid)); err != nil {
-		_ = p.cmd.Process.Kill() // it has not run yet
+		_ = p.cmd.Process.Kill() // the process has not run yet
 		_ = p.cmd.Wait()
 		windows.CloseHandle(job)
 		return err

@@ -83,7 +83,7 @@ type Finished struct {
 	Outputs []string         `json:"outputs"`
 	// Recycle is true when that Blender should not be used for another run.
 	Recycle bool `json:"recycle"`
-	// ExitCode is the exit code that a Blender has which executes only this script.
+	// ExitCode is the exit code of a Blender that executes only this script.
 	ExitCode int `json:"exit_code"`
 }
 
