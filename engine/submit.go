@@ -211,6 +211,9 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 		e.attachLocked(j.run.Blender)
 	}
 	e.wakeWorkers()
+	for _, w := range e.allWorkers() {
+		w.expect()
+	}
 	poke(e.tidy)
 	return r, nil
 }
@@ -237,6 +240,7 @@ func (e *Engine) wakeWorkers() {
 func (e *Engine) wakeWorkersLocked() {
 	for _, w := range e.workers {
 		poke(w.woken)
+		w.rouseLocked()
 	}
 }
 

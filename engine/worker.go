@@ -100,9 +100,22 @@ func (w *worker) retire() {
 	poke(w.woken)
 }
 
+// errRoused is why a wait for Blender ends when the queue or what is wanted has changed.
+var errRoused = errors.New("something else is wanted")
+
+// orRoused returns errRoused in the place of an error of a wait that was ended by it.
+func orRoused(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errRoused) {
+		return errRoused
+	}
+	return err
+}
+
+// rouseLocked ends the worker's wait for Blender, so that it looks at what is wanted now. It needs
+// mu.
 func (w *worker) rouseLocked() {
 	if w.rouse != nil {
-		w.rouse(errors.New("something else is wanted"))
+		w.rouse(errRoused)
 	}
 }
 
@@ -136,8 +149,17 @@ func (w *worker) launch() {
 		defer close(left)
 		e.keepUp(life, "Blender", b.Serve)
 	}()
-	if !halted {
-		b.Start()
+	if halted {
+		return
+	}
+	b.Start()
+	e.mu.Lock()
+	halted = w.halted
+	e.mu.Unlock()
+	if halted { // a person has stopped it meanwhile
+		limited, cancel := context.WithTimeout(life, stopLimit)
+		defer cancel()
+		_ = b.Stop(limited) // it shows in the status
 	}
 }
 
@@ -155,6 +177,9 @@ func (w *worker) work(ctx context.Context) {
 			continue
 		}
 		if err := w.awaitReady(ctx); err != nil {
+			if errors.Is(err, errRoused) {
+				continue
+			}
 			if w.passing && ctx.Err() == nil {
 				e.endQueued(w, err)
 				continue
@@ -164,6 +189,7 @@ func (w *worker) work(ctx context.Context) {
 		}
 		j, code, err := e.startNext(w)
 		if err == nil && j != nil {
+			w.expect() // without this one
 			if err = w.execute(j, code); err == nil {
 				w.drawPreview(ctx, j)
 			}
@@ -205,14 +231,17 @@ func (w *worker) awaitReady(ctx context.Context) error {
 		e.mu.Unlock()
 	}()
 	if w.isDue() {
-		return errors.New("something else is wanted")
+		return errRoused
 	}
 	if !w.passing {
-		return b.Await(ctx, req)
+		return orRoused(ctx, b.Await(ctx, req))
 	}
 	limited, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	err := b.Ready(limited)
+	err := orRoused(ctx, b.Ready(limited))
+	if errors.Is(err, errRoused) {
+		return err
+	}
 	if err != nil && limited.Err() != nil {
 		if reason := b.Status().Reason; reason != "" {
 			err = errors.New(reason)
@@ -382,7 +411,9 @@ func (w *worker) expect() {
 	b, n := w.blender, 0
 	for _, j := range e.queue.jobs {
 		if j.run.Isolation == api.IsolateProcess && e.fitsLocked(j, w) {
-			n++
+			if n++; n >= manyWait {
+				break // more than any machine has cores for
+			}
 		}
 	}
 	e.mu.Unlock()

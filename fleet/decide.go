@@ -135,17 +135,17 @@ func decide(members []view, p policy) plan {
 	}
 	target := min(max(p.ahead, p.expected), max(p.ahead, p.cores))
 	urgent := wanted(clean)
-	if p.scarce {
-		target = 0
-	}
-	if urgent {
-		target = max(target, 1)
-	}
 	have := 0
 	for _, m := range members {
 		if m.use == clean && (m.ending || stale(m) || !m.parked && m.state != api.BlenderFailed) {
 			have++ // one that is ending is started again in a moment
 		}
+	}
+	if p.scarce {
+		target = min(target, have) // what waits already may go on waiting
+	}
+	if urgent {
+		target = max(target, 1)
 	}
 	starting := 0
 	for _, m := range members {
@@ -181,7 +181,7 @@ func decide(members []view, p policy) plan {
 // failing reports whether a Blender of the fleet can't be started.
 func failing(members []view) bool {
 	for _, m := range members {
-		if m.state == api.BlenderFailed && !m.parked {
+		if m.use == clean && m.state == api.BlenderFailed && !m.parked {
 			return true
 		}
 	}

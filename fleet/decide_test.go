@@ -74,6 +74,8 @@ func TestBlendersAreStartedBeforeTheyAreNeeded(t *testing.T) {
 		{"as many as there are cores", []view{running, starting, starting}, policy{ahead: 1, cores: 2, hold: true, expected: 1000}, plan{}},
 		{"after a burst", []view{left, ready, ready, ready}, policy{ahead: 1, cores: 4}, plan{park: []int{3, 2}}},
 		{"memory is short", []view{left}, policy{ahead: 1, cores: 2, scarce: true}, plan{}},
+		{"memory is short, and one waits", []view{left, ready}, policy{ahead: 1, cores: 2, scarce: true}, plan{}},
+		{"the Blender with the port can't be started", []view{left, {use: keeps, state: api.BlenderFailed}}, policy{ahead: 1, cores: 2, port: true}, plan{add: []use{clean}}},
 		{"memory is short, and a run waits", []view{left}, policy{ahead: 1, cores: 2, scarce: true, want: wants(api.IsolateProcess)}, plan{add: []use{clean}}},
 		{"Blender can't be started", []view{failed}, policy{ahead: 1, cores: 2}, plan{}},
 		{"a run in a scene waits", []view{ready}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{add: []use{resets}}},

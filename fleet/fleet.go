@@ -84,6 +84,10 @@ type Fleet struct {
 	log  *slog.Logger
 	poke chan struct{} // something may have to be started or ended
 
+	// moving is held from a decision to what it does to the members, so that nothing is started
+	// that was stopped meanwhile. It is taken before mu.
+	moving sync.Mutex
+
 	mu       sync.Mutex
 	spec     api.BlenderSpec
 	members  []*member
@@ -110,7 +114,7 @@ type member struct {
 	busy   bool
 	last   bool
 	parked bool
-	ending bool // its process is being stopped
+	ending int // how many stops of its process are under way
 	// retried is when the fleet last had a failed Blender try again, and failures how often it
 	// failed since it was ready; failed is what it then said of itself.
 	retried  time.Time
@@ -192,12 +196,15 @@ func (f *Fleet) checkMemory() {
 // arrange starts and ends members as decide says, and returns after how long it should be called
 // again, 0 when nothing but news can change its mind.
 func (f *Fleet) arrange() time.Duration {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	f.mu.Lock()
 	if !f.wanted || !f.serving {
 		f.mu.Unlock()
 		return 0
 	}
 	p := f.policyLocked()
+	again := max(time.Millisecond, holdTime-time.Since(f.since))
 	views := f.viewsLocked()
 	out := decide(views, p)
 	var start, park, discard, starting []*member
@@ -216,7 +223,8 @@ func (f *Fleet) arrange() time.Duration {
 		if m.use == spent {
 			discard = append(discard, m)
 		}
-		m.parked, m.ending, m.use, m.last = true, true, m.cleanUse(), false
+		m.parked, m.use, m.last = true, m.cleanUse(), false
+		m.ending++
 		park = append(park, m)
 	}
 	f.mu.Unlock()
@@ -243,7 +251,7 @@ func (f *Fleet) arrange() time.Duration {
 		f.publish()
 	}
 	if p.hold {
-		return max(time.Millisecond, holdTime-time.Since(f.since))
+		return again
 	}
 	return 0
 }
@@ -273,7 +281,10 @@ func (f *Fleet) memoryLocked() (bytes uint64) {
 func (f *Fleet) viewsLocked() []view {
 	views := make([]view, len(f.members))
 	for i, m := range f.members {
-		views[i] = view{use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, parked: m.parked, ending: m.ending, stale: m.stale}
+		views[i] = view{
+			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, stale: m.stale,
+			parked: m.parked || m.status.State == api.BlenderStopped && !m.busy, ending: m.ending > 0,
+		}
 	}
 	return views
 }
@@ -289,6 +300,7 @@ func (f *Fleet) add(u use) {
 	life, end := context.WithCancel(context.Background())
 	m.end, m.left = end, make(chan struct{})
 	f.mu.Lock()
+	m.b.Configure(f.memberSpecLocked(m)) // it may be another one by now
 	f.members = append(f.members, m)
 	over := !f.serving
 	f.mu.Unlock()
@@ -371,13 +383,15 @@ func (f *Fleet) checkWaiting() {
 // retry has Blenders that failed try again, after longer and longer times: the program may be
 // there now, or the drive that it is on.
 func (f *Fleet) retry() {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	f.mu.Lock()
 	var again []*member
 	for _, m := range f.members {
 		if m.parked || m.status.State != api.BlenderFailed || !f.wanted {
 			continue
 		}
-		wait := min(firstRetry<<min(m.failures-1, 10), lastRetry)
+		wait := min(firstRetry<<max(0, min(m.failures-1, 10)), lastRetry)
 		if time.Since(m.retried) >= wait {
 			m.retried = time.Now()
 			again = append(again, m)
@@ -392,7 +406,7 @@ func (f *Fleet) retry() {
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
 func (m *member) renewLocked() {
 	if m.use == spent && !m.busy && m.status.PID != m.pid {
-		m.use, m.last = clean, false
+		m.use, m.last, m.stale = clean, false, false
 	}
 }
 
@@ -413,7 +427,7 @@ func (m *member) stop() {
 			m.fleet.log.Warn("a Blender did not stop", "error", err)
 		}
 		m.fleet.mu.Lock()
-		m.ending = false
+		m.ending--
 		m.fleet.newsLocked()
 		m.fleet.mu.Unlock()
 	}()
@@ -493,7 +507,7 @@ func (f *Fleet) await(ctx context.Context, n need, found func(member int)) error
 			f.mu.Unlock()
 			return nil
 		}
-		if err := f.hopelessLocked(); err != nil {
+		if err := f.hopelessLocked(n); err != nil {
 			f.mu.Unlock()
 			return err
 		}
@@ -508,18 +522,19 @@ func (f *Fleet) await(ctx context.Context, n need, found func(member int)) error
 	}
 }
 
-// hopelessLocked returns why no member will be free, or nil. It needs mu.
-func (f *Fleet) hopelessLocked() error {
+// hopelessLocked returns why no member will be free for a run, or nil. It needs mu.
+func (f *Fleet) hopelessLocked(n need) error {
 	if !f.wanted || f.over {
 		return blender.ErrStopped
 	}
+	uses := n.uses(f.viewsLocked())
 	var failed *member
 	for _, m := range f.members {
 		switch {
-		case m.parked:
+		case m.parked || !slices.Contains(uses, m.use) && !(m.use == spent && m.busy):
 		case m.shownLocked().State == api.BlenderFailed:
 			failed = m
-		case m.use == clean || m.use == spent && m.busy:
+		default:
 			return nil // it is there, or will be
 		}
 	}
@@ -543,12 +558,15 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		return blender.Outcome{}, err
 	}
 	f.mu.Lock()
-	if m.use == clean {
-		m.use = spent
+	var before *member
+	first := m.use == clean
+	if first {
 		for _, other := range f.members {
-			other.last = false // what it left goes now that another run has begun
+			if other.last {
+				before, other.last = other, false // what it left goes now that another run begins
+			}
 		}
-		m.last = true
+		m.use, m.last = spent, true
 	}
 	f.mu.Unlock()
 	out, err := m.b.Run(ctx, req, sink)
@@ -556,8 +574,18 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	m.busy = false
 	f.runs--
 	m.status = m.b.Status()
-	if errors.Is(err, blender.ErrNotStarted) || m.status.State != api.BlenderReady && m.status.State != api.BlenderRunning {
-		m.pid = -1 // another process, now or soon
+	switch {
+	case first && err != nil: // nothing was executed
+		m.use, m.last = clean, false
+		if before != nil && before.use == spent && !before.parked {
+			before.last = true
+		}
+	case m.status.State != api.BlenderReady && m.status.State != api.BlenderRunning:
+		m.pid = -1 // another process, soon
+	default:
+		// The process that is there now may be another than the one that acquire saw; the run
+		// was executed in one of the two, and counts for this one.
+		m.pid = m.status.PID
 	}
 	m.renewLocked()
 	f.newsLocked()
@@ -612,15 +640,10 @@ func (f *Fleet) Configure(spec api.BlenderSpec) {
 	for _, m := range f.members {
 		m.stale = m.stale || other
 	}
-	members := append([]*member(nil), f.members...)
-	specs := make([]api.BlenderSpec, len(members))
-	for i, m := range members {
-		specs[i] = f.memberSpecLocked(m)
+	for _, m := range f.members {
+		m.b.Configure(f.memberSpecLocked(m)) // it takes the specification and calls nobody
 	}
 	f.mu.Unlock()
-	for i, m := range members {
-		m.b.Configure(specs[i])
-	}
 	wake(f.poke)
 }
 
@@ -631,12 +654,14 @@ func sameStart(a, b api.BlenderSpec) bool {
 
 // Start has a fleet that was stopped, or whose Blender failed, run again; it returns at once.
 func (f *Fleet) Start() {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	f.mu.Lock()
 	f.wanted = true
 	var again []*member
 	for _, m := range f.members {
 		m.failures = 0 // a person asks, so it is shown while it starts
-		if m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped {
+		if m.ending == 0 && (m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped) {
 			m.parked, m.stale = false, false
 			again = append(again, m)
 		}
@@ -652,14 +677,17 @@ func (f *Fleet) Start() {
 // Stop stops all Blenders, which stay stopped until [Fleet.Start]. It returns when they are
 // gone, or with ctx's error before that.
 func (f *Fleet) Stop(ctx context.Context) error {
+	f.moving.Lock()
 	f.mu.Lock()
 	f.wanted = false
 	members := append([]*member(nil), f.members...)
 	for _, m := range members {
-		m.parked, m.ending, m.last, m.use = true, true, false, m.cleanUse()
+		m.parked, m.last, m.use = true, false, m.cleanUse()
+		m.ending++
 	}
 	f.newsLocked()
 	f.mu.Unlock()
+	f.moving.Unlock()
 	errs := make([]error, len(members))
 	var stopping sync.WaitGroup
 	for i, m := range members {
@@ -668,7 +696,7 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	stopping.Wait()
 	f.mu.Lock()
 	for _, m := range members {
-		m.ending = false
+		m.ending--
 	}
 	f.newsLocked()
 	f.mu.Unlock()
@@ -687,25 +715,15 @@ func (f *Fleet) Restart(ctx context.Context) error {
 	return f.Ready(ctx)
 }
 
-// Ready waits until an isolated run would find its Blender. It fails with [blender.ErrStopped] or
-// a [*blender.FailedError] when that will not be so without [Fleet.Start].
+// Ready waits until an isolated run would find its Blender, and starts one where none is started
+// ahead. It fails with [blender.ErrStopped] or a [*blender.FailedError] when that will not be so
+// without [Fleet.Start].
 func (f *Fleet) Ready(ctx context.Context) error {
-	for {
-		f.mu.Lock()
-		changed := f.changed
-		free := choose(f.viewsLocked(), need{}) >= 0 || f.runs > 0
-		err := f.hopelessLocked()
-		f.mu.Unlock()
-		switch {
-		case err != nil:
-			return err
-		case free:
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	f.mu.Lock()
+	busy := f.runs > 0 && f.wanted
+	f.mu.Unlock()
+	if busy {
+		return nil
 	}
+	return f.await(ctx, need{isolation: api.IsolateProcess}, func(int) {})
 }

@@ -46,6 +46,8 @@ func (f *Fleet) statusLocked() api.BlenderStatus {
 		if st.State == api.BlenderStopped {
 			st.PID, st.MemoryBytes = 0, 0
 		}
+	case i < 0 && f.serving && f.spec.Fleet.Ahead == 0:
+		st.State, st.Reason = api.BlenderReady, "a Blender is started when a run needs it"
 	case i < 0 && f.serving:
 		st.State = api.BlenderStarting
 	case i < 0:
