@@ -116,6 +116,10 @@ func TestExitCodeIsThatOfACommand(t *testing.T) {
 		{"import argparse; argparse.ArgumentParser(prog='tool').parse_args()", "failed", "usage: tool [-h]\ntool: error: unrecognized arguments: -- a\n", 2},
 		{"import atexit, sys; atexit.register(sys.exit, 5)", "succeeded", "", 0},
 	} {
+		if wineLoop != "" && (test.exit == 255 || strings.Contains(test.code, "256")) {
+			// An exit code has 32 bits on Windows, and 8 elsewhere.
+			test.exit, test.state = map[float64]float64{0: 256, 255: 1<<32 - 1}[test.exit], "failed"
+		}
 		p := sharedBlender(t)
 		id := s.start(test.code, message{"args": []string{"a"}})
 		m := s.receiveType("finished")
