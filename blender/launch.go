@@ -88,6 +88,10 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if err := os.MkdirAll(temps, 0o700); err != nil {
 		return nil, nil, nil, fmt.Errorf("make the folder for temporary files: %w", err)
 	}
+	compiled := filepath.Join(spec.Dir, "compiled")
+	if err := os.MkdirAll(compiled, 0o700); err != nil {
+		return nil, nil, nil, fmt.Errorf("make the folder for compiled scripts: %w", err)
+	}
 	sweepTempFolders(temps)
 	temp, err := newTempFolder(temps)
 	if err != nil {
@@ -100,7 +104,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	environ := s.environ(found.Path)
 	start := newStart(found, spec, environ)
 	read := start.fingerprint()
-	env, restored := startEnviron(environ, temp.path, filepath.Join(spec.Dir, "compiled"))
+	env, restored := startEnviron(environ, temp.path, compiled)
 	first, err := json.Marshal(struct {
 		Token   string             `json:"token"`
 		Mark    string             `json:"mark"`

@@ -41,7 +41,7 @@ func TestWhateverAScriptDoesTheNextOneRuns(t *testing.T) {
 		{name: "hangs in C with the interpreter locked", code: "import ctypes\nctypes.PyDLL(None).sleep(1000)", args: []string{"--timeout", "500ms"}, exit: 4, state: api.TimedOut},
 		{name: "aborts", code: "import os\n\nos.abort()", exit: 5, state: api.Crashed, errorType: "Crash", line: 3},
 		{name: "reads address zero", code: "import ctypes\nctypes.string_at(0)", exit: 5, state: api.Crashed, errorType: "Crash", line: 2},
-		{name: "leaves the process", code: "import os\nprint('last words')\nos._exit(7)", exit: 5, state: api.Crashed, errorType: "Crash", output: "last words"},
+		{name: "leaves the process", code: "import os\nprint('last words')\nos._exit(7)", exit: 1, state: api.Failed, errorType: "Exit", output: "last words"},
 		{name: "asks for input", code: "input('name? ')", exit: 1, state: api.Failed, errorType: "EOFError", line: 1},
 		{name: "raises a keyboard interrupt", code: "raise KeyboardInterrupt", exit: 1, state: api.Failed, errorType: "KeyboardInterrupt", line: 1},
 		{name: "closes its output", code: "import os\nos.close(1)\nos.close(2)", state: api.Succeeded},
