@@ -36,7 +36,7 @@ child=
 finish() {
 	# The first process of a try ends with this one, and all others and the mounts with that.
 	[ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
-	rm -rf "$root" "$work/settings" || { sleep 2 && rm -rf "$root"; }
+	rm -rf "$root" "$work/settings" "$work"/*.new || { sleep 2 && rm -rf "$root"; }
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
