@@ -48,14 +48,14 @@ func (k kin) String() string { return strconv.FormatUint(uint64(k), 10) }
 // killKinOf kills the processes that a killed engine has left; text is the result of [kin.String].
 func killKinOf(text string) {
 	if number, err := strconv.ParseUint(text, 10, 64); err == nil {
-		kin(number).kill(0, 0)
+		kin(number).kill(0, nil)
 	}
 }
 
-// kill kills the processes that carry the number and were started since a time, except one process.
+// kill kills the processes that carry the number, except one process and those that are in the list.
 // It looks again until it finds none: a process that has received the signal starts no more
 // processes.
-func (k kin) kill(except int, since startTime) {
+func (k kin) kill(except int, spared running) {
 	if k < leastKin {
 		return
 	}
@@ -63,7 +63,7 @@ func (k kin) kill(except int, since startTime) {
 	for again := true; again; {
 		again = false
 		for _, pid := range processes() {
-			if killed[pid] || !k.has(pid) || startedAt(pid) < since {
+			if killed[pid] || !k.has(pid) || spared.has(pid, startedAt(pid)) {
 				continue
 			}
 			killed[pid], again = true, true
@@ -105,17 +105,6 @@ func processes() []int {
 // the machine, a hundred a second.
 type startTime uint64
 
-const ticks = 100
-
-// nowStart returns the start time of a process that is started now.
-func nowStart() startTime {
-	var now unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
-		return 0
-	}
-	return startTime(now.Nano() / (1e9 / ticks))
-}
-
 // startedAt returns when a process was started, 0 for a process that is gone.
 func startedAt(pid int) startTime {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -131,5 +120,19 @@ func startedAt(pid int) startTime {
 	return startTime(at)
 }
 
-// killOthers kills the processes that the leader and its descendants have started since a time.
-func (g group) killOthers(since startTime) { g.kin.kill(g.id, since) }
+// others returns the descendants of the leader that are running.
+func (g group) others() running {
+	list := running{}
+	if g.kin < leastKin {
+		return list
+	}
+	for _, pid := range processes() {
+		if pid != g.id && g.kin.has(pid) {
+			list[pid] = startedAt(pid)
+		}
+	}
+	return list
+}
+
+// killOthers kills the descendants of the leader that are not in the list.
+func (g group) killOthers(spared running) { g.kin.kill(g.id, spared) }

@@ -103,8 +103,8 @@ func TestANewNumberOfKinIsLowerThanTheFirst(t *testing.T) {
 	if number := markKin(cmd.Process.Pid); number != 0 {
 		t.Errorf("a process with a limit of its own got the number %d", number)
 	}
-	kin(leastKin-1).kill(0, 0)
-	kin(leastKin).kill(0, 0)
+	kin(leastKin-1).kill(0, nil)
+	kin(leastKin).kill(0, nil)
 	if err := cmd.Wait(); !strings.Contains(fmt.Sprint(err), "killed") {
 		t.Error(err)
 	}

@@ -1,7 +1,6 @@
 package blender
 
 import (
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -9,9 +8,6 @@ import (
 
 // startTime is the time when a process was started, in ns since 1970.
 type startTime int64
-
-// nowStart returns the start time of a process that is started now.
-func nowStart() startTime { return startTime(time.Now().UnixNano()) }
 
 // note returns "": the system itself ends the processes of an engine that was killed.
 func (group) note() string { return "" }
@@ -22,13 +18,29 @@ func killKinOf(string) {}
 // maxListed is how many processes of a job are looked at, at most.
 const maxListed = 4096
 
-// killOthers kills the processes of the job that were started since a time.
-func (g group) killOthers(since startTime) {
+// others returns the processes of the job that are running.
+func (g group) others() running {
+	list := running{}
+	if g.job == 0 {
+		return list
+	}
+	for _, pid := range g.processes() {
+		withProcess(pid, func(_ windows.Handle, began startTime) { list[int(pid)] = began })
+	}
+	return list
+}
+
+// killOthers kills the processes of the job that are not in the list.
+func (g group) killOthers(spared running) {
 	if g.job == 0 {
 		return
 	}
 	for _, pid := range g.processes() {
-		killIfSince(pid, since)
+		withProcess(pid, func(process windows.Handle, began startTime) {
+			if !spared.has(int(pid), began) {
+				_ = windows.TerminateProcess(process, 1) // the process has ended
+			}
+		})
 	}
 }
 
@@ -48,15 +60,16 @@ func (g group) processes() []uint32 {
 	return pids
 }
 
-// killIfSince kills a process that was started since a time.
-func killIfSince(pid uint32, since startTime) {
+// withProcess calls a function with a process and the time when the process was started, unless the
+// process has ended.
+func withProcess(pid uint32, do func(process windows.Handle, began startTime)) {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.PROCESS_TERMINATE, false, pid)
 	if err != nil {
-		return // the process has ended
+		return
 	}
 	defer windows.CloseHandle(process)
 	var began, ended, kernel, user windows.Filetime
-	if windows.GetProcessTimes(process, &began, &ended, &kernel, &user) == nil && startTime(began.Nanoseconds()) >= since {
-		_ = windows.TerminateProcess(process, 1) // the process has ended
+	if windows.GetProcessTimes(process, &began, &ended, &kernel, &user) == nil {
+		do(process, startTime(began.Nanoseconds()))
 	}
 }

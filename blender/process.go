@@ -136,12 +136,34 @@ func (p *process) kill() {
 	}
 }
 
-// killOthers ends the processes that the process and its descendants have started since a time.
-func (p *process) killOthers(since startTime) {
+// running is a list of running processes: process ids, and when each process was started. The time
+// tells a process from a later process with the same id.
+type running map[int]startTime
+
+// has returns whether the list has the process.
+func (r running) has(pid int, began startTime) bool {
+	at, listed := r[pid]
+	return listed && at == began
+}
+
+// others returns the processes that the process and its descendants have started and that are
+// running.
+func (p *process) others() running {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
+		return nil
+	}
+	return p.group.others()
+}
+
+// killOthers ends the processes that the process and its descendants have started, except those in
+// the list.
+func (p *process) killOthers(spared running) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.dead {
-		p.group.killOthers(since)
+		p.group.killOthers(spared)
 	}
 }
 

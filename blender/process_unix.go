@@ -28,7 +28,7 @@ func (g group) terminate() { g.signal(syscall.SIGTERM) }
 // leader.
 func (g group) kill() {
 	g.signal(syscall.SIGKILL)
-	g.kin.kill(0, 0)
+	g.kin.kill(0, nil)
 }
 
 // note returns the text by which a later engine finds the processes.

@@ -45,7 +45,10 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.mu.Lock()
 	inst.active = run
 	inst.mu.Unlock()
-	since := nowStart()
+	var earlier running // what earlier runs have left running
+	if req.Leftover == LeftoverRun {
+		earlier = inst.proc.others()
+	}
 	undo := inst.proc.limit(req.Limits)
 	out, err := inst.execute(ctx, run, req)
 	run.close()
@@ -53,7 +56,7 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 		inst.retireFor("a run had limits that can't be taken off again")
 	}
 	if req.Leftover == LeftoverRun {
-		inst.proc.killOthers(since)
+		inst.proc.killOthers(earlier)
 	}
 	inst.mu.Lock()
 	inst.active = nil
