@@ -61,7 +61,7 @@ type BlenderSettings struct {
 // FleetSettings say how many Blenders are started before they are needed.
 type FleetSettings struct {
 	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"how many Blenders wait, with nothing run in them, for the next runs: each has some 90 MB of its own. \u0060\"auto\"\u0060: 1, or 2 on a machine with four cores and 8 GB"`
-	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" help:"above this memory of all its Blenders together the engine starts none before it is needed"`
+	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" help:"above this memory of all its Blenders together the engine starts none before it is needed, and closes a \u0060.blend\u0060 with which one waits"`
 }
 
 // AheadOf returns how many Blenders wait on a machine with so many cores and bytes of memory.
@@ -140,6 +140,8 @@ type BlenderSpec struct {
 	Fleet FleetSettings
 	// Dir is an absolute folder of this Blender alone, for the add-on and for temporary files.
 	Dir string
+	// Scene is the absolute path of a .blend that Blender opens at its start, or "".
+	Scene string
 	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
 	// one that was the last to serve.
 	PID int

@@ -92,6 +92,8 @@ type ProcessStatus struct {
 	Run         string `json:"run"`
 	Port        int    `json:"port"`
 	MemoryBytes uint64 `json:"memory_bytes"`
+	// Scene is the .blend that the process has opened at its start, or "".
+	Scene string `json:"scene"`
 }
 
 // FolderStatus is how a folder is being watched at one moment.

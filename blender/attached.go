@@ -235,7 +235,7 @@ func (a *Attached) Ready(ctx context.Context) error { return a.ready(ctx) }
 func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(ctx) }
 
 // Expect does nothing, because no open Blender is started ahead.
-func (a *Attached) Expect(int) {}
+func (a *Attached) Expect(int, []string) {}
 
 // Processes returns the process of the open Blender, or nil when there is none.
 func (a *Attached) Processes() []api.ProcessStatus {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"blendtray/addon"
@@ -18,6 +19,14 @@ import (
 
 // exitPort is the exit code of the launcher when it can't have its port.
 const exitPort = 98
+
+// exitScene is the exit code of a Blender in the background that can't open the .blend of its
+// command line.
+const exitScene = 1
+
+// sceneTimes is how many times longer a start with a .blend may take: a file of gigabytes may lie
+// on a network drive.
+const sceneTimes = 10
 
 // launch starts a Blender and returns its instance when it is ready. It fails with an [endError]
 // when another attempt may succeed, and with another error when it can not. When it fails or ctx
@@ -119,13 +128,22 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if spec.FactoryStartup {
 		args = append(args, "--factory-startup")
 	}
-	args = append(args, spec.Args...)
+	args = append(args, openArgs(spec)...)
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir, cmd.Env = temps, env
 	inst := newInstance(s, spec, temp, token, mark)
 	inst.start, inst.read = start, read
 	return cmd, append(first, '\n'), inst, nil
+}
+
+// openArgs returns the arguments that the settings add, and then the .blend that Blender opens. Opened
+// from the command line, the file looks to a script as it does in a Blender that is started for it.
+func openArgs(spec api.BlenderSpec) []string {
+	if spec.Scene == "" {
+		return spec.Args
+	}
+	return append(slices.Clone(spec.Args), spec.Scene)
 }
 
 // noteEnd logs how a process has ended.
@@ -158,7 +176,11 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 // awaitReady waits for the mark that says that Blender is ready. The time of pauses does not count.
 // It fails when the process ends, when the start takes too long, and when ctx ends.
 func (i *instance) awaitReady(ctx context.Context) error {
-	timer := time.NewTimer(time.Duration(i.spec.StartTimeout))
+	limit := time.Duration(i.spec.StartTimeout)
+	if i.spec.Scene != "" {
+		limit *= sceneTimes
+	}
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for counted := time.Duration(0); ; {
 		select {
@@ -169,6 +191,9 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
 					"choose another one as blender.port in the settings, or 0 for any", i.spec.Port)
 			}
+			if i.proc.state != nil && i.proc.state.ExitCode() == exitScene && i.spec.Scene != "" {
+				return errors.New(i.failure(i.spec.Scene+" can't be opened", errEnded(i.proc.state)))
+			}
 			return &endError{i.failure("it ended before it was ready", errEnded(i.proc.state))}
 		case <-timer.C:
 			if paused := i.proc.paused(); paused > counted {
@@ -176,7 +201,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				counted = paused
 				continue
 			}
-			return &endError{i.failure("it was killed", fmt.Errorf("it was not ready within %s", i.spec.StartTimeout))}
+			return &endError{i.failure("it was killed", fmt.Errorf("it was not ready within %s", limit))}
 		case <-ctx.Done():
 			return ctx.Err()
 		}

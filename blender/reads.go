@@ -25,7 +25,7 @@ type start struct {
 
 // newStart returns what a start of a Blender with a specification reads.
 func newStart(found Found, spec api.BlenderSpec, environ []string) start {
-	return start{found.Path, found.Version, spec.Args, spec.FactoryStartup, environ}
+	return start{found.Path, found.Version, openArgs(spec), spec.FactoryStartup, environ}
 }
 
 // Outdated returns whether something has changed since the start of the present Blender that it
@@ -86,7 +86,7 @@ func (s start) fingerprint() string {
 	fmt.Fprintf(sum, "%q %q %q %v %q\n", s.program, s.version, s.args, s.factoryStartup, slices.Sorted(slices.Values(s.environ)))
 	stamp(sum, s.program)
 	for _, arg := range s.args {
-		if strings.HasSuffix(arg, ".blend") {
+		if strings.EqualFold(filepath.Ext(arg), ".blend") {
 			stamp(sum, arg)
 		}
 	}

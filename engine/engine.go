@@ -37,8 +37,9 @@ type Blender interface {
 	Status() api.BlenderStatus
 	// Processes returns the processes of this Blender.
 	Processes() []api.ProcessStatus
-	// Expect tells the Blender how many isolated runs wait for it.
-	Expect(runs int)
+	// Expect tells the Blender how many isolated runs wait for it, and with which .blend files runs
+	// will begin.
+	Expect(runs int, scenes []string)
 	// Configure sets another specification, of the same name and kind, which holds from the next
 	// start on.
 	Configure(api.BlenderSpec)
@@ -267,8 +268,16 @@ func (e *Engine) SetRuns(c api.RunSettings) {
 		c.History = DefaultHistoryRuns
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.runs = c
+	e.mu.Unlock()
+	e.expect() // other scenes are opened before they are needed
+}
+
+// expect tells all Blenders what runs they should expect.
+func (e *Engine) expect() {
+	for _, w := range e.allWorkers() {
+		w.expect()
+	}
 }
 
 func (e *Engine) runSettings() api.RunSettings {

@@ -27,6 +27,7 @@ type fakeBlender struct {
 	mu     sync.Mutex
 	spec   api.BlenderSpec
 	status api.BlenderStatus
+	scenes []string
 	news   chan struct{} // closed when status changes
 }
 
@@ -62,7 +63,18 @@ func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)
 
 func (f *fakeBlender) Await(ctx context.Context, _ blender.Request) error { return f.Ready(ctx) }
 
-func (f *fakeBlender) Expect(int) {}
+func (f *fakeBlender) Expect(_ int, scenes []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scenes = scenes
+}
+
+// expected returns the .blend files with which runs will begin, as the engine last told.
+func (f *fakeBlender) expected() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.scenes
+}
 
 func (f *fakeBlender) Processes() []api.ProcessStatus { return nil }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"blendtray/api"
 )
@@ -90,6 +91,20 @@ func watcherFolders(policies []api.FolderSettings) []api.WatchSettings {
 	return all
 }
 
+// scenesLocked returns the .blend files that the isolated runs of the folders begin with, sorted.
+// It needs mu.
+func (e *Engine) scenesLocked() []string {
+	var scenes []string
+	for _, f := range e.folders {
+		isolation, err := isolationOf(f.policy.Isolation, f.policy.Scene, e.runs.Isolation)
+		if err == nil && isolation == api.IsolateProcess && filepath.IsAbs(f.policy.Scene) {
+			scenes = append(scenes, f.policy.Scene)
+		}
+	}
+	slices.Sort(scenes)
+	return slices.Compact(scenes)
+}
+
 // SetFolders replaces the watched folders. Runs that are queued already keep the old settings of
 // their folder. SetFolders fails with [api.ErrBad] when a setting is wrong.
 func (e *Engine) SetFolders(policies []api.FolderSettings) error {
@@ -105,6 +120,7 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	if err := e.watcher.SetFolders(watcherFolders(policies)); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
+	e.expect()
 	e.hub.publish(api.Event{Kind: api.KindFolders})
 	return nil
 }

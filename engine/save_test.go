@@ -278,6 +278,28 @@ func TestAFolderThatComesBackIsWatchedForTheFirstTime(t *testing.T) {
 	h.expect("1 a.py running")
 }
 
+func TestTheFilesThatSavesBeginWithAreOpenedBeforeTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	folder := func(name, scene string, isolation api.Isolation) api.FolderSettings {
+		return api.FolderSettings{WatchSettings: api.WatchSettings{Path: h.path(name)}, Scene: scene, Isolation: isolation}
+	}
+	a, b := h.path("a.blend"), h.path("b.blend")
+	if err := h.SetFolders([]api.FolderSettings{
+		folder("1", b, api.IsolateAuto), folder("2", a, api.IsolateProcess), folder("3", a, api.IsolateAuto),
+		folder("4", h.path("other.blend"), api.IsolateScene), folder("5", "keep", api.IsolateAuto), folder("6", "fresh", api.IsolateAuto),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "those of isolated runs", func() bool { return slices.Equal(h.b.expected(), []string{a, b}) })
+	h.SetRuns(api.RunSettings{Isolation: api.IsolateScene})
+	eventually(t, "that of the folder that says so itself", func() bool { return slices.Equal(h.b.expected(), []string{a}) })
+	if err := h.SetFolders(nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "none", func() bool { return len(h.b.expected()) == 0 })
+}
+
 func TestAFolderThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)

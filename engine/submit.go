@@ -211,9 +211,7 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 		e.attachLocked(j.run.Blender)
 	}
 	e.wakeWorkers()
-	for _, w := range e.allWorkers() {
-		w.expect()
-	}
+	e.expect()
 	poke(e.tidy)
 	return r, nil
 }

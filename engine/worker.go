@@ -404,7 +404,8 @@ func (w *worker) processes() []api.ProcessStatus {
 	return b.Processes()
 }
 
-// expect tells the Blender how many isolated runs wait for it.
+// expect tells the Blender how many isolated runs wait for it, and with which .blend files the
+// folders' runs begin.
 func (w *worker) expect() {
 	e := w.engine
 	e.mu.Lock()
@@ -416,8 +417,12 @@ func (w *worker) expect() {
 			}
 		}
 	}
+	var scenes []string
+	if w.name == e.defaultBlender { // which executes the saves of all folders
+		scenes = e.scenesLocked()
+	}
 	e.mu.Unlock()
-	b.Expect(n)
+	b.Expect(n, scenes)
 }
 
 // wait returns when something has changed, when ctx ends, or after limit unless limit is 0.

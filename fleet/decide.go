@@ -1,6 +1,10 @@
 package fleet
 
-import "blendtray/api"
+import (
+	"slices"
+
+	"blendtray/api"
+)
 
 // use is what a member of the fleet is for.
 type use int
@@ -29,6 +33,8 @@ type view struct {
 	parked, ending bool
 	// stale: what its process read at its start has changed since.
 	stale bool
+	// scene is the .blend that its process has opened at its start, or "".
+	scene string
 }
 
 // free reports whether the member can execute a run at once.
@@ -41,6 +47,8 @@ type need struct {
 	isolation api.Isolation
 	// look: the run looks at what the last isolated run left.
 	look bool
+	// scene is the .blend that the run begins with, or "".
+	scene string
 }
 
 // uses returns which members may execute a run, the best first.
@@ -61,16 +69,28 @@ func (n need) uses(members []view) []use {
 	return []use{clean}
 }
 
-// choose returns which member should execute a run, or -1 while none is free.
+// choose returns which member should execute a run, or -1 while none is free. A run that begins
+// with a .blend can open the file in a Blender that waits without a file.
 func choose(members []view, n need) int {
+	plain := -1
 	for _, u := range n.uses(members) {
 		for i, m := range members {
-			if m.use == u && m.free() && (u != spent || m.last) {
+			switch {
+			case m.use != u || !m.free() || u == spent && !m.last:
+			case u != clean || m.scene == n.scene:
 				return i
+			case m.scene == "" && plain < 0:
+				plain = i
 			}
 		}
 	}
-	return -1
+	return plain
+}
+
+// scene is a .blend that runs begin with.
+type scene struct {
+	file string
+	cost uint64 // how much memory a Blender has that waits with the file open, in bytes
 }
 
 // policy is what a plan keeps to.
@@ -82,13 +102,45 @@ type policy struct {
 	hold     bool   // a run is running, and a start would slow it
 	scarce   bool   // memory is short: nothing is started ahead
 	port     bool   // the Blender that keeps its state is always there
+	// scenes are the files with which a Blender should wait, the most recently used first. room is
+	// how much memory all of these Blenders together may have, in bytes.
+	scenes []scene
+	room   uint64
 }
+
+// served returns the files with which a Blender should wait and for which there is memory.
+func (p policy) served() []string {
+	var files []string
+	room := p.room
+	for _, s := range p.scenes {
+		if s.cost <= room && len(files) < maxScenes {
+			room -= s.cost
+			files = append(files, s.file)
+		}
+	}
+	return files
+}
+
+// maxScenes is with how many different files Blenders wait, at most.
+const maxScenes = 4
 
 // plan is what should be done with the members.
 type plan struct {
-	start []int // parked members that should be started
-	park  []int // members whose process should be ended
-	add   []use // members that are missing
+	start []start // parked members that should be started
+	park  []int   // members whose process should be ended
+	add   []addition
+}
+
+// start is a start of a parked member, with a .blend or "".
+type start struct {
+	member int
+	scene  string
+}
+
+// addition is a member that is missing, and the .blend that it should start with, or "".
+type addition struct {
+	use   use
+	scene string
 }
 
 // decide returns what is to be done so that the next runs find their Blender.
@@ -113,11 +165,11 @@ func decide(members []view, p policy) plan {
 			}
 			found = true
 			if m.parked && !m.ending && wanted(u) {
-				out.start = append(out.start, i)
+				out.start = append(out.start, start{member: i})
 			}
 		}
 		if !found && wanted(u) {
-			out.add = append(out.add, u)
+			out.add = append(out.add, addition{use: u})
 		}
 	}
 	// What the last run but one left is of no use any more.
@@ -127,7 +179,11 @@ func decide(members []view, p policy) plan {
 		}
 	}
 	// A waiting Blender that has read something else than the next one would is replaced.
-	stale := func(m view) bool { return m.use == clean && m.stale && !m.busy && !m.parked }
+	served := p.served()
+	stale := func(m view) bool {
+		outdated := m.stale || m.scene != "" && !slices.Contains(served, m.scene)
+		return m.use == clean && outdated && !m.busy && !m.parked
+	}
 	for i, m := range members {
 		if stale(m) {
 			out.park = append(out.park, i)
@@ -137,7 +193,7 @@ func decide(members []view, p policy) plan {
 	urgent := wanted(clean)
 	have := 0
 	for _, m := range members {
-		if m.use == clean && (m.ending || stale(m) || !m.parked && m.state != api.BlenderFailed) {
+		if m.use == clean && m.scene == "" && (m.ending || stale(m) || !m.parked && m.state != api.BlenderFailed) {
 			have++ // one that is ending is started again in a moment
 		}
 	}
@@ -153,35 +209,72 @@ func decide(members []view, p policy) plan {
 			starting++
 		}
 	}
-	if have < target && (!p.hold || urgent || p.expected > 0) {
+	begins := map[int]bool{} // the parked members that this plan starts
+	// begin starts a Blender, in a parked member or in a new one.
+	begin := func(scene string, mayAdd bool) bool {
+		if starting >= p.cores || p.hold && !urgent && p.expected == 0 {
+			return false
+		}
 		for i, m := range members {
-			if m.use == clean && m.parked && !m.ending && have < target && starting < p.cores {
-				out.start = append(out.start, i)
-				have++
+			if m.use == clean && m.parked && !m.ending && !begins[i] {
+				begins[i] = true
+				out.start = append(out.start, start{i, scene})
 				starting++
+				return true
 			}
 		}
-		// A member whose Blender failed tries by itself; another would fail as well.
-		for ; have < target && starting < p.cores && !failing(members); have++ {
-			out.add = append(out.add, clean)
+		if mayAdd {
+			out.add = append(out.add, addition{clean, scene})
 			starting++
+		}
+		return mayAdd
+	}
+	// A member whose Blender failed tries by itself; another would fail as well.
+	for have < target && begin("", !failing(members)) {
+		have++
+	}
+	if !p.scarce && !failing(members) {
+		for _, file := range served {
+			if !waitsWith(members, file) {
+				begin(file, true)
+			}
 		}
 	}
 	if !urgent && p.expected == 0 {
-		for i := len(members) - 1; i >= 0 && have > max(target, 0); i-- {
-			if m := members[i]; m.use == clean && !m.parked && !m.busy && !stale(m) {
+		opened := map[string]bool{} // the files with which a Blender goes on waiting
+		for i := len(members) - 1; i >= 0; i-- {
+			m := members[i]
+			switch {
+			case m.use != clean || m.parked || m.busy || stale(m):
+			case m.scene == "" && have > target:
 				out.park = append(out.park, i)
 				have--
+			case m.scene != "" && opened[m.scene]:
+				out.park = append(out.park, i)
+			case m.scene != "":
+				opened[m.scene] = true
 			}
 		}
 	}
 	return out
 }
 
-// failing reports whether a Blender of the fleet can't be started.
+// waitsWith returns whether a member waits with a file, or will. A member that failed with the file
+// tries again by itself, and a member that is ending is started again in a moment.
+func waitsWith(members []view, file string) bool {
+	for _, m := range members {
+		if m.use == clean && m.scene == file && (m.ending || !m.parked) {
+			return true
+		}
+	}
+	return false
+}
+
+// failing returns whether a Blender of the fleet can't be started. A Blender that can't open a
+// .blend tells nothing of the others.
 func failing(members []view) bool {
 	for _, m := range members {
-		if m.use == clean && m.state == api.BlenderFailed && !m.parked {
+		if m.use == clean && m.scene == "" && m.state == api.BlenderFailed && !m.parked {
 			return true
 		}
 	}
@@ -200,7 +293,7 @@ func summary(members []view) (api.BlenderState, int) {
 			return 6
 		case m.use == clean && m.state == api.BlenderReady:
 			return 5
-		case m.state == api.BlenderFailed:
+		case m.state == api.BlenderFailed && (m.use != clean || m.scene == ""):
 			return 4
 		case m.use == clean && m.state == api.BlenderStarting:
 			return 3

@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -96,12 +98,14 @@ type Fleet struct {
 	over     bool
 	asked    []*need // what waits for a member
 	expected int     // isolated runs that the engine has queued
+	scenes   []*file // the .blend files that runs begin with, the most recently used first
 	runs     int     // runs that are running, previews left out
 	since    time.Time
 	changed  chan struct{} // closed at the next change
 	told     api.BlenderStatus
 	telling  sync.Mutex // around Changed
 	scarce   bool
+	free     uint64 // how much memory programs may still have, in bytes
 }
 
 // member is a Blender of the fleet. All but fleet and b are guarded by Fleet.mu.
@@ -121,9 +125,11 @@ type member struct {
 	failures int
 	failed   api.BlenderStatus
 	stale    bool // its process was started by a specification that does not hold any more
-	pid      int  // the process in which it executed its last run
-	end      context.CancelFunc
-	left     chan struct{}
+	// scene is the .blend with which its process was started, or "".
+	scene string
+	pid   int // the process in which it executed its last run
+	end   context.CancelFunc
+	left  chan struct{}
 }
 
 // New makes a fleet with no members. It starts Blenders when it is served.
@@ -135,7 +141,7 @@ func New(cfg Config) *Fleet {
 		cfg.Changed = func(api.BlenderStatus) {}
 	}
 	f := &Fleet{
-		cfg: cfg, log: cfg.Logger, spec: cfg.Spec, wanted: true,
+		cfg: cfg, log: cfg.Logger, spec: cfg.Spec, wanted: true, free: math.MaxUint64 / 2,
 		poke: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	f.told = f.statusLocked()
@@ -151,6 +157,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
 	for ctx.Err() == nil {
+		f.measureScenes()
 		wait := f.arrange()
 		var hold <-chan time.Time
 		if wait > 0 {
@@ -186,9 +193,9 @@ func (f *Fleet) checkMemory() {
 	if f.cfg.Free == nil {
 		return
 	}
-	scarce := f.cfg.Free() < scarceMemory
+	free := f.cfg.Free()
 	f.mu.Lock()
-	f.scarce = scarce
+	f.scarce, f.free = free < scarceMemory, free
 	f.mu.Unlock()
 	f.publish()
 }
@@ -213,9 +220,13 @@ func (f *Fleet) arrange() time.Duration {
 			starting = append(starting, m)
 		}
 	}
-	for _, i := range out.start {
-		m := f.members[i]
+	for _, s := range out.start {
+		m := f.members[s.member]
 		m.parked, m.stale = false, false
+		if m.scene != s.scene {
+			m.scene, m.failures = s.scene, 0
+		}
+		m.b.Configure(f.memberSpecLocked(m))
 		start = append(start, m)
 	}
 	for _, i := range out.park {
@@ -244,8 +255,8 @@ func (f *Fleet) arrange() time.Duration {
 			m.b.Resume()
 		}
 	}
-	for _, u := range out.add {
-		f.add(u)
+	for _, a := range out.add {
+		f.add(a)
 	}
 	if len(out.start)+len(out.park)+len(out.add) > 0 {
 		f.publish()
@@ -267,6 +278,9 @@ func (f *Fleet) policyLocked() policy {
 	for _, n := range f.asked {
 		p.want = append(p.want, *n)
 	}
+	if p.ahead > 0 {
+		p.scenes, p.room = f.wantedScenesLocked()
+	}
 	return p
 }
 
@@ -282,7 +296,7 @@ func (f *Fleet) viewsLocked() []view {
 	views := make([]view, len(f.members))
 	for i, m := range f.members {
 		views[i] = view{
-			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, stale: m.stale,
+			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, stale: m.stale, scene: m.scene,
 			parked: m.parked || m.status.State == api.BlenderStopped && !m.busy, ending: m.ending > 0,
 		}
 	}
@@ -290,12 +304,12 @@ func (f *Fleet) viewsLocked() []view {
 }
 
 // add makes a member and starts it.
-func (f *Fleet) add(u use) {
+func (f *Fleet) add(a addition) {
 	f.mu.Lock()
-	m := &member{fleet: f, use: u}
+	m := &member{fleet: f, use: a.use, scene: a.scene}
 	spec := f.memberSpecLocked(m)
 	f.mu.Unlock()
-	m.b = f.cfg.NewMember(spec, u == keeps, m.changed)
+	m.b = f.cfg.NewMember(spec, a.use == keeps, m.changed)
 	m.status = m.b.Status()
 	life, end := context.WithCancel(context.Background())
 	m.end, m.left = end, make(chan struct{})
@@ -326,6 +340,7 @@ func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
 	if m.use != keeps {
 		spec.Port = 0
 	}
+	spec.Scene = m.scene
 	return spec
 }
 
@@ -532,6 +547,8 @@ func (f *Fleet) hopelessLocked(n need) error {
 	for _, m := range f.members {
 		switch {
 		case m.parked || !slices.Contains(uses, m.use) && !(m.use == spent && m.busy):
+		case m.use == clean && m.scene != "" && (m.scene != n.scene || m.shownLocked().State == api.BlenderFailed):
+			// It is for another run, or can't open the file; then a Blender without a file tells why.
 		case m.shownLocked().State == api.BlenderFailed:
 			failed = m
 		default:
@@ -546,14 +563,22 @@ func (f *Fleet) hopelessLocked(n need) error {
 
 // needOf returns what a run asks for.
 func needOf(req blender.Request) need {
-	return need{isolation: req.Isolation, look: req.Look}
+	n := need{isolation: req.Isolation, look: req.Look}
+	if n.isolation == api.IsolateProcess && filepath.IsAbs(req.Scene) {
+		n.scene = req.Scene
+	}
+	return n
 }
 
 // Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on
 // the request's isolation: a new one, one that goes on, or for a look the one that the last
 // isolated run has left.
 func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
-	m, err := f.acquire(ctx, needOf(req))
+	n := needOf(req)
+	if n.scene != "" {
+		f.useScene(n.scene)
+	}
+	m, err := f.acquire(ctx, n)
 	if err != nil {
 		return blender.Outcome{}, err
 	}
@@ -574,6 +599,9 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	m.busy = false
 	f.runs--
 	m.status = m.b.Status()
+	if n.scene != "" && err == nil && out.Verdict == blender.Succeeded {
+		f.retrySceneLocked(n.scene)
+	}
 	switch {
 	case first && err != nil: // nothing was executed
 		m.use, m.last = clean, false
@@ -621,12 +649,14 @@ func (f *Fleet) Preview(ctx context.Context, path, engine string) error {
 }
 
 // Expect tells how many isolated runs wait for the fleet, so that it starts as many Blenders as
-// are needed, up to the number of cores at the same time.
-func (f *Fleet) Expect(runs int) {
+// are needed, up to the number of cores at the same time; and with which .blend files runs will
+// begin, so that Blenders wait with these files open.
+func (f *Fleet) Expect(runs int, scenes []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.expected != runs {
-		f.expected = runs
+	news := f.expectScenesLocked(scenes) || f.expected != runs
+	f.expected = runs
+	if news {
 		wake(f.poke)
 	}
 }

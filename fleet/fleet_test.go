@@ -243,10 +243,10 @@ func TestAFleetIsStoppedAndStartedAsOne(t *testing.T) {
 func TestABurstStartsAsManyAsThereAreCores(t *testing.T) {
 	t.Parallel()
 	f := real(t, api.FleetSettings{Ahead: 1})
-	f.Expect(6)
+	f.Expect(6, nil)
 	for i := range 6 {
 		do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
-		f.Expect(5 - i)
+		f.Expect(5-i, nil)
 	}
 	eventually(t, "one waits, and one has what the last left", func() bool { return len(f.Processes()) == 2 && f.Status().Waiting == 1 })
 }

@@ -30,7 +30,7 @@ func (f *Fleet) statusLocked() api.BlenderStatus {
 		case m.parked:
 		case m.use == keeps:
 			st.Port = m.status.Port // the only one that others may connect to
-		case m.use == clean && !m.busy && m.status.State == api.BlenderReady:
+		case m.use == clean && m.scene == "" && !m.busy && m.status.State == api.BlenderReady:
 			st.Waiting++
 		}
 	}
@@ -52,10 +52,23 @@ func (f *Fleet) statusLocked() api.BlenderStatus {
 		st.State = api.BlenderStarting
 	case i < 0:
 		st.State, st.Reason = api.BlenderStopped, "not started yet"
+	case st.Reason == "" && f.unopenedLocked() != "":
+		st.Reason = f.unopenedLocked()
 	case f.scarce && st.Reason == "":
 		st.Reason = "memory is short, so no Blender is started before it is needed"
 	}
 	return st
+}
+
+// unopenedLocked returns which file no Blender can open before a run needs it, and why, or "". It
+// needs mu.
+func (f *Fleet) unopenedLocked() string {
+	for _, m := range f.members {
+		if st := m.shownLocked(); m.use == clean && m.scene != "" && !m.parked && st.State == api.BlenderFailed {
+			return "no Blender waits with its scene open: " + st.Reason
+		}
+	}
+	return ""
 }
 
 // Processes returns the Blenders of the fleet, those without a process left out.
@@ -70,7 +83,7 @@ func (f *Fleet) Processes() []api.ProcessStatus {
 		}
 		all = append(all, api.ProcessStatus{
 			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run,
-			Port: st.Port, MemoryBytes: st.MemoryBytes,
+			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene,
 		})
 	}
 	return all
