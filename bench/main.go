@@ -7,7 +7,7 @@
 // over its bound is only marked, because a busy machine can cause it. The bench fails (exit 1)
 // for what no machine excuses: a torn, lost or foreign save.
 //
-// Usage: go run ./bench [-saves 1000] [-cold 10] [-pace 60] [-idle 30s]
+// Usage: go run ./bench [-saves 1000] [-cold 10] [-pace 60] [-many 10000] [-idle 30s]
 package main
 
 import (
@@ -24,17 +24,18 @@ func main() {
 	cold := flag.Int("cold", 10, "cold starts to compare with")
 	messages := flag.Int("messages", 5000, "messages on an open session")
 	pace := flag.Int("pace", 60, "saves, one a second")
+	many := flag.Int("many", 10000, "scripts written at once")
 	idle := flag.Duration("idle", 30*time.Second, "how long to watch the idle program")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *saves, *cold, *messages, *pace, *idle); err != nil {
+	if err := run(ctx, *saves, *cold, *messages, *pace, *many, *idle); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, saves, cold, messages, pace int, idle time.Duration) error {
+func run(ctx context.Context, saves, cold, messages, pace, many int, idle time.Duration) error {
 	dir, err := os.MkdirTemp("", "blendtray-bench-")
 	if err != nil {
 		return err
@@ -62,6 +63,14 @@ func run(ctx context.Context, saves, cold, messages, pace int, idle time.Duratio
 		ratio := float64(took["process"].quantile(0.5)) / float64(took["keep"].quantile(0.5))
 		row("process to keep, "+w.name+", p50", fmt.Sprintf("%.2f times", ratio), ratio > 1.3, "at most 1.3 times")
 	}
+	fmt.Println("\nSaves whose runs begin in a large .blend:")
+	if err := p.measureScene(ctx, max(1, saves/20)); err != nil {
+		return err
+	}
+	fmt.Println("\nSaves after a run of which a picture is made:")
+	if err := p.measurePreview(ctx, max(1, saves/20)); err != nil {
+		return err
+	}
 	fmt.Println("\nSaves of isolated scripts, one a second:")
 	if err := p.measurePace(ctx, pace); err != nil {
 		return err
@@ -80,6 +89,10 @@ func run(ctx context.Context, saves, cold, messages, pace int, idle time.Duratio
 	}
 	fmt.Println("\nAn isolated run against a cold Blender, the same script:")
 	if err := p.measureCold(ctx, cold); err != nil {
+		return err
+	}
+	fmt.Println("\nMany scripts at once, isolation scene:")
+	if err := p.measureMany(ctx, many); err != nil {
 		return err
 	}
 	fmt.Println("\nA script that prints 100 MB:")

@@ -45,20 +45,27 @@ func start(ctx context.Context, dir string) (*program, error) {
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build blendtray: %w", err)
 	}
+	if err := makeScene(ctx, filepath.Join(dir, "scene.blend")); err != nil {
+		return nil, err
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	settings := fmt.Sprintf("[blender]\nport = %d\n", port)
-	for _, kind := range kinds {
+	for _, kind := range append(kinds, "open") {
 		folder := filepath.Join(dir, kind)
 		if err := os.Mkdir(folder, 0o755); err != nil {
 			return nil, err
 		}
-		settings += fmt.Sprintf("[[folder]]\npath = %q\nisolation = %q\n", folder, kind)
-		if kind == "keep" {
-			settings += "scene = \"keep\"\n"
+		scene, isolation := "fresh", kind
+		switch kind {
+		case "keep":
+			scene = "keep"
+		case "open":
+			scene, isolation = filepath.Join(dir, "scene.blend"), "process"
 		}
+		settings += fmt.Sprintf("[[folder]]\npath = %q\nisolation = %q\nscene = %q\n", folder, isolation, scene)
 	}
 	config := filepath.Join(dir, "settings.toml")
 	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
@@ -153,15 +160,23 @@ func freePort() (int, error) {
 // folder returns the watched folder of a kind.
 func (p *program) folder(kind string) string { return filepath.Join(p.dir, kind) }
 
-// awaitWaiting waits until a Blender waits in which nothing has run.
-func (p *program) awaitWaiting(ctx context.Context) error {
+// scene returns the .blend with which runs of the folder "open" begin.
+func (p *program) scene() string { return filepath.Join(p.dir, "scene.blend") }
+
+// awaitWaiting waits until a Blender waits in which nothing has run, with no file open.
+func (p *program) awaitWaiting(ctx context.Context) error { return p.awaitWaitingWith(ctx, "") }
+
+// awaitWaitingWith waits until a Blender waits with a .blend open, or "".
+func (p *program) awaitWaitingWith(ctx context.Context, scene string) error {
 	for {
 		status, err := p.client.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if status.Blenders[0].Waiting > 0 {
-			return nil
+		for _, process := range status.Processes {
+			if process.Use == "waiting" && process.State == api.BlenderReady && process.Scene == scene {
+				return nil
+			}
 		}
 		select {
 		case <-time.After(5 * time.Millisecond): // between two looks
@@ -209,10 +224,15 @@ func (p *program) measureSaves(ctx context.Context, kind string, w writer, saves
 	path := filepath.Join(p.folder(kind), "script.py")
 	var took sample
 	for range saves {
-		if kind == "process" {
-			if err := p.awaitWaiting(ctx); err != nil {
-				return nil, err
-			}
+		var err error
+		switch kind {
+		case "process":
+			err = p.awaitWaiting(ctx)
+		case "open":
+			err = p.awaitWaitingWith(ctx, p.scene())
+		}
+		if err != nil {
+			return nil, err
 		}
 		p.number++
 		at, err := w.save(path, script(p.number))
