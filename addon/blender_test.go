@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait; nothing should take nearly as long.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // wineLoop is set where `blender` is Python for Windows under Wine, with a stand-in for bpy. Its
 // value is the value of --loop.
