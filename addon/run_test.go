@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func writeFile(t *testing.T, path, content string) string {
@@ -424,6 +425,147 @@ tcp_echo.add_output("report.txt")
 		}
 	}
 	check(t, "the outputs", m["outputs"], want)
+	check(t, "the next run's outputs", s.run("")["outputs"], []any{})
+}
+
+// fileOutputs makes File Output nodes in every Blender: node(directory, name, slots…) for one file a
+// slot, node(directory, name) for a multilayer file.
+const fileOutputs = `
+import bpy, os
+scene = bpy.context.scene
+scene.render.resolution_x = scene.render.resolution_y = 16
+scene.render.engine = "CYCLES"
+scene.cycles.samples = 1
+scene.cycles.use_denoising = False
+new = bpy.app.version >= (5, 0, 0)
+if new:
+    tree = scene.compositing_node_group = bpy.data.node_groups.new("C", "CompositorNodeTree")
+else:
+    scene.use_nodes = True
+    tree = scene.node_tree
+
+def node(directory, name, *slots, tree=tree, source="RLayers"):
+    made = tree.nodes.new("CompositorNodeOutputFile")
+    if new:
+        made.directory, made.file_name = directory, name
+        made.format.media_type = "IMAGE" if slots else "MULTI_LAYER_IMAGE"
+        for slot in slots or ("Image",):
+            made.file_output_items.new("RGBA", slot)
+    elif slots:
+        made.base_path = directory
+        made.file_slots.clear()
+        for slot in slots:
+            made.file_slots.new(name + slot)
+    else:
+        made.format.file_format = "OPEN_EXR_MULTILAYER"
+        made.base_path = os.path.join(directory, name)
+    source = tree.nodes.new("CompositorNode" + source).outputs[0]
+    for socket in made.inputs:
+        if socket.bl_idname != "NodeSocketVirtual":
+            tree.links.new(source, socket)
+    return made
+`
+
+// written returns the files in a folder and below, but for those of the given names.
+func written(t *testing.T, dir string, but ...string) []any {
+	t.Helper()
+	var found []any
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !slices.Contains(but, entry.Name()) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// sorted returns the values, which are texts, in order.
+func sorted(values any) []any {
+	list, _ := values.([]any)
+	return slices.SortedFunc(slices.Values(list), func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+}
+
+func TestOutputsAreWhatFileOutputNodesWrite(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	dir := t.TempDir()
+	// What looks like the node's files and was there before is not the run's.
+	for _, name := range []string{"depth_0007.png", "depth_12.png", "all0007.exr"} {
+		old := filepath.Join(dir, "passes", name)
+		if err := os.MkdirAll(filepath.Dir(old), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, old, "old")
+		if err := os.Chtimes(old, time.Time{}, time.Now().Add(-time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := s.run(fileOutputs+`
+bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath("scene.blend"))
+node("//passes", "", "depth_", "n##x", "with.png")
+node("//passes/", "all")
+node(os.path.abspath("far"), "pic#", "_a b")
+group = bpy.data.node_groups.new("G", "CompositorNodeTree")
+node("//group", "", "in[1]", tree=group, source="RGB")
+user = tree.nodes.new("CompositorNodeGroup")
+user.node_tree = group
+scene.render.filepath = "//frame_"
+bpy.ops.render.render()
+scene.frame_start, scene.frame_end = 2, 3
+bpy.ops.render.render(animation=True)
+scene.render.use_multiview = True
+scene.render.filepath = "//view"
+bpy.ops.render.render(write_still=True)
+open("passes/depth_text.txt", "w").close()
+os.chdir("/")
+`, message{"scene": "fresh", "file": filepath.Join(dir, "s.py")})
+	check(t, "the error", m["error"], nil)
+	want := written(t, dir, "depth_0007.png", "depth_12.png", "all0007.exr", "depth_text.txt")
+	if len(want) < 16 {
+		t.Errorf("too little was written: %v", want)
+	}
+	check(t, "the outputs", sorted(m["outputs"]), want)
+	check(t, "the next run's outputs", s.run("")["outputs"], []any{})
+}
+
+func TestOutputsAreWhereImagesWereSaved(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "old.png"), "old")
+	if err := os.Chtimes(filepath.Join(dir, "old.png"), time.Time{}, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	m := s.run(`
+import bpy, os
+def image(path, **options):
+    made = bpy.data.images.new("made", 8, 8, **options)
+    made.file_format = "PNG"
+    made.filepath_raw = path
+    return made
+image(os.path.abspath("before.png")).save()
+bpy.ops.wm.read_factory_settings()
+bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath("scene.blend"))
+image("//relative.png").save()
+image("//tile.<UDIM>.png", tiled=True).save()
+image("//unsaved.png")
+bpy.data.images.load(os.path.abspath("old.png"))
+named = image("")
+operators = bpy.ops.image
+options = {"filepath": os.path.abspath("as.png")}
+if hasattr(bpy.context, "temp_override"):
+    with bpy.context.temp_override(edit_image=named):
+        operators.save_as(**options)
+else:
+    operators.save_as({"edit_image": named}, **options)
+`, message{"scene": "fresh", "file": filepath.Join(dir, "s.py")})
+	check(t, "the error", m["error"], nil)
+	want := written(t, dir, "old.png")
+	if len(want) != 5 {
+		t.Errorf("not what should be written: %v", want)
+	}
+	check(t, "the outputs", sorted(m["outputs"]), want)
 	check(t, "the next run's outputs", s.run("")["outputs"], []any{})
 }
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that a run makes: rendered images, saved .blend files, and files that it reports."""
+"""The files that a run makes: images, .blend files, and files that it reports."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.app.handlers import persistent
+
+from . import declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +24,10 @@ class Outputs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._paths: dict[str, None] | None = None
+        self._declared: dict[declared.Declared, None] = {}
         self._since = 0.0
+        # What the files of the run before were when it ended, so that they are not this run's.
+        self._before: dict[str, tuple[int, ...]] = {}
         self.rendering = False
         # Called with the progress of a render: a fraction and a text.
         self.tell_progress: Callable[[float, str], None] | None = None
@@ -29,6 +35,7 @@ class Outputs:
     def begin(self, now: float) -> None:
         """Start to collect; files older than `now` (since 1970) do not belong to this run."""
         self._paths = {}
+        self._declared = {}
         # The clock of a file system is coarser, and lags behind.
         self._since = now - 0.05
         self.rendering = False
@@ -37,10 +44,40 @@ class Outputs:
                 handlers.append(handler)
 
     def end(self) -> list[str]:
+        """Return the paths that were added, and what was declared and written since `begin`."""
+        self.add_images()
         with self._lock:
-            paths, self._paths = self._paths, None
+            found, self._declared = self._declared, {}
+        for files in found:
+            for path in files.files():
+                self.add_written(path)
+        with self._lock:
+            paths, self._paths = list(self._paths or ()), None
+        self._before = {}
+        for path in paths:
+            with contextlib.suppress(OSError):
+                self._before[path] = _signature(os.stat(path))
         self.rendering = False
-        return list(paths or ())
+        return paths
+
+    def declare_render(self, scene: bpy.types.Scene) -> None:
+        """Note what a frame of a scene that was just rendered has written besides its image."""
+        if self.collecting:
+            with contextlib.suppress(Exception):  # the script may have broken anything
+                for files in declared.of_render(scene):
+                    with self._lock:
+                        self._declared[files] = None
+
+    def add_images(self) -> None:
+        """Add the files of the images in Blender's data that were written since `begin`."""
+        if not self.collecting:
+            return
+        with contextlib.suppress(Exception):  # the script may have broken anything
+            for files in declared.of_images():
+                if isinstance(files, str):
+                    self.add_written(files)
+                else:
+                    self._declared[files] = None
 
     def add(self, path: str) -> None:
         with self._lock:
@@ -51,9 +88,10 @@ class Outputs:
         """Add a path if it is a file that was written since the run began."""
         path = os.path.abspath(path)
         try:
-            if os.stat(path).st_mtime < self._since:
-                return False
+            found = os.stat(path)
         except OSError:
+            return False
+        if found.st_mtime < self._since or self._before.get(path) == _signature(found):
             return False
         self.add(path)
         return True
@@ -61,6 +99,11 @@ class Outputs:
     @property
     def collecting(self) -> bool:
         return self._paths is not None
+
+
+def _signature(of: os.stat_result) -> tuple[int, ...]:
+    """Return numbers that differ when a file was written again."""
+    return of.st_mtime_ns, of.st_size, of.st_ino
 
 
 collector = Outputs()
@@ -92,6 +135,17 @@ def _on_render_init(*_args: object) -> None:
 @persistent
 def _on_render_end(*_args: object) -> None:
     collector.rendering = False
+
+
+@persistent
+def _on_render_post(scene: bpy.types.Scene, *_args: object) -> None:
+    collector.declare_render(scene)
+
+
+@persistent
+def _on_load_pre(*_args: object) -> None:
+    # The images that a script has saved are about to go.
+    collector.add_images()
 
 
 @persistent
@@ -134,7 +188,9 @@ _HANDLERS: tuple[tuple[list[Any], Callable[..., None]], ...] = (
     (bpy.app.handlers.render_init, _on_render_init),
     (bpy.app.handlers.render_complete, _on_render_end),
     (bpy.app.handlers.render_cancel, _on_render_end),
+    (bpy.app.handlers.render_post, _on_render_post),
     (bpy.app.handlers.render_write, _on_render_write),
+    (bpy.app.handlers.load_pre, _on_load_pre),
     (bpy.app.handlers.save_post, _on_save_post),
 )
 if getattr(bpy.app, "module", False) and bpy.app.version >= (5, 0, 0):

@@ -51,6 +51,7 @@ class _AddonPreferences(_Struct):
 class _Data:
     bl_rna = _types.SimpleNamespace(properties=())
     filepath = ""
+    images = ()
 
 
 class _Preferences:

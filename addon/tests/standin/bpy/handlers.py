@@ -2,9 +2,11 @@
 """The lists of functions that Blender would call."""
 
 load_post = []
+load_pre = []
 render_cancel = []
 render_complete = []
 render_init = []
+render_post = []
 render_stats = []
 render_write = []
 save_post = []
