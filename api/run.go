@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -50,8 +51,12 @@ type Run struct {
 	Scene string `json:"scene"`
 	// Isolation is what the run shares with the runs before it.
 	Isolation Isolation `json:"isolation"`
-	Args      []string  `json:"args"`
-	State     State     `json:"state"`
+	// Leftover is when a process ends, at the latest, that the run leaves running.
+	Leftover Leftover `json:"leftover"`
+	// Limits are what the run may use; 0 is no limit.
+	Limits Limits   `json:"limits"`
+	Args   []string `json:"args"`
+	State  State    `json:"state"`
 	// Times are RFC 3339 in UTC; null as long as they have not come.
 	QueuedAt   time.Time  `json:"queued_at"`
 	StartedAt  *time.Time `json:"started_at"`
@@ -142,6 +147,11 @@ type Submission struct {
 	// Isolation is what the run is to share with the runs before it; [IsolateAuto] is
 	// [IsolateKeep] for the scene "keep" and the engine's default for others.
 	Isolation Isolation `json:"isolation"`
+	// Leftover is when a process ends, at the latest, that the run leaves running; [LeftoverAuto]
+	// is the engine's default.
+	Leftover Leftover `json:"leftover"`
+	// Limits are what the run may use: 0 is the engine's default, and a negative number no limit.
+	Limits Limits `json:"limits"`
 	// TimeLimitSeconds is 0 for the engine's default and negative for none.
 	TimeLimitSeconds float64 `json:"time_limit_seconds"`
 	// Key is the client's own name for the run, of at most 200 bytes. A second submission with
@@ -154,6 +164,28 @@ type Submission struct {
 	// id PID, or for 0 the one that was the last to serve.
 	Attach bool `json:"attach"`
 	PID    int  `json:"pid"`
+}
+
+// Limits bound what a run may use. What a system does not have of them is ignored there, and so are
+// all of them in a Blender that a person has open.
+type Limits struct {
+	// MaxMemory is how many bytes each process of the run may allocate; on Windows all processes
+	// of the run together.
+	MaxMemory int64 `json:"max_memory"`
+	// Nice lowers the priority of the run on the processor, as nice(1) does: by 1 to 19.
+	Nice int `json:"nice"`
+	// MaxProcesses is how many processes the run may start.
+	MaxProcesses int `json:"max_processes"`
+}
+
+// Or returns the limits with those of standard where l says nothing. A negative number, which
+// lifts a limit, becomes 0.
+func (l Limits) Or(standard Limits) Limits {
+	return Limits{
+		MaxMemory:    max(0, cmp.Or(l.MaxMemory, standard.MaxMemory)),
+		Nice:         max(0, cmp.Or(l.Nice, standard.Nice)),
+		MaxProcesses: max(0, cmp.Or(l.MaxProcesses, standard.MaxProcesses)),
+	}
 }
 
 // Filter chooses runs for a list.

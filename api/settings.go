@@ -77,12 +77,25 @@ func (s FleetSettings) AheadOf(cores int, memory uint64) int {
 
 // RunSettings hold for every run.
 type RunSettings struct {
-	Isolation Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
-	Leftover  Leftover  `toml:"leftover" default:"blender" holds:"now" help:"when a process ends that a run has started and left running: \u0060\"blender\"\u0060: with its Blender, at the latest; \u0060\"run\"\u0060: with the run"`
-	Timeout   Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
-	Output    Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
-	History   uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
-	Preview   Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
+	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"how much memory each process of a run may allocate, Blender with what it has already included: an allocation beyond it fails, and the run with it. Linux and Windows; on Windows all processes of the run together"`
+	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run"`
+	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: any number. Linux, where threads and what the user starts meanwhile count, too, and not for root; and Windows"`
+	Leftover     Leftover  `toml:"leftover" default:"blender" holds:"now" help:"when a process ends that a run has started and left running: \u0060\"blender\"\u0060: with its Blender, at the latest; \u0060\"run\"\u0060: with the run"`
+	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
+	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
+	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
+	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+}
+
+// Limits returns what a run that has no limits of its own may use.
+func (s RunSettings) Limits() Limits { return limits(s.MaxMemory, s.Nice, s.MaxProcesses) }
+
+// Limits returns what a run of the folder may use; 0 is what holds for every run.
+func (s FolderSettings) Limits() Limits { return limits(s.MaxMemory, s.Nice, s.MaxProcesses) }
+
+func limits(memory Bytes, nice, processes uint32) Limits {
+	return Limits{MaxMemory: int64(memory), Nice: int(nice), MaxProcesses: int(processes)}
 }
 
 // TraySettings are for the tray alone.
@@ -102,11 +115,15 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
-	Scene       string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
-	Isolation   Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
-	Timeout     Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
-	OnBusy      OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
-	RunExisting bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
+	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
+	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
+	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"how much memory each process of a run may allocate; \u0060\"none\"\u0060: what \u0060runs.max_memory\u0060 says"`
+	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is; 0: what \u0060runs.nice\u0060 says"`
+	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: what \u0060runs.max_processes\u0060 says"`
+	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
+	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
+	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
+	RunExisting  bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
 }
 
 // BlenderKind is how a Blender comes to be there.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -159,7 +160,8 @@ type (
 
 // The values of [Leftover].
 const (
-	LeftoverBlender Leftover = iota // with its Blender
+	LeftoverAuto    Leftover = iota // nothing was chosen, and the next wider setting holds
+	LeftoverBlender                 // with its Blender
 	LeftoverRun                     // with its run
 )
 
@@ -200,7 +202,7 @@ var (
 	previewWords = []string{"off", "cycles", "workbench"}
 	notifyWords  = []string{"failures", "all", "off"}
 
-	leftoverWords = []string{"blender", "run"}
+	leftoverWords = []string{"auto", "blender", "run"}
 
 	isolationWords = []string{"auto", "process", "scene", "keep"}
 )
@@ -225,6 +227,9 @@ func (l Leftover) MarshalText() ([]byte, error) { return []byte(l.String()), nil
 
 // UnmarshalText reads the word. It fails for any other.
 func (l *Leftover) UnmarshalText(text []byte) error { return unmarshalWord(l, leftoverWords, text) }
+
+// Or returns the choice, or where nothing was chosen the standard, or [LeftoverBlender].
+func (l Leftover) Or(standard Leftover) Leftover { return cmp.Or(l, standard, LeftoverBlender) }
 
 // Words returns the words that may be written, the default first.
 func (Isolation) Words() []string { return slices.Clone(isolationWords) }

@@ -20,15 +20,19 @@ import (
 )
 
 type runCmd struct {
-	File      string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
-	Code      *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
-	Scene     string     `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
-	Isolation isolation  `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
-	Timeout   *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
-	Attach    bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
-	PID       int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
-	JSON      bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
-	AsScript  bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
+	File         string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
+	Code         *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
+	Scene        string     `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Isolation    isolation  `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
+	MaxMemory    *api.Bytes `placeholder:"SIZE" help:"Let no process of it allocate more memory, such as 4GB; none for no limit. Default: as the engine's settings say."`
+	Nice         *uint32    `placeholder:"N" help:"Lower its priority on the processor by so much, 1 to 19; 0 for not at all. Default: as the engine's settings say."`
+	MaxProcesses *uint32    `placeholder:"N" help:"Let it start no more processes; 0 for any number. Default: as the engine's settings say."`
+	Leftover     leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
+	Timeout      *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	Attach       bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
+	PID          int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
+	JSON         bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
+	AsScript     bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
 }
 
 func (runCmd) Help() string {
@@ -126,6 +130,21 @@ func (e *env) summary(run api.Run) {
 // isolation is the flag that says what a run shares.
 type isolation struct{ api.Isolation }
 
+// leftover is the flag that says when processes end that a run leaves running.
+type leftover struct{ api.Leftover }
+
+// orLifted returns the limit that a flag sets: 0 without the flag, and a negative number when the
+// flag lifts the limit.
+func orLifted[F api.Bytes | uint32, L int | int64](flag *F) L {
+	switch {
+	case flag == nil:
+		return 0
+	case *flag == 0:
+		return -1
+	}
+	return L(*flag)
+}
+
 // timeLimit is a duration as a person writes it; 0 means no limit.
 type timeLimit time.Duration
 
@@ -183,6 +202,11 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 		s.Scene = "keep"
 	} else if s.Isolation != api.IsolateAuto && c.Scene == "" && s.Scene == "keep" && !c.Attach {
 		s.Scene = "fresh"
+	}
+	s.Leftover = c.Leftover.Leftover
+	s.Limits = api.Limits{
+		MaxMemory: orLifted[api.Bytes, int64](c.MaxMemory), Nice: orLifted[uint32, int](c.Nice),
+		MaxProcesses: orLifted[uint32, int](c.MaxProcesses),
 	}
 	if c.Timeout != nil {
 		if s.TimeLimitSeconds = time.Duration(*c.Timeout).Seconds(); s.TimeLimitSeconds == 0 {

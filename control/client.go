@@ -193,6 +193,7 @@ func outgoing(s api.Submission) submission {
 	return submission{
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
 		Scene: s.Scene, Isolation: s.Isolation, TimeLimitSeconds: s.TimeLimitSeconds,
+		Leftover: s.Leftover, Limits: s.Limits,
 		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID,
 	}
 }

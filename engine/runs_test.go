@@ -174,6 +174,46 @@ func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	}
 }
 
+// A run has the limits of its submission or its folder, where these say nothing those of the
+// settings, and keeps them when it is repeated and over an engine's restart.
+func TestLimitsComeFromSubmissionFolderOrDefault(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		c.Runs.MaxMemory, c.Runs.Nice, c.Runs.MaxProcesses, c.Runs.Leftover = 4e9, 5, 50, api.LeftoverRun
+		c.Folders[0].Nice, c.Folders[0].Leftover = 7, api.LeftoverBlender
+	})
+	submit := func(s api.Submission) {
+		t.Helper()
+		s.Code = []byte("x")
+		if _, err := h.Submit(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit(api.Submission{})
+	submit(api.Submission{Leftover: api.LeftoverBlender, Limits: api.Limits{MaxMemory: -1, Nice: 3, MaxProcesses: -1}})
+	h = h.again().serve()
+	h.w.save(h.path("a.py"), "x")
+	check := func(what string, leftover blender.Leftover, limits blender.Limits) {
+		t.Helper()
+		c := h.call()
+		if c.req.Leftover != leftover || c.req.Limits != limits {
+			t.Errorf("%s: %q, %+v, want %q, %+v", what, c.req.Leftover, c.req.Limits, leftover, limits)
+		}
+		c.finish(blender.Succeeded)
+		h.ended(c.req.ID)
+	}
+	check("nothing is chosen", blender.LeftoverRun, blender.Limits{Memory: 4e9, Nice: 5, Processes: 50})
+	check("a submission", blender.LeftoverBlender, blender.Limits{Nice: 3})
+	check("a folder", blender.LeftoverBlender, blender.Limits{Memory: 4e9, Nice: 7, Processes: 50})
+	if _, err := h.Retry(ctx, "2"); err != nil {
+		t.Fatal(err)
+	}
+	check("a repeated run", blender.LeftoverBlender, blender.Limits{Nice: 3})
+	if r := h.ended("4"); r.Limits != (api.Limits{Nice: 3}) || r.Leftover != api.LeftoverBlender {
+		t.Errorf("the run says %v, %+v", r.Leftover, r.Limits)
+	}
+}
+
 func TestWhereASceneIsOpenItIsKept(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

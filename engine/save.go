@@ -120,6 +120,7 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
 		Source: api.FromFolder, Folder: s.Folder, Isolation: isolation,
+		Leftover: p.Leftover.Or(runs.Leftover), Limits: p.Limits().Or(runs.Limits()),
 	}}
 	if p.Timeout == 0 {
 		j.limit = time.Duration(runs.Timeout)

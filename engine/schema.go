@@ -65,6 +65,8 @@ ALTER TABLE runs ADD COLUMN isolation TEXT NOT NULL DEFAULT 'scene';
 UPDATE runs SET isolation = 'keep' WHERE scene = 'keep';
 ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender that it asks for, or ''
 ALTER TABLE runs ADD COLUMN exit_code INTEGER;
+ALTER TABLE runs ADD COLUMN leftover TEXT NOT NULL DEFAULT 'blender';
+ALTER TABLE runs ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'; -- JSON
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing

@@ -60,16 +60,20 @@ func (s *store) insertLocked(in insert) error {
 	if in.replaces != nil {
 		place = in.replaces.place
 	}
+	limits, err := json.Marshal(j.run.Limits)
+	if err != nil {
+		return fmt.Errorf("%w: limits: %w", api.ErrBad, err)
+	}
 	retryOf, _ := parseID(j.run.RetryOf)
 	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
 		return err
 	}
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
-			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation, leftover, limits)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
-		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String())
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits))
 	if err != nil {
 		return err
 	}
@@ -248,7 +252,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
-	key, client, origin, blender, isolation, exit_code`
+	key, client, origin, blender, isolation, exit_code, leftover, limits`
 
 // scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -257,13 +261,15 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		r                        = &j.run
 		args, state, source      string
 		isolation                string
+		leftover, limits         string
 		limit, retryOf, queuedAt int64
 		started, finished        sql.NullInt64
 		failure, result, outputs sql.NullString
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
-		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode); err != nil {
+		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
+		&leftover, &limits); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
@@ -272,6 +278,12 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)
 	if err := r.Isolation.UnmarshalText([]byte(isolation)); err != nil {
 		return nil, fmt.Errorf("isolation of run %d: %w", j.id, err)
+	}
+	if err := r.Leftover.UnmarshalText([]byte(leftover)); err != nil {
+		return nil, fmt.Errorf("leftover of run %d: %w", j.id, err)
+	}
+	if err := json.Unmarshal([]byte(limits), &r.Limits); err != nil {
+		return nil, fmt.Errorf("limits of run %d: %w", j.id, err)
 	}
 	j.limit = time.Duration(limit)
 	r.TimeLimitSeconds = j.limit.Seconds()

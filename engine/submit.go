@@ -119,6 +119,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	j.run = api.Run{
 		Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
 		Key: s.Key, Client: s.Client, Isolation: isolation,
+		Leftover: s.Leftover.Or(runs.Leftover), Limits: s.Limits.Or(runs.Limits()),
 	}
 	if s.Attach {
 		j.run.Blender = openName(s.PID)
@@ -242,8 +243,8 @@ func (e *Engine) wakeWorkersLocked() {
 	}
 }
 
-// Retry queues a run anew and returns the new run, which has the same bytes, arguments, scene
-// and time limit as the run id. The run id must have ended.
+// Retry queues a run anew and returns the new run, which has the same bytes, arguments, scene,
+// time limit and other limits as the run id. The run id must have ended.
 func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	old, err := e.lookUp(ctx, id)
 	if err != nil {
@@ -259,7 +260,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: api.Run{
 		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
 		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID, Client: old.run.Client, Blender: old.run.Blender,
-		Isolation: old.run.Isolation,
+		Isolation: old.run.Isolation, Leftover: old.run.Leftover, Limits: old.run.Limits,
 	}}
 	e.turn.Lock()
 	defer e.turn.Unlock()

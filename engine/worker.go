@@ -566,9 +566,7 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.mu.Unlock()
 	s := &sink{engine: e, job: j}
 	kept := e.keepOutput(j)
-	req := j.request(code)
-	req.Leftover = blender.Leftover(e.runSettings().Leftover.String())
-	out, err := b.Run(j.ctx, req, s)
+	out, err := b.Run(j.ctx, j.request(code), s)
 	s.end()
 	kept()
 
