@@ -35,7 +35,7 @@ type blenderTab struct {
 func newBlenderTab(w *window) *blenderTab {
 	t := &blenderTab{window: w, values: map[string]*widget.Label{}}
 	t.facts = widget.NewForm()
-	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Waiting", "Add-on"} {
+	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Waiting", "Runs", "Add-on"} {
 		value := widget.NewLabel("")
 		value.Wrapping = fyne.TextWrapWord
 		value.Selectable = true
@@ -59,6 +59,7 @@ func newBlenderTab(w *window) *blenderTab {
 
 func (t *blenderTab) show(s State) {
 	enable(t.restart, possible(s).restart)
+	t.set("Runs", runsWords(s.Status))
 	b := s.blender()
 	if b == t.shown && t.values["State"].Text != "" {
 		return
@@ -67,12 +68,7 @@ func (t *blenderTab) show(s State) {
 		defer t.list() // another Blender is in use now, and can't be chosen
 	}
 	t.shown = b
-	set := func(name, text string) {
-		if text == "" {
-			text = "–"
-		}
-		t.values[name].SetText(text)
-	}
+	set := t.set
 	set("State", string(b.State))
 	set("Version", b.Version)
 	set("Program", b.Path)
@@ -93,6 +89,16 @@ func (t *blenderTab) show(s State) {
 	}
 	if b.Port != 0 {
 		set("Add-on", fmt.Sprintf("serves at 127.0.0.1:%d on the %s", b.Port, b.Loop))
+	}
+}
+
+// set shows the value of a fact, or a dash for "".
+func (t *blenderTab) set(name, text string) {
+	if text == "" {
+		text = "–"
+	}
+	if value := t.values[name]; value.Text != text {
+		value.SetText(text)
 	}
 }
 

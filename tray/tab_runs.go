@@ -25,6 +25,7 @@ type runsTab struct {
 	search  *entry
 	state   *widget.Select
 	empty   *widget.Label
+	hint    *widget.Label // how runs that wait would go faster; hidden while there is nothing to say
 	detail  *runDetail
 
 	activity activity
@@ -78,7 +79,11 @@ func newRunsTab(w *window) *runsTab {
 	t.empty.Wrapping = fyne.TextWrapWord
 	t.empty.Alignment = fyne.TextAlignCenter
 	t.detail = newRunDetail(w)
-	filters := container.NewBorder(nil, nil, nil, t.state, t.search)
+	t.hint = widget.NewLabel("")
+	t.hint.Wrapping = fyne.TextWrapWord
+	t.hint.Importance = widget.WarningImportance
+	t.hint.Hide()
+	filters := container.NewVBox(container.NewBorder(nil, nil, nil, t.state, t.search), t.hint)
 	split := container.NewHSplit(
 		container.NewBorder(filters, nil, nil, nil, container.NewStack(t.list, container.NewPadded(t.empty))),
 		t.detail.content,
@@ -86,6 +91,20 @@ func newRunsTab(w *window) *runsTab {
 	split.SetOffset(0.4)
 	t.content = split
 	return t
+}
+
+// show shows what the engine says about runs that wait.
+func (t *runsTab) show(s State) {
+	text := s.Status.Hint
+	if s.Link != Attached {
+		text = ""
+	}
+	if text == t.hint.Text {
+		return
+	}
+	t.hint.SetText(text)
+	t.hint.Hidden = text == ""
+	t.content.Refresh()
 }
 
 // newRow returns an empty line of the list: a sign, the name, how long the run took, and when it

@@ -245,7 +245,7 @@ func (w *window) show(s State) {
 	failed := b.State == api.BlenderFailed
 	switch {
 	case failed:
-		first, reason = "Blender can't start", b.Reason // the banner shows the reason
+		first, reason = "Blender can't start"+waitingWords(s), b.Reason // the banner shows the reason
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		reason = b.Reason
 	}
@@ -282,6 +282,7 @@ func (w *window) show(s State) {
 	} else {
 		w.bar.Hide()
 	}
+	w.runs.show(s)
 	w.blender.show(s)
 	w.folders.show(s)
 	w.send.show(s)

@@ -652,6 +652,29 @@ func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	}
 }
 
+func TestTheWindowSaysHowManyRunsWaitAndHowTheyWouldGoFaster(t *testing.T) {
+	o := openWindow(t)
+	shows := func(s State, runs, hint string) {
+		t.Helper()
+		o.show(s)
+		if got := o.blender.values["Runs"].Text; got != runs {
+			t.Errorf("the tab Blender says %q, want %q", got, runs)
+		}
+		if got := o.runs.hint; got.Text != hint || got.Visible() != (hint != "") {
+			t.Errorf("above the runs stands %q, want %q; to be seen: %v", got.Text, hint, got.Visible())
+		}
+	}
+	s := attached(api.BlenderReady)
+	shows(s, "–", "")
+	s.Status.Running, s.Status.Queued, s.Status.Hint = 1, 30, "there is a quicker way"
+	shows(s, "1 running, 30 waiting", "there is a quicker way")
+	if got := o.headline.Text; !strings.HasSuffix(got, " · 30 waiting") {
+		t.Errorf("the headline is %q", got)
+	}
+	s.Status.Running, s.Status.Hint = 0, ""
+	shows(s, "0 running, 30 waiting", "")
+}
+
 func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
 	o := openWindow(t)
 	broken := func(reason string) State {

@@ -72,21 +72,18 @@ func headline(s State, now time.Time) string {
 		return "The engine has ended · looking for it"
 	}
 	b := s.blender()
-	waiting := ""
-	if s.Status.Queued > 0 {
-		waiting = fmt.Sprintf(" · %d waiting", s.Status.Queued)
-	}
+	waiting := waitingWords(s)
 	switch {
 	case s.Current != nil && s.Current.State == api.Running:
 		return progressWords(*s.Current, now) + waiting
 	case b.State == api.BlenderFailed:
-		return "Blender can't start: " + reasonOf(b.Reason)
+		return "Blender can't start: " + reasonOf(b.Reason) + waiting
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		return "Waiting for an open Blender" + waiting
 	case b.State == api.BlenderStarting:
 		return "Blender is starting…" + waiting
 	case b.State == api.BlenderStopping:
-		return "Blender is stopping…"
+		return "Blender is stopping…" + waiting
 	case b.State == api.BlenderStopped:
 		return "Stopped" + waiting
 	}
@@ -101,6 +98,22 @@ func headline(s State, now time.Time) string {
 		return name + " · watching is paused" + waiting
 	}
 	return name + " · ready" + waiting
+}
+
+// waitingWords returns how many runs wait, to be put after a sentence, or "".
+func waitingWords(s State) string {
+	if s.Status.Queued == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" · %d waiting", s.Status.Queued)
+}
+
+// runsWords returns how many runs are running and wait.
+func runsWords(st api.Status) string {
+	if st.Running == 0 && st.Queued == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d running, %d waiting", st.Running, st.Queued)
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
