@@ -87,6 +87,33 @@ result = [sys.stdin.name, sys.stdin.encoding, sys.stdin.errors, type(sys.stdin.b
 `), []any{"<stdin>", "utf-8", "surrogateescape", "BufferedReader", ""})
 }
 
+func TestAWarningOfOneRunIsToldInTheNext(t *testing.T) {
+	p := sharedBlender(t)
+	s := connect(t, p)
+	s.succeed("import tcp_echo; tcp_echo.test_registry = {}")
+	for range 2 {
+		id := s.start(`
+import tcp_echo, warnings
+warnings.simplefilter("default")
+warnings.warn_explicit("this may go", UserWarning, "some.py", 1, registry=tcp_echo.test_registry)
+`)
+		check(t, "the state", s.receiveType("finished")["state"], "succeeded")
+		if out := p.outputOf(t, s, id); !strings.Contains(out, "UserWarning: this may go") {
+			t.Errorf("the warning is not told: %q", out)
+		}
+	}
+	// With the filters as they were, too.
+	id := s.start(`
+import tcp_echo, warnings
+warnings.warn_explicit("this may go", UserWarning, "some.py", 1, registry=tcp_echo.test_registry)
+`)
+	check(t, "the state", s.receiveType("finished")["state"], "succeeded")
+	if out := p.outputOf(t, s, id); !strings.Contains(out, "UserWarning: this may go") {
+		t.Errorf("the warning is not told with the filters put back: %q", out)
+	}
+	s.succeed("import tcp_echo; del tcp_echo.test_registry")
+}
+
 func TestScriptInAFolderThatIsGoneRunsWhereBlenderIs(t *testing.T) {
 	p := sharedBlender(t)
 	s := connect(t, p)

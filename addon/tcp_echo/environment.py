@@ -245,6 +245,15 @@ def restore_variables(variables: dict[str, str | None]) -> None:
     sys.pycache_prefix = variables.get("PYTHONPYCACHEPREFIX", sys.pycache_prefix)
 
 
+def _forget_told_warnings() -> None:
+    """Have the registries of modules that say which warnings were told made anew.
+
+    They hold until the filters change, and both ends of `catch_warnings` count as a change.
+    """
+    with warnings.catch_warnings():
+        pass
+
+
 class _Snapshot:
     """The state that is recorded before each run, because not only scripts change it."""
 
@@ -303,7 +312,7 @@ class _Snapshot:
             if kept != content:
                 kept[:] = content
                 if name == "filters":
-                    warnings._filters_mutated()  # type: ignore[attr-defined]  # not public
+                    _forget_told_warnings()
 
     def _put_back_environ(self) -> None:
         vars(os)["environ"] = self._os_environ
