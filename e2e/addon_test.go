@@ -263,8 +263,8 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 			t.Errorf("with %q it is %+v", step.settings, s.Blenders[0])
 		}
 	}
-	if out, _ := exec.Command("pgrep", "-f", p.home+".*--supervised").Output(); len(out) > 0 {
-		t.Errorf("one that was started is left: %s", out)
+	if left := processesWith(t, p.home+".*--supervised"); len(left) > 0 {
+		t.Errorf("one that was started is left: %v", left)
 	}
 }
 

@@ -73,6 +73,17 @@ func newProgram(t testing.TB, settings string) *program {
 	return p
 }
 
+// processesWith returns the ids of the processes whose command line matches a pattern.
+func processesWith(t testing.TB, pattern string) []string {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-f", "--", pattern).Output()
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) { // 1: no process matches
+		t.Fatalf("pgrep %s: %v", pattern, err)
+	}
+	return strings.Fields(string(out))
+}
+
 // started returns a program that serves and whose Blender is ready.
 func started(t testing.TB, settings string) *program {
 	t.Helper()

@@ -257,8 +257,7 @@ func TestAServiceOfTheUserLivesAsLongAsItIsInstalled(t *testing.T) {
 	if alive(st.PID) {
 		t.Error("the engine is still there")
 	}
-	out, _ = exec.Command("pgrep", "-f", l.home).Output()
-	for _, pid := range strings.Fields(string(out)) {
+	for _, pid := range processesWith(t, l.home) {
 		line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
 		t.Errorf("process %s is left: %q", pid, line)
 	}
