@@ -34,6 +34,7 @@ type printer struct {
 	ended   int
 	missing int64 // bytes of output that were left out
 	blender api.BlenderStatus
+	renewed *api.BlenderStatus // the first status of the start that follows a crash in a run, or nil
 	folders map[string]api.FolderStatus
 	output  map[string]*prefixer
 	started map[string]bool
@@ -164,6 +165,29 @@ func (p *printer) printed(ev api.Event) {
 	p.writeOut(out.add(ev.Text))
 }
 
+// isRenewed reports whether a change of Blender belongs to the start that follows a crash in a
+// run: the line of the run says that Blender has crashed. What goes wrong in that start does not
+// belong to it.
+func (p *printer) isRenewed(was, b api.BlenderStatus) bool {
+	inRun := was.State == api.BlenderRunning || len(p.started) > 0
+	first := p.renewed
+	p.renewed = nil
+	switch {
+	case b.Kind != api.BlenderOwn:
+		return false
+	case b.State == api.BlenderReady || b.State == api.BlenderRunning:
+		return first != nil
+	case b.State != api.BlenderStarting:
+		return false
+	case first == nil && inRun:
+		first = &b
+	case first == nil || b.Reason != "" && b.Reason != first.Reason:
+		return false
+	}
+	p.renewed = first
+	return true
+}
+
 // blenderIs prints a change of Blender, unless the change only begins or ends a run, which the
 // lines of the run show already.
 func (p *printer) blenderIs(b api.BlenderStatus) {
@@ -176,6 +200,9 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	case atWork(b) && atWork(was) && (was.PID == b.PID || b.Kind == api.BlenderOwn), // each run has another process
 		!atWork(b) && was.State == b.State && was.Reason == b.Reason && was.Path == b.Path,
 		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // Blender is still being looked for
+		return
+	}
+	if p.isRenewed(was, b) {
 		return
 	}
 	text := string(b.State)

@@ -78,6 +78,56 @@ HH:MM:SS  note       a note
 	}
 }
 
+// A crash in a run is one event: the line of the run says it, and the start after it says nothing.
+func TestServeSaysOfACrashInARunOnlyWhatIsNew(t *testing.T) {
+	t.Parallel()
+	const own = api.BlenderOwn
+	ready := api.BlenderStatus{Kind: own, State: api.BlenderReady, Version: "3.4.1", PID: 7, Path: "/b"}
+	again := api.BlenderStatus{Kind: own, State: api.BlenderStarting, Reason: "it ended in a run and is started again"}
+	launched := again
+	launched.Path, launched.PID = "/b", 8
+	retry := again
+	retry.Reason = "another attempt in 1 s, since it ended"
+	idle := again
+	idle.Reason = "it ended and is started again"
+	failed := api.BlenderStatus{Kind: own, State: api.BlenderFailed, Reason: "gone"}
+	at := time.Now()
+	run := api.Run{ID: "1", Script: "/a.py", State: api.Running, StartedAt: &at}
+	crashed := run
+	crashed.State, crashed.Seconds = api.Crashed, 0.1
+	crashed.Error = &api.ScriptError{Type: "Crash", Message: "Blender crashed"}
+	for name, c := range map[string]struct {
+		after []api.BlenderStatus
+		want  string
+	}{
+		"started again":   {[]api.BlenderStatus{again, launched, ready}, ""},
+		"another waits":   {[]api.BlenderStatus{ready}, ""},
+		"trouble":         {[]api.BlenderStatus{again, launched, retry, failed}, "starting failed"},
+		"idle afterwards": {[]api.BlenderStatus{again, ready, idle, ready}, "starting ready"},
+	} {
+		s := newScreen(false)
+		p := &printer{env: &env{terminal: s.terminal}}
+		events := make(chan api.Event, 20)
+		blender := func(b api.BlenderStatus) { events <- api.Event{Kind: api.KindBlender, Blender: &b} }
+		blender(ready)
+		events <- api.Event{Kind: api.KindRun, ID: "1", Run: &run}
+		blender(c.after[0])
+		events <- api.Event{Kind: api.KindRun, ID: "1", Run: &crashed}
+		for _, b := range c.after[1:] {
+			blender(b)
+		}
+		close(events)
+		p.serve(events)
+		var said []string
+		for _, line := range regexp.MustCompile(`(?m)  blender +(\w+)`).FindAllStringSubmatch(s.out.String(), -1) {
+			said = append(said, line[1])
+		}
+		if got := strings.Join(said, " "); got != strings.TrimSpace("ready "+c.want) {
+			t.Errorf("%s: it says %q of Blender:\n%s", name, got, s.out.String())
+		}
+	}
+}
+
 func TestLinesAboutARenderAreTakenOutOfWhateverPieces(t *testing.T) {
 	t.Parallel()
 	const status = "Fra:1 Mem:24.19M (Peak 30.77M) | Time:00:00.03 | Sample 1/24\n"
