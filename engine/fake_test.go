@@ -86,7 +86,7 @@ func (f *fakeBlender) Configure(spec api.BlenderSpec) {
 
 func (f *fakeBlender) set(s api.BlenderState, reason string) {
 	f.mu.Lock()
-	f.status = api.BlenderStatus{Name: f.status.Name, Kind: f.status.Kind, State: s, Reason: reason}
+	f.status = api.BlenderStatus{Name: f.status.Name, Kind: f.status.Kind, State: s, Reason: reason, Source: f.status.Source}
 	st := f.status
 	close(f.news)
 	f.news = make(chan struct{})

@@ -73,7 +73,12 @@ func (e *Engine) waitsForLocked(j *job) string {
 	switch w.status.State {
 	case api.BlenderFailed:
 		return "Blender has failed (" + why + "): start it again to go on"
-	case api.BlenderStarting, api.BlenderStopping, api.BlenderStopped: // no person stopped Blender: another Blender replaces it
+	case api.BlenderStopping:
+		return "Blender is stopping"
+	case api.BlenderStarting, api.BlenderStopped: // no person stopped Blender: another Blender replaces it
+		if w.status.Source == api.SourceOpen && why != "" {
+			return why // the engine starts no Blender, a person does
+		}
 		return "Blender is starting"
 	}
 	return ""

@@ -174,6 +174,34 @@ func TestTimeLimitsComeFromSubmissionOrDefault(t *testing.T) {
 	}
 }
 
+func TestARunThatWaitsSaysWhatBlenderDoes(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("first")
+	h.call()
+	h.submit("second")
+	for _, c := range []struct {
+		state        api.BlenderState
+		source       string
+		reason, want string
+	}{
+		{api.BlenderReady, "", "", ""},
+		{api.BlenderStarting, "", "it ended and is started again", "Blender is starting"},
+		{api.BlenderStopping, "", "it has done 5 runs", "Blender is stopping"},
+		{api.BlenderStopped, "", "not started yet", "Blender is starting"},
+		{api.BlenderStarting, api.SourceOpen, "no Blender is open\nand more", "no Blender is open"},
+		{api.BlenderFailed, "", "no Python\nin it", "Blender has failed (no Python): start it again to go on"},
+	} {
+		h.b.mu.Lock()
+		h.b.status.Source = c.source
+		h.b.mu.Unlock()
+		h.b.set(c.state, c.reason)
+		if r := h.run("2"); r.State != api.Queued || r.Reason != c.want {
+			t.Errorf("%s (%s): %s, %q, want %q", c.state, c.reason, r.State, r.Reason, c.want)
+		}
+	}
+}
+
 // A run has the limits of its submission or its folder, where these say nothing those of the
 // settings, and keeps them when it is repeated and over an engine's restart.
 func TestLimitsComeFromSubmissionFolderOrDefault(t *testing.T) {
