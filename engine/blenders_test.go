@@ -320,6 +320,56 @@ func TestARunInAnOpenBlenderHasAWorkerForAsLongAsItTakes(t *testing.T) {
 	}
 }
 
+// absentBlender is a fake of an open Blender that nobody opens.
+type absentBlender struct{ *fakeBlender }
+
+func (b absentBlender) Start() { b.set(api.BlenderStarting, "no Blender is open") }
+
+// A run in an open Blender waits for that Blender for a while, counted for each run from its own
+// beginning, whatever happens meanwhile.
+func TestOthersDoNotProlongTheWaitForAnOpenBlender(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		make := c.NewBlender
+		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
+			if spec.Kind() == api.BlenderOwn {
+				return make(spec, changed)
+			}
+			b := absentBlender{newFakeBlender()}
+			b.make(spec, changed)
+			return b
+		}
+	})
+	const patience = 500 * time.Millisecond
+	h.openPatience = patience
+	h.serve()
+	h.b.do = succeed
+	submit := func() api.Run {
+		r, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Attach: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first, second := submit(), api.Run{}
+	eventually(t, "the first run has ended while others come", func() bool {
+		h.ended(h.submit("x = 1").ID) // which rouses every worker
+		if second.ID == "" && time.Since(first.QueuedAt) > patience/2 {
+			second = submit()
+		}
+		return h.run(first.ID).State.Final()
+	})
+	for _, id := range []string{first.ID, second.ID} {
+		r := h.ended(id)
+		if r.State != api.Failed || r.Error == nil || !strings.Contains(r.Error.Message, "no Blender is open") {
+			t.Errorf("run %s: %s, %+v", id, r.State, r.Error)
+		}
+		if waited := r.FinishedAt.Sub(r.QueuedAt); waited < patience {
+			t.Errorf("run %s has waited for %v", id, waited)
+		}
+	}
+}
+
 func TestAKeyGivesTheSameRun(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

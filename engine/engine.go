@@ -127,7 +127,9 @@ type Engine struct {
 	runs           api.RunSettings
 	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
-	blocked    string // why the engine cannot write down that the next run is running
+	// openPatience is the constant of the same name, or a shorter time in tests.
+	openPatience time.Duration
+	blocked      string // why the engine cannot write down that the next run is running
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
@@ -162,7 +164,7 @@ func Open(cfg Config) (*Engine, error) {
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
 
-		outputPace: outputPace,
+		outputPace: outputPace, openPatience: openPatience,
 	}
 	e.SetRuns(cfg.Runs)
 	for _, text := range notes {

@@ -22,8 +22,9 @@ type job struct {
 	limit  time.Duration
 	code   []byte // nil when only the database has it
 
-	worker   *worker // the worker that executes the job; nil while the job is queued
-	attempts int     // how often Blender did not accept the job
+	worker   *worker   // the worker that executes the job; nil while the job is queued
+	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
+	attempts int       // how often Blender did not accept the job
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
 	why      string                  // why the job was asked to end, or ""

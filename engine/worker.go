@@ -211,8 +211,8 @@ func (w *worker) isDue() bool {
 }
 
 // awaitReady waits until Blender is ready to execute the next run. It fails as Blender's Ready
-// does, and when another Blender is wanted meanwhile. For an open Blender it fails after
-// openPatience.
+// does, and when another Blender is wanted meanwhile. For an open Blender it fails when a run has
+// waited for openPatience.
 func (w *worker) awaitReady(ctx context.Context) error {
 	e := w.engine
 	ctx, rouse := context.WithCancelCause(ctx)
@@ -236,19 +236,60 @@ func (w *worker) awaitReady(ctx context.Context) error {
 	if !w.passing {
 		return orRoused(ctx, b.Await(ctx, req))
 	}
-	limited, cancel := context.WithTimeout(ctx, openPatience)
+	limited, cancel := context.WithDeadline(ctx, w.patience())
 	defer cancel()
 	err := orRoused(ctx, b.Ready(limited))
 	if errors.Is(err, errRoused) {
 		return err
 	}
-	if err != nil && limited.Err() != nil {
-		if reason := b.Status().Reason; reason != "" {
-			err = errors.New(reason)
+	if err == nil {
+		w.forgetPatience()
+	}
+	if err == nil || limited.Err() == nil {
+		return err
+	}
+	if reason := b.Status().Reason; reason != "" {
+		err = errors.New(reason)
+	}
+	return patienceError{err}
+}
+
+// patience returns until when the worker waits for an open Blender, which is as long as the most
+// impatient of its runs does. The time of a run begins when the worker first waits with it.
+func (w *worker) patience() time.Time {
+	e := w.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	standard := time.Now().Add(e.openPatience)
+	until := standard
+	for _, j := range e.queue.jobs {
+		if !e.fitsLocked(j, w) {
+			continue
+		}
+		if j.patience.IsZero() {
+			j.patience = standard
+		}
+		if j.patience.Before(until) {
+			until = j.patience
 		}
 	}
-	return err
+	return until
 }
+
+// forgetPatience lets each run of the worker wait anew, because Blender is there.
+func (w *worker) forgetPatience() {
+	e := w.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, j := range e.queue.jobs {
+		if e.fitsLocked(j, w) {
+			j.patience = time.Time{}
+		}
+	}
+}
+
+// patienceError is why an open Blender is not ready for the run that has waited longest.
+type patienceError struct{ error }
 
 // turnOver leaves the Blender and begins with a new Blender of the wanted kind. It returns false
 // when no Blender is wanted any more, or when ctx ends.
@@ -481,18 +522,21 @@ func (e *Engine) finishPassing(w *worker) bool {
 	return !wanted
 }
 
-// endQueued ends the runs that wait for an open Blender that is not there, with err as the
-// reason.
+// endQueued ends the runs that wait for an open Blender that is not there, with err as the reason:
+// after a [patienceError] those that have waited long enough, else all.
 func (e *Engine) endQueued(w *worker, err error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	for {
-		e.mu.Lock()
-		j := e.nextLocked(w)
-		e.mu.Unlock()
-		if j == nil {
-			return
+	var over []*job
+	_, some := errors.AsType[patienceError](err)
+	e.mu.Lock()
+	for _, j := range e.queue.jobs {
+		if !e.stopping && !w.halted && e.fitsLocked(j, w) && !(some && time.Now().Before(j.patience)) {
+			over = append(over, j)
 		}
+	}
+	e.mu.Unlock()
+	for _, j := range over {
 		e.endLocked(j, api.Run{State: api.Failed, Error: &api.ScriptError{
 			Type: "NoBlender", Message: "nothing was executed: " + err.Error(),
 		}})
