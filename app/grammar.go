@@ -16,6 +16,7 @@ type grammar struct {
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
 	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
 	Retry    retryCmd    `cmd:"" help:"Run the code of an earlier run once more."`
+	Open     openCmd     `cmd:"" help:"Open what the last run left in a Blender with a window."`
 	Start    startCmd    `cmd:"" help:"Start Blender."`
 	Stop     stopCmd     `cmd:"" help:"Stop Blender; the engine stays."`
 	Restart  restartCmd  `cmd:"" help:"Stop Blender and start it again."`

@@ -120,6 +120,9 @@ func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 // Previews is the folder of the pictures that are drawn after runs.
 func (p Paths) Previews() string { return filepath.Join(p.Cache, "previews") }
 
+// Opened is the folder of the copies of scenes that were opened in a Blender with a window.
+func (p Paths) Opened() string { return filepath.Join(p.Cache, "opened") }
+
 // engineLock is the file that the engine locks. Windows lets no other process read a locked
 // file, so the engine writes down who it is in engineHolder.
 func (p Paths) engineLock() string { return filepath.Join(p.State, "engine.lock") }
