@@ -2,19 +2,9 @@
 
 package app
 
-import (
-	"os"
-
-	"blendtray/app/fault"
-)
-
-// needDisplay fails when no window can be shown.
+// needDisplay fails when the tray can show no window.
 func needDisplay() error {
-	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
-		return fault.New(fault.Failed, "`blendtray serve` needs none, and `blendtray --help` lists what else there is",
-			"the tray needs a display, and there is none (neither DISPLAY nor WAYLAND_DISPLAY is set)")
-	}
-	return nil
+	return displayFor("the tray needs a display", "`blendtray serve` needs none, and `blendtray --help` lists what else there is")
 }
 
 func opener(path string) (program string, args []string) { return "xdg-open", []string{path} }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -121,6 +122,9 @@ const saverName = "<copy of the scene>"
 const saver = `__import__("bpy").ops.wm.save_as_mainfile(filepath=__import__("sys").argv[-1], copy=True)
 `
 
+// errGone is why the scene of an earlier run can't be looked at.
+var errGone = errors.New("the scene is gone")
+
 // leftBy returns the run with an id, or for "" the last run, if its scene is still there to look at.
 func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, error) {
 	if id != "" {
@@ -149,7 +153,7 @@ func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, er
 		if r.Isolation != api.IsolateKeep {
 			if asked == nil {
 				return api.Run{}, fault.New(fault.Failed, "run it again (`blendtray retry "+id+"`), then open what it leaves",
-					"the scene of run %s is gone: run %s came after it", id, r.ID)
+					"%w: run %s came after run %s", errGone, r.ID, id)
 			}
 			break
 		}

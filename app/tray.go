@@ -73,7 +73,7 @@ func runTray(e *env) error {
 		e.warn("%s", trouble)
 	}
 	err = tray.Run(ctx, tray.Config{
-		Client: client, Host: &trayHost{paths: paths}, Login: atLogin, Version: version, Show: show,
+		Client: client, Host: &trayHost{paths: paths, client: client}, Login: atLogin, Version: version, Show: show,
 		Own: engine.runs.Load, Trouble: trouble, Broken: engine.broken,
 	})
 	stop()
@@ -260,7 +260,10 @@ func firstStart(paths home.Paths) error {
 }
 
 // trayHost does what the tray asks of this program.
-type trayHost struct{ paths home.Paths }
+type trayHost struct {
+	paths  home.Paths
+	client *control.Client
+}
 
 // Blenders returns the Blenders of this machine and the Blender of the settings.
 func (h *trayHost) Blenders(ctx context.Context, path string) []tray.Found {
@@ -313,6 +316,15 @@ func (h *trayHost) Choose(ctx context.Context, path string) error {
 
 // Open opens a file or folder with the desktop's program for it.
 func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path, line) }
+
+// OpenScene opens a copy of the scene that a run left in a Blender with a window.
+func (h *trayHost) OpenScene(ctx context.Context, run string) error {
+	_, _, err := openScene(ctx, h.client, h.paths, run)
+	if errors.Is(err, errGone) {
+		return fmt.Errorf("%w.\nRun it again, then open it", err)
+	}
+	return err
+}
 
 // BlenderLog returns the path of Blender's log.
 func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }

@@ -11,6 +11,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -28,6 +29,7 @@ type runDetail struct {
 	images                       *fyne.Container
 	pictures                     string // the paths of the shown images, to compare
 	again, cancel, script, where *widget.Button
+	scene                        *widget.Button // opens the scene that the run left
 }
 
 // maxShown is how many bytes of a run's output the window shows; the engine keeps the rest.
@@ -71,7 +73,17 @@ func newRunDetail(w *window) *runDetail {
 		folder := filepath.Dir(d.run.Script)
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(folder, 0) })
 	})
-	buttons := container.NewHBox(d.again, d.cancel, d.script, d.where)
+	d.scene = widget.NewButtonWithIcon("Open in Blender", theme.ComputerIcon(), func() {
+		id := d.run.ID
+		d.scene.Disable()
+		w.runs.picked = true // the run that saves the copy does not take its place
+		fetchWithin(w, inBlender, func(ctx context.Context) (string, error) { return id, s.cfg.Host.OpenScene(ctx, id) },
+			func(_ string, err error) {
+				enable(d.scene, leavesScene(d.run))
+				w.failed(err)
+			})
+	})
+	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.script, d.where, d.scene)
 	head := container.NewVBox(d.title, d.about, d.cause, container.NewPadded(buttons), container.NewHScroll(container.NewPadded(d.images)))
 	d.content = container.NewBorder(head, nil, nil, nil, d.output.content)
 	d.set(api.Run{})
@@ -103,7 +115,7 @@ func (d *runDetail) show(r api.Run) {
 
 func (d *runDetail) set(r api.Run) {
 	d.run = r
-	for _, b := range []*widget.Button{d.again, d.cancel, d.script, d.where} {
+	for _, b := range []*widget.Button{d.again, d.cancel, d.script, d.where, d.scene} {
 		b.Show()
 		if r.ID == "" {
 			b.Hide()
@@ -117,6 +129,7 @@ func (d *runDetail) set(r api.Run) {
 	}
 	enable(d.again, r.State.Final())
 	enable(d.cancel, !r.State.Final())
+	enable(d.scene, leavesScene(r))
 	enable(d.script, filepath.IsAbs(r.Script))
 	enable(d.where, filepath.IsAbs(r.Script))
 	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
@@ -142,6 +155,11 @@ func (d *runDetail) set(r api.Run) {
 	}
 	d.showImages(r)
 	d.window.preview.show(r)
+}
+
+// leavesScene reports whether a run has left a scene in a Blender that the engine has started.
+func leavesScene(r api.Run) bool {
+	return r.State.Final() && r.StartedAt != nil && r.State != api.Crashed && !r.InOpenBlender()
 }
 
 func sceneWord(scene string) string {

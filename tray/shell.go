@@ -53,6 +53,9 @@ type Host interface {
 	// Open opens a file or a folder with the desktop's program for it. It opens a file at a line
 	// if line is not 0 and the program can do that.
 	Open(path string, line int) error
+	// OpenScene opens a copy of the scene that a run left in a Blender with a window. It fails when
+	// the scene is not there any more. It takes seconds.
+	OpenScene(ctx context.Context, run string) error
 	// BlenderLog returns the path of Blender's log.
 	BlenderLog() string
 }

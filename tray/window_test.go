@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -226,6 +227,16 @@ func (h *hostOfTest) Open(path string, line int) error {
 	return nil
 }
 
+func (h *hostOfTest) OpenScene(_ context.Context, run string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opened = append(h.opened, "scene of "+run)
+	if run == "1" {
+		return errors.New("the scene is gone")
+	}
+	return nil
+}
+
 func (h *hostOfTest) BlenderLog() string { return "/log" }
 
 // open is a window over a backend. until makes its calls to Fyne.
@@ -354,6 +365,40 @@ func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 	})
 	test.Tap(d.again)
 	o.until("it runs again", func() bool { return len(o.runs.activity.runs) == 4 })
+}
+
+func TestTheSceneOfARunIsOpened(t *testing.T) {
+	crashed := failed("/srv/crash.py")
+	crashed.State = api.Crashed
+	o := openWindow(t, failed("/srv/first.py"), crashed, succeeded("/srv/last.py"))
+	d := o.runs.detail
+	o.until("the newest is shown", func() bool { return strings.Contains(d.title.Text, "last.py") })
+	opened := func() []string {
+		o.host.mu.Lock()
+		defer o.host.mu.Unlock()
+		return slices.Clone(o.host.opened)
+	}
+	id := d.run.ID
+	test.Tap(d.scene)
+	o.until("its scene is opened", func() bool { return slices.Equal(opened(), []string{"scene of " + id}) && !d.scene.Disabled() })
+	// The run that saves the copy does not take the place of the shown run.
+	o.backend.add(succeeded("/srv/copy.py"))
+	o.until("the copy is listed", func() bool { return len(o.runs.activity.runs) == 4 })
+	if d.run.ID != id {
+		t.Errorf("run %s is shown", d.run.ID)
+	}
+	o.runs.list.Select(2)
+	o.until("the crashed run is shown", func() bool { return strings.Contains(d.title.Text, "crash.py") })
+	if !d.scene.Disabled() {
+		t.Error("the scene of a run that has crashed can be opened")
+	}
+	o.runs.list.Select(3)
+	o.until("the first run is shown", func() bool { return strings.Contains(d.title.Text, "first.py") })
+	test.Tap(d.scene)
+	o.until("it is told that the scene is gone", func() bool { return o.Canvas().Overlays().Top() != nil })
+	if d.scene.Disabled() {
+		t.Error("nobody can try again")
+	}
 }
 
 func TestRunsAreSearchedAndFiltered(t *testing.T) {
