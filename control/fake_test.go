@@ -75,8 +75,12 @@ func (f *fakeEngine) publishAndWait(ev api.Event) {
 }
 
 // set puts a run in a state and publishes it.
-func (f *fakeEngine) set(id string, state api.State) {
+func (f *fakeEngine) set(id string, state api.State) { f.publish(f.change(id, state)) }
+
+// change puts a run in a state and returns the event that says so.
+func (f *fakeEngine) change(id string, state api.State) api.Event {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	var run api.Run
 	for i := range f.runs {
 		if f.runs[i].ID == id {
@@ -84,8 +88,7 @@ func (f *fakeEngine) set(id string, state api.State) {
 			run = f.runs[i]
 		}
 	}
-	f.mu.Unlock()
-	f.publish(api.Event{Kind: api.KindRun, ID: id, Run: &run})
+	return api.Event{Kind: api.KindRun, ID: id, Run: &run}
 }
 
 func (f *fakeEngine) subscribers() int {
