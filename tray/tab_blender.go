@@ -92,6 +92,14 @@ func (t *blenderTab) show(s State) {
 	}
 }
 
+// runsWords returns how many runs are running and wait.
+func runsWords(st api.Status) string {
+	if st.Running == 0 && st.Queued == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d running, %d waiting", st.Running, st.Queued)
+}
+
 // set shows the value of a fact, or a dash for "".
 func (t *blenderTab) set(name, text string) {
 	if text == "" {

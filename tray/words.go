@@ -108,14 +108,6 @@ func waitingWords(s State) string {
 	return fmt.Sprintf(" · %d waiting", s.Status.Queued)
 }
 
-// runsWords returns how many runs are running and wait.
-func runsWords(st api.Status) string {
-	if st.Running == 0 && st.Queued == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d running, %d waiting", st.Running, st.Queued)
-}
-
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
 func wrongSettings(s State) string {
 	text := "The settings are wrong:\n" + s.Status.Settings.Error
