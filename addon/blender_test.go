@@ -5,7 +5,10 @@ package addon
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -277,6 +280,8 @@ type session struct {
 	conn   net.Conn
 	reader *bufio.Reader
 	number int
+	// welcome is the server's first frame of an open session.
+	welcome message
 }
 
 func dial(t testing.TB, port int) net.Conn {
@@ -292,18 +297,38 @@ func dial(t testing.TB, port int) net.Conn {
 	return conn
 }
 
+// newSession connects and sends nothing.
+func newSession(t testing.TB, p *process) *session {
+	t.Helper()
+	conn := dial(t, p.port)
+	return &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
+}
+
 // connect opens a session.
 func connect(t testing.TB, p *process) *session {
 	t.Helper()
-	conn := dial(t, p.port)
-	s := &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
-	s.send(message{"type": "hello", "protocol": 1, "token": testToken, "client": "test"})
-	welcome := s.receive()
-	if welcome.text("type") != "welcome" {
-		t.Fatalf("answer to hello: %v", welcome)
+	s := newSession(t, p)
+	s.send(message{"type": "hello", "protocol": 1, "nonce": testNonce, "client": "test"})
+	s.welcome = s.receive()
+	if s.welcome.text("type") == "challenge" { // a Blender that was started by hand has no token
+		s.send(message{"type": "proof", "proof": proofOf(testToken, "client", p.port, testNonce, s.welcome.text("nonce"))})
+		s.welcome = s.receive()
 	}
-	s.number = int(welcome["session"].(float64))
+	if s.welcome.text("type") != "welcome" {
+		t.Fatalf("answer to hello: %v", s.welcome)
+	}
+	s.number = int(s.welcome["session"].(float64))
 	return s
+}
+
+// testNonce is the nonce of the tests' sessions.
+const testNonce = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// proofOf returns the proof that one side of a session sends.
+func proofOf(token, side string, port int, clientNonce, serverNonce string) string {
+	mac := hmac.New(sha256.New, []byte(token))
+	fmt.Fprintf(mac, "blendtray 1 %s %d %s %s", side, port, clientNonce, serverNonce)
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func frame(payload []byte) []byte {

@@ -76,23 +76,21 @@ func startByHand(t *testing.T, launcher string, env ...string) *process {
 func checkServesOriginally(t *testing.T, p *process) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cubes")
-	code := fmt.Sprintf(`{"code": "import bpy\nbpy.ops.mesh.primitive_cube_add()\nopen('%s', 'w').write(str(len(bpy.data.objects)))"}`, file)
+	code := fmt.Sprintf(`{"code": "bpy.ops.mesh.primitive_cube_add()\nopen('%s', 'w').write(str(len(bpy.data.objects)))"}`, file)
 	got := runOriginalClient(t, p.port, `{"message": "hello"}`, `{"code": "x = 1 / 0"}`, code)
-	check(t, "the echo", got[0], "echo | hello | tcp_echo")
-	for _, line := range got[1:] {
-		if !strings.HasPrefix(line, "scheduled | ") || !strings.HasSuffix(line, " | tcp_echo") {
-			t.Errorf("answered with %q", line)
-		}
-	}
+	source := fmt.Sprintf(" | tcp://127.0.0.1:%d", p.port)
+	check(t, "the answers", got, []string{
+		"OK | Printed message: hello" + source, "OK | Code execution scheduled." + source, "OK | Code execution scheduled." + source,
+	})
 	// The next run is executed after that code.
-	check(t, "the answer with wait", ask(t, p.port, message{"code": "", "wait": true})["response"], "succeeded")
+	check(t, "the answer with wait", ask(t, p.port, message{"code": "", "wait": true})["response"], "OK")
 	cubes, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatalf("the code did not run: %v\n%s", err, p.text())
 	}
 	check(t, "how many objects there are", string(cubes), "4")
 	p.await(t, "ZeroDivisionError: division by zero\n")
-	if got := runOriginalClient(t, p.port, `{"code": "quit_blender"}`); !strings.HasPrefix(got[0], "quitting | ") {
+	if got := runOriginalClient(t, p.port, `{"code": "quit_blender"}`); got[0] != "OK | Shutdown requested by client."+source {
 		t.Errorf("quit is answered with %q", got)
 	}
 	check(t, "the exit code", p.exitCode(t), 0)
@@ -108,7 +106,7 @@ func TestQuitAsTheOriginalClientsMaySendIt(t *testing.T) {
 	p := startByHand(t, launcherPath(t))
 	ask(t, p.port, message{"code": "while True: pass"})
 	// White space aside, and while a script runs.
-	check(t, "the response", ask(t, p.port, message{"code": "\n quit_blender\t\n"})["response"], "quitting")
+	check(t, "the response", ask(t, p.port, message{"code": "\n quit_blender\t\n"})["message"], "Shutdown requested by client.")
 	check(t, "the exit code", p.exitCode(t), 0)
 }
 
@@ -177,7 +175,8 @@ sys.stdout.flush()
 			for _, want := range []string{
 				"before False\n", "while True\n", "still True\n",
 				fmt.Sprintf("again %d twice\n", p.port),
-				"message {'response': 'echo', 'message': 'x', 'source': 'tcp_echo'}\n",
+				"message {'response': 'OK', 'message': 'Printed message: x', 'source': ",
+				"\nx\n",
 				"end 0 False\n", "after False error\n", "disabled False\n", "port True True\n",
 			} {
 				if !strings.Contains(p.text(), want) {
@@ -267,7 +266,7 @@ func TestTokenFileGuardsALauncherStartedByHand(t *testing.T) {
 	code, mark := leaveMark(t)
 	check(t, "the response without", ask(t, p.port, message{"code": code, "wait": true})["response"], "error")
 	check(t, "the response to quit without", ask(t, p.port, message{"code": "quit_blender"})["response"], "error")
-	check(t, "the response with it", ask(t, p.port, message{"code": "", "wait": true, "token": testToken})["response"], "succeeded")
+	check(t, "the response with it", ask(t, p.port, message{"code": "", "wait": true, "token": testToken})["response"], "OK")
 	check(t, "whether the first one ran", exists(mark), false)
 	ask(t, p.port, message{"code": "quit_blender", "token": testToken})
 	check(t, "the exit code", p.exitCode(t), 0)
@@ -280,5 +279,32 @@ func TestScriptThatStopsTheServerEndsBlenderWithoutATraceback(t *testing.T) {
 	check(t, "the exit code", p.exitCode(t), 0)
 	if strings.Contains(p.text(), "Traceback") {
 		t.Errorf("it printed a traceback:\n%s", p.text())
+	}
+}
+
+// The examples of the document are what it says they are.
+func TestExamplesOfTheDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "## One bare message")
+	_, rest, _ = strings.Cut(rest, "```json\n")
+	example, _, whole := strings.Cut(rest, "\n```")
+	if !found || !whole {
+		t.Fatal("docs/protocol.md has no example of a bare message")
+	}
+	p := sharedBlender(t)
+	s := connect(t, p)
+	s.succeed("", message{"scene": "fresh"})
+	answer := readAnswer(t, raw(t, p.port, []byte(strings.Replace(example, "…", testToken, 1))))
+	check(t, "the answer", answer, message{
+		"response": "OK", "message": "Code execution scheduled.", "source": fmt.Sprintf("tcp://127.0.0.1:%d", p.port),
+	})
+	check(t, "how many objects there are", s.succeed("result = len(bpy.data.objects)"), 4.0)
+	for _, sentence := range []string{"Code execution scheduled.", "Printed message: ", "Shutdown requested by client.", "blendtray 1 server PORT N M", "blendtray 1 client PORT N M"} {
+		if !strings.Contains(string(text), sentence) {
+			t.Errorf("the document does not have %q", sentence)
+		}
 	}
 }

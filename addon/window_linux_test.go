@@ -148,14 +148,14 @@ bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
 
 	s.start("while True: pass")
 	s.receiveType("started")
-	check(t, "the response to quit", ask(t, p.port, message{"code": "quit_blender"})["response"], "quitting")
+	check(t, "the response to quit", ask(t, p.port, message{"code": "quit_blender"})["message"], "Shutdown requested by client.")
 	check(t, "the exit code", p.exitCode(t), 0)
 }
 
 func TestBlenderWithAWindowEndsWhenItIsIdleToo(t *testing.T) {
 	t.Parallel()
 	p := startWindow(t)
-	check(t, "the response to code", ask(t, p.port, message{"code": "", "wait": true})["response"], "succeeded")
-	check(t, "the response to quit", ask(t, p.port, message{"code": "quit_blender"})["response"], "quitting")
+	check(t, "the response to code", ask(t, p.port, message{"code": "", "wait": true})["response"], "OK")
+	check(t, "the response to quit", ask(t, p.port, message{"code": "quit_blender"})["message"], "Shutdown requested by client.")
 	check(t, "the exit code", p.exitCode(t), 0)
 }

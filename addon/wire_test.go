@@ -3,7 +3,6 @@
 package addon
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -74,41 +73,33 @@ func exists(file string) bool {
 
 func TestWelcomeSaysWhichLoopServes(t *testing.T) {
 	want := map[string]string{"": "SelectorEventLoop", "posix": "SelectorEventLoop", "proactor": "ProactorEventLoop"}[wineLoop]
-	conn := dial(t, sharedBlender(t).port)
-	s := &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
-	s.send(message{"type": "hello", "protocol": 1, "token": testToken, "client": "test"})
-	check(t, "the loop", s.receive()["loop"], want)
+	check(t, "the loop", connect(t, sharedBlender(t)).welcome["loop"], want)
 }
 
 func TestHelloThatIsNotRightIsRefusedAndClosed(t *testing.T) {
 	p := sharedBlender(t)
-	good := message{"type": "hello", "protocol": 1, "token": testToken, "client": "test"}
 	for _, test := range []struct {
 		what  string
 		field string
 		value any
 		code  string
 	}{
-		{"a wrong token", "token", "the-tokem", "unauthorized"},
-		{"the beginning of the token", "token", testToken[:4], "unauthorized"},
-		{"more than the token", "token", testToken + "x", "unauthorized"},
-		{"an empty token", "token", "", "unauthorized"},
-		{"no token", "token", nil, "unauthorized"},
-		{"a token that is no text", "token", []string{testToken}, "unauthorized"},
-		{"a token outside ASCII", "token", "tökén", "unauthorized"},
+		{"no nonce", "nonce", nil, "unauthorized"},
+		{"the token", "nonce", testToken, "unauthorized"},
+		{"a short nonce", "nonce", testNonce[1:], "unauthorized"},
+		{"a nonce that is no hex", "nonce", "x" + testNonce[1:], "unauthorized"},
+		{"a nonce that is no text", "nonce", []string{testNonce}, "unauthorized"},
 		{"another protocol", "protocol", 2, "protocol"},
 		{"no protocol", "protocol", nil, "protocol"},
+		{"a protocol that is no whole number", "protocol", json.RawMessage("1.0"), "protocol"},
+		{"a protocol that is true", "protocol", true, "protocol"},
 	} {
-		hello := message{}
-		for name, value := range good {
-			hello[name] = value
-		}
+		hello := message{"type": "hello", "protocol": 1, "nonce": testNonce, "client": "test"}
 		hello[test.field] = test.value
 		if test.value == nil {
 			delete(hello, test.field)
 		}
-		conn := dial(t, p.port)
-		s := &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
+		s := newSession(t, p)
 		s.send(hello)
 		code, mark := leaveMark(t)
 		s.start(code)
@@ -124,6 +115,65 @@ func TestHelloThatIsNotRightIsRefusedAndClosed(t *testing.T) {
 	}
 }
 
+func TestPeerThatCantProveTheTokenIsRefused(t *testing.T) {
+	p := sharedBlender(t)
+	for what, proof := range map[string]func(nonce string) any{
+		"that of a wrong token":         func(n string) any { return proofOf("the-tokem", "client", p.port, testNonce, n) },
+		"that of the server":            func(n string) any { return proofOf(testToken, "server", p.port, testNonce, n) },
+		"that of another port":          func(n string) any { return proofOf(testToken, "client", p.port+1, testNonce, n) },
+		"that of another nonce":         func(string) any { return proofOf(testToken, "client", p.port, testNonce, testNonce) },
+		"that of another client":        func(n string) any { return proofOf(testToken, "client", p.port, strings.Repeat("1", 64), n) },
+		"the token":                     func(string) any { return testToken },
+		"nothing":                       func(string) any { return nil },
+		"a list":                        func(n string) any { return []string{proofOf(testToken, "client", p.port, testNonce, n)} },
+		"letters that are not of ASCII": func(string) any { return "pröof" },
+	} {
+		s := newSession(t, p)
+		s.send(message{"type": "hello", "protocol": 1, "nonce": testNonce, "client": "test"})
+		challenge := s.receive()
+		nonce := challenge.text("nonce")
+		check(t, "the proof of the server", challenge["proof"], proofOf(testToken, "server", p.port, testNonce, nonce))
+		s.send(message{"type": "proof", "proof": proof(nonce)})
+		code, mark := leaveMark(t)
+		s.start(code)
+		got := s.receive()
+		check(t, "the answer to "+what, []any{got["type"], got["code"]}, []any{"error", "unauthorized"})
+		if more := s.receive(); more != nil {
+			t.Errorf("%s: then came %v", what, more)
+		}
+		connect(t, p).succeed("")
+		if exists(mark) {
+			t.Errorf("%s: the code was run", what)
+		}
+	}
+	nonces := map[string]bool{}
+	for range 3 {
+		s := newSession(t, p)
+		s.send(message{"type": "hello", "protocol": 1, "nonce": testNonce, "client": "test"})
+		nonces[s.receive().text("nonce")] = true
+	}
+	check(t, "how many nonces there were", len(nonces), 3)
+}
+
+func TestStrangersTakeFewDescriptors(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	s := connect(t, p)
+	descriptors := "import os; result = len(os.listdir('/proc/self/fd'))"
+	before := s.succeed(descriptors).(float64)
+	var strangers []net.Conn
+	for range 1800 {
+		strangers = append(strangers, dial(t, p.port))
+	}
+	// A client with the token is served beside them.
+	check(t, "the answer to a client", ask(t, p.port, message{"token": testToken, "code": "result = 1", "wait": true})["result"], 1.0)
+	if more := s.succeed(descriptors).(float64) - before; more > 40 {
+		t.Errorf("strangers take %v descriptors", more)
+	}
+	s.succeed("files = [open('/dev/null') for _ in range(1500)]") // over the usual limit of 1,024
+	awaitClose(t, "the first stranger", strangers[0])
+}
+
 func TestFirstFrameThatIsNoHelloIsClosedWithoutAnAnswer(t *testing.T) {
 	p := sharedBlender(t)
 	code, mark := leaveMark(t)
@@ -132,21 +182,24 @@ func TestFirstFrameThatIsNoHelloIsClosedWithoutAnAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, data := range map[string][]byte{
-		"4 GiB":            {0xff, 0xff, 0xff, 0xff, 'x'},
-		"64 MiB":           {4, 0, 0, 0, 'x'},
-		"64 KiB and one":   {0, 1, 0, 1, 'x'},
-		"an empty frame":   {0, 0, 0, 0},
-		"no JSON":          frame([]byte("hello")),
-		"no UTF-8":         frame([]byte("\xff\xfe{}")),
-		"a list":           frame([]byte(`["hello"]`)),
-		"a text":           frame([]byte(`"type"`)),
-		"deep brackets":    frame([]byte(strings.Repeat("[", 60000))),
-		"no type":          frame([]byte(`{"token":"the-token"}`)),
-		"a type of a kind": frame([]byte(`{"type":["hello"]}`)),
-		"a run":            frame(run),
-		"a quit":           frame([]byte(`{"type":"quit","token":"the-token"}`)),
-		"TLS":              []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
-		"SSH":              []byte("SSH-2.0-OpenSSH_9.6\r\n"),
+		"4 GiB":             {0xff, 0xff, 0xff, 0xff, 'x'},
+		"64 MiB":            {4, 0, 0, 0, 'x'},
+		"4 KiB and one":     {0, 0, 16, 1, 'x'},
+		"an empty frame":    {0, 0, 0, 0},
+		"no JSON":           frame([]byte("hello")),
+		"no UTF-8":          frame([]byte("\xff\xfe{}")),
+		"a list":            frame([]byte(`["hello"]`)),
+		"a text":            frame([]byte(`"type"`)),
+		"deep brackets":     frame([]byte(strings.Repeat("[", 4000))),
+		"no type":           frame([]byte(`{"token":"the-token"}`)),
+		"a type of a kind":  frame([]byte(`{"type":["hello"]}`)),
+		"a run":             frame(run),
+		"a quit":            frame([]byte(`{"type":"quit","token":"the-token"}`)),
+		"a proof":           frame([]byte(`{"type":"proof","proof":""}`)),
+		"UTF-16":            frame([]byte("{\x00}\x00")),
+		"a number too many": frame([]byte(`{"type":"hello","protocol":1,"nonce":NaN}`)),
+		"TLS":               []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+		"SSH":               []byte("SSH-2.0-OpenSSH_9.6\r\n"),
 	} {
 		awaitClose(t, what, raw(t, p.port, data))
 	}
@@ -183,7 +236,7 @@ func TestPeerThatKeepsItsTokenToItselfIsCutOff(t *testing.T) {
 	for what, data := range map[string]string{
 		"nothing":                       "",
 		"one byte of a header":          "\x00",
-		"half a hello":                  "\x00\x00\x00\x40{\"type\":\"hello\",\"token\":\"the-token\"",
+		"half a hello":                  "\x00\x00\x00\x40{\"type\":\"hello\",\"nonce\":\"",
 		"white space":                   " \r\n\t",
 		"half a bare message":           `{"code":"1/0","tok`,
 		"a token that is not all there": `{"token":"the-token`,
@@ -196,7 +249,7 @@ func TestPeerThatKeepsItsTokenToItselfIsCutOff(t *testing.T) {
 	trusted := raw(t, p.port, []byte(`{"token":"the-token","message":"`))
 	// None of these peers holds up another peer.
 	answer := ask(t, p.port, message{"token": testToken, "code": "1", "wait": true})
-	check(t, "the answer to another one", answer["response"], "succeeded")
+	check(t, "the answer to another one", answer["state"], "succeeded")
 	connect(t, p).succeed("")
 	if waited := time.Since(began); waited > 5*time.Second {
 		t.Errorf("others waited %v", waited)
@@ -214,7 +267,7 @@ func TestPeerThatKeepsItsTokenToItselfIsCutOff(t *testing.T) {
 	if _, err := io.WriteString(trusted, `slow"}`); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "what a slow one was answered", readAnswer(t, trusted)["message"], "slow")
+	check(t, "what a slow one was answered", readAnswer(t, trusted)["message"], "Printed message: slow")
 }
 
 func TestBareMessageToAGuardedPortNeedsTheTokenNearItsFront(t *testing.T) {
@@ -230,10 +283,10 @@ func TestBareMessageToAGuardedPortNeedsTheTokenNearItsFront(t *testing.T) {
 		{"a token that is a number", `{"token":1,"wait":true,"code":%q}`, "error"},
 		{"a token that is null", `{"token":null,"wait":true,"code":%q}`, "error"},
 		{"a token inside something", `{"x":{` + token + `},"wait":true,"code":%q}`, "error"},
-		{"the token in front", `{` + token + `,"wait":true,"code":%q}`, "succeeded"},
-		{"the token at the end", `{"wait":true,"code":%q,` + token + `}`, "succeeded"},
-		{"the token in front of much", `{` + token + `,"wait":true,"code":%q,"x":"` + far + `"}`, "succeeded"},
-		{"the token in escapes", `{"\u0074oken":"the\u002dtoken","wait":true,"code":%q,"x":"` + far + `"}`, "succeeded"},
+		{"the token in front", `{` + token + `,"wait":true,"code":%q}`, "OK"},
+		{"the token at the end", `{"wait":true,"code":%q,` + token + `}`, "OK"},
+		{"the token in front of much", `{` + token + `,"wait":true,"code":%q,"x":"` + far + `"}`, "OK"},
+		{"the token in escapes", `{"\u0074oken":"the\u002dtoken","wait":true,"code":%q,"x":"` + far + `"}`, "OK"},
 		{"the token behind 64 KiB", `{"wait":true,"code":%q,"x":"` + far + `",` + token + `}`, "error"},
 		{"the token behind 64 KiB of white space", strings.Repeat(" ", 64*1024) + `{` + token + `,"wait":true,"code":%q}`, "error"},
 		{"two tokens, the last wrong", `{` + token + `,"wait":true,"code":%q,"x":"` + far + `","token":"no"}`, "error"},
@@ -241,9 +294,12 @@ func TestBareMessageToAGuardedPortNeedsTheTokenNearItsFront(t *testing.T) {
 		code, mark := leaveMark(t)
 		answer := readAnswer(t, raw(t, p.port, fmt.Appendf(nil, test.format, code)))
 		check(t, "the response to "+test.what, answer["response"], test.response)
-		check(t, "the source", answer["source"], "tcp_echo")
+		check(t, "the source", answer["source"], fmt.Sprintf("tcp://127.0.0.1:%d", p.port))
 		connect(t, p).succeed("")
-		check(t, test.what+": whether it ran", exists(mark), test.response == "succeeded")
+		check(t, test.what+": whether it ran", exists(mark), test.response == "OK")
+		if test.response == "error" {
+			check(t, "the status of "+test.what, answer["status"], "error")
+		}
 		if test.response == "error" && !strings.Contains(answer.text("message"), `put "token" near the front`) {
 			t.Errorf("%s: does not say what to do: %v", test.what, answer)
 		}
@@ -252,32 +308,43 @@ func TestBareMessageToAGuardedPortNeedsTheTokenNearItsFront(t *testing.T) {
 
 func TestBareMessageIsAnsweredAsTheContractSays(t *testing.T) {
 	p := sharedBlender(t)
+	scheduled := message{"response": "OK", "message": "Code execution scheduled."}
+	refused := message{"response": "error", "status": "error"}
 	for _, test := range []struct {
 		send, want message
+		exactly    bool
 	}{
-		{message{"code": "x = 1"}, message{"response": "scheduled"}},
-		{message{"message": "hello"}, message{"response": "echo", "message": "hello"}},
-		{message{"message": nil}, message{"response": "echo", "message": nil}},
-		{message{"message": []any{1.0, map[string]any{"é": "☃"}}}, message{"response": "echo", "message": []any{1.0, map[string]any{"é": "☃"}}}},
-		{message{"message": "ignored", "code": "result = 5", "wait": true}, message{"response": "succeeded", "message": "", "result": 5.0, "error": nil, "outputs": []any{}}},
-		{message{"code": "result = 1\nraise ValueError('no')", "wait": true}, message{"response": "failed", "message": "ValueError: no", "result": 1.0}},
-		{message{"code": "raise SystemExit(0)", "wait": true}, message{"response": "succeeded"}},
-		{message{"code": "import sys; result = sys.argv[-3:]", "name": "n", "args": []string{"a"}, "wait": true}, message{"result": []any{"n", "--", "a"}}},
-		{message{}, message{"response": "error"}},
-		{message{"code": 5}, message{"response": "error"}},
-		{message{"code": []string{"1"}}, message{"response": "error"}},
-		{message{"code": "1", "scene": "some.blend"}, message{"response": "error"}},
-		{message{"code": "1", "file": "relative.py"}, message{"response": "error"}},
-		{message{"code": "1", "args": "a"}, message{"response": "error"}},
+		{message{"code": "x = 1"}, scheduled, true},
+		{message{"message": "hello"}, message{"response": "OK", "message": "Printed message: hello"}, true},
+		{message{"message": nil}, message{"response": "OK", "message": "Printed message: null"}, true},
+		{message{"message": []any{1.0}}, message{"response": "OK", "message": "Printed message: [1]"}, true},
+		{message{"message": "é☃"}, message{"response": "OK", "message": "Printed message: é☃"}, true},
+		{message{"message": "both", "code": "x = 1"}, message{"response": "OK", "message": "Code execution scheduled.", "printed": "Printed message: both"}, true},
+		{message{"message": "both", "code": "result = 5", "wait": true}, message{"response": "OK", "state": "succeeded", "message": "", "result": 5.0, "error": nil, "outputs": []any{}}, false},
+		{message{"code": "result = 1\nraise ValueError('no')", "wait": true}, message{"response": "error", "status": "error", "state": "failed", "message": "ValueError: no", "result": 1.0}, false},
+		{message{"code": "raise SystemExit(0)", "wait": true}, message{"response": "OK", "state": "succeeded", "exit_code": 0.0}, false},
+		{message{"code": "import sys; result = sys.argv[-3:]", "name": "n", "args": []string{"a"}, "wait": true}, message{"result": []any{"n", "--", "a"}}, false},
+		{message{"code": "result = bpy.app.background", "wait": true}, message{"result": true}, false},
+		{message{"message": strings.Repeat("x", 70_000)}, refused, false},
+		{message{}, refused, false},
+		{message{"code": 5}, refused, false},
+		{message{"code": []string{"1"}}, refused, false},
+		{message{"code": "1", "scene": "some.blend"}, refused, false},
+		{message{"code": "1", "file": "relative.py"}, refused, false},
+		{message{"code": "1", "args": "a"}, refused, false},
 	} {
 		test.send["token"] = testToken
 		got := ask(t, p.port, test.send)
-		check(t, fmt.Sprint("the source for ", test.send), got["source"], "tcp_echo")
+		what := fmt.Sprintf("%.200v", test.send)
+		check(t, "the source for "+what, got["source"], fmt.Sprintf("tcp://127.0.0.1:%d", p.port))
 		if _, ok := got["message"]; !ok {
-			t.Errorf("%v: no message in %v", test.send, got)
+			t.Errorf("%s: no message in %v", what, got)
+		}
+		if test.exactly && len(got) != len(test.want)+1 {
+			t.Errorf("%s: answered with %v", what, got)
 		}
 		for name, want := range test.want {
-			check(t, fmt.Sprintf("%s for %v", name, test.send), got[name], want)
+			check(t, fmt.Sprintf("%s for %s", name, what), got[name], want)
 		}
 	}
 }
@@ -293,6 +360,8 @@ func TestBareMessageThatIsNoObjectIsRefused(t *testing.T) {
 		"\n\"text\"",
 		"{]",
 		"{\"token\":\"the-token\",\"code\":\"\xff\"}",
+		`{"token":"the-token","code":"1","x":NaN}`,
+		`{"token":"the-token","code":"1","x":-Infinity}`,
 	} {
 		check(t, "the response to "+text[:min(len(text), 40)], readAnswer(t, raw(t, p.port, []byte(text)))["response"], "error")
 	}
@@ -308,7 +377,7 @@ func TestBareMessageMayComeInAnyNumberOfSegments(t *testing.T) {
 	p := sharedBlender(t)
 	s := connect(t, p)
 	const text = " \r\n{\"token\":\"the-token\",\"message\":\"\\\"}\\\\ {é☃\U0001F600\"} "
-	const want = "\"}\\ {é☃\U0001F600"
+	const want = "Printed message: \"}\\ {é☃\U0001F600"
 	// Byte by byte: cut also inside a character and inside an escape.
 	conn := dial(t, p.port)
 	for _, b := range []byte(strings.TrimRight(text, " ")) {
@@ -358,7 +427,7 @@ func TestMessageOfManyMegabytesRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := readAnswer(t, raw(t, p.port, fmt.Appendf(nil, `{"token":%q,"wait":true,"code":%s}`, testToken, quoted)))
-	check(t, "the answer to a bare message", []any{answer["response"], answer["message"], answer["result"]}, []any{"succeeded", "", 42.0})
+	check(t, "the answer to a bare message", []any{answer["response"], answer["message"], answer["result"]}, []any{"OK", "", 42.0})
 	check(t, "the result of a frame", connect(t, p).succeed(code), 42.0)
 }
 
@@ -382,7 +451,7 @@ func TestMoreThan64MiBIsRefusedWithTheLimit(t *testing.T) {
 	text := bytes.Repeat([]byte(" "), limit+1)
 	copy(text, `{"token":"the-token","message":1`)
 	text[limit-1] = '}'
-	check(t, "the answer to 64 MiB", readAnswer(t, raw(t, p.port, text[:limit]))["response"], "echo")
+	check(t, "the answer to 64 MiB", readAnswer(t, raw(t, p.port, text[:limit]))["response"], "OK")
 	text[limit-1], text[limit] = ' ', '}'
 	answer := readAnswer(t, raw(t, p.port, text))
 	check(t, "the answer to more", answer["response"], "error")
@@ -695,7 +764,7 @@ func TestManyConnectionsAtOnceAreAllAnswered(t *testing.T) {
 				return
 			}
 			got, err := askOnce(p.port, message{"token": testToken, "message": i})
-			if err != nil || got["message"] != float64(i) {
+			if err != nil || got["message"] != fmt.Sprint("Printed message: ", i) {
 				t.Errorf("%d: %v, %v", i, got, err)
 			}
 		})
@@ -814,6 +883,57 @@ func TestClientThatReadsNothingHoldsUpNobody(t *testing.T) {
 	other.succeed("")
 	for range 30 {
 		check(t, "the state", s.receiveType("finished")["state"], "succeeded")
+	}
+}
+
+func TestClientThatNeverReadsCostsABoundedAmountOfMemory(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	s, other := connect(t, p), connect(t, p)
+	for range 200 {
+		s.start("result = 'x' * 1_000_000")
+	}
+	for done := false; !done; { // until all of them are done, or what is left was dropped
+		other.send(message{"type": "status"})
+		status := other.receive()
+		done = status["queued"] == 0.0 && status["running"] == nil && status["runs"].(float64) >= 30
+	}
+	peak := other.succeed("import resource; result = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss").(float64)
+	if peak > 400<<10 { // in KiB; Blender itself has some 200 MB
+		t.Errorf("Blender has had %v MB", peak/1024)
+	}
+	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, s.reader) // it was cut off, or this does not end
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it was not cut off; it could read %d bytes", n)
+	}
+}
+
+func TestScanOfManyBracketsHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	other := connect(t, p)
+	text := []byte(`{"token":"the-token","message":[`)
+	text = append(text, bytes.Repeat([]byte("[],"), (64<<20-1000)/3)...)
+	conn := dial(t, p.port)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(text) // its end never comes
+		sent <- err
+	}()
+	for {
+		select {
+		case err := <-sent:
+			if err != nil {
+				t.Error(err)
+			}
+			other.succeed("")
+			return
+		default:
+			other.succeed("") // in time, or receive fails
+		}
 	}
 }
 

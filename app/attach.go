@@ -31,6 +31,8 @@ type openBlender struct {
 	Blender string  `json:"blender"`
 	Program string  `json:"program"`
 	Started float64 `json:"started"`
+	// Ticks is when the process was started, on Linux: the number that /proc has.
+	Ticks uint64 `json:"ticks"`
 
 	file string
 }
@@ -52,6 +54,10 @@ func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) 
 		if json.Unmarshal(text, &b) != nil || b.Port <= 0 || b.Token == "" {
 			continue
 		}
+		if !blender.IsProcess(b.PID, b.Ticks, time.UnixMilli(int64(1000*b.Started))) {
+			_ = os.Remove(file) // the Blender crashed, and could not remove its file
+			continue
+		}
 		session, err := blender.Dial(ctx, b.address(), b.Token)
 		if err != nil {
 			if errors.Is(err, syscall.ECONNREFUSED) {
@@ -59,8 +65,11 @@ func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) 
 			}
 			continue
 		}
-		b.PID = session.Welcome.PID
+		pid := session.Welcome.PID
 		_ = session.Close() // nothing was asked
+		if pid != b.PID {
+			continue
+		}
 		all = append(all, b)
 	}
 	slices.SortFunc(all, func(a, b openBlender) int { return cmp.Compare(b.Started, a.Started) })

@@ -75,14 +75,15 @@ func engineRuns(err error) error {
 }
 
 func (h *house) open(address string) error {
-	secret, err := home.Token(h.paths)
+	// No other engine of this home runs, and so none of its Blenders.
+	err := h.paths.CloseDoors()
 	if err != nil {
 		return err
 	}
 	if h.listener, err = control.Listen(address); err != nil {
 		return err
 	}
-	if h.engine, err = engine.Open(h.engineConfig(h.owner.Current(), secret)); err != nil {
+	if h.engine, err = engine.Open(h.engineConfig(h.owner.Current())); err != nil {
 		h.listener.Close() // no client was served yet
 		return err
 	}

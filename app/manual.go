@@ -32,7 +32,7 @@ func manualPage(app *kong.Application) string {
 	for _, f := range [][2]string{
 		{"~/.config/blendtray/settings.toml", "The settings: the folders that are watched, Blender, time limits."},
 		{"~/.local/share/blendtray/runs.db", "What ran, and what came of it."},
-		{"~/.local/share/blendtray/token", "What Blender's port demands of its clients."},
+		{"~/.local/share/blendtray/ports/default.json", "The port and the token of the Blender that keeps its state, while it runs."},
 		{"~/.local/state/blendtray/log", "What the engine and Blender printed."},
 	} {
 		fmt.Fprintf(&b, ".TP\n.I %s\n%s\n", roff(f[0]), roff(f[1]))

@@ -124,7 +124,7 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 }
 
 // engineConfig returns the configuration of an engine with the settings s.
-func (h *house) engineConfig(s api.Settings, token string) engine.Config {
+func (h *house) engineConfig(s api.Settings) engine.Config {
 	return engine.Config{
 		Database:   h.paths.Database(),
 		Folders:    s.Folders,
@@ -135,16 +135,16 @@ func (h *house) engineConfig(s api.Settings, token string) engine.Config {
 			if spec.Kind() == api.BlenderOpen {
 				return newAttached(h.paths, spec, h.logs.Logger, changed)
 			}
-			return h.newFleet(spec, token, changed)
+			return h.newFleet(spec, changed)
 		},
 		PreviewDir: h.paths.Previews(),
 		Version:    version, Logger: h.logs.Logger,
 	}
 }
 
-// newFleet returns the fleet for a specification. The user's programs know, by the token, only
-// the Blender that keeps its state.
-func (h *house) newFleet(spec api.BlenderSpec, token string, changed func(api.BlenderStatus)) *fleet.Fleet {
+// newFleet returns the fleet for a specification. The user's programs can reach only the Blender that
+// keeps its state.
+func (h *house) newFleet(spec api.BlenderSpec, changed func(api.BlenderStatus)) *fleet.Fleet {
 	total := uint64(0)
 	if memory, err := mem.VirtualMemory(); err == nil { // otherwise the machine counts as a small machine
 		total = memory.Total
@@ -154,11 +154,21 @@ func (h *house) newFleet(spec api.BlenderSpec, token string, changed func(api.Bl
 		NewMember: func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) fleet.Member {
 			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed}
 			if public {
-				c.Token = token
+				c.Announce = func(pid, port int, token string) func() { return h.openDoor(spec.Name, pid, port, token) }
 			}
 			return blender.New(c)
 		},
 	})
+}
+
+// openDoor tells the user's programs how to reach a Blender, and returns a function that ends this.
+func (h *house) openDoor(blender string, pid, port int, token string) func() {
+	remove, err := h.paths.OpenDoor(blender, pid, port, token)
+	if err != nil {
+		h.logs.Logger.Error("other programs can't reach Blender", "blender", blender, "error", err)
+		return func() {}
+	}
+	return remove
 }
 
 // freeMemory returns how much memory programs may still have, in bytes.

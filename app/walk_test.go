@@ -40,7 +40,7 @@ func given(t *testing.T, owner *settings.Owner, first api.Settings) any {
 		logs: home.OpenLogs(home.Paths{Log: t.TempDir()}, func(string) {}),
 	}
 	defer h.logs.Close()
-	cfg := h.engineConfig(first, "token")
+	cfg := h.engineConfig(first)
 	got := &rooms{}
 	cfg.NewWatcher = func(c watcher.Config) (engine.Watcher, error) {
 		got.folders = c.Folders

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +21,17 @@ import (
 
 // measureMessages measures `x = 1` on an open session, from request to result.
 func (p *program) measureMessages(ctx context.Context, messages int) error {
-	token, err := os.ReadFile(p.tokenFile)
+	text, err := os.ReadFile(p.doorFile)
 	if err != nil {
 		return err
 	}
-	session, err := blender.Dial(ctx, fmt.Sprintf("127.0.0.1:%d", p.blender.Port), strings.TrimSpace(string(token)))
+	var door struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(text, &door); err != nil {
+		return err
+	}
+	session, err := blender.Dial(ctx, fmt.Sprintf("127.0.0.1:%d", p.blender.Port), door.Token)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,13 @@ var kinds = []string{"keep", "scene", "process"}
 
 // program is a running `blendtray serve` with one watched folder for each kind.
 type program struct {
-	dir       string
-	cmd       *exec.Cmd
-	client    *control.Client
-	events    <-chan api.Event
-	blender   api.BlenderStatus
-	tokenFile string
-	number    int // number of the last saved script
+	dir      string
+	cmd      *exec.Cmd
+	client   *control.Client
+	events   <-chan api.Event
+	blender  api.BlenderStatus
+	doorFile string // how its Blender is reached
+	number   int    // number of the last saved script
 }
 
 // start builds the program, starts it with a home of its own in dir, and waits until Blender is
@@ -84,7 +84,7 @@ func start(ctx context.Context, dir string) (*program, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start blendtray: %w", err)
 	}
-	p := &program{dir: dir, cmd: cmd, tokenFile: filepath.Join(home, "token")}
+	p := &program{dir: dir, cmd: cmd, doorFile: filepath.Join(home, "ports", "default.json")}
 	if err := p.connect(ctx, stdout); err != nil {
 		p.stop()
 		return nil, err

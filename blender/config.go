@@ -19,8 +19,10 @@ type Config struct {
 	// tmp a folder for the temporary files and crash reports of each process. Several Blenders may
 	// share Dir. A Blender in Flatpak's sandbox must be able to see it.
 	api.BlenderSpec
-	// Token is the token that clients of the port must show; for "" each start makes a new token.
-	Token string
+	// Announce, if it is not nil, makes Blender listen on the port of BlenderSpec, for programs other
+	// than this one. It is called after each start, with the process id, the port, and the token of
+	// this start, which such programs need. What it returns is called when that Blender is gone.
+	Announce func(pid, port int, token string) (withdraw func())
 	// Log is given all that Blender prints, the output of runs included; nil discards it. One
 	// goroutine writes to it. When Log blocks, text is lost, but Blender is not held up.
 	Log io.Writer

@@ -2,8 +2,10 @@ package blender
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ type instance struct {
 	sup     *Supervisor
 	spec    api.BlenderSpec // the specification of this life
 	proc    *process
+	conn    net.Conn // the connection with the process, or nil where it has only its port
 	session *Session
 	stream  *stream
 	token   string
@@ -27,8 +30,9 @@ type instance struct {
 	report  []byte      // the crash report that the process left; set before the process's exited is closed
 
 	ready chan struct{} // closed at the ready mark
-	port  int           // set before ready is closed
-	own   string        // the folder for temporary files that Blender has named; set before ready is closed
+	says  readiness     // set before ready is closed
+	// isMarked: the ready mark has come; for the goroutine that reads the pipe.
+	isMarked bool
 
 	retired chan struct{} // closed when another instance should take its place
 	retire  sync.Once
@@ -44,9 +48,11 @@ type instance struct {
 	runs     int  // how many runs it has executed
 	spent    bool // nothing in the process is of use any more, so it is killed at once
 	reason   string
-	crashed  bool // a run is to blame for the end of the process
-	cleaning bool // what a run has left is being put back
-	stopping bool // the end of the process is wanted
+	crashed  bool   // a run is to blame for the end of the process
+	cleaning bool   // what a run has left is being put back
+	stopping bool   // the end of the process is wanted
+	gone     bool   // the process has ended
+	withdraw func() // undoes announce
 	tail     []byte
 }
 
@@ -86,12 +92,9 @@ func (i *instance) marked(kind markKind, rest []byte) {
 	i.mu.Unlock()
 	switch kind {
 	case markReady:
-		var says struct {
-			Port int    `json:"port"`
-			Temp string `json:"temp"`
-		}
-		if i.port == 0 && json.Unmarshal(rest, &says) == nil {
-			i.port, i.own = says.Port, says.Temp
+		var says readiness
+		if !i.isMarked && json.Unmarshal(rest, &says) == nil {
+			i.isMarked, i.says = true, says
 			close(i.ready)
 		}
 	case markPreparing:
@@ -120,7 +123,68 @@ func (i *instance) marked(kind markKind, rest []byte) {
 func (i *instance) buried() {
 	i.report = newestReport(i.temp.path)
 	i.temp.remove()
-	removeSession(i.own)
+	if i.isReady() {
+		removeSession(i.says.Temp)
+	}
+	i.hangUp()
+	i.mu.Lock()
+	withdraw := i.withdraw
+	i.withdraw, i.gone = nil, true
+	i.mu.Unlock()
+	if withdraw != nil {
+		withdraw()
+	}
+}
+
+// isReady returns whether the ready mark has come.
+func (i *instance) isReady() bool {
+	select {
+	case <-i.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// hangUp closes the connection with the process.
+func (i *instance) hangUp() {
+	if i.conn != nil {
+		i.conn.Close() // the process has gone
+	}
+}
+
+// dial opens the session with a Blender that is ready: over the socket that it was handed, or where a
+// wrapper around Blender has kept the socket back, over its port.
+func (i *instance) dial(ctx context.Context) (*Session, error) {
+	if i.conn != nil && i.says.Socket {
+		return newSession(ctx, i.conn, greeting{})
+	}
+	i.hangUp()
+	return Dial(ctx, fmt.Sprintf("127.0.0.1:%d", i.says.Port), i.token)
+}
+
+// announce tells other programs how they reach the Blender.
+func (i *instance) announce() {
+	if i.sup.cfg.Announce == nil {
+		return
+	}
+	withdraw := i.sup.cfg.Announce(i.proc.pid(), i.says.Port, i.token)
+	i.mu.Lock()
+	gone := i.gone
+	if !gone {
+		i.withdraw = withdraw
+	}
+	i.mu.Unlock()
+	if gone {
+		withdraw()
+	}
+}
+
+// readiness is what the ready mark says.
+type readiness struct {
+	Port   int    `json:"port"`
+	Temp   string `json:"temp"`   // the folder for temporary files that Blender has named
+	Socket bool   `json:"socket"` // Blender has the socket that it was handed
 }
 
 // heed waits for the word that Blender is unfit for another run, and then has the instance

@@ -20,6 +20,9 @@ import (
 // exitPort is the exit code of the launcher when it can't have its port.
 const exitPort = 98
 
+// firstExtraFile is the descriptor that a child has for the first of its extra files.
+const firstExtraFile = 3
+
 // exitScene is the exit code of a Blender in the background that can't open the .blend of its
 // command line.
 const exitScene = 1
@@ -49,13 +52,20 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		return nil, err
 	}
 	s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, found.Version })
+	if s.cfg.Announce != nil && !isFree(spec.Port) {
+		return nil, &portError{spec.Port} // found out without starting Blender
+	}
 	cmd, first, inst, err := s.prepare(spec, found)
 	if err != nil {
 		return nil, err
 	}
 	s.log.Info("starting blender", "version", found.Version, "command", commandLine(cmd.Args))
 	inst.proc, err = startProcess(cmd, first, inst.stream, inst.buried)
+	for _, handed := range cmd.ExtraFiles {
+		handed.Close() // Blender has its own
+	}
 	if err != nil {
+		inst.hangUp()
 		inst.temp.remove()
 		return nil, fmt.Errorf("start %s: %w", found.Path, err)
 	}
@@ -75,14 +85,15 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 		s.noteEnd(inst)
 		return nil, err
 	}
+	inst.announce()
 	inst.version = found.Version
 	inst.noteLinked()
 	s.set(func(st *api.BlenderStatus) {
 		s.current = inst
 		s.failures.succeeded()
-		st.State, st.Port, st.Loop, st.Reason = api.BlenderReady, inst.port, inst.session.Welcome.Loop, ""
+		st.State, st.Port, st.Loop, st.Reason = api.BlenderReady, inst.says.Port, inst.session.Welcome.Loop, ""
 	})
-	s.log.Info("blender is ready", "version", found.Version, "pid", inst.proc.pid(), "port", inst.port)
+	s.log.Info("blender is ready", "version", found.Version, "pid", inst.proc.pid(), "port", inst.says.Port)
 	return inst, nil
 }
 
@@ -106,20 +117,30 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	token, mark := s.cfg.Token, randomHex(16)
-	if token == "" {
-		token = randomHex(32)
-	}
+	token, mark := randomHex(32), randomHex(16)
 	environ := s.environ(found.Path)
 	start := newStart(found, spec, environ)
 	read := start.fingerprint()
 	env, restored := startEnviron(environ, temp.path, compiled)
-	first, err := json.Marshal(struct {
+	says := struct {
 		Token   string             `json:"token"`
 		Mark    string             `json:"mark"`
-		Port    int                `json:"port"`
+		Port    *uint16            `json:"port"`
+		Socket  *int               `json:"socket"`
 		Environ map[string]*string `json:"environ"`
-	}{token, mark, int(spec.Port), restored})
+	}{Token: token, Mark: mark, Environ: restored}
+	conn, handed, err := socketPair()
+	if err != nil {
+		temp.remove()
+		return nil, nil, nil, fmt.Errorf("make a socket for Blender: %w", err)
+	}
+	if handed != nil {
+		says.Socket = new(firstExtraFile)
+	}
+	if s.cfg.Announce != nil || handed == nil {
+		says.Port = &spec.Port
+	}
+	first, err := json.Marshal(says)
 	if err != nil {
 		temp.remove()
 		return nil, nil, nil, err
@@ -132,7 +153,11 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	args = append(args, "--python", launcher, "--", "--supervised")
 	cmd := exec.Command(found.Path, args...)
 	cmd.Dir, cmd.Env = temps, env
+	if handed != nil {
+		cmd.ExtraFiles = []*os.File{handed}
+	}
 	inst := newInstance(s, spec, temp, token, mark)
+	inst.conn = conn
 	inst.start, inst.read = start, read
 	return cmd, append(first, '\n'), inst, nil
 }
@@ -158,7 +183,7 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 		return err
 	}
 	inst.proc.noMorePauses() // from here on the engine waits for it
-	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", inst.port), inst.token)
+	session, err := inst.dial(ctx)
 	switch {
 	case err == nil:
 		inst.session = session
@@ -188,8 +213,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 			return nil
 		case <-i.proc.exited:
 			if i.proc.state != nil && i.proc.state.ExitCode() == exitPort && i.spec.Port != 0 {
-				return fmt.Errorf("port %d of 127.0.0.1 can't be had, since another program uses it; "+
-					"choose another one as blender.port in the settings, or 0 for any", i.spec.Port)
+				return &portError{i.spec.Port}
 			}
 			if i.proc.state != nil && i.proc.state.ExitCode() == exitScene && i.spec.Scene != "" {
 				return errors.New(i.failure(i.spec.Scene+" can't be opened", errEnded(i.proc.state)))

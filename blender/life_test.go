@@ -129,7 +129,7 @@ sleep 1000`)}))
 	}
 }
 
-func TestATakenPortIsNamed(t *testing.T) {
+func TestATakenPortIsNamedAndWaitedFor(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,9 +137,34 @@ func TestATakenPortIsNamed(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	s := serve(t, with(api.BlenderSettings{Port: uint16(port)}))
-	if reason := failure(t, s); !strings.Contains(reason, fmt.Sprint(port)) || !strings.Contains(reason, "blender.port") {
-		t.Errorf("the reason is %q", reason)
+	var door door
+	cfg := with(api.BlenderSettings{Port: uint16(port)})
+	cfg.Announce = door.open
+	s := serve(t, cfg)
+	eventually(t, "the status names the port", func() bool {
+		st := s.Status()
+		return st.State == api.BlenderStarting && strings.Contains(st.Reason, fmt.Sprint(port)) && strings.Contains(st.Reason, "blender.port")
+	})
+	l.Close()
+	ready(t, s)
+	addr, token := door.address()
+	if addr != fmt.Sprintf("127.0.0.1:%d", port) || token == "" {
+		t.Errorf("it is reached at %s, %q", addr, token)
+	}
+	if err := s.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, again := door.address(); again == token || door.shut != 1 {
+		t.Errorf("after %d ends the token is %s, and was %s", door.shut, again, token)
+	}
+}
+
+func TestOtherProgramsCantConnectToABlenderThatIsNotAnnounced(t *testing.T) {
+	t.Parallel()
+	s := serve(t, with(api.BlenderSettings{Port: 1})) // which needs rights that tests may not have
+	ready(t, s)
+	if port := s.Status().Port; port != 0 {
+		t.Errorf("it listens on %d", port)
 	}
 }
 

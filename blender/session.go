@@ -3,6 +3,7 @@ package blender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -41,8 +42,9 @@ type Session struct {
 	unclean chan string // holds the reason of the first recycle frame
 }
 
-// Dial returns a session with the Blender that listens on addr ("127.0.0.1:port"). It fails with a
-// [*WireError] when the token is wrong, and with another error when there is no connection.
+// Dial returns a session with the Blender that listens on addr ("127.0.0.1:port"). It never sends the
+// token: both sides prove that they know it. Dial fails with [ErrImpostor] when the token is that of another
+// Blender or another program listens there, and with another error when there is no connection.
 func Dial(ctx context.Context, addr, token string) (*Session, error) {
 	return dial(ctx, addr, token, nil)
 }
@@ -54,69 +56,110 @@ func DialForOutput(ctx context.Context, addr, token string, output func(id, text
 	return dial(ctx, addr, token, output)
 }
 
+// ErrImpostor is returned when a program listens on the port of a Blender that is not that Blender.
+var ErrImpostor = errors.New("another program has taken the port of that Blender")
+
 func dial(ctx context.Context, addr, token string, output func(id, text string)) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if !mayBeOurs(port) {
+		return nil, fmt.Errorf("%w: a program of another user listens on %s", ErrImpostor, addr)
+	}
 	var d net.Dialer // sets TCP_NODELAY, as Go does for every TCP connection
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Blender: %w", err)
 	}
+	s, err := newSession(ctx, conn, greeting{token: token, port: port, output: output})
+	if err != nil {
+		return nil, fmt.Errorf("open a session with Blender on %s: %w", addr, err)
+	}
+	return s, nil
+}
+
+// greeting is how a session begins.
+type greeting struct {
+	// token is what both sides have to know, "" where the connection itself proves who they are.
+	token string
+	port  string // the port of the connection
+	// output is called with what runs print; nil when the output is not wanted.
+	output func(id, text string)
+}
+
+// newSession begins a session over a connection. When it fails, it closes the connection.
+func newSession(ctx context.Context, conn net.Conn, g greeting) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // ends the reads and writes that wait
 	defer stop()
 	s := &Session{
-		output: output, conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
+		output: g.output, conn: conn, calls: map[string]*Call{}, pings: map[string]chan struct{}{}, closed: make(chan struct{}),
 		unclean: make(chan string, 1),
 	}
 	frames := newFrameReader(conn)
-	if err := s.greet(frames, token); err != nil {
+	if err := s.greet(frames, g); err != nil {
 		conn.Close()
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("open a session with Blender on %s: %w", addr, err)
+		return nil, err
 	}
 	if !stop() {
 		conn.Close()
-		return nil, fmt.Errorf("open a session with Blender on %s: %w", addr, ctx.Err())
+		return nil, ctx.Err()
 	}
 	go s.read(frames)
 	return s, nil
 }
 
-func (s *Session) greet(frames *frameReader, token string) error {
-	hello := struct {
-		Type     string `json:"type"`
-		Protocol int    `json:"protocol"`
-		Token    string `json:"token"`
-		Client   string `json:"client"`
-		Output   bool   `json:"output,omitempty"`
-	}{"hello", ProtocolVersion, token, "blendtray", s.output != nil}
-	if err := s.send(hello); err != nil {
-		return err
+// greet exchanges the first frames, and proofs of the token where there is one.
+func (s *Session) greet(frames *frameReader, g greeting) error {
+	hello := helloFrame{Type: "hello", Protocol: ProtocolVersion, Client: "blendtray", Output: s.output != nil}
+	if g.token != "" {
+		hello.Nonce = randomHex(nonceLength / 2)
 	}
-	payload, err := frames.next()
+	answer, err := s.ask(frames, hello)
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Type string `json:"type"`
-		Welcome
-		Code    string `json:"code"`
-		Message string `json:"message"`
+	if g.token != "" {
+		if answer.Type != "challenge" || !proves(g, serverSide, hello.Nonce, answer.Nonce, answer.Proof) {
+			return fmt.Errorf("%w: it does not know the token", ErrImpostor)
+		}
+		answer, err = s.ask(frames, proofFrame{"proof", g.proof(clientSide, hello.Nonce, answer.Nonce)})
+		if err != nil {
+			return err
+		}
 	}
-	if err := json.Unmarshal(payload, &answer); err != nil {
-		return fmt.Errorf("its answer is not JSON: %w", err)
-	}
-	switch answer.Type {
-	case "welcome":
-		s.Welcome = answer.Welcome
-		return nil
-	case "error":
-		return &WireError{Code: answer.Code, Message: answer.Message}
-	default:
+	if answer.Type != "welcome" {
 		return fmt.Errorf("it answered with %q instead of welcome", answer.Type)
 	}
+	s.Welcome = answer.Welcome
+	return nil
+}
+
+// ask sends a frame of the greeting and returns the answer. It fails with a [*WireError] when the
+// answer is an error.
+func (s *Session) ask(frames *frameReader, frame any) (greetAnswer, error) {
+	var answer greetAnswer
+	if err := s.send(frame); err != nil {
+		return answer, err
+	}
+	payload, err := frames.next()
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		return answer, fmt.Errorf("its answer is not JSON: %w", err)
+	}
+	if answer.Type == "error" {
+		return answer, &WireError{Code: answer.Code, Message: answer.Message}
+	}
+	return answer, nil
 }
 
 // Call is one run under way in a session.

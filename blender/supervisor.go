@@ -134,6 +134,11 @@ func (e *endError) Error() string { return e.text }
 // fail waits before the next attempt, or gives up. It gives up at once when another attempt can't
 // succeed, and otherwise after too many failures in too short a time.
 func (s *Supervisor) fail(ctx context.Context, err error) {
+	var taken *portError
+	if errors.As(err, &taken) {
+		s.awaitPort(ctx, taken)
+		return
+	}
 	s.log.Error("blender failed", "error", err)
 	var passing *endError
 	if !errors.As(err, &passing) {

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -160,18 +163,45 @@ func TestMarksAreTakenOutOfTheTextAndForeignOnesAreNot(t *testing.T) {
 	}
 }
 
+// door keeps how other programs reach a Blender.
+type door struct {
+	mu    sync.Mutex
+	port  int
+	token string
+	shut  int // how often a Blender that was reached so has gone
+}
+
+// open is an Announce.
+func (d *door) open(_, port int, token string) func() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.port, d.token = port, token
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.port, d.token = 0, ""
+		d.shut++
+	}
+}
+
+func (d *door) address() (addr, token string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return fmt.Sprintf("127.0.0.1:%d", d.port), d.token
+}
+
 func TestSessionsOfOthersAreServedToo(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{Token: "right"})
+	var door door
+	s := serve(t, Config{Announce: door.open})
 	ready(t, s)
-	addr := fmt.Sprintf("127.0.0.1:%d", s.Status().Port)
+	addr, token := door.address()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var refused *WireError
-	if _, err := Dial(ctx, addr, "wrong"); !errors.As(err, &refused) || refused.Code != "unauthorized" {
+	if _, err := Dial(ctx, addr, "wrong"); !errors.Is(err, ErrImpostor) {
 		t.Errorf("a wrong token: %v", err)
 	}
-	session, err := Dial(ctx, addr, "right")
+	session, err := Dial(ctx, addr, token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,9 +231,61 @@ func TestSessionsOfOthersAreServedToo(t *testing.T) {
 	}
 }
 
+// A program that has taken the port of a Blender gets neither the token nor a script.
+func TestAnImpostorLearnsNothingAndIsFoundOut(t *testing.T) {
+	t.Parallel()
+	const token = "the-token-of-a-blender-that-is-gone"
+	hello := helloFrame{}
+	for what, answer := range map[string]func() any{
+		"it says welcome":                  func() any { return message{"type": "welcome", "protocol": 1, "session": 1} },
+		"it sends the nonce back":          func() any { return message{"type": "challenge", "nonce": hello.Nonce, "proof": hello.Nonce} },
+		"it proves another token":          func() any { return challenge("other", hello.Nonce) },
+		"it hands on another port's proof": func() any { return challenge(token, hello.Nonce) },
+		"its nonce is empty": func() any {
+			return message{"type": "challenge", "nonce": "", "proof": greeting{token: token}.proof(serverSide, hello.Nonce, "")}
+		},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := make(chan []byte, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			frames := newFrameReader(conn)
+			first, _ := frames.next()
+			_ = json.Unmarshal(first, &hello)
+			text, _ := encode(answer())
+			_, _ = conn.Write(text)
+			rest, _ := io.ReadAll(conn)
+			heard <- append(first, rest...)
+		}()
+		if _, err := Dial(t.Context(), l.Addr().String(), token); !errors.Is(err, ErrImpostor) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if got := string(<-heard); strings.Contains(got, token) || strings.Contains(got, `"proof"`) {
+			t.Errorf("%s: it has heard %s", what, got)
+		}
+		l.Close()
+	}
+}
+
+type message map[string]any
+
+// challenge returns the frame of a server that listens on another port.
+func challenge(token, clientNonce string) message {
+	nonce := strings.Repeat("a", nonceLength)
+	return message{"type": "challenge", "nonce": nonce, "proof": greeting{token: token, port: "1"}.proof(serverSide, clientNonce, nonce)}
+}
+
 // BenchmarkMessage is one message on an open session, from Go to Blender and back.
 func BenchmarkMessage(b *testing.B) {
-	s := New(Config{BlenderSpec: api.BlenderSpec{Dir: b.TempDir(), BlenderSettings: api.BlenderSettings{FactoryStartup: true}}, Token: "t"})
+	var door door
+	s := New(Config{BlenderSpec: api.BlenderSpec{Dir: b.TempDir(), BlenderSettings: api.BlenderSettings{FactoryStartup: true}}, Announce: door.open})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(ctx) }()
@@ -211,7 +293,8 @@ func BenchmarkMessage(b *testing.B) {
 	if err := s.Ready(ctx); err != nil {
 		b.Fatal(err)
 	}
-	session, err := Dial(ctx, fmt.Sprintf("127.0.0.1:%d", s.Status().Port), "t")
+	addr, token := door.address()
+	session, err := Dial(ctx, addr, token)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -318,5 +318,18 @@ func (p *program) socket() string {
 	return ""
 }
 
-// tokenFile returns the path of the token that Blender's port demands.
-func (p *program) tokenFile() string { return filepath.Join(p.home, "token") }
+// token returns the token that Blender's port demands.
+func (p *program) token() string {
+	p.t.Helper()
+	text, err := os.ReadFile(filepath.Join(p.home, "ports", "default.json"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var door struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(text, &door); err != nil || door.Token == "" {
+		p.t.Fatalf("%s: %v", text, err)
+	}
+	return door.Token
+}

@@ -459,8 +459,12 @@ func TestAnotherUserHasNoOtherWayIn(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("this test changes its user, so it must run as root; CI does")
 	}
-	p := started(t, "")
-	st, _ := p.status()
+	port := freePort(t)
+	p := started(t, fmt.Sprintf("[blender]\nport = %d\n", port))
+	p.eventually("the Blender for others listens", func() bool {
+		status, ok := p.status()
+		return ok && status.Blenders[0].Port == port
+	})
 	p.save("ran.py", "print('secret')\n")
 	p.eventually("it has run", func() bool { r := p.runs(); return len(r) == 1 && r[0].State.Final() })
 	openTo(t, p.home)
@@ -472,7 +476,7 @@ func TestAnotherUserHasNoOtherWayIn(t *testing.T) {
 	script := fmt.Sprintf(`
 import glob, json, os, socket, sys
 opened = []
-for path in glob.glob(%q + "/**", recursive=True) + [os.path.join(%q, n) for n in ("token", "runs.db", "runs.db-wal", "log/engine.log", "run/control.sock")]:
+for path in glob.glob(%q + "/**", recursive=True) + [os.path.join(%q, n) for n in ("ports/default.json", "runs.db", "runs.db-wal", "log/engine.log", "run/control.sock")]:
     try:
         if os.path.isfile(path):
             open(path, "rb").read()
@@ -491,7 +495,7 @@ try:
 except OSError as error:
     answers.append(type(error).__name__)
 print(json.dumps([opened, answers]))
-`, p.home, p.home, never, st.Processes[0].Port, p.socket())
+`, p.home, p.home, never, port, p.socket())
 	cmd := exec.Command("/usr/bin/python3", "-c", script)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -511,5 +515,74 @@ print(json.dumps([opened, answers]))
 	}
 	if _, err := os.Stat(never); err == nil {
 		t.Error("its code has run")
+	}
+}
+
+// A second user who has taken Blender's port learns nothing, and keeps down nothing but the Blender
+// that should listen there.
+func TestAnotherUserOnBlendersPortLearnsNothing(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Fatal("this test changes its user, so it must run as root; CI does")
+	}
+	port := freePort(t)
+	thief := exec.Command("/usr/bin/python3", "-u", "-c", fmt.Sprintf(`
+import socket
+listener = socket.create_server(("127.0.0.1", %d))
+print("listening", flush=True)
+while True:
+    peer, _ = listener.accept()
+    peer.settimeout(5)
+    try:
+        print("got", peer.recv(65536), flush=True)
+    except OSError:
+        pass
+`, port))
+	thief.Dir = "/"
+	thief.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	file := filepath.Join(t.TempDir(), "heard")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	thief.Stdout, thief.Stderr = out, out
+	heard := func() string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}
+	if err := thief.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = thief.Process.Kill() // it does not end by itself
+		_ = thief.Wait()         // killed
+	})
+	p := started(t, fmt.Sprintf("[blender]\nport = %d\n", port))
+	p.eventually("it listens", func() bool { return strings.Contains(heard(), "listening") })
+	p.eventually("the status says that the port is taken", func() bool {
+		status, ok := p.status()
+		return ok && strings.Contains(status.Blenders[0].Reason, fmt.Sprintf("port %d of 127.0.0.1 is taken", port))
+	})
+	if run, code := p.runJSON("--isolation", "process", "-c", "result = 1"); code != 0 {
+		t.Errorf("another run: %+v", run)
+	}
+	// What a Blender with a window has left when it was killed, and whose id another process has.
+	windows := filepath.Join(p.home, "windows")
+	if err := os.MkdirAll(windows, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stale := fmt.Sprintf(`{"pid": %d, "port": %d, "token": "the-secret", "started": %d}`, os.Getpid(), port, time.Now().Unix())
+	if err := os.WriteFile(filepath.Join(windows, "1.json"), []byte(stale), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.command("run", "--attach", "-c", "print('mine')").CombinedOutput(); err == nil {
+		t.Errorf("run --attach: %s", out)
+	}
+	if got := heard(); strings.Contains(got, "got b'\\x") || strings.Contains(got, "the-secret") {
+		t.Errorf("the other user has heard %s", got)
 	}
 }

@@ -52,12 +52,24 @@ func (f *Fleet) statusLocked() api.BlenderStatus {
 		st.State = api.BlenderStarting
 	case i < 0:
 		st.State, st.Reason = api.BlenderStopped, "not started yet"
+	case st.Reason == "" && f.shutOutLocked() != "":
+		st.Reason = f.shutOutLocked()
 	case st.Reason == "" && f.unopenedLocked() != "":
 		st.Reason = f.unopenedLocked()
 	case f.scarce && st.Reason == "":
 		st.Reason = "memory is short, so no Blender is started before it is needed"
 	}
 	return st
+}
+
+// shutOutLocked returns why the Blender that keeps its state waits with its start, or "". It needs mu.
+func (f *Fleet) shutOutLocked() string {
+	for _, m := range f.members {
+		if m.use == keeps && !m.parked && m.status.State == api.BlenderStarting && m.status.Reason != "" {
+			return m.status.Reason
+		}
+	}
+	return ""
 }
 
 // unopenedLocked returns which file no Blender can open before a run needs it, and why, or "". It

@@ -9,12 +9,15 @@ For programs that start the server: `start_server_from_script`, `cleanup_server`
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from . import async_loop, bare_message, outputs, service, stdio
 from .interrupt import RunCancelled
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = (
     "RunCancelled",
@@ -47,11 +50,17 @@ _service: service.Service | None = None
 
 
 def start_server_from_script(
-    port: int | None = None, token: str | None = None, stream: stdio.Stream | None = None
+    port: int | None = None,
+    token: str | None = None,
+    stream: stdio.Stream | None = None,
+    parent: socket.socket | None = None,
+    listens: bool = True,
 ) -> int:
-    """Start the server and return its port.
+    """Start the server and return its port, 0 where it does not listen.
 
-    Without `port`, the variable BLENDER_HTTP_ECHO_PORT has the port; its default is 23333.
+    `parent` is a socket that is connected with the program that has started this Blender; only
+    with it, `listens` may be false. Without `port`, the variable BLENDER_HTTP_ECHO_PORT has the
+    port; its default is 23333.
     Without `token`, the file that the variable BLENDTRAY_TOKEN_FILE names has the token;
     when the variable is not set, the server demands no token. Raises OSError when the
     server can't listen on the port.
@@ -68,7 +77,8 @@ def start_server_from_script(
         _VERSION,
         _token_from_file() if token is None else token,
         stdio.Stream() if stream is None else stream,
-        _port_from_environment() if port is None else port,
+        (_port_from_environment() if port is None else port) if listens else None,
+        parent,
     )
     made.start()
     _service = made
@@ -95,9 +105,9 @@ def cleanup_server() -> None:
 def process_message(data: dict[str, Any]) -> dict[str, Any]:
     """Act on a bare message as the server does, and return the answer."""
     if _service is None:
-        return {"response": "error", "message": "no server runs", "source": "tcp_echo"}
+        return {**bare_message.refusal("no server runs"), "source": "tcp://127.0.0.1:0"}
     answer = bare_message.respond(_service, data, bare_message.Unattended())
-    return {**answer, "source": "tcp_echo"}
+    return bare_message.with_source(_service, answer)
 
 
 def progress(fraction: float, text: str = "") -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import json_scanner
+from . import json_scanner, strict_json
 from .frames import MAX_PAYLOAD
 from .runs import Listener, Outcome, Run
 from .session import BadRun, run_fields, source_bytes
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .service import Service
 
 UNKNOWN_LIMIT = 64 * 1024
+# The longest `message`, in characters of JSON: it is printed and comes back.
+MESSAGE_LIMIT = 64 * 1024
 
 _WRONG_TOKEN = 'wrong or missing token: put "token" near the front of the message'
 
@@ -29,7 +31,7 @@ class BareMessage(Listener):
         self._service = connection.service
         self._scanner = json_scanner.ObjectScanner()
         self._buffer = bytearray()
-        self._trusted = not self._service.token
+        self._trusted = connection.trusted
 
     # For the connection, on the I/O thread.
 
@@ -41,7 +43,7 @@ class BareMessage(Listener):
             self._give_up(str(error))
             return
         if end is not None and end <= MAX_PAYLOAD:
-            if not self._trusted and end > UNKNOWN_LIMIT and not self.knows_token():
+            if not self.knows_token():
                 self._give_up(_WRONG_TOKEN)
                 return
             payload = bytes(memoryview(self._buffer)[:end])
@@ -73,38 +75,44 @@ class BareMessage(Listener):
 
     def _give_up(self, text: str) -> None:
         self._buffer = bytearray()
-        self._answer(response="error", message=text)
+        self._answer(refusal(text))
 
     # The message.
 
     def _complete(self, payload: bytes) -> None:
         try:
-            message = json.loads(payload)
+            message = strict_json.loads(payload)
         except (ValueError, RecursionError) as error:
-            self._answer(response="error", message=f"not JSON: {error}")
+            self._answer(refusal(f"not JSON in UTF-8: {error}"))
             return
-        if not self._service.token_is_right(message.get("token")):
-            self._answer(response="error", message=_WRONG_TOKEN)
+        # The scan has found one token; JSON takes the last of several.
+        if not self._connection.trusted and not self._service.token_is_right(message.get("token")):
+            self._answer(refusal(_WRONG_TOKEN))
             return
         wait = message.get("wait") is True
         answer = respond(self._service, message, self if wait else Unattended())
         if answer:
-            self._answer(**answer)
+            self._answer(answer)
 
-    def _answer(self, **answer: Any) -> None:
-        self._connection.send(encode(answer))
+    def _answer(self, answer: dict[str, Any]) -> None:
+        self._connection.send(encode(self._service, answer))
         self._connection.finish()
 
     # Events of a run whose client waits for its end, on the main thread.
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         error = outcome.error
+        answer: dict[str, Any] = {"response": "OK", "message": ""}
+        if error is not None:
+            answer = refusal(f"{error['type']}: {error['message']}")
+        elif outcome.state != "succeeded":
+            answer = refusal("")
         self._service.server.call(
             self._answer_json,
             outcome.result,
             {
-                "response": outcome.state,
-                "message": f"{error['type']}: {error['message']}" if error else "",
+                **answer,
+                "state": outcome.state,
                 "seconds": outcome.seconds,
                 "exit_code": outcome.exit_code,
                 "error": error,
@@ -113,7 +121,7 @@ class BareMessage(Listener):
         )
 
     def _answer_json(self, result: str, answer: dict[str, Any]) -> None:
-        text = encode(answer)
+        text = encode(self._service, answer)
         self._connection.send(text[:-1] + b', "result": ' + result.encode("ascii") + b"}")
         self._connection.finish()
 
@@ -127,30 +135,56 @@ class Unattended(Listener):
             print(trace, end="", file=sys.stderr, flush=True)
 
 
-def encode(answer: dict[str, Any]) -> bytes:
-    return json.dumps({**answer, "source": "tcp_echo"}).encode("ascii")
+def encode(service: Service, answer: dict[str, Any]) -> bytes:
+    return json.dumps(with_source(service, answer)).encode("ascii")
+
+
+def with_source(service: Service, answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "source": f"tcp://127.0.0.1:{service.server.port}"}
+
+
+def refusal(text: str) -> dict[str, Any]:
+    """Return the answer that refuses a message, as this and other add-ons' clients know it."""
+    return {"response": "error", "status": "error", "message": text}
 
 
 def respond(service: Service, message: dict[str, Any], listener: Listener) -> dict[str, Any]:
     """Act on a message and return the answer, empty when the listener answers later."""
     code = message.get("code")
-    if code is None:
-        if "message" in message:
-            return {"response": "echo", "message": message["message"]}
-        return {"response": "error", "message": 'a message has "code" or "message"'}
-    if not isinstance(code, str):
-        return {"response": "error", "message": "code must be text"}
-    if code.strip() == "quit_blender":
+    if code is None and "message" not in message:
+        return refusal('a message has "code" or "message"')
+    if code is not None and not isinstance(code, str):
+        return refusal("code must be text")
+    if isinstance(code, str) and code.strip() == "quit_blender":
         service.request_quit()
-        return {"response": "quitting", "message": "Blender ends"}
+        return {"response": "OK", "message": "Shutdown requested by client."}
     if service.quitting:
-        return {"response": "error", "message": "this Blender is about to end"}
+        return refusal("this Blender is about to end")
+    said: dict[str, Any] = {}
+    if "message" in message:
+        value = message["message"]
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text) > MESSAGE_LIMIT:
+            return refusal(f"message is longer than {MESSAGE_LIMIT} characters; send it as code")
+        said = {"response": "OK", "message": f"Printed message: {text}"}
+    if code is None:
+        _put_print(service, text, Unattended())
+        return said
     try:
         number = service.next_number()
         run = Run(number, "message", source_bytes(code), listener, **run_fields(message))
     except BadRun as error:
-        return {"response": "error", "message": str(error)}
+        return refusal(str(error))
+    if said:
+        _put_print(service, text, Unattended())
     service.queue.put(run)
-    if isinstance(listener, Unattended):
-        return {"response": "scheduled", "message": "the code runs as soon as Blender is free"}
-    return {}
+    if not isinstance(listener, Unattended):
+        return {}
+    scheduled = {"response": "OK", "message": "Code execution scheduled."}
+    return {**scheduled, "printed": said["message"]} if said else scheduled
+
+
+def _put_print(service: Service, text: str, listener: Listener) -> None:
+    """Have a text printed on the main thread, in the order of the messages."""
+    code = f"print({text!a}, flush=True)"
+    service.queue.put(Run(service.next_number(), "message", code.encode("ascii"), listener))

@@ -22,6 +22,12 @@ UNKNOWN_SECONDS = 10.0
 
 # How long the socket stays open after an answer, for the peer to close first, in seconds.
 _LINGER_SECONDS = 2.0
+# How long a peer may take to read its last answer, in seconds.
+_LAST_SECONDS = 60.0
+
+# How much may wait for a peer that does not read, in bytes. A peer that lets more wait is cut off:
+# it would take the memory that scripts need.
+MAX_UNREAD = 64 << 20
 
 # The flag that makes the system hold data back until more data follows. Only Linux has it.
 _MORE = getattr(socket, "MSG_MORE", 0)
@@ -33,9 +39,13 @@ class Connection(asyncio.Protocol):
     `send`, `push` and `backed_up` are for any thread, everything else is for the I/O thread.
     """
 
-    def __init__(self, service: Service, sock: socket.socket, number: int) -> None:
+    def __init__(
+        self, service: Service, sock: socket.socket, number: int, trusted: bool = False
+    ) -> None:
+        """`trusted` tells that the peer need not show the token."""
         self.service = service
         self.number = number
+        self.trusted = trusted or not service.token
         self._socket = sock
         self._transport: asyncio.Transport | None = None
         self._dialogue: BareMessage | Session | None = None
@@ -45,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._lock = threading.Lock()
         # Data that the socket did not accept at once, and all data after it.
         self._backlog: list[bytes] = []
+        # How many bytes of data wait, those of the transport included.
+        self._unread = 0
         self._buffering = False
 
     @property
@@ -56,7 +68,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)
-        if self.service.token:
+        if not self.trusted:
             self._deadline = self.service.server.loop.call_later(UNKNOWN_SECONDS, self._time_is_up)
 
     def data_received(self, data: bytes) -> None:
@@ -79,6 +91,7 @@ class Connection(asyncio.Protocol):
         self._ending = True
         with self._lock:
             self._backlog.clear()
+            self._unread = 0
             self._buffering = True  # for ever: nothing is sent directly any more
         self.service.server.forget(self)
         if self._dialogue is not None:
@@ -88,6 +101,7 @@ class Connection(asyncio.Protocol):
         with self._lock:
             if not self._backlog:
                 self._buffering = False
+                self._unread = 0
                 return
         self._flush_backlog()
 
@@ -98,6 +112,7 @@ class Connection(asyncio.Protocol):
 
     def trust(self) -> None:
         """Remove the deadline, because the peer has shown the token."""
+        self.service.server.trust(self)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -124,6 +139,8 @@ class Connection(asyncio.Protocol):
             self.service.server.loop.call_later(_LINGER_SECONDS, self._transport.close)
         else:
             self._transport.close()
+        # `close` waits until everything was sent, and a peer that does not read never lets that be.
+        self.service.server.loop.call_later(_LAST_SECONDS, self._transport.abort)
 
     def tell_unclean(self, reason: str) -> None:
         if isinstance(self._dialogue, Session):
@@ -140,7 +157,8 @@ class Connection(asyncio.Protocol):
 
         The data goes straight to the socket when no other data waits: a run ends on the
         main thread, and waking the I/O thread to send would double the time of a short run.
-        With `more`, the system may hold the data back until more data or `push` follows.
+        With `more`, the system may hold the data back until more data or `push` follows. A peer for
+        which too much waits is cut off.
         """
         with self._lock:
             if not self._buffering and os.name != "nt":
@@ -154,9 +172,13 @@ class Connection(asyncio.Protocol):
                     return
                 data = data[sent:]
             wake = not self._backlog
+            unread = self._unread
             self._backlog.append(data)
+            self._unread += len(data)
             self._buffering = True
-        if wake:
+        if unread > MAX_UNREAD:
+            self.service.server.call(self.cut_off)
+        elif wake:
             self.service.server.call(self._flush_backlog)
 
     def push(self) -> None:
@@ -176,5 +198,6 @@ class Connection(asyncio.Protocol):
             if not waiting or self._transport is None or self._transport.is_closing():
                 return
             self._transport.write(waiting)
-            if self._transport.get_write_buffer_size() == 0:
+            self._unread = self._transport.get_write_buffer_size()
+            if self._unread == 0:
                 self._buffering = False

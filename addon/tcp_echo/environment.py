@@ -27,6 +27,8 @@ import types
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import bpy
+
 from . import command_line
 
 if TYPE_CHECKING:
@@ -138,6 +140,9 @@ class Environment:
         module = self._module_of(run)
         module.__file__ = run.filename
         vars(module)["__builtins__"] = vars(builtins)
+        if not run.file:
+            # Clients of the pattern and people at a prompt use it without an import.
+            vars(module)["bpy"] = bpy
         sys.modules["__main__"] = module
         if "multiprocessing" in sys.modules:
             sys.modules["__mp_main__"] = module  # as at the first import of multiprocessing

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import stat
 import sys
 import threading
 import time
@@ -26,6 +29,10 @@ EXIT_USAGE = 2
 # How long threads and exit handlers of scripts may delay the end of the process, in seconds.
 _EXIT_GRACE = 2.0
 
+# How many descriptors a script may have open, where the system allows as many. Services often have
+# no more than 1,024, which is too few beside the connections of strangers.
+_DESCRIPTORS = 8192
+
 
 def main(arguments: list[str]) -> None:
     """Serve scripts; returns when Blender is to end, and at once in a Blender with a window."""
@@ -35,15 +42,20 @@ def main(arguments: list[str]) -> None:
         descriptor = stdio.detach_standard_input()
         try:
             line = lifeline.read_first_line(descriptor)
+            parent = _parent_socket(line.get("socket"))
             options = {
-                "port": line["port"],
+                "port": line["port"] or 0,
                 "token": line["token"],
+                "parent": parent,
+                # A wrapper around Blender may have closed the socket.
+                "listens": line["port"] is not None or parent is None,
                 "stream": stdio.MarkedStream(line["mark"], getattr(bpy.app, "tempdir", "")),
             }
             environment.restore_variables(line.get("environ", {}))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
     if bpy.app.background:
+        _raise_descriptor_limit()
         # Set before the server reports that it is ready.
         signal.signal(signal.SIGTERM, _on_terminate)
     try:
@@ -61,6 +73,34 @@ def main(arguments: list[str]) -> None:
     finally:
         tcp_echo.cleanup_server()
         _end_soon()
+
+
+def _parent_socket(descriptor: object) -> socket.socket | None:
+    """Return the socket that the supervisor has handed over, or None."""
+    if not isinstance(descriptor, int):
+        return None
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
+        handed = socket.socket(fileno=descriptor)
+        handed.set_inheritable(False)
+        handed.setblocking(False)
+    except OSError:
+        return None
+    return handed
+
+
+def _raise_descriptor_limit() -> None:
+    """Give scripts the descriptors that the system would allow, up to a bound."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # the limit stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _on_terminate(_signal_number: int, _frame: FrameType | None) -> None:

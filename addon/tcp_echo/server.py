@@ -27,6 +27,14 @@ HOST = "127.0.0.1"
 # How long the thread may take to close its connections, in seconds.
 _STOP_SECONDS = 2.0
 
+# How many peers may be connected that have not shown the token. Each takes a descriptor, of which a
+# script must have enough: the usual limit of a process is 1,024.
+MAX_STRANGERS = 32
+
+# For how long a stranger is left alone when there are too many, in seconds: a client of this user
+# shows the token at once.
+_STRANGER_SECONDS = 0.1
+
 
 class PortInUse(OSError):
     """The server can't listen on the port."""
@@ -35,17 +43,24 @@ class PortInUse(OSError):
 class Server:
     """Listens from `start` to `stop`."""
 
-    def __init__(self, service: Service, port: int) -> None:
-        """Listen on a port, and let the system choose one for 0; raises PortInUse."""
+    def __init__(self, service: Service, port: int | None, parent: socket.socket | None) -> None:
+        """Listen on a port; raises PortInUse.
+
+        For port 0 the system chooses a port, and for None nobody but the parent can connect.
+        `parent` is a socket that is connected with the program that has started this Blender.
+        """
         self._service = service
-        self._listener = _listen(port)
-        self.port: int = self._listener.getsockname()[1]
+        self._parent = parent
+        self._listener = None if port is None else _listen(port)
+        self.port: int = 0 if self._listener is None else self._listener.getsockname()[1]
         self.loop: asyncio.AbstractEventLoop
         if sys.platform == "win32" and installation.chosen_loop() != "posix":
             self.loop = asyncio.ProactorEventLoop()
         else:
             self.loop = asyncio.SelectorEventLoop()
         self._connections: set[Connection] = set()
+        # The peers that have not shown the token, with the times of their coming, the oldest first.
+        self._strangers: dict[Connection, float] = {}
         self._thread = threading.Thread(target=self._serve, name="tcp_echo", daemon=True)
         self._accepting: asyncio.Task[None] | None = None
 
@@ -53,6 +68,11 @@ class Server:
     def loop_name(self) -> str:
         proactor = getattr(asyncio, "ProactorEventLoop", ())
         return "ProactorEventLoop" if isinstance(self.loop, proactor) else "SelectorEventLoop"
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether a socket is connected with the program that has started this Blender."""
+        return self._parent is not None
 
     def start(self) -> None:
         self._thread.start()
@@ -71,6 +91,11 @@ class Server:
 
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._strangers.pop(connection, None)
+
+    def trust(self, connection: Connection) -> None:
+        """Note that a peer has shown the token."""
+        self._strangers.pop(connection, None)
 
     def tell_unclean(self, reason: str) -> None:
         """Tell every session that this Blender should execute no other run, from any thread."""
@@ -86,7 +111,9 @@ class Server:
         The descriptors stay in use, so objects that close them later close nothing else.
         """
         null = os.open(os.devnull, os.O_RDWR)
-        ours = [self._listener.fileno(), *(peer.descriptor for peer in self._connections)]
+        ours = [peer.descriptor for peer in self._connections]
+        if self._listener is not None:
+            ours.append(self._listener.fileno())
         for descriptor in ours:
             if descriptor >= 0:
                 os.dup2(null, descriptor, inheritable=False)
@@ -95,40 +122,58 @@ class Server:
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self._accepting = self.loop.create_task(self._accept())
+            if self._parent is not None:
+                self.loop.create_task(self._attach(self._parent, trusted=True))
+            if self._listener is not None:
+                self._accepting = self.loop.create_task(self._accept(self._listener))
             self.loop.run_forever()
             self.loop.run_until_complete(asyncio.sleep(0))
         finally:
             self.loop.close()
 
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                sock, _address = await self.loop.sock_accept(self._listener)
+                sock, _address = await self.loop.sock_accept(listener)
                 sock.setblocking(False)
             except OSError:
                 # Mostly there is no free descriptor; other connections will close theirs.
                 await asyncio.sleep(0.1)
                 continue
-            await self._attach(sock)
+            # asyncio sets this only on a socket that was made with the protocol's number.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._make_room()
+            await self._attach(sock, trusted=False)
 
-    async def _attach(self, sock: socket.socket) -> None:
-        # asyncio sets this only on a socket that was made with the protocol's number.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(self._service, sock, self._service.next_number())
+    async def _make_room(self) -> None:
+        """Cut off the oldest stranger where there are too many."""
+        while len(self._strangers) >= MAX_STRANGERS:
+            oldest, came = next(iter(self._strangers.items()))
+            rest = came + _STRANGER_SECONDS - self.loop.time()
+            if rest <= 0:
+                self.forget(oldest)
+                oldest.cut_off()
+            else:
+                await asyncio.sleep(rest)
+
+    async def _attach(self, sock: socket.socket, trusted: bool) -> None:
+        connection = Connection(self._service, sock, self._service.next_number(), trusted)
         self._connections.add(connection)
+        if not trusted:
+            self._strangers[connection] = self.loop.time()
         try:
             await self.loop.connect_accepted_socket(lambda: connection, sock)
         except OSError:
-            self._connections.discard(connection)
+            self.forget(connection)
             sock.close()
 
     def _close(self) -> None:
-        if self._accepting is None:
-            self._listener.close()
-        else:
+        listener = self._listener
+        if listener is not None and self._accepting is None:
+            listener.close()
+        elif listener is not None and self._accepting is not None:
             # Windows' select() fails for a socket that is closed while the loop still waits for it.
-            self._accepting.add_done_callback(lambda _task: self._listener.close())
+            self._accepting.add_done_callback(lambda _task: listener.close())
             self._accepting.cancel()
         for connection in list(self._connections):
             connection.finish()

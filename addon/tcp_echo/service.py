@@ -25,6 +25,8 @@ from .server import Server
 from .stdio import MarkedStream
 
 if TYPE_CHECKING:
+    import socket
+
     from .stdio import Stream
 
 # How often a cancelled run is checked and its exception repeated if Blender has swallowed it, in
@@ -39,13 +41,20 @@ _AWAIT_GRACE = 1.0
 class Service:
     """Made on the main thread; `stop` is idempotent."""
 
-    def __init__(self, version: str, token: str, stream: Stream, port: int) -> None:
-        """Listen on the port, and let the system choose one for 0; raises PortInUse."""
+    def __init__(
+        self,
+        version: str,
+        token: str,
+        stream: Stream,
+        port: int | None,
+        parent: socket.socket | None = None,
+    ) -> None:
+        """Listen as a Server does; raises PortInUse."""
         self.version = version
         self.token = token
         self.queue = RunQueue()
         self.quitting = False
-        self.server = Server(self, port)
+        self.server = Server(self, port, parent)
         self._started = time.monotonic()
         self._numbers = itertools.count(1)
         self._process = os.getpid()
@@ -88,7 +97,7 @@ class Service:
         if isinstance(self._stream, MarkedStream):
             # Nothing but scripts changes this process, so the first of them need not wait.
             self._environment.record()
-        self._stream.ready(self.server.port)
+        self._stream.ready(self.server.port, self.server.has_parent)
 
     def stop(self) -> None:
         self.quitting = True

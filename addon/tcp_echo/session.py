@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import frames
+from . import frames, proof, strict_json
 from .runs import Listener, Outcome, Run
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 
-# The largest first frame, in bytes, and the most runs that may wait in one session.
-FIRST_FRAME_LIMIT = 64 * 1024
+# The largest frame before the peer has shown the token, in bytes.
+FIRST_FRAME_LIMIT = 4096
+# The most runs that may wait in one session, and the most bytes of their code.
 MAX_WAITING = 10_000
+MAX_WAITING_BYTES = 256 << 20
 
 # The shortest time between two progress frames, in seconds: people read them.
 _PROGRESS_INTERVAL = 0.05
@@ -86,9 +88,14 @@ class Session(Listener):
         self._service = connection.service
         self._reader = frames.FrameReader(FIRST_FRAME_LIMIT)
         self._welcomed = False
+        # The `hello` of a peer that has not proved yet that it knows the token, and what it then
+        # has to send.
+        self._greeting: dict[str, Any] = {}
+        self._expected_proof = ""
         # Whether the peer wants the output of its runs. A supervisor reads it from the pipe.
         self.wants_output = False
         self._runs: dict[str, Run] = {}
+        self._waiting_bytes = 0
         self._last_progress = 0.0
         # The runs since the last push whose `started` may be held back.
         self._at_once = 0
@@ -119,12 +126,12 @@ class Session(Listener):
     def _frame(self, payload: bytes) -> bool:
         """Act on a frame; returns false when the session is over."""
         try:
-            message = json.loads(payload)
+            message = strict_json.loads(payload)
             kind: object = message["type"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return self._refuse("bad_frame", "a frame is a JSON object with a type")
         if not self._welcomed:
-            return self._hello(message) if kind == "hello" else self._refuse("", "")
+            return self._greet(kind, message)
         action = self._ACTIONS.get(kind) if isinstance(kind, str) else None
         if action is None:
             return self._refuse("bad_frame", f"unknown type {kind!r}")
@@ -140,13 +147,37 @@ class Session(Listener):
             self._connection.cut_off()
         return False
 
-    def _hello(self, message: dict[str, Any]) -> bool:
-        if not self._service.token_is_right(message.get("token")):
+    def _greet(self, kind: object, message: dict[str, Any]) -> bool:
+        """Act on a frame of a peer that is not welcome yet; returns false at the session's end."""
+        if kind == "hello" and not self._greeting:
+            protocol = message.get("protocol")
+            if type(protocol) is not int or protocol != PROTOCOL:
+                return self._refuse("protocol", f"this Blender speaks protocol {PROTOCOL}")
+            if self._connection.trusted:
+                return self._welcome(message)
+            return self._challenge(message)
+        if kind == "proof" and self._greeting:
+            if proof.same(message.get("proof"), self._expected_proof):
+                return self._welcome(self._greeting)
             return self._refuse("unauthorized", "wrong token: it is that of another Blender")
-        if message.get("protocol") != PROTOCOL:
-            return self._refuse("protocol", f"this Blender speaks protocol {PROTOCOL}")
+        return self._refuse("", "")
+
+    def _challenge(self, hello: dict[str, Any]) -> bool:
+        """Prove that this Blender knows the token, and ask the peer to do so."""
+        client_nonce = hello.get("nonce")
+        if not proof.is_nonce(client_nonce):
+            return self._refuse("unauthorized", "hello has no nonce of 64 hex digits")
+        assert isinstance(client_nonce, str)
+        nonce = proof.new_nonce()
+        parts = self._service.token, self._service.server.port, client_nonce, nonce
+        self._greeting, self._expected_proof = hello, proof.of_client(*parts)
+        self._send(type="challenge", nonce=nonce, proof=proof.of_server(*parts))
+        return True
+
+    def _welcome(self, hello: dict[str, Any]) -> bool:
         self._welcomed = True
-        self.wants_output = message.get("output") is True
+        self._greeting = {}
+        self.wants_output = hello.get("output") is True
         self._connection.trust()
         self._reader.limit = frames.MAX_PAYLOAD
         self._send(
@@ -181,6 +212,10 @@ class Session(Listener):
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)
                 return
+            if self._waiting_bytes + len(run.code) > MAX_WAITING_BYTES:
+                self._error("too_many", f"{MAX_WAITING_BYTES >> 20} MiB of code wait", run_id)
+                return
+            self._waiting_bytes += len(run.code)
             self._runs[run_id] = run
             if self._service.queue.idle:
                 run.starts_at_once = True
@@ -268,7 +303,8 @@ class Session(Listener):
             self._send(type="progress", id=run_id, fraction=fraction, text=text)
 
     def finished(self, run: Run, outcome: Outcome) -> None:
-        self._runs.pop(run.id, None)
+        if self._runs.pop(run.id, None) is not None:
+            self._waiting_bytes -= len(run.code)
         error = "null" if outcome.error is None else json.dumps(outcome.error)
         self._connection.send(
             frames.pack(

@@ -38,8 +38,8 @@ class Stream:
     def prepare(self) -> None:
         """Set up the process, once."""
 
-    def ready(self, port: int) -> None:
-        """Report that the server is ready."""
+    def ready(self, port: int, has_parent: bool) -> None:
+        """Report that the server is ready, and how the parent reaches it."""
         print(f"tcp_echo: serving on 127.0.0.1:{port}", flush=True)
 
     def preparing(self, key: str) -> None:
@@ -93,8 +93,8 @@ class MarkedStream(Stream):
             cast("io.TextIOWrapper", stream).reconfigure(**_OUTPUT)
         _flush_c_by_line(self._libc)
 
-    def ready(self, port: int) -> None:
-        says = {"port": port, "pid": os.getpid()}
+    def ready(self, port: int, has_parent: bool) -> None:
+        says = {"port": port, "pid": os.getpid(), "socket": has_parent}
         text = json.dumps({**says, "temp": self._temp})
         self._mark(b"ready " + (text if len(text) <= _LONGEST else json.dumps(says)).encode())
 

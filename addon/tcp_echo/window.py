@@ -43,6 +43,18 @@ def sessions_folder() -> str:
     return os.path.join(data, "blendtray", "windows")
 
 
+def _start_ticks() -> int:
+    """Return when Linux started this process, in its own unit; 0 elsewhere.
+
+    By it a client tells this process from a later process with the same id.
+    """
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 class SessionFile:
     """The file that tells how to reach this Blender; only this user's programs can read it."""
 
@@ -65,6 +77,7 @@ class SessionFile:
                     "blender": bpy.app.version_string,
                     "program": bpy.app.binary_path,
                     "started": time.time(),
+                    "ticks": _start_ticks(),
                 },
                 file,
             )

@@ -100,7 +100,7 @@ func (c Config) examinations(ctx context.Context) []examination {
 	return []examination{
 		{"settings", partTimeout, c.examineSettings},
 		{"home", partTimeout, func() []Finding { return examineHome(c.Paths) }},
-		{"token", partTimeout, func() []Finding { return examineToken(c.Paths) }},
+		{"token", partTimeout, func() []Finding { return examineDoors(c.Paths) }},
 		{"disk", partTimeout, c.examineDisk},
 		{"blender", FindTimeout + StartTimeout + partTimeout, func() []Finding {
 			if c.Attach {

@@ -17,28 +17,26 @@ import (
 func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
 	t.Parallel()
 	paths := home.Paths{Data: t.TempDir()}
-	if got := examineToken(paths); got != nil {
+	if got := examineDoors(paths); len(got) != 1 || !got[0].OK {
 		t.Errorf("before the first start: %+v", got)
 	}
-	if _, err := home.Token(paths); err != nil {
+	if _, err := paths.OpenDoor("default", 7, 4000, "token"); err != nil {
 		t.Fatal(err)
 	}
-	if got := examineToken(paths); len(got) != 1 || !got[0].OK {
+	if got := examineDoors(paths); len(got) != 1 || !got[0].OK {
 		t.Errorf("a good one: %+v", got)
 	}
-	if err := os.Chmod(paths.TokenFile(), 0o640); err != nil {
+	file := paths.DoorFile("default")
+	if err := os.Chmod(file, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Fix, "chmod 600") {
+	if got := examineDoors(paths); got[0].OK || !strings.Contains(got[0].Fix, "restart") {
 		t.Errorf("an open one: %+v", got)
 	}
-	if err := os.WriteFile(paths.TokenFile(), []byte("x"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(paths.TokenFile(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := examineToken(paths); got[0].OK || !strings.Contains(got[0].Detail, "no token") {
+	if got := examineDoors(paths); got[0].OK {
 		t.Errorf("one that is none: %+v", got)
 	}
 }

@@ -59,19 +59,29 @@ func (c Config) examineDisk() []Finding {
 	return []Finding{Right("disk", "%s are free", c.Size(free))}
 }
 
-// examineToken examines the file of the token that Blender's port demands.
-func examineToken(paths home.Paths) []Finding {
-	file := paths.TokenFile()
-	text, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // the first start of the engine makes the file
-	case err != nil:
-		return []Finding{Wrong("token", "make it yours, or remove it: the next start of the engine makes another", "%v", err)}
-	case home.OpenToOthers(file):
-		return []Finding{Wrong("token", "chmod 600 "+file+" and end the engine: its next start makes another", "others may read %s", file)}
-	case len(text) < home.MinToken:
-		return []Finding{Wrong("token", "rm "+file+" and end the engine: its next start makes another", "%s holds no token", file)}
+// examineDoors examines the files that say how the user's programs reach a Blender.
+func examineDoors(paths home.Paths) []Finding {
+	files, err := filepath.Glob(filepath.Join(paths.Ports(), "*.json"))
+	if err != nil {
+		return []Finding{Wrong("token", "", "%v", err)}
 	}
-	return []Finding{Right("token", "%s is for this user alone", file)}
+	if len(files) == 0 {
+		return []Finding{Right("token", "no Blender has a port that other programs could use")}
+	}
+	var all []Finding
+	for _, file := range files {
+		door, err := home.ReadDoor(file)
+		const anew = "`blendtray restart` makes another"
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			// That Blender has just ended.
+		case err != nil:
+			all = append(all, Wrong("token", anew, "%v", err))
+		case home.OpenToOthers(file):
+			all = append(all, Wrong("token", anew, "others may read %s, which has the token of Blender's port", file))
+		default:
+			all = append(all, Right("token", "that of port %d is for this user alone", door.Port))
+		}
+	}
+	return all
 }

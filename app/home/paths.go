@@ -1,15 +1,16 @@
 // Package home knows where the program keeps its files, and looks after the files that belong
-// to no other part: the lock of the engine, the token, and the logs. It knows nothing of what
+// to no other part: the lock of the engine, the ports of its Blenders, and the logs. It knows nothing of what
 // settings, runs and commands mean.
 //
 // [Find] returns the [Paths] of the user, [Paths.Make] makes the folders. [LockEngine] makes this
 // process the engine of the user, [EngineAddress] returns where to ask the engine that runs.
-// [Token] returns what clients of Blender's port have to show, [OpenLogs] opens the log files,
+// [Paths.OpenDoor] tells the user's programs how to reach a Blender, [OpenLogs] opens the log files,
 // and [Replace] writes a file that nobody ever reads half.
 package home
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -21,7 +22,7 @@ import (
 type Paths struct {
 	// Config holds what a person writes: settings.toml.
 	Config string
-	// Data holds what must not be lost: the runs, and the token.
+	// Data holds what must not be lost, the runs, and how Blenders are reached.
 	Data string
 	// State holds the lock of the engine.
 	State string
@@ -96,8 +97,13 @@ func (p Paths) SettingsLock() string { return filepath.Join(p.State, "settings.l
 // Database is the file of the runs.
 func (p Paths) Database() string { return filepath.Join(p.Data, "runs.db") }
 
-// TokenFile is the file of the token, which [Token] reads.
-func (p Paths) TokenFile() string { return filepath.Join(p.Data, "token") }
+// Ports is the folder of the files that say how other programs of the user reach a Blender.
+func (p Paths) Ports() string { return filepath.Join(p.Data, "ports") }
+
+// DoorFile is the file that says how the Blender with a name is reached, while it listens.
+func (p Paths) DoorFile(blender string) string {
+	return filepath.Join(p.Ports(), url.PathEscape(blender)+".json")
+}
 
 // OpenBlenders is the folder in which each Blender with a window writes how it can be reached.
 func (p Paths) OpenBlenders() string { return filepath.Join(p.Data, "windows") }

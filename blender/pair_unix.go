@@ -1,0 +1,32 @@
+//go:build unix
+
+package blender
+
+import (
+	"net"
+	"os"
+	"syscall"
+)
+
+// socketPair returns a connection and a file for a child process that is the other end of it. Nobody
+// else can connect.
+func socketPair() (net.Conn, *os.File, error) {
+	syscall.ForkLock.RLock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	own, handed := os.NewFile(uintptr(fds[0]), "blender"), os.NewFile(uintptr(fds[1]), "blender")
+	conn, err := net.FileConn(own) // it is a copy
+	own.Close()
+	if err != nil {
+		handed.Close()
+		return nil, nil, err
+	}
+	return conn, handed, nil
+}
