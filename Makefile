@@ -67,6 +67,12 @@ test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window
 test-long: setup-long ## try what takes too long for each change, as root (ARGS=bare: the first command on a bare Debian)
 	scripts/test-long.sh $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup-test ## have every fuzz target search for inputs that break a parser (TIME=10m for each)
+	@for target in $$(grep -rnoE 'func Fuzz[A-Za-z0-9]+' --include=*_test.go . | sed -E 's|/[^/]*:[0-9]+:func |:|'); do \
+		echo "fuzz: $$target"; $(GO) test -tags headless "$${target%%:*}" -run '^$$' -fuzz "^$${target##*:}\$$" -fuzztime $(or $(TIME),10m) || exit 1; \
+	done
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
