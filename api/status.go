@@ -11,6 +11,10 @@ type Status struct {
 	Queued         int  `json:"queued"`
 	Running        int  `json:"running"`
 	WatchingPaused bool `json:"watching_paused"`
+	// SavesWaiting is how many saves could not be written down yet and will be tried again, and
+	// SavesWaitFor says why.
+	SavesWaiting int    `json:"saves_waiting"`
+	SavesWaitFor string `json:"saves_wait_for"`
 	// Hint says in a sentence how runs that wait would go faster, or is empty.
 	Hint     string         `json:"hint"`
 	Settings SettingsStatus `json:"settings"`

@@ -45,9 +45,17 @@ func (e *env) printStatus(st api.Status) {
 		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+	if st.SavesWaiting > 0 {
+		e.printf("%-8s %s\n", "", paint(e.colorOut, red, clean(savesWait(st))))
+	}
 	if st.Hint != "" {
 		e.printf("%-8s %s\n", "", st.Hint)
 	}
+}
+
+// savesWait says how many saves wait to become runs, and why.
+func savesWait(st api.Status) string {
+	return fmt.Sprintf("%d saves wait to become runs and are tried again: %s", st.SavesWaiting, st.SavesWaitFor)
 }
 
 // printBlenders prints a line for each Blender, with its name when there are several.

@@ -130,6 +130,7 @@ type Engine struct {
 	// openPatience is the constant of the same name, or a shorter time in tests.
 	openPatience time.Duration
 	blocked      string // why the engine cannot write down that the next run is running
+	held         held   // saves that could not be written down
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again

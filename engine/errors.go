@@ -38,6 +38,23 @@ func (s *store) storageError(err error) error {
 	return fmt.Errorf("%w in %s: %s (%w)", api.ErrStorage, s.path, why, err)
 }
 
+// inShort returns in a few words why the database can't be written, for a line of a menu.
+func inShort(err error) string {
+	switch sqliteCode(err) & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full"
+	case sqlite3.SQLITE_READONLY:
+		return "the run history is read-only"
+	case sqlite3.SQLITE_IOERR:
+		return "the disk reports an error"
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "another program holds the run history"
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return "the run history is damaged"
+	}
+	return err.Error()
+}
+
 // sqliteCode returns SQLite's extended result code in err, or 0 when err holds no such code.
 func sqliteCode(err error) int {
 	var se *sqlite.Error

@@ -180,8 +180,8 @@ func (w *fakeWatcher) Pause(p bool) {
 func (w *fakeWatcher) save(path, code string) { w.give(path, code, false) }
 func (w *fakeWatcher) scan(path, code string) { w.give(path, code, true) }
 
-func (w *fakeWatcher) give(path, code string, scan bool) {
-	w.cfg.Save(context.Background(), watcher.Save{
+func (w *fakeWatcher) give(path, code string, scan bool) (taken bool) {
+	return w.cfg.Save(context.Background(), watcher.Save{
 		Folder: filepath.Dir(path), Path: path, Code: []byte(code), Scan: scan, Seen: time.Now(),
 		Stamp: watcher.Stamp{Size: int64(len(code)), ModTime: time.Now(), Hash: hashOf([]byte(code))},
 	})

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -61,39 +62,92 @@ func TestADatabaseThatCannotBeWrittenRefusesRunsAndTheEngineLives(t *testing.T) 
 	}
 }
 
-func TestASaveThatCannotBeWrittenIsLookedForAgain(t *testing.T) {
+func TestASaveThatCannotBeWrittenWaitsAndIsNotLost(t *testing.T) {
+	t.Parallel()
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t).serve()
+			h.w.cfg.Scanned(h.watched)
+			sub := h.Subscribe(SubscribeOptions{})
+			defer sub.Close()
+			h.pragma(fault.begin)
+			big := strings.Repeat("# much\n", 10_000)
+			h.w.save(h.path("a.py"), big+"1")
+			await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "a.py was saved but is not run") })
+			h.w.save(h.path("b.py"), big)
+			h.w.save(h.path("a.py"), big+"2")
+			if _, ok := h.w.cfg.Known(h.path("a.py")); ok {
+				t.Error("it counts as seen, though no run of it is written down")
+			}
+			if st := h.Status(); st.SavesWaiting != 2 || !strings.Contains(st.SavesWaitFor, fault.says) {
+				t.Errorf("status: %d saves wait: %q", st.SavesWaiting, st.SavesWaitFor)
+			}
+			h.pragma(fault.end)
+			for _, want := range []string{big + "2", big} { // in the order of the first saves
+				c := h.call()
+				if string(c.req.Code) != want {
+					t.Errorf("sent %s with %d bytes", c.req.File, len(c.req.Code))
+				}
+				c.finish(blender.Succeeded)
+			}
+			eventually(t, "no save waits", func() bool { st := h.Status(); return st.SavesWaiting == 0 && st.SavesWaitFor == "" })
+		})
+	}
+}
+
+func TestADatabaseThatAnotherProgramHoldsLosesNoSave(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
 	h.w.cfg.Scanned(h.watched)
-	sub := h.Subscribe(SubscribeOptions{})
-	defer sub.Close()
-	h.pragma(faults["read-only"].begin)
-	h.w.save(h.path("a.py"), "x")
-	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "a.py was saved but is not run") })
-	if _, ok := h.w.cfg.Known(h.path("a.py")); ok {
-		t.Error("it counts as seen, though its run was lost")
+	other, err := sql.Open("sqlite", h.cfg.Database)
+	if err != nil {
+		t.Fatal(err)
 	}
-	h.pragma(faults["read-only"].end)
-	select {
-	case <-h.w.rescans:
-	case <-time.After(20 * time.Second):
-		t.Fatal("no scan was asked for")
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
 	}
-	h.w.scan(h.path("a.py"), "x")
+	h.w.save(h.path("a.py"), "1") // returns when SQLite has given up
+	if st := h.Status(); st.SavesWaiting != 1 || !strings.Contains(st.SavesWaitFor, "another program holds") {
+		t.Errorf("status: %d saves wait: %q", st.SavesWaiting, st.SavesWaitFor)
+	}
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
 	if c := h.call(); c.req.File != h.path("a.py") {
 		t.Errorf("sent %s", c.req.File)
 	}
 }
 
-func TestAFirstScanThatCannotBeWrittenIsNotFinished(t *testing.T) {
+func TestSavesBeyondWhatMemoryHoldsAreLeftToTheWatcher(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.cfg.Scanned(h.watched)
+	h.pragma(faults["read-only"].begin)
+	big := strings.Repeat("x", heldCode*2/3)
+	if !h.w.give(h.path("a.py"), big, false) || h.w.give(h.path("b.py"), big, false) {
+		t.Error("the first is to be held, the second left to the watcher")
+	}
+	if n := h.Status().SavesWaiting; n != 2 {
+		t.Errorf("%d saves wait", n)
+	}
+	h.pragma(faults["read-only"].end)
+	h.call().finish(blender.Succeeded)
+	eventually(t, "the second is taken", func() bool { return h.w.give(h.path("b.py"), big, false) })
+	h.call()
+}
+
+func TestAFirstScanIsNotTakenUntilItCanBeWritten(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
 	h.pragma(faults["read-only"].begin)
-	h.w.scan(h.path("a.py"), "x")
+	if h.w.give(h.path("a.py"), "x", true) {
+		t.Error("the watcher believes that the script is noted")
+	}
 	h.pragma(faults["read-only"].end)
-	h.w.cfg.Scanned(h.watched)
-	h.w.scan(h.path("a.py"), "x")
-	h.w.scan(h.path("b.py"), "x")
+	eventually(t, "the script is noted", func() bool { return h.w.give(h.path("a.py"), "x", true) })
 	h.w.cfg.Scanned(h.watched)
 	h.expect()
 	h.w.scan(h.path("a.py"), "y")

@@ -16,8 +16,7 @@ type folder struct {
 	// shape says which files in the folder are scripts. known is the shape of the last finished
 	// scan, or "" before the first finished scan.
 	shape, known string
-	noted        int  // scripts that the current scan noted and did not run
-	missed       bool // the current scan found something that could not be written down
+	noted        int // scripts that the current scan noted and did not run
 }
 
 // fresh reports whether the folder is watched for the first time.
@@ -158,13 +157,13 @@ func (e *Engine) scanned(path string) {
 		e.mu.Unlock()
 		return
 	}
-	noted, missed, done := f.noted, f.missed, f.known == f.shape
-	f.noted, f.missed = 0, false
+	noted, done := f.noted, f.known == f.shape
+	f.noted = 0
 	e.mu.Unlock()
 	if noted > 0 {
 		e.note(fmt.Sprintf("%s: %d scripts were there already and are only noted; save one to run it", path, noted))
 	}
-	if missed || done {
+	if done {
 		return
 	}
 	if err := e.store.addFolder(path, f.shape); err != nil {

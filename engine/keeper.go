@@ -14,7 +14,7 @@ const (
 	// firstRetry and lastRetry are the shortest and the longest wait before the engine repeats a
 	// failed write.
 	firstRetry = time.Second
-	lastRetry  = 30 * time.Second
+	lastRetry  = 5 * time.Second
 	// pruneStep is how many runs are deleted in one transaction.
 	pruneStep = 50
 	// largeLog is the size of the log beside the database from which on the engine takes the log
@@ -64,13 +64,17 @@ func (e *Engine) keep(ctx context.Context) {
 		case <-retry:
 			retry, tried = nil, time.Now()
 			wait = min(2*wait, lastRetry)
-			if err := e.writeUnsaved(); err != nil {
+			err := e.writeUnsaved()
+			if err == nil {
+				err = e.takeHeld()
+			}
+			if err != nil {
 				e.log.Warn("the run history still cannot be written", "error", err)
 				poke(e.retries)
 				break
 			}
-			// A scan finds the saves that could not become runs, because their stamps were not
-			// written either.
+			wait = firstRetry
+			// A scan whose end could not be written down is made again.
 			e.watcher.Rescan()
 			e.wakeWorkers()
 		}

@@ -64,48 +64,62 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 	return toRun
 }
 
-// save handles a script whose bytes have settled; the watcher calls it. The run and the stamp
-// that keeps it from running again are written down together or not at all.
-func (e *Engine) save(ctx context.Context, s watcher.Save) {
+// save handles a script whose bytes have settled and returns whether the save was taken; the
+// watcher calls it. A save that is not taken is handed on again.
+//
+// The run and the stamp that keeps it from running again are written down together or not at all.
+// A save whose run can't be written down is held in memory and tried again, with all saves that
+// come after it, so that they keep their order. Should the engine end meanwhile, the stamps were
+// not written either, and the next engine finds the saves.
+func (e *Engine) save(ctx context.Context, s watcher.Save) (taken bool) {
 	if ctx.Err() != nil {
-		return // nothing is written down, so the next start finds the save
+		return false // nothing is written down, so the next start finds the save
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
+	waits := e.held.len() > 0
+	e.mu.Unlock()
+	if waits {
+		return e.holdLocked(s, nil)
+	}
+	err := e.takeLocked(s)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, api.ErrStopping):
+		return false
+	}
+	return e.holdLocked(s, err)
+}
+
+// takeLocked does with a save what is decided. It fails when that can't be written down; then
+// nothing was done. It needs turn.
+func (e *Engine) takeLocked(s watcher.Save) error {
+	e.mu.Lock()
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
-
-	var err error
 	switch what {
 	case toDisregard:
-		return
+		return nil
 	case toRun:
-		err = e.runSaveLocked(s, f.policy)
-	case toNote, toLeave:
-		if err = e.store.noteStamp(s.Path, s.Stamp); err != nil {
-			break
-		}
-		e.mu.Lock()
-		e.stamps[s.Path] = s.Stamp
-		if what == toNote {
-			f.noted++
-		}
-		e.mu.Unlock()
-		poke(e.tidy)
-		if what == toLeave && !s.Scan {
-			e.note(s.Path + ": unchanged, not run")
-		}
+		return e.runSaveLocked(s, f.policy)
 	}
-	if err == nil || errors.Is(err, api.ErrStopping) {
-		return
+	if err := e.store.noteStamp(s.Path, s.Stamp); err != nil {
+		return err
 	}
 	e.mu.Lock()
-	f.missed = true
+	e.stamps[s.Path] = s.Stamp
+	if what == toNote {
+		f.noted++
+	}
 	e.mu.Unlock()
-	e.warn(fmt.Sprintf("%s was saved but is not run, it will be tried again: %v", s.Path, err))
-	poke(e.retries)
+	poke(e.tidy)
+	if what == toLeave && !s.Scan {
+		e.note(s.Path + ": unchanged, not run")
+	}
+	return nil
 }
 
 // runSaveLocked makes a run of a save. It needs turn. The run takes the place of a run that

@@ -48,6 +48,7 @@ func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 		"Waiting for an open Blender":                         attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
 		"Blender is starting… · 2 waiting":                    attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
 		"Stopped":                                             attached(api.BlenderStopped),
+		"3 saves wait: the disk is full":                      attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
 		"Stopped · 3 waiting":                                 attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
 		"Blender is stopping…":                                attached(api.BlenderStopping),
 		"Blender is stopping… · 2 waiting":                    attached(api.BlenderStopping, func(s *State) { s.Status.Queued = 2 }),

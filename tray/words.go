@@ -71,6 +71,9 @@ func headline(s State, now time.Time) string {
 	case Lost:
 		return "The engine has ended · looking for it"
 	}
+	if s.Status.SavesWaiting > 0 {
+		return fmt.Sprintf("%d saves wait: %s", s.Status.SavesWaiting, reasonOf(s.Status.SavesWaitFor))
+	}
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {

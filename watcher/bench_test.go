@@ -92,7 +92,7 @@ func benchmarkWriter(b *testing.B, write func(path, text string) (time.Time, err
 			}
 			return Stamp{Size: fi.Size(), ModTime: fi.ModTime()}, true
 		},
-		Save:    func(_ ctx, s Save) { arrivals <- arrival{time.Now(), string(s.Code)} },
+		Save:    func(_ ctx, s Save) bool { arrivals <- arrival{time.Now(), string(s.Code)}; return true },
 		Scanned: func(string) { ready <- struct{}{} },
 		Logger:  slog.New(slog.DiscardHandler),
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -109,9 +110,37 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 	}
 	w.settleEntryLocked(e, v.marks)
 	w.mu.Unlock()
-	if wanted && ctx.Err() == nil {
-		w.cfg.Save(ctx, save)
+	if wanted && ctx.Err() == nil && !w.cfg.Save(ctx, save) && ctx.Err() == nil {
+		w.refused(e, save, v.snap, before, known)
 	}
+}
+
+// refused has a file examined again whose save the owner has not taken. The file counts as not
+// seen since the snapshot before, if known, and its folder as not scanned to the end.
+func (w *Watcher) refused(e *entry, s Save, now, before snapshot, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if seen, ok := w.recallLocked(s.Path); ok && seen.same(now) {
+		w.forgetSeenLocked(s.Path)
+		if known {
+			w.rememberLocked(s.Path, before)
+		}
+	}
+	if w.dirty[s.Path] != nil || e.folder.removed {
+		return // it is examined again anyway, or not wanted any more
+	}
+	e.last, e.busySince, e.tries, e.gap = nil, time.Time{}, 0, 0
+	e.due = time.Now().Add(refusedWait)
+	w.dirty[s.Path] = e
+	if s.Scan {
+		e.scan = true
+		e.folder.pending++
+		if i := slices.Index(w.scanned, e.folder.Path); i >= 0 {
+			w.scanned = slices.Delete(w.scanned, i, i+1)
+			e.folder.announce = true
+		}
+	}
+	heap.Push(&w.queue, e)
 }
 
 // settleEntryLocked removes an entry that was dealt with, or queues it again when it was marked

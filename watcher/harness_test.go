@@ -26,6 +26,8 @@ type harness struct {
 	mu       sync.Mutex
 	saves    []Save
 	saving   bool
+	refuse   func(Save) bool // returns whether a save is not taken
+	refusals int
 	overlaps bool
 	scanned  []string
 	changed  []api.FolderStatus
@@ -89,12 +91,17 @@ func (h *harness) enter() {
 	h.mu.Unlock()
 }
 
-func (h *harness) save(_ context.Context, s Save) {
+func (h *harness) save(_ context.Context, s Save) (taken bool) {
 	h.enter()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.saves = append(h.saves, s)
 	h.saving = false
+	if h.refuse != nil && h.refuse(s) {
+		h.refusals++
+		return false
+	}
+	h.saves = append(h.saves, s)
+	return true
 }
 
 func (h *harness) scan(folder string) {

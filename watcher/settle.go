@@ -28,6 +28,8 @@ const (
 	// these bounds.
 	shortestTry = 30 * time.Microsecond
 	longestTry  = 250 * time.Millisecond
+	// refusedWait is the wait before a save that was not taken is handed on again.
+	refusedWait = time.Second
 	// failedTries is how often reading is tried again when it failed, with longestTry between.
 	failedTries = 5
 )

@@ -58,8 +58,10 @@ type Config struct {
 	// whose stamp still fits, and hands on only what differs.
 	Known func(path string) (Stamp, bool)
 	// Save is called with each settled save, one call at a time. The file is read just before
-	// the call. Saves of one path that come during a call become one save: the newest.
-	Save func(ctx context.Context, s Save)
+	// the call. Saves of one path that come during a call become one save: the newest. Save
+	// returns whether the save was taken. A save that was not taken counts as not seen: the file
+	// is examined again after a moment, and handed on again.
+	Save func(ctx context.Context, s Save) (taken bool)
 	// Scanned is called after each full scan of a folder, when Save has returned for everything
 	// that the scan found. Scanned and Save are never called at the same time.
 	Scanned func(folder string)

@@ -168,13 +168,13 @@ func TestSavesOfOnePathBecomeOneWhileSaveIsBusy(t *testing.T) {
 	started, goOn := make(chan struct{}, 1), make(chan struct{})
 	h := watch(t, recursive(dir), func(c *Config, _ *options) {
 		inner := c.Save
-		c.Save = func(ctx ctx, s Save) {
+		c.Save = func(ctx ctx, s Save) bool {
 			select {
 			case started <- struct{}{}:
 				<-goOn
 			default:
 			}
-			inner(ctx, s)
+			return inner(ctx, s)
 		}
 	})
 	write(t, path, "first\n")
@@ -196,7 +196,7 @@ func TestServeMayBeCalledAgain(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.py")
 	saves := make(chan Save, 10)
-	w, err := New(Config{Folders: recursive(dir), Save: func(_ ctx, s Save) { saves <- s }})
+	w, err := New(Config{Folders: recursive(dir), Save: func(_ ctx, s Save) bool { saves <- s; return true }})
 	if err != nil {
 		t.Fatal(err)
 	}
