@@ -36,6 +36,10 @@ type Request struct {
 	// [LeftoverBlender].
 	Leftover Leftover
 	Limits   Limits
+	// Journal is the path of an empty file in which Blender itself writes down that the run begins,
+	// what it writes in the folders Watched, and how it ended; "" for none. See docs/protocol.md.
+	Journal string
+	Watched []string
 }
 
 // Leftover says when a process ends, at the latest, that a run has started and left running. On

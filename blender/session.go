@@ -193,6 +193,10 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}
+	frame.Journal = osText(req.Journal)
+	for _, dir := range req.Watched {
+		frame.Watched = append(frame.Watched, osText(dir))
+	}
 	// One byte of text becomes at most six bytes in JSON, and base64 makes four bytes of three.
 	if len(req.Code) <= MaxFrame/8 && utf8.Valid(req.Code) {
 		text := string(req.Code)

@@ -99,6 +99,8 @@ type runFrame struct {
 	Args       []osText `json:"args,omitempty"`
 	Scene      osText   `json:"scene,omitempty"`
 	Isolation  string   `json:"isolation,omitempty"`
+	Journal    osText   `json:"journal,omitempty"`
+	Watched    []osText `json:"watched,omitempty"`
 }
 
 // largeFrame is the number of bytes from which on nobody waits until a frame is sent: the system

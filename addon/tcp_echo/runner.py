@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import ending, failure, outputs, result, source
 from .interrupt import Interrupt, RunCancelled
+from .journal import journal
 from .runs import Outcome, Run, RunQueue, cancel_error
 from .stdio import say
 from .tee import Tees
@@ -90,6 +91,7 @@ class Runner:
             outcome.outputs = outputs.collector.end()
         outcome.recycle = outcome.recycle or self._unclean or self._interrupt.sigint_sent
         outcome.seconds = time.monotonic() - run.began
+        journal.end(run, outcome)
         self._stream.end(run.key)
         self._queue.done()
         run.listener.finished(run, outcome)
@@ -127,6 +129,7 @@ class Runner:
         now = time.time()
         run.began = time.monotonic()
         outputs.collector.begin(now)
+        journal.begin(run)
         self._stream.begin(run.key)
         run.listener.started(run, now)
         try:

@@ -43,12 +43,14 @@ class Run:
         "folder",
         "id",
         "isolation",
+        "journal",
         "key",
         "listener",
         "name",
         "scene",
         "session",
         "starts_at_once",
+        "watched",
     )
 
     def __init__(
@@ -63,6 +65,8 @@ class Run:
         directory: str = "",
         scene: str = "keep",
         isolation: str = "",
+        journal: str = "",
+        watched: tuple[str, ...] = (),
     ) -> None:
         self.session = session
         self.id = run_id
@@ -79,6 +83,10 @@ class Run:
         # What the run shares with the runs before it: nothing with "process", Blender with a new
         # scene with "scene", everything with "keep".
         self.isolation = isolation or ("keep" if scene == "keep" else "scene")
+        # The path of the run's journal, or "", and the folders, each with a separator at its end,
+        # of which the journal says what the run writes there.
+        self.journal = journal
+        self.watched = watched
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.

@@ -74,6 +74,19 @@ def run_fields(message: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def journal_fields(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run frame that are about its journal, as arguments of Run."""
+    path = message.get("journal")
+    if not path:
+        return {}
+    watched = message.get("watched") or []
+    if not isinstance(path, str) or "\0" in path or not os.path.isabs(path):
+        raise BadRun("journal must be an absolute path")
+    if not isinstance(watched, list) or not all(isinstance(item, str) for item in watched):
+        raise BadRun("watched must be a list of texts")
+    return {"journal": path, "watched": tuple(os.path.join(item, "") for item in watched)}
+
+
 def source_bytes(text: str) -> bytes:
     """Return source text as the bytes of a file, which Python decodes by its own rules."""
     # The compiler complains about half a surrogate pair.
@@ -207,7 +220,12 @@ class Session(Listener):
         else:
             try:
                 run = Run(
-                    self._connection.number, run_id, _code(message), self, **run_fields(message)
+                    self._connection.number,
+                    run_id,
+                    _code(message),
+                    self,
+                    **run_fields(message),
+                    **journal_fields(message),
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)

@@ -1,0 +1,85 @@
+//go:build unix
+
+package addon
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// journal makes an empty journal and a watched folder, and returns them as fields of a run.
+func journal(t *testing.T) (fields message, file, watched string) {
+	t.Helper()
+	file = writeFile(t, filepath.Join(t.TempDir(), "journal"), "")
+	watched = t.TempDir()
+	return message{"journal": file, "watched": []string{watched}}, file, watched
+}
+
+// linesOf returns the lines of a journal by their first words; numbers are replaced.
+func linesOf(t *testing.T, file string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		parts := strings.Split(strings.TrimSpace(line), " ")
+		if parts[0] == "wrote" {
+			parts = []string{"wrote", parts[3]}
+		}
+		if parts[0] == "ended" {
+			parts = []string{"ended", parts[2]}
+		}
+		lines = append(lines, strings.Join(parts, " "))
+	}
+	return lines
+}
+
+func TestAJournalTellsWhatARunDoes(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	fields, file, dir := journal(t)
+	link := filepath.Join(t.TempDir(), "link")
+	found := s.succeed(`
+import os, pathlib, subprocess, sys
+watched, link, journal = sys.argv[-3:]
+result = open(journal).read()
+os.chdir(watched)
+open("a.py", "w").write("x = 1")
+open("a.py").read()
+with open(os.path.join(watched, "b.tmp"), "ab") as f: f.write(b"y")
+os.replace("b.tmp", "b.py")
+pathlib.Path("c.py").touch()
+open(os.devnull, "w").close()
+os.makedirs("sub/deep")
+os.symlink(watched, link)
+open(os.path.join(link, "d.py"), "w").close()
+subprocess.run(["true"])
+os.system("true")
+`, fields, message{"args": []string{dir, link, file}})
+	check(t, "the journal at the first line", found, "begun\n")
+	wrote := func(name string) string { return `wrote "` + filepath.Join(dir, name) + `"` }
+	check(t, "the journal", linesOf(t, file), []string{
+		"begun", wrote("a.py"), wrote("b.tmp"), wrote("b.py"), wrote("c.py"), wrote("d.py"), "child", `ended "succeeded",`,
+	})
+}
+
+func TestAJournalTellsOfARunThatDoesNotBegin(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	fields, file, _ := journal(t)
+	s.fail("pass", fields, message{"scene": filepath.Join(t.TempDir(), "none.blend")})
+	check(t, "the journal", linesOf(t, file), []string{`ended "failed",`})
+}
+
+func TestARunWhoseJournalIsGoneRunsAllTheSame(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	fields, file, dir := journal(t)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	s.succeed(`import sys; open(sys.argv[-1] + "/a.py", "w").close()`, fields, message{"args": []string{dir}})
+	if _, err := os.Stat(file); err == nil {
+		t.Error("Blender has made the journal, which the engine takes for a proof")
+	}
+}

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal of a run: a file in which Blender itself writes down what has become of the run.
+
+The engine that asked for the run makes the file, empty, before it sends the run, and reads it when
+it can't know otherwise: when it was killed, or when it asks whether a script has saved a script.
+Each line is one `write` to the file. A line is there before what it tells of happens:
+
+    begun                       the first line of the script is about to be executed
+    wrote INODE NANOSECONDS PATH    a file below a watched folder is about to be written
+    child                       another program is about to be started, which may write too
+    more                        there is more of this, which is not written down
+    ended JSON                  the run has ended: what `finished` says, without a long result
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .runs import Outcome, Run
+
+# How many files one journal names, and how long a result it keeps, in characters.
+_MOST_FILES = 10_000
+_LONGEST_RESULT = 64 * 1024
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND
+
+_STARTS_PROGRAM = frozenset(
+    (
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.startfile",
+        "os.system",
+        "pty.spawn",
+        "subprocess.Popen",
+    )
+)
+
+
+class Journal:
+    """Keeps the journal of the run that is executed."""
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+        self._files = 0
+        self._child = False
+        self._hooked = False
+        # Whether this thread writes the journal just now, which is no writing of the script.
+        self._own = threading.local()
+
+    def begin(self, run: Run) -> None:
+        """Write down that the first line of the run is about to be executed."""
+        self._files, self._child = 0, False
+        if not run.journal:
+            return
+        if not self._hooked and run.watched:
+            self._hooked = True
+            # Such a function stays for the life of the process, and costs some 0.1 µs where Python
+            # asks for it. The script can't see it.
+            sys.addaudithook(self._heard)
+        if not self._write(run.journal, "begun"):
+            with contextlib.suppress(OSError):
+                os.unlink(run.journal)  # without a journal the engine knows that it knows nothing
+        self._run = run
+
+    def end(self, run: Run, outcome: Outcome) -> None:
+        """Write down how the run has ended."""
+        self._run = None
+        if not run.journal:
+            return
+        says = {
+            "state": outcome.state,
+            "exit_code": outcome.exit_code,
+            "seconds": outcome.seconds,
+            "error": outcome.error,
+            "outputs": outcome.outputs,
+        }
+        result = outcome.result if len(outcome.result) <= _LONGEST_RESULT else "null"
+        self._write(run.journal, f'ended {json.dumps(says)[:-1]}, "result": {result}}}')
+
+    def _write(self, path: str, line: str) -> bool:
+        self._own.writes = True
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            descriptor = os.open(path, flags)
+            try:
+                os.write(descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return False
+        finally:
+            self._own.writes = False
+        return True
+
+    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
+        """Take what Python tells before it does it; called on every thread."""
+        run = self._run
+        if run is None or getattr(self._own, "writes", False):
+            return
+        if event == "open":
+            path, mode, flags = args
+            writes = isinstance(flags, int) and flags & _WRITING
+            if writes or (isinstance(mode, str) and any(c in mode for c in "wxa+")):
+                self._note(run, path, path)
+        elif event in ("os.rename", "os.link", "os.symlink"):
+            self._note(run, args[1], args[0])
+        elif event == "os.truncate":
+            self._note(run, args[0], args[0])
+        elif event in _STARTS_PROGRAM and not self._child:
+            self._child = True
+            self._write(run.journal, "child")
+
+    def _note(self, run: Run, path: object, source: object) -> None:
+        """Write down that a path is about to get the bytes of the file `source`."""
+        try:
+            full = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type]
+            if not _below(full, run.watched):
+                folder, name = os.path.split(full)
+                full = os.path.join(os.path.realpath(folder), name)
+                if not _below(full, run.watched):
+                    return
+            inode = _inode(os.fsdecode(source))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return  # a descriptor, or no path at all: Python complains about it
+        self._files += 1
+        if self._files > _MOST_FILES:
+            if self._files == _MOST_FILES + 1:
+                self._write(run.journal, "more")
+            return
+        name = json.dumps(full)
+        self._write(run.journal, f"wrote {inode} {time.time_ns()} {name}")
+
+
+def _below(path: str, folders: tuple[str, ...]) -> bool:
+    return any(path.startswith(folder) for folder in folders)
+
+
+def _inode(path: str) -> int:
+    """Return the number of a file, or 0 where there is none yet."""
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
+
+
+journal = Journal()
