@@ -94,6 +94,8 @@ type Run struct {
 	Folder string `json:"folder"`
 	// RetryOf is the id of the run that this run repeats, or "".
 	RetryOf string `json:"retry_of"`
+	// WrittenBy is the id of the run whose script has saved this script, or "".
+	WrittenBy string `json:"written_by"`
 	// Reason says in a sentence why the run is cancelled or interrupted, or what it waits for.
 	Reason string `json:"reason"`
 	// Progress is set while the run is running and says how far it is.

@@ -85,6 +85,8 @@ type RunSettings struct {
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
 	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
 	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept"`
+	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is on when the engine is stopped" help:"what becomes of a run that is on when the engine is stopped: \u0060\"wait\"\u0060 lets it end, within \u0060stop_timeout\u0060; \u0060\"requeue\"\u0060 ends it at once, and it runs again, from its first line, when the engine starts"`
+	StopTimeout  Duration  `toml:"stop_timeout" default:"1m" holds:"now" help:"how long the engine waits for such a run when it is stopped, before it ends it; \u0060\"none\"\u0060: as long as it takes. systemd is told to wait as long"`
 	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
 }
 
@@ -123,6 +125,7 @@ type FolderSettings struct {
 	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
 	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
+	Retries      uint32    `toml:"retries" default:"0" holds:"now" label:"Repeat a run that was cut off" help:"how often a run is repeated by itself that was cut off because the engine or Blender died: for scripts that may run again"`
 	RunExisting  bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
 }
 

@@ -156,6 +156,8 @@ type (
 	Isolation uint8
 	// Leftover is when a process ends that a run has left running, at the latest.
 	Leftover uint8
+	// OnStop is what becomes of a run that is running when the engine is stopped.
+	OnStop uint8
 )
 
 // The values of [Leftover].
@@ -183,6 +185,12 @@ const (
 	OnBusyCancel
 )
 
+// The values of [OnStop].
+const (
+	OnStopWait    OnStop = iota // the engine lets it end, within a time
+	OnStopRequeue               // it is ended, and runs again when the engine starts
+)
+
 // The values of [Preview].
 const (
 	PreviewOff Preview = iota
@@ -202,6 +210,7 @@ var (
 	previewWords = []string{"off", "cycles", "workbench"}
 	notifyWords  = []string{"failures", "all", "off"}
 
+	onStopWords   = []string{"wait", "requeue"}
 	leftoverWords = []string{"auto", "blender", "run"}
 
 	isolationWords = []string{"auto", "process", "scene", "keep"}
@@ -230,6 +239,18 @@ func (l *Leftover) UnmarshalText(text []byte) error { return unmarshalWord(l, le
 
 // Or returns the choice, or where nothing was chosen the standard, or [LeftoverBlender].
 func (l Leftover) Or(standard Leftover) Leftover { return cmp.Or(l, standard, LeftoverBlender) }
+
+// Words returns the words that may be written, the default first.
+func (OnStop) Words() []string { return slices.Clone(onStopWords) }
+
+// String returns the word.
+func (o OnStop) String() string { return onStopWords[o] }
+
+// MarshalText writes the word.
+func (o OnStop) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (o *OnStop) UnmarshalText(text []byte) error { return unmarshalWord(o, onStopWords, text) }
 
 // Words returns the words that may be written, the default first.
 func (Isolation) Words() []string { return slices.Clone(isolationWords) }

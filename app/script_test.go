@@ -163,8 +163,8 @@ func settingsAre(ts *testscript.TestScript, wrong bool) {
 func running(ts *testscript.TestScript, _ bool, _ []string) {
 	c := clientOf(ts)
 	await(ts, "a run is running", func(ctx context.Context) bool {
-		st, err := c.Status(ctx)
-		return err == nil && st.Running > 0
+		runs, err := c.Runs(ctx, api.Filter{States: []api.State{api.Running}})
+		return err == nil && len(runs) > 0 && runs[0].StartedAt != nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/shirou/gopsutil/v4/mem"
 
@@ -58,7 +59,7 @@ func (c *serveCmd) Run(e *env) error {
 	defer stop()
 	go func() {
 		if client, err := e.client(); err == nil {
-			notifier.Inform(ctx, client)
+			notifier.Inform(ctx, client, h.stopTime)
 		}
 	}()
 	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
@@ -137,9 +138,19 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 			}
 			return h.newFleet(spec, changed)
 		},
-		PreviewDir: h.paths.Previews(),
-		Version:    version, Logger: h.logs.Logger,
+		PreviewDir: h.paths.Previews(), JournalDir: h.paths.Journals(),
+		Version: version, Logger: h.logs.Logger,
 	}
+}
+
+// stopTime returns how long the engine may take to end: what it waits for the run that is on, and
+// some time for its Blenders.
+func (h *house) stopTime() time.Duration {
+	wait := time.Duration(h.owner.Current().Runs.StopTimeout)
+	if wait == 0 {
+		wait = 24 * time.Hour // without a limit
+	}
+	return wait + 30*time.Second
 }
 
 // newFleet returns the fleet for a specification. The user's programs can reach only the Blender that

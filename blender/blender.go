@@ -91,4 +91,7 @@ type Outcome struct {
 	Outputs []string
 	// Version is the version of the Blender that executed the run.
 	Version string
+	// FromOutside is true for a crash that is no fault of the script: a person, or the system, has
+	// killed Blender.
+	FromOutside bool
 }

@@ -44,6 +44,12 @@ var ErrStopped = errors.New("blender is stopped")
 // executed, so the run may be asked for again.
 var ErrNotStarted = errors.New("blender went before the run began")
 
+// PreparingError is in the chain of an [ErrNotStarted] when Blender went while it made the scene of
+// the run ready, so that the scene may be the cause.
+type PreparingError struct{ Scene string }
+
+func (e *PreparingError) Error() string { return "while it made the scene ready (" + e.Scene + ")" }
+
 // FailedError is returned when a run is asked of a Blender that can't be started.
 type FailedError struct{ Reason string }
 

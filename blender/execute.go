@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"blendtray/api"
@@ -51,6 +52,23 @@ type loss struct {
 	asked *ending // the run was asked to stop, and why
 	stuck bool    // it did not stop in time
 	cut   bool    // the session broke before the process ended
+	late  bool    // it had not begun in time
+}
+
+// A run that has been sent begins within freshTime, or within openTime when a file is opened for it:
+// after that Blender hangs, and is killed. Making a fresh scene takes milliseconds, and cleaning up
+// after a large scene seconds. They are variables for the tests.
+var (
+	freshTime = time.Minute
+	openTime  = 10 * time.Minute
+)
+
+// beginTime returns within which time the run has to begin.
+func (x *execution) beginTime() time.Duration {
+	if filepath.IsAbs(x.req.Scene) {
+		return openTime
+	}
+	return freshTime
 }
 
 // do sends the request, waits for the end of the run and returns its outcome. The run is asked to
@@ -67,6 +85,8 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 	var (
 		l            loss
 		limit, grace <-chan time.Time
+		late         <-chan time.Time
+		begun        = x.run.begun
 		underway     = x.run.underway
 		ended        = call.Done()
 		done         = ctx.Done()
@@ -82,8 +102,20 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 			underway, limit, done = nil, nil, nil
 		}
 	)
+	if x.host.exited() != nil { // an open Blender may be busy with its user
+		timer := time.NewTimer(x.beginTime())
+		defer timer.Stop()
+		late = timer.C
+	}
 	for {
 		select {
+		case <-begun:
+			begun, late = nil, nil
+		case <-late:
+			if l.asked == nil && !x.run.hasBegun() {
+				l.late, ended, broken = true, nil, nil
+				x.host.killStuck(x.req)
+			}
 		case <-done:
 			stop(cancelledFor(context.Cause(ctx)))
 		case <-underway:

@@ -1,8 +1,8 @@
 package blender
 
 import (
+	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"blendtray/api"
@@ -56,14 +56,19 @@ func (i *instance) awaitOutput(run *activeRun) {
 
 // lost returns the outcome of a run whose process is gone.
 func (i *instance) lost(x *execution, l loss) (Outcome, error) {
-	// A Blender that crashes when it opens a file would crash again. A Blender that crashes when it
-	// makes a fresh scene does so because of what earlier runs have left.
-	mine := x.run.hasBegun() || x.run.isUnderway() && (l.asked != nil || filepath.IsAbs(x.req.Scene))
-	if !mine {
-		if l.cut {
-			return Outcome{}, fmt.Errorf("%w: the connection with it broke", ErrNotStarted)
+	// Before its first line the death is not the script's: earlier runs may have left what Blender
+	// crashes with, and a file that can't be opened here may be opened elsewhere.
+	if !x.run.hasBegun() && (l.asked == nil || !x.run.isUnderway()) {
+		why := errEnded(i.proc.state)
+		if l.late {
+			why = fmt.Errorf("it was killed, since the run had not begun %s after it was sent", x.beginTime())
+		} else if l.cut {
+			why = errors.New("the connection with it broke")
 		}
-		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, errEnded(i.proc.state))
+		if x.run.isUnderway() || l.late {
+			return Outcome{}, fmt.Errorf("%w: %w: %w", ErrNotStarted, &PreparingError{Scene: x.req.Scene}, why)
+		}
+		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, why)
 	}
 	i.blame()
 	started, tail := x.run.close()
@@ -104,9 +109,8 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 				return out, nil
 			}
 		}
-	case !x.run.hasBegun():
-		told.Message = fmt.Sprintf("Blender crashed while it opened the scene %s: %s", x.req.Scene, how)
 	default:
+		out.FromOutside = i.proc.state != nil && killedBySomebody(i.proc.state) && !i.hungInCrash()
 		told.Message = "Blender crashed: " + how.Error()
 		if death != "" && !saysTheSignal(death) {
 			told.Message += ": " + death

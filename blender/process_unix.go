@@ -52,19 +52,34 @@ func (g group) signal(s syscall.Signal) {
 	}
 }
 
+// signalOf returns the signal that ended a process, or 0.
+func signalOf(state *os.ProcessState) syscall.Signal {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	switch {
+	case !ok:
+		return 0
+	case status.Signaled():
+		return status.Signal()
+	case status.ExitStatus() > 128 && status.ExitStatus() < 128+32:
+		return syscall.Signal(status.ExitStatus() - 128) // a shell or a wrapper script reports the signal so
+	}
+	return 0
+}
+
+// killedBySomebody reports whether a process was ended by a signal that people and the system send,
+// and no fault of the process.
+func killedBySomebody(state *os.ProcessState) bool {
+	switch signalOf(state) {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT:
+		return true
+	}
+	return false
+}
+
 // signalText returns the name of the signal that ended a process, or "".
 func signalText(state *os.ProcessState) string {
-	status, ok := state.Sys().(syscall.WaitStatus)
-	if !ok {
-		return ""
-	}
-	var s syscall.Signal
-	switch {
-	case status.Signaled():
-		s = status.Signal()
-	case status.ExitStatus() > 128 && status.ExitStatus() < 128+32:
-		s = syscall.Signal(status.ExitStatus() - 128) // a shell or a wrapper script reports the signal so
-	default:
+	s := signalOf(state)
+	if s == 0 {
 		return ""
 	}
 	if name, ok := signalNames[s]; ok {

@@ -116,6 +116,10 @@ func (g group) close() {
 	}
 }
 
+// killedBySomebody returns false: a process that somebody has ended has the exit code of one that
+// ended by itself.
+func killedBySomebody(*os.ProcessState) bool { return false }
+
 // signalText returns the name of the exception that ended a process, or "".
 func signalText(state *os.ProcessState) string {
 	switch uint32(state.ExitCode()) {

@@ -104,7 +104,10 @@ func (p *program) start() {
 	p.t.Cleanup(func() {
 		if p.cmd.ProcessState == nil {
 			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-			_ = p.cmd.Wait()                          // the tests that care about the exit wait themselves
+			// A run that does not end is of no interest any more.
+			hurry := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) })
+			_ = p.cmd.Wait() // the tests that care about the exit wait themselves
+			hurry.Stop()
 		}
 		if p.t.Failed() {
 			p.t.Logf("blendtray serve printed:\n%s", p.printed())

@@ -87,6 +87,9 @@ type Config struct {
 	// PreviewDir is the folder for the pictures, made with mode 0700; with "" the engine makes
 	// no pictures.
 	PreviewDir string
+	// JournalDir is the folder of the journals of runs, made with mode 0700; with "" a run that was
+	// running when the engine died counts as begun, and what scripts write is not known.
+	JournalDir string
 	// Origin names this machine in the runs that are made here; "" means the host name.
 	Origin  string
 	Version string
@@ -140,7 +143,7 @@ type Engine struct {
 }
 
 // Open opens the database, migrates it to this version's schema and finds out what the last
-// engine left: queued runs are queued again, and running runs become interrupted. It returns the
+// engine left: see [Engine.recover]. It returns the
 // engine or fails when the configuration is wrong or the database can't be used. Nothing runs
 // before [Engine.Serve].
 func Open(cfg Config) (*Engine, error) {
@@ -171,13 +174,13 @@ func Open(cfg Config) (*Engine, error) {
 	for _, text := range notes {
 		e.warn(text)
 	}
-	if err := e.recover(); err != nil {
-		st.close()
-		return nil, fmt.Errorf("read the runs in %s: %w", cfg.Database, err)
-	}
 	if err := e.adoptFolders(cfg.Folders); err != nil {
 		st.close()
 		return nil, err
+	}
+	if err := e.recover(); err != nil {
+		st.close()
+		return nil, fmt.Errorf("read the runs in %s: %w", cfg.Database, err)
 	}
 	e.watcher, err = cfg.NewWatcher(watcher.Config{
 		Folders: watcherFolders(cfg.Folders),
@@ -201,30 +204,6 @@ func Open(cfg Config) (*Engine, error) {
 		e.attachLocked(name)
 	}
 	return e, nil
-}
-
-// recover takes over the runs that the last engine left.
-func (e *Engine) recover() error {
-	interrupted, err := e.store.interrupt(time.Now())
-	if err != nil {
-		return err
-	}
-	for _, id := range interrupted {
-		e.warn(fmt.Sprintf("run %d was running when the engine ended and was not repeated; repeat it with: blendtray retry %d", id, id))
-	}
-	jobs, err := e.store.queued()
-	if err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		j.out = newCapture(int(e.runSettings().Output))
-		e.queue.push(j)
-	}
-	if e.stamps, err = e.store.stamps(); err != nil {
-		return err
-	}
-	e.last, err = e.store.lastRuns()
-	return err
 }
 
 // Close closes an engine that is not being served; [Engine.Serve] closes its engine by itself.

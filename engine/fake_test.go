@@ -216,6 +216,8 @@ func openIn(t testing.TB, cfg Config, edit ...func(*Config)) *house {
 	h := &house{t: t, b: newFakeBlender(), w: &fakeWatcher{}, dir: filepath.Dir(cfg.Database)}
 	cfg.NewBlender, cfg.NewWatcher = h.b.make, h.w.make
 	cfg.Blenders = []api.BlenderSpec{{Name: api.DefaultBlender}}
+	cfg.JournalDir = filepath.Join(h.dir, "journals")
+	cfg.Runs.StopTimeout = api.Duration(time.Millisecond) // the runs of most tests don't end by themselves
 	for _, f := range edit {
 		f(&cfg)
 	}

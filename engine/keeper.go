@@ -94,9 +94,10 @@ func (e *Engine) writeUnsaved() error {
 	e.mu.Unlock()
 	for _, j := range jobs {
 		r := j.run // final, so nobody changes the run any more
-		if err := e.store.finish(j.id, &r, j.out.kept()); err != nil {
+		if err := e.store.finish(j.id, &r, j.out.kept(), j.again); err != nil {
 			return err
 		}
+		j.journal.remove()
 		e.mu.Lock()
 		delete(e.unsaved, j.id)
 		e.mu.Unlock()

@@ -24,11 +24,17 @@ type job struct {
 
 	worker   *worker   // the worker that executes the job; nil while the job is queued
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
-	attempts int       // how often Blender did not accept the job
+	attempts int       // how often engines before this one have sent it
+	refusals int       // how often a Blender has died with it before it began
+	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
+	again    bool      // a save of the same bytes is to run again, though the run has begun
+	chain    int       // how many runs in a row have each saved the script of the next: see chain.go
+	journal  journal   // Engine.turn guards it
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
 	why      string                  // why the job was asked to end, or ""
 	byStop   bool                    // the job was asked to end because Blender is being stopped
+	requeue  bool                    // it waits again for the next engine when it has ended before its end
 	began    time.Time               // when the job started, with the monotonic clock
 	out      *capture
 }
@@ -52,6 +58,7 @@ func (j *job) request(code []byte) blender.Request {
 	} else {
 		req.Name, req.Dir = j.run.Script, j.dir
 	}
+	req.Journal = j.journal.path
 	return req
 }
 

@@ -67,6 +67,11 @@ ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender th
 ALTER TABLE runs ADD COLUMN exit_code INTEGER;
 ALTER TABLE runs ADD COLUMN leftover TEXT NOT NULL DEFAULT 'blender';
 ALTER TABLE runs ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'; -- JSON
+ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;    -- how often it was sent
+ALTER TABLE runs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;     -- how often it was repeated by itself
+ALTER TABLE runs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;       -- 1: a save of its bytes runs again
+ALTER TABLE runs ADD COLUMN written_by INTEGER NOT NULL DEFAULT 0;  -- the run that wrote the script
+ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many runs in a row wrote a script
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +21,9 @@ const (
 )
 
 // Serve starts the Blenders and the watcher and executes runs until ctx ends. Then it stops
-// watching, cancels the current runs, stops the Blenders, writes everything down and closes the
-// database; queued runs stay queued for the next engine. Serve may be called once.
+// watching, lets the current runs end or queues them again, as the settings say, stops the
+// Blenders, writes everything down and closes the database; queued runs stay queued for the next
+// engine. Serve may be called once.
 func (e *Engine) Serve(ctx context.Context) error {
 	e.turn.Lock()
 	ready := !e.serving && !e.store.isClosed()
@@ -48,7 +50,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	watching.cancel()
 	e.working.cancel()
 	workers := e.allWorkers()
-	e.cancelRunning(workers, "the engine was stopped")
+	e.endForStop(workers)
 	e.working.wait(cancelGrace)
 	var errs []error
 	if !watching.wait(stopLimit) {
@@ -61,6 +63,61 @@ func (e *Engine) Serve(ctx context.Context) error {
 	keeping.cancel()
 	keeping.wait(stopLimit)
 	return errors.Join(append(errs, e.Close())...)
+}
+
+// endForStop ends the current runs because the engine is being stopped: it waits for their end, as
+// long as the settings say, or has them queued again.
+func (e *Engine) endForStop(workers []*worker) {
+	runs := e.runSettings()
+	limit := time.Duration(runs.StopTimeout)
+	why := "the engine was stopped"
+	if runs.OnStop == api.OnStopWait {
+		if e.awaitRunning(workers, limit) {
+			return
+		}
+		why = fmt.Sprintf("the engine was stopped, and it had not ended %s later", runs.StopTimeout)
+	}
+	e.mu.Lock()
+	for _, j := range e.running {
+		j.requeue = runs.OnStop == api.OnStopRequeue && !j.run.InOpenBlender()
+	}
+	e.mu.Unlock()
+	e.cancelRunning(workers, why)
+}
+
+// awaitRunning waits until no worker executes a run, for limit at most unless it is 0, and reports
+// whether that is so. It says what it waits for.
+func (e *Engine) awaitRunning(workers []*worker, limit time.Duration) bool {
+	sub := e.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	var over <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		over = timer.C
+	}
+	for said := false; ; {
+		waits := ""
+		e.mu.Lock()
+		for _, j := range e.running {
+			if slices.Contains(workers, j.worker) && j.why == "" {
+				waits = fmt.Sprintf("run %s (%s)", j.run.ID, filepath.Base(j.run.Script))
+			}
+		}
+		e.mu.Unlock()
+		if waits == "" {
+			return true
+		}
+		if !said {
+			said = true
+			e.note(fmt.Sprintf("the engine ends when %s has ended, or after %s; \"blendtray cancel\" ends the run", waits, api.Duration(limit)))
+		}
+		select {
+		case <-sub.Events():
+		case <-over:
+			return false
+		}
+	}
 }
 
 // stopWorkers stops all Blenders at the same time, ends their serving and returns the errors.

@@ -65,15 +65,18 @@ func (s *store) insertLocked(in insert) error {
 		return fmt.Errorf("%w: limits: %w", api.ErrBad, err)
 	}
 	retryOf, _ := parseID(j.run.RetryOf)
+	writtenBy, _ := parseID(j.run.WrittenBy)
 	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
 		return err
 	}
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
-			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation, leftover, limits)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
+			leftover, limits, repeats, written_by, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
-		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits))
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
+		j.repeats, writtenBy, j.chain)
 	if err != nil {
 		return err
 	}
@@ -129,15 +132,17 @@ func (s *store) noteStamp(path string, st watcher.Stamp) error {
 // setRunning writes down that a run is about to be sent.
 func (s *store) setRunning(id int64, at time.Time) error {
 	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ? WHERE id = ?`, string(api.Running), at.UnixNano(), id)
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ?, attempts = attempts + 1 WHERE id = ?`,
+			string(api.Running), at.UnixNano(), id)
 		return err
 	})
 }
 
-// setQueued writes down that a run was not executed and waits again.
-func (s *store) setQueued(id int64) error {
+// setQueued writes down that a run waits again, after so many repeats.
+func (s *store) setQueued(id int64, repeats int) error {
 	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL WHERE id = ?`, string(api.Queued), id)
+		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL, reason = '', output_bytes = 0, repeats = ? WHERE id = ?`,
+			string(api.Queued), repeats, id)
 		return err
 	})
 }
@@ -159,10 +164,16 @@ func (s *store) putOutput(id int64, out kept) error {
 	return err
 }
 
-// finish writes down how a run ended, with the kept output. It may be called again for the same
-// run.
-func (s *store) finish(id int64, r *api.Run, out kept) error {
-	err := s.tx(func() error { return s.finishLocked(id, r, out) })
+// finish writes down how a run ended, with the kept output, and whether a save of the same bytes is
+// to run again. It may be called again for the same run.
+func (s *store) finish(id int64, r *api.Run, out kept, again bool) error {
+	err := s.tx(func() error {
+		if err := s.finishLocked(id, r, out); err != nil || !again {
+			return err
+		}
+		_, err := s.exec(`UPDATE runs SET again = 1 WHERE id = ?`, id)
+		return err
+	})
 	if err == nil {
 		s.count(1, int64(len(out.text)))
 	}
@@ -218,24 +229,26 @@ func timeOf(n sql.NullInt64) *time.Time {
 	return &t
 }
 
-// interrupt writes down that the runs which were running when the last engine ended are
-// interrupted. It returns their ids.
-func (s *store) interrupt(at time.Time) (ids []int64, err error) {
-	err = s.tx(func() error {
-		st, err := s.preparedLocked(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at)
-			WHERE state = ? RETURNING id`)
-		if err != nil {
+// left returns the runs that were running when the last engine ended, oldest first.
+func (s *store) left() ([]*job, error) {
+	return s.jobs(context.Background(), `WHERE state = 'running' ORDER BY id`)
+}
+
+// interrupt writes down that a run was interrupted at a time, for a reason. With again, that run is
+// written down in the same transaction: it repeats the interrupted run.
+func (s *store) interrupt(id int64, at time.Time, reason string, again *insert) error {
+	err := s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = max(?, started_at) WHERE id = ?`,
+			string(api.Interrupted), reason, at.UnixNano(), id)
+		if err != nil || again == nil {
 			return err
 		}
-		rows, err := st.Query(string(api.Interrupted), "the engine ended while it ran; what it printed last is lost. It was not repeated", at.UnixNano(), string(api.Running))
-		if err != nil {
-			return err
-		}
-		ids, err = collect(rows, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) })
-		s.ended += len(ids)
-		return err
+		return s.insertLocked(*again)
 	})
-	return ids, err
+	if err == nil {
+		s.count(1, 0)
+	}
+	return err
 }
 
 func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, err error) {
@@ -252,7 +265,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
-	key, client, origin, blender, isolation, exit_code, leftover, limits`
+	key, client, origin, blender, isolation, exit_code, leftover, limits, attempts, repeats, written_by, chain`
 
 // scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -263,16 +276,17 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		isolation                string
 		leftover, limits         string
 		limit, retryOf, queuedAt int64
+		writtenBy                int64
 		started, finished        sql.NullInt64
 		failure, result, outputs sql.NullString
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
-		&leftover, &limits); err != nil {
+		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &j.chain); err != nil {
 		return nil, err
 	}
-	r.ID, r.RetryOf = formatID(j.id), formatID(retryOf)
+	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)
 	r.State, r.Source = api.State(state), api.Source(source)
 	r.QueuedAt = time.Unix(0, queuedAt).UTC()
 	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)

@@ -14,16 +14,18 @@ type lastRun struct {
 	hash    string
 	state   api.State
 	started bool
+	again   bool // a save of the same bytes is to run again
 }
 
 // ran reports whether the bytes have had their run or will have it: the run waits, is running or
-// ended by itself. A run that was cancelled, was interrupted or never began does not count.
+// ended by itself. A run that was cancelled, was interrupted or never began does not count, nor does
+// a run whose Blender somebody has killed.
 func (l lastRun) ran() bool {
 	switch l.state {
 	case api.Cancelled, api.Interrupted:
 		return false
 	case api.Crashed:
-		return l.started
+		return l.started && !l.again
 	}
 	return true
 }
@@ -32,7 +34,7 @@ func (l lastRun) ran() bool {
 // script's path.
 func (s *store) lastRuns() (map[string]lastRun, error) {
 	// With max() SQLite takes the other columns from the row with the maximum.
-	rows, err := s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL
+	rows, err := s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL, again
 		FROM runs WHERE folder <> '' GROUP BY script`)
 	if err != nil {
 		return nil, s.readError(err)
@@ -40,7 +42,7 @@ func (s *store) lastRuns() (map[string]lastRun, error) {
 	all := map[string]lastRun{}
 	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
 		var script, state string
-		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started)
+		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started, &l.again)
 		l.state = api.State(state)
 		all[script] = l
 		return l, err

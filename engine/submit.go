@@ -223,7 +223,7 @@ func (e *Engine) rememberLocked(j *job) {
 	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
 		return
 	}
-	e.last[j.run.Script] = lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil}
+	e.last[j.run.Script] = lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil, again: j.again}
 }
 
 func (e *Engine) publishRun(r api.Run) {
@@ -257,14 +257,18 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
-	j := &job{isFile: old.isFile, dir: old.dir, limit: old.limit, code: code, run: api.Run{
-		Script: old.run.Script, SHA256: old.run.SHA256, Scene: old.run.Scene, Args: old.run.Args,
-		Folder: old.run.Folder, Source: api.FromRetry, RetryOf: old.run.ID, Client: old.run.Client, Blender: old.run.Blender,
-		Isolation: old.run.Isolation, Leftover: old.run.Leftover, Limits: old.run.Limits,
-	}}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	return e.acceptLocked(insert{job: j, code: code})
+	return e.acceptLocked(insert{job: old.copyOf(code), code: code})
+}
+
+// copyOf returns a new job that repeats an ended one, whose code it is given.
+func (j *job) copyOf(code []byte) *job {
+	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, code: code, run: api.Run{
+		Script: j.run.Script, SHA256: j.run.SHA256, Scene: j.run.Scene, Args: j.run.Args,
+		Folder: j.run.Folder, Source: api.FromRetry, RetryOf: j.run.ID, Client: j.run.Client, Blender: j.run.Blender,
+		Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,
+	}}
 }
 
 // Cancel ends a run and returns it. A waiting run ends at once. A running run is only asked to
@@ -331,7 +335,11 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	}
 	e.mu.Unlock()
 
-	err := e.store.finish(j.id, &r, output)
+	err := e.store.finish(j.id, &r, output, j.again)
+	j.journal.look()
+	if err == nil {
+		j.journal.remove()
+	}
 
 	e.mu.Lock()
 	e.queue.remove(j)
@@ -358,6 +366,6 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 func crash(err error) *api.ScriptError {
 	return &api.ScriptError{
 		Type:    "Crash",
-		Message: fmt.Sprintf("Blender did not take the run in %d attempts, nothing of it was executed: %v", maxAttempts, err),
+		Message: fmt.Sprintf("Blender did not take the run, in several attempts, and nothing of it was executed: %v", err),
 	}
 }

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// maxAttempts is how often a run is offered to a Blender that dies before the run begins.
+	// maxAttempts is how often a run is offered to a Blender that dies before the run begins. The
+	// death is not the script's, and the next Blender is another process.
 	maxAttempts = 3
 	// maxResult is how many bytes of JSON a kept result of a run may have.
 	maxResult = 8 << 20
@@ -565,7 +566,9 @@ func (e *Engine) startNext(w *worker) (*job, []byte, error) {
 			return nil, nil, err
 		}
 	}
+	j.journal = e.beginJournal(j.id)
 	if err := e.store.setRunning(j.id, time.Now()); err != nil {
+		j.journal.remove()
 		e.block(err)
 		return nil, nil, err
 	}
@@ -617,27 +620,68 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
-	why, byStop := j.why, j.byStop
-	j.why, j.byStop = "", false
+	why, byStop, requeue := j.why, j.byStop, j.requeue
+	j.why, j.byStop, j.requeue = "", false, false
+	stopping := e.stopping
 	e.mu.Unlock()
+	j.journal.look()
 	if err == nil {
-		e.endLocked(j, ending(out, why, byStop))
+		last := ending(out, why, byStop)
+		switch cut := byStop && stopping && last.State == api.Cancelled; {
+		case cut && (requeue || e.mayRepeat(j)):
+			if !requeue {
+				j.repeats++
+			}
+			e.requeueLocked(j, s.shown)
+			e.note(fmt.Sprintf("run %s was ended with the engine, and runs again when the engine starts", j.run.ID))
+			return nil
+		case cut:
+			last.State = api.Interrupted
+		}
+		j.again = out.FromOutside
+		e.endLocked(j, last)
+		e.repeatLocked(j)
 		return nil
 	}
 	switch {
 	case why != "" && !byStop:
 		e.endLocked(j, api.Run{State: api.Cancelled, Reason: why})
 		return nil
+	case j.journal.begun: // Blender died before the engine heard so
+		e.endLocked(j, api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: err.Error()}})
+		e.repeatLocked(j)
+		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
-		j.attempts++
-		if j.attempts >= maxAttempts {
+		j.refusals++
+		var preparing *blender.PreparingError
+		if errors.As(err, &preparing) {
+			j.refusals++ // once more, and no more: the scene may be the cause
+		}
+		if j.refusals >= maxAttempts {
 			e.endLocked(j, api.Run{State: api.Crashed, Error: crash(err)})
 			return nil
 		}
 	}
-	e.log.Info("run was not taken and waits again", "run", j.run.ID, "attempt", j.attempts, "error", err)
+	e.log.Info("run was not taken and waits again", "run", j.run.ID, "refusals", j.refusals, "error", err)
 	e.requeueLocked(j, s.shown)
 	return fmt.Errorf("run %d: %w", j.id, err)
+}
+
+// repeatLocked repeats a run that has ended because Blender died, when its folder says that such
+// runs may be repeated. It needs turn.
+func (e *Engine) repeatLocked(j *job) {
+	if j.run.State != api.Crashed || !e.mayRepeat(j) {
+		return
+	}
+	again, err := e.repeatOf(j)
+	if err == nil {
+		_, err = e.acceptLocked(again)
+	}
+	if err != nil {
+		e.warn(fmt.Sprintf("run %s could not be repeated: %v", j.run.ID, err))
+		return
+	}
+	e.note(fmt.Sprintf("run %s was cut off when Blender died and is repeated as run %s", j.run.ID, again.job.run.ID))
 }
 
 // keepOutput writes down every few seconds what a run has printed, so that a run that is cut off
@@ -709,7 +753,8 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 
 // requeueLocked puts a run that was not executed back at its place in the queue. It needs turn.
 func (e *Engine) requeueLocked(j *job, shown bool) {
-	if err := e.store.setQueued(j.id); err != nil {
+	j.journal.remove()
+	if err := e.store.setQueued(j.id, j.repeats); err != nil {
 		// The run waits all the same. Should the engine die before the run begins, the next
 		// engine marks it as interrupted, which is the safe side.
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)

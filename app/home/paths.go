@@ -97,6 +97,9 @@ func (p Paths) SettingsLock() string { return filepath.Join(p.State, "settings.l
 // Database is the file of the runs.
 func (p Paths) Database() string { return filepath.Join(p.Data, "runs.db") }
 
+// Journals is the folder of the journals of the runs that are running.
+func (p Paths) Journals() string { return filepath.Join(p.Data, "journals") }
+
 // Ports is the folder of the files that say how other programs of the user reach a Blender.
 func (p Paths) Ports() string { return filepath.Join(p.Data, "ports") }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -47,8 +48,9 @@ func (n Notifier) say(lines ...string) {
 }
 
 // Inform asks client how the engine is until ctx ends. It tells systemd when the engine is ready
-// and, as long as the engine answers, that the engine is alive, with a line on how it is.
-func (n Notifier) Inform(ctx context.Context, client *control.Client) {
+// and, as long as the engine answers, that the engine is alive, with a line on how it is. When ctx has ended, it asks systemd for the time that stopTime
+// returns, in which the engine ends.
+func (n Notifier) Inform(ctx context.Context, client *control.Client, stopTime func() time.Duration) {
 	if n.socket == "" {
 		return
 	}
@@ -83,7 +85,7 @@ func (n Notifier) Inform(ctx context.Context, client *control.Client) {
 			pause.Stop()
 		}
 	}
-	n.say("STOPPING=1", "STATUS=ending")
+	n.say("STOPPING=1", "STATUS=ending", fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", stopTime().Microseconds()))
 }
 
 // changing tells whether what systemd was told of the engine will soon be wrong.

@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"blendtray/control"
 )
@@ -15,4 +16,4 @@ type Notifier struct{}
 func FindNotifier() Notifier { return Notifier{} }
 
 // Inform tells the manager how the engine is, until ctx ends.
-func (Notifier) Inform(context.Context, *control.Client) {}
+func (Notifier) Inform(context.Context, *control.Client, func() time.Duration) {}

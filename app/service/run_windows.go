@@ -61,7 +61,7 @@ type program struct {
 }
 
 // stopHint is how long the engine may take to end, as the manager is told, in milliseconds.
-const stopHint = 30_000
+const stopHint = 90_000
 
 // Execute does what the manager asks for, until the engine ends.
 func (p *program) Execute(_ []string, requests <-chan svc.ChangeRequest, changes chan<- svc.Status) (bool, uint32) {

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"blendtray/api"
+)
+
+// journal is the file in which Blender writes down what becomes of a run; docs/protocol.md has its
+// lines. The engine makes the file, empty, before it sends the run, and removes it when the end of
+// the run is in the database. So a journal that an engine finds at its start belongs to a run that
+// the engine before has left.
+type journal struct {
+	path string // "" when there is none
+	read int64  // bytes that were read
+	half []byte // the beginning of a line whose end was not read yet
+
+	there bool // the file was there when it was read last
+	begun bool
+	child bool // the script has started another program
+	wrote []wrote
+	ended *ended
+	at    time.Time // when the file was last written
+}
+
+// wrote is a line of a journal: the script was about to write a file.
+type wrote struct {
+	path  string
+	inode uint64 // of the file that was there, or 0
+	at    time.Time
+}
+
+// ended is what a journal says of the end of a run.
+type ended struct {
+	State    api.State        `json:"state"`
+	ExitCode int              `json:"exit_code"`
+	Seconds  float64          `json:"seconds"`
+	Error    *api.ScriptError `json:"error"`
+	Result   json.RawMessage  `json:"result"`
+	Outputs  []string         `json:"outputs"`
+}
+
+// journalFile returns the path of a run's journal, or "" when the engine keeps none.
+func (e *Engine) journalFile(id int64) string {
+	if e.cfg.JournalDir == "" {
+		return ""
+	}
+	return filepath.Join(e.cfg.JournalDir, formatID(id))
+}
+
+// beginJournal makes the empty journal of a run. Without it the run is executed all the same, and
+// counts as begun from then on.
+func (e *Engine) beginJournal(id int64) journal {
+	path := e.journalFile(id)
+	if path == "" {
+		return journal{}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		e.log.Warn("a run has no journal", "run", id, "error", err)
+		_ = os.Remove(path) // an older file would tell of another run
+		return journal{}
+	}
+	return journal{path: path}
+}
+
+// remove removes the file.
+func (j *journal) remove() {
+	if j.path != "" {
+		_ = os.Remove(j.path) // the next start of the engine removes what stays
+		j.path = ""
+	}
+}
+
+// look reads what was written into the journal since the last look.
+func (j *journal) look() {
+	if j.path == "" {
+		return
+	}
+	f, err := os.Open(j.path)
+	if err != nil {
+		j.there = j.there && !errors.Is(err, fs.ErrNotExist)
+		return
+	}
+	defer f.Close() // read only
+	j.there = true
+	if info, err := f.Stat(); err == nil {
+		j.at = info.ModTime()
+		if info.Size() == j.read {
+			return
+		}
+	}
+	text, err := io.ReadAll(io.NewSectionReader(f, j.read, 1<<30))
+	j.read += int64(len(text))
+	if err != nil && len(text) == 0 {
+		return
+	}
+	j.half = append(j.half, text...)
+	for {
+		line, rest, whole := bytes.Cut(j.half, []byte("\n"))
+		if !whole {
+			return
+		}
+		j.line(string(line))
+		j.half = rest
+	}
+}
+
+// line takes a line of the journal.
+func (j *journal) line(line string) {
+	word, rest, _ := strings.Cut(line, " ")
+	switch word {
+	case "begun":
+		j.begun = true
+	case "child":
+		j.child = true
+	case "wrote":
+		parts := strings.SplitN(rest, " ", 3)
+		if len(parts) < 3 {
+			return
+		}
+		w := wrote{}
+		inode, err1 := strconv.ParseUint(parts[0], 10, 64)
+		at, err2 := strconv.ParseInt(parts[1], 10, 64)
+		if errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &w.path)) == nil {
+			w.inode, w.at = inode, time.Unix(0, at)
+			j.wrote = append(j.wrote, w)
+		}
+	case "ended":
+		end := &ended{}
+		if json.Unmarshal([]byte(rest), end) == nil && (end.State == api.Succeeded || end.State == api.Failed) {
+			j.ended = end
+		}
+	}
+}
+
+// untouched reports whether the journal proves that nothing of the run was executed.
+func (j *journal) untouched() bool { return j.there && j.read == 0 }
+
+// sweepJournals removes the journals that the engine before has left, after they were read.
+func (e *Engine) sweepJournals() {
+	if e.cfg.JournalDir == "" {
+		return
+	}
+	entries, err := os.ReadDir(e.cfg.JournalDir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if _, ours := parseID(entry.Name()); ours {
+			_ = os.Remove(filepath.Join(e.cfg.JournalDir, entry.Name())) // it does no harm
+		}
+	}
+}
