@@ -51,7 +51,7 @@ func (h *house) die(edit ...func(*Config)) *house {
 }
 
 // writes stands for Blender, which writes a line into the journal of a run.
-func (c *call) writes(t *testing.T, line string) {
+func (c *call) writes(t testing.TB, line string) {
 	t.Helper()
 	f, err := os.OpenFile(c.req.Journal, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

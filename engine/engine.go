@@ -134,6 +134,7 @@ type Engine struct {
 	openPatience time.Duration
 	blocked      string // why the engine cannot write down that the next run is running
 	held         held   // saves that could not be written down
+	ended        []*job // runs that ended a moment ago and may have made saves that come now
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again

@@ -16,7 +16,8 @@ type folder struct {
 	// shape says which files in the folder are scripts. known is the shape of the last finished
 	// scan, or "" before the first finished scan.
 	shape, known string
-	noted        int // scripts that the current scan noted and did not run
+	real         string // the path without links, where it is another path
+	noted        int    // scripts that the current scan noted and did not run
 }
 
 // fresh reports whether the folder is watched for the first time.
@@ -67,6 +68,9 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 		if f.shape, err = shapeOf(p.WatchSettings); err != nil {
 			return err
 		}
+		if real, err := filepath.EvalSymlinks(p.Path); err == nil && real != p.Path {
+			f.real = real
+		}
 		folders[p.Path] = f
 	}
 	for path := range known {
@@ -102,6 +106,19 @@ func (e *Engine) scenesLocked() []string {
 	}
 	slices.Sort(scenes)
 	return slices.Compact(scenes)
+}
+
+// watchedDirs returns the folders of which a journal says what a run writes there.
+func (e *Engine) watchedDirs() (dirs []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for path, f := range e.folders {
+		dirs = append(dirs, path)
+		if f.real != "" {
+			dirs = append(dirs, f.real)
+		}
+	}
+	return dirs
 }
 
 // SetFolders replaces the watched folders. Runs that are queued already keep the old settings of

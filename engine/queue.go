@@ -28,8 +28,9 @@ type job struct {
 	refusals int       // how often a Blender has died with it before it began
 	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
 	again    bool      // a save of the same bytes is to run again, though the run has begun
-	chain    int       // how many runs in a row have each saved the script of the next: see chain.go
+	chain    chain     // how a save came about that a run has made
 	journal  journal   // Engine.turn guards it
+	over     time.Time // when the job has ended; zero before
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
 	why      string                  // why the job was asked to end, or ""

@@ -125,6 +125,7 @@ func (e *Engine) repeatOf(old *job) (insert, error) {
 		return insert{}, err
 	}
 	j := old.copyOf(code)
+	j.chain, j.run.WrittenBy = old.chain, old.run.WrittenBy
 	j.repeats, j.run.Origin, j.run.State = old.repeats+1, e.cfg.Origin, api.Queued
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	return insert{job: j, code: code}, nil

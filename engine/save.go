@@ -100,11 +100,14 @@ func (e *Engine) takeLocked(s watcher.Save) error {
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
-	switch what {
-	case toDisregard:
+	from := e.originLocked(s)
+	switch {
+	case what == toDisregard:
 		return nil
-	case toRun:
-		return e.runSaveLocked(s, f.policy)
+	case what == toRun && from.itself(s.Path):
+		return e.leaveOwnLocked(s, from.by)
+	case what == toRun:
+		return e.runSaveLocked(s, f.policy, from)
 	}
 	if err := e.store.noteStamp(s.Path, s.Stamp); err != nil {
 		return err
@@ -124,8 +127,9 @@ func (e *Engine) takeLocked(s watcher.Save) error {
 
 // runSaveLocked makes a run of a save. It needs turn. The run takes the place of a run that
 // waits for an older save of the same script. When a run of the script is running, the new run
-// waits for it or cancels it, as the folder's settings say.
-func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
+// waits for it or cancels it, as the folder's settings say. A save that another run has made runs,
+// too, unless their chain has become too long.
+func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin) error {
 	runs := e.runSettings()
 	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)
 	if err != nil {
@@ -138,6 +142,12 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings) error {
 	}}
 	if p.Timeout == 0 {
 		j.limit = time.Duration(runs.Timeout)
+	}
+	if from.by != nil {
+		j.chain, j.run.WrittenBy = from.next(), from.by.run.ID
+	}
+	if j.chain.ends(time.Now()) {
+		return e.endChainLocked(j, s.Code, s.Stamp)
 	}
 	e.mu.Lock()
 	old := e.queue.saved(s.Path)

@@ -76,7 +76,7 @@ func (s *store) insertLocked(in insert) error {
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
 		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
-		j.repeats, writtenBy, j.chain)
+		j.repeats, writtenBy, j.chain.length)
 	if err != nil {
 		return err
 	}
@@ -283,10 +283,13 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
-		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &j.chain); err != nil {
+		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &j.chain.length); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)
+	if j.chain.length > 0 { // the names of its scripts are forgotten with the engine
+		j.chain.began, j.chain.sure = time.Unix(0, queuedAt), true
+	}
 	r.State, r.Source = api.State(state), api.Source(source)
 	r.QueuedAt = time.Unix(0, queuedAt).UTC()
 	r.StartedAt, r.FinishedAt = timeOf(started), timeOf(finished)

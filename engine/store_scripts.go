@@ -15,12 +15,17 @@ type lastRun struct {
 	state   api.State
 	started bool
 	again   bool // a save of the same bytes is to run again
+	// rewritten is true when the run itself has saved its script since.
+	rewritten bool
 }
 
 // ran reports whether the bytes have had their run or will have it: the run waits, is running or
 // ended by itself. A run that was cancelled, was interrupted or never began does not count, nor does
 // a run whose Blender somebody has killed.
 func (l lastRun) ran() bool {
+	if l.rewritten {
+		return false
+	}
 	switch l.state {
 	case api.Cancelled, api.Interrupted:
 		return false

@@ -223,7 +223,8 @@ func (e *Engine) rememberLocked(j *job) {
 	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
 		return
 	}
-	e.last[j.run.Script] = lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil, again: j.again}
+	old := e.last[j.run.Script]
+	e.last[j.run.Script] = lastRun{rewritten: old.rewritten && old.id == j.id, id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil, again: j.again}
 }
 
 func (e *Engine) publishRun(r api.Run) {
@@ -345,6 +346,9 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.queue.remove(j)
 	delete(e.running, j.id)
 	j.run = r
+	if j.over = time.Now(); len(j.journal.wrote) > 0 || j.journal.child {
+		e.ended = append(e.ended, j)
+	}
 	if err != nil {
 		e.unsaved[j.id] = j
 	}

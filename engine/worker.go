@@ -613,7 +613,11 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.mu.Unlock()
 	s := &sink{engine: e, job: j}
 	kept := e.keepOutput(j)
-	out, err := b.Run(j.ctx, j.request(code), s)
+	req := j.request(code)
+	if req.Journal != "" {
+		req.Watched = e.watchedDirs()
+	}
+	out, err := b.Run(j.ctx, req, s)
 	s.end()
 	kept()
 

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+// saves stands for a script that writes a file in one of the watched folders, some time ago, and
+// for the watcher that sees it.
+func (h *house) saves(c *call, path, code string, ago time.Duration) {
+	h.t.Helper()
+	c.writes(h.t, fmt.Sprintf("wrote 0 %d %q", time.Now().Add(-ago).UnixNano(), path))
+	h.w.save(path, code)
+}
+
+func TestAScriptThatSavesItselfDoesNotRunAgainAndAPersonsSaveDoes(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	a := h.path("a.py")
+	h.w.save(a, "1")
+	c := h.call()
+	h.saves(c, a, "2", 0)
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "saved by its own run 1") })
+	h.expect("1 a.py running")
+	h.w.save(a, "3") // nothing explains it
+	h.expect("1 a.py running", "2 a.py queued")
+	if r := h.run("2"); r.WrittenBy != "" {
+		t.Errorf("2 was written by %q", r.WrittenBy)
+	}
+	c.finish(blender.Succeeded)
+	c = h.call()
+	h.saves(c, a, "4", 0)
+	c.finish(blender.Succeeded)
+	h.ended("2")
+	// A person saves what ran before, and what the script has made.
+	h.w.save(a, "3")
+	h.call().finish(blender.Succeeded)
+	h.ended("3")
+	h.w.save(a, "4")
+	h.call()
+	h.expect("1 a.py succeeded", "2 a.py succeeded", "3 a.py succeeded", "4 a.py running")
+}
+
+func TestAScriptsLastWriteMayBeSeenAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "1")
+	c := h.call()
+	c.writes(t, fmt.Sprintf("wrote 0 %d %q", time.Now().UnixNano(), h.path("a.py")))
+	c.finish(blender.Succeeded)
+	h.ended("1")
+	h.w.save(h.path("a.py"), "2")
+	h.expect("1 a.py succeeded")
+}
+
+func TestAPersonsFileInThePlaceOfTheScriptsRuns(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	a := h.path("a.py")
+	if err := os.MkdirAll(h.watched, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(a, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.w.save(a, "1")
+	c := h.call()
+	c.writes(t, fmt.Sprintf("wrote %d %d %q", inodeOf(a)+1, time.Now().UnixNano(), a))
+	h.w.save(a, "2")
+	h.expect("1 a.py running", "2 a.py queued")
+}
+
+func TestAnotherScriptThatAScriptSavesRuns(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "1")
+	c := h.call()
+	h.saves(c, h.path("b.py"), "1", 0)
+	c.writes(t, fmt.Sprintf("wrote 7 %d %q", time.Now().UnixNano(), h.path("new"))) // a folder is moved there
+	h.w.give(h.path("new/c.py"), "1", false)
+	h.w.save(h.path("d.py"), "1") // a person's
+	for id, want := range map[string]string{"2": "1", "3": ""} {
+		if r := h.run(id); r.WrittenBy != want {
+			t.Errorf("%s: %s was written by %q, not %q", id, r.Script, r.WrittenBy, want)
+		}
+	}
+}
+
+func TestAChainOfScriptsThatSaveEachOtherEnds(t *testing.T) {
+	t.Parallel()
+	for name, ago := range map[string]time.Duration{"proven": 0, "likely": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, func(c *Config) { c.Runs.OnStop = api.OnStopRequeue }).serve()
+			sub := h.Subscribe(SubscribeOptions{})
+			names := []string{h.path("a.py"), h.path("b.py")}
+			h.w.save(names[0], "0")
+			for i := range maxChain + 1 {
+				c := h.call()
+				if i == 5 { // the engine is started anew meanwhile
+					h.saves(c, names[(i+1)%2], fmt.Sprint(i+1), ago)
+					c.finish(blender.Succeeded)
+					h.ended(c.req.ID)
+					sub.Close()
+					h = h.again().serve()
+					sub = h.Subscribe(SubscribeOptions{})
+					continue
+				}
+				h.saves(c, names[(i+1)%2], fmt.Sprint(i+1), ago)
+				c.finish(blender.Succeeded)
+			}
+			defer sub.Close()
+			await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "b.py is not run: 11 runs in a row") })
+			last := h.run("12")
+			if last.State != api.Cancelled || !strings.Contains(last.Reason, "b.py → a.py → b.py)") || last.WrittenBy != "11" {
+				t.Errorf("%+v", last)
+			}
+			if _, ok := h.w.cfg.Known(names[1]); !ok {
+				t.Error("the save that was not run counts as not seen")
+			}
+			h.w.save(names[1], fmt.Sprint(maxChain+1)) // a person saves the same
+			if c := h.call(); c.req.ID != "13" {
+				t.Errorf("sent %s", c.req.ID)
+			}
+		})
+	}
+}
+
+func TestAChainThatIsOnlyLikelyEndsWhenItIsQuickerThanAPerson(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "0")
+	for i := 0; i <= maxChain; {
+		c := h.call()
+		c.writes(t, "child")
+		if c.req.File == h.path("a.py") {
+			i++
+			h.w.save(h.path("a.py"), fmt.Sprint(i))
+			h.w.save(h.path(fmt.Sprint("other", i, ".py")), "x") // is no part of the chain
+		}
+		c.finish(blender.Succeeded)
+	}
+	eventually(t, "the chain ends", func() bool {
+		runs, err := h.Runs(ctx, api.Filter{States: []api.State{api.Cancelled}})
+		return err == nil && len(runs) == 1 && strings.HasPrefix(runs[0].Reason, "not run: 11 runs in a row") && filepath.Base(runs[0].Script) == "a.py"
+	})
+	slow := chain{length: maxChain + 1, began: time.Now().Add(-time.Minute)}
+	if slow.ends(time.Now()) {
+		t.Error("a person may have saved as often in a minute")
+	}
+	if slow.sure = true; !slow.ends(time.Now()) {
+		t.Error("a chain of which each link is known goes on for ever")
+	}
+}
