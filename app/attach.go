@@ -213,11 +213,11 @@ func record(paths home.Paths, run api.Run, code []byte) (api.Run, error) {
 	if err != nil {
 		return run, err
 	}
-	unlock, err := home.LockEngine(paths, address)
+	lock, err := home.LockEngine(paths, address)
 	if err != nil {
 		return run, engineRuns(err)
 	}
-	defer unlock()
+	defer lock.Unlock()
 	return engine.Record(paths.Database(), run, code)
 }
 

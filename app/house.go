@@ -21,7 +21,7 @@ type house struct {
 	owner    *settings.Owner
 	said     announcements
 	logs     *home.Logs
-	unlock   func()
+	lock     *home.EngineLock
 	listener net.Listener
 	engine   *engine.Engine
 }
@@ -43,7 +43,7 @@ func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, e
 	if err != nil {
 		return nil, err
 	}
-	if h.unlock, err = home.LockEngine(paths, address); err != nil {
+	if h.lock, err = home.LockEngine(paths, address); err != nil {
 		return nil, engineRuns(err)
 	}
 	h.logs = home.OpenLogs(paths, func(text string) { t.warn("%s", clean(text)) })
@@ -128,7 +128,7 @@ func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.sai
 // close releases the lock and the log files after the engine has ended.
 func (h *house) close() {
 	h.logs.Close()
-	h.unlock()
+	h.lock.Unlock()
 }
 
 // serve runs the engine and the parts that serve it until ctx ends, which a client may cause
@@ -143,7 +143,30 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		}),
 		closedEngine{h.engine},
 		h.owner,
+		guard{h.lock},
 	})
+}
+
+// guardEvery is how often an engine looks whether its home is still there.
+const guardEvery = 2 * time.Second
+
+// guard ends an engine whose home was removed: another engine could not know that it is there.
+type guard struct{ lock *home.EngineLock }
+
+// Serve returns when ctx ends, or fails when the lock of the engine is gone.
+func (g guard) Serve(ctx context.Context) error {
+	tick := time.NewTicker(guardEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if g.lock.Lost() {
+				return fault.New(fault.Failed, "start it again with `blendtray serve`", "the home of this engine was removed, so it has ended")
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // closedEngine is an engine that closes itself when it has ended.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -138,10 +139,30 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 			}
 			return h.newFleet(spec, changed)
 		},
+		Claim:      h.claim,
 		PreviewDir: h.paths.Previews(), JournalDir: h.paths.Journals(),
 		Version: version, Logger: h.logs.Logger,
 	}
 }
+
+// claim claims a folder for the engine of this home.
+func (h *house) claim(path string, recursive bool) (engine.Claim, error) {
+	c, err := home.ClaimFolder(h.paths, path, recursive)
+	var claimed *home.ClaimedError
+	if errors.As(err, &claimed) {
+		return nil, refusal{claimed}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// refusal is the error for a folder that another engine watches.
+type refusal struct{ *home.ClaimedError }
+
+// Is makes a refusal an [engine.ErrClaimed].
+func (refusal) Is(target error) bool { return target == engine.ErrClaimed }
 
 // stopTime returns how long the engine may take to end: what it waits for the run that is on, and
 // some time for its Blenders.

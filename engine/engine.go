@@ -63,6 +63,9 @@ type Watcher interface {
 	Rescan()
 }
 
+// ErrClaimed is in the chain of the error of [Config.Claim] when another engine watches a folder.
+var ErrClaimed = errors.New("another engine watches the folder")
+
 // These are the defaults of the fields of [api.RunSettings] that are 0.
 const (
 	DefaultOutputLimit = 1 << 20
@@ -84,6 +87,10 @@ type Config struct {
 	NewBlender func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender
 	// NewWatcher returns the watcher that reports saves.
 	NewWatcher func(watcher.Config) (Watcher, error)
+	// Claim claims a folder for this engine. It fails with [ErrClaimed] when another engine watches
+	// the folder, and with [fs.ErrNotExist] when there is no such folder. With nil, every folder is
+	// watched.
+	Claim func(path string, recursive bool) (Claim, error)
 	// PreviewDir is the folder for the pictures, made with mode 0700; with "" the engine makes
 	// no pictures.
 	PreviewDir string
@@ -113,6 +120,7 @@ type Engine struct {
 
 	// arranging is held during calls of the watcher, so that the calls keep their order.
 	arranging sync.Mutex
+	claims    map[string]Claim // guarded by arranging
 	turn      sync.Mutex
 
 	mu      sync.Mutex
@@ -120,6 +128,7 @@ type Engine struct {
 	running map[int64]*job
 	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet
 	folders map[string]*folder
+	order   []string  // the paths of folders, as the settings have them
 	workers []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
 	defaultBlender string
@@ -166,6 +175,7 @@ func Open(cfg Config) (*Engine, error) {
 		running: map[int64]*job{},
 		unsaved: map[int64]*job{},
 		folders: map[string]*folder{},
+		claims:  map[string]Claim{},
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
 
@@ -183,19 +193,22 @@ func Open(cfg Config) (*Engine, error) {
 		st.close()
 		return nil, fmt.Errorf("read the runs in %s: %w", cfg.Database, err)
 	}
+	e.claimLocked()
 	e.watcher, err = cfg.NewWatcher(watcher.Config{
-		Folders: watcherFolders(cfg.Folders),
+		Folders: e.allowedFolders(),
 		Known:   e.known,
 		Save:    e.save,
 		Scanned: e.scanned,
 		Changed: func([]api.FolderStatus) { e.hub.publish(api.Event{Kind: api.KindFolders}) },
 		Logger:  cfg.Logger,
 	})
-	if err != nil {
-		st.close()
-		return nil, fmt.Errorf("watch folders: %w", err)
+	if err == nil {
+		err = e.SetBlenders(cfg.Blenders)
+	} else {
+		err = fmt.Errorf("watch folders: %w", err)
 	}
-	if err := e.SetBlenders(cfg.Blenders); err != nil {
+	if err != nil {
+		e.releaseClaims()
 		st.close()
 		return nil, err
 	}
@@ -216,6 +229,7 @@ func (e *Engine) Close() error {
 		e.stopping = true
 		e.mu.Unlock()
 		e.turn.Unlock()
+		e.releaseClaims()
 		e.hub.close()
 		err = e.store.close()
 	})

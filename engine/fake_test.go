@@ -158,6 +158,7 @@ type fakeWatcher struct {
 	rescans chan struct{}
 	mu      sync.Mutex
 	paused  bool
+	folders []api.WatchSettings // what SetFolders was last given
 }
 
 func (w *fakeWatcher) make(cfg watcher.Config) (Watcher, error) {
@@ -165,10 +166,13 @@ func (w *fakeWatcher) make(cfg watcher.Config) (Watcher, error) {
 	return w, nil
 }
 
-func (w *fakeWatcher) Serve(ctx context.Context) error      { <-ctx.Done(); return nil }
-func (w *fakeWatcher) SetFolders([]api.WatchSettings) error { return nil }
-func (w *fakeWatcher) Status() []api.FolderStatus           { return nil }
-func (w *fakeWatcher) Rescan()                              { poke(w.rescans) }
+func (w *fakeWatcher) Serve(ctx context.Context) error { <-ctx.Done(); return nil }
+func (w *fakeWatcher) SetFolders(all []api.WatchSettings) error {
+	w.folders = all
+	return nil
+}
+func (w *fakeWatcher) Status() []api.FolderStatus { return nil }
+func (w *fakeWatcher) Rescan()                    { poke(w.rescans) }
 
 func (w *fakeWatcher) Pause(p bool) {
 	w.mu.Lock()

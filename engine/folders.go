@@ -16,6 +16,7 @@ type folder struct {
 	// shape says which files in the folder are scripts. known is the shape of the last finished
 	// scan, or "" before the first finished scan.
 	shape, known string
+	refused      string // why the folder is not watched, though the settings name it
 	real         string // the path without links, where it is another path
 	noted        int    // scripts that the current scan noted and did not run
 }
@@ -57,6 +58,7 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 		return err
 	}
 	folders := map[string]*folder{}
+	var order []string
 	for _, p := range policies {
 		if err := checkFolder(&p); err != nil {
 			return err
@@ -72,6 +74,7 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 			f.real = real
 		}
 		folders[p.Path] = f
+		order = append(order, p.Path)
 	}
 	for path := range known {
 		if folders[path] == nil {
@@ -81,17 +84,14 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 		}
 	}
 	e.mu.Lock()
-	e.folders = folders
+	for path, f := range folders {
+		if old := e.folders[path]; old != nil {
+			f.refused = old.refused
+		}
+	}
+	e.folders, e.order = folders, order
 	e.mu.Unlock()
 	return nil
-}
-
-func watcherFolders(policies []api.FolderSettings) []api.WatchSettings {
-	all := make([]api.WatchSettings, 0, len(policies))
-	for _, p := range policies {
-		all = append(all, p.WatchSettings)
-	}
-	return all
 }
 
 // scenesLocked returns the .blend files that the isolated runs of the folders begin with, sorted.
@@ -133,7 +133,8 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 		return err
 	}
 	// turn is free here: the watcher may be in the middle of a save that waits for turn.
-	if err := e.watcher.SetFolders(watcherFolders(policies)); err != nil {
+	e.claimLocked()
+	if err := e.watcher.SetFolders(e.allowedFolders()); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
 	e.expect()

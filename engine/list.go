@@ -35,7 +35,7 @@ func (e *Engine) Status() api.Status {
 		st.Blenders = append(st.Blenders, w.statusNow())
 		st.Processes = append(st.Processes, w.processes()...)
 	}
-	st.Folders = append(st.Folders, e.watcher.Status()...)
+	st.Folders = e.folderStatuses()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused

@@ -38,6 +38,9 @@ func (e *Engine) Serve(ctx context.Context) error {
 	}
 	e.turn.Unlock()
 	keeping.start(e.keep)
+	if e.cfg.Claim != nil {
+		keeping.start(e.keepClaims)
+	}
 	watching.start(func(ctx context.Context) { e.keepUp(ctx, "the watcher", e.watcher.Serve) })
 
 	<-ctx.Done()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -39,11 +40,18 @@ func (e *EngineRunsError) Error() string {
 
 func (e *EngineRunsError) Unwrap() error { return ErrHeld }
 
+// EngineLock is the lock that makes a process the engine of a user and home.
+type EngineLock struct {
+	paths Paths
+	lock  *flock.Flock
+}
+
 // LockEngine makes this process the engine of this user and home, and writes down that the
 // engine answers on socket. It fails with an [EngineRunsError] when another process is the
 // engine. The system releases the lock when the process ends, however it ends.
-func LockEngine(p Paths, socket string) (unlock func(), err error) {
-	release, err := lock(p.engineLock())
+func LockEngine(p Paths, socket string) (*EngineLock, error) {
+	l := flock.New(p.engineLock())
+	err := tryLock(l)
 	if errors.Is(err, ErrHeld) {
 		holder, err := readHolder(p)
 		return nil, &EngineRunsError{holder, err}
@@ -56,15 +64,31 @@ func LockEngine(p Paths, socket string) (unlock func(), err error) {
 		err = os.WriteFile(p.engineHolder(), append(data, '\n'), 0o600)
 	}
 	if err != nil {
-		_ = release() // nothing was done under the lock
+		_ = l.Unlock() // nothing was done under the lock
 		return nil, fmt.Errorf("write down who holds the lock: %w", err)
 	}
-	return func() {
-		// In this order, so that nobody reads of an engine that has ended. Both end with the
-		// process, so an error here changes nothing.
-		_ = os.Remove(p.engineHolder())
-		_ = release()
-	}, nil
+	return &EngineLock{p, l}, nil
+}
+
+// Unlock ends the lock.
+func (l *EngineLock) Unlock() {
+	// In this order, so that nobody reads of an engine that has ended. Both end with the
+	// process, so an error here changes nothing.
+	if !l.Lost() {
+		_ = os.Remove(l.paths.engineHolder())
+	}
+	_ = l.lock.Unlock()
+}
+
+// Lost reports whether the file of the lock is gone, or another is in its place, as when somebody
+// has removed the home: another process may be the engine then.
+func (l *EngineLock) Lost() bool {
+	locked, err := l.lock.Stat()
+	if err != nil {
+		return false // nothing is known
+	}
+	there, err := os.Stat(l.lock.Path())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(locked, there)
 }
 
 // LockTray makes this process the tray of this user and home. It fails with [ErrHeld] when
@@ -74,14 +98,22 @@ func LockTray(p Paths) (unlock func() error, err error) { return lock(p.trayLock
 // lock locks a file, or fails with ErrHeld when another process has locked it.
 func lock(file string) (release func() error, err error) {
 	l := flock.New(file)
-	ok, err := l.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", file, err)
-	}
-	if !ok {
-		return nil, ErrHeld
+	if err := tryLock(l); err != nil {
+		return nil, err
 	}
 	return l.Unlock, nil
+}
+
+// tryLock locks a file, or fails with ErrHeld when it is locked already.
+func tryLock(l *flock.Flock) error {
+	ok, err := l.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", l.Path(), err)
+	}
+	if !ok {
+		return ErrHeld
+	}
+	return nil
 }
 
 // EngineRuns tells whether some process is the engine of this user and home now.

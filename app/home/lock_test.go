@@ -15,7 +15,7 @@ func TestOneProcessIsTheEngineAndSaysWhere(t *testing.T) {
 	if EngineRuns(paths) {
 		t.Error("an engine runs before the first start")
 	}
-	unlock, err := LockEngine(paths, socket)
+	lock, err := LockEngine(paths, socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestOneProcessIsTheEngineAndSaysWhere(t *testing.T) {
 	if address, err := EngineAddress(paths); err != nil || address != socket {
 		t.Errorf("the engine is at %s, %v, and not at %s", address, err, socket)
 	}
-	unlock()
+	lock.Unlock()
 	if EngineRuns(paths) {
 		t.Error("the engine runs after the end")
 	}
@@ -47,11 +47,11 @@ func TestOneProcessIsTheEngineAndSaysWhere(t *testing.T) {
 func TestAnEngineThatHasJustStartedIsNamedWithoutItsProcess(t *testing.T) {
 	t.Parallel()
 	paths := Paths{State: t.TempDir()}
-	unlock, err := LockEngine(paths, "/s")
+	lock, err := LockEngine(paths, "/s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer lock.Unlock()
 	if err := os.Remove(paths.engineHolder()); err != nil {
 		t.Fatal(err)
 	}
@@ -80,5 +80,32 @@ func TestOneProcessIsTheTray(t *testing.T) {
 	}
 	if err := unlock(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAnEngineNoticesThatItsHomeIsGone(t *testing.T) {
+	t.Parallel()
+	paths := Paths{State: t.TempDir()}
+	lock, err := LockEngine(paths, "/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	if lock.Lost() {
+		t.Error("the lock is lost from the beginning")
+	}
+	if err := os.Remove(paths.engineLock()); err != nil {
+		t.Fatal(err)
+	}
+	if !lock.Lost() {
+		t.Error("a lock without a file holds")
+	}
+	other, err := LockEngine(paths, "/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Unlock()
+	if !lock.Lost() || other.Lost() {
+		t.Error("the second engine has the lock, and the first has lost it")
 	}
 }
