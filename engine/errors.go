@@ -31,7 +31,7 @@ func (s *store) storageError(err error) error {
 		why = "another program holds it, close that one and try again"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		s.suspect()
-		why = "it is damaged, restart the engine: the file is then moved aside and a new one begun"
+		why = "it is damaged, restart the engine: the file is then moved aside, and what can be read of it is saved in a new one"
 	default:
 		return fmt.Errorf("%w in %s: %w", api.ErrStorage, s.path, err)
 	}

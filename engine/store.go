@@ -55,14 +55,26 @@ func openStore(path string) (s *store, notes []string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the folder of the run history: %w", err)
 	}
+	info, statErr := os.Stat(path)
+	empty := statErr == nil && info.Size() == 0
 	s, err = tryOpen(path)
+	if err == nil && empty {
+		notes = append(notes, fmt.Sprintf("the run history %s was an empty file, so a new one was begun; runs that it had are lost, and the scripts that are there now are only noted", path))
+	}
 	if damaged(err) {
 		aside, moveErr := moveAside(path)
 		if moveErr != nil {
 			return nil, nil, fmt.Errorf("the run history %s is damaged (%w) and cannot be moved aside: %w", path, err, moveErr)
 		}
-		notes = append(notes, fmt.Sprintf("the run history was damaged (%v): it is kept as %s and a new one was begun", err, aside))
-		s, err = tryOpen(path)
+		note := fmt.Sprintf("the run history was damaged (%v): it is kept as %s and a new one was begun", err, aside)
+		if s, err = tryOpen(path); err == nil {
+			saved, salvageErr := s.salvage(aside)
+			if salvageErr != nil {
+				note += fmt.Sprintf("; not all was looked at (%v)", salvageErr)
+			}
+			notes = append(notes, fmt.Sprintf("%s; %s", note, saved))
+			err = s.recount()
+		}
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the run history %s: %w", path, err)
@@ -127,7 +139,12 @@ func (s *store) open(size int64) error {
 	}
 	s.reader.SetMaxOpenConns(4)
 	s.reader.SetMaxIdleConns(4)
-	return s.conn.QueryRowContext(ctx, `SELECT
+	return s.recount()
+}
+
+// recount counts what pruning looks at.
+func (s *store) recount() error {
+	return s.conn.QueryRowContext(context.Background(), `SELECT
 		(SELECT count(*) FROM runs WHERE state NOT IN ('queued', 'running')),
 		(SELECT coalesce(sum(size), 0) FROM outputs)`).Scan(&s.ended, &s.output)
 }

@@ -407,7 +407,7 @@ func (s *store) readError(err error) error {
 		return api.ErrStopping
 	case damaged(err):
 		s.suspect()
-		return fmt.Errorf("the run history %s is damaged, restart the engine: the file is then moved aside and a new one begun (%w)", s.path, err)
+		return fmt.Errorf("the run history %s is damaged, restart the engine: the file is then moved aside, and what can be read of it is saved in a new one (%w)", s.path, err)
 	}
 	return fmt.Errorf("read the run history %s: %w", s.path, err)
 }
