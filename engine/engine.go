@@ -143,6 +143,7 @@ type Engine struct {
 	openPatience time.Duration
 	blocked      string // why the engine cannot write down that the next run is running
 	held         held   // saves that could not be written down
+	swept        int    // how many scripts were known after the last sweep of those that are gone
 	ended        []*job // runs that ended a moment ago and may have made saves that come now
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet

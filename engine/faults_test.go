@@ -280,7 +280,7 @@ func TestOddPathsHoldADatabase(t *testing.T) {
 	h.expect("1 <message> queued")
 }
 
-func TestOldRunsAreDeletedButNotTheLastOfAScript(t *testing.T) {
+func TestOldRunsAreDeletedAndTheirScriptsAreKnownAllTheSame(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Runs.History = 120 })
 	h.b.do = succeed
@@ -307,7 +307,7 @@ func TestOldRunsAreDeletedButNotTheLastOfAScript(t *testing.T) {
 		}
 	}
 	lines := h.all()
-	if len(lines) != 122 || lines[0] != "1 old.py succeeded" || lines[1] != "283 often.py succeeded" {
+	if len(lines) != 122 || lines[0] != "282 often.py succeeded" {
 		t.Errorf("%d runs, the first %v", len(lines), lines[:2])
 	}
 	running.finish(blender.Succeeded)
@@ -324,6 +324,49 @@ func TestOldRunsAreDeletedButNotTheLastOfAScript(t *testing.T) {
 	h.w.save(h.path("old.py"), "once")
 	if n := len(h.all()); n != 122 {
 		t.Error("an old script ran again")
+	}
+	h.w.save(h.path("old.py"), "twice")
+	if n := len(h.all()); n != 123 {
+		t.Error("a new save of an old script did not run")
+	}
+}
+
+func TestADropFolderOfEverNewNamesIsBounded(t *testing.T) {
+	t.Parallel()
+	const history, drops = 100, 1300
+	h := open(t, func(c *Config) { c.Runs.History = history })
+	h.b.do = succeed
+	if err := os.MkdirAll(h.watched, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stays := h.path("stays.py")
+	if err := os.WriteFile(stays, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.serve()
+	h.w.save(stays, "x")
+	for i := range drops { // what is dropped is gone again
+		h.w.save(h.path(fmt.Sprint(i, ".py")), fmt.Sprint(i))
+	}
+	count := func(table string) (n int) {
+		if err := h.store.reader.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	eventually(t, "all is pruned", func() bool {
+		return count("runs") == history && count("codes") == history && count("scripts") == history+1
+	})
+	h.mu.Lock()
+	stamps, last := len(h.stamps), len(h.last)
+	h.mu.Unlock()
+	if stamps != history+1 || last != history+1 {
+		t.Errorf("%d stamps and %d last runs are in memory", stamps, last)
+	}
+	h.w.save(stays, "x")                                              // is there, and known
+	h.w.save(h.path(fmt.Sprint(drops-1, ".py")), fmt.Sprint(drops-1)) // the last of those that are gone
+	if all := h.all(); all[len(all)-1] != fmt.Sprintf("%d %d.py succeeded", drops+1, drops-1) {
+		t.Errorf("one of them ran again: %s", all[len(all)-1])
 	}
 }
 

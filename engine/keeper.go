@@ -17,6 +17,8 @@ const (
 	lastRetry  = 5 * time.Second
 	// pruneStep is how many runs are deleted in one transaction.
 	pruneStep = 50
+	// pruneSteps is how many of these transactions follow each other.
+	pruneSteps = 20
 	// largeLog is the size of the log beside the database from which on the engine takes the log
 	// over into the database even while runs are being made.
 	largeLog = 64 << 20
@@ -49,9 +51,13 @@ func (e *Engine) keep(ctx context.Context) {
 			}
 		case <-tidy:
 			tidy = nil
-			if e.prune() {
-				poke(e.tidy) // more is left to delete; others have their turn between
+			for step := 0; e.prune(); step++ { // others have their turn between two steps
+				if step == pruneSteps {
+					poke(e.tidy) // more is left to delete
+					break
+				}
 			}
+			e.sweepScripts()
 			e.checkpoint()
 		case <-e.retries:
 			if retry != nil {

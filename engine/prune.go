@@ -8,8 +8,8 @@ import (
 
 // prune deletes a few of the oldest ended runs while the history has more ended runs than runs,
 // and a few of the oldest outputs while they have more bytes than output. Waiting and running
-// runs stay, and so does the last run of every script of a folder, which tells whether a save is
-// new. prune reports whether more is left to delete.
+// runs stay. Of the last run of a script stays which bytes it ran, with what is known of the
+// script: that tells whether a save is new. prune reports whether more is left to delete.
 func (s *store) prune(runs int, output int64) (more bool, err error) {
 	s.mu.Lock()
 	tooMany, tooMuch := s.ended-runs, s.output > output
@@ -34,10 +34,10 @@ func (s *store) prune(runs int, output int64) (more bool, err error) {
 func (s *store) pruneRuns(limit int) (n int, err error) {
 	var freed int64
 	err = s.tx(func() error {
-		st, err := s.preparedLocked(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0) FROM runs r
-			WHERE state NOT IN ('queued', 'running') AND (folder = '' OR
-				id < (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.script = r.script))
-			ORDER BY id LIMIT ?`)
+		st, err := s.preparedLocked(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0), script,
+				folder <> '' AND id = (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.script = r.script),
+				state, started_at IS NOT NULL, again
+			FROM runs r WHERE state NOT IN ('queued', 'running') ORDER BY id LIMIT ?`)
 		if err != nil {
 			return err
 		}
@@ -46,16 +46,27 @@ func (s *store) pruneRuns(limit int) (n int, err error) {
 			return err
 		}
 		type old struct {
-			id, size int64
-			hash     string
+			lastRun
+			size   int64
+			script string
+			last   bool
 		}
 		all, err := collect(rows, func(rows *sql.Rows) (o old, err error) {
-			return o, rows.Scan(&o.id, &o.hash, &o.size)
+			return o, rows.Scan(&o.id, &o.hash, &o.size, &o.script, &o.last, &o.state, &o.started, &o.again)
 		})
 		if err != nil {
 			return err
 		}
 		for _, o := range all {
+			if o.last {
+				ran := ""
+				if o.ran() {
+					ran = o.hash
+				}
+				if _, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, o.script); err != nil {
+					return err
+				}
+			}
 			if _, err := s.exec(`DELETE FROM runs WHERE id = ?`, o.id); err != nil {
 				return err
 			}
@@ -120,4 +131,27 @@ func (s *store) logSize() int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// scriptsByAge returns the paths of all scripts that are known, the one first that was not saved for
+// the longest time.
+func (s *store) scriptsByAge() ([]string, error) {
+	rows, err := s.reader.Query(`SELECT path FROM scripts ORDER BY taken_at`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all, err := collect(rows, func(rows *sql.Rows) (path string, err error) { return path, rows.Scan(&path) })
+	return all, s.readError(err)
+}
+
+// forgetScripts deletes what is known of scripts.
+func (s *store) forgetScripts(paths []string) error {
+	return s.tx(func() error {
+		for _, path := range paths {
+			if _, err := s.exec(`DELETE FROM scripts WHERE path = ?`, path); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -72,6 +72,7 @@ ALTER TABLE runs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;     -- how often
 ALTER TABLE runs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;       -- 1: a save of its bytes runs again
 ALTER TABLE runs ADD COLUMN written_by INTEGER NOT NULL DEFAULT 0;  -- the run that wrote the script
 ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many runs in a row wrote a script
+ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing

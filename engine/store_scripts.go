@@ -36,15 +36,29 @@ func (l lastRun) ran() bool {
 }
 
 // lastRuns returns the last run of every script that was saved in a watched folder, by the
-// script's path.
+// script's path. A run that was deleted from the history has no id.
 func (s *store) lastRuns() (map[string]lastRun, error) {
-	// With max() SQLite takes the other columns from the row with the maximum.
-	rows, err := s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL, again
-		FROM runs WHERE folder <> '' GROUP BY script`)
+	rows, err := s.reader.Query(`SELECT path, ran FROM scripts WHERE ran <> ''`)
 	if err != nil {
 		return nil, s.readError(err)
 	}
 	all := map[string]lastRun{}
+	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
+		var script string
+		err = rows.Scan(&script, &l.hash)
+		l.state = api.Succeeded // or any that counts as ran
+		all[script] = l
+		return l, err
+	})
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	// With max() SQLite takes the other columns from the row with the maximum.
+	rows, err = s.reader.Query(`SELECT script, max(id), hash, state, started_at IS NOT NULL, again
+		FROM runs WHERE folder <> '' GROUP BY script`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
 	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
 		var script, state string
 		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started, &l.again)
