@@ -24,6 +24,8 @@ type Found struct {
 	Source string `json:"source"`
 	// Error says why the Blender can't be used, "" when it can.
 	Error string `json:"error"`
+	// err is the error of which Error is the text.
+	err error
 }
 
 // ErrNotFound is returned when no Blender is found.
@@ -73,7 +75,7 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 		asking.Go(func() {
 			version, err := Version(ctx, found[i].Path)
 			if err != nil {
-				found[i].Error = err.Error()
+				found[i].Error, found[i].err = err.Error(), err
 			}
 			found[i].Version = version
 		})
@@ -160,8 +162,13 @@ func Choose(ctx context.Context, configured string) (Found, error) {
 	if len(found) == 0 {
 		return Found{}, ErrNotFound
 	}
-	if found[0].Error != "" {
-		return Found{}, errors.New(found[0].Error)
+	if found[0].Error == "" {
+		return found[0], nil
 	}
-	return found[0], nil
+	for _, f := range found { // one that could not be asked is better than those that are no Blender
+		if unknown := (*unknownError)(nil); errors.As(f.err, &unknown) {
+			return f, f.err
+		}
+	}
+	return Found{}, found[0].err
 }

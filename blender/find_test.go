@@ -4,10 +4,12 @@ package blender
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,9 +130,7 @@ func TestAProgramThatDoesNotTellItsVersionIsEndedWithAllItStarted(t *testing.T) 
 	askTimeout = 200 * time.Millisecond
 	pid := filepath.Join(t.TempDir(), "pid")
 	s := serve(t, with(api.BlenderSettings{Path: program(t, "sleep 1000 &\necho $! > "+pid+"\nwait")}))
-	if reason := failure(t, s); !strings.Contains(reason, "did not tell its version") {
-		t.Errorf("the reason is %q", reason)
-	}
+	eventually(t, "it is said", func() bool { return strings.Contains(s.Status().Reason, "did not tell its version") })
 	var child int
 	text, err := os.ReadFile(pid)
 	if err != nil {
@@ -140,4 +140,33 @@ func TestAProgramThatDoesNotTellItsVersionIsEndedWithAllItStarted(t *testing.T) 
 		t.Fatal(err)
 	}
 	eventually(t, "the child is gone", func() bool { return !alive(child) })
+}
+
+func TestABlenderThatIsTooSlowToTellItsVersionIsAskedUntilItDoes(t *testing.T) {
+	// Not parallel: it changes the time that all of them have.
+	defer func(d time.Duration) { askTimeout = d }(askTimeout)
+	askTimeout = 500 * time.Millisecond
+	asked := filepath.Join(t.TempDir(), "asked")
+	s := serve(t, with(api.BlenderSettings{Path: program(t, `
+case "$*" in
+*--version*)
+	echo >> '`+asked+`'
+	[ $(wc -l < '`+asked+`') -gt `+strconv.Itoa(maxFailures)+` ] || exec sleep 1000
+	echo "Blender 3.4.1"
+	exit;;
+esac
+exec blender "$@"`)}))
+	ready(t, s)
+	if out, _ := do(t, s, Request{Code: []byte("pass")}); out.Verdict != Succeeded {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestABlenderThatCouldNotBeAskedIsNoReasonToGiveUp(t *testing.T) {
+	if _, err := askVersion(context.Background(), program(t, "kill -9 $$")); !errors.As(err, new(*unknownError)) {
+		t.Errorf("killed while it was asked: %v", err)
+	}
+	if _, err := askVersion(context.Background(), program(t, "echo no; exit 3")); err == nil || errors.As(err, new(*unknownError)) {
+		t.Errorf("another program: %v", err)
+	}
 }

@@ -42,10 +42,10 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	found, err := Choose(ctx, spec.Path)
 	if err != nil {
 		s.set(func(st *api.BlenderStatus) { st.Path, st.Source, st.Version = found.Path, found.Source, "" })
-		var slow *slowError
+		var unknown *unknownError
 		switch {
-		case errors.As(err, &slow):
-			return nil, &endError{err.Error()}
+		case errors.As(err, &unknown):
+			return nil, &endError{text: err.Error(), patient: true}
 		case errors.Is(err, ErrNotFound):
 			return nil, fmt.Errorf("%w; install it, or name it in the settings as blender.path", err)
 		}
@@ -67,7 +67,10 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	if err != nil {
 		inst.hangUp()
 		inst.temp.remove()
-		return nil, fmt.Errorf("start %s: %w", found.Path, err)
+		if err = fmt.Errorf("start %s: %w", found.Path, err); isPassing(err) {
+			return nil, &endError{text: err.Error(), patient: true}
+		}
+		return nil, err
 	}
 	inst.temp.note(inst.proc.group.note())
 	go inst.watchDeath()
@@ -195,7 +198,7 @@ func (s *Supervisor) greet(ctx context.Context, inst *instance) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return &endError{inst.failure("no session with it", err)}
+	return &endError{text: inst.failure("no session with it", err)}
 }
 
 // awaitReady waits for the mark that says that Blender is ready. The time of pauses does not count.
@@ -218,14 +221,14 @@ func (i *instance) awaitReady(ctx context.Context) error {
 			if i.proc.state != nil && i.proc.state.ExitCode() == exitScene && i.spec.Scene != "" {
 				return errors.New(i.failure(i.spec.Scene+" can't be opened", errEnded(i.proc.state)))
 			}
-			return &endError{i.failure("it ended before it was ready", errEnded(i.proc.state))}
+			return &endError{text: i.failure("it ended before it was ready", errEnded(i.proc.state))}
 		case <-timer.C:
 			if paused := i.proc.paused(); paused > counted {
 				timer.Reset(paused - counted)
 				counted = paused
 				continue
 			}
-			return &endError{i.failure("it was killed", fmt.Errorf("it was not ready within %s", limit))}
+			return &endError{text: i.failure("it was killed", fmt.Errorf("it was not ready within %s", limit))}
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -95,7 +95,7 @@ func (s *Supervisor) attend(life context.Context, inst *instance) error {
 		if blamed {
 			return nil
 		}
-		return &endError{inst.failure("it ended while idle", errEnded(inst.proc.state))}
+		return &endError{text: inst.failure("it ended while idle", errEnded(inst.proc.state))}
 	case <-inst.retired:
 		s.log.Info("blender is replaced", "pid", inst.proc.pid(), "why", inst.why())
 		s.stopInstance(inst, inst.why())
@@ -126,8 +126,15 @@ func (s *Supervisor) leave(inst *instance, reason string) {
 	})
 }
 
+// patientWait is the wait between attempts where giving up would be wrong: the machine is too busy.
+const patientWait = 5 * time.Second
+
 // endError is a failure after which another attempt may succeed.
-type endError struct{ text string }
+type endError struct {
+	text string
+	// patient is true when no number of attempts shows that Blender can't be started.
+	patient bool
+}
 
 func (e *endError) Error() string { return e.text }
 
@@ -148,7 +155,9 @@ func (s *Supervisor) fail(ctx context.Context, err error) {
 	s.mu.Lock()
 	wait, giveUp := s.failures.failed(time.Now())
 	s.mu.Unlock()
-	if giveUp {
+	if giveUp && passing.patient {
+		wait = patientWait
+	} else if giveUp {
 		s.giveUp(fmt.Sprintf("it failed %d times within a short time, at last: %s", maxFailures, passing.text))
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -67,10 +68,21 @@ func Version(ctx context.Context, path string) (string, error) {
 	return text, err
 }
 
-type slowError struct{ path string }
+// unknownError says that a program could not be asked for its version just now: the machine is busy,
+// or short of memory. It may be a Blender all the same.
+type unknownError struct{ text string }
 
-func (e *slowError) Error() string {
-	return fmt.Sprintf("%s did not tell its version within %s", e.path, askTimeout)
+func (e *unknownError) Error() string { return e.text }
+
+// isPassing reports whether a program could not be started for a reason that passes by itself.
+func isPassing(err error) bool {
+	for _, passing := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, etxtbsy} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && signalText(exit.ProcessState) != ""
 }
 
 func askVersion(ctx context.Context, path string) (string, error) {
@@ -83,12 +95,16 @@ func askVersion(ctx context.Context, path string) (string, error) {
 	alone(cmd)
 	err := cmd.Run()
 	if asking.Err() != nil {
-		return "", &slowError{path}
+		return "", &unknownError{fmt.Sprintf("%s did not tell its version within %s", path, askTimeout)}
 	}
 	found := versionLine.FindSubmatch(out.Bytes())
 	if found == nil {
 		if err != nil {
-			return "", fmt.Errorf("%s can't be started: %w%s", path, err, firstLineOf(out.Bytes()))
+			err = fmt.Errorf("%s can't be started: %w%s", path, err, firstLineOf(out.Bytes()))
+			if isPassing(err) {
+				err = &unknownError{err.Error()}
+			}
+			return "", err
 		}
 		return "", fmt.Errorf("%s is no Blender: asked for its version it said nothing of the kind%s", path, firstLineOf(out.Bytes()))
 	}
