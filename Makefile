@@ -73,6 +73,10 @@ fuzz: setup-test ## have every fuzz target search for inputs that break a parser
 		echo "fuzz: $$target"; $(GO) test -tags headless "$${target%%:*}" -run '^$$' -fuzz "^$${target##*:}\$$" -fuzztime $(or $(TIME),10m) || exit 1; \
 	done
 
+.PHONY: soak
+soak: setup-test ## save for long, and kill the engine and Blender meanwhile (SAVES=100000 KILLS=200 SEED=1)
+	$(GO) run ./e2e/soak $(if $(SAVES),-saves $(SAVES)) $(if $(KILLS),-kills $(KILLS)) $(if $(SEED),-seed $(SEED)) $(ARGS)
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)

@@ -1,0 +1,21 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+)
+
+func TestASmallSoakLosesNothing(t *testing.T) {
+	r, err := run(context.Background(), config{saves: 60, kills: 4, seed: 11, limit: 10 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.bad() > 0 {
+		r.print(os.Stdout)
+		t.Errorf("%d things are wrong", r.bad())
+	}
+}
