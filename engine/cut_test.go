@@ -115,6 +115,17 @@ func TestWhatHadBegunOrIsNotKnownIsInterrupted(t *testing.T) {
 	}
 }
 
+func TestWhatWasSentToAnOpenBlenderIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("a"), Attach: true}); err != nil {
+		t.Fatal(err)
+	}
+	h.call()
+	h = h.die()
+	h.expect("1 <message> interrupted")
+}
+
 func TestARunThatHadEndedWhenTheEngineDiedEndsAsItDid(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

@@ -58,17 +58,18 @@ func (e *Engine) journalFile(id int64) string {
 }
 
 // beginJournal makes the empty journal of a run. Without it the run is executed all the same, and
-// counts as begun from then on.
-func (e *Engine) beginJournal(id int64) journal {
+// counts as begun from then on. So does a run in a Blender that a person has open, whose journal is
+// not empty from the beginning: the add-on there may be an older one, which keeps no journal.
+func (e *Engine) beginJournal(id int64, open bool) journal {
 	path := e.journalFile(id)
 	if path == "" {
 		return journal{}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		err = f.Close()
+	text := ""
+	if open {
+		text = "open\n"
 	}
-	if err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		e.log.Warn("a run has no journal", "run", id, "error", err)
 		_ = os.Remove(path) // an older file would tell of another run
 		return journal{}

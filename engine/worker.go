@@ -566,7 +566,10 @@ func (e *Engine) startNext(w *worker) (*job, []byte, error) {
 			return nil, nil, err
 		}
 	}
-	j.journal = e.beginJournal(j.id)
+	e.mu.Lock()
+	isOpen := w.kind == api.BlenderOpen
+	e.mu.Unlock()
+	j.journal = e.beginJournal(j.id, isOpen)
 	if err := e.store.setRunning(j.id, time.Now()); err != nil {
 		j.journal.remove()
 		e.block(err)

@@ -254,10 +254,7 @@ func (p *place) settle(ctx context.Context) (stuck []string) {
 		}
 		time.Sleep(100 * time.Millisecond) // the state of the runs is asked for, and not told
 	}
-	for _, state := range p.live() {
-		stuck = append(stuck, state)
-	}
-	return stuck
+	return append(stuck, p.live()...)
 }
 
 // unfinished returns how many runs wait or are running, or 1 when the engine does not answer. When
