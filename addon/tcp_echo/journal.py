@@ -88,7 +88,8 @@ class Journal:
     def _write(self, path: str, line: str) -> bool:
         self._own.writes = True
         try:
-            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            flags = os.O_WRONLY | os.O_APPEND
+            flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
             descriptor = os.open(path, flags)
             try:
                 os.write(descriptor, line.encode("utf-8", "backslashreplace") + b"\n")

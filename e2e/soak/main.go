@@ -27,6 +27,7 @@ func main() {
 	flag.IntVar(&c.saves, "saves", 2000, "how many saves to make")
 	flag.IntVar(&c.kills, "kills", 20, "how many times to end or disturb the engine or a Blender meanwhile")
 	flag.Uint64Var(&c.seed, "seed", rand.Uint64(), "what the saves and the kills follow from")
+	flag.DurationVar(&c.gap, "gap", 3*time.Second, "the longest pause of a writer in the middle of a file")
 	flag.DurationVar(&c.limit, "limit", 3*time.Hour, "when to give up")
 	flag.StringVar(&c.binary, "program", "", "the program to try; built when it is missing")
 	flag.Parse()
@@ -47,7 +48,7 @@ func main() {
 type config struct {
 	saves, kills int
 	seed         uint64
-	limit        time.Duration
+	gap, limit   time.Duration
 	binary       string // "" builds it
 }
 
@@ -104,5 +105,5 @@ func run(ctx context.Context, c config) (*result, error) {
 		return r, os.RemoveAll(dir)
 	}
 	r.kept = dir
-	return r, nil
+	return r, p.keep()
 }

@@ -110,6 +110,15 @@ func (p *place) close() {
 	}
 }
 
+// keep copies the history from the small disk, which goes, to where it stays.
+func (p *place) keep() error {
+	text, err := os.ReadFile(filepath.Join(p.home, "runs.db"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(p.dir, "runs.db"), text, 0o600)
+}
+
 // start starts the engine.
 func (p *place) start() error {
 	p.engine = exec.Command(p.binary, "serve")
@@ -139,11 +148,14 @@ func (p *place) stop() error {
 }
 
 // script returns a script with a token of its own, and that token. The script writes into the ledger
-// when it begins, and when it has come to its end with all its lines.
-func (p *place) script(lines int) (token string, code []byte) {
+// when it begins, and when it has come to its end with all its lines; in between it takes its time.
+func (p *place) script(lines int, takes time.Duration) (token string, code []byte) {
 	token = fmt.Sprintf("t%08d", p.tokens.Add(1))
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "import os\nledger = os.open(%q, os.O_WRONLY | os.O_APPEND)\nos.write(ledger, b'begin %s\\n')\nseen = []\n", p.ledger, token)
+	if takes > 0 {
+		fmt.Fprintf(&b, "import time\ntime.sleep(%g)\n", takes.Seconds())
+	}
 	for range lines {
 		fmt.Fprintf(&b, "seen.append(%q)\n", token)
 	}
@@ -197,7 +209,7 @@ func (p *place) follow() {
 
 // probe saves a script in the way that is seen at once, and returns its token.
 func (p *place) probe() (token string) {
-	token, code := p.script(1)
+	token, code := p.script(1, 0)
 	path := filepath.Join(p.scene, "probe.py")
 	p.note(token, path, "probe", code)
 	temp := filepath.Join(p.outside, token)
@@ -327,7 +339,7 @@ func (p *place) orphans() (left []string) {
 // coldStarts measures how long a Blender takes from its start to the first line of a script.
 func (p *place) coldStarts(ctx context.Context, n int) (times []time.Duration, err error) {
 	for range n {
-		token, code := p.script(1)
+		token, code := p.script(1, 0)
 		path := filepath.Join(p.outside, token+".py")
 		if err := os.WriteFile(path, code, 0o600); err != nil {
 			return nil, err

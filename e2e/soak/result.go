@@ -43,7 +43,7 @@ func (p *place) compare() (*result, error) {
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := db.Query(`SELECT id, script, hash, state, reason FROM runs ORDER BY id`)
+	rows, err := db.Query(`SELECT id, script, hash, state, coalesce(error, '') LIKE '%did not take the run%', length(code) FROM runs JOIN codes USING (hash) ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
@@ -55,25 +55,31 @@ func (p *place) compare() (*result, error) {
 	for _, s := range p.saved {
 		known[s.hash] = s
 	}
+	cut := map[string]bool{}
 	ran := map[string]string{} // the last state by the hash of the source
 	for rows.Next() {
 		var id int64
-		var script, hash, state, reason string
-		if err := rows.Scan(&id, &script, &hash, &state, &reason); err != nil {
+		var size int
+		var script, hash, state string
+		var refused bool
+		if err := rows.Scan(&id, &script, &hash, &state, &refused, &size); err != nil {
 			return nil, err
 		}
 		r.runs++
 		s := known[hash]
 		if s == nil {
-			r.torn = append(r.torn, fmt.Sprintf("run %d of %s: bytes that nobody has saved as a whole (%s)", id, script, state))
+			r.torn = append(r.torn, fmt.Sprintf("run %d of %s: %d bytes that nobody has saved as a whole (%s)", id, script, size, state))
 			continue
 		}
 		ran[hash] = state
 		switch {
 		case state == "queued" || state == "running":
 			r.stuck = append(r.stuck, fmt.Sprintf("run %d of %s is %s", id, script, state))
-		case p.begun[s.token] > 0 && !p.done[s.token] && (state == "interrupted" || state == "crashed"):
+		case !p.done[s.token] && !refused && (state == "interrupted" || state == "crashed"):
+			// The history says so. Blender may have died between what it writes down before the first
+			// line and what the script writes in its first lines.
 			r.cutOff++
+			cut[s.token] = true
 		case state == "failed" || p.torn[s.token] || state == "succeeded" && !p.done[s.token]:
 			r.torn = append(r.torn, fmt.Sprintf("run %d of %s has %s, saved by %s", id, script, state, s.how))
 		}
@@ -85,7 +91,7 @@ func (p *place) compare() (*result, error) {
 	}
 	r.saves = len(p.saved)
 	for path, s := range p.latest {
-		if p.begun[s.token] == 0 {
+		if p.begun[s.token] == 0 && !cut[s.token] {
 			r.lost = append(r.lost, fmt.Sprintf("%s, saved by %s at %s: its run is %q", path, s.how, s.at.Format("15:04:05.000"), ran[s.hash]))
 		}
 	}

@@ -20,8 +20,6 @@ const (
 	// mostWaiting is how many scripts may wait before no more are saved: what is measured is not how
 	// long a queue is.
 	mostWaiting = 40
-	// longestGap is how long a writer may pause.
-	longestGap = 3 * time.Second
 )
 
 // files are the scripts that may be saved again.
@@ -69,7 +67,7 @@ func (p *place) soak(ctx context.Context, c config) (recoveries []time.Duration,
 			nextKill = p.nextKill(c, rng, i)
 		}
 		select {
-		case work <- p.errand(fs, rng):
+		case work <- p.errand(c, fs, rng):
 		case e := <-failed:
 			err = e
 		case <-ctx.Done():
@@ -99,8 +97,8 @@ func (p *place) nextKill(c config, rng *rand.Rand, now int) int {
 }
 
 // errand chooses a save and returns what makes it.
-func (p *place) errand(fs *files, rng *rand.Rand) func() error {
-	j := &errand{place: p, rng: rand.New(rand.NewPCG(rng.Uint64(), 2)), gap: longestGap}
+func (p *place) errand(c config, fs *files, rng *rand.Rand) func() error {
+	j := &errand{place: p, rng: rand.New(rand.NewPCG(rng.Uint64(), 2)), gap: c.gap}
 	n, isNew := p.tokens.Add(1), rng.IntN(2) == 0
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -122,7 +120,11 @@ func (p *place) errand(fs *files, rng *rand.Rand) func() error {
 		j.path = filepath.Join(dir, "f.py")
 		fs.dirs = append(fs.dirs, dir)
 	}
-	j.token, j.code = p.script(rng.IntN(200))
+	takes := time.Duration(0)
+	if rng.IntN(20) == 0 {
+		takes = time.Duration(rng.Int64N(int64(time.Second)))
+	}
+	j.token, j.code = p.script(rng.IntN(200), takes)
 	if w.onlyOld {
 		j.old = fs.last[j.path]
 	}
