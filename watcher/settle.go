@@ -13,9 +13,6 @@ const (
 	// quiet is how long there must be no event before the first examination, where the system
 	// does not report closes.
 	quiet = 10 * time.Millisecond
-	// emptyGrace is how long the watcher waits for an empty file to fill: nearly always its
-	// writer has just truncated it.
-	emptyGrace = 50 * time.Millisecond
 	// heldWait is how long the bytes of a file that stays open for writing must be stable.
 	heldWait = 1500 * time.Millisecond
 	// The time that two equal snapshots must be apart starts at one of these values and grows
@@ -118,6 +115,12 @@ func (w *Watcher) examine(e *entry) verdict {
 		return w.retry(e, v, now)
 	}
 	v.code, v.snap = code, s
+	if s.size == 0 {
+		// Its writer has just truncated it, or it holds the place of a script that is to come.
+		// What is written into it is a save.
+		w.noteSnapshot(e, s)
+		return v
+	}
 	return w.judge(e, v, state, slow)
 }
 
@@ -128,9 +131,6 @@ func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
 	now := v.snap.at
 	if state == nobody {
 		v.what = settled
-		if v.snap.size == 0 && now.Sub(e.seen) < emptyGrace {
-			v.what, v.at = later, e.seen.Add(emptyGrace)
-		}
 		return v
 	}
 	// There must be two equal snapshots, and no event since, for long enough.
@@ -173,10 +173,7 @@ func (e *entry) waitLocked(slow bool) time.Duration {
 	case !e.closedAt.IsZero():
 		d = closedWait
 	}
-	switch {
-	case e.last.size == 0:
-		d = max(4*d, emptyGrace)
-	case e.last.tail && e.closedAt.IsZero():
+	if e.last.tail && e.closedAt.IsZero() {
 		d *= 4 // most files end with a line feed when they are finished
 	}
 	return min(max(d, 4*e.gap), maxWait)
@@ -272,10 +269,18 @@ func (w *Watcher) noteUnread(e *entry) {
 	if err != nil {
 		return // gone: nothing to remember
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	s := snapshotOf(fi, time.Now())
 	s.young = false
 	s.since = s.since.Add(-youth)
+	w.noteSnapshot(e, s)
+}
+
+// noteSnapshot remembers the snapshot of a file that is not handed on.
+func (w *Watcher) noteSnapshot(e *entry, s snapshot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if before, ok := w.recallLocked(e.path); ok && before.same(s) {
+		s.since = before.since
+	}
 	w.rememberLocked(e.path, s)
 }
