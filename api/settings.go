@@ -112,6 +112,7 @@ type WatchSettings struct {
 	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"which files are scripts: patterns with \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060, for the path below the folder"`
 	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts all the same"`
 	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"look at the folder at this interval instead of waiting for events; network mounts are polled by themselves"`
+	Settle    Duration `toml:"settle" default:"2s" holds:"now" help:"how long a script must stay as it is before it runs, where the system does not tell that its writer has closed it: what other machines save on network mounts, and macOS. It takes longer while the script grows or looks unfinished"`
 }
 
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.

@@ -1,5 +1,10 @@
 package api
 
+import (
+	"reflect"
+	"time"
+)
+
 // Status is an engine at one moment, as `blendtray status --json` prints it.
 type Status struct {
 	Engine   EngineStatus    `json:"engine"`
@@ -107,4 +112,23 @@ type FolderStatus struct {
 	Method string `json:"method"`
 	// Error says why the folder is not (fully) watched and what to do, or is empty.
 	Error string `json:"error"`
+	// Waiting are the scripts that do not run because somebody has had them open for writing for
+	// long, by path.
+	Waiting []WaitingScript `json:"waiting"`
 }
+
+// WaitingScript is a script whose writer has not closed it for long.
+type WaitingScript struct {
+	Path string `json:"path"`
+	// Since is when the script was first found being written.
+	Since time.Time `json:"since"`
+	// Process is the name of the program that has the script open, and PID its process id. They
+	// are "" and 0 where the system does not say.
+	Process string `json:"process"`
+	PID     int    `json:"pid"`
+	// Hint says in a sentence whom the script waits for, and how to run it all the same.
+	Hint string `json:"hint"`
+}
+
+// Equal reports whether two statuses say the same.
+func (f FolderStatus) Equal(g FolderStatus) bool { return reflect.DeepEqual(f, g) }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,10 +229,16 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 
 func (p *printer) foldersAre(folders []api.FolderStatus) {
 	for _, f := range folders {
-		if p.folders[f.Path] == f {
+		before, known := p.folders[f.Path]
+		p.folders[f.Path] = f
+		for _, s := range f.Waiting {
+			if !slices.ContainsFunc(before.Waiting, func(b api.WaitingScript) bool { return b.Path == s.Path && b.Hint == s.Hint }) {
+				p.say("waiting", yellow, s.Path+"\n"+s.Hint)
+			}
+		}
+		if before.Waiting = f.Waiting; known && before.Equal(f) {
 			continue
 		}
-		p.folders[f.Path] = f
 		switch {
 		case f.Error != "":
 			p.say("folder", yellow, f.Path+"\n"+f.Error)

@@ -72,7 +72,7 @@ func (t *foldersTab) show(s State) {
 	t.pause.SetChecked(s.Status.WatchingPaused)
 	t.login.SetChecked(s.Login)
 	t.setting = false
-	if slices.Equal(t.shown, s.Status.Folders) && len(t.rows.Objects) > 0 {
+	if slices.EqualFunc(t.shown, s.Status.Folders, api.FolderStatus.Equal) && len(t.rows.Objects) > 0 {
 		return
 	}
 	t.shown = slices.Clone(s.Status.Folders)

@@ -151,10 +151,14 @@ func (w *Watcher) settleEntryLocked(e *entry, answered uint64) {
 		return
 	}
 	if e.marks == answered {
-		delete(w.dirty, e.path)
+		w.removeLocked(e)
 		return
 	}
-	e.last, e.busySince, e.tries, e.gap = nil, time.Time{}, 0, 0
+	e.last, e.busySince, e.tries, e.gap, e.grown = nil, time.Time{}, 0, 0, false
+	if e.reported {
+		e.reported = false
+		poke(w.wake) // for the status
+	}
 	if e.due.IsZero() {
 		e.due = time.Now()
 	}

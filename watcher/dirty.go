@@ -43,9 +43,13 @@ type entry struct {
 	verify   bool      // hand the file on only if its bytes differ from the last snapshot
 
 	// What examinations have found out about the writer.
+	open      bool          // bytes were written, and no close was told since
 	busySince time.Time     // when the file was first found being written
+	reported  bool          // the status says that the file waits for its writer
+	holder    program       // which program that is
 	last      *snapshot     // the newest snapshot that differed from the one before
 	changedAt time.Time     // when last was taken
+	grown     bool          // last has more bytes than the snapshot before
 	gap       time.Duration // the longest pause that the writer was seen to make
 	tries     int           // how often reading failed
 }
@@ -130,7 +134,7 @@ func (w *Watcher) markSavedLocked(e *entry, m mark, at time.Time, isNew bool) {
 	due := at
 	switch {
 	case m == closed:
-		e.closedAt = at
+		e.closedAt, e.open = at, false
 	case !w.exact:
 		// Every event puts the examination off: only quiet says that the writer may be done.
 		e.due = at.Add(quiet)
@@ -138,6 +142,7 @@ func (w *Watcher) markSavedLocked(e *entry, m mark, at time.Time, isNew bool) {
 	case m == created:
 		due = at.Add(createdGrace)
 	case m == changed:
+		e.open = true
 		due = at.Add(changedGrace)
 	}
 	if e.due.IsZero() || due.Before(e.due) {
@@ -179,15 +184,23 @@ func (w *Watcher) announceLocked(f *folder) {
 
 // forgetLocked removes the entries for which drop returns true. It needs mu.
 func (w *Watcher) forgetLocked(drop func(*entry) bool) {
-	for path, e := range w.dirty {
+	for _, e := range w.dirty {
 		if !drop(e) {
 			continue
 		}
 		w.unscanLocked(e)
-		delete(w.dirty, path)
+		w.removeLocked(e)
 		if e.at >= 0 {
 			heap.Remove(&w.queue, e.at)
 		}
+	}
+}
+
+// removeLocked removes an entry that was dealt with. It needs mu.
+func (w *Watcher) removeLocked(e *entry) {
+	delete(w.dirty, e.path)
+	if e.reported {
+		poke(w.wake) // for the status
 	}
 }
 

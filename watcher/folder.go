@@ -66,7 +66,7 @@ func check(folders []api.WatchSettings) error {
 
 // equal reports whether two folders have the same settings.
 func equal(a, b api.WatchSettings) bool {
-	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll &&
+	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll && a.Settle == b.Settle &&
 		slices.Equal(a.Include, b.Include) && slices.Equal(a.Exclude, b.Exclude)
 }
 

@@ -27,10 +27,20 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 	case hintLost:
 		w.log.Info("the system lost events; all folders are scanned")
 		w.rescan = true
+		w.forgetOpenLocked()
 		poke(w.wake)
 	case hintBroken:
 		w.broken = true
+		w.forgetOpenLocked()
 		poke(w.wake)
+	}
+}
+
+// forgetOpenLocked notes that the closes of the files that are open may never be told. It needs
+// mu.
+func (w *Watcher) forgetOpenLocked() {
+	for _, e := range w.dirty {
+		e.open = false
 	}
 }
 
@@ -92,11 +102,11 @@ func (w *Watcher) unwatchLocked(path string) {
 	}
 	if d.watched {
 		d.folder.watched--
-		if w.src != nil {
-			w.src.remove(path)
-		}
 	} else {
 		d.folder.unwatched--
+	}
+	if w.src != nil {
+		w.src.remove(path)
 	}
 	if up := w.dirs[filepath.Dir(path)]; up != nil && up != d {
 		up.folders--

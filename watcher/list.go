@@ -116,6 +116,9 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 			}
 			m = doubtful
 		}
+		if d.slow && seen && before.size == s.size {
+			m = doubtful // a file server may give a file another time some seconds after its close
+		}
 	}
 	w.markLocked(d.folder, path, m, now)
 }

@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,20 +14,20 @@ const (
 	// quiet is how long there must be no event before the first examination, where the system
 	// does not report closes.
 	quiet = 10 * time.Millisecond
-	// heldWait is how long the bytes of a file that stays open for writing must be stable.
-	heldWait = 1500 * time.Millisecond
-	// The time that two equal snapshots must be apart starts at one of these values and grows
-	// with the pauses that the writer makes, up to maxWait.
-	closedWait = 20 * time.Millisecond
-	eventWait  = 50 * time.Millisecond
-	remoteWait = 100 * time.Millisecond
-	maxWait    = 2 * time.Second
+	// closedWait is how far apart two equal snapshots must be when the system has told that a
+	// writer closed the file, but can't say whether it was the last writer. Where no close was
+	// told, the folder's setting settle holds, which is no less than settleFloor. Both grow with
+	// the pauses that the writer makes, up to maxWait.
+	closedWait  = 20 * time.Millisecond
+	settleFloor = 50 * time.Millisecond
+	maxWait     = 2 * time.Second
 	// The pauses between tries for a lease are a quarter of the time tried so far, within
-	// these bounds.
+	// these bounds. After reportAfter they are lateTry.
 	shortestTry = 30 * time.Microsecond
 	longestTry  = 250 * time.Millisecond
 	// refusedWait is the wait before a save that was not taken is handed on again.
 	refusedWait = time.Second
+	lateTry     = time.Second
 	// failedTries is how often reading is tried again when it failed, with longestTry between.
 	failedTries = 5
 )
@@ -75,12 +76,18 @@ func (w *Watcher) examine(e *entry) verdict {
 	if w.tooLarge(e, fi) {
 		return v
 	}
+	if fi.Size() == 0 {
+		// Its writer has just truncated it, or it holds the place of a script that is to come.
+		// What is written into it is a save.
+		w.noteSnapshot(e, snapshotOf(fi, time.Now()))
+		return v
+	}
 	state, still := unknown, func() bool { return true }
 	if !slow && !w.opts.adaptive {
 		state, still = guard(f, e.path)
 	}
 	now := time.Now()
-	if state == somebody && !w.readsAnyway(e, now) {
+	if state == somebody || state == unknown && w.isOpen(e) {
 		return w.retry(e, v, now)
 	}
 	code, s, err := read(f, fi)
@@ -115,17 +122,11 @@ func (w *Watcher) examine(e *entry) verdict {
 		return w.retry(e, v, now)
 	}
 	v.code, v.snap = code, s
-	if s.size == 0 {
-		// Its writer has just truncated it, or it holds the place of a script that is to come.
-		// What is written into it is a save.
-		w.noteSnapshot(e, s)
-		return v
-	}
-	return w.judge(e, v, state, slow)
+	return w.judge(e, v, state)
 }
 
 // judge decides whether a file that was read whole has settled.
-func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
+func (w *Watcher) judge(e *entry, v verdict, state holding) verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := v.snap.at
@@ -133,21 +134,22 @@ func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
 		v.what = settled
 		return v
 	}
+	if before, ok := w.recallLocked(e.path); ok && before.same(v.snap) {
+		v.what = settled // nothing new, so there is nothing to wait for
+		return v
+	}
 	// There must be two equal snapshots, and no event since, for long enough.
 	if e.last == nil || !e.last.same(v.snap) {
 		if e.last != nil {
 			e.gap = max(e.gap, min(now.Sub(e.changedAt), maxWait))
+			e.grown = v.snap.size > e.last.size
 			w.unscanLocked(e) // the file is being saved just now
 			e.verify = false
 		}
 		s := v.snap
 		e.last, e.changedAt = &s, now
 	}
-	wait := e.waitLocked(slow)
-	if state == somebody {
-		wait = heldWait
-		v.snap.held = true
-	}
+	wait := w.waitLocked(e, v.code)
 	since := e.changedAt
 	if e.seen.After(since) {
 		since = e.seen
@@ -158,36 +160,29 @@ func (w *Watcher) judge(e *entry, v verdict, state holding, slow bool) verdict {
 		return v
 	}
 	v.what, v.at = later, since.Add(wait)
-	if state == somebody {
-		v.at = now.Add(longestTry)
-	}
 	return v
 }
 
-// waitLocked returns how far apart two equal snapshots of e must be. It needs mu.
-func (e *entry) waitLocked(slow bool) time.Duration {
-	d := eventWait
+// waitLocked returns how far apart two equal snapshots of e must be; code is the file's content. It
+// needs mu.
+func (w *Watcher) waitLocked(e *entry, code []byte) time.Duration {
+	d := max(time.Duration(e.folder.Settle), settleFloor)
 	switch {
-	case slow:
-		d = remoteWait
 	case !e.closedAt.IsZero():
 		d = closedWait
+	case unfinished(code):
+		d *= 3
+	case e.grown, !bytes.HasSuffix(code, []byte("\n")): // most files end with a line feed when they are finished
+		d *= 2
 	}
-	if e.last.tail && e.closedAt.IsZero() {
-		d *= 4 // most files end with a line feed when they are finished
-	}
-	return min(max(d, 4*e.gap), maxWait)
+	return max(d, min(4*e.gap, maxWait))
 }
 
-// readsAnyway reports whether a file that somebody has open for writing is to be read all the
-// same: after longestTry, because it may be stable although the writer never closes it.
-func (w *Watcher) readsAnyway(e *entry, now time.Time) bool {
+// isOpen reports whether the system's events say that a writer has the file of e open.
+func (w *Watcher) isOpen(e *entry) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.busySince.IsZero() {
-		e.busySince = now
-	}
-	return now.Sub(e.busySince) >= longestTry
+	return e.open
 }
 
 // retry returns the verdict "later" for a file that somebody is writing. The next examination
@@ -200,11 +195,21 @@ func (w *Watcher) retry(e *entry, v verdict, now time.Time) verdict {
 	if e.closedAt.After(start) {
 		start = e.closedAt
 	}
-	if start.IsZero() {
-		start = now
+	if e.busySince.IsZero() {
 		e.busySince = now
 	}
-	v.what, v.at = later, now.Add(min(max(now.Sub(start)/4, shortestTry), longestTry))
+	if start.IsZero() {
+		start = now
+	}
+	longest := longestTry
+	if now.Sub(e.busySince) >= w.opts.reportAfter {
+		longest = lateTry
+		if !e.reported {
+			e.reported = true
+			poke(w.wake) // for the status
+		}
+	}
+	v.what, v.at = later, now.Add(min(max(now.Sub(start)/4, shortestTry), longest))
 	return v
 }
 

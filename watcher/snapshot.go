@@ -30,8 +30,6 @@ type snapshot struct {
 	since  time.Time     // when the file was first seen in this state
 	waited time.Duration // how long the watcher waited until the file had settled
 	young  bool          // mtime is too near to at to prove anything
-	held   bool          // the file was open for writing, but stable
-	tail   bool          // the file does not end with a line feed
 }
 
 // fileID identifies a file on one machine, where the system has such numbers.
@@ -111,6 +109,5 @@ func read(f *os.File, fi fs.FileInfo) ([]byte, snapshot, error) {
 	}
 	code = code[:n:n]
 	s.hash = sha256.Sum256(code)
-	s.tail = n > 0 && code[n-1] != '\n'
 	return code, s, nil
 }

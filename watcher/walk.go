@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"blendtray/api"
 )
 
 // sourceEvery is how often the walker asks for events again when the system refused them.
@@ -17,8 +19,8 @@ const sourceEvery = 5 * time.Second
 // dir is one folder on disk that is watched or polled. Its fields are guarded by Watcher.mu.
 type dir struct {
 	folder  *folder // the watched folder that the files in it belong to
-	watched bool    // with events; without events it is polled
-	slow    bool    // on another machine, or polled by wish: only equal snapshots show what has settled
+	watched bool    // with events that tell everything; without them it is polled
+	slow    bool    // on another machine: only closes that were told and equal snapshots show what has settled
 	folders int     // how many dirs lie directly in it
 	visit   uint64  // number of the last full scan that visited it
 	seen    map[string]snapshot
@@ -59,6 +61,9 @@ func (w *Watcher) walk(ctx context.Context) {
 		}
 		w.scanArrivals(ctx)
 		next := w.poll(ctx, folders)
+		if ask := w.findHolders(time.Now()); ask.Before(next) {
+			next = ask
+		}
 		w.publish()
 
 		timer.Reset(max(0, min(time.Until(roots), time.Until(next))))
@@ -292,7 +297,7 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 func (w *Watcher) publish() {
 	w.mu.Lock()
 	now := w.statusesLocked()
-	changed := !slices.Equal(now, w.published)
+	changed := !slices.EqualFunc(now, w.published, api.FolderStatus.Equal)
 	w.published = now
 	w.mu.Unlock()
 	if changed && w.cfg.Changed != nil {
@@ -345,20 +350,18 @@ func (w *Watcher) enter(path string) *dir {
 		d.moveLocked(f)
 	}
 	d.visit = w.visits
-	d.slow = slow || f.Poll > 0
+	d.slow = slow
+	polled := slow || f.Poll > 0
 	src := w.src
-	if d.slow {
+	if polled {
 		d.setWatchedLocked(false)
-		if src != nil {
-			src.remove(path)
-		}
-		src = nil
 	}
 	w.mu.Unlock()
 	if src == nil {
 		return d
 	}
 
+	// A polled folder is watched beside: what programs on this machine save in it is told.
 	err := src.add(path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -366,13 +369,14 @@ func (w *Watcher) enter(path string) *dir {
 		src.remove(path)
 		return nil
 	}
-	d.setWatchedLocked(err == nil)
+	d.setWatchedLocked(err == nil && !polled)
 	switch {
 	case err == nil:
 	case isGone(err):
 		w.unwatchLocked(path)
 		return nil
 	case errors.Is(err, fs.ErrPermission): // list reports it
+	case polled: // nothing is lost
 	default:
 		if f.limited == "" {
 			w.log.Warn("a folder is polled because the system does not watch it", "path", path, "error", err)

@@ -111,7 +111,10 @@ type options struct {
 	pollEvery  time.Duration                       // for folders that name no interval
 	checkEvery time.Duration                       // how often roots are checked
 	retryEvery time.Duration                       // how often while a root is missing
-	isRemote   func(dir string) bool               // nil: ask the system
+	// reportAfter is how long a script must wait for its writer before the status says so.
+	reportAfter time.Duration
+	holderEvery time.Duration         // how often the status asks again who the writer is
+	isRemote    func(dir string) bool // nil: ask the system
 }
 
 // New returns a watcher, which watches nothing before [Watcher.Serve]. It fails when a folder's
@@ -128,6 +131,7 @@ func New(cfg Config) (*Watcher, error) {
 		opts: options{
 			newSource: newSource, pollEvery: time.Second, checkEvery: 5 * time.Second,
 			retryEvery: 500 * time.Millisecond, isRemote: IsRemote,
+			reportAfter: 30 * time.Second, holderEvery: 10 * time.Second,
 		},
 		work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
@@ -242,6 +246,7 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
 		all[i] = f.statusLocked(method)
+		all[i].Waiting = w.waitingLocked(f)
 	}
 	return all
 }

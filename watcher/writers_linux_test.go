@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // tool runs a program in the watched folder. A missing program fails the test.
@@ -187,8 +189,6 @@ func TestASlowWriterIsWaitedFor(t *testing.T) {
 	r.wantTexts("a.py", text)
 }
 
-// A writer that pauses for longer than the file must be stable counts as a writer that never
-// closes, so the pauses here are shorter.
 func TestTheLastOfTwoWritersIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -225,25 +225,97 @@ func TestTheLastOfTwoWritersIsWaitedFor(t *testing.T) {
 	r.wantTexts("a.py", "one\ntwo\ntwo\ntwo\n")
 }
 
-func TestAWriterThatNeverClosesIsNotWaitedForForEver(t *testing.T) {
+func TestAFileThatSomebodyHasOpenIsNotHandedOn(t *testing.T) {
 	t.Parallel()
-	r := start(t)
-	f, err := os.Create(r.path("a.py"))
+	for name, method := range map[string]set{
+		"the system says who has it open": func(*Config, *options) {},
+		"another user's, of which only events are told": func(_ *Config, o *options) {
+			o.adaptive = true
+		},
+		"through FUSE": func(_ *Config, o *options) {
+			o.isRemote = func(string) bool { return true }
+			o.pollEvery = 20 * time.Millisecond
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, method, func(c *Config, o *options) {
+				c.Folders[0].Settle = api.Duration(time.Millisecond) // the pause below is longer than any wait
+				o.reportAfter, o.holderEvery = 1500*time.Millisecond, 20*time.Millisecond
+			})
+			writer := exec.Command("sh", "-c", "echo 'print(1)'; read line; echo 'print(2)'")
+			goOn, err := writer.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := os.Create(r.path("a b.py"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			writer.Stdout = out
+			if err := writer.Start(); err != nil {
+				t.Fatal(err)
+			}
+			_ = out.Close() // the writer has it now
+			r.until("a status that says whom it waits for", func() bool {
+				waiting := r.w.Status()[0].Waiting
+				if len(waiting) != 1 {
+					return false
+				}
+				s := waiting[0]
+				return s.Path == r.path("a b.py") && s.PID == writer.Process.Pid && s.Process == "sh" && !s.Since.IsZero() &&
+					strings.Contains(s.Hint, "blendtray run '"+r.path("a b.py")+"'")
+			})
+			r.until("a call of Changed with it", func() bool { return len(r.changed) == 1 && len(r.changed[0].Waiting) == 1 })
+			if got := r.texts("a b.py"); len(got) != 0 {
+				t.Errorf("handed on while it was open: %q", got)
+			}
+			if _, err := goOn.Write([]byte("\n")); err != nil {
+				t.Fatal(err)
+			}
+			if err := writer.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			r.gets("a b.py", "print(1)\nprint(2)\n")
+			r.wantTexts("a b.py", "print(1)\nprint(2)\n")
+			r.until("a status without it", func() bool { return len(r.w.Status()[0].Waiting) == 0 })
+		})
+	}
+}
+
+func TestAMappingOfAFileThatWasClosedIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(_ *Config, o *options) { o.reportAfter, o.holderEvery = 100*time.Millisecond, 20*time.Millisecond })
+	writer := exec.Command("python3", "-c", `
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.posix_fallocate(fd, 0, 6)
+m = mmap.mmap(fd, 6)
+os.close(fd)
+m[0:2] = b"# "
+sys.stdin.readline()
+m[2:6] = b"end\n"
+m.close()
+`, r.path("a.py"))
+	goOn, err := writer.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	for n, want := range []string{"one\n", "one\ntwo\n"} {
-		if _, err := f.WriteString([]string{"one\n", "two\n"}[n]); err != nil {
-			t.Fatal(err)
-		}
-		r.gets("a.py", want)
-	}
-	if err := f.Close(); err != nil { // nothing new
+	if err := writer.Start(); err != nil {
 		t.Fatal(err)
 	}
-	r.settle()
-	r.wantTexts("a.py", "one\n", "one\ntwo\n")
+	r.until("a status that says whom it waits for", func() bool {
+		waiting := r.w.Status()[0].Waiting
+		return len(waiting) == 1 && waiting[0].PID == writer.Process.Pid
+	})
+	if _, err := goOn.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.gets("a.py", "# end\n")
+	r.wantTexts("a.py", "# end\n")
 }
 
 func TestAScanDoesNotTakeAFileThatIsBeingWritten(t *testing.T) {
