@@ -10,6 +10,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/watcher"
 )
 
 // saves stands for a script that writes a file in one of the watched folders, some time ago, and
@@ -86,7 +87,7 @@ func TestAnotherScriptThatAScriptSavesRuns(t *testing.T) {
 	c := h.call()
 	h.saves(c, h.path("b.py"), "1", 0)
 	c.writes(t, fmt.Sprintf("wrote 7 %d %q", time.Now().UnixNano(), h.path("new"))) // a folder is moved there
-	h.w.give(h.path("new/c.py"), "1", false)
+	h.w.give(watcher.Save{Path: h.path("new/c.py"), Code: []byte("1")})
 	h.w.save(h.path("d.py"), "1") // a person's
 	for id, want := range map[string]string{"2": "1", "3": ""} {
 		if r := h.run(id); r.WrittenBy != want {

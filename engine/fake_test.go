@@ -181,14 +181,17 @@ func (w *fakeWatcher) Pause(p bool) {
 }
 
 // save is a person who saves a script; scan is the watcher that comes upon it.
-func (w *fakeWatcher) save(path, code string) { w.give(path, code, false) }
-func (w *fakeWatcher) scan(path, code string) { w.give(path, code, true) }
+func (w *fakeWatcher) save(path, code string) { w.give(watcher.Save{Path: path, Code: []byte(code)}) }
 
-func (w *fakeWatcher) give(path, code string, scan bool) (taken bool) {
-	return w.cfg.Save(context.Background(), watcher.Save{
-		Folder: filepath.Dir(path), Path: path, Code: []byte(code), Scan: scan, Seen: time.Now(),
-		Stamp: watcher.Stamp{Size: int64(len(code)), ModTime: time.Now(), Hash: hashOf([]byte(code))},
-	})
+func (w *fakeWatcher) scan(path, code string) {
+	w.give(watcher.Save{Path: path, Code: []byte(code), Scan: true})
+}
+
+// give hands on a save of which the caller has set what matters to it.
+func (w *fakeWatcher) give(s watcher.Save) (taken bool) {
+	s.Folder, s.Seen = filepath.Dir(s.Path), time.Now()
+	s.Stamp = watcher.Stamp{Size: int64(len(s.Code)), ModTime: time.Now(), Hash: hashOf(s.Code)}
+	return w.cfg.Save(context.Background(), s)
 }
 
 // house is an engine under test with what surrounds it.

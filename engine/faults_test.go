@@ -14,6 +14,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/watcher"
 )
 
 // pragma changes the writing connection, to bring about what a disk would.
@@ -127,7 +128,7 @@ func TestSavesBeyondWhatMemoryHoldsAreLeftToTheWatcher(t *testing.T) {
 	h.w.cfg.Scanned(h.watched)
 	h.pragma(faults["read-only"].begin)
 	big := strings.Repeat("x", heldCode*2/3)
-	if !h.w.give(h.path("a.py"), big, false) || h.w.give(h.path("b.py"), big, false) {
+	if !h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte(big)}) || h.w.give(watcher.Save{Path: h.path("b.py"), Code: []byte(big)}) {
 		t.Error("the first is to be held, the second left to the watcher")
 	}
 	if n := h.Status().SavesWaiting; n != 2 {
@@ -135,7 +136,7 @@ func TestSavesBeyondWhatMemoryHoldsAreLeftToTheWatcher(t *testing.T) {
 	}
 	h.pragma(faults["read-only"].end)
 	h.call().finish(blender.Succeeded)
-	eventually(t, "the second is taken", func() bool { return h.w.give(h.path("b.py"), big, false) })
+	eventually(t, "the second is taken", func() bool { return h.w.give(watcher.Save{Path: h.path("b.py"), Code: []byte(big)}) })
 	h.call()
 }
 
@@ -143,11 +144,11 @@ func TestAFirstScanIsNotTakenUntilItCanBeWritten(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
 	h.pragma(faults["read-only"].begin)
-	if h.w.give(h.path("a.py"), "x", true) {
+	if h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("x"), Scan: true}) {
 		t.Error("the watcher believes that the script is noted")
 	}
 	h.pragma(faults["read-only"].end)
-	eventually(t, "the script is noted", func() bool { return h.w.give(h.path("a.py"), "x", true) })
+	eventually(t, "the script is noted", func() bool { return h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("x"), Scan: true}) })
 	h.w.cfg.Scanned(h.watched)
 	h.expect()
 	h.w.scan(h.path("a.py"), "y")

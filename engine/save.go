@@ -40,8 +40,9 @@ const (
 //
 // A file that a scan found runs when its bytes differ from the bytes that were seen last, so
 // that changes which nobody watched run, and nothing else does. In a folder that is watched for
-// the first time no file that a scan finds runs, unless the folder's settings say so. In a
-// folder whose patterns were changed, a scan runs no file that was never seen before.
+// the first time no file that a scan finds runs, unless the folder's settings say so. The same
+// holds for the first look at what lies in the folder, such as on a drive that is mounted late. In
+// a folder whose patterns were changed, a scan runs no file that was never seen before.
 func (e *Engine) decideLocked(s watcher.Save) decision {
 	f := e.folders[s.Folder]
 	if f == nil {
@@ -55,6 +56,8 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 		case f.fresh() && !f.policy.RunExisting:
 			return toNote
 		case !f.fresh() && f.known != f.shape && !ok:
+			return toNote
+		case s.First && !ok && !f.policy.RunExisting:
 			return toNote
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/watcher"
 )
 
 // expect compares all runs, oldest first.
@@ -327,4 +328,23 @@ func TestPausingIsTheWatchersPart(t *testing.T) {
 	if h.w.paused || h.Status().WatchingPaused {
 		t.Error("still paused")
 	}
+}
+
+func TestWhatTheFirstLookAtAMountedDriveFindsIsOnlyNoted(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = succeed
+	h.w.cfg.Scanned(h.watched) // while the drive was not mounted
+	h.serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	for _, code := range []string{"A", "A"} {
+		h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte(code), Scan: true, First: true})
+	}
+	h.w.cfg.Scanned(h.watched)
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "1 scripts were there already") })
+	h.expect()
+	h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("B"), Scan: true, First: true}) // it was known
+	h.ended("1")
+	h.expect("1 a.py succeeded")
 }

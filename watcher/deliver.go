@@ -71,7 +71,8 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		w.mu.Unlock()
 		return
 	}
-	save := Save{Folder: e.folder.Path, Path: e.path, Code: v.code, Stamp: v.snap.stamp(), Scan: e.scan, Seen: e.seen}
+	save := Save{Folder: e.folder.Path, Path: e.path, Code: v.code, Stamp: v.snap.stamp(), Scan: e.scan && !e.late, Seen: e.seen}
+	save.First = save.Scan && e.first
 	wanted := v.what == settled && !w.paused
 	var before snapshot
 	var known bool

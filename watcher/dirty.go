@@ -15,7 +15,7 @@ const (
 	changed             // bytes were written; more may follow
 	closed              // a writer closed the file, or the file was moved into place
 	// Marks made by scans. They say nothing new about a path that is marked already.
-	found    // a full scan found the file
+	found    // a full look found the file
 	arrived  // the file is in a folder that appeared while its parent was watched
 	polled   // polling found the file changed
 	doubtful // polling found the file unchanged, but too young to be sure
@@ -39,7 +39,9 @@ type entry struct {
 	marks    uint64    // number of marks, so that a mark made during an examination is not lost
 	seen     time.Time // when the last event came
 	closedAt time.Time // when a writer last closed the file
-	scan     bool      // a full scan found the file, and no event since says that it is being saved
+	scan     bool      // a full look found the file, and no event since says that it is being saved
+	late     bool      // a full look found the file, which was saved after the watch or the wait for it began
+	first    bool      // the look that found the file was the first look at what lies there
 	verify   bool      // hand the file on only if its bytes differ from the last snapshot
 
 	// What examinations have found out about the writer.

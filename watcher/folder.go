@@ -26,6 +26,12 @@ type folder struct {
 	limited string      // why some of the folders below it are polled
 	denied  string      // which folder below it cannot be read, and why
 
+	// checked is when the root was last found there, or when the wait for it began.
+	checked time.Time
+	began   time.Time // when the first full scan began
+	// next is how the next full scan looks.
+	next look
+
 	unwatched int  // folders in it without events
 	watched   int  // folders in it with events
 	needsScan bool // a full scan is to be made

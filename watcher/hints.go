@@ -23,10 +23,13 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 			w.unwatchTreeLocked(path)
 		}
 	case hintSelf:
-		w.queueFolderLocked(path) // another folder may have its path now
+		w.lookAnewLocked(path) // another folder may have its path now
 	case hintLost:
 		w.log.Info("the system lost events; all folders are scanned")
 		w.rescan = true
+		for _, f := range w.folders {
+			f.next = look{since: f.began} // it was watched, so what was saved meanwhile is a save
+		}
 		w.forgetOpenLocked()
 		poke(w.wake)
 	case hintBroken:
@@ -72,7 +75,25 @@ func (w *Watcher) queueFolderLocked(path string) {
 	case f == nil || !f.enters(path):
 		return
 	default:
-		w.arrivals[path] = struct{}{}
+		w.arrivals[path] = look{mode: scanArrived}
+	}
+	poke(w.wake)
+}
+
+// lookAnewLocked has the walker enter and look through a folder whose watch has ended, or that may
+// be another folder than before, whatever its identity says: file systems give the identity of a
+// removed folder to the next folder that is made. It needs mu.
+func (w *Watcher) lookAnewLocked(path string) {
+	d := w.dirs[path]
+	if d == nil {
+		w.queueFolderLocked(path)
+		return
+	}
+	d.ended = true
+	if w.isRootLocked(path) {
+		w.roots = true
+	} else if _, queued := w.arrivals[path]; !queued {
+		w.arrivals[path] = look{mode: scanFull, since: d.checked, anew: true}
 	}
 	poke(w.wake)
 }

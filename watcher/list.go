@@ -1,24 +1,37 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 )
 
-// list marks the scripts in one folder that the mode asks for. It returns the folders in it that
+// list marks the scripts in one folder that the look asks for. It returns the folders in it that
 // f's scan is to go into; when polling, only those that are new.
-func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, mode scanMode) (subs []string) {
+func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l look) (subs []string) {
 	h, err := openDir(path)
 	if err != nil {
 		w.cannotList(path, err)
 		return nil
 	}
 	defer h.Close() // read only
+	w.mu.Lock()
+	anew := l.mode == scanPoll && (!d.listed || d.replaced) // it could not be read until now, or is another one
+	if anew {
+		l = look{mode: scanFull, since: d.checked, anew: true}
+	}
+	d.replaced = false
+	w.mu.Unlock()
+	if anew {
+		l.first = !w.anyKnown(ctx, f, path)
+	}
 	names := map[string]struct{}{}
 	for ctx.Err() == nil {
 		entries, err := h.ReadDir(512)
@@ -27,18 +40,18 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, mode
 			full := join(path, name)
 			switch t := e.Type(); {
 			case t.IsDir():
-				if w.goesInto(f, full, mode) {
+				if w.goesInto(f, full, l.mode) {
 					subs = append(subs, full)
 				}
 			case t.IsRegular() || t&fs.ModeSymlink != 0:
 				if w.counts(f, d, full) {
 					names[name] = struct{}{}
-					w.consider(d, full, name, mode)
+					w.consider(d, full, name, l)
 				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			w.prune(d, names, mode)
+			w.prune(d, names, l.mode)
 			break
 		}
 		if err != nil {
@@ -71,7 +84,7 @@ func (w *Watcher) counts(f *folder, d *dir, path string) bool {
 }
 
 // consider marks a script that differs, or may differ, from what is known of it.
-func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
+func (w *Watcher) consider(d *dir, path, name string, l look) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.Mode().IsRegular() {
 		return // it is gone, or a link to something that is no script
@@ -80,7 +93,7 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 	s := snapshotOf(fi, now)
 	var stamp Stamp
 	known := false
-	if mode == scanFull && w.cfg.Known != nil {
+	if l.mode == scanFull && w.cfg.Known != nil {
 		stamp, known = w.cfg.Known(path)
 		known = known && stamp.Size == s.size && stamp.ModTime.Equal(s.mtime)
 	}
@@ -92,7 +105,7 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 	before, seen := d.seen[name]
 	same := seen && before.sameFile(s)
 	m := found
-	switch mode {
+	switch l.mode {
 	case scanFull:
 		if known {
 			if !seen {
@@ -100,9 +113,13 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 			}
 			return
 		}
-		if w.cfg.Known == nil && same && before.trusted() {
+		if (w.cfg.Known == nil || !l.since.IsZero()) && same && before.trusted() {
 			return
 		}
+		w.finds = append(w.finds, find{
+			d: d, path: path, at: s.mtime, late: !l.since.IsZero() && !s.savedAt().Before(l.since.Add(-clockStep)), first: l.first,
+		})
+		return
 	case scanArrived:
 		if same {
 			return
@@ -123,6 +140,34 @@ func (w *Watcher) consider(d *dir, path, name string, mode scanMode) {
 	w.markLocked(d.folder, path, m, now)
 }
 
+// find is a script that a full look has found and that differs, or may differ, from what is known
+// of it.
+type find struct {
+	d     *dir
+	path  string
+	at    time.Time // when it was saved
+	late  bool
+	first bool
+}
+
+// markFinds marks what full looks have found, in the order in which it was saved.
+func (w *Watcher) markFinds() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slices.SortFunc(w.finds, func(a, b find) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.path, b.path)) })
+	now := time.Now()
+	for _, f := range w.finds {
+		if w.dirs[filepath.Dir(f.path)] != f.d || f.d.folder.removed || w.dirty[f.path] != nil && w.dirty[f.path] != w.examining {
+			continue
+		}
+		w.markLocked(f.d.folder, f.path, found, now)
+		if e := w.dirty[f.path]; e.scan {
+			e.late, e.first = f.late, f.first
+		}
+	}
+	w.finds = nil
+}
+
 // believed returns s, the snapshot of a file that was not read, with the hash of a stamp that is
 // to be trusted.
 func (s snapshot) believed(stamp Stamp) snapshot {
@@ -139,6 +184,7 @@ func (s snapshot) believed(stamp Stamp) snapshot {
 func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	d.listed = true
 	if mode == scanArrived || mode == scanPoll && d.watched {
 		return
 	}
@@ -173,4 +219,33 @@ func reason(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
+}
+
+// anyKnown reports whether f's owner knows a script in top or in the folders below it.
+func (w *Watcher) anyKnown(ctx context.Context, f *folder, top string) bool {
+	if w.cfg.Known == nil {
+		return false
+	}
+	todo := []string{top}
+	for len(todo) > 0 && ctx.Err() == nil {
+		dir := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // the scan reports it
+		}
+		for _, e := range entries {
+			full := join(dir, e.Name())
+			if e.IsDir() {
+				if f.enters(full) {
+					todo = append(todo, full)
+				}
+			} else if f.script(full) {
+				if _, ok := w.cfg.Known(full); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -144,12 +144,12 @@ func TestLostEventsAreMadeGoodByAScan(t *testing.T) {
 // deafSource is a source whose events are all lost.
 type deafSource struct{}
 
-func (deafSource) name() string     { return methodInotify }
-func (deafSource) exact() bool      { return true }
-func (deafSource) add(string) error { return nil }
-func (deafSource) remove(string)    {}
-func (deafSource) drain()           {}
-func (deafSource) close()           {}
+func (deafSource) name() string             { return methodInotify }
+func (deafSource) exact() bool              { return true }
+func (deafSource) add(string) (bool, error) { return false, nil }
+func (deafSource) remove(string)            {}
+func (deafSource) drain()                   {}
+func (deafSource) close()                   {}
 
 func TestWithoutEventsFoldersArePolledAndTheStatusSaysWhy(t *testing.T) {
 	t.Parallel()

@@ -43,6 +43,18 @@ func snapshotOf(fi fs.FileInfo, at time.Time) snapshot {
 	return s
 }
 
+// clockStep is how far the times of files may be behind the clock of programs.
+const clockStep = 50 * time.Millisecond
+
+// savedAt returns when the file was last written, made or put in its place, as far as the system
+// says. A copier may give a file an old time of modification.
+func (s snapshot) savedAt() time.Time {
+	if changed := time.Unix(0, s.ctime); s.ctime != 0 && changed.After(s.mtime) {
+		return changed
+	}
+	return s.mtime
+}
+
 // sameFile compares what can be known without reading the file.
 func (s snapshot) sameFile(m snapshot) bool {
 	return s.size == m.size && s.mtime.Equal(m.mtime) && s.ctime == m.ctime && s.id == m.id

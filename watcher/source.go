@@ -31,9 +31,10 @@ type source interface {
 	name() string
 	// exact reports whether the source sends hintClosed.
 	exact() bool
-	// add begins to watch what lies directly in a folder. Adding a folder again does no harm, and
-	// is needed when another folder has its path now.
-	add(dir string) error
+	// add begins to watch what lies directly in a folder, and reports whether what lies at its path
+	// now was not watched before. Adding a folder again does no harm, and is needed when another
+	// folder has its path now.
+	add(dir string) (fresh bool, err error)
 	remove(dir string)
 	// drain returns when the source has sent all hints of what happened before the call, if the
 	// source can find that out.
@@ -50,6 +51,7 @@ type portable struct {
 	changing sync.Mutex // held while a watch is added or removed
 	mu       sync.Mutex
 	removals map[string]struct{}
+	added    map[string]struct{}
 	work     chan struct{}
 }
 
@@ -58,7 +60,7 @@ func newPortable(h hintFunc) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &portable{w: w, hint: h, removals: map[string]struct{}{}, work: make(chan struct{}, 1)}
+	p := &portable{w: w, hint: h, removals: map[string]struct{}{}, added: map[string]struct{}{}, work: make(chan struct{}, 1)}
 	p.done.Go(p.read)
 	p.done.Go(p.removeAll)
 	return p, nil
@@ -71,11 +73,18 @@ func (p *portable) drain()       {}
 // add first removes the watches that are to be removed. Some systems have one watch for a folder
 // that was moved, under the first of its names. If that name were removed later, the watch of the
 // second name would be gone, too.
-func (p *portable) add(dir string) error {
+func (p *portable) add(dir string) (fresh bool, err error) {
 	p.removeNoted()
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	return p.w.Add(dir)
+	if err := p.w.Add(dir); err != nil {
+		return false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, was := p.added[dir]
+	p.added[dir] = struct{}{}
+	return !was, nil
 }
 
 // remove only notes which watch is to be removed. Some systems remove a watch only while their
@@ -83,6 +92,7 @@ func (p *portable) add(dir string) error {
 func (p *portable) remove(dir string) {
 	p.mu.Lock()
 	p.removals[dir] = struct{}{}
+	delete(p.added, dir)
 	p.mu.Unlock()
 	poke(p.work)
 }
@@ -126,6 +136,9 @@ func (p *portable) read() {
 			case ev.Has(fsnotify.Write):
 				p.hint(hintChanged, ev.Name, now)
 			case ev.Has(fsnotify.Remove), ev.Has(fsnotify.Rename):
+				p.mu.Lock()
+				delete(p.added, ev.Name) // if it was watched, it is not any more
+				p.mu.Unlock()
 				p.hint(hintGone, ev.Name, now)
 			}
 		case err, ok := <-p.w.Errors:

@@ -60,22 +60,23 @@ func newSource(h hintFunc) (source, error) {
 func (n *inotify) name() string { return methodInotify }
 func (n *inotify) exact() bool  { return true }
 
-func (n *inotify) add(dir string) error {
+func (n *inotify) add(dir string) (fresh bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	id, err := unix.InotifyAddWatch(n.fd, dir, inotifyMask)
 	if err != nil {
-		return os.NewSyscallError("inotify_add_watch", err)
+		return false, os.NewSyscallError("inotify_add_watch", err)
 	}
 	wd := int32(id)
-	if old, ok := n.ids[dir]; ok && old != wd {
+	old, ok := n.ids[dir]
+	if ok && old != wd {
 		n.dropLocked(dir)
 	}
 	n.ids[dir] = wd
 	if !slices.Contains(n.paths[wd], dir) {
 		n.paths[wd] = append(n.paths[wd], dir)
 	}
-	return nil
+	return !ok || old != wd, nil
 }
 
 func (n *inotify) remove(dir string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,22 +19,38 @@ const sourceEvery = 5 * time.Second
 
 // dir is one folder on disk that is watched or polled. Its fields are guarded by Watcher.mu.
 type dir struct {
-	folder  *folder // the watched folder that the files in it belong to
-	watched bool    // with events that tell everything; without them it is polled
-	slow    bool    // on another machine: only closes that were told and equal snapshots show what has settled
-	folders int     // how many dirs lie directly in it
-	visit   uint64  // number of the last full scan that visited it
-	seen    map[string]snapshot
+	folder   *folder   // the watched folder that the files in it belong to
+	watched  bool      // with events that tell everything; without them it is polled
+	slow     bool      // on another machine: only closes that were told and equal snapshots show what has settled
+	folders  int       // how many dirs lie directly in it
+	visit    uint64    // number of the last full scan that visited it
+	id       fileID    // of the folder that lies there
+	ended    bool      // its watch has ended
+	replaced bool      // another folder lies there than was listed
+	listed   bool      // it was listed to its end since it was entered
+	checked  time.Time // when its watch was last found there
+	seen     map[string]snapshot
 }
 
 // scanMode is why a folder is scanned.
 type scanMode int
 
 const (
-	scanFull    scanMode = iota // to find what changed while nothing was watched
+	scanFull    scanMode = iota // to find what changed while nothing was watched or waited for
 	scanArrived                 // the folder appeared just now, so everything in it was saved just now
 	scanPoll                    // to find what changed since the last poll
 )
+
+// look says how folders are scanned.
+type look struct {
+	mode scanMode
+	// since, when it is set, is when the watch or the wait began, for a full scan that comes later:
+	// what was saved after that is a save and no find.
+	since time.Time
+	// anew is set when what lies there may be something else than before. If no script in it is
+	// known then, first is set: it is the first look at it.
+	anew, first bool
+}
 
 // walk keeps the watches in line with the folders and the disk, and makes all scans, until ctx
 // ends.
@@ -54,13 +71,13 @@ func (w *Watcher) walk(ctx context.Context) {
 			for _, f := range folders {
 				w.checkRoot(f)
 			}
+			w.checkWatches()
 			roots = now.Add(w.rootsWait())
 		}
-		for _, f := range folders {
-			w.scanFolder(ctx, f)
-		}
+		w.scanFolders(ctx, folders)
 		w.scanArrivals(ctx)
 		next := w.poll(ctx, folders)
+		w.markFinds()
 		if ask := w.findHolders(time.Now()); ask.Before(next) {
 			next = ask
 		}
@@ -155,6 +172,7 @@ func (d *dir) countLocked(n int) {
 
 // checkRoot finds out whether a watched folder has appeared, is gone, or was replaced by another.
 func (w *Watcher) checkRoot(f *folder) {
+	now := time.Now()
 	fi, err := os.Stat(f.Path)
 	problem := ""
 	switch {
@@ -169,17 +187,75 @@ func (w *Watcher) checkRoot(f *folder) {
 	defer w.mu.Unlock()
 	if problem != "" {
 		f.problem, f.root = problem, nil
+		if f.checked.IsZero() {
+			f.checked = now
+		}
 		w.unwatchTreeLocked(f.Path)
 		return
 	}
-	if f.root != nil && !os.SameFile(f.root, fi) {
+	replaced := f.root != nil && !os.SameFile(f.root, fi)
+	if replaced {
 		w.unwatchTreeLocked(f.Path)
 	}
-	if f.root == nil || w.dirs[f.Path] == nil {
+	if d := w.dirs[f.Path]; f.root == nil || d == nil || d.ended {
 		f.needsScan = true
+		// At the start checked is zero: nothing was watched or waited for before.
+		f.next = look{since: f.checked, anew: !f.checked.IsZero()}
 	}
 	_ = os.SameFile(fi, fi) // Windows reads only now what identifies the file
-	f.root, f.problem = fi, ""
+	f.root, f.problem, f.checked = fi, "", now
+}
+
+// watchesPerCheck is how many watches are checked at one time, so that the check costs nothing
+// worth mentioning with any number of folders.
+const watchesPerCheck = 256
+
+// checkWatches finds out whether the watches of all roots, and of some of the folders below them,
+// are still there, and has the folders looked through whose watches are not: no event says that
+// a file system was mounted over a folder.
+func (w *Watcher) checkWatches() {
+	w.mu.Lock()
+	src := w.src
+	var paths, rest []string
+	for path, d := range w.dirs {
+		switch {
+		case d.ended:
+		case w.isRootLocked(path):
+			paths = append(paths, path)
+		default:
+			rest = append(rest, path)
+		}
+	}
+	slices.Sort(rest)
+	from, _ := slices.BinarySearch(rest, w.turn)
+	for n := range min(watchesPerCheck, len(rest)) {
+		paths = append(paths, rest[(from+n)%len(rest)])
+	}
+	if len(rest) > 0 {
+		w.turn = rest[(from+watchesPerCheck)%len(rest)]
+	}
+	w.mu.Unlock()
+	if src == nil {
+		return
+	}
+	for _, path := range paths {
+		now := time.Now()
+		fresh, err := src.add(path)
+		w.mu.Lock()
+		d := w.dirs[path]
+		switch {
+		case d == nil:
+			src.remove(path)
+		case err != nil && !d.watched: // it is polled, and was not watched before either
+		case isGone(err):
+			w.unwatchTreeLocked(path)
+		case err != nil || fresh && d.watched:
+			w.lookAnewLocked(path)
+		case d.listed:
+			d.checked = now
+		}
+		w.mu.Unlock()
+	}
 }
 
 // rootsWait returns how long to wait before roots are checked again. No event says that a root
@@ -193,49 +269,66 @@ func (w *Watcher) rootsWait() time.Duration {
 	return w.opts.checkEvery
 }
 
-// scanFolder makes the full scan that a folder needs.
-func (w *Watcher) scanFolder(ctx context.Context, f *folder) {
+// scanFolders makes the full scans that folders need. What they find is marked when all of them
+// are made, so that it is handed on in the order in which it was saved.
+func (w *Watcher) scanFolders(ctx context.Context, folders []*folder) {
 	w.mu.Lock()
-	if !f.needsScan || f.removed || f.problem != "" {
-		w.mu.Unlock()
-		return
-	}
-	f.needsScan, f.scanning, f.announce, f.denied = false, true, true, ""
 	w.visits++
 	visit := w.visits
 	w.mu.Unlock()
-
-	w.scanTree(ctx, f, f.Path, scanFull)
+	var scanned []*folder
+	for _, f := range folders {
+		if w.scanFolder(ctx, f) {
+			scanned = append(scanned, f)
+		}
+	}
+	w.markFinds()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f.scanning = false
-	if ctx.Err() != nil {
-		return
-	}
-	for path, d := range w.dirs {
-		if d.folder == f && d.visit < visit {
-			w.unwatchLocked(path)
+	for _, f := range scanned {
+		f.scanning = false
+		if ctx.Err() != nil {
+			continue
 		}
+		for path, d := range w.dirs {
+			if d.folder == f && d.visit < visit {
+				w.unwatchLocked(path)
+			}
+		}
+		if w.dirs[f.Path] == nil { // it was removed while it was scanned
+			f.announce = false
+			continue
+		}
+		w.announceLocked(f)
 	}
-	if w.dirs[f.Path] == nil { // it was removed while it was scanned
-		f.announce = false
-		return
+}
+
+// scanFolder makes the full scan that a folder needs, and reports whether it needed one.
+func (w *Watcher) scanFolder(ctx context.Context, f *folder) bool {
+	w.mu.Lock()
+	if !f.needsScan || f.removed || f.problem != "" {
+		w.mu.Unlock()
+		return false
 	}
-	w.announceLocked(f)
+	f.needsScan, f.scanning, f.announce, f.denied = false, true, true, ""
+	l := f.next
+	f.next = look{}
+	if f.began.IsZero() {
+		f.began = time.Now()
+	}
+	w.mu.Unlock()
+	w.scanTree(ctx, f, f.Path, l)
+	return true
 }
 
 // scanArrivals scans the folders that have appeared.
 func (w *Watcher) scanArrivals(ctx context.Context) {
 	w.mu.Lock()
-	paths := make([]string, 0, len(w.arrivals))
-	for path := range w.arrivals {
-		paths = append(paths, path)
-	}
-	clear(w.arrivals)
+	arrivals := w.arrivals
+	w.arrivals = map[string]look{}
 	w.mu.Unlock()
-	slices.Sort(paths)
-	for _, path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(arrivals)) {
 		fi, err := os.Lstat(path)
 		if err != nil || !fi.IsDir() {
 			continue // it is gone again, or no folder
@@ -244,7 +337,7 @@ func (w *Watcher) scanArrivals(ctx context.Context) {
 		f := w.ownerLocked(path)
 		w.mu.Unlock()
 		if f != nil {
-			w.scanTree(ctx, f, path, scanArrived)
+			w.scanTree(ctx, f, path, arrivals[path])
 		}
 	}
 }
@@ -270,8 +363,8 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 				return next
 			}
 			if d := w.enter(path); d != nil {
-				for _, sub := range w.list(ctx, f, d, path, scanPoll) {
-					w.scanTree(ctx, f, sub, scanArrived)
+				for _, sub := range w.list(ctx, f, d, path, look{mode: scanPoll}) {
+					w.scanTree(ctx, f, sub, look{mode: scanArrived})
 				}
 			}
 		}
@@ -317,21 +410,33 @@ func (w *Watcher) requestRootCheck(f *folder) {
 
 // scanTree scans top, which f covers, and the folders below it. Each folder is watched before it
 // is listed, so that no file is missed in between.
-func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, mode scanMode) {
+func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
+	l.first = l.anew && !w.anyKnown(ctx, f, top)
 	todo := []string{top}
 	for len(todo) > 0 && ctx.Err() == nil {
 		path := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if d := w.enter(path); d != nil {
-			todo = append(todo, w.list(ctx, f, d, path, mode)...)
+			todo = append(todo, w.list(ctx, f, d, path, l)...)
 		}
 	}
+}
+
+// folderID returns the id of the folder at a path, where the system has such numbers.
+func folderID(path string) fileID {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return fileID{} // it is gone, which the caller finds out next
+	}
+	id, _ := identity(fi)
+	return id
 }
 
 // enter begins to watch one folder, or marks it as polled. It returns nil for a folder that is
 // gone or belongs to no watched folder.
 func (w *Watcher) enter(path string) *dir {
-	slow := w.opts.isRemote(path)
+	slow, now := w.opts.isRemote(path), time.Now()
+	id := folderID(path)
 	w.mu.Lock()
 	f := w.ownerLocked(path)
 	if f == nil {
@@ -340,7 +445,7 @@ func (w *Watcher) enter(path string) *dir {
 	}
 	d := w.dirs[path]
 	if d == nil {
-		d = &dir{folder: f, seen: map[string]snapshot{}}
+		d = &dir{folder: f, seen: map[string]snapshot{}, checked: now, id: id}
 		w.dirs[path] = d
 		d.countLocked(1)
 		if up := w.dirs[filepath.Dir(path)]; up != nil && up != d {
@@ -349,8 +454,10 @@ func (w *Watcher) enter(path string) *dir {
 	} else if d.folder != f {
 		d.moveLocked(f)
 	}
-	d.visit = w.visits
-	d.slow = slow
+	if id.dev != d.id.dev || id.ino != d.id.ino && !slow {
+		d.replaced = true // list has to know
+	}
+	d.visit, d.slow, d.id, d.ended = w.visits, slow, id, false
 	polled := slow || f.Poll > 0
 	src := w.src
 	if polled {
@@ -362,12 +469,15 @@ func (w *Watcher) enter(path string) *dir {
 	}
 
 	// A polled folder is watched beside: what programs on this machine save in it is told.
-	err := src.add(path)
+	_, err := src.add(path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dirs[path] != d { // it was removed meanwhile
 		src.remove(path)
 		return nil
+	}
+	if d.listed && !d.replaced {
+		d.checked = now
 	}
 	d.setWatchedLocked(err == nil && !polled)
 	switch {

@@ -37,8 +37,11 @@ type Save struct {
 	Code  []byte
 	Stamp Stamp
 	// Scan is true when a full scan found the script, and false when the script was saved while
-	// its folder was watched.
+	// its folder was watched or waited for.
 	Scan bool
+	// First is true when the scan was the first look at what lies there, whenever that came: a
+	// drive was mounted, or another folder has the path, and no script in it is known.
+	First bool
 	// Seen is when the event that led to this save arrived, for latency figures.
 	Seen time.Time
 }
@@ -88,13 +91,15 @@ type Watcher struct {
 	paused    bool
 	folders   []*folder
 	dirs      map[string]*dir
-	src       source // nil while there is none
-	exact     bool   // src reports when a writer closes a file
-	rescan    bool   // all folders are to be scanned in full
-	regroup   bool   // folders were set: dirs may belong to other folders now
-	broken    bool   // src has ended by itself
-	roots     bool   // the folders' roots are to be checked
-	arrivals  map[string]struct{}
+	src       source          // nil while there is none
+	exact     bool            // src reports when a writer closes a file
+	rescan    bool            // all folders are to be scanned in full
+	regroup   bool            // folders were set: dirs may belong to other folders now
+	broken    bool            // src has ended by itself
+	roots     bool            // the folders' roots are to be checked
+	arrivals  map[string]look // folders to look through
+	finds     []find          // what full looks have found and not marked yet
+	turn      string          // the folder whose watch was the last to be checked
 	dirty     map[string]*entry
 	marked    uint64
 	visits    uint64 // full scans so far
@@ -147,8 +152,8 @@ func New(cfg Config) (*Watcher, error) {
 
 // clearLocked resets the watcher to its state before Serve. It needs mu, except in New.
 func (w *Watcher) clearLocked() {
-	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]struct{}{}
-	w.queue, w.examining, w.scanned, w.src = nil, nil, nil, nil
+	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]look{}
+	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
 		w.folders[i] = newFolder(f.WatchSettings)
