@@ -112,6 +112,8 @@ type FolderStatus struct {
 	Method string `json:"method"`
 	// Error says why the folder is not (fully) watched and what to do, or is empty.
 	Error string `json:"error"`
+	// Note says what is special about how the folder is watched, such as links, or is empty.
+	Note string `json:"note"`
 	// Waiting are the scripts that do not run because somebody has had them open for writing for
 	// long, by path.
 	Waiting []WaitingScript `json:"waiting"`

@@ -243,7 +243,11 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 		case f.Error != "":
 			p.say("folder", yellow, f.Path+"\n"+f.Error)
 		case f.Method != "":
-			p.say("folder", plain, f.Path+" is watched ("+f.Method+")")
+			text := f.Path + " is watched (" + f.Method + ")"
+			if f.Note != "" {
+				text += "\n" + f.Note
+			}
+			p.say("folder", plain, text)
 		}
 	}
 }

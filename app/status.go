@@ -112,6 +112,9 @@ func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 	if f.Error != "" {
 		text += "\n" + indent(clean(f.Error), "         ")
 	}
+	if f.Note != "" {
+		text += "\n" + indent(clean(f.Note), "         ")
+	}
 	for _, s := range f.Waiting {
 		text += "\n" + indent(paint(e.colorOut, yellow, "waiting")+" "+clean(s.Path)+": "+clean(s.Hint), "         ")
 	}

@@ -110,6 +110,9 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	if f.Method == "" {
 		how.SetText("not watched")
 	}
+	if f.Note != "" {
+		how.SetText(how.Text + "; " + f.Note)
+	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
 		how.SetText(f.Error)

@@ -40,8 +40,10 @@ type folder struct {
 	pending   int  // entries that a full scan found and that are not dealt with yet
 	removed   bool // it is not watched any more
 
-	nextPoll time.Time
-	tooLarge map[string]int64 // paths that were not read for their size
+	links     int // scripts in it that can be written by other names than their own
+	nextPoll  time.Time
+	nextLinks time.Time        // when to look at them
+	tooLarge  map[string]int64 // paths that were not read for their size
 }
 
 func newFolder(f api.WatchSettings) *folder {

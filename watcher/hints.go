@@ -126,6 +126,7 @@ func (w *Watcher) unwatchLocked(path string) {
 	} else {
 		d.folder.unwatched--
 	}
+	d.folder.links -= len(d.linked)
 	if w.src != nil {
 		w.src.remove(path)
 	}

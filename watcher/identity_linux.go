@@ -13,3 +13,12 @@ func identity(fi fs.FileInfo) (id fileID, ctime int64) {
 	}
 	return fileID{uint64(st.Dev), st.Ino}, st.Ctim.Nano()
 }
+
+// hardLinks returns how many names a file has, or 0 when the system does not say.
+func hardLinks(fi fs.FileInfo) uint64 {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return uint64(st.Nlink)
+}

@@ -85,7 +85,8 @@ func (w *Watcher) counts(f *folder, d *dir, path string) bool {
 
 // consider marks a script that differs, or may differ, from what is known of it.
 func (w *Watcher) consider(d *dir, path, name string, l look) {
-	fi, err := os.Stat(path)
+	fi, linked, err := statScript(path)
+	w.noteLink(path, linked)
 	if err != nil || !fi.Mode().IsRegular() {
 		return // it is gone, or a link to something that is no script
 	}

@@ -203,7 +203,7 @@ func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
 
 func mustRead(t *testing.T, path string) ([]byte, snapshot) {
 	t.Helper()
-	f, fi, err := openScript(path)
+	f, fi, _, err := openScript(path)
 	if err != nil {
 		t.Fatal(err)
 	}

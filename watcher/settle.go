@@ -68,7 +68,8 @@ func (w *Watcher) examine(e *entry) verdict {
 	if !dir {
 		return v
 	}
-	f, fi, err := openScript(e.path)
+	f, fi, linked, err := openScript(e.path)
+	w.noteLink(e.path, linked)
 	if err != nil {
 		return w.cannotRead(e, v, err)
 	}

@@ -75,28 +75,39 @@ func (s snapshot) stamp() Stamp {
 	return stamp
 }
 
-// openScript opens a regular file for reading. It fails with errNoScript for anything else, and
-// never blocks.
-func openScript(path string) (*os.File, fs.FileInfo, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
+// openScript opens a regular file for reading, and reports whether it can be written by other names
+// than path. It fails with errNoScript for anything else, and never blocks.
+func openScript(path string) (f *os.File, fi fs.FileInfo, linked bool, err error) {
+	if fi, linked, err = statScript(path); err != nil {
+		return nil, nil, linked, err
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, nil, errNoScript // not even opened: opening a device can have effects
+		return nil, nil, linked, errNoScript // not even opened: opening a device can have effects
 	}
-	f, err := openShared(path)
-	if err != nil {
-		return nil, nil, err
+	if f, err = openShared(path); err != nil {
+		return nil, nil, linked, err
 	}
 	if fi, err = f.Stat(); err == nil && !fi.Mode().IsRegular() {
 		err = errNoScript
 	}
 	if err != nil {
 		_ = f.Close() // read only
-		return nil, nil, err
+		return nil, nil, linked, err
 	}
-	return f, fi, nil
+	return f, fi, linked, nil
+}
+
+// statScript is os.Stat, and reports whether the file can be written by other names than path: path
+// is a symbolic link, whose target need not be there, or the file has several names.
+func statScript(path string) (fi fs.FileInfo, linked bool, err error) {
+	if fi, err = os.Lstat(path); err != nil {
+		return nil, false, err
+	}
+	if fi.Mode()&fs.ModeSymlink == 0 {
+		return fi, hardLinks(fi) > 1, nil
+	}
+	fi, err = os.Stat(path)
+	return fi, true, err
 }
 
 // read returns the whole of f and its snapshot; fi is what f was when it was opened. It fails

@@ -30,6 +30,7 @@ type dir struct {
 	listed   bool      // it was listed to its end since it was entered
 	checked  time.Time // when its watch was last found there
 	seen     map[string]snapshot
+	linked   map[string]struct{} // the scripts in it that can be written by other names
 }
 
 // scanMode is why a folder is scanned.
@@ -156,8 +157,10 @@ func (w *Watcher) adopt() {
 // moveLocked makes d belong to another watched folder. It needs mu.
 func (d *dir) moveLocked(f *folder) {
 	d.countLocked(-1)
+	d.folder.links -= len(d.linked)
 	d.folder = f
 	d.countLocked(1)
+	d.folder.links += len(d.linked)
 }
 
 // countLocked adds n to the number of folders that d's watched folder has in d's state. It
@@ -346,6 +349,9 @@ func (w *Watcher) scanArrivals(ctx context.Context) {
 func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) {
 	next = time.Now().Add(time.Hour)
 	for _, f := range folders {
+		if links := w.lookAtLinks(ctx, f); links.Before(next) {
+			next = links
+		}
 		w.mu.Lock()
 		var due []string
 		start := time.Now()
@@ -370,11 +376,7 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 		}
 		w.mu.Lock()
 		if len(due) > 0 {
-			every := time.Duration(f.Poll)
-			if every == 0 {
-				every = w.opts.pollEvery
-			}
-			f.nextPoll = time.Now().Add(max(every, 10*time.Since(start)))
+			f.nextPoll = time.Now().Add(max(w.pollEveryOf(f), 10*time.Since(start)))
 		}
 		if f.unwatched == 0 {
 			f.limited = ""

@@ -251,7 +251,7 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
 		all[i] = f.statusLocked(method)
-		all[i].Waiting = w.waitingLocked(f)
+		all[i].Waiting, all[i].Note = w.waitingLocked(f), w.linksNoteLocked(f)
 	}
 	return all
 }
