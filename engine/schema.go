@@ -74,6 +74,9 @@ ALTER TABLE runs ADD COLUMN written_by INTEGER NOT NULL DEFAULT 0;  -- the run t
 ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many runs in a row wrote a script
 ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
+ALTER TABLE scripts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;  -- the change of the inode; 0: unknown
+ALTER TABLE scripts ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE scripts ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing
 `}

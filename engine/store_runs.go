@@ -117,10 +117,11 @@ func replacedBy(id int64) string { return fmt.Sprintf("replaced by %d", id) }
 
 // stamp writes down within a transaction what is known of a script.
 func (s *store) stamp(path string, st watcher.Stamp) error {
-	_, err := s.exec(`INSERT INTO scripts (path, size, mtime, hash, taken_at) VALUES (?, ?, ?, ?, ?)
+	_, err := s.exec(`INSERT INTO scripts (path, size, mtime, hash, taken_at, changed, inode, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime = excluded.mtime,
-			hash = excluded.hash, taken_at = excluded.taken_at`,
-		path, st.Size, st.ModTime.UnixNano(), st.Hash, time.Now().UnixNano())
+			hash = excluded.hash, taken_at = excluded.taken_at,
+			changed = excluded.changed, inode = excluded.inode, born = excluded.born`,
+		path, st.Size, st.ModTime.UnixNano(), st.Hash, time.Now().UnixNano(), st.Changed, int64(st.Inode), st.Born)
 	return err
 }
 

@@ -71,16 +71,16 @@ func (s *store) lastRuns() (map[string]lastRun, error) {
 
 // stamps returns everything that is known of scripts, by path.
 func (s *store) stamps() (map[string]watcher.Stamp, error) {
-	rows, err := s.reader.Query(`SELECT path, size, mtime, hash FROM scripts`)
+	rows, err := s.reader.Query(`SELECT path, size, mtime, hash, changed, inode, born FROM scripts`)
 	if err != nil {
 		return nil, s.readError(err)
 	}
 	all := map[string]watcher.Stamp{}
 	_, err = collect(rows, func(rows *sql.Rows) (st watcher.Stamp, err error) {
 		var path string
-		var mtime int64
-		err = rows.Scan(&path, &st.Size, &mtime, &st.Hash)
-		st.ModTime = time.Unix(0, mtime)
+		var mtime, inode int64
+		err = rows.Scan(&path, &st.Size, &mtime, &st.Hash, &st.Changed, &inode, &st.Born)
+		st.ModTime, st.Inode = time.Unix(0, mtime), uint64(inode) // SQLite has no unsigned numbers
 		all[path] = st
 		return st, err
 	})

@@ -13,6 +13,8 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 	switch h {
 	case hintCreated, hintChanged, hintClosed:
 		w.markFileLocked(h, path, at)
+	case hintRights:
+		w.markUnreadLocked(path, at)
 	case hintFolder:
 		w.queueFolderLocked(path)
 	case hintFolderOff:
@@ -62,6 +64,20 @@ func (w *Watcher) markFileLocked(h hint, path string, at time.Time) {
 		m = created
 	case hintClosed:
 		m = closed
+	}
+	w.markLocked(f, path, m, at)
+}
+
+// markUnreadLocked marks a script that could not be read, and perhaps can be now. It needs mu.
+func (w *Watcher) markUnreadLocked(path string, at time.Time) {
+	f := w.ownerLocked(filepath.Dir(path))
+	s, ok := w.recallLocked(path)
+	if f == nil || !ok || !s.unread || w.dirty[path] != nil {
+		return
+	}
+	m := arrived
+	if s.scan {
+		m = found
 	}
 	w.markLocked(f, path, m, at)
 }

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"io/fs"
+	"os"
 	"syscall"
 )
 
@@ -21,4 +22,13 @@ func hardLinks(fi fs.FileInfo) uint64 {
 		return 0
 	}
 	return uint64(st.Nlink)
+}
+
+// bornAt returns when an open file was made, in ns, or 0 when the system does not say.
+func bornAt(_ *os.File, fi fs.FileInfo) int64 {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return st.Birthtimespec.Nano()
 }

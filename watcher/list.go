@@ -18,16 +18,22 @@ import (
 func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l look) (subs []string) {
 	h, err := openDir(path)
 	if err != nil {
+		w.mu.Lock()
+		d.arrived = d.arrived || l.mode == scanArrived
+		w.mu.Unlock()
 		w.cannotList(path, err)
 		return nil
 	}
 	defer h.Close() // read only
 	w.mu.Lock()
 	anew := l.mode == scanPoll && (!d.listed || d.replaced) // it could not be read until now, or is another one
-	if anew {
+	switch {
+	case anew && d.arrived:
+		l, anew = look{mode: scanArrived}, false
+	case anew:
 		l = look{mode: scanFull, since: d.checked, anew: true}
 	}
-	d.replaced = false
+	d.replaced, d.arrived = false, false
 	w.mu.Unlock()
 	if anew {
 		l.first = !w.anyKnown(ctx, f, path)
@@ -92,17 +98,19 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 	}
 	now := time.Now()
 	s := snapshotOf(fi, now)
+	w.mu.Lock()
+	if d.slow {
+		s.id = fileID{}
+	}
+	w.mu.Unlock()
 	var stamp Stamp
 	known := false
 	if l.mode == scanFull && w.cfg.Known != nil {
 		stamp, known = w.cfg.Known(path)
-		known = known && stamp.Size == s.size && stamp.ModTime.Equal(s.mtime)
+		known = known && s.fits(stamp)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if d.slow {
-		s.id = fileID{}
-	}
 	before, seen := d.seen[name]
 	same := seen && before.sameFile(s)
 	m := found
@@ -175,7 +183,7 @@ func (s snapshot) believed(stamp Stamp) snapshot {
 	if b, err := hex.DecodeString(stamp.Hash); err == nil {
 		copy(s.hash[:], b)
 	}
-	s.young = false
+	s.born, s.young = stamp.Born, false
 	s.since = s.at.Add(-youth)
 	return s
 }

@@ -278,6 +278,9 @@ func (w *Watcher) noteUnread(e *entry) {
 	s := snapshotOf(fi, time.Now())
 	s.young = false
 	s.since = s.since.Add(-youth)
+	w.mu.Lock()
+	s.unread, s.scan = true, e.scan && !e.late
+	w.mu.Unlock()
 	w.noteSnapshot(e, s)
 }
 

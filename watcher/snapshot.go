@@ -25,10 +25,13 @@ type snapshot struct {
 	mtime  time.Time
 	ctime  int64 // ns; 0 where the system has none
 	id     fileID
+	born   int64 // when the file was made, in ns; 0 where the system does not say
 	hash   [sha256.Size]byte
 	at     time.Time     // when the snapshot was taken
 	since  time.Time     // when the file was first seen in this state
 	waited time.Duration // how long the watcher waited until the file had settled
+	unread bool          // the file could not be read
+	scan   bool          // unread, and found by a full look
 	young  bool          // mtime is too near to at to prove anything
 }
 
@@ -68,11 +71,20 @@ func (s snapshot) same(m snapshot) bool { return s.sameFile(m) && s.hash == m.ha
 func (s snapshot) trusted() bool { return !s.young && s.at.Sub(s.since) >= youth }
 
 func (s snapshot) stamp() Stamp {
-	stamp := Stamp{Size: s.size, ModTime: s.mtime, Hash: hex.EncodeToString(s.hash[:])}
+	stamp := Stamp{
+		Size: s.size, ModTime: s.mtime, Hash: hex.EncodeToString(s.hash[:]),
+		Changed: s.ctime, Inode: s.id.ino, Born: s.born,
+	}
 	if s.young {
 		stamp.ModTime = time.Time{}
 	}
 	return stamp
+}
+
+// fits reports whether a file that still has the stamp is unchanged, without reading it.
+func (s snapshot) fits(stamp Stamp) bool {
+	return stamp.Size == s.size && stamp.ModTime.Equal(s.mtime) && stamp.Changed == s.ctime &&
+		(stamp.Inode == s.id.ino || s.id.ino == 0)
 }
 
 // openScript opens a regular file for reading, and reports whether it can be written by other names
@@ -131,6 +143,7 @@ func read(f *os.File, fi fs.FileInfo) ([]byte, snapshot, error) {
 		return nil, snapshot{}, errNoScript // as in /proc, where sizes mean nothing
 	}
 	code = code[:n:n]
+	s.born = bornAt(f, after)
 	s.hash = sha256.Sum256(code)
 	return code, s, nil
 }

@@ -15,6 +15,7 @@ const (
 	hintCreated   hint = iota // a name appeared: a file, or perhaps a folder
 	hintChanged               // bytes were written
 	hintClosed                // a writer closed a file, or a file was moved into place
+	hintRights                // what is known of a file beside its bytes has changed, such as who may read it
 	hintGone                  // a name disappeared
 	hintFolder                // a folder appeared
 	hintFolderOff             // a folder was deleted, or moved away with everything in it
@@ -140,6 +141,8 @@ func (p *portable) read() {
 				delete(p.added, ev.Name) // if it was watched, it is not any more
 				p.mu.Unlock()
 				p.hint(hintGone, ev.Name, now)
+			case ev.Has(fsnotify.Chmod):
+				p.hint(hintRights, ev.Name, now)
 			}
 		case err, ok := <-p.w.Errors:
 			switch {

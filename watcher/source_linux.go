@@ -18,7 +18,7 @@ import (
 // that, and it cannot be drained. So the watcher reads inotify directly.
 
 const inotifyMask = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_MODIFY |
-	unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_MOVE_SELF | unix.IN_DELETE_SELF |
+	unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_MOVE_SELF | unix.IN_DELETE_SELF | unix.IN_ATTRIB |
 	unix.IN_ONLYDIR | unix.IN_EXCL_UNLINK
 
 // inotify is the source on Linux.
@@ -204,6 +204,8 @@ func hintOf(mask uint32) (hint, bool) {
 		return hintChanged, true
 	case mask&(unix.IN_DELETE|unix.IN_MOVED_FROM) != 0:
 		return hintGone, true
+	case mask&unix.IN_ATTRIB != 0:
+		return hintRights, true
 	}
 	return 0, false
 }

@@ -27,6 +27,7 @@ type dir struct {
 	id       fileID    // of the folder that lies there
 	ended    bool      // its watch has ended
 	replaced bool      // another folder lies there than was listed
+	arrived  bool      // it appeared while its parent was watched, and could not be read
 	listed   bool      // it was listed to its end since it was entered
 	checked  time.Time // when its watch was last found there
 	seen     map[string]snapshot

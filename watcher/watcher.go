@@ -22,11 +22,17 @@ import (
 type Stamp struct {
 	Size int64
 	// ModTime is the file's modification time, or the zero time when the file was so young that
-	// a later save could bear the same time. A scan does not read a file again when its size and
-	// time are those of the stamp; the zero time makes sure that it does.
+	// a later save could bear the same time. A scan does not read a file again when it still
+	// has the stamp; the zero time makes sure that it does.
 	ModTime time.Time
 	// Hash is the SHA-256 of the file's bytes in lower-case hex.
 	Hash string
+	// Changed is when the file's inode last changed, in ns since 1970, which no program can set. Inode
+	// and Born, the time of its making, identify the file. They are 0 where the system or a file
+	// server does not say.
+	Changed int64
+	Inode   uint64
+	Born    int64
 }
 
 // Save is a script whose bytes have settled on disk.
