@@ -3,6 +3,7 @@ package watcher
 import (
 	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,15 +20,29 @@ var (
 		"___jb_tmp___", "___jb_old___", "___jb_bak___", // JetBrains
 	}
 	temporaryPrefixes = []string{
-		".", // hidden files, among them .#lock, .goutputstream-*, and .name.* of rsync and Syncthing
-		"_", // a module or folder that scripts use and that is no script itself
-		"#", // emacs auto-save
-		"~", // ~syncthing~, ~$ and ~RF*.TMP of Windows programs
+		".",                     // hidden files, among them .#lock, .goutputstream-*, and .name.* of rsync and Syncthing
+		"_",                     // a module or folder that scripts use and that is no script itself
+		"#",                     // emacs auto-save
+		"~",                     // ~syncthing~, ~$ and ~RF*.TMP of Windows programs
+		"flycheck_", "flymake_", // emacs checks a copy of the file that is being edited
 	}
 )
 
+// Copies that programs put beside a script and that nobody has asked to run.
+var copies = regexp.MustCompile(`(?i)` + strings.Join([]string{
+	`_(BASE|LOCAL|REMOTE|BACKUP)_\d+(\.[^.]*)?$`,     // git mergetool: a_BASE_123.py
+	`_flymake(\.[^.]*)?$`,                            // emacs: a_flymake.py
+	`\.sync-conflict-\d{8}-\d{6}`,                    // Syncthing: a.sync-conflict-20260102-030405-ABCDEFG.py
+	`[(\[][^)\]]*\bconflicted( copy)?\b[^)\]]*[)\]]`, // Dropbox, Nextcloud, Insync: a (Ada's conflicted copy 2026-01-02).py
+	`\((sfconflict|case conflict|conflict( on)?|unicode encoding conflict)\b[^)]*\)`, // Seafile, Dropbox, Unison
+	`_conflict-\d{8}-\d{6}`,                             // Nextcloud and ownCloud, older
+	`\.conflict(\.[^.]*)?$`,                             // Resilio: a.Conflict.py
+	`-(DESKTOP|LAPTOP)-[0-9A-Z]{7,8}(-\d+)?(\.[^.]*)?$`, // OneDrive: a-DESKTOP-1A2B3C4.py
+}, "|"))
+
 // Ignored reports whether a file is never a script, or a folder never holds scripts: it is hidden,
-// a temporary file of an editor or a copying program, __pycache__, or its name begins with "_".
+// a temporary file of an editor or a copying program, a copy that holds one side of a conflict,
+// __pycache__, or its name begins with "_".
 // rel is its path relative to the watched folder; the name of that folder does not matter.
 func Ignored(rel string) bool {
 	for name := range strings.SplitSeq(filepath.ToSlash(rel), "/") {
@@ -43,6 +58,9 @@ func ignoredName(name string) bool {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
+	}
+	if copies.MatchString(name) {
+		return true
 	}
 	lower := strings.ToLower(name)
 	for _, s := range temporarySuffixes {

@@ -433,3 +433,31 @@ func TestAFileThatMayNotBeReadIsLeftAlone(t *testing.T) {
 	r.settle()
 	r.wantTexts("a.py")
 }
+
+func TestAMergeWithGitRunsOnlyTheScript(t *testing.T) {
+	t.Parallel()
+	r := prepare(t)
+	r.tool("git", "init", "-q", "-b", "main")
+	save := func(code string) {
+		r.write("a.py", code)
+		r.tool("git", "add", "a.py")
+		r.tool("git", "commit", "-q", "-m", "x")
+	}
+	save("x = 0\n")
+	r.tool("git", "checkout", "-q", "-b", "other")
+	save("x = 1\n")
+	r.tool("git", "checkout", "-q", "main")
+	save("x = 2\n")
+	r.tool("sh", "-c", "git merge other || true")
+	r.serve()
+	r.forget()
+	r.tool("git", "-c", "mergetool.t.cmd=sleep 0.3; cat \"$LOCAL\" \"$REMOTE\" >\"$MERGED\"", "-c", "mergetool.t.trustExitCode=true",
+		"mergetool", "-y", "--tool=t")
+	r.gets("a.py", "x = 2\nx = 1\n")
+	r.settle()
+	for _, s := range r.saves {
+		if filepath.Base(s.Path) != "a.py" {
+			t.Errorf("%s was handed on", s.Path)
+		}
+	}
+}
