@@ -25,6 +25,7 @@ type decision int
 const (
 	toRun       decision = iota
 	toNote               // the script was there before its folder was watched
+	toCarry              // the script was renamed
 	toLeave              // its bytes are those of its last run
 	toDisregard          // its folder is not watched any more
 )
@@ -36,7 +37,11 @@ const (
 // state. So a save does not run again when its bytes wait, are running or have failed, while
 // after saves of A and B another save of A does run. Only a run that was cancelled or
 // interrupted, or that Blender never began, does not count: a person who saves again then wants
-// the run.
+// the run. Nor does the last run count when the script was gone meanwhile and a new file has its
+// name: somebody has dropped it again.
+//
+// A script that was renamed, alone or with its folder, does not run: what is known of it is known
+// under its new path from then on.
 //
 // A file that a scan found runs when its bytes differ from the bytes that were seen last, so
 // that changes which nobody watched run, and nothing else does. In a folder that is watched for
@@ -47,6 +52,13 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 	f := e.folders[s.Folder]
 	if f == nil {
 		return toDisregard
+	}
+	if s.From != "" {
+		from, was := e.stamps[s.From]
+		to, is := e.stamps[s.Path]
+		if was && from.Hash == s.Stamp.Hash && (!is || to.Hash == s.Stamp.Hash) {
+			return toCarry
+		}
 	}
 	if s.Scan {
 		seen, ok := e.stamps[s.Path]
@@ -61,7 +73,7 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 			return toNote
 		}
 	}
-	if l, ok := e.last[s.Path]; ok && l.ran() && l.hash == s.Stamp.Hash {
+	if l, ok := e.last[s.Path]; ok && l.ran() && l.hash == s.Stamp.Hash && !s.New {
 		return toLeave
 	}
 	return toRun
@@ -119,6 +131,11 @@ func (e *Engine) takeLocked(s watcher.Save) error {
 	e.stamps[s.Path] = s.Stamp
 	if what == toNote {
 		f.noted++
+	}
+	if l, ok := e.last[s.From]; ok && what == toCarry {
+		if _, is := e.last[s.Path]; !is {
+			e.last[s.Path] = l
+		}
 	}
 	e.mu.Unlock()
 	poke(e.tidy)

@@ -348,3 +348,39 @@ func TestWhatTheFirstLookAtAMountedDriveFindsIsOnlyNoted(t *testing.T) {
 	h.ended("1")
 	h.expect("1 a.py succeeded")
 }
+
+func TestARenamedScriptDoesNotRun(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = succeed
+	h.serve()
+	h.w.save(h.path("a.py"), "A")
+	h.ended("1")
+	moved := watcher.Save{Path: h.path("b.py"), Code: []byte("A"), From: h.path("a.py")}
+	h.w.give(moved)
+	h.w.save(h.path("b.py"), "A") // saved as it is: its bytes had their run
+	if st, ok := h.w.cfg.Known(h.path("b.py")); !ok || st.Hash != hashOf([]byte("A")) {
+		t.Errorf("known: %+v %v", st, ok)
+	}
+	h.expect("1 a.py succeeded")
+	h.w.save(h.path("b.py"), "B")
+	h.ended("2")
+	h.w.give(moved) // over the bytes that ran last
+	h.ended("3")
+	h.w.give(watcher.Save{Path: h.path("c.py"), Code: []byte("A"), From: h.path("unknown.py")})
+	h.ended("4")
+	h.expect("1 a.py succeeded", "2 b.py succeeded", "3 b.py succeeded", "4 c.py succeeded")
+}
+
+func TestTheSameBytesRunAgainWhenTheyAreDroppedAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.do = succeed
+	h.serve()
+	for id := range 3 {
+		h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("A"), New: true})
+		h.ended(fmt.Sprint(id + 1))
+		h.w.save(h.path("a.py"), "A")
+	}
+	h.expect("1 a.py succeeded", "2 a.py succeeded", "3 a.py succeeded")
+}

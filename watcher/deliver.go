@@ -90,10 +90,19 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		if e.verify && !e.scan {
 			wanted = wanted && !(known && before.hash == v.snap.hash)
 		}
+		if wanted && (!known || before.size == 0) {
+			save.From = w.movedFromLocked(e, v.snap)
+			save.New = e.absent && v.snap.hasIdentity()
+		}
 	}
 	scan := e.scan
 	w.mu.Unlock()
 
+	if wanted && !known && !scan && w.cfg.Known != nil {
+		if st, ok := w.cfg.Known(e.path); ok && v.snap.isFile(st) {
+			wanted = false // the file that was there before is back
+		}
+	}
 	if wanted && scan {
 		wanted = w.news(save, before, known)
 	}
@@ -203,7 +212,12 @@ func (w *Watcher) rememberLocked(path string, s snapshot) {
 
 // forgetSeenLocked removes the snapshot of a path. It needs mu.
 func (w *Watcher) forgetSeenLocked(path string) {
-	if d := w.dirs[filepath.Dir(path)]; d != nil {
+	d := w.dirs[filepath.Dir(path)]
+	if d == nil {
+		return
+	}
+	if s, ok := d.seen[filepath.Base(path)]; ok {
+		w.noteGoneLocked(d.folder, path, s, false)
 		delete(d.seen, filepath.Base(path))
 	}
 }

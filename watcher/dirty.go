@@ -41,6 +41,7 @@ type entry struct {
 	closedAt time.Time // when a writer last closed the file
 	scan     bool      // a full look found the file, and no event since says that it is being saved
 	late     bool      // a full look found the file, which was saved after the watch or the wait for it began
+	absent   bool      // there was no file before
 	first    bool      // the look that found the file was the first look at what lies there
 	verify   bool      // hand the file on only if its bytes differ from the last snapshot
 
@@ -93,7 +94,7 @@ func (w *Watcher) markLocked(f *folder, path string, m mark, at time.Time) {
 	isNew := e == nil
 	if isNew {
 		w.marked++
-		e = &entry{path: path, folder: f, order: w.marked, at: -1, seen: at}
+		e = &entry{path: path, folder: f, order: w.marked, at: -1, seen: at, absent: w.absentLocked(path, m, at)}
 		w.dirty[path] = e
 		if d := w.dirs[filepath.Dir(path)]; d != nil {
 			// A change right after a save was handed on: the writer pauses for longer than

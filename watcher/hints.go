@@ -143,6 +143,9 @@ func (w *Watcher) unwatchLocked(path string) {
 		d.folder.unwatched--
 	}
 	d.folder.links -= len(d.linked)
+	for name, s := range d.seen {
+		w.noteGoneLocked(d.folder, join(path, name), s, true)
+	}
 	if w.src != nil {
 		w.src.remove(path)
 	}

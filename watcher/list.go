@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,17 +53,21 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 			case t.IsRegular() || t&fs.ModeSymlink != 0:
 				if w.counts(f, d, full) {
 					names[name] = struct{}{}
-					w.consider(d, full, name, l)
 				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			w.prune(d, names, l.mode)
+			w.prune(d, path, names, l.mode) // first, so that a renamed script is known to be gone
 			break
 		}
 		if err != nil {
 			w.cannotList(path, err)
 			break
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if ctx.Err() == nil {
+			w.consider(d, join(path, name), name, l)
 		}
 	}
 	return subs
@@ -172,6 +177,7 @@ func (w *Watcher) markFinds() {
 		w.markLocked(f.d.folder, f.path, found, now)
 		if e := w.dirty[f.path]; e.scan {
 			e.late, e.first = f.late, f.first
+			e.absent = f.late && w.absentLocked(f.path, arrived, now)
 		}
 	}
 	w.finds = nil
@@ -190,7 +196,7 @@ func (s snapshot) believed(stamp Stamp) snapshot {
 
 // prune removes the snapshots of files that are gone, where no event does that. names are the
 // scripts that were found.
-func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
+func (w *Watcher) prune(d *dir, path string, names map[string]struct{}, mode scanMode) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d.listed = true
@@ -199,7 +205,7 @@ func (w *Watcher) prune(d *dir, names map[string]struct{}, mode scanMode) {
 	}
 	for name := range d.seen {
 		if _, ok := names[name]; !ok {
-			delete(d.seen, name)
+			w.forgetSeenLocked(join(path, name))
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (w *Watcher) examine(e *entry) verdict {
 	}
 	if slow {
 		// Some file servers change the numbers of their files; size and time must do.
-		s.id = fileID{}
+		s.id, s.born = fileID{}, 0
 	} else if !os.SameFile(there, fi) {
 		return w.retry(e, v, now)
 	}
@@ -291,5 +291,6 @@ func (w *Watcher) noteSnapshot(e *entry, s snapshot) {
 	if before, ok := w.recallLocked(e.path); ok && before.same(s) {
 		s.since = before.since
 	}
+	s.absent = e.absent
 	w.rememberLocked(e.path, s)
 }

@@ -30,6 +30,7 @@ type snapshot struct {
 	at     time.Time     // when the snapshot was taken
 	since  time.Time     // when the file was first seen in this state
 	waited time.Duration // how long the watcher waited until the file had settled
+	absent bool          // before it there was no file of its name: see [Save.New]
 	unread bool          // the file could not be read
 	scan   bool          // unread, and found by a full look
 	young  bool          // mtime is too near to at to prove anything

@@ -27,6 +27,7 @@ type dir struct {
 	id       fileID    // of the folder that lies there
 	ended    bool      // its watch has ended
 	replaced bool      // another folder lies there than was listed
+	fresh    bool      // it appeared while its parent was watched
 	arrived  bool      // it appeared while its parent was watched, and could not be read
 	listed   bool      // it was listed to its end since it was entered
 	checked  time.Time // when its watch was last found there
@@ -80,6 +81,7 @@ func (w *Watcher) walk(ctx context.Context) {
 		w.scanArrivals(ctx)
 		next := w.poll(ctx, folders)
 		w.markFinds()
+		w.forgetGone()
 		if ask := w.findHolders(time.Now()); ask.Before(next) {
 			next = ask
 		}
@@ -365,11 +367,15 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 		}
 		w.mu.Unlock()
 		slices.Sort(due)
-		for _, path := range due {
+		dirs := make([]*dir, len(due))
+		for n, path := range due { // all of them first, so that a renamed folder is known to be gone
+			dirs[n] = w.enter(path, false)
+		}
+		for n, path := range due {
 			if ctx.Err() != nil {
 				return next
 			}
-			if d := w.enter(path); d != nil {
+			if d := dirs[n]; d != nil {
 				for _, sub := range w.list(ctx, f, d, path, look{mode: scanPoll}) {
 					w.scanTree(ctx, f, sub, look{mode: scanArrived})
 				}
@@ -419,28 +425,34 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
 	for len(todo) > 0 && ctx.Err() == nil {
 		path := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if d := w.enter(path); d != nil {
+		if d := w.enter(path, l.mode == scanArrived); d != nil {
 			todo = append(todo, w.list(ctx, f, d, path, l)...)
 		}
 	}
 }
 
-// folderID returns the id of the folder at a path, where the system has such numbers.
-func folderID(path string) fileID {
+// folderID returns the id of the folder at a path, where the system has such numbers. It fails when
+// nothing is there.
+func folderID(path string) (fileID, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
-		return fileID{} // it is gone, which the caller finds out next
+		return fileID{}, err
 	}
 	id, _ := identity(fi)
-	return id
+	return id, nil
 }
 
 // enter begins to watch one folder, or marks it as polled. It returns nil for a folder that is
-// gone or belongs to no watched folder.
-func (w *Watcher) enter(path string) *dir {
+// gone or belongs to no watched folder. fresh says that the folder appeared just now.
+func (w *Watcher) enter(path string, fresh bool) *dir {
 	slow, now := w.opts.isRemote(path), time.Now()
-	id := folderID(path)
+	id, err := folderID(path)
 	w.mu.Lock()
+	if isGone(err) {
+		w.unwatchTreeLocked(path)
+		w.mu.Unlock()
+		return nil
+	}
 	f := w.ownerLocked(path)
 	if f == nil {
 		w.mu.Unlock()
@@ -448,7 +460,7 @@ func (w *Watcher) enter(path string) *dir {
 	}
 	d := w.dirs[path]
 	if d == nil {
-		d = &dir{folder: f, seen: map[string]snapshot{}, checked: now, id: id}
+		d = &dir{folder: f, seen: map[string]snapshot{}, checked: now, id: id, fresh: fresh}
 		w.dirs[path] = d
 		d.countLocked(1)
 		if up := w.dirs[filepath.Dir(path)]; up != nil && up != d {
@@ -457,7 +469,7 @@ func (w *Watcher) enter(path string) *dir {
 	} else if d.folder != f {
 		d.moveLocked(f)
 	}
-	if id.dev != d.id.dev || id.ino != d.id.ino && !slow {
+	if err == nil && (id.dev != d.id.dev || id.ino != d.id.ino && !slow) {
 		d.replaced = true // list has to know
 	}
 	d.visit, d.slow, d.id, d.ended = w.visits, slow, id, false
@@ -472,7 +484,7 @@ func (w *Watcher) enter(path string) *dir {
 	}
 
 	// A polled folder is watched beside: what programs on this machine save in it is told.
-	_, err := src.add(path)
+	_, err = src.add(path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dirs[path] != d { // it was removed meanwhile

@@ -48,6 +48,12 @@ type Save struct {
 	// First is true when the scan was the first look at what lies there, whenever that came: a
 	// drive was mounted, or another folder has the path, and no script in it is known.
 	First bool
+	// New is true when there was no file of this name for 2 s before, and this is not the file that
+	// was there.
+	New bool
+	// From is the path under which the file with these bytes was handed on or found before it, or a
+	// folder that it is in, was renamed; it is "" for all other files.
+	From string
 	// Seen is when the event that led to this save arrived, for latency figures.
 	Seen time.Time
 }
@@ -104,8 +110,10 @@ type Watcher struct {
 	broken    bool            // src has ended by itself
 	roots     bool            // the folders' roots are to be checked
 	arrivals  map[string]look // folders to look through
-	finds     []find          // what full looks have found and not marked yet
-	turn      string          // the folder whose watch was the last to be checked
+	gone      map[fileID]gone
+	left      map[string]time.Time // when names of scripts disappeared
+	finds     []find               // what full looks have found and not marked yet
+	turn      string               // the folder whose watch was the last to be checked
 	dirty     map[string]*entry
 	marked    uint64
 	visits    uint64 // full scans so far
@@ -159,6 +167,7 @@ func New(cfg Config) (*Watcher, error) {
 // clearLocked resets the watcher to its state before Serve. It needs mu, except in New.
 func (w *Watcher) clearLocked() {
 	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]look{}
+	w.gone, w.left = map[fileID]gone{}, map[string]time.Time{}
 	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
