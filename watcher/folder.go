@@ -42,12 +42,13 @@ type folder struct {
 
 	links     int // scripts in it that can be written by other names than their own
 	nextPoll  time.Time
-	nextLinks time.Time        // when to look at them
-	tooLarge  map[string]int64 // paths that were not read for their size
+	nextLinks time.Time         // when to look at them
+	twins     map[string]string // folders in it that are watched under another path already
+	tooLarge  map[string]int64  // paths that were not read for their size
 }
 
 func newFolder(f api.WatchSettings) *folder {
-	return &folder{WatchSettings: f, needsScan: true, tooLarge: map[string]int64{}}
+	return &folder{WatchSettings: f, needsScan: true, tooLarge: map[string]int64{}, twins: map[string]string{}}
 }
 
 // check returns what is wrong with a list of folders, or nil.

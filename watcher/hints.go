@@ -153,6 +153,9 @@ func (w *Watcher) unwatchLocked(path string) {
 		up.folders--
 	}
 	delete(w.dirs, path)
+	if w.byID[d.id] == path {
+		delete(w.byID, d.id)
+	}
 	if w.isRootLocked(path) {
 		w.roots = true
 		poke(w.wake)

@@ -70,6 +70,7 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 			w.consider(d, join(path, name), name, l)
 		}
 	}
+	slices.Sort(subs)
 	return subs
 }
 

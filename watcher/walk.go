@@ -75,6 +75,7 @@ func (w *Watcher) walk(ctx context.Context) {
 				w.checkRoot(f)
 			}
 			w.checkWatches()
+			w.checkTwins(ctx)
 			roots = now.Add(w.rootsWait())
 		}
 		w.scanFolders(ctx, folders)
@@ -148,6 +149,11 @@ func (w *Watcher) adopt() {
 		return
 	}
 	w.regroup = false
+	for _, f := range w.folders {
+		if len(f.twins) > 0 { // the other names may not be watched any more
+			f.needsScan = true
+		}
+	}
 	for path, d := range w.dirs {
 		if f := w.ownerLocked(path); f == nil {
 			w.unwatchLocked(path)
@@ -188,6 +194,10 @@ func (w *Watcher) checkRoot(f *folder) {
 		problem = "it does not exist; it is watched as soon as it does"
 	case err != nil:
 		problem = fmt.Sprintf("it cannot be examined: %v", err)
+	default:
+		if other := w.rootTwin(f, fi); other != "" {
+			problem = twinProblem(other)
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -320,6 +330,7 @@ func (w *Watcher) scanFolder(ctx context.Context, f *folder) bool {
 	f.needsScan, f.scanning, f.announce, f.denied = false, true, true, ""
 	l := f.next
 	f.next = look{}
+	clear(f.twins)
 	if f.began.IsZero() {
 		f.began = time.Now()
 	}
@@ -426,8 +437,21 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
 		path := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if d := w.enter(path, l.mode == scanArrived); d != nil {
-			todo = append(todo, w.list(ctx, f, d, path, l)...)
+			subs := w.list(ctx, f, d, path, l)
+			slices.Reverse(subs) // the last of todo is the next
+			todo = append(todo, subs...)
 		}
+	}
+}
+
+// identifyLocked notes which folder d is at path. It needs mu.
+func (w *Watcher) identifyLocked(d *dir, path string, id fileID, slow bool) {
+	if w.byID[d.id] == path {
+		delete(w.byID, d.id)
+	}
+	d.id, d.slow = id, slow
+	if id.ino != 0 && !slow {
+		w.byID[id] = path
 	}
 }
 
@@ -447,13 +471,21 @@ func folderID(path string) (fileID, error) {
 func (w *Watcher) enter(path string, fresh bool) *dir {
 	slow, now := w.opts.isRemote(path), time.Now()
 	id, err := folderID(path)
-	w.mu.Lock()
-	if isGone(err) {
-		w.unwatchTreeLocked(path)
-		w.mu.Unlock()
-		return nil
+	twin := ""
+	if !slow {
+		twin = w.twinOf(path, id)
 	}
+	w.mu.Lock()
 	f := w.ownerLocked(path)
+	switch {
+	case f == nil:
+	case isGone(err):
+		w.unwatchTreeLocked(path)
+		f = nil
+	case twin != "":
+		w.noteTwinLocked(f, path, twin)
+		f = nil
+	}
 	if f == nil {
 		w.mu.Unlock()
 		return nil
@@ -472,7 +504,8 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 	if err == nil && (id.dev != d.id.dev || id.ino != d.id.ino && !slow) {
 		d.replaced = true // list has to know
 	}
-	d.visit, d.slow, d.id, d.ended = w.visits, slow, id, false
+	w.identifyLocked(d, path, id, slow)
+	d.visit, d.ended = w.visits, false
 	polled := slow || f.Poll > 0
 	src := w.src
 	if polled {

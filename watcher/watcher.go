@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,13 +104,14 @@ type Watcher struct {
 	paused    bool
 	folders   []*folder
 	dirs      map[string]*dir
-	src       source          // nil while there is none
-	exact     bool            // src reports when a writer closes a file
-	rescan    bool            // all folders are to be scanned in full
-	regroup   bool            // folders were set: dirs may belong to other folders now
-	broken    bool            // src has ended by itself
-	roots     bool            // the folders' roots are to be checked
-	arrivals  map[string]look // folders to look through
+	byID      map[fileID]string // the paths of dirs
+	src       source            // nil while there is none
+	exact     bool              // src reports when a writer closes a file
+	rescan    bool              // all folders are to be scanned in full
+	regroup   bool              // folders were set: dirs may belong to other folders now
+	broken    bool              // src has ended by itself
+	roots     bool              // the folders' roots are to be checked
+	arrivals  map[string]look   // folders to look through
 	gone      map[fileID]gone
 	left      map[string]time.Time // when names of scripts disappeared
 	finds     []find               // what full looks have found and not marked yet
@@ -167,6 +169,7 @@ func New(cfg Config) (*Watcher, error) {
 // clearLocked resets the watcher to its state before Serve. It needs mu, except in New.
 func (w *Watcher) clearLocked() {
 	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]look{}
+	w.byID = map[fileID]string{}
 	w.gone, w.left = map[fileID]gone{}, map[string]time.Time{}
 	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
@@ -266,9 +269,20 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
 		all[i] = f.statusLocked(method)
-		all[i].Waiting, all[i].Note = w.waitingLocked(f), w.linksNoteLocked(f)
+		all[i].Waiting, all[i].Note = w.waitingLocked(f), w.noteLocked(f)
 	}
 	return all
+}
+
+// noteLocked returns what is special about how f is watched. It needs mu.
+func (w *Watcher) noteLocked(f *folder) string {
+	notes := []string{}
+	for _, note := range []string{w.linksNoteLocked(f), f.twinsNoteLocked()} {
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return strings.Join(notes, "\n")
 }
 
 // Pause(true) holds back all saves from the moment it returns, except a save that is being
