@@ -90,7 +90,9 @@ func benchmarkWriter(b *testing.B, write func(path, text string) (time.Time, err
 			if err != nil {
 				return Stamp{}, false
 			}
-			return Stamp{Size: fi.Size(), ModTime: fi.ModTime()}, true
+			stamp := snapshotOf(fi, time.Now()).stamp()
+			stamp.ModTime = fi.ModTime() // young or not
+			return stamp, true
 		},
 		Save:    func(_ ctx, s Save) bool { arrivals <- arrival{time.Now(), string(s.Code)}; return true },
 		Scanned: func(string) { ready <- struct{}{} },

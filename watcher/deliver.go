@@ -208,6 +208,9 @@ func (w *Watcher) rememberLocked(path string, s snapshot) {
 	if d := w.dirs[filepath.Dir(path)]; d != nil {
 		d.seen[filepath.Base(path)] = s
 	}
+	if !s.unread {
+		w.clearTroubleLocked(notRead, path)
+	}
 }
 
 // forgetSeenLocked removes the snapshot of a path. It needs mu.

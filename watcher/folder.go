@@ -23,8 +23,6 @@ type folder struct {
 
 	root    os.FileInfo // what lay at Path when it was last checked; nil when nothing is there
 	problem string      // why the root is not watched at all
-	limited string      // why some of the folders below it are polled
-	denied  string      // which folder below it cannot be read, and why
 
 	// checked is when the root was last found there, or when the wait for it began.
 	checked time.Time
@@ -44,11 +42,10 @@ type folder struct {
 	nextPoll  time.Time
 	nextLinks time.Time         // when to look at them
 	twins     map[string]string // folders in it that are watched under another path already
-	tooLarge  map[string]int64  // paths that were not read for their size
 }
 
 func newFolder(f api.WatchSettings) *folder {
-	return &folder{WatchSettings: f, needsScan: true, tooLarge: map[string]int64{}, twins: map[string]string{}}
+	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}}
 }
 
 // check returns what is wrong with a list of folders, or nil.
@@ -142,8 +139,9 @@ func (f *folder) enters(dir string) bool {
 	})
 }
 
-// statusLocked returns how f is watched; method is the name of the source of events. It needs mu.
-func (f *folder) statusLocked(method string) api.FolderStatus {
+// statusLocked returns how f is watched; method is the name of the source of events, and trouble what
+// is wrong in f. It needs mu.
+func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
 	st := api.FolderStatus{Path: f.Path, Error: f.problem}
 	switch {
 	case f.problem != "":
@@ -153,22 +151,7 @@ func (f *folder) statusLocked(method string) api.FolderStatus {
 	case f.unwatched > 0:
 		st.Method = methodPoll
 	}
-	switch {
-	case f.limited != "":
-		st.Error = f.limited
-	case f.denied != "":
-		st.Error = f.denied
-	default:
-		first := ""
-		for path := range f.tooLarge {
-			if first == "" || path < first {
-				first = path
-			}
-		}
-		if first != "" {
-			st.Error = fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", first, f.tooLarge[first])
-		}
-	}
+	st.Error = trouble
 	return st
 }
 

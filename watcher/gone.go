@@ -28,6 +28,7 @@ type gone struct {
 func (w *Watcher) noteGoneLocked(f *folder, path string, s snapshot, tree bool) {
 	now := time.Now()
 	w.left[path] = now
+	w.clearTroubleLocked(notRead, path)
 	if s.id != (fileID{}) && !s.unread && s.size > 0 {
 		w.gone[s.id] = gone{path, f, s, now, tree}
 	}

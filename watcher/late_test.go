@@ -73,7 +73,7 @@ func TestAFolderThatIsRemovedAndMadeAgainIsWatched(t *testing.T) {
 
 func TestTheRegularLookChecksThatTheWatchesExist(t *testing.T) {
 	t.Parallel()
-	r := prepare(t, func(_ *Config, o *options) { o.checkEvery = 20 * time.Millisecond })
+	r := prepare(t, func(_ *Config, o *options) { o.checkEvery = 300 * time.Millisecond })
 	r.mkdir("sub/deep")
 	r.serve()
 	for _, dir := range []string{"", "sub", "sub/deep"} {

@@ -201,6 +201,7 @@ func (w *Watcher) prune(d *dir, path string, names map[string]struct{}, mode sca
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d.listed = true
+	w.clearTroubleLocked(notListed, path)
 	if mode == scanArrived || mode == scanPoll && d.watched {
 		return
 	}
@@ -219,14 +220,9 @@ func (w *Watcher) cannotList(path string, err error) {
 		w.unwatchTreeLocked(path)
 		return
 	}
-	d := w.dirs[path]
-	if d == nil {
-		return
-	}
-	if d.folder.denied == "" {
+	if w.dirs[path] != nil && w.noteTroubleLocked(notListed, path, path+" cannot be read: "+reason(err)) {
 		w.log.Warn("a folder cannot be read", "path", path, "error", err)
 	}
-	d.folder.denied = path + " cannot be read: " + reason(err)
 }
 
 // reason returns an error's text without the path, which the message has already.

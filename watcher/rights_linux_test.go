@@ -100,8 +100,10 @@ func TestWhatIsSavedWhileItCanNotBeReadIsASaveWhenItCan(t *testing.T) {
 			r.gets("mark.py", "1\n")
 			r.settle()
 			r.wantTexts("a.py")
+			r.says("a.py cannot be read, so it does not run: permission denied")
 			chmod(t, r.path("a.py"), 0o600)
 			r.gets("a.py", "secret\n")
+			r.says("")
 			chmod(t, r.path("known.py"), 0) // its bytes were handed on already
 			chmod(t, r.path("known.py"), 0o600)
 			r.write("mark.py", "2\n")
@@ -128,6 +130,7 @@ func TestWhatIsSavedWhileItCanNotBeReadIsASaveWhenItCan(t *testing.T) {
 				r.write(name+"/b.py", "b\n")
 				chmod(t, r.path(name), 0o700)
 				r.gets(name+"/b.py", "b\n")
+				r.says("")
 				if s := r.once(r.path(name+"/old.py"), "old\n"); s.Scan != found || s.First != found {
 					t.Errorf("the old script: found %v, by a first look %v, want %v", s.Scan, s.First, found)
 				}

@@ -3,6 +3,7 @@ package watcher
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -221,7 +222,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 	case isGone(err):
 		w.mu.Lock()
 		w.forgetSeenLocked(e.path)
-		delete(e.folder.tooLarge, e.path)
+		w.clearTroubleLocked(notRead, e.path)
 		w.mu.Unlock()
 		// Perhaps not only the file but its folder is gone.
 		w.requestRootCheck(e.folder)
@@ -229,8 +230,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 	case errors.Is(err, errNoScript):
 		return v
 	case errors.Is(err, fs.ErrPermission):
-		w.log.Warn("a script is not run because it may not be read", "path", e.path, "error", err)
-		w.noteUnread(e)
+		w.noteUnread(e, e.path+" cannot be read, so it does not run: "+reason(err))
 		return v
 	}
 	w.mu.Lock()
@@ -239,38 +239,25 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 		v.what, v.at = later, time.Now().Add(longestTry)
 		return v
 	}
-	w.log.Warn("a script is not run because it cannot be read", "path", e.path, "error", err)
+	if text := e.path + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, e.path, text) {
+		w.log.Warn("a script does not run", "error", text)
+	}
 	return v
 }
 
 // tooLarge reports whether a file is over the limit of size, and notes that for the status. Such
 // a file is not read before it changes.
 func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
-	w.mu.Lock()
-	before, was := e.folder.tooLarge[e.path]
-	over := fi.Size() > w.cfg.MaxFileBytes
-	switch {
-	case over:
-		e.folder.tooLarge[e.path] = fi.Size()
-	case was:
-		delete(e.folder.tooLarge, e.path)
+	if fi.Size() <= w.cfg.MaxFileBytes {
+		return false
 	}
-	w.mu.Unlock()
-	if over {
-		w.noteUnread(e)
-		if !was || before != fi.Size() {
-			w.log.Warn("a script is not read because it is too large", "path", e.path, "bytes", fi.Size(), "limit", w.cfg.MaxFileBytes)
-		}
-	}
-	if over || was {
-		poke(w.wake) // for the status
-	}
-	return over
+	w.noteUnread(e, fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", e.path, fi.Size()))
+	return true
 }
 
 // noteUnread takes a snapshot of a file that is not read, so that polling leaves the file alone
-// until it changes.
-func (w *Watcher) noteUnread(e *entry) {
+// until it changes. text says for the status why the file is not read.
+func (w *Watcher) noteUnread(e *entry, text string) {
 	fi, err := os.Stat(e.path)
 	if err != nil {
 		return // gone: nothing to remember
@@ -280,6 +267,9 @@ func (w *Watcher) noteUnread(e *entry) {
 	s.since = s.since.Add(-youth)
 	w.mu.Lock()
 	s.unread, s.scan = true, e.scan && !e.late
+	if w.noteTroubleLocked(notRead, e.path, text) {
+		w.log.Warn("a script does not run", "error", text)
+	}
 	w.mu.Unlock()
 	w.noteSnapshot(e, s)
 }

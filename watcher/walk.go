@@ -25,6 +25,7 @@ type dir struct {
 	folders  int       // how many dirs lie directly in it
 	visit    uint64    // number of the last full scan that visited it
 	id       fileID    // of the folder that lies there
+	born     int64     // when it was made: see folderBorn
 	ended    bool      // its watch has ended
 	replaced bool      // another folder lies there than was listed
 	fresh    bool      // it appeared while its parent was watched
@@ -127,11 +128,10 @@ func (w *Watcher) renewSource(now time.Time, next *time.Time) {
 	defer w.mu.Unlock()
 	if err != nil {
 		w.log.Warn("the system sends no events; folders are polled", "error", err)
-		for _, f := range w.folders {
-			f.limited = limitation(err)
-		}
+		w.noSource = limitation(err)
 		return
 	}
+	w.noSource = ""
 	w.src, w.exact, w.rescan = src, src.exact(), true
 }
 
@@ -209,14 +209,18 @@ func (w *Watcher) checkRoot(f *folder) {
 		w.unwatchTreeLocked(f.Path)
 		return
 	}
-	replaced := f.root != nil && !os.SameFile(f.root, fi)
-	if replaced {
-		w.unwatchTreeLocked(f.Path)
+	since := f.checked // zero at the start: nothing was watched or waited for before
+	d := w.dirs[f.Path]
+	if d != nil {
+		since = d.checked
 	}
-	if d := w.dirs[f.Path]; f.root == nil || d == nil || d.ended {
+	if f.root != nil && !os.SameFile(f.root, fi) {
+		w.unwatchTreeLocked(f.Path)
+		d = nil
+	}
+	if f.root == nil || d == nil || d.ended {
 		f.needsScan = true
-		// At the start checked is zero: nothing was watched or waited for before.
-		f.next = look{since: f.checked, anew: !f.checked.IsZero()}
+		f.next = look{since: since, anew: !since.IsZero()}
 	}
 	_ = os.SameFile(fi, fi) // Windows reads only now what identifies the file
 	f.root, f.problem, f.checked = fi, "", now
@@ -257,6 +261,7 @@ func (w *Watcher) checkWatches() {
 	for _, path := range paths {
 		now := time.Now()
 		fresh, err := src.add(path)
+		born := w.folderBorn(src, path)
 		w.mu.Lock()
 		d := w.dirs[path]
 		switch {
@@ -265,7 +270,7 @@ func (w *Watcher) checkWatches() {
 		case err != nil && !d.watched: // it is polled, and was not watched before either
 		case isGone(err):
 			w.unwatchTreeLocked(path)
-		case err != nil || fresh && d.watched:
+		case err != nil || (fresh || born != d.born) && d.watched:
 			w.lookAnewLocked(path)
 		case d.listed:
 			d.checked = now
@@ -327,7 +332,7 @@ func (w *Watcher) scanFolder(ctx context.Context, f *folder) bool {
 		w.mu.Unlock()
 		return false
 	}
-	f.needsScan, f.scanning, f.announce, f.denied = false, true, true, ""
+	f.needsScan, f.scanning, f.announce = false, true, true
 	l := f.next
 	f.next = look{}
 	clear(f.twins)
@@ -396,9 +401,7 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 		if len(due) > 0 {
 			f.nextPoll = time.Now().Add(max(w.pollEveryOf(f), 10*time.Since(start)))
 		}
-		if f.unwatched == 0 {
-			f.limited = ""
-		} else if f.nextPoll.Before(next) {
+		if f.unwatched > 0 && f.nextPoll.Before(next) {
 			next = f.nextPoll
 		}
 		w.mu.Unlock()
@@ -466,6 +469,24 @@ func folderID(path string) (fileID, error) {
 	return id, nil
 }
 
+// folderBorn returns when the folder at a path was made, in ns, if src does not know by itself whether
+// it still watches that folder. Else, and where the system does not say, it returns 0.
+func (w *Watcher) folderBorn(src source, path string) int64 {
+	if src.exact() {
+		return 0
+	}
+	f, err := openDir(path)
+	if err != nil {
+		return 0 // it is gone or can't be read, which the caller finds out, too
+	}
+	defer f.Close() // read only
+	fi, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return bornAt(f, fi)
+}
+
 // enter begins to watch one folder, or marks it as polled. It returns nil for a folder that is
 // gone or belongs to no watched folder. fresh says that the folder appeared just now.
 func (w *Watcher) enter(path string, fresh bool) *dir {
@@ -518,8 +539,10 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 
 	// A polled folder is watched beside: what programs on this machine save in it is told.
 	_, err = src.add(path)
+	born := w.folderBorn(src, path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	d.born = born
 	if w.dirs[path] != d { // it was removed meanwhile
 		src.remove(path)
 		return nil
@@ -530,16 +553,16 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 	d.setWatchedLocked(err == nil && !polled)
 	switch {
 	case err == nil:
+		w.clearTroubleLocked(notWatched, path)
 	case isGone(err):
 		w.unwatchLocked(path)
 		return nil
 	case errors.Is(err, fs.ErrPermission): // list reports it
 	case polled: // nothing is lost
 	default:
-		if f.limited == "" {
+		if w.noteTroubleLocked(notWatched, path, limitation(err)) {
 			w.log.Warn("a folder is polled because the system does not watch it", "path", path, "error", err)
 		}
-		f.limited = limitation(err)
 	}
 	return d
 }

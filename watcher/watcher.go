@@ -114,6 +114,8 @@ type Watcher struct {
 	arrivals  map[string]look   // folders to look through
 	gone      map[fileID]gone
 	left      map[string]time.Time // when names of scripts disappeared
+	troubles  map[cause]string     // what is wrong, in sentences for the status
+	noSource  string               // why there is no source, for the status
 	finds     []find               // what full looks have found and not marked yet
 	turn      string               // the folder whose watch was the last to be checked
 	dirty     map[string]*entry
@@ -169,7 +171,7 @@ func New(cfg Config) (*Watcher, error) {
 // clearLocked resets the watcher to its state before Serve. It needs mu, except in New.
 func (w *Watcher) clearLocked() {
 	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]look{}
-	w.byID = map[fileID]string{}
+	w.byID, w.troubles, w.noSource = map[fileID]string{}, map[cause]string{}, ""
 	w.gone, w.left = map[fileID]gone{}, map[string]time.Time{}
 	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
@@ -266,9 +268,14 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 	if w.src != nil {
 		method = w.src.name()
 	}
+	troubles := w.troublesLocked()
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
-		all[i] = f.statusLocked(method)
+		trouble := troubles[f]
+		if w.noSource != "" && f.unwatched > 0 {
+			trouble = w.noSource
+		}
+		all[i] = f.statusLocked(method, trouble)
 		all[i].Waiting, all[i].Note = w.waitingLocked(f), w.noteLocked(f)
 	}
 	return all
