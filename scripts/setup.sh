@@ -50,6 +50,8 @@ needs='
   wine         windows              wine             wine             wine         wine-stable
   pgrep        test                 procps           procps-ng        procps-ng    -
   rsync        test                 rsync            rsync            rsync        rsync
+  unzip        test                 unzip            unzip            unzip        unzip
+  unshare      test                 util-linux       util-linux       util-linux   -
   vim          test                 vim              vim-enhanced     vim          vim
   gio          test                 libglib2.0-bin   glib2            glib2        glib
 '

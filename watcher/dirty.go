@@ -143,6 +143,7 @@ func (w *Watcher) markSavedLocked(e *entry, m mark, at time.Time, isNew bool) {
 		e.due = at.Add(quiet)
 		return
 	case m == created:
+		e.open = false
 		due = at.Add(createdGrace)
 	case m == changed:
 		e.open = true

@@ -12,6 +12,9 @@ const (
 	// movedWithin is how long after a name disappeared the same file may appear under another name
 	// and count as renamed.
 	movedWithin = 10 * time.Second
+	// rememberGone is how long the watcher knows what disappeared, so that a large folder can be
+	// looked through meanwhile.
+	rememberGone = time.Minute
 )
 
 // gone is a script whose name disappeared.
@@ -45,7 +48,7 @@ func (w *Watcher) forgetGone() {
 		}
 	}
 	for id, g := range w.gone {
-		if now.Sub(g.at) > movedWithin {
+		if now.Sub(g.at) > rememberGone {
 			delete(w.gone, id)
 		}
 	}
@@ -70,7 +73,7 @@ func (w *Watcher) absentLocked(path string, m mark, at time.Time) bool {
 // file under one name and rename it to the name that is meant. It needs mu.
 func (w *Watcher) movedFromLocked(e *entry, s snapshot) string {
 	g, ok := w.gone[s.id]
-	if !ok || s.id == (fileID{}) || g.path == e.path || g.folder != e.folder || time.Since(g.at) > movedWithin ||
+	if !ok || s.id == (fileID{}) || g.path == e.path || g.folder != e.folder || e.seen.Sub(g.at) > movedWithin ||
 		g.snap.hash != s.hash || !g.snap.mtime.Equal(s.mtime) || g.snap.born != 0 && g.snap.born != s.born ||
 		!g.tree && g.at.Sub(g.snap.at) < goneFor {
 		return ""

@@ -21,6 +21,9 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 		w.unwatchTreeLocked(path)
 	case hintGone:
 		w.forgetSeenLocked(path)
+		if e := w.dirty[path]; e != nil {
+			e.open = false // the next file of this name is another
+		}
 		if _, is := w.dirs[path]; is {
 			w.unwatchTreeLocked(path)
 		}

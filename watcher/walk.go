@@ -211,7 +211,7 @@ func (w *Watcher) checkRoot(f *folder) {
 	}
 	since := f.checked // zero at the start: nothing was watched or waited for before
 	d := w.dirs[f.Path]
-	if d != nil {
+	if d != nil && f.root != nil {
 		since = d.checked
 	}
 	if f.root != nil && !os.SameFile(f.root, fi) {

@@ -271,3 +271,17 @@ func TestTenThousandFilesInABurstAllArrive(t *testing.T) {
 		seen[s.Path] = true
 	}
 }
+
+func TestOtherPatternsMakeNoSavesOfWhatWasThere(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.write("a.blendpy", "a\n")
+	r.write("mark.py", "mark\n")
+	r.gets("mark.py", "mark\n")
+	if err := r.w.SetFolders([]api.WatchSettings{{Path: r.dir, Recursive: true, Include: []string{"*.blendpy"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.once(r.path("a.blendpy"), "a\n"); !s.Scan || s.First {
+		t.Errorf("it was found %v, by a first look %v", s.Scan, s.First)
+	}
+}
