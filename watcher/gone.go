@@ -42,6 +42,10 @@ func (w *Watcher) forgetGone() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
+	if now.Sub(w.forgot) < goneFor {
+		return
+	}
+	w.forgot = now
 	for path, at := range w.left {
 		if now.Sub(at) > goneFor {
 			delete(w.left, path)

@@ -114,6 +114,7 @@ type Watcher struct {
 	arrivals  map[string]look   // folders to look through
 	gone      map[fileID]gone
 	left      map[string]time.Time // when names of scripts disappeared
+	forgot    time.Time            // when the oldest of both were forgotten
 	troubles  map[cause]string     // what is wrong, in sentences for the status
 	noSource  string               // why there is no source, for the status
 	finds     []find               // what full looks have found and not marked yet
