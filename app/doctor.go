@@ -90,6 +90,8 @@ func examineService() []doctor.Finding {
 		return []doctor.Finding{doctor.Right("service", "none is installed; `blendtray service install` has the engine start at login")}
 	case st.State == service.Failed:
 		return []doctor.Finding{doctor.Wrong("service", "blendtray service restart", "%s: %s", st.Name, st.Error)}
+	case st.Outdated:
+		return []doctor.Finding{doctor.Wrong("service", st.InstallCommand(), "%s", outdated(st))}
 	case st.Warning() == service.NotEnabled:
 		return []doctor.Finding{doctor.Wrong("service", "blendtray service install", "%s does not start by itself", st.Name)}
 	case st.Warning() == service.NotLingering:

@@ -63,6 +63,7 @@ func (c *serveCmd) Run(e *env) error {
 			notifier.Inform(ctx, client, h.stopTime)
 		}
 	}()
+	go notifier.Renew(h.logs.Logger)
 	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
 }
 

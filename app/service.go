@@ -212,6 +212,9 @@ func (f serviceFlags) print(e *env, st service.Status) error {
 	line("user", st.User)
 	line("program", st.Program)
 	line("file", st.Path)
+	if st.Outdated {
+		line("outdated", outdated(st))
+	}
 	when := "at login"
 	if st.Scope == "system" {
 		when = "with the machine"
@@ -229,4 +232,10 @@ func (f serviceFlags) print(e *env, st service.Status) error {
 		line("starts", when)
 	}
 	return nil
+}
+
+// outdated says of a service whose file is of an earlier version what is wrong and what to do.
+func outdated(st service.Status) string {
+	sentence, hint := service.Outdated.Explain("file", st.Path, "command", st.InstallCommand())
+	return sentence + "; " + hint
 }

@@ -30,6 +30,8 @@ const (
 	SeveralServices Failure = "several-services"
 	Foreign         Failure = "foreign"
 	Masked          Failure = "masked"
+	OfPackage       Failure = "of-package"
+	EnabledForAll   Failure = "enabled-for-all"
 
 	// The system does not do what it is asked for.
 
@@ -66,6 +68,7 @@ const (
 	NotLingering Failure = "not-lingering"
 	NotEnabled   Failure = "not-enabled"
 	EngineRuns   Failure = "engine-runs"
+	Outdated     Failure = "outdated"
 )
 
 // explanation says what a failure is. A word in braces stands for a fact of the one case, such as
@@ -120,6 +123,14 @@ var explanations = []explanation{
 		"remove it with the program that wrote it, or move it away, if you do not want it",
 	},
 	{Masked, fault.Failed, "{unit} is masked, so that nothing can start it", "`{systemctl} unmask {unit}`"},
+	{
+		OfPackage, fault.NoEngine, "the service does not run and does not start by itself; {file} belongs to a package and stays",
+		"remove the package, if you do not want the file",
+	},
+	{
+		EnabledForAll, fault.Failed, "the service is stopped, but an administrator has it start for every user",
+		"`{systemctl} mask {unit}` for yourself, or `sudo systemctl --global disable {unit}` for all",
+	},
 
 	{
 		UnknownManager, fault.Failed, "Blendtray does not know how this system ({system}) keeps services",
@@ -184,7 +195,7 @@ var explanations = []explanation{
 	{TookTooLong, fault.Failed, "its process did not start or end in time", "{log} shows what it waited for"},
 	{
 		NoSignOfLife, fault.Failed, "its process stood still, and systemd ended it",
-		"`blendtray service start` starts it again; {log} shows what came before",
+		"{log} shows what came before",
 	},
 	{
 		FailedTooOften, fault.Failed, "it failed too often in too short a time",
@@ -197,6 +208,10 @@ var explanations = []explanation{
 	{
 		EngineRuns, fault.OK, "an engine runs already, so the service is not started now",
 		"end that engine, then `blendtray service start`",
+	},
+	{
+		Outdated, fault.OK, "{file} is of an earlier version, after whose crashes systemd does not start it again",
+		"`{command}` writes it anew",
 	},
 }
 

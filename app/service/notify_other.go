@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"blendtray/control"
@@ -17,3 +18,6 @@ func FindNotifier() Notifier { return Notifier{} }
 
 // Inform tells the manager how the engine is, until ctx ends.
 func (Notifier) Inform(context.Context, *control.Client, func() time.Duration) {}
+
+// Renew does nothing: what earlier versions have written for this system needs no mending.
+func (Notifier) Renew(*slog.Logger) {}

@@ -48,6 +48,8 @@ type Status struct {
 	User    string `json:"user"`
 	Path    string `json:"path"`
 	Program string `json:"program"`
+	// Outdated tells whether the file is of an earlier version, whose mistakes it has.
+	Outdated bool `json:"outdated"`
 	// Lingering tells whether the user's services run while the user is not logged in; null on
 	// systems without lingering.
 	Lingering *bool `json:"lingering"`
@@ -81,6 +83,14 @@ func (s Status) Warning() Failure {
 		return NotLingering
 	}
 	return ""
+}
+
+// InstallCommand returns the command that writes the service's file anew.
+func (s Status) InstallCommand() string {
+	if s.Scope == "system" {
+		return asAdministrator + "blendtray service install --system --user " + s.User
+	}
+	return "blendtray service install"
 }
 
 // Spec says which service is meant, and what the service starts.

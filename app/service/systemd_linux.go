@@ -207,24 +207,16 @@ func (m *systemd) Uninstall() error {
 	case err != nil:
 		return err
 	case !exists:
-		return m.fail(NotInstalled, nil)
+		return m.uninstallElsewhere()
 	}
 	_, stopped := m.ctl("stop", m.unit())
 	_, disabled := m.ctl("disable", m.unit())
-	// The manager removes the links of a unit that it disables. Without a manager that is left to
-	// us.
-	for _, target := range []string{"default.target", "multi-user.target"} {
-		_ = os.Remove(filepath.Join(m.dir, target+".wants", m.unit()))
-		_ = os.Remove(filepath.Join(m.dir, target+".wants")) // if nothing else is in it
-	}
-	if err := os.Remove(m.file()); err != nil {
+	m.unlink()
+	// systemctl disable has removed a file that is a link to a unit elsewhere.
+	if err := os.Remove(m.file()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return m.fail(FileFailed, err)
 	}
-	if !m.System {
-		for _, dir := range []string{m.dir, filepath.Dir(m.dir)} {
-			_ = os.Remove(dir) // if it was made for the unit, and nothing else is in it
-		}
-	}
+	m.removeFolders()
 	if stopped != nil {
 		return m.fail(StillRunning, stopped)
 	}
@@ -238,8 +230,68 @@ func (m *systemd) Uninstall() error {
 	return nil
 }
 
+// unlink removes the links by which a unit is enabled, and returns whether there were any. The
+// manager removes the links of a unit that it disables; without a manager that is left to us.
+func (m *systemd) unlink() (were bool) {
+	for _, target := range []string{"default.target", "multi-user.target"} {
+		wants := filepath.Join(m.dir, target+".wants")
+		were = os.Remove(filepath.Join(wants, m.unit())) == nil || were
+		_ = os.Remove(wants) // if nothing else is in it
+	}
+	return were
+}
+
+// removeFolders removes the folders that were made for the unit of a user, if nothing else is in
+// them.
+func (m *systemd) removeFolders() {
+	if m.System {
+		return
+	}
+	for _, dir := range []string{m.dir, filepath.Dir(m.dir)} {
+		_ = os.Remove(dir)
+	}
+}
+
+// uninstallElsewhere stops and disables a unit of our name that lies in another folder, such as
+// the unit of a package that a person has enabled by systemctl. The file of that unit stays. It
+// fails with [NotInstalled] when there is no such unit, with [OfPackage] when the unit does not
+// run and is not enabled, and with [EnabledForAll] when only an administrator can disable the unit.
+func (m *systemd) uninstallElsewhere() error {
+	is, err := m.properties()
+	if err != nil || is["LoadState"] != "loaded" {
+		if m.unlink() { // somebody has removed the file of an enabled unit
+			m.removeFolders()
+			_, err = m.ctl("daemon-reload")
+			return err
+		}
+		return m.fail(NotInstalled, nil)
+	}
+	enabled := func() bool { return strings.HasPrefix(is["UnitFileState"], "enabled") }
+	if !enabled() && is["ActiveState"] == "inactive" {
+		return m.fail(OfPackage, nil, "file", is["FragmentPath"])
+	}
+	if _, err := m.ctl("stop", m.unit()); err != nil {
+		return err
+	}
+	if _, err := m.ctl("disable", m.unit()); err != nil {
+		return err
+	}
+	_, _ = m.ctl("reset-failed", m.unit()) // fails for a service that has not failed
+	m.removeFolders()
+	if is, err = m.properties(); err != nil {
+		return err
+	}
+	if enabled() {
+		return m.fail(EnabledForAll, nil)
+	}
+	return nil
+}
+
 func (m *systemd) Start() error {
 	if err := m.mayChange(); err != nil {
+		return err
+	}
+	if err := m.renew(); err != nil {
 		return err
 	}
 	// systemd would refuse to start a service that has failed too often.
@@ -258,6 +310,9 @@ func (m *systemd) Stop() error {
 
 func (m *systemd) Restart() error {
 	if err := m.mayChange(); err != nil {
+		return err
+	}
+	if err := m.renew(); err != nil {
 		return err
 	}
 	_, _ = m.ctl("reset-failed", m.unit())
@@ -325,6 +380,7 @@ func (m *systemd) Status() (Status, error) {
 	st.Enabled = strings.HasPrefix(is["UnitFileState"], "enabled")
 	st.Path = is["FragmentPath"]
 	st.Program = programOf(st.Path)
+	_, st.Outdated, _ = renewed(st.Path)    // a unit that can't be read counts as right
 	st.PID, _ = strconv.Atoi(is["MainPID"]) // 0 when systemd names no process
 	switch is["ActiveState"] {
 	case "active":
@@ -372,8 +428,10 @@ func endOf(is map[string]string) (failure Failure, facts []string) {
 	case "exit-code":
 		facts = []string{"code", is["ExecMainStatus"]}
 		switch {
-		case code == fault.Usage || code == fault.Config:
+		case code == fault.Config:
 			return SettingsRefused, facts
+		case code == exitOfGo:
+			return Killed, facts
 		case code == exitExec:
 			return ProgramNotStarted, facts
 		case code >= firstOfSystemd && code <= lastOfSystemd:
@@ -393,6 +451,10 @@ func endOf(is map[string]string) (failure Failure, facts []string) {
 	}
 	return EndedOtherwise, []string{"result", is["Result"]}
 }
+
+// exitOfGo is the exit code of a Go program that crashes, also by the signals ABRT and QUIT. It is
+// that of a wrong command line, too, but the unit's is right.
+const exitOfGo = 2
 
 // The exit codes of a process that systemd could not turn into the service's program:
 // systemd.exec(5), "Process Exit Codes".

@@ -21,7 +21,7 @@ func TestWhyAProcessEndedIsToldBySystemdsResult(t *testing.T) {
 		{"", "", "", ""},
 		{"success", "0", "", ""},
 		{"exit-code", "1", EndedWithCode, "its process ended with exit code 1"},
-		{"exit-code", "2", SettingsRefused, "its settings are wrong"},
+		{"exit-code", "2", Killed, "crashed or was killed"},
 		{"exit-code", "78", SettingsRefused, "its settings are wrong"},
 		{"exit-code", "203", ProgramNotStarted, "its program can't be started"},
 		{"exit-code", "226", NotPrepared, "systemd can't prepare its process (exit code 226)"},
