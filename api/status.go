@@ -117,6 +117,9 @@ type FolderStatus struct {
 	// Waiting are the scripts that do not run because somebody has had them open for writing for
 	// long, by path.
 	Waiting []WaitingScript `json:"waiting"`
+	// Refused counts what is not watched or not run because others may write to it: the folder,
+	// folders in it, and scripts. Error names the first of them.
+	Refused int `json:"refused"`
 }
 
 // WaitingScript is a script whose writer has not closed it for long.

@@ -158,6 +158,14 @@ type (
 	Leftover uint8
 	// OnStop is what becomes of a run that is running when the engine is stopped.
 	OnStop uint8
+	// Trust is whose scripts run that are saved in a folder.
+	Trust uint8
+)
+
+// The values of [Trust].
+const (
+	TrustMe     Trust = iota // those that only this user and root can have put there
+	TrustAnyone              // those of everybody who may write there
 )
 
 // The values of [Leftover].
@@ -212,6 +220,7 @@ var (
 
 	onStopWords   = []string{"wait", "requeue"}
 	leftoverWords = []string{"auto", "blender", "run"}
+	trustWords    = []string{"me", "anyone"}
 
 	isolationWords = []string{"auto", "process", "scene", "keep"}
 )
@@ -251,6 +260,18 @@ func (o OnStop) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // UnmarshalText reads the word. It fails for any other.
 func (o *OnStop) UnmarshalText(text []byte) error { return unmarshalWord(o, onStopWords, text) }
+
+// Words returns the words that may be written, the default first.
+func (Trust) Words() []string { return slices.Clone(trustWords) }
+
+// String returns the word.
+func (t Trust) String() string { return trustWords[t] }
+
+// MarshalText writes the word.
+func (t Trust) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (t *Trust) UnmarshalText(text []byte) error { return unmarshalWord(t, trustWords, text) }
 
 // Words returns the words that may be written, the default first.
 func (Isolation) Words() []string { return slices.Clone(isolationWords) }

@@ -63,7 +63,7 @@ func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 		Tray:      trayOfThisBuild(),
 	}
 	for _, f := range wanted.Folders {
-		examined.Folders = append(examined.Folders, f.Path)
+		examined.Folders = append(examined.Folders, f.WatchSettings)
 	}
 	return examined
 }

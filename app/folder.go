@@ -11,20 +11,39 @@ import (
 	"github.com/alecthomas/kong"
 
 	"blendtray/api"
+	"blendtray/app/fault"
 	"blendtray/app/settings"
 )
 
 type folderCmd struct {
 	Add    folderAddCmd    `cmd:"" help:"Have a folder watched."`
+	Set    folderSetCmd    `cmd:"" help:"Change the settings of a watched folder."`
 	Remove folderRemoveCmd `cmd:"" help:"Have a folder not be watched any more."`
 	List   folderListCmd   `cmd:"" help:"List the watched folders with their settings."`
 }
 
-type folderAddCmd struct {
+// folderArgs are a folder and settings of it.
+type folderArgs struct {
 	Dir string `arg:"" help:"The folder."`
 	// Plugins holds the flags: a flag for each setting of a folder.
 	kong.Plugins
 }
+
+// values returns the folder's absolute path and the settings that the flags give, by their keys.
+func (c folderArgs) values() (path string, values map[string]any, err error) {
+	if path, err = filepath.Abs(c.Dir); err != nil {
+		return "", nil, err
+	}
+	values = map[string]any{}
+	for _, flags := range c.Plugins {
+		if err := takeFolderFlags(reflect.ValueOf(flags).Elem(), values); err != nil {
+			return "", nil, err
+		}
+	}
+	return path, values, nil
+}
+
+type folderAddCmd struct{ folderArgs }
 
 func (folderAddCmd) Help() string {
 	return `Writes the folder to settings.toml and has the engine that runs watch it at once. When no engine runs, the next one does. A script that is saved in the folder runs; what is there already only runs with --run-existing.
@@ -34,15 +53,9 @@ func (folderAddCmd) Help() string {
 }
 
 func (c *folderAddCmd) Run(e *env) error {
-	path, err := filepath.Abs(c.Dir)
+	path, values, err := c.values()
 	if err != nil {
 		return err
-	}
-	values := map[string]any{}
-	for _, flags := range c.Plugins {
-		if err := takeFolderFlags(reflect.ValueOf(flags).Elem(), values); err != nil {
-			return err
-		}
 	}
 	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
 		return of.AddFolder(e, path, values)
@@ -57,6 +70,50 @@ func (c *folderAddCmd) Run(e *env) error {
 		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
 	}
 	return nil
+}
+
+type folderSetCmd struct{ folderArgs }
+
+func (folderSetCmd) Help() string {
+	return `Changes settings of a watched folder in settings.toml, and in the engine that runs at once; settings that are not named stay. A folder that "serve --folder" named is written to settings.toml.
+
+    blendtray folder set ~/scripts --timeout 10m
+    blendtray folder set /srv/share --trust anyone`
+}
+
+func (c *folderSetCmd) Run(e *env) error {
+	path, values, err := c.values()
+	if err != nil {
+		return err
+	}
+	if len(values) == 0 {
+		return fault.New(fault.Usage, "`blendtray folder set --help` lists the settings", "no setting is named that is to change")
+	}
+	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
+		report, err := of.Settings(e)
+		if err != nil {
+			return report, err
+		}
+		if f, ok := report.Folder(path); ok && f.From == api.FromFlag {
+			return of.AddFolder(e, path, values)
+		}
+		return of.ChangeFolder(e, path, values)
+	})
+	if err != nil {
+		return err
+	}
+	if f, ok := report.Folder(path); ok {
+		e.printf("%s has%s\n", clean(f.Path), clean(orDefaults(chosen(f, " "))))
+	}
+	return nil
+}
+
+// orDefaults returns the settings of a folder in words, also when all are the defaults.
+func orDefaults(settings string) string {
+	if settings == "" {
+		return " the default settings"
+	}
+	return settings
 }
 
 type folderRemoveCmd struct {

@@ -22,7 +22,7 @@ type grammar struct {
 	Restart  restartCmd  `cmd:"" help:"Stop Blender and start it again."`
 	Reload   reloadCmd   `cmd:"" help:"Have the engine read its settings again."`
 	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
-	Folder   folderCmd   `cmd:"" help:"Add, remove or list the watched folders."`
+	Folder   folderCmd   `cmd:"" help:"Add, change, remove or list the watched folders."`
 	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
 	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
 	Service  serviceCmd  `cmd:"" help:"Have the system keep the engine running."`
@@ -37,6 +37,7 @@ type grammar struct {
 func newGrammar() *grammar {
 	var g grammar
 	g.Folder.Add.Plugins = kong.Plugins{folderFlags()}
+	g.Folder.Set.Plugins = kong.Plugins{folderFlags()}
 	return &g
 }
 

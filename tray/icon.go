@@ -27,7 +27,7 @@ func IconOf(s State) assets.Icon {
 		return assets.Stopped
 	}
 	for _, f := range s.Status.Folders {
-		if f.Method == "" && f.Error != "" { // not watched at all
+		if f.Method == "" && f.Error != "" || f.Refused > 0 { // not watched at all, or scripts of it do not run
 			return assets.Attention
 		}
 	}

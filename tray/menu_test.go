@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"blendtray/api"
+	"blendtray/assets"
 )
 
 var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -38,28 +39,44 @@ func find(t *testing.T, items []Item, do Do) Item {
 	return Item{}
 }
 
+// refusing is the state of an engine that does not run a script to which others may write.
+func refusing(s *State) {
+	s.Status.Folders = []api.FolderStatus{{Path: "/srv/share", Method: "inotify", Error: "everybody may write to it", Refused: 1}}
+}
+
+func TestTheIconCallsForAttentionWhenScriptsAreRefused(t *testing.T) {
+	t.Parallel()
+	if got := IconOf(attached(api.BlenderReady, refusing)); got != assets.Attention {
+		t.Errorf("the icon is %v", got)
+	}
+	if got := IconOf(attached(api.BlenderReady)); got != assets.Ready {
+		t.Errorf("without a refusal the icon is %v", got)
+	}
+}
+
 func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]State{
-		"Looking for the engine…":                             {},
-		"The engine has ended · looking for it":               {Link: Lost},
-		"Blender 4.5.1 · ready":                               attached(api.BlenderReady),
-		"Blender 4.5.1 · watching is paused":                  attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
-		"Waiting for an open Blender":                         attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
-		"Blender is starting… · 2 waiting":                    attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
-		"Stopped":                                             attached(api.BlenderStopped),
-		"3 saves wait: the disk is full":                      attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
-		"Stopped · 3 waiting":                                 attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
-		"Blender is stopping…":                                attached(api.BlenderStopping),
-		"Blender is stopping… · 2 waiting":                    attached(api.BlenderStopping, func(s *State) { s.Status.Queued = 2 }),
-		"Blender can't start: no reason is known · 2 waiting": attached(api.BlenderFailed, func(s *State) { s.Status.Queued = 2 }),
-		"Blender can't start: there is no file /opt/b":        attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
-		"Blender can't start: no reason is known":             attached(api.BlenderFailed),
-		"turntable.py · 1:10":                                 attached(api.BlenderRunning, running(nil)),
-		"turntable.py · 42 % · 1:10 left":                     attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
-		"turntable.py · 100 %":                                attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),
-		"turntable.py · 1:10 · 1 waiting":                     attached(api.BlenderRunning, running(&api.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
-		"Blender can't start: a b":                            attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
+		"Looking for the engine…":                              {},
+		"The engine has ended · looking for it":                {Link: Lost},
+		"Blender 4.5.1 · ready":                                attached(api.BlenderReady),
+		"Blender 4.5.1 · watching is paused":                   attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Waiting for an open Blender":                          attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
+		"Blender is starting… · 2 waiting":                     attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
+		"Stopped":                                              attached(api.BlenderStopped),
+		"3 saves wait: the disk is full":                       attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
+		"Stopped · 3 waiting":                                  attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
+		"Blender is stopping…":                                 attached(api.BlenderStopping),
+		"Blender is stopping… · 2 waiting":                     attached(api.BlenderStopping, func(s *State) { s.Status.Queued = 2 }),
+		"Blender can't start: no reason is known · 2 waiting":  attached(api.BlenderFailed, func(s *State) { s.Status.Queued = 2 }),
+		"Blender can't start: there is no file /opt/b":         attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
+		"Blender can't start: no reason is known":              attached(api.BlenderFailed),
+		"turntable.py · 1:10":                                  attached(api.BlenderRunning, running(nil)),
+		"turntable.py · 42 % · 1:10 left":                      attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
+		"turntable.py · 100 %":                                 attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),
+		"turntable.py · 1:10 · 1 waiting":                      attached(api.BlenderRunning, running(&api.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
+		"Blender can't start: a b":                             attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
+		"Blender 4.5.1 · ready · others may write to a folder": attached(api.BlenderReady, refusing),
 		"Blender can't start: " + strings.Repeat("x", 18) + "…" + strings.Repeat("x", 20): attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = strings.Repeat("x", 500) }),
 	} {
 		if got := Menu(s, now)[0].Label; got != want {

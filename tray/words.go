@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -92,6 +93,9 @@ func headline(s State, now time.Time) string {
 	}
 	if s.Status.Settings.Error != "" {
 		waiting += " · the settings are wrong"
+	}
+	if slices.ContainsFunc(s.Status.Folders, func(f api.FolderStatus) bool { return f.Refused > 0 }) {
+		waiting += " · others may write to a folder"
 	}
 	name := "Blender"
 	if b.Version != "" {

@@ -21,8 +21,9 @@ var defaultInclude = []string{"**/*.py"}
 type folder struct {
 	api.WatchSettings
 
-	root    os.FileInfo // what lay at Path when it was last checked; nil when nothing is there
-	problem string      // why the root is not watched at all
+	root       os.FileInfo // what lay at Path when it was last checked; nil when nothing is there
+	problem    string      // why the root is not watched at all
+	distrusted bool        // that is because others may write to it
 
 	// checked is when the root was last found there, or when the wait for it began.
 	checked time.Time
@@ -42,10 +43,11 @@ type folder struct {
 	nextPoll  time.Time
 	nextLinks time.Time         // when to look at them
 	twins     map[string]string // folders in it that are watched under another path already
+	refused   map[string]string // why others could have put these files and folders there
 }
 
 func newFolder(f api.WatchSettings) *folder {
-	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}}
+	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}, refused: map[string]string{}}
 }
 
 // check returns what is wrong with a list of folders, or nil.
@@ -72,7 +74,7 @@ func check(folders []api.WatchSettings) error {
 
 // equal reports whether two folders have the same settings.
 func equal(a, b api.WatchSettings) bool {
-	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll && a.Settle == b.Settle &&
+	return a.Path == b.Path && a.Recursive == b.Recursive && a.Poll == b.Poll && a.Settle == b.Settle && a.Trust == b.Trust &&
 		slices.Equal(a.Include, b.Include) && slices.Equal(a.Exclude, b.Exclude)
 }
 
@@ -142,7 +144,10 @@ func (f *folder) enters(dir string) bool {
 // statusLocked returns how f is watched; method is the name of the source of events, and trouble what
 // is wrong in f. It needs mu.
 func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
-	st := api.FolderStatus{Path: f.Path, Error: f.problem}
+	st := api.FolderStatus{Path: f.Path, Error: f.problem, Refused: len(f.refused)}
+	if f.distrusted {
+		st.Refused++
+	}
 	switch {
 	case f.problem != "":
 		return st
@@ -152,6 +157,9 @@ func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
 		st.Method = methodPoll
 	}
 	st.Error = trouble
+	if refusal := f.refusalLocked(); refusal != "" {
+		st.Error = refusal
+	}
 	return st
 }
 

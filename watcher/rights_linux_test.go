@@ -70,13 +70,6 @@ func withoutRights(t *testing.T, prepare func(dir string)) (dir string, here boo
 	return "", false
 }
 
-func chmod(t *testing.T, path string, mode os.FileMode) {
-	t.Helper()
-	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestWhatIsSavedWhileItCanNotBeReadIsASaveWhenItCan(t *testing.T) {
 	t.Parallel()
 	dir, here := withoutRights(t, func(string) {})

@@ -75,7 +75,7 @@ func (w *Watcher) examine(e *entry) verdict {
 		return w.cannotRead(e, v, err)
 	}
 	defer f.Close() // read only; this ends the lease, too
-	if w.tooLarge(e, fi) {
+	if w.refusesFile(e, f, fi) || w.tooLarge(e, fi) {
 		return v
 	}
 	if fi.Size() == 0 {
@@ -223,6 +223,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 		w.mu.Lock()
 		w.forgetSeenLocked(e.path)
 		w.clearTroubleLocked(notRead, e.path)
+		delete(e.folder.refused, e.path)
 		w.mu.Unlock()
 		// Perhaps not only the file but its folder is gone.
 		w.requestRootCheck(e.folder)
@@ -256,7 +257,8 @@ func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 }
 
 // noteUnread takes a snapshot of a file that is not read, so that polling leaves the file alone
-// until it changes. text says for the status why the file is not read.
+// until it changes. text says for the status why the file is not read; where it is empty, the caller says
+// so.
 func (w *Watcher) noteUnread(e *entry, text string) {
 	fi, err := os.Stat(e.path)
 	if err != nil {
@@ -267,7 +269,7 @@ func (w *Watcher) noteUnread(e *entry, text string) {
 	s.since = s.since.Add(-youth)
 	w.mu.Lock()
 	s.unread, s.scan = true, e.scan && !e.late
-	if w.noteTroubleLocked(notRead, e.path, text) {
+	if text != "" && w.noteTroubleLocked(notRead, e.path, text) {
 		w.log.Warn("a script does not run", "error", text)
 	}
 	w.mu.Unlock()

@@ -74,6 +74,7 @@ func (w *Watcher) walk(ctx context.Context) {
 		if check {
 			for _, f := range folders {
 				w.checkRoot(f)
+				w.reconsider(f)
 			}
 			w.checkWatches()
 			w.checkTwins(ctx)
@@ -199,13 +200,23 @@ func (w *Watcher) checkRoot(f *folder) {
 			problem = twinProblem(other)
 		}
 	}
+	distrusted := false
+	if problem == "" {
+		problem = Refusal(f.WatchSettings)
+		distrusted = problem != ""
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	f.distrusted = distrusted
 	if problem != "" {
+		if distrusted && f.problem != problem {
+			w.log.Warn("a folder: "+problem, "path", f.Path)
+		}
 		f.problem, f.root = problem, nil
 		if f.checked.IsZero() {
 			f.checked = now
 		}
+		clear(f.refused)
 		w.unwatchTreeLocked(f.Path)
 		return
 	}
@@ -284,7 +295,7 @@ func (w *Watcher) checkWatches() {
 func (w *Watcher) rootsWait() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if slices.ContainsFunc(w.folders, func(f *folder) bool { return f.problem != "" }) {
+	if slices.ContainsFunc(w.folders, func(f *folder) bool { return f.problem != "" || len(f.refused) > 0 }) {
 		return w.opts.retryEvery
 	}
 	return w.opts.checkEvery
@@ -508,6 +519,15 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 		f = nil
 	}
 	if f == nil {
+		w.mu.Unlock()
+		return nil
+	}
+	w.mu.Unlock()
+	if w.refusesFolder(f, path) {
+		return nil
+	}
+	w.mu.Lock()
+	if f = w.ownerLocked(path); f == nil { // folders were set meanwhile
 		w.mu.Unlock()
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"blendtray/api"
 	"blendtray/app/home"
 )
 
@@ -49,7 +50,7 @@ type Config struct {
 	SettingsError error
 	BlenderPath   string
 	Port          int
-	Folders       []string
+	Folders       []api.WatchSettings
 	// Attach tells whether scripts run in a Blender that a person has open.
 	Attach bool
 

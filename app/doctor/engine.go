@@ -26,8 +26,8 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	st, err := control.NewClient(address).Status(ctx)
 	if err != nil {
 		all := []Finding{Wrong("engine", "blendtray serve", "%v", err)}
-		for _, dir := range c.Folders {
-			all = append(all, examineFolder(dir))
+		for _, f := range c.Folders {
+			all = append(all, examineFolder(f))
 		}
 		return all
 	}
@@ -57,13 +57,16 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	return all
 }
 
-func examineFolder(dir string) Finding {
-	if _, err := os.ReadDir(dir); errors.Is(err, os.ErrNotExist) {
-		return Wrong("folder", "mkdir -p "+dir, "%s is not there", dir)
+func examineFolder(f api.WatchSettings) Finding {
+	if _, err := os.ReadDir(f.Path); errors.Is(err, os.ErrNotExist) {
+		return Wrong("folder", "mkdir -p "+f.Path, "%s is not there", f.Path)
 	} else if err != nil {
 		return Wrong("folder", "", "%v", err)
 	}
-	return Right("folder", "%s can be read", dir)
+	if refusal := watcher.Refusal(f); refusal != "" {
+		return Wrong("folder", "", "%s: %s", f.Path, refusal)
+	}
+	return Right("folder", "%s can be read", f.Path)
 }
 
 // examinePort finds out whether the port that the settings name is free, or is Blender's already.
@@ -94,11 +97,11 @@ func examinePort(ctx context.Context, paths home.Paths, port int) []Finding {
 }
 
 // examineRemote names the folders that other machines may write to: their changes cause no events.
-func examineRemote(folders []string) []Finding {
+func examineRemote(folders []api.WatchSettings) []Finding {
 	var all []Finding
-	for _, dir := range folders {
-		if watcher.IsRemote(dir) {
-			all = append(all, Right("network", "%s is on another machine or in the cloud: it is looked at every few seconds, since no events come from there", dir))
+	for _, f := range folders {
+		if watcher.IsRemote(f.Path) {
+			all = append(all, Right("network", "%s is on another machine or in the cloud: it is looked at every few seconds, since no events come from there", f.Path))
 		}
 	}
 	return all
