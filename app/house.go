@@ -39,7 +39,7 @@ func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, e
 	if err := paths.Make(); err != nil {
 		return nil, err
 	}
-	address, err := control.Address(paths.Runtime)
+	address, err := control.Prepare(paths.Runtime)
 	if err != nil {
 		return nil, err
 	}

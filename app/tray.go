@@ -41,7 +41,7 @@ func runTray(e *env) error {
 	if err := paths.Make(); err != nil {
 		return err
 	}
-	address, err := control.Address(paths.Tray())
+	address, err := control.Prepare(paths.Tray())
 	if err != nil {
 		return err
 	}

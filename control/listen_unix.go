@@ -17,7 +17,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Listen makes the socket at path, which [Address] returned, for this user alone, and returns
+// Listen makes the socket at path, which [Prepare] returned, for this user alone, and returns
 // its listener.
 //
 // Listen makes the folder of the socket if it is missing. The folder must belong to this user
@@ -84,7 +84,7 @@ func privateFolder(dir string) error {
 	for _, d := range []string{dir, filepath.Dir(dir)} {
 		// Above the socket's own folder only the per-user folder in the temporary folder has to
 		// be checked: its owner could exchange the folder below.
-		if d != dir && filepath.Base(d) != fmt.Sprintf("blendtray-%d", os.Getuid()) {
+		if d != dir && filepath.Base(d) != userFolderName() {
 			continue
 		}
 		if err := checkPrivate(d); err != nil {
@@ -154,6 +154,9 @@ func (l *listener) Close() error {
 // in a temporary folder somebody else might have put a socket of that name. It fails when the
 // engine is not this user's or does not answer.
 func dial(ctx context.Context, path string) (net.Conn, error) {
+	if folder := userFolder(path); strange(folder) {
+		return nil, fmt.Errorf("%s belongs to another user: %w", folder, fs.ErrNotExist)
+	}
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", path)
 	if err != nil {

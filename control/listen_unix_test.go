@@ -188,8 +188,58 @@ func TestAHomeWithALongPathHasAShortSocket(t *testing.T) {
 	if _, err := NewClient(address).Status(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if short, err := shortAddress(long, "/"+strings.Repeat("t", 90)); err != nil || !strings.HasPrefix(short, "/tmp/blendtray-") {
-		t.Errorf("with a long temporary folder: %s, %v", short, err)
+	// No more than looked for: on this machine somebody else may have taken the name in /tmp.
+	if short := shortPaths(long, []string{"/" + strings.Repeat("t", 90), "/tmp"}); len(short) != 1 || !strings.HasPrefix(short[0], "/tmp/blendtray-") {
+		t.Errorf("with a long temporary folder: %s", short)
+	}
+}
+
+// Another user makes the folder in which the socket would lie, or a link, before this user does.
+func TestAFolderThatSomebodyElseTookDoesNotKeepTheEngineFromListening(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Fatal("this test gives a folder away, so it must run as root; CI does")
+	}
+	for _, take := range []func(path string) error{
+		func(path string) error { return errors.Join(os.Mkdir(path, 0o777), os.Chown(path, 65534, 65534)) },
+		func(path string) error { return errors.Join(os.Symlink("/", path), os.Lchown(path, 65534, 65534)) },
+		func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		temp, err := os.MkdirTemp("/tmp", "b") // its path is short, as sockets demand
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(temp) })
+		long := filepath.Join(t.TempDir(), strings.Repeat("long/", 40))
+		if err := take(filepath.Join(temp, userFolderName())); err != nil {
+			t.Fatal(err)
+		}
+		temps := []string{temp}
+		none, err := addressIn(long, temps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewClient(none).Status(t.Context()); !errors.Is(err, ErrNoEngine) {
+			t.Errorf("without an engine a client is told %v", err)
+		}
+		address, err := prepareIn(long, temps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		serveOn(t, address, newFake())
+		found, err := addressIn(long, temps)
+		if err != nil || found != address {
+			t.Errorf("clients look at %s, the engine is at %s (%v)", found, address, err)
+		}
+		if _, err := NewClient(found).Status(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(filepath.Dir(address)); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("its folder: %v, %v", info, err)
+		}
+		if again, err := prepareIn(long, temps); err != nil || again != address {
+			t.Errorf("the next engine is at %s, %v", again, err)
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func Address(dir string) (string, error) {
 	return fmt.Sprintf(`\\.\pipe\blendtray-%s-%s`, sid, hex.EncodeToString(sum[:8])), nil
 }
 
+// Prepare returns what [Address] does: there is nothing to prepare.
+func Prepare(dir string) (string, error) { return Address(dir) }
+
 // Listen makes the named pipe at path, which [Address] returned, for this user alone, and
 // returns its listener. It fails with [ErrInUse] when an engine has the pipe already.
 func Listen(path string) (net.Listener, error) {

@@ -54,8 +54,10 @@ func Find() (Paths, error) {
 	const name = "blendtray"
 	state := filepath.Join(xdg.StateHome, name)
 	runtime := filepath.Join(xdg.RuntimeDir, name)
-	// In a session without systemd the variable may name a runtime folder that does not exist.
-	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() {
+	// In a session without systemd the variable may name a runtime folder that does not exist. After
+	// su it may name that of another user, and it may name a folder for all, such as /tmp, in which
+	// others can take every name.
+	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() || !ownedByUser(info) {
 		runtime = filepath.Join(state, "run")
 	}
 	return Paths{
