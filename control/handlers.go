@@ -67,11 +67,11 @@ func parseFilter(q url.Values) (api.Filter, error) {
 	for key, values := range q {
 		switch key {
 		case "n":
-			n, err := strconv.Atoi(values[0])
-			if err != nil || n < 1 || n > maxList {
+			n, ok := number(values[0])
+			if !ok || n < 1 || n > maxList {
 				return f, badRequest("n=%s is not a number from 1 to %d", values[0], maxList)
 			}
-			f.Limit = n
+			f.Limit = int(n)
 		case "state":
 			for _, v := range values {
 				if !slices.Contains(api.States(), api.State(v)) {
@@ -83,8 +83,6 @@ func parseFilter(q url.Values) (api.Filter, error) {
 			f.Name = values[0]
 		case "before":
 			f.Before = values[0]
-		default:
-			return f, badRequest("there is no parameter %q", key)
 		}
 	}
 	return f, nil
@@ -130,10 +128,10 @@ const (
 
 func (s *Server) getOutput(w http.ResponseWriter, r *http.Request) error {
 	from := int64(0)
-	if text := r.URL.Query().Get("from"); text != "" {
-		var err error
-		if from, err = strconv.ParseInt(text, 10, 64); err != nil || from < 0 {
-			return badRequest("from=%s is not a number of bytes", text)
+	if q := r.URL.Query(); q.Has("from") {
+		var ok bool
+		if from, ok = number(q.Get("from")); !ok {
+			return badRequest("from=%s is not a number of bytes", q.Get("from"))
 		}
 	}
 	text, at, total, err := s.engine.Output(r.Context(), r.PathValue("id"), from)
@@ -156,18 +154,18 @@ func (s *Server) getPreview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
+	streams, err := flag(r.URL.Query(), "stream")
+	if err != nil {
+		return err
+	}
 	sub, err := s.readSubmission(w, r)
 	if err != nil {
 		return err
 	}
-	switch stream := r.URL.Query().Get("stream"); stream {
-	case "1":
+	if streams {
 		return s.streamRun(w, r, sub)
-	case "", "0":
-		return s.answerRun(w, http.StatusCreated)(s.engine.Submit(r.Context(), sub))
-	default:
-		return badRequest("stream=%s is neither 0 nor 1", stream)
 	}
+	return s.answerRun(w, http.StatusCreated)(s.engine.Submit(r.Context(), sub))
 }
 
 // submission is a Submission as a client sends it: without the fields that only the engine sets.

@@ -2,14 +2,28 @@ package control
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"reflect"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// unmarshalStrict decodes data, which must be a single JSON value, into v. It fails on an
-// unknown field, so that a misspelt field is not ignored silently.
+// unmarshalStrict decodes data, which must be a single JSON object, into v, which points to a struct
+// or a map. Nothing of what a client has written is passed over or changed silently, as the package
+// json would do: it fails on a field that is unknown, written in other letters or given twice, and on
+// a text that is no UTF-8 or has half of a surrogate pair.
 func unmarshalStrict(data []byte, v any) error {
+	if err := checkText(data); err != nil {
+		return err
+	}
+	if err := checkFields(data, reflect.TypeOf(v).Elem()); err != nil {
+		return err
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
@@ -19,4 +33,78 @@ func unmarshalStrict(data []byte, v any) error {
 		return errors.New("there is more after its end")
 	}
 	return nil
+}
+
+// checkFields fails unless data begins with an object each of whose fields has one of the names that
+// a type knows, once. A type that is no struct knows all names.
+func checkFields(data []byte, known reflect.Type) error {
+	names := map[string]bool{}
+	if known.Kind() == reflect.Struct {
+		for i := range known.NumField() {
+			name, _, _ := strings.Cut(known.Field(i).Tag.Get("json"), ",")
+			names[name] = true
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if begin, err := dec.Token(); err != nil || begin != json.Delim('{') {
+		return errors.Join(errors.New("it is no JSON object"), err)
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string) // the decoder takes nothing else for a name
+		switch {
+		case len(names) > 0 && !names[name]:
+			return fmt.Errorf("unknown field %q", name)
+		case seen[name]:
+			return fmt.Errorf("the field %q is there twice", name)
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkText fails when JSON has bytes that are no UTF-8, or an escape that is half of a surrogate
+// pair: the package json replaces both.
+func checkText(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is no text in UTF-8")
+	}
+	for {
+		at := bytes.IndexByte(data, '\\') // there are backslashes in strings only
+		if at < 0 || at+1 == len(data) {
+			return nil // the decoder says what is wrong with a backslash at the end
+		}
+		data = data[at:]
+		first, ok := escape(data)
+		if !ok || !utf16.IsSurrogate(first) {
+			data = data[2:]
+			continue
+		}
+		second, _ := escape(data[6:])
+		if utf16.DecodeRune(first, second) == utf8.RuneError {
+			return errors.New(`it has half of a surrogate pair (\ud800 to \udfff) alone`)
+		}
+		data = data[12:]
+	}
+}
+
+// escape returns the code unit of an escape \uXXXX at the beginning of data, and whether there is
+// such an escape.
+func escape(data []byte) (unit rune, ok bool) {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0, false
+	}
+	var b [2]byte
+	if _, err := hex.Decode(b[:], data[2:6]); err != nil {
+		return 0, false
+	}
+	return rune(b[0])<<8 | rune(b[1]), true
 }

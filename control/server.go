@@ -155,15 +155,15 @@ func (s *Server) routes() http.Handler {
 		"/shutdown":       {http.MethodPost: s.postShutdown},
 		"/events":         {http.MethodGet: s.getEvents},
 	} {
-		mux.Handle(path, s.serve(m))
+		mux.Handle(path, s.serve(path, m))
 	}
-	mux.Handle("/", s.serve(nil))
+	mux.Handle("/", s.serve("/", nil))
 	return mux
 }
 
 // serve returns a handler that calls the handler for a request's method and sends its error as a
-// refusal.
-func (s *Server) serve(m methods) http.Handler {
+// refusal. path is the pattern of the requests.
+func (s *Server) serve(path string, m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			// The deadline holds until the whole body is read, and so for the rest of a body
@@ -183,7 +183,11 @@ func (s *Server) serve(m methods) http.Handler {
 			s.refuse(w, r, refuse(http.StatusMethodNotAllowed, CodeBadMethod, "", "%s does not answer to %s", r.URL.Path, r.Method))
 			return
 		}
-		if err := do(w, r); err != nil {
+		err := checkQuery(r, path)
+		if err == nil {
+			err = do(w, r)
+		}
+		if err != nil {
 			s.refuse(w, r, refusal(err))
 		}
 	})

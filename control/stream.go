@@ -95,14 +95,14 @@ func (s *Server) follow(ctx context.Context, st *stream, wake <-chan struct{}, n
 }
 
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
-	output := r.URL.Query().Get("output")
-	if output != "" && output != "0" && output != "1" {
-		return badRequest("output=%s is neither 0 nor 1", output)
+	output, err := flag(r.URL.Query(), "output")
+	if err != nil {
+		return err
 	}
-	sub := s.engine.Subscribe(output == "1")
+	sub := s.engine.Subscribe(output)
 	defer sub.Close()
 	st := newStream(w)
-	err := st.send(api.Event{Time: time.Now().UTC(), Kind: api.KindNote, Message: "events from now on"})
+	err = st.send(api.Event{Time: time.Now().UTC(), Kind: api.KindNote, Message: "events from now on"})
 	if err == nil {
 		err = s.relay(r.Context(), st, sub.Events())
 	}

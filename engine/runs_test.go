@@ -139,6 +139,7 @@ func TestTwoHundredSubmittersAtOnceAreAllServed(t *testing.T) {
 func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	h := open(t)
+	long := strings.Repeat("x", maxPath)
 	for name, c := range map[string]struct {
 		sub  api.Submission
 		want error
@@ -148,10 +149,18 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 		"relative dir":    {api.Submission{Code: []byte("x"), Dir: "tmp"}, api.ErrBad},
 		"scene":           {api.Submission{Code: []byte("x"), Scene: "old"}, api.ErrBad},
 		"relative scene":  {api.Submission{Code: []byte("x"), Scene: "a.blend"}, api.ErrBad},
+		"long script":     {api.Submission{Code: []byte("x"), Script: "/" + long}, api.ErrBad},
+		"long name":       {api.Submission{Code: []byte("x"), Name: long + "x"}, api.ErrBad},
+		"long dir":        {api.Submission{Code: []byte("x"), Dir: "/" + long}, api.ErrBad},
+		"long scene":      {api.Submission{Code: []byte("x"), Scene: "/" + long + ".blend"}, api.ErrBad},
+		"NUL in a scene":  {api.Submission{Code: []byte("x"), Scene: "/a\x00.blend"}, api.ErrBad},
+		"long arguments":  {api.Submission{Code: []byte("x"), Args: []string{strings.Repeat("x", maxArgs), "x"}}, api.ErrBad},
+		"many arguments":  {api.Submission{Code: []byte("x"), Args: make([]string, maxArgCount+1)}, api.ErrBad},
+		"NUL in one":      {api.Submission{Code: []byte("x"), Args: []string{"a", "\x00"}}, api.ErrBad},
 		"too large":       {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
 	} {
-		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) || len(err.Error()) > 300 {
+			t.Errorf("%s: %v, want %v in few words", name, err, c.want)
 		}
 	}
 	if all := h.all(); len(all) != 0 {

@@ -61,12 +61,50 @@ const (
 	maxClient = 200
 )
 
-// maxArgs is how many bytes all arguments of a run may have together.
-const maxArgs = 1 << 20
+const (
+	// maxPath is how many bytes a path or a name may have: PATH_MAX of Linux, the most of all
+	// systems that a script lies on.
+	maxPath = 4096
+	// maxArgs is how many bytes all arguments of a run may have together, maxArgCount how many
+	// arguments there may be.
+	maxArgs     = 1 << 20
+	maxArgCount = 10_000
+)
+
+// checkTexts fails with [api.ErrBad] when a path, a name or the arguments of a submission are too
+// long, or hold what no path and no argument of a program can hold.
+func checkTexts(s api.Submission) error {
+	for _, t := range []struct{ field, text string }{
+		{"script", s.Script}, {"name", s.Name}, {"dir", s.Dir}, {"scene", s.Scene},
+	} {
+		switch {
+		case len(t.text) > maxPath:
+			return fmt.Errorf("%w: %s: has %d bytes and may have %d", api.ErrBad, t.field, len(t.text), maxPath)
+		case strings.ContainsRune(t.text, 0):
+			return fmt.Errorf("%w: %s: holds a NUL character", api.ErrBad, t.field)
+		}
+	}
+	if len(s.Args) > maxArgCount {
+		return fmt.Errorf("%w: args: %d arguments, and there may be %d; put them in a file", api.ErrBad, len(s.Args), maxArgCount)
+	}
+	bytes := 0
+	for _, arg := range s.Args {
+		if bytes += len(arg); bytes > maxArgs {
+			return fmt.Errorf("%w: args: more than %d bytes; put them in a file", api.ErrBad, maxArgs)
+		}
+		if strings.ContainsRune(arg, 0) {
+			return fmt.Errorf("%w: args: one of them holds a NUL character", api.ErrBad)
+		}
+	}
+	return nil
+}
 
 // newJob checks a submission and returns a job that has no id yet. It takes from runs what the
 // submission leaves open. It fails with [api.ErrBad] or [api.ErrTooLarge].
 func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
+	if err := checkTexts(s); err != nil {
+		return nil, err
+	}
 	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
 	switch {
 	case len(s.Key) > maxKey || strings.ContainsFunc(s.Key, unicode.IsControl):
@@ -83,10 +121,6 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: script: %q is not an absolute path", api.ErrBad, s.Script)
 	case s.Dir != "" && !filepath.IsAbs(s.Dir):
 		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", api.ErrBad, s.Dir)
-	case strings.ContainsRune(s.Script+s.Name+s.Dir, 0):
-		return nil, fmt.Errorf("%w: a path or name holds a NUL character", api.ErrBad)
-	case len(strings.Join(s.Args, "")) > maxArgs:
-		return nil, fmt.Errorf("%w: args: more than %d bytes; put them in a file", api.ErrBad, maxArgs)
 	}
 	switch {
 	case s.Scene == "" && j.isFile && !s.Attach:
