@@ -20,9 +20,14 @@ package app
 //
 // Colour says nothing that the words do not. It is used on a terminal only, and not when
 // NO_COLOR is set or TERM is "dumb". The progress bar lives on standard error if that is a
-// terminal, and is wiped off when the command ends; what is written meanwhile scrolls by above it. Lists are cut to the width of a terminal and
-// never when they are piped. Names of files and what others wrote lose their control
-// characters; what a script prints goes out as it is.
+// terminal, and is wiped off when the command ends; what is written meanwhile scrolls by above it.
+// Lists are cut to the width of a terminal and never when they are piped.
+//
+// Names of files and what others wrote lose their control characters. What a script or Blender
+// prints, in run and log, goes out as it is where it is piped, because a program may want each
+// byte; on a terminal it keeps its colours, and all that else could order the terminal about
+// becomes visible. The same filter stands before everything that goes to a terminal. JSON has
+// such characters escaped.
 //
 // A stack of this program's own or a dump of its usage is never the answer to a mistake.
 
@@ -53,6 +58,8 @@ type terminal struct {
 	barText string
 	// width returns how many columns out has, or 0 when out is no terminal.
 	width func() int
+	// shownOut and shownErr stand before a stream that is a terminal; nil for another stream.
+	shownOut, shownErr *visible
 	// endsOpen is true when the last output on out has no line feed at its end.
 	endsOpen bool
 }
@@ -68,7 +75,11 @@ func newTerminal(out, err *os.File, getenv func(string) string) *terminal {
 		bar:      errTTY && escapes && enableEscapes(err),
 		width:    func() int { return 0 },
 	}
+	if errTTY {
+		t.shownErr = &visible{colors: t.colorErr}
+	}
 	if outTTY {
+		t.shownOut = &visible{colors: t.colorOut}
 		t.width = func() int {
 			w, _, err := term.GetSize(int(out.Fd()))
 			if err != nil || w <= 0 {
@@ -85,13 +96,18 @@ func (t *terminal) printf(format string, args ...any) {
 	t.writeOut(fmt.Sprintf(format, args...))
 }
 
-// writeOut writes text to standard output as it is.
+// writeOut writes text to standard output: as it is, unless that is a terminal.
 func (t *terminal) writeOut(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writeLocked(t.shownOut.add(text))
+}
+
+// writeLocked writes text to standard output. It needs mu.
+func (t *terminal) writeLocked(text string) {
 	if text == "" {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.wipe()
 	// When standard output fails, nobody can be told.
 	_, _ = io.WriteString(t.out, text)
@@ -104,7 +120,11 @@ func (t *terminal) writeOut(text string) {
 func (t *terminal) writeErr(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if reset := t.shownOut.reset(); reset != "" {
+		_, _ = io.WriteString(t.out, reset) // a script's colour must not colour what follows
+	}
 	t.wipe()
+	text = t.shownErr.add(text) + t.shownErr.rest()
 	if t.endsOpen && t.bar && t.width() > 0 {
 		text = "\n" + text
 		t.endsOpen = false
@@ -115,11 +135,11 @@ func (t *terminal) writeErr(text string) {
 
 // note prints what a person may want to know and a program does not.
 func (t *terminal) note(format string, args ...any) {
-	t.writeErr("blendtray: " + fmt.Sprintf(format, args...) + "\n")
+	t.writeErr("blendtray: " + clean(fmt.Sprintf(format, args...)) + "\n")
 }
 
 func (t *terminal) warn(format string, args ...any) {
-	t.writeErr("blendtray: " + paint(t.colorErr, yellow, "warning:") + " " + fmt.Sprintf(format, args...) + "\n")
+	t.writeErr("blendtray: " + paint(t.colorErr, yellow, "warning:") + " " + clean(fmt.Sprintf(format, args...)) + "\n")
 }
 
 // printJSON writes a value to standard output as JSON.
@@ -131,12 +151,32 @@ func (t *terminal) printJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode JSON: %w", err)
 	}
-	t.writeOut(b.String())
+	t.writeOut(escapeHidden(b.String()))
 	return nil
 }
 
+// escapeHidden returns JSON with escapes in the place of the characters that [hidden] names, which
+// JSON may have in texts as they are. It means the same.
+func escapeHidden(text string) string {
+	if !strings.ContainsFunc(text, mustEscape) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if mustEscape(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func mustEscape(r rune) bool { return r != '\n' && hidden(r) }
+
 // exit prints a command's error and returns the exit code for it.
 func (t *terminal) exit(err error) int {
+	t.finish()
 	if err == nil {
 		return fault.OK
 	}
@@ -153,11 +193,18 @@ func (t *terminal) exit(err error) int {
 	return code
 }
 
-// clean returns s without the characters that would move a terminal's cursor or change its
-// colours, but with its lines.
+// finish writes what was held back of the output, and ends a colour that a script has left on.
+func (t *terminal) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writeLocked(t.shownOut.rest())
+}
+
+// clean returns s without the characters that would move a terminal's cursor, change its colours
+// or change the order of the text, but with its lines.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || !unicode.IsControl(r) {
+		if r == '\n' || r == '\t' || !hidden(r) {
 			return r
 		}
 		return unicode.ReplacementChar

@@ -23,6 +23,7 @@ func newScreen(tty bool) *screen {
 	s.terminal = &terminal{out: &s.out, err: &s.err, bar: tty, colorErr: tty, colorOut: tty, width: func() int { return 0 }}
 	if tty {
 		s.width = func() int { return 60 }
+		s.shownOut, s.shownErr = &visible{colors: true}, &visible{colors: true}
 	}
 	return s
 }
@@ -42,6 +43,7 @@ func TestAFailureIsASentenceAndAHint(t *testing.T) {
 		{fmt.Errorf("%w on /s", control.ErrNoEngine), 3, "blendtray: error: no engine answers on /s\nhint: start one with `blendtray serve`\n"},
 		{&control.Error{Code: control.CodeConflict, Message: "it has ended", Hint: "too late"}, 1, "blendtray: error: it has ended\nhint: too late\n"},
 		{&control.Error{Code: control.CodeBadRequest, Message: "bad"}, 2, "blendtray: error: bad\n"},
+		{errors.New("a name with \u202e in it"), 1, "blendtray: error: a name with \ufffd in it\n"},
 		{errors.New("a name with \x1b[31m in it"), 1, "blendtray: error: a name with \ufffd[31m in it\n"},
 	} {
 		s := newScreen(false)
