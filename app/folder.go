@@ -13,6 +13,7 @@ import (
 	"blendtray/api"
 	"blendtray/app/fault"
 	"blendtray/app/settings"
+	"blendtray/watcher"
 )
 
 type folderCmd struct {
@@ -66,7 +67,7 @@ func (c *folderAddCmd) Run(e *env) error {
 	if _, err := os.Stat(path); err != nil {
 		e.warn("there is no folder %s yet; it is watched as soon as there is one", clean(path))
 	}
-	if f, ok := report.Folder(path); ok {
+	if f, ok := report.Folder(path); ok && !e.warnOfOthers(f) {
 		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
 	}
 	return nil
@@ -103,9 +104,29 @@ func (c *folderSetCmd) Run(e *env) error {
 		return err
 	}
 	if f, ok := report.Folder(path); ok {
+		e.warnOfOthers(f)
 		e.printf("%s has%s\n", clean(f.Path), clean(orDefaults(chosen(f, " "))))
 	}
 	return nil
+}
+
+// warnOfOthers warns when a folder is not watched because others could have put scripts there, and
+// reports whether it has.
+func (e *env) warnOfOthers(f api.FolderReport) bool {
+	folder := api.WatchSettings{Path: f.Path}
+	for _, s := range f.Settings {
+		if s.Key == "trust" {
+			_ = folder.Trust.UnmarshalText([]byte(s.Text())) // a report has right words only
+		}
+	}
+	if _, err := os.Stat(f.Path); err != nil {
+		return false // it is looked at when it is there
+	}
+	refusal := watcher.Refusal(folder)
+	if refusal != "" {
+		e.warn("%s: %s", f.Path, refusal)
+	}
+	return refusal != ""
 }
 
 // orDefaults returns the settings of a folder in words, also when all are the defaults.

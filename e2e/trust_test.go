@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -82,5 +83,55 @@ func TestAFolderInWhichOthersWriteIsRefusedLoudly(t *testing.T) {
 	p.asNobody("echo 'print(\"trusted\")' > " + p.folder + "/trusted.py")
 	if run := p.lastOf(filepath.Join(p.folder, "trusted.py")); !strings.Contains(run.Output, "trusted") {
 		t.Errorf("it is %+v", run)
+	}
+}
+
+// A user whose files come with the umask 0002 has folders that the group may write to; the group is
+// that of the user alone. The users and groups are those of this machine.
+func TestTheGroupOfAUserAloneIsNoDanger(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Fatal("this test changes its user, so it must run as root; CI does")
+	}
+	const id = 1 // daemon, which has a group of its own on every Debian
+	home := t.TempDir()
+	openTo(t, home)
+	openTo(t, filepath.Dir(binary))
+	settings := ""
+	for name, f := range map[string]struct {
+		mode os.FileMode
+		gid  int
+	}{"own": {0o775, id}, "shared": {0o775, 65534}, "open": {0o757, id}} {
+		dir := filepath.Join(home, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(dir, id, f.gid); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, f.mode); err != nil {
+			t.Fatal(err)
+		}
+		settings += "[[folder]]\npath = '" + dir + "'\n"
+	}
+	if err := os.WriteFile(filepath.Join(home, "settings.toml"), []byte(settings), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(home, id, id); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "doctor")
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "BLENDTRAY_HOME=" + home}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
+	out, _ := cmd.CombinedOutput() // it ends with 1: no engine runs
+	for _, want := range []string{
+		"right  folder     " + home + "/own can be read",
+		"wrong  folder     " + home + "/shared: it is not watched, because the group nogroup may write to",
+		"wrong  folder     " + home + "/open: it is not watched, because everybody may write to",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the doctor does not say %q:\n%s", want, out)
+		}
 	}
 }
