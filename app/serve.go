@@ -51,7 +51,7 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(paths, source, e.terminal)
+	h, err := c.open(e, paths, source, notifier)
 	if err != nil {
 		return err
 	}
@@ -65,6 +65,27 @@ func (c *serveCmd) Run(e *env) error {
 	}()
 	go notifier.Renew(h.logs.Logger)
 	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
+}
+
+// open makes this process the engine, as [openHouse] does. A service waits a while for another
+// engine to end, such as that of a tray, and takes its place: systemd would start the service again
+// and again.
+func (c *serveCmd) open(e *env, paths home.Paths, source settings.Source, notifier service.Notifier) (*house, error) {
+	const lookTime = 500 * time.Millisecond
+	for deadline := time.Now().Add(notifier.Patience()); ; {
+		h, err := openHouse(paths, source, e.terminal)
+		if err == nil || !time.Now().Before(deadline) || !home.EngineRuns(paths) {
+			return h, err
+		}
+		if code, _ := fault.Explain(err); code == fault.Config {
+			return nil, err // another engine changes nothing about that
+		}
+		select {
+		case <-e.Done():
+			return nil, err
+		case <-time.After(lookTime):
+		}
+	}
 }
 
 // source returns the source of the settings: the file, the variables and the flags.

@@ -141,7 +141,20 @@ func (c *serviceUninstallCmd) Run(e *env) error {
 	return c.show(e, m)
 }
 
-func (c *serviceStartCmd) Run(e *env) error   { return c.does(e, service.Manager.Start) }
+func (c *serviceStartCmd) Run(e *env) error {
+	m, spec, err := c.manager(false)
+	if err != nil {
+		return err
+	}
+	st, err := m.Status()
+	ended := err == nil && st.Installed && (st.State == service.Stopped || st.State == service.Failed)
+	if ended && !spec.System && home.EngineRuns(spec.Paths) {
+		sentence, hint := service.EngineRuns.Explain()
+		return fault.New(fault.Failed, hint, "%s", sentence)
+	}
+	return c.does(e, service.Manager.Start)
+}
+
 func (c *serviceStopCmd) Run(e *env) error    { return c.does(e, service.Manager.Stop) }
 func (c *serviceRestartCmd) Run(e *env) error { return c.does(e, service.Manager.Restart) }
 

@@ -102,6 +102,34 @@ func TestAServiceIsBackWhateverItDiedOf(t *testing.T) {
 	}
 }
 
+// A service that is started while another engine runs, as that of a tray may, waits for its end.
+func TestAServiceTakesThePlaceOfAnEngineThatEnds(t *testing.T) {
+	l := newLogin(t)
+	l.must("service", "install")
+	l.must("service", "stop")
+	other := l.command(binary, "serve")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.eventually("the other engine answers", func() bool { code, _ := l.call("status"); return code == 0 })
+	if code, text := l.call("service", "start"); code != 1 || !strings.Contains(text, "an engine runs already") {
+		t.Errorf("service start: %d, %s", code, text)
+	}
+	l.systemctl("start", "--no-block", "blendtray.service")
+	l.eventually("systemd starts the service", func() bool { return l.status().State == "starting" && l.status().PID != 0 })
+	waits := l.status().PID
+	if err := other.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err != nil {
+		t.Error(err)
+	}
+	l.eventually("the service has taken its place", func() bool { return l.status().State == "running" })
+	if now := l.status().PID; now != waits {
+		t.Errorf("systemd had to start it again: process %d, then %d", waits, now)
+	}
+}
+
 // before returns the unit of an earlier version.
 func before(t testing.TB) string {
 	t.Helper()

@@ -37,6 +37,15 @@ func FindNotifier() Notifier {
 	return n
 }
 
+// Patience returns how long a process that systemd has started may take until it is ready; it is 0
+// where nobody waits. The units give a start a minute.
+func (n Notifier) Patience() time.Duration {
+	if n.socket == "" {
+		return 0
+	}
+	return 45 * time.Second
+}
+
 // say sends lines to systemd. When systemd does not listen, the engine can't help that.
 func (n Notifier) say(lines ...string) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})

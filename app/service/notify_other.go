@@ -16,6 +16,9 @@ type Notifier struct{}
 // FindNotifier returns the notifier for the service manager that has started this process.
 func FindNotifier() Notifier { return Notifier{} }
 
+// Patience returns 0: no manager waits until the process is ready.
+func (Notifier) Patience() time.Duration { return 0 }
+
 // Inform tells the manager how the engine is, until ctx ends.
 func (Notifier) Inform(context.Context, *control.Client, func() time.Duration) {}
 
