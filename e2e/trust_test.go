@@ -117,6 +117,9 @@ func TestTheGroupOfAUserAloneIsNoDanger(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "settings.toml"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(filepath.Join(home, "settings.toml"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chown(home, id, id); err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +131,7 @@ func TestTheGroupOfAUserAloneIsNoDanger(t *testing.T) {
 	for _, want := range []string{
 		"right  folder     " + home + "/own can be read",
 		"wrong  folder     " + home + "/shared: it is not watched, because the group nogroup may write to",
+		"wrong  settings   others could have changed " + home + "/settings.toml, and so have code run as you: everybody may write to it",
 		"wrong  folder     " + home + "/open: it is not watched, because everybody may write to",
 	} {
 		if !strings.Contains(string(out), want) {

@@ -31,6 +31,16 @@ func Refusal(f api.WatchSettings) string {
 	return "it is not watched, because " + why + remedy(f)
 }
 
+// Distrust returns why somebody other than this user and root could have written a file that is
+// there, or "". It is for other files than scripts.
+func Distrust(file string) string {
+	info, err := os.Stat(file)
+	if err != nil {
+		return ""
+	}
+	return distrustFile(file, nil, info)
+}
+
 // remedy returns the end of a sentence on what others may write to.
 func remedy(f api.WatchSettings) string {
 	return fmt.Sprintf(", so that others could have scripts run as you; take that away from them, or trust everybody who may write there: `blendtray folder set %s --trust anyone`", shellWord(f.Path))

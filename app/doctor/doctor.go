@@ -15,6 +15,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/home"
+	"blendtray/watcher"
 )
 
 // Finding is what was found out about one thing.
@@ -143,6 +144,10 @@ func (c Config) examineSettings() []Finding {
 	}
 	if _, err := os.Stat(c.SettingsFile); err != nil {
 		return []Finding{Right("settings", "all defaults; %s may change them", c.SettingsFile)}
+	}
+	// The settings say which program is started as Blender.
+	if why := watcher.Distrust(c.SettingsFile); why != "" {
+		return []Finding{Wrong("settings", "", "others could have changed %s, and so have code run as you: %s", c.SettingsFile, why)}
 	}
 	return []Finding{Right("settings", "%s", c.SettingsFile)}
 }
