@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // asUser is set in the processes of the tests that must not be root.
@@ -142,7 +144,9 @@ func TestTheWriterOfAnotherUsersFileIsWaitedFor(t *testing.T) {
 	if !here {
 		return
 	}
-	r := &rig{watch(t, recursive(dir), func(_ *Config, o *options) { o.reportAfter = 1500 * time.Millisecond }), dir}
+	shared := recursive(dir)
+	shared.Trust = api.TrustAnyone
+	r := &rig{watch(t, shared, func(_ *Config, o *options) { o.reportAfter = 1500 * time.Millisecond }), dir}
 	r.gets("a.py", "old\n")
 	f, err := os.OpenFile(r.path("a.py"), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
