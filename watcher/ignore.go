@@ -30,14 +30,14 @@ var (
 
 // Copies that programs put beside a script and that nobody has asked to run.
 var copies = regexp.MustCompile(`(?i)` + strings.Join([]string{
-	`_(BASE|LOCAL|REMOTE|BACKUP)_\d+(\.[^.]*)?$`,                                     // git mergetool: a_BASE_123.py
-	`_flymake(\.[^.]*)?$`,                                                            // emacs: a_flymake.py
-	`\.sync-conflict-\d{8}-\d{6}`,                                                    // Syncthing: a.sync-conflict-20260102-030405-ABCDEFG.py
-	`[(\[][^)\]]*\bconflicted( copy)?\b[^)\]]*[)\]]`,                                 // Dropbox, Nextcloud, Insync: a (Ada's conflicted copy 2026-01-02).py
+	`_(BASE|LOCAL|REMOTE|BACKUP)_\d+(\.[^.]*)?$`,     // git mergetool: a_BASE_123.py
+	`_flymake(\.[^.]*)?$`,                            // emacs: a_flymake.py
+	`\.sync-conflict-\d{8}-\d{6}`,                    // Syncthing: a.sync-conflict-20260102-030405-ABCDEFG.py
+	`[(\[][^)\]]*\bconflicted( copy)?\b[^)\]]*[)\]]`, // Dropbox, Nextcloud, Insync: a (Ada's conflicted copy 2026-01-02).py
 	`\((sfconflict|case conflict|conflict( on)?|unicode encoding conflict)\b[^)]*\)`, // Seafile, Dropbox, Unison
-	`_conflict-\d{8}-\d{6}`,                                                          // Nextcloud and ownCloud, older
-	`\.conflict(\.[^.]*)?$`,                                                          // Resilio: a.Conflict.py
-	`-(DESKTOP|LAPTOP)-[0-9A-Z]{7,8}(-\d+)?(\.[^.]*)?$`,                              // OneDrive: a-DESKTOP-1A2B3C4.py
+	`_conflict-\d{8}-\d{6}`,                             // Nextcloud and ownCloud, older
+	`\.conflict(\.[^.]*)?$`,                             // Resilio: a.Conflict.py
+	`-(DESKTOP|LAPTOP)-[0-9A-Z]{7,8}(-\d+)?(\.[^.]*)?$`, // OneDrive: a-DESKTOP-1A2B3C4.py
 }, "|"))
 
 // Ignored reports whether a file is never a script, or a folder never holds scripts: it is hidden,

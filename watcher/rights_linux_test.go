@@ -145,7 +145,7 @@ func TestTheWriterOfAnotherUsersFileIsWaitedFor(t *testing.T) {
 		return
 	}
 	shared := recursive(dir)
-	shared.Trust = api.TrustAnyone
+	shared[0].Trust = api.TrustAnyone
 	r := &rig{watch(t, shared, func(_ *Config, o *options) { o.reportAfter = 1500 * time.Millisecond }), dir}
 	r.gets("a.py", "old\n")
 	f, err := os.OpenFile(r.path("a.py"), os.O_WRONLY|os.O_TRUNC, 0)
