@@ -113,7 +113,7 @@ type WatchSettings struct {
 	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts all the same"`
 	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"look at the folder at this interval instead of waiting for events; network mounts are polled by themselves"`
 	Settle    Duration `toml:"settle" default:"2s" holds:"now" help:"how long a script must stay as it is before it runs, where the system does not tell that its writer has closed it: what other machines save on network mounts, and macOS. It takes longer while the script grows or looks unfinished"`
-	Trust     Trust    `toml:"trust" default:"me" holds:"now" label:"Whose scripts run" help:"whose scripts run: \u0060\"me\"\u0060: only those that nobody but you and root could have put there ([security.md](security.md#the-watched-folders)); \u0060\"anyone\"\u0060: also those of everybody who may write to the folder, as on a share"`
+	Trust     Trust    `toml:"trust" default:"me" holds:"now" label:"Whose scripts run" help:"whose scripts run: \u0060\"me\"\u0060: only those that nobody but you and root could have put there; \u0060\"anyone\"\u0060: also those of everybody who may write to the folder, as on a share"`
 }
 
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
