@@ -318,7 +318,7 @@ type openHost struct{}
 
 func (openHost) exited() <-chan struct{} { return nil }
 func (openHost) awaitOutput(*activeRun)  {}
-func (openHost) recycle()                {}
+func (openHost) recycle(string)          {}
 func (openHost) kill() bool              { return false }
 func (openHost) killStuck(Request) bool  { return false }
 

@@ -29,8 +29,8 @@ type host interface {
 	exited() <-chan struct{}
 	// awaitOutput waits until all that a finished run printed has been read.
 	awaitOutput(*activeRun)
-	// recycle notes that the process should not execute another run.
-	recycle()
+	// recycle notes that the process should not execute another run, and why.
+	recycle(reason string)
 	// kill ends the process, if it may be ended, and returns whether exited will be closed.
 	kill() bool
 	// killStuck does what kill does, for a run that did not stop when it was asked to.
@@ -161,10 +161,11 @@ func (x *execution) result(call *Call, l loss) (out Outcome, err error, told boo
 	case err == nil:
 		x.host.awaitOutput(x.run)
 		if finished.Recycle {
-			x.host.recycle()
+			x.host.recycle("a render in it was cancelled, and a second cancel would end it")
 		}
 		return reported(x.run, x.version, finished, l.asked), nil, true
 	case errors.As(err, &refusal) && refusal.Code == "quitting":
+		x.host.recycle(refusal.Message)
 		return Outcome{}, fmt.Errorf("%w: %w", ErrNotStarted, err), true
 	case errors.As(err, &refusal):
 		return refused(x.version, err), nil, true

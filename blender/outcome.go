@@ -12,9 +12,7 @@ import (
 
 func (i *instance) exited() <-chan struct{} { return i.proc.exited }
 
-func (i *instance) recycle() {
-	i.retireFor("a render in it was cancelled, and a second cancel would end it")
-}
+func (i *instance) recycle(reason string) { i.retireFor(reason) }
 
 func (i *instance) kill() bool {
 	i.proc.kill()
@@ -101,9 +99,8 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	case i.proc.state != nil && signalText(i.proc.state) == "":
 		out.ExitCode = i.proc.state.ExitCode()
 		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do", out.ExitCode)
-		if x.req.Isolation == api.IsolateProcess {
-			// The process executed this script alone, and its exit code is the verdict, as in a cold
-			// Blender.
+		if x.req.Isolation == api.IsolateProcess || x.req.Isolation == api.IsolateScene {
+			// The exit code is the verdict, as in a cold Blender.
 			if told.Type, out.Verdict = "Exit", Errored; out.ExitCode == 0 {
 				out.Verdict = Succeeded
 				return out, nil

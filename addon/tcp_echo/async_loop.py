@@ -80,6 +80,22 @@ def setup_asyncio_executor() -> None:
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(max_workers=10))
 
 
+def drop_tasks() -> None:
+    """Give the main thread a new loop when a script has left something to do in the old loop."""
+    global _loop
+    loop: Any = event_loop()
+    tasks: set[Any] = asyncio.all_tasks(loop)
+    if not tasks and not getattr(loop, "_ready", ()) and not getattr(loop, "_scheduled", ()):
+        return
+    for task in tasks:
+        task._log_destroy_pending = False
+        with contextlib.suppress(Exception):
+            task.get_coro().close()
+    _loop = None
+    loop.close()
+    setup_asyncio_executor()
+
+
 def set_driver(driver: Driver | None) -> None:
     """Set the driver that executes runs; None when nothing executes runs any more."""
     global _driver

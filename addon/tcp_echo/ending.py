@@ -16,6 +16,7 @@ import inspect
 import os
 import sys
 import threading
+import time
 import traceback
 import types
 import weakref
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 # How long to wait for a thread before it is asked again, in seconds: on Windows, nothing
 # interrupts a thread that waits for another thread.
 _JOIN_SECONDS = 0.1
+# How long the daemon threads of a script may take to end, in seconds.
+_THREAD_SECONDS = 0.05
 
 
 def exit_code(exception: BaseException | None) -> int:
@@ -147,10 +150,19 @@ class Ending:
         return [t for t in threading.enumerate() if t not in self._threads]
 
     def end_daemons(self) -> None:
-        """End the script's daemon threads as soon as they execute Python again."""
-        for thread in self.new_threads():
+        """End the script's threads as soon as they execute Python again.
+
+        Raises RuntimeError when a thread does not end within a moment.
+        """
+        threads = self.new_threads()
+        for thread in threads:
             if thread.ident is not None:
                 raise_in(thread.ident, SystemExit)
+        until = time.monotonic() + _THREAD_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                raise RuntimeError(f"its thread {thread.name} goes on")
 
     def _end_executors(self) -> None:
         """Let the executors of `concurrent.futures` finish their work and end."""

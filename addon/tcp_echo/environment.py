@@ -146,7 +146,7 @@ class Environment:
         sys.modules["__main__"] = module
         if "multiprocessing" in sys.modules:
             sys.modules["__mp_main__"] = module  # as at the first import of multiprocessing
-        if run.isolation == "process" and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        if run.isolation != "keep" and _signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
             # The script ends with the process, as a cold Blender does.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return module

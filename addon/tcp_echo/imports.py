@@ -3,9 +3,12 @@
 
 Python keeps a module for the life of the process, and uses its byte-code again when the size
 of the source and its time in seconds are the same. Both are wrong for scripts that are saved
-and run again at once. So modules that do not belong to Blender, Python or an add-on are always
-compiled from source. When such a module has changed, all of them are dropped before the next
-run.
+and run again at once. So modules that do not belong to Blender, Python or an add-on that is
+enabled from the start are always compiled from source. When such a module has changed, all of
+them are dropped before the next run.
+
+What is installed as a package stays loaded, and so do all modules of a package that has compiled
+ones: most of these, NumPy among them, can't be loaded twice.
 """
 
 from __future__ import annotations
@@ -69,6 +72,8 @@ class _Loaded:
         return True
 
 
+_COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
 # The sources that were read since the last run ended, by their paths.
 _loaded: dict[str, _Loaded] = {}
 
@@ -80,6 +85,11 @@ class _Finder(importlib.machinery.FileFinder):
         self.invalidate_caches()
         return super().find_spec(fullname, target)
 
+
+# Folders of this name have what is installed.
+_PACKAGES = tuple(
+    os.path.normcase(os.path.join("", name, "")) for name in ("site-packages", "dist-packages")
+)
 
 _LOADERS = (
     (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
@@ -95,12 +105,17 @@ class ScriptModules:
         self._settled = tuple(_folder(path) for path in _settled_folders())
         self._known = set(sys.modules)
         self._count = len(sys.modules)
+        # The packages and modules that are loaded before the first script: add-ons among them.
+        self._first = frozenset(name.partition(".")[0] for name in sys.modules)
         # By the module's name: the folder of the script, the path, the source.
         self._tracked: dict[str, tuple[str, str, _Loaded]] = {}
 
     def install(self) -> None:
         sys.path_hooks.insert(0, self._path_hook)
-        sys.path_importer_cache.clear()
+        # What is known of Python's own folders stays, as a script's first import is quicker so.
+        for path in list(sys.path_importer_cache):
+            if not self._is_settled(os.path.abspath(path)):
+                del sys.path_importer_cache[path]
 
     def uninstall(self) -> None:
         if self._path_hook in sys.path_hooks:
@@ -113,7 +128,8 @@ class ScriptModules:
         return _Finder(path, *_LOADERS)
 
     def _is_settled(self, path: str) -> bool:
-        return _folder(path).startswith(self._settled)
+        folder = _folder(path)
+        return folder.startswith(self._settled) or any(name in folder for name in _PACKAGES)
 
     def stays(self, name: str) -> bool:
         """Return whether a module stays loaded when the modules of scripts are dropped."""
@@ -121,7 +137,7 @@ class ScriptModules:
         if module is None or name == "__main__":
             return False
         path = _origin(module)
-        return path is None or self._is_settled(path)
+        return path is None or self._is_settled(path) or name.partition(".")[0] in self._first
 
     def before_run(self, folder: str) -> None:
         """Drop the modules of scripts when one has changed or belongs to another folder."""
@@ -135,11 +151,19 @@ class ScriptModules:
         """Record the modules that the run has imported."""
         if len(sys.modules) == self._count:
             return
-        for name in sys.modules.keys() - self._known:
+        new = sys.modules.keys() - self._known
+        compiled = set()
+        for name in new:
             path = _origin(sys.modules[name])
-            if path is not None and not self._is_settled(path):
-                loaded = _loaded.get(path) or _Loaded(_stamp(path), None)
-                self._tracked[name] = folder, path, loaded
+            if path is None or self.stays(name):
+                continue
+            if path.endswith(_COMPILED):
+                compiled.add(name.partition(".")[0])
+            loaded = _loaded.get(path) or _Loaded(_stamp(path), None)
+            self._tracked[name] = folder, path, loaded
+        if compiled:
+            for name in [n for n in self._tracked if n.partition(".")[0] in compiled]:
+                del self._tracked[name]
         _loaded.clear()
         self._known = set(sys.modules)
         self._count = len(sys.modules)
@@ -152,6 +176,18 @@ class ScriptModules:
         self._known = set(sys.modules)
         self._count = len(sys.modules)
 
+    def forget_package(self, package: str) -> None:
+        """Drop a package that is of no use any more, such as an add-on that was disabled."""
+        names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+        files = [_origin(sys.modules[name]) or "" for name in names]
+        if any(file.endswith(_COMPILED) for file in files):
+            return
+        for name in names:
+            sys.modules.pop(name, None)
+            self._tracked.pop(name, None)
+        self._known = set(sys.modules)
+        self._count = len(sys.modules)
+
 
 def _settled_folders() -> Iterator[str | None]:
     """Yield the folders whose modules stay for the life of the process."""
@@ -159,9 +195,6 @@ def _settled_folders() -> Iterator[str | None]:
     yield os.path.dirname(bpy.app.binary_path) or None
     for name in ("LOCAL", "SYSTEM"):
         yield bpy.utils.resource_path(name)
-    yield from bpy.utils.script_paths()
-    yield bpy.utils.user_resource("SCRIPTS")
-    yield bpy.utils.user_resource("EXTENSIONS") if bpy.app.version >= (4, 2, 0) else None
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield sysconfig.get_path(name)
     yield from site.getsitepackages()

@@ -14,10 +14,12 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import ending, failure, outputs, result, source
+from . import async_loop, ending, failure, outputs, result, source
 from .interrupt import Interrupt, RunCancelled
 from .journal import journal
+from .libraries import Libraries
 from .runs import Outcome, Run, RunQueue, cancel_error
+from .scene import Unclean
 from .stdio import say
 from .tee import Tees
 
@@ -47,6 +49,7 @@ class Runner:
         script_end: ending.Ending,
         event_loop: Callable[[], asyncio.AbstractEventLoop],
         tell_unclean: Callable[[str], None],
+        can_answer: Callable[[], bool],
     ) -> None:
         self._queue = queue
         self._stream = stream
@@ -58,9 +61,11 @@ class Runner:
         self._event_loop = event_loop
         # Called with the reason why this Blender should execute no other run.
         self._tell_unclean = tell_unclean
+        self._can_answer = can_answer
         self._unclean = False
         self._tees = Tees()
         self._process = os.getpid()
+        self._libraries: Libraries | None = None
         # Whether the output of the run tells of its exception already.
         self._told = False
 
@@ -73,10 +78,20 @@ class Runner:
         run = self._queue.get(wait)
         if run is None:
             return False
+        if self._must_refuse(run):
+            self._refuse(run)
+            return True
         module = None
         try:
+            self._record(run)
             self._prepare(run)
             module = self._environment.enter(run)
+        except Unclean as error:
+            self._call_unclean("remove what scripts have left", error)
+            if self._must_refuse(run):
+                self._refuse(run)
+                return True
+            outcome = Outcome("failed", failure.describe(error, run.filename))
         except BaseException as error:  # the scene can't be had
             outcome = Outcome("failed", failure.describe(error, run.filename))
         if module is not None:
@@ -93,11 +108,20 @@ class Runner:
         outcome.seconds = time.monotonic() - run.began
         journal.end(run, outcome)
         self._stream.end(run.key)
+        if self._stream.is_supervised and not self._can_answer():
+            # The script has closed all descriptors that it has no use for, as daemons do. Without
+            # the server's, the exit code is all that can be told.
+            os._exit(outcome.exit_code)
         self._queue.done()
         run.listener.finished(run, outcome)
         self._try("repair the descriptors", self._stream.repair_descriptors)
         for what, put_back in self._environment.parts_to_put_back(run):
             self._try(f"put back {what}", put_back)
+        if run.isolation == "scene" and self._libraries is not None:
+            self._try("end its threads", self._ending.end_daemons)
+            self._try("end its tasks", async_loop.drop_tasks)
+            for what, put_back in self._libraries.parts():
+                self._try(f"put back {what}", put_back)
         self._try("repair the streams", self._stream.repair)
         self._try("look at the modules", self._modules.after_run, run.folder)
         if wait:
@@ -112,8 +136,34 @@ class Runner:
         try:
             function(*args)
         except BaseException as error:
-            self._unclean = True
-            self._tell_unclean(f"can't {what} after a run: {type(error).__name__}: {error}")
+            self._call_unclean(what, error)
+
+    def _call_unclean(self, what: str, error: BaseException) -> None:
+        reason = str(error) if isinstance(error, Unclean) else f"{type(error).__name__}: {error}"
+        self._unclean = True
+        self._tell_unclean(f"can't {what} after a run: {reason}")
+
+    def _must_refuse(self, run: Run) -> bool:
+        """Return whether another Blender has to execute the run, which must find a clean one."""
+        return self._unclean and run.isolation == "scene" and self._stream.is_supervised
+
+    def _refuse(self, run: Run) -> None:
+        self._queue.done()
+        run.listener.refused(run)
+
+    def _record(self, run: Run) -> None:
+        """Record what is put back for the runs that share this Blender, before the first run."""
+        if run.isolation == "process":
+            return
+        recorded = self._scenes.record()
+        if run.isolation == "scene" and self._libraries is None:
+            self._libraries = Libraries()
+            self._environment.record()  # more modules are loaded now
+            recorded = True
+        if recorded:
+            # What was recorded stays as well, and the collections leave it out.
+            gc.collect()
+            gc.freeze()
 
     def _prepare(self, run: Run) -> None:
         """Make Blender ready for the run; raises SceneError when that is not possible."""

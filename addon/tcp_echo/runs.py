@@ -30,6 +30,9 @@ class Listener:
     def finished(self, run: Run, outcome: Outcome) -> None:
         """The run has ended."""
 
+    def refused(self, run: Run) -> None:
+        """Nothing of the run was executed, because this Blender is about to be replaced."""
+
 
 class Run:
     """One script to execute, and the listener for its events."""

@@ -3,72 +3,60 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
-import addon_utils
 import bpy
+
+from . import preferences
+from .blender_types import Types
 
 if TYPE_CHECKING:
     from .imports import ScriptModules
     from .runs import Run
-
-_ROOTS = tuple(
-    getattr(bpy.types, name)
-    for name in (
-        "Operator",
-        "Macro",
-        "Panel",
-        "Menu",
-        "Header",
-        "UIList",
-        "PropertyGroup",
-        "AddonPreferences",
-        "KeyingSetInfo",
-        "RenderEngine",
-        "Gizmo",
-        "GizmoGroup",
-        "Node",
-        "NodeSocket",
-        "NodeSocketStandard",
-        "NodeTree",
-        "NodeTreeInterfaceSocket",
-        "NodeSocketInterface",
-        "AssetShelf",
-        "FileHandler",
-        "XrActionMapItem",
-    )
-    if hasattr(bpy.types, name)
-)
 
 
 class SceneError(Exception):
     """The scene that a run asks for can't be prepared."""
 
 
-class Scenes:
-    """Prepares scenes, and records Blender's state before the first script."""
+class Unclean(Exception):
+    """A script has changed something that can't be put back."""
 
-    def __init__(self, modules: ScriptModules) -> None:
-        self._modules = modules
-        self._handler_lists = [
+
+class _Baseline:
+    """Blender's state before the first script."""
+
+    def __init__(self) -> None:
+        self.handler_lists = [
             (handlers, list(handlers))
             for handlers in map(bpy.app.handlers.__getattribute__, dir(bpy.app.handlers))
             if isinstance(handlers, list)
         ]
-        classes = _classes()
-        self._classes = set(classes)
-        self._class_count = len(classes)
-        self._addons = _enabled_addons()
-        self._driver_names = set(bpy.app.driver_namespace)
-        self._properties = [
-            (kind, kind.bl_rna.properties, frozenset(kind.bl_rna.properties.keys()))
-            for kind in _extensible()
-        ]
+        self.types = Types()
+        self.preferences = preferences.Preferences()
+        self.driver_names = set(bpy.app.driver_namespace)
+        self.node_categories = dict(_node_categories())
+
+    def changed(self) -> bool:
+        return (
+            any(handlers != baseline for handlers, baseline in self.handler_lists)
+            or self.types.changed()
+            or self.preferences.changed()
+            or not self.driver_names.issuperset(bpy.app.driver_namespace)
+            or self.node_categories.keys() != _node_categories().keys()
+        )
+
+
+class Scenes:
+    """Prepares scenes, and removes what scripts have left in Blender."""
+
+    def __init__(self, modules: ScriptModules) -> None:
+        self._modules = modules
+        self._baseline: _Baseline | None = None
 
         # Whether a run was executed in this process.
         self.used = False
@@ -80,25 +68,37 @@ class Scenes:
         # last run.
         self._leftovers: bool | None = None
 
+    def record(self) -> bool:
+        """Record Blender's state ahead of the first run; returns false when it was there before."""
+        if self._baseline is not None or self.used:
+            return False
+        self._baseline = _Baseline()
+        return True
+
     def after_run(self, run: Run) -> None:
         """Check after a run whether the next fresh scene has anything to remove.
 
         The check takes longer than an empty script, and no client waits for it here. Call this
         only where nothing but scripts registers anything. After a run with the scene "keep"
-        there is no check: mostly another such run follows at once.
+        there is no check: mostly another such run follows at once. Raises Unclean when this
+        Blender should execute no other run.
         """
-        if run.isolation == "process":
+        baseline = self._baseline
+        if run.isolation == "process" or baseline is None:
             return  # no other run will want a fresh scene of this process
-        self._leftovers = None if run.scene == "keep" else self._has_leftovers()
-
-    def _has_leftovers(self) -> bool:
-        return (
-            any(handlers != baseline for handlers, baseline in self._handler_lists)
-            or len(_classes()) != self._class_count
-            or not self._addons.issuperset(_enabled_addons())
-            or not self._driver_names.issuperset(bpy.app.driver_namespace)
-            or any(len(properties) > len(names) for _, properties, names in self._properties)
-        )
+        self._leftovers = None
+        if run.scene == "keep":
+            return
+        self._leftovers = baseline.changed()
+        if run.isolation != "scene" or not bpy.app.background:
+            return
+        baseline.preferences.put_back()
+        if not self._leftovers:
+            return
+        baseline.preferences.enable_addons()
+        lost = baseline.types.lost()
+        if lost:
+            raise Unclean(f"a script has unregistered Blender's {lost}")
 
     def must_prepare(self, run: Run) -> bool:
         """Return whether the run needs another scene than that which is there."""
@@ -129,6 +129,7 @@ class Scenes:
         if not os.path.isfile(scene):
             raise SceneError(f"there is no scene file {scene}")
         self._begin_anew(run)
+        preferences.forget_trust()
         try:
             bpy.ops.wm.open_mainfile(filepath=scene)
         except RuntimeError as error:
@@ -138,65 +139,41 @@ class Scenes:
 
     def _begin_anew(self, run: Run) -> None:
         if run.isolation == "scene" or (run.isolation == "process" and self.used):
-            self.forget_scripts()
+            try:
+                self.forget_scripts()
+            except BaseException as error:
+                raise Unclean(f"{type(error).__name__}: {error}") from error
 
     def forget_scripts(self) -> None:
         """Remove what scripts have left in Blender and a new scene does not clear."""
         # In a Blender with a window, a person may have enabled add-ons.
-        if bpy.app.background and self._leftovers is not False:
-            self._remove_registered()
+        removes = bpy.app.background and self._leftovers is not False
+        baseline = self._baseline
+        if removes and baseline is not None:
+            self._remove_registered(baseline)
             self._leftovers = None
         self._modules.forget()
+        preferences.forget_trust()
         gc.collect()
+        if removes and baseline is not None:
+            baseline.types.settle()
 
-    def _remove_registered(self) -> None:
-        for handlers, baseline in self._handler_lists:
-            if handlers != baseline:
-                handlers[:] = baseline
-        for name in _enabled_addons() - self._addons:
-            addon_utils.disable(name, default_set=True)
-        classes = _classes()
-        if len(classes) != self._class_count:
-            self._unregister(classes)
-        for name in set(bpy.app.driver_namespace) - self._driver_names:
+    def _remove_registered(self, baseline: _Baseline) -> None:
+        for handlers, before in baseline.handler_lists:
+            if handlers != before:
+                handlers[:] = before
+        for name in _node_categories().keys() - baseline.node_categories.keys():
+            sys.modules["nodeitems_utils"].unregister_node_categories(name)
+        for name in baseline.preferences.put_back_addons():
+            self._modules.forget_package(name)
+        baseline.preferences.put_back()
+        baseline.types.put_back()
+        for name in set(bpy.app.driver_namespace) - baseline.driver_names:
             bpy.app.driver_namespace.pop(name, None)
-        for kind, properties, names in self._properties:
-            if len(properties) > len(names):
-                for name in set(properties.keys()) - names:
-                    delattr(kind, name)
-
-    def _unregister(self, classes: list[type]) -> None:
-        for cls in reversed(classes):
-            if cls in self._classes or "bl_rna" not in vars(cls):
-                continue
-            with contextlib.suppress(RuntimeError):  # it was unregistered with its base class
-                bpy.utils.unregister_class(cls)
 
 
-def _enabled_addons() -> set[str]:
-    preferences = bpy.context.preferences
-    assert preferences is not None  # Blender always has them
-    return set(preferences.addons.keys())
-
-
-def _classes() -> list[type]:
-    """Return all classes that scripts may have registered, base classes before derived ones.
-
-    Blender's own classes are left out. Blender makes them when they are first asked for, and
-    unregistering one of them crashes Blender.
-    """
-    found = list(_ROOTS)
-    for cls in found:
-        below = cls.__subclasses__()
-        if below:
-            found += below
-    return [cls for cls in found if cls.__module__ not in ("bpy.types", "bpy_types")]
-
-
-def _extensible() -> list[type[bpy.types.bpy_struct]]:
-    """Return the types to which scripts add properties."""
-    names = ["WindowManager", "Bone", "EditBone", "PoseBone"]
-    for prop in bpy.data.bl_rna.properties:
-        if isinstance(prop, bpy.types.CollectionProperty) and prop.fixed_type is not None:
-            names.append(prop.fixed_type.identifier)
-    return [getattr(bpy.types, name) for name in dict.fromkeys(names) if hasattr(bpy.types, name)]
+def _node_categories() -> dict[str, object]:
+    """Return the categories of nodes that are registered, by their identifiers."""
+    module = sys.modules.get("nodeitems_utils")
+    categories: dict[str, object] = getattr(module, "_node_categories", {})
+    return categories

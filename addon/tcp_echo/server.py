@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import stat
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,14 @@ class Server:
             return
         self.call(self._close)
         self._thread.join(_STOP_SECONDS)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server still has its descriptors, which a script may close."""
+        try:
+            return stat.S_ISSOCK(os.fstat(self._listener.fileno()).st_mode)
+        except OSError:
+            return os.name == "nt"  # where sockets are no descriptors
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function on the I/O thread, from any thread."""

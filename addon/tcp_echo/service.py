@@ -76,6 +76,7 @@ class Service:
             Ending(self._modules.stays),
             async_loop.event_loop,
             self.server.tell_unclean,
+            lambda: self.server.is_open,
         )
 
     # On the main thread.

@@ -336,6 +336,10 @@ class Session(Listener):
             )
         )
 
+    def refused(self, run: Run) -> None:
+        self._runs.pop(run.id, None)
+        self._error("quitting", "this Blender is not clean and should be replaced", run.id)
+
     # Frames to the peer.
 
     def _error(self, code: str, text: str, run_id: object = None) -> None:

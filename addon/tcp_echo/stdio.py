@@ -35,6 +35,9 @@ _OUTPUT_STATE = (_OUTPUT["encoding"], _OUTPUT["errors"], _OUTPUT["line_buffering
 class Stream:
     """The output of a Blender that was started by hand, which has no marks."""
 
+    # Whether somebody replaces this Blender when it is of no use any more.
+    is_supervised = False
+
     def prepare(self) -> None:
         """Set up the process, once."""
 
@@ -71,6 +74,8 @@ class Stream:
 
 class MarkedStream(Stream):
     """The output that a supervisor reads, with marks that only the supervisor knows."""
+
+    is_supervised = True
 
     def __init__(self, secret: str, temp: str) -> None:
         """`temp` is this Blender's own folder for temporary files."""
@@ -135,6 +140,8 @@ class MarkedStream(Stream):
     def _mark(self, what: bytes) -> None:
         flush()
         self._libc.fflush(None)
+        if _identity(self._output) != self._identity[0] == _identity(1):
+            self._output = os.dup(1)  # a script has closed the copy
         # Without a reader there is no supervisor, and the lifeline ends this process.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._output, self._prefix + what + b"\n")
@@ -229,4 +236,6 @@ def _null_input_stream() -> io.TextIOWrapper:
     """Return a stream of descriptor 0 that looks like the one that Python makes."""
     raw = io.FileIO(0, closefd=False)
     raw.name = "<stdin>"
-    return io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", errors="surrogateescape")
+    stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", errors="surrogateescape")
+    vars(stream)["mode"] = "r"  # as Python does it
+    return stream

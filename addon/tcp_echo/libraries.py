@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts back the state of Python's libraries, for scripts that share a process.
+
+This is what `environment` need not put back for the add-on itself: loggers, random numbers, the
+umask, what a script has set in a module of Python. A Blender that executes only one isolated run
+has no use for it.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # see `environment`
+import contextlib
+import copyreg
+import ctypes
+import importlib
+import locale
+import logging
+import os
+import shutil
+import socket
+import sys
+import types
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The modules whose names are put back. They are imported before the first script, because a module
+# that only a script imports has no state that could be recorded.
+_MODULES = (
+    "asyncio",
+    "asyncio.events",
+    "bpy",
+    "bpy.path",
+    "bpy.utils",
+    "copyreg",
+    "io",
+    "json",
+    "locale",
+    "logging",
+    "math",
+    "multiprocessing",
+    "multiprocessing.context",
+    "os",
+    "os.path",
+    "random",
+    "re",
+    "shutil",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "traceback",
+    "warnings",
+)
+
+# What modules that are not imported before have by themselves.
+_DEFAULTS = (("urllib.request", "_opener", None),)
+
+_NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_NUMPY_PRINTS = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+}
+
+_missing = object()
+
+
+class Libraries:
+    """The state of Python's libraries as it was before the first script."""
+
+    def __init__(self) -> None:
+        modules = []
+        for name in _MODULES:
+            with contextlib.suppress(ImportError):  # a Python without SSL
+                modules.append(importlib.import_module(name))
+        self._modules = [(vars(module), dict(vars(module))) for module in modules]
+        self._tables: list[tuple[dict[Any, Any], dict[Any, Any]]] = [
+            (table, dict(table))
+            for table in (logging._levelToName, logging._nameToLevel, copyreg.dispatch_table)
+        ]
+        manager = logging.root.manager
+        self._disabled = manager.disable
+        self._logger_class = manager.loggerClass
+        self._loggers = {name: _logger_state(logger) for name, logger in _loggers()}
+        self._start_method = _start_context()
+        self._locale = locale.setlocale(locale.LC_ALL)
+        self._timeout = socket.getdefaulttimeout()
+        self._mask = os.umask(0o077)
+        os.umask(self._mask)
+        self._signals = _signal.pthread_sigmask(_signal.SIG_BLOCK, ()) if _HAS_MASK else None
+        self._block = _variables()
+        self._temp_files = set(_temp_files())
+
+    def parts(self) -> list[tuple[str, Callable[[], None]]]:
+        """Return what can be put back, each part with its name."""
+        return [
+            ("the modules of Python", self._put_back_modules),
+            ("the loggers", self._put_back_loggers),
+            ("the random numbers", _seed),
+            ("NumPy", _put_back_numpy),
+            ("the process", self._put_back_process),
+            ("the variables of C", self._put_back_variables),
+            ("the temporary files", self._remove_temp_files),
+        ]
+
+    def _put_back_modules(self) -> None:
+        for current, saved in self._modules:
+            if not _equal(current, saved):
+                _restore(current, saved)
+        for table, saved in self._tables:
+            if table != saved:
+                table.clear()
+                table.update(saved)
+        for name, attribute, value in _DEFAULTS:
+            module = sys.modules.get(name)
+            if module is not None:
+                setattr(module, attribute, value)
+        context: Any = sys.modules.get("multiprocessing.context")
+        if context is not None:
+            context._default_context._actual_context = self._start_method
+        # Warnings that are shown once are shown to each script once.
+        forget = getattr(warnings, "_filters_mutated", None)
+        if forget is not None:
+            forget()
+
+    def _put_back_loggers(self) -> None:
+        manager = logging.root.manager
+        changed = manager.disable != self._disabled
+        manager.disable = self._disabled
+        manager.loggerClass = self._logger_class
+        for name, logger in _loggers():
+            wanted = self._loggers.get(name)
+            if wanted is None:
+                # Of a library, or of the script; the library's own handler says nothing.
+                silent = [h for h in logger.handlers if type(h) is logging.NullHandler]
+                wanted = logging.NOTSET, True, False, silent, []
+            if _logger_state(logger) != wanted:
+                changed = True
+                logger.level, logger.propagate, logger.disabled = wanted[:3]
+                logger.handlers[:], logger.filters[:] = wanted[3:]
+        if changed:
+            manager._clear_cache()  # type: ignore[attr-defined]  # not public
+
+    def _put_back_process(self) -> None:
+        os.umask(self._mask)
+        if self._signals is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, self._signals)
+        if socket.getdefaulttimeout() != self._timeout:
+            socket.setdefaulttimeout(self._timeout)
+        if locale.setlocale(locale.LC_ALL) != self._locale:
+            locale.setlocale(locale.LC_ALL, self._locale)
+        tracing: Any = sys.modules.get("tracemalloc")
+        if tracing is not None and tracing.is_tracing():
+            tracing.stop()
+
+    def _put_back_variables(self) -> None:
+        """Put back what `os.putenv` has set, of which `os.environ` knows nothing."""
+        if sys.platform == "win32":
+            return
+        current = _variables()
+        if current == self._block:
+            return
+        before = dict(entry.partition(b"=")[::2] for entry in self._block)
+        now = dict(entry.partition(b"=")[::2] for entry in current)
+        for name in now.keys() - before.keys():
+            os.unsetenv(name)
+        for name, value in before.items():
+            if now.get(name) != value:
+                os.putenv(name, value)
+
+    def _remove_temp_files(self) -> None:
+        """Empty Blender's own folder for temporary files, as the end of a Blender does."""
+        for name in _temp_files():
+            if name in self._temp_files:
+                continue
+            path = os.path.join(bpy.app.tempdir, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):  # it is open on Windows
+                    os.remove(path)
+
+
+_HAS_MASK = hasattr(_signal, "pthread_sigmask")
+
+
+def _equal(current: dict[str, Any], saved: dict[str, Any]) -> bool:
+    try:
+        return bool(current == saved)
+    except Exception:  # a value of the script that can't be compared
+        return False
+
+
+def _restore(current: dict[str, Any], saved: dict[str, Any]) -> None:
+    for name in current.keys() - saved.keys():
+        if not isinstance(current[name], types.ModuleType):  # a part of a package
+            del current[name]
+    for name, value in saved.items():
+        if current.get(name, _missing) is not value:
+            current[name] = value
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    return [
+        (name, logger)
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger)
+    ]
+
+
+def _logger_state(logger: logging.Logger) -> tuple[Any, ...]:
+    return (
+        logger.level,
+        logger.propagate,
+        logger.disabled,
+        list(logger.handlers),
+        list(logger.filters),
+    )
+
+
+def _start_context() -> Any:
+    """Return what `multiprocessing.set_start_method` sets."""
+    context: Any = sys.modules.get("multiprocessing.context")
+    return None if context is None else context._default_context._actual_context
+
+
+def _seed() -> None:
+    """Let random numbers differ from those of any script before."""
+    generators: Any = sys.modules.get("random")
+    if generators is not None:
+        generators.seed()
+    generators = sys.modules.get("numpy.random")
+    if generators is not None:
+        generators.seed()
+
+
+def _put_back_numpy() -> None:
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "set_printoptions"):  # it could not be imported
+        return
+    if numpy.geterr() != _NUMPY_ERRORS:
+        numpy.seterr(**_NUMPY_ERRORS)
+    now = numpy.get_printoptions()
+    if any(now.get(name) != value for name, value in _NUMPY_PRINTS.items()):
+        numpy.set_printoptions(**_NUMPY_PRINTS)
+
+
+def _variables() -> list[bytes]:
+    """Return the environment variables as C has them, sorted."""
+    if sys.platform == "win32":
+        return []
+    block = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), _BLOCK)
+    found: list[bytes] = []
+    while block and block[len(found)] is not None:
+        found.append(block[len(found)])
+    return sorted(found)
+
+
+_BLOCK = "environ" if sys.platform != "darwin" else "_environ"
+
+
+def _temp_files() -> list[str]:
+    try:
+        return os.listdir(bpy.app.tempdir)
+    except OSError:  # a script has removed it
+        return []
