@@ -51,10 +51,18 @@ func real(t *testing.T, settings api.FleetSettings) *Fleet {
 
 func serve(t *testing.T, b api.BlenderSettings, settings api.FleetSettings) *Fleet {
 	t.Helper()
+	return serveWith(t, b, settings, func(*blender.Config) {})
+}
+
+// serveWith is serve for Blenders of another configuration.
+func serveWith(t *testing.T, b api.BlenderSettings, settings api.FleetSettings, configure func(*blender.Config)) *Fleet {
+	t.Helper()
 	f := New(Config{
 		Spec: api.BlenderSpec{Name: "default", Dir: t.TempDir(), Fleet: settings, BlenderSettings: b},
 		NewMember: func(spec api.BlenderSpec, _ bool, changed func(api.BlenderStatus)) Member {
-			return blender.New(blender.Config{BlenderSpec: spec, Changed: changed})
+			c := blender.Config{BlenderSpec: spec, Changed: changed}
+			configure(&c)
+			return blender.New(c)
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -7,10 +7,13 @@ missing in it, and this script replaces that program.
     python bpy_blender.py --background --factory-startup --python launcher.py -- --supervised
 """
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import os
 import sys
+import types
 
 
 def main(arguments: list[str]) -> None:
@@ -64,14 +67,16 @@ def main(arguments: list[str]) -> None:
                 namespace["__file__"] = os.path.abspath(script)
                 with open(script, "rb") as file:
                     exec(compile(file.read(), script, "exec"), namespace)
-        except Exception:
-            import traceback
-
-            traceback.print_exc()
+        except Exception as error:
+            sys.excepthook(type(error), error, _without_own_frame(error))
             if exit_code:
                 sys.stdout.flush()
                 os._exit(exit_code)
     print("\nBlender quit", flush=True)
+
+
+def _without_own_frame(error: Exception) -> types.TracebackType | None:
+    return error.__traceback__.tb_next if error.__traceback__ is not None else None
 
 
 def _end(code: int) -> None:

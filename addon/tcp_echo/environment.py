@@ -49,6 +49,13 @@ _SIGNALS = tuple(
         "SIGUSR2",
         "SIGCHLD",
         "SIGURG",
+        "SIGQUIT",
+        "SIGPIPE",
+        "SIGTSTP",
+        "SIGCONT",
+        "SIGWINCH",
+        "SIGVTALRM",
+        "SIGPROF",
     )
     if hasattr(signal, name)
 )
@@ -111,6 +118,8 @@ class Environment:
         self._builtins = dict(vars(builtins))
         self._recursion_limit = sys.getrecursionlimit()
         self._switch_interval = sys.getswitchinterval()
+        self._threshold = gc.get_threshold()
+        self._digits = getattr(sys, "get_int_max_str_digits", int)()
         self._signals: SignalActions | None = None
         self._snapshot: _Snapshot | None = None
         # What the output of the run has to say first.
@@ -227,6 +236,10 @@ class Environment:
         sys.setrecursionlimit(self._recursion_limit)
         sys.setswitchinterval(self._switch_interval)
         gc.enable()
+        gc.set_threshold(*self._threshold)
+        gc.set_debug(0)
+        if hasattr(sys, "set_int_max_str_digits"):
+            sys.set_int_max_str_digits(self._digits)
 
     def _put_back_faults(self) -> None:
         if not faulthandler.is_enabled():
@@ -344,9 +357,10 @@ class SignalActions:
         self._reset: set[int] = set()
 
     def restore(self) -> None:
-        # The timer is stopped first: without a handler, its signal kills the process.
+        # The timers are stopped first: without a handler, their signals kill the process.
         if sys.platform != "win32":
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)
         for number, handler in self._handlers:
             current = _signal.getsignal(number)
             if current is handler:

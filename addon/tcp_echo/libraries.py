@@ -19,6 +19,8 @@ import os
 import shutil
 import socket
 import sys
+import threading
+import time
 import types
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -103,17 +105,21 @@ class Libraries:
         self._mask = os.umask(0o077)
         os.umask(self._mask)
         self._signals = _signal.pthread_sigmask(_signal.SIG_BLOCK, ()) if _HAS_MASK else None
+        self._limits: dict[int, tuple[int, int]] = {}
+        self._share: tuple[int, Any] = 0, None
+        self._zone = time.tzname
+        self._stack_size = threading.stack_size()
         self._block = _variables()
         self._temp_files = set(_temp_files())
 
     def parts(self) -> list[tuple[str, Callable[[], None]]]:
         """Return what can be put back, each part with its name."""
         return [
+            ("the process", self._put_back_process),
             ("the modules of Python", self._put_back_modules),
             ("the loggers", self._put_back_loggers),
             ("the random numbers", _seed),
             ("NumPy", _put_back_numpy),
-            ("the process", self._put_back_process),
             ("the variables of C", self._put_back_variables),
             ("the temporary files", self._remove_temp_files),
         ]
@@ -164,9 +170,40 @@ class Libraries:
             socket.setdefaulttimeout(self._timeout)
         if locale.setlocale(locale.LC_ALL) != self._locale:
             locale.setlocale(locale.LC_ALL, self._locale)
+        if threading.stack_size() != self._stack_size:
+            threading.stack_size(self._stack_size)
+        if time.tzname != self._zone and hasattr(time, "tzset"):
+            time.tzset()
         tracing: Any = sys.modules.get("tracemalloc")
         if tracing is not None and tracing.is_tracing():
             tracing.stop()
+
+    def note_limits(self) -> None:
+        """Note what the system allows the process, right before a script.
+
+        A run may have limits of its own, which the supervisor sets before it and takes off when it
+        has ended.
+        """
+        self._limits, self._share = _limits(), _share()
+
+    def put_back_limits(self) -> None:
+        """Put back what `note_limits` has noted, right after a script.
+
+        Raises OSError or ValueError when the system does not allow it.
+        """
+        if sys.platform == "win32":
+            return
+        if _limits() != self._limits:
+            import resource
+
+            for which, limit in self._limits.items():
+                resource.setrlimit(which, limit)
+        priority, cores = self._share
+        if _share() != self._share:
+            if cores is not None:
+                set_cores: Any = vars(os)["sched_setaffinity"]  # only Linux has it
+                set_cores(0, cores)
+            os.setpriority(os.PRIO_PROCESS, 0, priority)
 
     def _put_back_variables(self) -> None:
         """Put back what `os.putenv` has set, of which `os.environ` knows nothing."""
@@ -271,6 +308,33 @@ def _variables() -> list[bytes]:
     return sorted(found)
 
 
+def _limits() -> dict[int, tuple[int, int]]:
+    """Return the limits of the process."""
+    if sys.platform == "win32":
+        return {}
+    import resource
+
+    return {which: resource.getrlimit(which) for which in _LIMITS}
+
+
+def _share() -> tuple[int, Any]:
+    """Return the priority of the process and the cores that it may use."""
+    if sys.platform == "win32":
+        return 0, None
+    affinity = getattr(os, "sched_getaffinity", None)
+    return os.getpriority(os.PRIO_PROCESS, 0), affinity and affinity(0)
+
+
+def _resources() -> tuple[int, ...]:
+    if sys.platform == "win32":
+        return ()
+    import resource
+
+    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+    return tuple({getattr(resource, name) for name in names})
+
+
+_LIMITS = _resources()
 _BLOCK = "environ" if sys.platform != "darwin" else "_environ"
 
 

@@ -37,7 +37,12 @@ class Preferences:
         self._values = self._read()
         self._addons = enabled_addons()
         self._known = frozenset(sys.modules)
-        self._of_addons = {name: _stored(name) for name in self._addons}
+        # The preferences of add-ons that are one value each: the names and the values.
+        self._of_addons = {
+            addon: (names, _values(_addon_preferences(addon), names))
+            for addon in self._addons
+            if (names := list(_own_names(_addon_preferences(addon))))
+        }
         flags = [name for name in dir(bpy.app) if name.startswith(("debug", "use_"))]
         self._flags = {name: getattr(bpy.app, name) for name in flags}
 
@@ -46,7 +51,10 @@ class Preferences:
         return (
             self._addons != enabled_addons()
             or any(self._enabled_besides())
-            or any(_stored(name) != stored for name, stored in self._of_addons.items())
+            or any(
+                _values(_addon_preferences(addon), names) != values
+                for addon, (names, values) in self._of_addons.items()
+            )
         )
 
     def put_back(self) -> None:
@@ -72,8 +80,11 @@ class Preferences:
         for name in mine:
             addon_utils.disable(name, default_set=True)
         self.enable_addons()
-        for name, stored in self._of_addons.items():
-            _store(name, stored)
+        for addon, (names, values) in self._of_addons.items():
+            preferences = _addon_preferences(addon)
+            for name, value in zip(names, values):
+                if preferences is not None and _value(preferences, name) != value:
+                    setattr(preferences, name, value)
         return list(mine)
 
     def enable_addons(self) -> None:
@@ -121,9 +132,21 @@ def _names() -> Iterator[tuple[str, str]]:
         struct = getattr(preferences, section, None)
         if struct is None:
             continue
-        for prop in struct.bl_rna.properties:
-            if prop.type not in ("POINTER", "COLLECTION") and not prop.is_readonly:
-                yield section, prop.identifier
+        for name in _own_names(struct):
+            yield section, name
+
+
+def _own_names(struct: Any) -> Iterator[str]:
+    """Yield the names of the properties that are one value each."""
+    if struct is None:
+        return
+    for prop in struct.bl_rna.properties:
+        if prop.type not in ("POINTER", "COLLECTION") and not prop.is_readonly:
+            yield prop.identifier
+
+
+def _values(struct: Any, names: list[str]) -> list[Any]:
+    return [_value(struct, name) for name in names]
 
 
 def _value(struct: Any, name: str) -> Any:
@@ -136,43 +159,8 @@ def _value(struct: Any, name: str) -> Any:
         return None
 
 
-def _stored(addon: str) -> Any:
-    """Return what is stored in the preferences of an add-on."""
+def _addon_preferences(addon: str) -> Any:
+    """Return the preferences of an add-on, or None when it has none."""
     preferences = bpy.context.preferences
     entry: Any = preferences.addons.get(addon) if preferences is not None else None
-    stored = None if entry is None else entry.preferences
-    if stored is None:
-        return None
-    if hasattr(stored, "bl_system_properties_get"):  # from Blender 5.0 on
-        stored = stored.bl_system_properties_get()
-        return None if stored is None else stored.to_dict()
-    return {name: _plain(value) for name, value in stored.items()}
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if hasattr(value, "to_list"):
-        return value.to_list()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _store(addon: str, wanted: Any) -> None:
-    """Set back what is stored in the preferences of an add-on."""
-    if wanted is None or _stored(addon) == wanted:
-        return
-    preferences = bpy.context.preferences
-    entry: Any = preferences.addons.get(addon) if preferences is not None else None
-    if entry is None:
-        return
-    for name in _stored(addon):
-        if name not in wanted:
-            entry.preferences.property_unset(name)
-    for name, value in wanted.items():
-        if isinstance(value, (bool, int, float, str)) and _stored(addon).get(name) != value:
-            if hasattr(entry.preferences, "bl_system_properties_get"):
-                entry.preferences.bl_system_properties_get()[name] = value
-            else:
-                entry.preferences[name] = value
+    return None if entry is None else entry.preferences

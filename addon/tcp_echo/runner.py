@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import inspect
 import os
@@ -197,7 +198,13 @@ class Runner:
         renders_ended = self._interrupt.sigint_sent
         self._told = False
         self._ending.begin()
-        exception = self._call(run, module)
+        if run.isolation == "scene" and self._libraries is not None:
+            self._libraries.note_limits()
+            # What a script sets in a context ends with it, such as the precision of decimals.
+            exception = contextvars.copy_context().run(self._call, run, module)
+            self._try("put back the limits", self._libraries.put_back_limits)
+        else:
+            exception = self._call(run, module)
         self._try("end the script", self._environment.end_script)
         if os.getpid() != self._process:
             _end_forked_child(exception, self._told)

@@ -1,0 +1,2 @@
+# expect: the value that the add-on tells
+VALUE = 1

@@ -1,0 +1,2 @@
+# expect: a helper beside the script
+VALUE = 1

@@ -1,0 +1,2 @@
+# expect: a script of the user, which nothing imports
+print("THE USER'S CALENDAR")

@@ -1,0 +1,5 @@
+# expect: set
+import threading
+
+threading.setprofile(lambda *_args: None)
+print("set")

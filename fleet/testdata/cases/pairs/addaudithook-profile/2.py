@@ -1,0 +1,4 @@
+# expect: None
+import threading
+
+print(threading._profile_hook)

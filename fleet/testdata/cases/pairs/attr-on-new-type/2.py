@@ -1,0 +1,4 @@
+# expect: False
+import bpy
+
+print(hasattr(bpy.types.VertexGroup, "case_number"))

@@ -1,0 +1,5 @@
+# expect: armed
+import faulthandler
+
+faulthandler.dump_traceback_later(1, exit=True)
+print("armed")

@@ -1,0 +1,10 @@
+# expect: set
+import asyncio
+
+
+class Policy(asyncio.DefaultEventLoopPolicy):
+    pass
+
+
+asyncio.set_event_loop_policy(Policy())
+print("set")

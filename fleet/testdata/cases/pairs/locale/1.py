@@ -1,0 +1,5 @@
+# expect: set
+import locale
+
+locale.setlocale(locale.LC_ALL, "POSIX")
+print("set")

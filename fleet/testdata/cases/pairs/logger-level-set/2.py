@@ -1,0 +1,4 @@
+# expect: shown
+import logging
+
+logging.getLogger("case.level").warning("shown")

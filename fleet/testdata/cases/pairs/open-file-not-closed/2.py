@@ -1,0 +1,2 @@
+# expect: kept back
+print(open("unclosed.txt").read())

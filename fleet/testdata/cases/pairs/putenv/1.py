@@ -1,0 +1,5 @@
+# expect: put
+import os
+
+os.putenv("CASE_LEFT", "1")
+print("put")

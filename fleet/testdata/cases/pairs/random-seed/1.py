@@ -1,0 +1,5 @@
+# expect: seeded
+import random
+
+random.seed(1)
+print("seeded")

@@ -1,0 +1,5 @@
+# expect: set
+import logging
+
+logging.captureWarnings(True)
+print("set")

@@ -1,0 +1,4 @@
+# expect: the warning with the file and its line
+import warnings
+
+warnings.warn("look")

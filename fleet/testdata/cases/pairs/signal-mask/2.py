@@ -1,0 +1,4 @@
+# expect: set()
+import signal
+
+print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))

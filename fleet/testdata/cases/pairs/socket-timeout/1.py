@@ -1,0 +1,5 @@
+# expect: set
+import socket
+
+socket.setdefaulttimeout(0.02)
+print("set")

@@ -1,0 +1,4 @@
+# expect: None
+import socket
+
+print(socket.getdefaulttimeout())

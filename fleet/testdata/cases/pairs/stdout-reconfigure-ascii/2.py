@@ -1,0 +1,2 @@
+# expect: é☃
+print("\u00e9\u2603")

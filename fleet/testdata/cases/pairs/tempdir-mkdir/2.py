@@ -1,0 +1,7 @@
+# expect: made, each time
+import os
+
+import bpy
+
+os.mkdir(os.path.join(bpy.app.tempdir, "case_frames"))
+print("made")

@@ -1,0 +1,6 @@
+# expect: set
+import tempfile
+
+with tempfile.TemporaryDirectory() as folder:
+    tempfile.tempdir = folder
+print("set")

@@ -1,0 +1,5 @@
+# expect: True
+import os
+import tempfile
+
+print(os.path.isdir(tempfile.mkdtemp()))

@@ -1,0 +1,5 @@
+# expect: started
+import tracemalloc
+
+tracemalloc.start(10)
+print("started")

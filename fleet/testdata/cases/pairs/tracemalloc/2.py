@@ -1,0 +1,4 @@
+# expect: False
+import tracemalloc
+
+print(tracemalloc.is_tracing())

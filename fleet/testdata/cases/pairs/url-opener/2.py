@@ -1,0 +1,4 @@
+# expect: None
+import urllib.request
+
+print(urllib.request._opener)

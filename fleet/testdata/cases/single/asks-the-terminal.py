@@ -1,0 +1,5 @@
+# expect: an error at once: nobody can answer
+import getpass
+
+print("asks", flush=True)
+print(getpass.getpass("Password: "))

@@ -1,0 +1,2 @@
+﻿# expect: both read
+print('both read')

@@ -1,0 +1,5 @@
+# expect: replaced; the next run does not notice
+import os
+
+os.environ = dict(os.environ)
+print("replaced")

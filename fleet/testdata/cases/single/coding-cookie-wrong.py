@@ -1,0 +1,3 @@
+# expect: a SyntaxError that names the encoding
+# -*- coding: klingon -*-
+print("not reached")

@@ -1,0 +1,1 @@
+# expect: 3 (a carriage return alone ends a line)number = 2print(number + 1)

@@ -1,0 +1,2 @@
+# expect: fails at once, because nobody can answer the debugger
+breakpoint()

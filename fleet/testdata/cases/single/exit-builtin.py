@@ -1,0 +1,3 @@
+# expect: before; success
+print("before")
+exit()

@@ -1,0 +1,4 @@
+# expect: exit code 3
+import sys
+
+sys.exit(3)

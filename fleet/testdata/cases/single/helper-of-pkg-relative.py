@@ -1,0 +1,2 @@
+# expect: ImportError, because a script has no package
+from . import helper

@@ -1,0 +1,2 @@
+# expect: a SyntaxError that names the byte
+print('naïve')

@@ -1,0 +1,4 @@
+# expect: ''
+import sys
+
+print(repr(sys.stdin.read()))
