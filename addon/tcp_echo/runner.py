@@ -157,7 +157,8 @@ class Runner:
         if run.isolation == "process":
             return
         recorded = self._scenes.record()
-        if run.isolation == "scene" and self._libraries is None:
+        # Where a person has started the server, the process is not the scripts' alone.
+        if run.isolation == "scene" and self._libraries is None and self._stream.is_supervised:
             self._libraries = Libraries()
             self._environment.record()  # more modules are loaded now
             recorded = True

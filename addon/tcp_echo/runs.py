@@ -32,6 +32,9 @@ class Listener:
 
     def refused(self, run: Run) -> None:
         """Nothing of the run was executed, because this Blender is about to be replaced."""
+        reason = "this Blender could not be cleaned and is about to be replaced"
+        error = {"type": "RunRefused", "message": reason, "line": 0, "traceback": ""}
+        self.finished(run, Outcome("failed", error))
 
 
 class Run:
