@@ -121,8 +121,10 @@ def forget_trust() -> None:
     """
     if not any(option in sys.argv for option in _OPTIONS):
         # Blender takes the preference over when it is set.
-        files = bpy.context.preferences.filepaths  # type: ignore[union-attr]
+        preferences: Any = bpy.context.preferences
+        dirty, files = preferences.is_dirty, preferences.filepaths
         files.use_scripts_auto_execute = files.use_scripts_auto_execute
+        preferences.is_dirty = dirty  # nothing has changed that a person would want to save
 
 
 def _names() -> Iterator[tuple[str, str]]:
