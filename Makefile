@@ -66,7 +66,7 @@ test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window
 	scripts/test-windows.sh $(ARGS)
 
 .PHONY: test-long
-test-long: setup-long ## try what takes too long for each change, as root (ARGS=bare: the first command on a bare Debian)
+test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender)
 	scripts/test-long.sh $(ARGS)
 
 .PHONY: fuzz

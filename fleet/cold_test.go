@@ -276,11 +276,11 @@ var (
 		{regexp.MustCompile(`repeated \d+ more`), "repeated # more"}, // some frames of the add-on are below the script
 		{regexp.MustCompile(`\b[0-9]+(\.[0-9]+)?[KM]\b`), "#M"},
 	}
-	// What Blender says of its own beginning and end, and of its progress.
+	// What Blender says of its own beginning and end, of its progress, and of nodes in its first file.
 	version   = regexp.MustCompile(`Blender \d+\.\d+\.\d+\S*\n`)
 	probe     = regexp.MustCompile(`^([a-z0-9_]{8}|pymp-.*)$`) // Python of another Blender that starts, which tries the folder
 	ofBlender = regexp.MustCompile(`^(Blender quit|Read prefs: |Fra:|Error: script failed, file: |` +
-		`Writing: .*blender.*\.crash\.txt|Error: Not freed memory blocks|Saved session recovery|Warning: .*_freed memory|` +
+		`graph_id_tag_update: id=NT|Writing: .*blender.*\.crash\.txt|Error: Not freed memory blocks|Saved session recovery|Warning: .*_freed memory|` +
 		`\s*\^+[~^]*\s*$)`)
 )
 

@@ -10,10 +10,15 @@ missing in it, and this script replaces that program.
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
+import ctypes
+import gc
 import os
 import sys
+import threading
 import types
+from typing import Any
 
 
 def main(arguments: list[str]) -> None:
@@ -58,33 +63,52 @@ def main(arguments: list[str]) -> None:
             addon_utils.enable(module)
     if opened:
         bpy.ops.wm.open_mainfile(filepath=os.path.abspath(opened))
-    namespace = vars(sys.modules["__main__"])
+    namespace = vars(_main_module())
     for option, script in scripts:
         try:
-            if option == "--python-expr":
-                exec(compile(script, "<string>", "exec"), namespace)
-            else:
-                namespace["__file__"] = os.path.abspath(script)
-                with open(script, "rb") as file:
-                    exec(compile(file.read(), script, "exec"), namespace)
+            _execute(option, script, namespace)
         except Exception as error:
-            sys.excepthook(type(error), error, _without_own_frame(error))
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                error.__traceback__ = error.__traceback__.tb_next.tb_next  # without own frames
+            sys.excepthook(type(error), error, error.__traceback__)
             if exit_code:
-                sys.stdout.flush()
-                os._exit(exit_code)
+                _end(exit_code)
     print("\nBlender quit", flush=True)
 
 
-def _without_own_frame(error: Exception) -> types.TracebackType | None:
-    return error.__traceback__.tb_next if error.__traceback__ is not None else None
+# The module that scripts are executed in, and this module, which that one stands in for.
+_script: types.ModuleType | None = None
+_own = sys.modules["__main__"]
+
+
+def _main_module() -> types.ModuleType:
+    global _script
+    _script = sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(_script)["__builtins__"] = vars(builtins)
+    return _script
+
+
+def _execute(option: str, script: str, namespace: dict[str, Any]) -> None:
+    if option == "--python-expr":
+        exec(compile(script, "<string>", "exec"), namespace)
+        return
+    namespace["__file__"] = os.path.abspath(script)
+    with open(script, "rb") as file:
+        source = file.read()
+    exec(compile(source, script, "exec"), namespace)
 
 
 def _end(code: int) -> None:
     """End the process as the program does: the module can hang when Python shuts down."""
+    threading._shutdown()  # type: ignore[attr-defined]  # not public
     atexit._run_exitfuncs()
+    if _script is not None:
+        vars(_script).clear()
+        gc.collect()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # a script has closed it
             stream.flush()
+    ctypes.CDLL(None).fflush(None)
     os._exit(code)
 
 

@@ -4,9 +4,11 @@
 #   bare   the first commands of the README on a Debian with nothing but git and make: as root, as
 #          an ordinary user, with Debian's Go and with none. Each try has a root folder of its own,
 #          made by mmdebstrap, and processes and mounts of its own, which end with it.
+#   cases  all scripts of fleet/testdata/cases, each beside a cold Blender, in this machine's Blender
+#          and in the newest from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
 #
-# What is tried is the commit that is checked out. Packages come from where this machine has them
-# from: its mirror and the settings of its apt, pip and Go go along. Roots and logs are in
+# What is tried on bare machines is the commit that is checked out. Packages come from where this machine
+# has them from: its mirror and the settings of its apt, pip and Go go along. Roots and logs are in
 # build/roots.
 #
 # Usage: scripts/test-long.sh [PART…]
@@ -19,10 +21,9 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
-[ "$(id -u)" = 0 ] || fail "this needs root, for root folders and mounts in them: sudo make test-long"
 
 work=$PWD/build/roots
 root=$work/try # where a try happens
@@ -166,6 +167,7 @@ try() {
 clone() { echo "git clone -q /srv/blendtray.bundle '$1'; cd '$1'"; }
 
 bare() {
+	[ "$(id -u)" = 0 ] || fail "this needs root, for root folders and mounts in them: sudo make test-long"
 	settings
 
 	bare_root bookworm git,make
@@ -205,10 +207,43 @@ ada ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ada" || fail "there is no ordinary 
 		"apt-get update -q; apt-get install -y -q --no-install-recommends golang-go; go version; $(clone blendtray); make demo; [ ! -e build/go ]" root/blendtray
 }
 
+# beside runs all cases with the command and arguments that follow: beside WHAT LOG COMMAND…
+beside() {
+	local what=$1 log=$logs/$2.log start=$SECONDS
+	shift 2
+	say "$what …"
+	if BLENDTRAY_CASES=all BLENDTRAY_SITE_PACKAGES="$packages" "$@" >"$log" 2>&1; then
+		if grep -q 'NOT TESTED' "$log"; then
+			row "$what" "NOT TESTED, see build/roots/logs/${log##*/}"
+		else
+			row "$what" "ok, $((SECONDS - start)) s"
+		fi
+	else
+		failed=1
+		tail -n 30 "$log" >&2
+		row "$what" "FAILED, see build/roots/logs/${log##*/}"
+	fi
+}
+
+cases() {
+	local python=/usr/bin/python3 venv=$work/numpy
+	mkdir -p "$logs"
+	if [ ! -e "$venv/good" ]; then
+		rm -rf "$venv"
+		"$python" -m venv "$venv" 2>/dev/null || python3 -m venv "$venv"
+		"$venv/bin/pip" install -q --disable-pip-version-check 'numpy>=2' pandas && touch "$venv/good"
+	fi
+	packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	beside "cases, $(blender --version | head -n 1)" cases-system \
+		go test -tags headless -count=1 -timeout 40m -run 'ColdBlender|IsNothingToTheNext' ./fleet
+	beside "cases, the newest Blender from PyPI" cases-newest scripts/test-blenders.sh cases 5.0.1
+}
+
 for part in "${parts[@]}"; do
 	case $part in
 	bare) bare ;;
-	*) fail "there is no part $part; the parts are: bare" ;;
+	cases) cases ;;
+	*) fail "there is no part $part; the parts are: bare cases" ;;
 	esac
 done
 
