@@ -161,7 +161,7 @@ func (x *execution) result(call *Call, l loss) (out Outcome, err error, told boo
 	case err == nil:
 		x.host.awaitOutput(x.run)
 		if finished.Recycle {
-			x.host.recycle("a render in it was cancelled, and a second cancel would end it")
+			x.host.recycle("what a run has done in it can't be undone, such as the cancel of a render")
 		}
 		return reported(x.run, x.version, finished, l.asked), nil, true
 	case errors.As(err, &refusal) && refusal.Code == "quitting":

@@ -41,8 +41,9 @@ var ownWords = []string{"coding-cookie-wrong", "nonutf8", "break-modclear2"}
 // apart are the cases in which a Blender that goes on is not as a cold Blender, by isolation;
 // docs/scripting.md has the reasons.
 var apart = map[api.Isolation][]string{
-	// A script before it may have loaded Blender's own NumPy, and a second one can't be loaded.
-	api.IsolateScene: {"numpy-of-a-venv"},
+	// A script before it may have loaded Blender's own NumPy, and a second one can't be loaded. The
+	// exporter of Blender 5.0 says only once what it has found.
+	api.IsolateScene: {"numpy-of-a-venv", "gltf-extras"},
 }
 
 // chosen returns the cases of a kind that are to be tried.

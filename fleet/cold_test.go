@@ -61,8 +61,8 @@ func (a account) differs(from account) string {
 			text.WriteString("\n- " + line)
 		}
 	}
-	if lines := strings.SplitAfter(text.String(), "\n"); len(lines) > 40 {
-		return strings.Join(lines[:40], "") + "…"
+	if lines := strings.SplitAfter(text.String(), "\n"); len(lines) > 20 {
+		return strings.Join(lines[:20], "") + "…"
 	}
 	return text.String()
 }

@@ -19,8 +19,9 @@ import site
 import sys
 import sysconfig
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import addon_utils
 import bpy
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class ScriptModules:
 
     def __init__(self) -> None:
         self._settled = tuple(_folder(path) for path in _settled_folders())
+        # An add-on there is the scripts' own unless it is enabled from the start.
+        folders: Any = addon_utils.paths  # the stubs know no result
+        self._addons = tuple(_folder(path) for path in folders())
         self._known = set(sys.modules)
         self._count = len(sys.modules)
         # The packages and modules that are loaded before the first script: add-ons among them.
@@ -137,7 +141,9 @@ class ScriptModules:
         if module is None or name == "__main__":
             return False
         path = _origin(module)
-        return path is None or self._is_settled(path) or name.partition(".")[0] in self._first
+        if path is None or name.partition(".")[0] in self._first:
+            return True
+        return self._is_settled(path) and not _folder(path).startswith(self._addons)
 
     def before_run(self, folder: str) -> None:
         """Drop the modules of scripts when one has changed or belongs to another folder."""
@@ -169,10 +175,11 @@ class ScriptModules:
         self._count = len(sys.modules)
 
     def forget(self) -> None:
-        """Drop all modules that scripts have imported."""
-        for name in self._tracked:
-            sys.modules.pop(name, None)
-        self._tracked.clear()
+        """Drop all modules that scripts have imported, but for those of enabled add-ons."""
+        for name in list(self._tracked):
+            if not _is_of_enabled_addon(name):
+                sys.modules.pop(name, None)
+                del self._tracked[name]
         self._known = set(sys.modules)
         self._count = len(sys.modules)
 
@@ -187,6 +194,14 @@ class ScriptModules:
             self._tracked.pop(name, None)
         self._known = set(sys.modules)
         self._count = len(sys.modules)
+
+
+def _is_of_enabled_addon(name: str) -> bool:
+    while name:
+        if getattr(sys.modules.get(name), "__addon_enabled__", False) is True:
+            return True
+        name = name.rpartition(".")[0]
+    return False
 
 
 def _settled_folders() -> Iterator[str | None]:
@@ -208,7 +223,9 @@ def _folder(path: str | None) -> str:
 
 def _origin(module: ModuleType) -> str | None:
     try:
-        path = module.__file__
+        path = getattr(module, "__file__", None)
+        if path is None:  # a package without a file is the folders that it lies in
+            path = next(iter(getattr(module, "__path__", ())), None)
     except Exception:  # sys.modules may hold any object
         return None
     return os.path.abspath(path) if isinstance(path, str) else None

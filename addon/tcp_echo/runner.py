@@ -88,9 +88,10 @@ class Runner:
             self._prepare(run)
             module = self._environment.enter(run)
         except Unclean as error:
-            self._call_unclean("remove what scripts have left", error)
+            self._unclean = True
             if self._must_refuse(run):
                 self._refuse(run)
+                self._call_unclean("remove what scripts have left", error)
                 return True
             outcome = Outcome("failed", failure.describe(error, run.filename))
         except BaseException as error:  # the scene can't be had
@@ -140,9 +141,14 @@ class Runner:
             self._call_unclean(what, error)
 
     def _call_unclean(self, what: str, error: BaseException) -> None:
-        reason = str(error) if isinstance(error, Unclean) else f"{type(error).__name__}: {error}"
         self._unclean = True
-        self._tell_unclean(f"can't {what} after a run: {reason}")
+        if (
+            not self.busy
+        ):  # the report of a run that goes on says it, and the run must not be cut off
+            reason = (
+                str(error) if isinstance(error, Unclean) else f"{type(error).__name__}: {error}"
+            )
+            self._tell_unclean(f"can't {what} after a run: {reason}")
 
     def _must_refuse(self, run: Run) -> bool:
         """Return whether another Blender has to execute the run, which must find a clean one."""
