@@ -88,8 +88,9 @@ class Server:
     @property
     def is_open(self) -> bool:
         """Whether the server still has its descriptors, which a script may close."""
+        ours = self._parent or self._listener
         try:
-            return stat.S_ISSOCK(os.fstat(self._listener.fileno()).st_mode)
+            return ours is not None and stat.S_ISSOCK(os.fstat(ours.fileno()).st_mode)
         except OSError:
             return os.name == "nt"  # where sockets are no descriptors
 

@@ -321,8 +321,7 @@ class Session(Listener):
             self._send(type="progress", id=run_id, fraction=fraction, text=text)
 
     def finished(self, run: Run, outcome: Outcome) -> None:
-        if self._runs.pop(run.id, None) is not None:
-            self._waiting_bytes -= len(run.code)
+        self._forget(run)
         error = "null" if outcome.error is None else json.dumps(outcome.error)
         self._connection.send(
             frames.pack(
@@ -336,8 +335,12 @@ class Session(Listener):
             )
         )
 
+    def _forget(self, run: Run) -> None:
+        if self._runs.pop(run.id, None) is not None:
+            self._waiting_bytes -= len(run.code)
+
     def refused(self, run: Run) -> None:
-        self._runs.pop(run.id, None)
+        self._forget(run)
         self._error("quitting", "this Blender is not clean and should be replaced", run.id)
 
     # Frames to the peer.
