@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -74,6 +75,11 @@ func claimFolder(places, home, dir string, recursive bool) (*Claim, error) {
 	name := claimName(info, real)
 	lock, note := filepath.Join(places, name+".lock"), filepath.Join(places, name+".json")
 	held, err := lockFile(lock)
+	for try := 0; errors.Is(err, ErrHeld) && try < 5; try++ {
+		// Another engine may be looking whether the claim of a dead process was left.
+		time.Sleep(10 * time.Millisecond)
+		held, err = lockFile(lock)
+	}
 	if errors.Is(err, ErrHeld) {
 		by := readClaim(note)
 		return nil, &ClaimedError{own: by.PID == own.PID, by: by, path: dir}
@@ -97,7 +103,8 @@ func claimFolder(places, home, dir string, recursive bool) (*Claim, error) {
 	return c, nil
 }
 
-// overlapping returns the claim of another process for a folder above own's folder, or in it.
+// overlapping returns the claim of another process for a folder above own's folder, or in it. It
+// removes the claims of processes that were killed.
 func overlapping(places, note string, own claimNote) (claimNote, bool) {
 	notes, err := filepath.Glob(filepath.Join(places, "*.json"))
 	if err != nil {
@@ -108,16 +115,13 @@ func overlapping(places, note string, own claimNote) (claimNote, bool) {
 		if other == note || by.PID == 0 || by.PID == own.PID {
 			continue
 		}
-		if !(by.Recursive && isIn(own.Real, by.Real) || own.Recursive && isIn(by.Real, own.Real)) {
-			continue
-		}
-		lock := strings.TrimSuffix(other, ".json") + ".lock"
-		left, err := lockFile(lock)
-		if errors.Is(err, ErrHeld) {
-			return by, true
-		}
-		if err == nil { // its process was killed
+		left, err := lockFile(strings.TrimSuffix(other, ".json") + ".lock")
+		switch {
+		case err == nil: // its process was killed
 			(&Claim{lock: left, note: other}).Release()
+		case !errors.Is(err, ErrHeld):
+		case by.Recursive && isIn(own.Real, by.Real), own.Recursive && isIn(by.Real, own.Real):
+			return by, true
 		}
 	}
 	return claimNote{}, false

@@ -52,6 +52,18 @@ func TestAFolderHasOneEngine(t *testing.T) {
 	} else {
 		other.Release()
 	}
+	left := filepath.Join(places, "1-1.json") // of a process that was killed
+	if err := os.WriteFile(left, []byte(`{"pid": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := claimFolder(places, "/home/1", root, false); err != nil {
+		t.Error(err)
+	} else {
+		other.Release()
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("the claim of a dead process stays")
+	}
 	if !c.Current() {
 		t.Error("the claim is for another folder")
 	}
