@@ -141,7 +141,7 @@ func TestARunAndWhatComesOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	status := s.Status()
-	if status.State != api.BlenderReady || status.PID == 0 || status.Port == 0 || status.Version == "" || status.Loop == "" || status.Source == "" || status.Source == api.SourceChosen || status.MemoryBytes < 50<<20 {
+	if status.State != api.BlenderReady || status.PID == 0 || status.Version == "" || status.Loop == "" || status.Source == "" || status.Source == api.SourceChosen || status.MemoryBytes < 50<<20 {
 		t.Errorf("status of a ready Blender: %+v", status)
 	}
 	script := filepath.Join(t.TempDir(), "script.py")
