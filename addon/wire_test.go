@@ -873,6 +873,26 @@ func TestBareMessageIsDoneThoughItsClientIsGone(t *testing.T) {
 	}
 }
 
+func TestTheIDOfACancelledRunMayBeUsedAgain(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	first := s.start("import time\nfor _ in range(200): time.sleep(0.01)")
+	s.receiveType("started")
+	for range 2 {
+		s.send(message{"type": "run", "id": "again", "code": "result = 7"})
+		s.send(message{"type": "cancel", "id": "again"})
+		check(t, "the state of the waiting run", s.receiveType("finished")["state"], "cancelled")
+	}
+	s.send(message{"type": "run", "id": "again", "code": "result = 7"})
+	s.send(message{"type": "cancel", "id": first})
+	for {
+		got := s.receiveType("finished")
+		if got["id"] == "again" {
+			check(t, "the result", got["result"], 7.0)
+			return
+		}
+	}
+}
+
 func TestClientThatReadsNothingHoldsUpNobody(t *testing.T) {
 	p := sharedBlender(t)
 	s, other := connect(t, p), connect(t, p)

@@ -86,6 +86,7 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 		l            loss
 		limit, grace <-chan time.Time
 		late         <-chan time.Time
+		queued       = make(chan bool, 1) // whether the run waits for a run of another session
 		begun        = x.run.begun
 		underway     = x.run.underway
 		ended        = call.Done()
@@ -102,9 +103,9 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 			underway, limit, done = nil, nil, nil
 		}
 	)
+	timer := time.NewTimer(x.beginTime())
+	defer timer.Stop()
 	if x.host.exited() != nil { // an open Blender may be busy with its user
-		timer := time.NewTimer(x.beginTime())
-		defer timer.Stop()
 		late = timer.C
 	}
 	for {
@@ -112,7 +113,16 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 		case <-begun:
 			begun, late = nil, nil
 		case <-late:
-			if l.asked == nil && !x.run.hasBegun() {
+			late = nil
+			go func() { queued <- x.session.isBusyForOthers() }()
+		case others := <-queued:
+			switch {
+			case l.asked != nil || x.run.hasBegun():
+			case others:
+				// The Blender that keeps its state executes runs of all sessions one after the other.
+				timer.Reset(x.beginTime())
+				late = timer.C
+			default:
 				l.late, ended, broken = true, nil, nil
 				x.host.killStuck(x.req)
 			}

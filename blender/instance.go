@@ -126,8 +126,10 @@ func (i *instance) buried() {
 	if i.isReady() {
 		removeSession(i.says.Temp)
 	}
-	i.hangUp()
 	i.mu.Lock()
+	if i.greeted == nil { // a session ends by itself, when it has read all that Blender has sent
+		i.hangUp()
+	}
 	withdraw := i.withdraw
 	i.withdraw, i.gone = nil, true
 	i.mu.Unlock()

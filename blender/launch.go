@@ -130,6 +130,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 		Mark    string             `json:"mark"`
 		Port    *uint16            `json:"port"`
 		Socket  *int               `json:"socket"`
+		Inode   uint64             `json:"inode"`
 		Environ map[string]*string `json:"environ"`
 	}{Token: token, Mark: mark, Environ: restored}
 	conn, handed, err := socketPair()
@@ -138,7 +139,7 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 		return nil, nil, nil, fmt.Errorf("make a socket for Blender: %w", err)
 	}
 	if handed != nil {
-		says.Socket = new(firstExtraFile)
+		says.Socket, says.Inode = new(firstExtraFile), inodeOf(handed)
 	}
 	if s.cfg.Announce != nil || handed == nil {
 		says.Port = &spec.Port

@@ -37,12 +37,22 @@ func (g group) killOthers(spared running) {
 	}
 	for _, pid := range g.processes() {
 		withProcess(pid, func(process windows.Handle, began startTime) {
-			if !spared.has(int(pid), began) {
+			// Its number may belong to a process that is not in the job by now.
+			if !spared.has(int(pid), began) && g.has(process) {
 				_ = windows.TerminateProcess(process, 1) // the process has ended
 			}
 		})
 	}
 }
+
+// has returns whether the job has a process.
+func (g group) has(process windows.Handle) bool {
+	var is int32
+	ok, _, _ := isProcessInJob.Call(uintptr(process), uintptr(g.job), uintptr(unsafe.Pointer(&is)))
+	return ok != 0 && is != 0
+}
+
+var isProcessInJob = windows.NewLazySystemDLL("kernel32.dll").NewProc("IsProcessInJob")
 
 // processes returns the process ids of the processes in the job.
 func (g group) processes() []uint32 {

@@ -5,8 +5,22 @@ package blender
 import (
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 )
+
+// inodeOf returns the inode of a socket, by which Blender tells the socket from another one with the
+// same descriptor, or 0 where the system has none.
+func inodeOf(socket *os.File) uint64 {
+	info, err := socket.Stat()
+	if err != nil {
+		return 0
+	}
+	if status, ok := info.Sys().(*syscall.Stat_t); ok && runtime.GOOS == "linux" {
+		return status.Ino
+	}
+	return 0
+}
 
 // socketPair returns a connection and a file for a child process that is the other end of it. Nobody
 // else can connect.

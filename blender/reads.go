@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"blendtray/api"
 )
@@ -63,7 +64,9 @@ func (s *Supervisor) environ(program string) []string {
 // noteLinked notes the state of the libraries that the .blend links which was opened at the start.
 func (i *instance) noteLinked() {
 	for _, path := range i.session.Welcome.Libraries {
-		if info, err := os.Stat(path); err == nil && !info.ModTime().Before(i.began) {
+		info, err := os.Stat(path)
+		// A time in the future, of another machine's clock, says nothing about this start.
+		if err == nil && !info.ModTime().Before(i.began) && !info.ModTime().After(time.Now()) {
 			i.linked = "changed while it was read"
 			return
 		}

@@ -279,6 +279,25 @@ func (s *Session) Status(ctx context.Context) (json.RawMessage, error) {
 	}
 }
 
+// statusTimeout is how long a Blender may take to say what it does.
+const statusTimeout = 10 * time.Second
+
+// isBusyForOthers returns whether Blender says that it executes a run of another session.
+func (s *Session) isBusyForOthers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	text, err := s.Status(ctx)
+	if err != nil {
+		return false
+	}
+	var status struct {
+		Running *struct {
+			Session int `json:"session"`
+		} `json:"running"`
+	}
+	return json.Unmarshal(text, &status) == nil && status.Running != nil && status.Running.Session != s.Welcome.Session
+}
+
 // Ping waits for an answer from Blender's server. The answer also comes while a script runs, unless
 // C code holds the lock of the interpreter. It fails with the error of ctx, or when the session is
 // closed.

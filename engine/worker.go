@@ -35,6 +35,8 @@ type worker struct {
 	passing bool
 	woken   chan struct{}  // gets a signal when the queue, Blender's state or the wanted Blender has changed
 	drawing sync.WaitGroup // the pictures of what runs left
+	// expecting is held around telling the Blender what to expect. It is taken before Engine.mu.
+	expecting sync.Mutex
 
 	// Engine.mu guards the following fields.
 
@@ -449,6 +451,8 @@ func (w *worker) processes() []api.ProcessStatus {
 // expect tells the Blender how many isolated runs wait for it, and with which .blend files the
 // folders' runs begin.
 func (w *worker) expect() {
+	w.expecting.Lock() // what was counted last is told last
+	defer w.expecting.Unlock()
 	e := w.engine
 	e.mu.Lock()
 	b, n := w.blender, 0

@@ -181,7 +181,9 @@ func decide(members []view, p policy) plan {
 	// A waiting Blender that has read something else than the next one would is replaced.
 	served := p.served()
 	stale := func(m view) bool {
-		outdated := m.stale || m.scene != "" && !slices.Contains(served, m.scene)
+		// A Blender that is opening a file takes memory already, and its own use is not known yet.
+		unserved := m.scene != "" && m.state != api.BlenderStarting && !slices.Contains(served, m.scene)
+		outdated := m.stale || unserved
 		return m.use == clean && outdated && !m.busy && !m.parked
 	}
 	for i, m := range members {
@@ -203,16 +205,24 @@ func decide(members []view, p policy) plan {
 	if urgent {
 		target = max(target, 1)
 	}
-	starting := 0
+	// A run that waits does not wait for files that others are opening.
+	starting, plain := 0, 0
 	for _, m := range members {
 		if m.use == clean && !m.parked && m.state == api.BlenderStarting {
 			starting++
+			if m.scene == "" {
+				plain++
+			}
 		}
 	}
 	begins := map[int]bool{} // the parked members that this plan starts
 	// begin starts a Blender, in a parked member or in a new one.
 	begin := func(scene string, mayAdd bool) bool {
-		if starting >= p.cores || p.hold && !urgent && p.expected == 0 {
+		beside := starting
+		if scene == "" && urgent {
+			beside = plain
+		}
+		if beside >= p.cores || p.hold && !urgent && p.expected == 0 {
 			return false
 		}
 		for i, m := range members {
@@ -220,12 +230,14 @@ func decide(members []view, p policy) plan {
 				begins[i] = true
 				out.start = append(out.start, start{i, scene})
 				starting++
+				plain++
 				return true
 			}
 		}
 		if mayAdd {
 			out.add = append(out.add, addition{clean, scene})
 			starting++
+			plain++
 		}
 		return mayAdd
 	}

@@ -124,6 +124,8 @@ func TestBlendersWaitWithTheFilesThatRunsBeginWith(t *testing.T) {
 		{"while the previous process ends", []view{ready, {use: clean, scene: "/a.blend", parked: true, ending: true}}, policy{scenes: []scene{a}, room: 100}, plan{}},
 		{"the file can't be opened", []view{ready, unopened}, policy{scenes: []scene{a}, room: 100}, plan{}},
 		{"Blender can't be started", []view{failed}, policy{scenes: []scene{a}, room: 100}, plan{}},
+		{"while it is opened it takes memory", []view{ready, opening}, policy{scenes: []scene{a}, room: 50}, plan{}},
+		{"a run does not wait for files that are opened", []view{opening, {use: clean, state: api.BlenderStarting, scene: "/b.blend"}}, policy{scenes: []scene{a, b}, room: 200, want: []need{{isolation: api.IsolateProcess}}}, plan{add: []addition{{use: clean}}}},
 		{"two wait with the same file", []view{ready, withA, withA}, policy{scenes: []scene{a}, room: 200}, plan{park: []int{1}}},
 	} {
 		c.policy.ahead = 1

@@ -106,6 +106,8 @@ type Fleet struct {
 	telling  sync.Mutex // around Changed
 	scarce   bool
 	free     uint64 // how much memory programs may still have, in bytes
+	looking  bool   // somebody looks at the files that runs begin with
+	looked   time.Time
 }
 
 // member is a Blender of the fleet. All but fleet and b are guarded by Fleet.mu.
@@ -156,8 +158,9 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	f.mu.Unlock()
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
+	f.checkMemory()
 	for ctx.Err() == nil {
-		f.measureScenes()
+		f.checkScenes()
 		wait := f.arrange()
 		var hold <-chan time.Time
 		if wait > 0 {
@@ -168,7 +171,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		case <-hold:
 		case <-tick.C:
 			f.checkMemory()
-			f.checkWaiting()
+			f.checkWaiting("")
 			f.retry()
 		case <-ctx.Done():
 		}
@@ -193,7 +196,14 @@ func (f *Fleet) checkMemory() {
 	if f.cfg.Free == nil {
 		return
 	}
-	free := f.cfg.Free()
+	f.mu.Lock()
+	for _, m := range f.members {
+		if m.scene != "" && !m.parked {
+			m.status = m.b.Status() // how much a Blender has that is opening a file
+		}
+	}
+	f.mu.Unlock()
+	free := min(f.cfg.Free(), math.MaxUint64/2)
 	f.mu.Lock()
 	f.scarce, f.free = free < scarceMemory, free
 	f.mu.Unlock()
@@ -372,12 +382,18 @@ func (m *member) shownLocked() api.BlenderStatus {
 }
 
 // checkWaiting finds out which of the waiting Blenders have read something that has changed
-// since: the program, preferences, add-ons, the environment.
-func (f *Fleet) checkWaiting() {
+// since: the program, preferences, add-ons, the environment. It looks at Blenders without a file and
+// at Blenders with that file alone: another file may lie on a drive that does not answer.
+func (f *Fleet) checkWaiting(file string) {
+	f.markOutdated(func(m *member) bool { return m.scene == "" || m.scene == file })
+}
+
+// markOutdated marks those waiting Blenders that have read something that has changed since.
+func (f *Fleet) markOutdated(which func(*member) bool) {
 	f.mu.Lock()
 	var waiting []*member
 	for _, m := range f.members {
-		if m.use == clean && !m.parked && !m.stale && m.status.State == api.BlenderReady {
+		if m.use == clean && !m.parked && !m.stale && m.status.State == api.BlenderReady && which(m) {
 			waiting = append(waiting, m)
 		}
 	}
@@ -479,7 +495,7 @@ func wake(c chan struct{}) {
 
 // acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
 func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
-	f.checkWaiting()
+	f.checkWaiting(n.scene)
 	var m *member
 	err := f.await(ctx, n, func(i int) {
 		m = f.members[i]

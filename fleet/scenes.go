@@ -27,7 +27,9 @@ type file struct {
 	expected bool      // more runs will begin with it, as far as the engine knows
 	there    bool      // the file was there when it was last looked at
 	bytes    uint64    // its size then
-	measured uint64    // how much memory a Blender had that waited with it, or 0
+	// measuredOnce: somebody has looked at the file.
+	measuredOnce bool
+	measured     uint64 // how much memory a Blender had that waited with it, or 0
 }
 
 // cost returns how much memory a Blender has that waits with the file, in bytes.
@@ -74,8 +76,33 @@ func (f *Fleet) useScene(path string) {
 	wake(f.poke)
 }
 
+// checkScenes looks at the files that runs begin with and at the Blenders that wait with them, on a
+// goroutine of its own: a network drive that is gone may never answer.
+func (f *Fleet) checkScenes() {
+	f.mu.Lock()
+	due := len(f.scenes) > 0 && !f.looking && (f.unmeasuredLocked() || time.Since(f.looked) >= lookTime)
+	f.looking = f.looking || due
+	f.mu.Unlock()
+	if !due {
+		return
+	}
+	go func() {
+		f.measureScenes()
+		f.markOutdated(func(m *member) bool { return m.scene != "" })
+		f.mu.Lock()
+		f.looking, f.looked = false, time.Now()
+		f.mu.Unlock()
+		wake(f.poke)
+	}()
+}
+
+// unmeasuredLocked returns whether a file is new. It needs mu.
+func (f *Fleet) unmeasuredLocked() bool {
+	return slices.ContainsFunc(f.scenes, func(s *file) bool { return !s.measuredOnce })
+}
+
 // measureScenes looks at the files that runs begin with, and forgets those that are not used any
-// more. It asks the file system without a lock held: a network drive may take its time.
+// more.
 func (f *Fleet) measureScenes() {
 	f.mu.Lock()
 	f.scenes = slices.DeleteFunc(slices.Clone(f.scenes), func(s *file) bool {
@@ -86,6 +113,7 @@ func (f *Fleet) measureScenes() {
 	for _, s := range scenes {
 		info, err := os.Stat(s.path)
 		f.mu.Lock()
+		s.measuredOnce = true
 		if s.there = err == nil && info.Mode().IsRegular(); s.there {
 			s.bytes = uint64(info.Size())
 		}

@@ -108,7 +108,8 @@ def _end(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # a script has closed it
             stream.flush()
-    ctypes.CDLL(None).fflush(None)
+    if os.name != "nt":
+        ctypes.CDLL(None).fflush(None)
     os._exit(code)
 
 

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
         descriptor = stdio.detach_standard_input()
         try:
             line = lifeline.read_first_line(descriptor)
-            parent = _parent_socket(line.get("socket"))
+            parent = _parent_socket(line.get("socket"), line.get("inode"))
             options = {
                 "port": line["port"] or 0,
                 "token": line["token"],
@@ -75,12 +75,13 @@ def main(arguments: list[str]) -> None:
         _end_soon()
 
 
-def _parent_socket(descriptor: object) -> socket.socket | None:
+def _parent_socket(descriptor: object, inode: object) -> socket.socket | None:
     """Return the socket that the supervisor has handed over, or None."""
     if not isinstance(descriptor, int):
         return None
     try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISSOCK(status.st_mode) or (inode and status.st_ino != inode):
             return None
         handed = socket.socket(fileno=descriptor)
         handed.set_inheritable(False)

@@ -110,6 +110,7 @@ class Libraries:
         self._zone = time.tzname
         self._stack_size = threading.stack_size()
         self._block = _variables()
+        self._temp = bpy.app.tempdir
         self._temp_files = set(_temp_files())
 
     def parts(self) -> list[tuple[str, Callable[[], None]]]:
@@ -222,6 +223,9 @@ class Libraries:
 
     def _remove_temp_files(self) -> None:
         """Empty Blender's own folder for temporary files, as the end of a Blender does."""
+        if not self._temp or bpy.app.tempdir != self._temp:
+            # A script has named another folder, and Blender may use that folder itself.
+            return
         for name in _temp_files():
             if name in self._temp_files:
                 continue
@@ -301,7 +305,10 @@ def _variables() -> list[bytes]:
     """Return the environment variables as C has them, sorted."""
     if sys.platform == "win32":
         return []
-    block = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), _BLOCK)
+    try:
+        block = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    except ValueError:  # this C library does not export it
+        return []
     found: list[bytes] = []
     while block and block[len(found)] is not None:
         found.append(block[len(found)])
@@ -335,7 +342,6 @@ def _resources() -> tuple[int, ...]:
 
 
 _LIMITS = _resources()
-_BLOCK = "environ" if sys.platform != "darwin" else "_environ"
 
 
 def _temp_files() -> list[str]:

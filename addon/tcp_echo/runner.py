@@ -151,8 +151,8 @@ class Runner:
             self._tell_unclean(f"can't {what} after a run: {reason}")
 
     def _must_refuse(self, run: Run) -> bool:
-        """Return whether another Blender has to execute the run, which must find a clean one."""
-        return self._unclean and run.isolation == "scene" and self._stream.is_supervised
+        """Return whether another Blender has to execute the run, as this one will be replaced."""
+        return self._unclean and self._stream.is_supervised
 
     def _refuse(self, run: Run) -> None:
         self._queue.done()

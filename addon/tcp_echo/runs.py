@@ -137,12 +137,13 @@ class RunQueue:
     `get` and `done` are for the main thread, the rest is for any thread.
 
     The queue needs no lock. A run waits as long as it is in the dict `_waiting`. A dict removes
-    an item in one step, and the thread that has removed a run decides what becomes of the run.
+    an item in one step, and the thread that has removed a run decides what becomes of the run. Runs
+    are told apart as objects: a later run may have the id of a run that was cancelled.
     """
 
     def __init__(self) -> None:
         self._order: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
-        self._waiting: dict[str, Run] = {}
+        self._waiting: dict[Run, bool] = {}
         self.running: Run | None = None
         # The number of runs that have ended since the start.
         self.finished = 0
@@ -155,12 +156,12 @@ class RunQueue:
         return self.running is None and not self._waiting
 
     def put(self, run: Run) -> None:
-        self._waiting[run.key] = run
+        self._waiting[run] = True
         self._order.put(run)
 
     def withdraw(self, run: Run) -> bool:
         """Remove a waiting run; returns false when the run is not waiting any more."""
-        return self._waiting.pop(run.key, None) is not None
+        return self._waiting.pop(run, False)
 
     def withdraw_all(self) -> None:
         self._waiting.clear()
@@ -183,7 +184,7 @@ class RunQueue:
                 return None
             # In this order, so that other threads always see the run as waiting or running.
             self.running = run
-            if self._waiting.pop(run.key, None) is not None:
+            if self._waiting.pop(run, False):
                 run.began = time.monotonic()
                 return run
             self.running = None

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import stat
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -59,6 +58,7 @@ class Server:
             self.loop = asyncio.ProactorEventLoop()
         else:
             self.loop = asyncio.SelectorEventLoop()
+        self._made_with = None if os.name == "nt" else self._identity()
         self._connections: set[Connection] = set()
         # The peers that have not shown the token, with the times of their coming, the oldest first.
         self._strangers: dict[Connection, float] = {}
@@ -88,11 +88,16 @@ class Server:
     @property
     def is_open(self) -> bool:
         """Whether the server still has its descriptors, which a script may close."""
+        return os.name == "nt" or self._identity() == self._made_with  # no descriptors on Windows
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the server's socket from a socket that a script has opened."""
         ours = self._parent or self._listener
         try:
-            return ours is not None and stat.S_ISSOCK(os.fstat(ours.fileno()).st_mode)
+            status = os.fstat(-1 if ours is None else ours.fileno())
         except OSError:
-            return os.name == "nt"  # where sockets are no descriptors
+            return None
+        return status.st_dev, status.st_ino
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function on the I/O thread, from any thread."""
@@ -150,8 +155,10 @@ class Server:
                 # Mostly there is no free descriptor; other connections will close theirs.
                 await asyncio.sleep(0.1)
                 continue
-            # asyncio sets this only on a socket that was made with the protocol's number.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # asyncio sets this only on a socket that was made with the protocol's number. It fails
+            # for a peer that has gone already.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self._make_room()
             await self._attach(sock, trusted=False)
 
@@ -169,7 +176,7 @@ class Server:
     async def _attach(self, sock: socket.socket, trusted: bool) -> None:
         connection = Connection(self._service, sock, self._service.next_number(), trusted)
         self._connections.add(connection)
-        if not trusted:
+        if not connection.trusted:
             self._strangers[connection] = self.loop.time()
         try:
             await self.loop.connect_accepted_socket(lambda: connection, sock)

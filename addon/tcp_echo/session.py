@@ -108,7 +108,6 @@ class Session(Listener):
         # Whether the peer wants the output of its runs. A supervisor reads it from the pipe.
         self.wants_output = False
         self._runs: dict[str, Run] = {}
-        self._waiting_bytes = 0
         self._last_progress = 0.0
         # The runs since the last push whose `started` may be held back.
         self._at_once = 0
@@ -230,10 +229,10 @@ class Session(Listener):
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)
                 return
-            if self._waiting_bytes + len(run.code) > MAX_WAITING_BYTES:
+            waiting = sum(len(other.code) for other in list(self._runs.values()))
+            if waiting + len(run.code) > MAX_WAITING_BYTES:
                 self._error("too_many", f"{MAX_WAITING_BYTES >> 20} MiB of code wait", run_id)
                 return
-            self._waiting_bytes += len(run.code)
             self._runs[run_id] = run
             if self._service.queue.idle:
                 run.starts_at_once = True
@@ -321,7 +320,7 @@ class Session(Listener):
             self._send(type="progress", id=run_id, fraction=fraction, text=text)
 
     def finished(self, run: Run, outcome: Outcome) -> None:
-        self._forget(run)
+        self._runs.pop(run.id, None)
         error = "null" if outcome.error is None else json.dumps(outcome.error)
         self._connection.send(
             frames.pack(
@@ -335,12 +334,8 @@ class Session(Listener):
             )
         )
 
-    def _forget(self, run: Run) -> None:
-        if self._runs.pop(run.id, None) is not None:
-            self._waiting_bytes -= len(run.code)
-
     def refused(self, run: Run) -> None:
-        self._forget(run)
+        self._runs.pop(run.id, None)
         self._error("quitting", "this Blender is not clean and should be replaced", run.id)
 
     # Frames to the peer.

@@ -54,8 +54,19 @@ class _Data:
     images = ()
 
 
+class _CollectionProperty(_Struct):
+    pass
+
+
+class _FilePaths(_Struct):
+    bl_rna = _types.SimpleNamespace(properties=())
+    use_scripts_auto_execute = False
+
+
 class _Preferences:
     addons = {}
+    is_dirty = False
+    filepaths = _FilePaths()
 
 
 class _Context:
@@ -73,6 +84,7 @@ app = _module(
     version=(4, 2, 0),
     version_string="4.2.0 (stand-in)",
     binary_path=sys.executable,
+    tempdir="",
     driver_namespace={},
     handlers=_handlers,
     timers=_Timers(),
@@ -80,7 +92,14 @@ app = _module(
 sys.modules["bpy.app.handlers"] = _handlers
 context = _Context()
 data = _Data()
-types = _module("types", Operator=_Operator, Scene=_Scene, AddonPreferences=_AddonPreferences)
+types = _module(
+    "types",
+    bpy_struct=_Struct,
+    CollectionProperty=_CollectionProperty,
+    Operator=_Operator,
+    Scene=_Scene,
+    AddonPreferences=_AddonPreferences,
+)
 props = _module("props", BoolProperty=lambda **_options: None, IntProperty=lambda **_options: None)
 utils = _module(
     "utils",
