@@ -12,6 +12,8 @@ var mended = map[string]string{
 	// The service was given up after five starts in two minutes.
 	"StartLimitIntervalSec=120": "StartLimitIntervalSec=0",
 	"StartLimitBurst=5":         "",
+	// A run that is running when the engine is stopped may end, which takes up to a minute.
+	"TimeoutStopSec=30": "TimeoutStopSec=90",
 	// Scripts could not copy folders with a set-gid bit.
 	"RestrictSUIDSGID=yes": "",
 }
