@@ -123,7 +123,7 @@ func (e *Engine) folderStatuses() []api.FolderStatus {
 	all := []api.FolderStatus{}
 	for _, path := range e.order {
 		if f := e.folders[path]; f.refused != "" {
-			all = append(all, api.FolderStatus{Path: path, Error: f.refused})
+			all = append(all, api.FolderStatus{Path: path, Error: f.refused, Waiting: []api.WaitingScript{}})
 		}
 	}
 	if len(all) == 0 {

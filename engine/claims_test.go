@@ -52,7 +52,7 @@ func TestAFolderThatAnotherEngineWatchesIsNotWatchedUntilThatIsGone(t *testing.T
 	if all := h.w.cfg.Folders; len(all) != 0 {
 		t.Errorf("watched: %v", all)
 	}
-	if st := h.Status().Folders; len(st) != 1 || st[0].Path != h.watched || st[0].Method != "" || st[0].Error != "process 7: "+ErrClaimed.Error() {
+	if st := h.Status().Folders; len(st) != 1 || st[0].Path != h.watched || st[0].Method != "" || st[0].Error != "process 7: "+ErrClaimed.Error() || st[0].Waiting == nil {
 		t.Errorf("status: %+v", st)
 	}
 	c.other = false
