@@ -130,7 +130,22 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 			found = origin{j, how}
 		}
 	}
+	if found.by != nil {
+		found.by = found.by.trace() // a save that is held keeps it
+	}
 	return found
+}
+
+// trace returns what of a job explains the saves that it has made, without source, output and
+// result. Engine.turn is needed.
+func (j *job) trace() *job {
+	t := &job{
+		id: j.id, isFile: j.isFile, chain: j.chain, over: j.over,
+		run:     api.Run{ID: j.run.ID, Script: j.run.Script, QueuedAt: j.run.QueuedAt},
+		journal: j.journal,
+	}
+	t.journal.path, t.journal.half, t.journal.ended = "", nil, nil
+	return t
 }
 
 // explains returns what the journal shows for a save of a file of these names, which has a number

@@ -16,12 +16,27 @@ const (
 	heldCode  = 64 << 20 // bytes of source
 )
 
+// heldSave is a save with who has made it. The journals that show it may be gone when the save is
+// taken.
+type heldSave struct {
+	watcher.Save
+	from origin
+}
+
 // held are the saves that could not be written down yet, in their order. Engine.mu guards it.
 type held struct {
-	saves   []watcher.Save
+	saves   []heldSave
 	code    int                 // bytes of source
 	refused map[string]struct{} // paths whose saves the watcher keeps
 	why     string              // why the first of them could not be written down
+	// origins are who has made saves that the watcher keeps, by path.
+	origins map[string]heldOrigin
+}
+
+// heldOrigin is who has made a save of bytes that have a hash.
+type heldOrigin struct {
+	hash string
+	from origin
 }
 
 func (h *held) len() int { return len(h.saves) }
@@ -31,14 +46,26 @@ func (h *held) waiting() int { return len(h.saves) + len(h.refused) }
 
 // add holds a save, in the place of an older save of the same script. It returns false when there
 // is no room.
-func (h *held) add(s watcher.Save) bool {
-	i := slices.IndexFunc(h.saves, func(o watcher.Save) bool { return o.Path == s.Path })
+func (h *held) add(s heldSave) bool {
+	i := -1
+	for n, o := range slices.Backward(h.saves) {
+		if o.Path != s.Path {
+			continue
+		}
+		// A save that does not run because the script itself has made it takes the place of no other
+		// save, nor does another save take its place.
+		if o.from.itself(o.Path) == s.from.itself(s.Path) {
+			i = n
+		}
+		break
+	}
 	old := 0
 	if i >= 0 {
 		old = len(h.saves[i].Code)
+		s = s.after(h.saves[i])
 	}
 	if h.code-old+len(s.Code) > heldCode || i < 0 && len(h.saves) >= heldSaves {
-		h.refuse(s.Path)
+		h.refuse(s)
 		return false
 	}
 	h.code += len(s.Code) - old
@@ -51,18 +78,54 @@ func (h *held) add(s watcher.Save) bool {
 	return true
 }
 
-// refuse notes that the watcher keeps the save of a path.
-func (h *held) refuse(path string) {
+// after returns the save that takes the place of an older save of the same script, and decides as
+// both would, one after the other.
+func (s heldSave) after(old heldSave) heldSave {
+	switch {
+	case s.Stamp.Hash != old.Stamp.Hash:
+		s.New = true // the older bytes would be those of the last run now
+	case s.Scan:
+		return old // a scan has found what is held already
+	default:
+		s.New = s.New || old.New
+		if s.From == "" {
+			s.From = old.From
+		}
+	}
+	s.Scan = s.Scan && old.Scan
+	return s
+}
+
+// refuse notes that the watcher keeps a save.
+func (h *held) refuse(s heldSave) {
 	if h.refused == nil {
 		h.refused = map[string]struct{}{}
 	}
-	h.refused[path] = struct{}{}
+	h.refused[s.Path] = struct{}{}
+	if s.from.by == nil {
+		return
+	}
+	if h.origins == nil {
+		h.origins = map[string]heldOrigin{}
+	}
+	h.origins[s.Path] = heldOrigin{s.Stamp.Hash, s.from}
+}
+
+// origin returns who has made a save that was left to the watcher before and comes again, and
+// forgets it.
+func (h *held) origin(s watcher.Save) origin {
+	o := h.origins[s.Path]
+	delete(h.origins, s.Path)
+	if o.hash != s.Stamp.Hash {
+		return origin{}
+	}
+	return o.from
 }
 
 // drop forgets the first save, which was taken.
 func (h *held) drop() {
 	h.code -= len(h.saves[0].Code)
-	h.saves[0] = watcher.Save{}
+	h.saves[0] = heldSave{}
 	h.saves = h.saves[1:]
 	if len(h.saves) == 0 {
 		h.saves, h.why = nil, ""
@@ -73,9 +136,9 @@ func (h *held) drop() {
 // already and err is nil. It returns whether the save is held; a save that a scan found and that
 // is not to run is left to the watcher, so that the scan is not over before it is noted. It needs
 // turn.
-func (e *Engine) holdLocked(s watcher.Save, err error) bool {
+func (e *Engine) holdLocked(s heldSave, err error) bool {
 	e.mu.Lock()
-	what := e.decideLocked(s)
+	what := e.decideLocked(s.Save)
 	if what == toDisregard {
 		e.mu.Unlock()
 		return true
@@ -86,7 +149,7 @@ func (e *Engine) holdLocked(s watcher.Save, err error) bool {
 	}
 	taken := false
 	if s.Scan && what != toRun {
-		e.held.refuse(s.Path)
+		e.held.refuse(s)
 	} else {
 		taken = e.held.add(s)
 	}

@@ -86,13 +86,18 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 // A save whose run can't be written down is held in memory and tried again, with all saves that
 // come after it, so that they keep their order. Should the engine end meanwhile, the stamps were
 // not written either, and the next engine finds the saves.
-func (e *Engine) save(ctx context.Context, s watcher.Save) (taken bool) {
+func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 	if ctx.Err() != nil {
 		return false // nothing is written down, so the next start finds the save
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
+	// What shows who has made the save is used up now, and gone later.
+	s := heldSave{seen, e.originLocked(seen)}
 	e.mu.Lock()
+	if before := e.held.origin(seen); s.from.by == nil {
+		s.from = before
+	}
 	waits := e.held.len() > 0
 	e.mu.Unlock()
 	if waits {
@@ -110,12 +115,12 @@ func (e *Engine) save(ctx context.Context, s watcher.Save) (taken bool) {
 
 // takeLocked does with a save what is decided. It fails when that can't be written down; then
 // nothing was done. It needs turn.
-func (e *Engine) takeLocked(s watcher.Save) error {
+func (e *Engine) takeLocked(held heldSave) error {
+	s, from := held.Save, held.from
 	e.mu.Lock()
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
-	from := e.originLocked(s)
 	switch {
 	case what == toDisregard:
 		return nil
