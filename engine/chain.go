@@ -105,7 +105,7 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 	for _, j := range e.running {
 		candidates = append(candidates, j)
 	}
-	e.ended = slices.DeleteFunc(e.ended, func(j *job) bool { return time.Since(j.over) > lately })
+	e.forgetEndedLocked()
 	candidates = append(candidates, e.ended...)
 	names := []string{s.Path}
 	if f := e.folders[s.Folder]; f != nil && f.real != "" {
@@ -134,6 +134,11 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 		found.by = found.by.trace() // a save that is held keeps it
 	}
 	return found
+}
+
+// forgetEndedLocked forgets the runs that ended too long ago to explain a save. It needs mu.
+func (e *Engine) forgetEndedLocked() {
+	e.ended = slices.DeleteFunc(e.ended, func(j *job) bool { return time.Since(j.over) > lately })
 }
 
 // trace returns what of a job explains the saves that it has made, without source, output and

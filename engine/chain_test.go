@@ -162,3 +162,27 @@ func TestAChainThatIsOnlyLikelyEndsWhenItIsQuickerThanAPerson(t *testing.T) {
 		t.Error("a chain of which each link is known goes on for ever")
 	}
 }
+
+func TestRunsThatHaveWrittenAreForgottenWithoutASave(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	for range 3 {
+		id := h.submit(strings.Repeat("x", 1000)).ID
+		c := h.call()
+		c.writes(t, "child")
+		c.sink.Output([]byte("out"))
+		c.finish(blender.Succeeded)
+		h.ended(id)
+		h.mu.Lock()
+		if n := len(h.Engine.ended); n != 1 {
+			t.Errorf("%d runs are remembered", n)
+		}
+		for _, j := range h.Engine.ended {
+			if j.code != nil || j.out != nil {
+				t.Error("source and output are remembered with the run")
+			}
+			j.over = j.over.Add(-2 * lately)
+		}
+		h.mu.Unlock()
+	}
+}

@@ -380,8 +380,9 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.queue.remove(j)
 	delete(e.running, j.id)
 	j.run = r
+	e.forgetEndedLocked()
 	if j.over = time.Now(); len(j.journal.wrote) > 0 || j.journal.child {
-		e.ended = append(e.ended, j)
+		e.ended = append(e.ended, j.trace())
 	}
 	if err != nil {
 		e.unsaved[j.id] = j
