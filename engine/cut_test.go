@@ -94,6 +94,21 @@ func TestWhatNeverBeginsIsNotSentForEver(t *testing.T) {
 	h.expect("1 <message> interrupted")
 }
 
+func TestWhatCouldNotBeQueuedAgainInTheDatabaseIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	h.submit("a")
+	c := h.call()
+	h.pragma(faults["read-only"].begin)
+	c.end <- result{err: blender.ErrNotStarted}
+	// It is sent again only when that can be written down, and the engine dies meanwhile.
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "queued runs wait") })
+	h = h.die()
+	h.expect("1 <message> queued")
+}
+
 func TestWhatHadBegunOrIsNotKnownIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(t *testing.T, c *call){

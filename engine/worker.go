@@ -575,7 +575,8 @@ func (e *Engine) startNext(w *worker) (*job, []byte, error) {
 	e.mu.Unlock()
 	j.journal = e.beginJournal(j.id, isOpen)
 	if err := e.store.setRunning(j.id, time.Now()); err != nil {
-		j.journal.remove()
+		// The empty journal stays: where the database says that the run is running, because it could
+		// not be queued again, the journal proves that it has not begun.
 		e.block(err)
 		return nil, nil, err
 	}
@@ -764,11 +765,12 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 
 // requeueLocked puts a run that was not executed back at its place in the queue. It needs turn.
 func (e *Engine) requeueLocked(j *job, shown bool) {
-	j.journal.remove()
 	if err := e.store.setQueued(j.id, j.repeats); err != nil {
-		// The run waits all the same. Should the engine die before the run begins, the next
-		// engine marks it as interrupted, which is the safe side.
+		// The run waits all the same. Should the engine die before the run begins, the next engine
+		// finds the journal, which says whether the run had begun.
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
+	} else {
+		j.journal.remove()
 	}
 	e.mu.Lock()
 	delete(e.running, j.id)
