@@ -260,3 +260,87 @@ func TestAStopThatIsOverTimeRepeatsWhereTheFolderSaysSo(t *testing.T) {
 	}
 	eventually(t, "it is repeated once", func() bool { return strings.Join(h.all(), ", ") == "1 a.py interrupted" })
 }
+
+// crashes has Blender die under a run while the database can't be written.
+func (h *house) crashes(c *call) {
+	h.t.Helper()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	c.writes(h.t, "begun")
+	h.pragma(faults["read-only"].begin)
+	c.end <- result{out: blender.Outcome{Verdict: blender.Crashed, FromOutside: true}}
+	await(h.t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "is not repeated yet") })
+}
+
+func TestARepeatThatCannotBeWrittenIsMadeLater(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].Retries = 1 }).serve()
+	h.w.save(h.path("a.py"), "A")
+	h.crashes(h.call())
+	h.pragma(faults["read-only"].end)
+	if c := h.call(); string(c.req.Code) != "A" {
+		t.Errorf("repeated %q", c.req.Code)
+	}
+	eventually(t, "its end is written down", func() bool { return h.inDatabase("1") == api.Crashed })
+	h.expect("1 a.py crashed", "2 a.py running")
+}
+
+func TestARepeatThatCannotBeWrittenIsMadeByTheNextEngine(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].Retries = 1 }).serve()
+	h.w.save(h.path("a.py"), "A")
+	h.crashes(h.call())
+	h = h.die()
+	h.expect("1 a.py crashed", "2 a.py queued")
+}
+
+func TestANewerSaveStandsForTheRepeatThatComesLate(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].Retries = 1 }).serve()
+	h.w.save(h.path("a.py"), "A")
+	c := h.call()
+	h.w.save(h.path("a.py"), "B")
+	c.writes(t, "begun")
+	h.pragma(faults["read-only"].begin)
+	c.end <- result{out: blender.Outcome{Verdict: blender.Crashed}}
+	eventually(t, "it has crashed", func() bool { return h.run("1").State == api.Crashed })
+	h.pragma(faults["read-only"].end)
+	h.call().finish(blender.Succeeded)
+	h.ended("2")
+	h.expect("1 a.py crashed", "2 a.py succeeded")
+}
+
+func TestACancelledRunWhoseEndIsNotWrittenIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].Retries = 1 }).serve()
+	h.w.save(h.path("a.py"), "A")
+	h.call().writes(t, "begun\nhalf a li")
+	h.pragma(faults["read-only"].begin)
+	if _, err := h.Cancel(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is cancelled", func() bool { return h.run("1").State == api.Cancelled })
+	h = h.die()
+	h.expect("1 a.py cancelled")
+	if r := h.run("1"); r.Reason != "cancelled on request" || r.FinishedAt == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestARunThatCrashesWhileTheEngineEndsIsRepeatedByTheNext(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		c.Folders[0].Retries, c.Runs.StopTimeout = 1, api.Duration(time.Hour)
+	}).serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	h.w.save(h.path("a.py"), "A")
+	c := h.call()
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); h.stop() }()
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "the engine ends when run 1") })
+	c.end <- result{out: blender.Outcome{Verdict: blender.Crashed}}
+	<-stopped
+	h = h.again()
+	h.expect("1 a.py crashed", "2 a.py queued")
+}

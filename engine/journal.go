@@ -29,6 +29,7 @@ type journal struct {
 	child bool // the script has started another program
 	wrote []wrote
 	ended *ended
+	over  *over
 	at    time.Time // when the file was last written
 }
 
@@ -47,6 +48,14 @@ type ended struct {
 	Error    *api.ScriptError `json:"error"`
 	Result   json.RawMessage  `json:"result"`
 	Outputs  []string         `json:"outputs"`
+}
+
+// over is the line that the engine itself writes when a run has ended and that is not in the
+// database yet: should the engine end before it is, the next engine knows.
+type over struct {
+	Run    api.Run `json:"run"`
+	Again  bool    `json:"again"`
+	Repeat bool    `json:"repeat"`
 }
 
 // journalFile returns the path of a run's journal, or "" when the engine keeps none.
@@ -83,6 +92,25 @@ func (j *journal) remove() {
 		_ = os.Remove(j.path) // the next start of the engine removes what stays
 		j.path = ""
 	}
+}
+
+// end writes the end of a run into its journal. What fails here costs only what the next engine
+// would know.
+func (j *journal) end(o over) {
+	if j.path == "" {
+		return
+	}
+	o.Run.Output = ""
+	text, err := json.Marshal(o)
+	if err != nil {
+		return
+	}
+	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return
+	}
+	_, _ = f.WriteString("\nover " + string(text) + "\n") // Blender may have died in the middle of a line
+	_ = f.Close()
 }
 
 // look reads what was written into the journal since the last look.
@@ -138,6 +166,11 @@ func (j *journal) line(line string) {
 		if errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &w.path)) == nil {
 			w.inode, w.at = inode, time.Unix(0, at)
 			j.wrote = append(j.wrote, w)
+		}
+	case "over":
+		o := &over{}
+		if json.Unmarshal([]byte(rest), o) == nil && o.Run.State.Final() {
+			j.over = o
 		}
 	case "ended":
 		end := &ended{}

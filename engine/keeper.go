@@ -87,8 +87,8 @@ func (e *Engine) keep(ctx context.Context) {
 	}
 }
 
-// writeUnsaved writes down the ends of runs that could not be written before. It returns nil
-// when the database can be written again.
+// writeUnsaved writes down the ends and the repeats of runs that could not be written before. It
+// returns nil when the database can be written again.
 func (e *Engine) writeUnsaved() error {
 	e.turn.Lock()
 	defer e.turn.Unlock()
@@ -99,15 +99,21 @@ func (e *Engine) writeUnsaved() error {
 	}
 	e.mu.Unlock()
 	for _, j := range jobs {
-		r := j.run // final, so nobody changes the run any more
-		if err := e.store.finish(j.id, &r, j.out.kept(), j.again); err != nil {
+		if !j.saved {
+			r := j.run // final, so nobody changes the run any more
+			if err := e.store.finish(j.id, &r, j.out.kept(), j.again); err != nil {
+				return err
+			}
+			j.saved = true
+			j.journal.remove()
+			e.note(fmt.Sprintf("run %s is written down now", r.ID))
+		}
+		if err := e.repeatLocked(j); err != nil {
 			return err
 		}
-		j.journal.remove()
 		e.mu.Lock()
 		delete(e.unsaved, j.id)
 		e.mu.Unlock()
-		e.note(fmt.Sprintf("run %s is written down now", r.ID))
 	}
 	return e.store.touch()
 }

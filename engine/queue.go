@@ -28,6 +28,8 @@ type job struct {
 	refusals int       // how often a Blender has died with it before it began
 	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
 	again    bool      // a save of the same bytes is to run again, though the run has begun
+	repeat   bool      // it has ended because Blender died, and is still to be repeated
+	saved    bool      // its end is in the database
 	chain    chain     // how a save came about that a run has made
 	journal  journal   // Engine.turn guards it
 	over     time.Time // when the job has ended; zero before

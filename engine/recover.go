@@ -65,6 +65,8 @@ func (e *Engine) recoverRun(j *job) error {
 	j.journal = journal{path: e.journalFile(j.id)}
 	j.journal.look()
 	switch {
+	case j.journal.over != nil:
+		return e.recoverOver(j)
 	case j.journal.ended != nil:
 		return e.recoverEnd(j)
 	case j.journal.untouched() && j.attempts < maxSends:
@@ -90,6 +92,34 @@ func (e *Engine) recoverRun(j *job) error {
 	}
 	e.warn(fmt.Sprintf("run %d was running when the engine ended and was not repeated; repeat it with: blendtray retry %d", j.id, j.id))
 	return nil
+}
+
+// recoverOver writes down the end of a run that the last engine knew and could not write down, and
+// repeats the run when that engine would have.
+func (e *Engine) recoverOver(j *job) error {
+	r := j.journal.over.Run
+	if r.OutputBytes > j.run.OutputBytes && r.Reason == "" {
+		r.Reason = "the engine ended before it could write the end down; what was printed last is lost"
+	}
+	r.OutputBytes = j.run.OutputBytes
+	if string(r.Result) == "null" {
+		r.Result = nil
+	}
+	if err := e.store.finish(j.id, &r, kept{}, j.journal.over.Again); err != nil {
+		return err
+	}
+	e.note(fmt.Sprintf("run %d had %s when the engine ended, and is written down now", j.id, r.State))
+	if !j.journal.over.Repeat || !e.mayRepeat(j) {
+		return nil
+	}
+	again, err := e.repeatOf(j)
+	if err == nil {
+		err = e.store.insert(again)
+	}
+	if err == nil {
+		e.note(fmt.Sprintf("run %d was cut off when Blender died and is repeated as run %s", j.id, again.job.run.ID))
+	}
+	return err
 }
 
 // recoverEnd writes down the end of a run that had ended when the last engine did.

@@ -372,8 +372,10 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 
 	err := e.store.finish(j.id, &r, output, j.again)
 	j.journal.look()
-	if err == nil {
+	if j.saved = err == nil; j.saved {
 		j.journal.remove()
+	} else {
+		j.journal.end(over{Run: r, Again: j.again, Repeat: j.repeat})
 	}
 
 	e.mu.Lock()

@@ -651,8 +651,7 @@ func (w *worker) execute(j *job, code []byte) error {
 			last.State = api.Interrupted
 		}
 		j.again = out.FromOutside
-		e.endLocked(j, last)
-		e.repeatLocked(j)
+		e.endCutLocked(j, last)
 		return nil
 	}
 	switch {
@@ -660,8 +659,7 @@ func (w *worker) execute(j *job, code []byte) error {
 		e.endLocked(j, api.Run{State: api.Cancelled, Reason: why})
 		return nil
 	case j.journal.begun: // Blender died before the engine heard so
-		e.endLocked(j, api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: err.Error()}})
-		e.repeatLocked(j)
+		e.endCutLocked(j, api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: err.Error()}})
 		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
 		j.refusals++
@@ -679,21 +677,48 @@ func (w *worker) execute(j *job, code []byte) error {
 	return fmt.Errorf("run %d: %w", j.id, err)
 }
 
-// repeatLocked repeats a run that has ended because Blender died, when its folder says that such
-// runs may be repeated. It needs turn.
-func (e *Engine) repeatLocked(j *job) {
-	if j.run.State != api.Crashed || !e.mayRepeat(j) {
-		return
+// endCutLocked makes a job's run final, as endLocked does, and repeats it when Blender died and the
+// run's folder says that such runs may be repeated. A repeat that can't be written down is made
+// later. It needs turn.
+func (e *Engine) endCutLocked(j *job, last api.Run) {
+	j.repeat = last.State == api.Crashed && e.mayRepeat(j)
+	e.endLocked(j, last)
+	if err := e.repeatLocked(j); err != nil {
+		e.warn(fmt.Sprintf("run %s is not repeated yet, it will be tried again: %v", j.run.ID, err))
+		e.mu.Lock()
+		e.unsaved[j.id] = j
+		e.mu.Unlock()
+		poke(e.retries)
+	}
+}
+
+// repeatLocked makes the repeat of a run that is still to be repeated, unless a newer run of the
+// script stands for it. It fails when the repeat can't be written down. It needs turn.
+func (e *Engine) repeatLocked(j *job) error {
+	e.mu.Lock()
+	newer, stopping := e.last[j.run.Script].id > j.id, e.stopping
+	e.mu.Unlock()
+	if !j.repeat || newer || !e.mayRepeat(j) {
+		j.repeat = false
+		return nil
 	}
 	again, err := e.repeatOf(j)
-	if err == nil {
+	if err != nil {
+		j.repeat = false
+		e.warn(fmt.Sprintf("run %s could not be repeated: %v", j.run.ID, err))
+		return nil
+	}
+	if stopping {
+		err = e.store.insert(again) // the next engine executes it
+	} else {
 		_, err = e.acceptLocked(again)
 	}
 	if err != nil {
-		e.warn(fmt.Sprintf("run %s could not be repeated: %v", j.run.ID, err))
-		return
+		return err
 	}
+	j.repeat = false
 	e.note(fmt.Sprintf("run %s was cut off when Blender died and is repeated as run %s", j.run.ID, again.job.run.ID))
+	return nil
 }
 
 // keepOutput writes down every few seconds what a run has printed, so that a run that is cut off
