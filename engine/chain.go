@@ -28,6 +28,9 @@ const (
 	sameMoment = 5 * time.Millisecond
 	// lately is how long after its end a run may still explain a save.
 	lately = 10 * time.Second
+	// firstScans is how long after a start the runs of the engine before may still explain a save:
+	// the first scans find the saves.
+	firstScans = 10 * time.Minute
 	// lastChild is how long after the end of a run the programs that it has started may explain a
 	// save.
 	lastChild = time.Second
@@ -117,12 +120,16 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 	if len(candidates) == 0 {
 		return origin{}
 	}
+	seen := s.Seen
+	if changed := time.Unix(0, s.Stamp.Changed); s.Scan && s.Stamp.Changed != 0 && changed.Before(seen) {
+		seen = changed // a scan comes any time later
+	}
 	inode := inodeOf(s.Path)
 	for _, j := range candidates {
 		if j.over.IsZero() {
 			j.journal.look()
 		}
-		how := j.journal.explains(names, inode, s.Seen)
+		how := j.journal.explains(names, inode, seen)
 		if how == noEvidence && j.mayHaveSaved(s) {
 			how = mayHave
 		}
@@ -138,14 +145,14 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 
 // forgetEndedLocked forgets the runs that ended too long ago to explain a save. It needs mu.
 func (e *Engine) forgetEndedLocked() {
-	e.ended = slices.DeleteFunc(e.ended, func(j *job) bool { return time.Since(j.over) > lately })
+	e.ended = slices.DeleteFunc(e.ended, func(j *job) bool { return time.Since(j.over) > lately && time.Now().After(j.until) })
 }
 
 // trace returns what of a job explains the saves that it has made, without source, output and
 // result. Engine.turn is needed.
 func (j *job) trace() *job {
 	t := &job{
-		id: j.id, isFile: j.isFile, chain: j.chain, over: j.over,
+		id: j.id, isFile: j.isFile, chain: j.chain, over: j.over, until: j.until,
 		run:     api.Run{ID: j.run.ID, Script: j.run.Script, QueuedAt: j.run.QueuedAt},
 		journal: j.journal,
 	}

@@ -186,3 +186,63 @@ func TestRunsThatHaveWrittenAreForgottenWithoutASave(t *testing.T) {
 		h.mu.Unlock()
 	}
 }
+
+func TestAScriptThatSavesItselfWhileTheEngineEndsDoesNotRunAgain(t *testing.T) {
+	t.Parallel()
+	for name, seen := range map[string]bool{"seen at once": true, "found later": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, func(c *Config) { c.Runs.StopTimeout = api.Duration(time.Hour) }).serve()
+			h.w.cfg.Scanned(h.watched)
+			sub := h.Subscribe(SubscribeOptions{})
+			defer sub.Close()
+			a := h.path("a.py")
+			h.w.save(a, "1")
+			c := h.call()
+			stopped := make(chan struct{})
+			go func() { defer close(stopped); h.stop() }()
+			await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "the engine ends when run 1") })
+			now := time.Now()
+			c.writes(t, fmt.Sprintf("wrote 0 %d %q", now.UnixNano(), a))
+			if seen {
+				h.w.save(a, "2")
+			}
+			h.w.save(h.path("b.py"), "1") // a person's waits for the next engine
+			c.finish(blender.Succeeded)
+			<-stopped
+			h = h.again()
+			h.finds(a, "2", now)
+			h.finds(h.path("b.py"), "1", now)
+			h.expect("1 a.py succeeded", "2 b.py queued")
+			h.finds(a, "3", now.Add(time.Minute)) // a person's
+			h.expect("1 a.py succeeded", "2 b.py queued", "3 a.py queued")
+		})
+	}
+}
+
+func TestAScriptThatHasSavedItselfBeforeTheEngineDiedDoesNotRunAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.cfg.Scanned(h.watched)
+	a := h.path("a.py")
+	h.w.save(a, "1")
+	now := time.Now()
+	c := h.call()
+	c.writes(t, "begun")
+	c.writes(t, fmt.Sprintf("wrote 0 %d %q", now.UnixNano(), a))
+	h = h.die()
+	h.finds(a, "2", now)
+	h.expect("1 a.py interrupted")
+	if left, err := os.ReadDir(h.cfg.JournalDir); err != nil || len(left) != 0 {
+		t.Errorf("journals are left: %v %v", left, err)
+	}
+}
+
+// finds stands for a scan that finds a file that was last changed at a time.
+func (h *house) finds(path, code string, at time.Time) {
+	h.t.Helper()
+	h.w.cfg.Save(ctx, watcher.Save{
+		Folder: h.watched, Path: path, Code: []byte(code), Scan: true, Seen: time.Now().Add(time.Hour),
+		Stamp: watcher.Stamp{Size: int64(len(code)), ModTime: at, Hash: hashOf([]byte(code)), Changed: at.UnixNano()},
+	})
+}

@@ -158,6 +158,7 @@ type fakeWatcher struct {
 	rescans chan struct{}
 	mu      sync.Mutex
 	paused  bool
+	life    context.Context     // of Serve; nil before
 	folders []api.WatchSettings // what SetFolders was last given
 }
 
@@ -166,7 +167,14 @@ func (w *fakeWatcher) make(cfg watcher.Config) (Watcher, error) {
 	return w, nil
 }
 
-func (w *fakeWatcher) Serve(ctx context.Context) error { <-ctx.Done(); return nil }
+func (w *fakeWatcher) Serve(ctx context.Context) error {
+	w.mu.Lock()
+	w.life = ctx
+	w.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
 func (w *fakeWatcher) SetFolders(all []api.WatchSettings) error {
 	w.folders = all
 	return nil
@@ -191,7 +199,13 @@ func (w *fakeWatcher) scan(path, code string) {
 func (w *fakeWatcher) give(s watcher.Save) (taken bool) {
 	s.Folder, s.Seen = filepath.Dir(s.Path), time.Now()
 	s.Stamp = watcher.Stamp{Size: int64(len(s.Code)), ModTime: time.Now(), Hash: hashOf(s.Code)}
-	return w.cfg.Save(context.Background(), s)
+	w.mu.Lock()
+	life := w.life
+	w.mu.Unlock()
+	if life == nil {
+		life = context.Background()
+	}
+	return w.cfg.Save(life, s)
 }
 
 // house is an engine under test with what surrounds it.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,8 +18,8 @@ import (
 
 // journal is the file in which Blender writes down what becomes of a run; docs/protocol.md has its
 // lines. The engine makes the file, empty, before it sends the run, and removes it when the end of
-// the run is in the database. So a journal that an engine finds at its start belongs to a run that
-// the engine before has left.
+// the run is in the database. A journal that an engine finds at its start belongs to a run that the
+// engine before has left, or that has written files while that engine was ending.
 type journal struct {
 	path string // "" when there is none
 	read int64  // bytes that were read
@@ -113,6 +114,18 @@ func (j *journal) end(o over) {
 	_ = f.Close()
 }
 
+// dropJournal removes the journal of a job whose state is in the database. Where the engine is
+// ending and the script has written files, the journal stays: the next engine finds the files, and
+// learns from the journal who has written them.
+func (e *Engine) dropJournal(j *job) {
+	e.mu.Lock()
+	stopping := e.stopping
+	e.mu.Unlock()
+	if !stopping || len(j.journal.wrote) == 0 {
+		j.journal.remove()
+	}
+}
+
 // look reads what was written into the journal since the last look.
 func (j *journal) look() {
 	if j.path == "" {
@@ -183,7 +196,8 @@ func (j *journal) line(line string) {
 // untouched reports whether the journal proves that nothing of the run was executed.
 func (j *journal) untouched() bool { return j.there && j.read == 0 }
 
-// sweepJournals removes the journals that the engine before has left, after they were read.
+// sweepJournals removes the journals that the engine before has left, and remembers the runs that
+// have written files.
 func (e *Engine) sweepJournals() {
 	if e.cfg.JournalDir == "" {
 		return
@@ -193,8 +207,17 @@ func (e *Engine) sweepJournals() {
 		return
 	}
 	for _, entry := range entries {
-		if _, ours := parseID(entry.Name()); ours {
-			_ = os.Remove(filepath.Join(e.cfg.JournalDir, entry.Name())) // it does no harm
+		id, ours := parseID(entry.Name())
+		if !ours {
+			continue
 		}
+		left := journal{path: e.journalFile(id)}
+		if left.look(); len(left.wrote) > 0 {
+			if j, err := e.store.get(context.Background(), id); err == nil { // else the run was deleted
+				j.journal, j.over, j.until = left, left.at, time.Now().Add(firstScans)
+				e.ended = append(e.ended, j.trace())
+			}
+		}
+		left.remove()
 	}
 }

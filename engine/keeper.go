@@ -105,7 +105,7 @@ func (e *Engine) writeUnsaved() error {
 				return err
 			}
 			j.saved = true
-			j.journal.remove()
+			e.dropJournal(j)
 			e.note(fmt.Sprintf("run %s is written down now", r.ID))
 		}
 		if err := e.repeatLocked(j); err != nil {

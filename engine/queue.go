@@ -33,6 +33,7 @@ type job struct {
 	chain    chain     // how a save came about that a run has made
 	journal  journal   // Engine.turn guards it
 	over     time.Time // when the job has ended; zero before
+	until    time.Time // until when at least an ended job explains saves
 	ctx      context.Context
 	cancel   context.CancelCauseFunc // nil while it is queued
 	why      string                  // why the job was asked to end, or ""

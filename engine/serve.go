@@ -20,9 +20,9 @@ const (
 	restartPart = time.Second
 )
 
-// Serve starts the Blenders and the watcher and executes runs until ctx ends. Then it stops
-// watching, lets the current runs end or queues them again, as the settings say, stops the
-// Blenders, writes everything down and closes the database; queued runs stay queued for the next
+// Serve starts the Blenders and the watcher and executes runs until ctx ends. Then it lets
+// the current runs end or queues them again, as the settings say, stops the Blenders, stops
+// watching, writes everything down and closes the database; queued runs stay queued for the next
 // engine. Serve may be called once.
 func (e *Engine) Serve(ctx context.Context) error {
 	e.turn.Lock()
@@ -44,24 +44,24 @@ func (e *Engine) Serve(ctx context.Context) error {
 	watching.start(func(ctx context.Context) { e.keepUp(ctx, "the watcher", e.watcher.Serve) })
 
 	<-ctx.Done()
-	// From here on nothing new comes in: the next start finds what is saved now.
+	// From here on no new run comes in: the next start finds what is saved now. The watcher goes on
+	// until the runs have ended, or what a script saves itself would count as a person's save then.
 	e.turn.Lock()
 	e.mu.Lock()
 	e.stopping = true
 	e.mu.Unlock()
 	e.turn.Unlock()
-	watching.cancel()
 	e.working.cancel()
 	workers := e.allWorkers()
 	e.endForStop(workers)
 	e.working.wait(cancelGrace)
-	var errs []error
-	if !watching.wait(stopLimit) {
-		errs = append(errs, errors.New("the watcher did not end"))
-	}
-	errs = append(errs, e.stopWorkers(context.WithoutCancel(ctx), workers)...)
+	errs := e.stopWorkers(context.WithoutCancel(ctx), workers)
 	if !e.working.wait(stopLimit) {
 		errs = append(errs, errors.New("a run did not end although Blender is stopped; it will be found as interrupted"))
+	}
+	watching.cancel()
+	if !watching.wait(stopLimit) {
+		errs = append(errs, errors.New("the watcher did not end"))
 	}
 	keeping.cancel()
 	keeping.wait(stopLimit)

@@ -373,7 +373,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	err := e.store.finish(j.id, &r, output, j.again)
 	j.journal.look()
 	if j.saved = err == nil; j.saved {
-		j.journal.remove()
+		e.dropJournal(j)
 	} else {
 		j.journal.end(over{Run: r, Again: j.again, Repeat: j.repeat})
 	}

@@ -795,7 +795,7 @@ func (e *Engine) requeueLocked(j *job, shown bool) {
 		// finds the journal, which says whether the run had begun.
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
 	} else {
-		j.journal.remove()
+		e.dropJournal(j)
 	}
 	e.mu.Lock()
 	delete(e.running, j.id)
