@@ -100,13 +100,13 @@ func (e *Engine) writeUnsaved() error {
 	e.mu.Unlock()
 	for _, j := range jobs {
 		if !j.saved {
-			r := j.run // final, so nobody changes the run any more
-			if err := e.store.finish(j.id, &r, j.out.kept(), j.again); err != nil {
+			// The run is final, so nobody changes it any more.
+			if err := e.saveEnd(j, j.run, j.out.kept()); err != nil {
 				return err
 			}
 			j.saved = true
 			e.dropJournal(j)
-			e.note(fmt.Sprintf("run %s is written down now", r.ID))
+			e.note(fmt.Sprintf("run %s is written down now", j.run.ID))
 		}
 		if err := e.repeatLocked(j); err != nil {
 			return err

@@ -30,6 +30,7 @@ type job struct {
 	again    bool      // a save of the same bytes is to run again, though the run has begun
 	repeat   bool      // it has ended because Blender died, and is still to be repeated
 	saved    bool      // its end is in the database
+	carried  []string  // the paths to which the script was renamed since it was saved
 	chain    chain     // how a save came about that a run has made
 	journal  journal   // Engine.turn guards it
 	over     time.Time // when the job has ended; zero before

@@ -129,6 +129,9 @@ func (e *Engine) takeLocked(held heldSave) error {
 	case what == toRun:
 		return e.runSaveLocked(s, f.policy, from)
 	}
+	if what == toCarry {
+		return e.carryLocked(s)
+	}
 	if err := e.store.noteStamp(s.Path, s.Stamp); err != nil {
 		return err
 	}
@@ -137,16 +140,46 @@ func (e *Engine) takeLocked(held heldSave) error {
 	if what == toNote {
 		f.noted++
 	}
-	if l, ok := e.last[s.From]; ok && what == toCarry {
-		if _, is := e.last[s.Path]; !is {
-			e.last[s.Path] = l
-		}
-	}
 	e.mu.Unlock()
 	poke(e.tidy)
 	if what == toLeave && !s.Scan {
 		e.note(s.Path + ": unchanged, not run")
 	}
+	return nil
+}
+
+// carryLocked notes a script that was renamed: what is known of its last run is known under the new
+// path from then on, and how that run ends, too. It fails when that can't be written down. It needs
+// turn.
+func (e *Engine) carryLocked(s watcher.Save) error {
+	e.mu.Lock()
+	l, ok := e.last[s.From]
+	_, is := e.last[s.Path]
+	j := e.liveLocked(l.id)
+	e.mu.Unlock()
+	ran := ""
+	if l.ran() && j == nil { // else the end of the run says whether it counts
+		ran = l.hash
+	}
+	var err error
+	if ok && !is {
+		err = e.store.noteCarried(s.Path, s.Stamp, ran)
+	} else {
+		err = e.store.noteStamp(s.Path, s.Stamp)
+	}
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.stamps[s.Path] = s.Stamp
+	if ok && !is {
+		e.last[s.Path] = l
+		if j != nil {
+			j.carried = append(j.carried, s.Path)
+		}
+	}
+	e.mu.Unlock()
+	poke(e.tidy)
 	return nil
 }
 

@@ -384,3 +384,53 @@ func TestTheSameBytesRunAgainWhenTheyAreDroppedAgain(t *testing.T) {
 	}
 	h.expect("1 a.py succeeded", "2 a.py succeeded", "3 a.py succeeded")
 }
+
+func TestARenamedScriptKnowsHowItsRunEnds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		end  func(h *house, c *call)
+		runs bool // a save of the same bytes under the new name
+	}{
+		"succeeded": {func(_ *house, c *call) { c.finish(blender.Succeeded) }, false},
+		"cancelled": {func(h *house, _ *call) {
+			if _, err := h.Cancel(ctx, "1"); err != nil {
+				t.Error(err)
+			}
+		}, true},
+		"killed": {func(_ *house, c *call) {
+			c.end <- result{out: blender.Outcome{Verdict: blender.Crashed, FromOutside: true}}
+		}, true},
+	} {
+		for _, restarts := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " ", restarts), func(t *testing.T) {
+				t.Parallel()
+				h := open(t).serve()
+				h.w.save(h.path("a.py"), "1")
+				c := h.call()
+				h.w.give(watcher.Save{Path: h.path("b.py"), Code: []byte("1"), From: h.path("a.py")})
+				h.w.give(watcher.Save{Path: h.path("c.py"), Code: []byte("1"), From: h.path("b.py")})
+				test.end(h, c)
+				h.ended("1")
+				if restarts {
+					h = h.again().serve()
+				}
+				h.w.save(h.path("c.py"), "1")
+				if n := len(h.all()); n == 2 != test.runs {
+					t.Errorf("%d runs", n)
+				}
+			})
+		}
+	}
+}
+
+func TestAScriptThatIsRenamedAfterItsRunHasRunAfterARestart(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.save(h.path("a.py"), "1")
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	h.w.give(watcher.Save{Path: h.path("b.py"), Code: []byte("1"), From: h.path("a.py")})
+	h = h.again().serve()
+	h.w.save(h.path("b.py"), "1")
+	h.expect("1 a.py succeeded")
+}

@@ -130,6 +130,27 @@ func (s *store) noteStamp(path string, st watcher.Stamp) error {
 	return s.tx(func() error { return s.stamp(path, st) })
 }
 
+// noteCarried writes down what is known of a script that was renamed: its stamp, and the bytes of its
+// last run, or "".
+func (s *store) noteCarried(path string, st watcher.Stamp, ran string) error {
+	return s.tx(func() error {
+		if err := s.stamp(path, st); err != nil {
+			return err
+		}
+		_, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, path)
+		return err
+	})
+}
+
+// noteRan writes down the bytes of the last run of a script, or "", where the history has that run
+// under another path.
+func (s *store) noteRan(path, ran string) error {
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, path)
+		return err
+	})
+}
+
 // setRunning writes down that a run is about to be sent.
 func (s *store) setRunning(id int64, at time.Time) error {
 	return s.tx(func() error {

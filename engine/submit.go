@@ -254,11 +254,20 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 // rememberLocked keeps in memory what decides about the next save of the same script. It needs
 // mu.
 func (e *Engine) rememberLocked(j *job) {
-	if j.run.Folder == "" || e.last[j.run.Script].id > j.id {
+	if j.run.Folder == "" {
 		return
 	}
-	old := e.last[j.run.Script]
-	e.last[j.run.Script] = lastRun{rewritten: old.rewritten && old.id == j.id, id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil, again: j.again}
+	now := lastRun{id: j.id, hash: j.run.SHA256, state: j.run.State, started: j.run.StartedAt != nil, again: j.again}
+	if old := e.last[j.run.Script]; old.id <= j.id {
+		now.rewritten = old.rewritten && old.id == j.id
+		e.last[j.run.Script] = now
+	}
+	for _, path := range j.carried {
+		if old := e.last[path]; old.id == j.id {
+			now.rewritten = old.rewritten
+			e.last[path] = now
+		}
+	}
 }
 
 func (e *Engine) publishRun(r api.Run) {
@@ -370,7 +379,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	}
 	e.mu.Unlock()
 
-	err := e.store.finish(j.id, &r, output, j.again)
+	err := e.saveEnd(j, r, output)
 	j.journal.look()
 	if j.saved = err == nil; j.saved {
 		e.dropJournal(j)
@@ -389,9 +398,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	if err != nil {
 		e.unsaved[j.id] = j
 	}
-	if l, ok := e.last[r.Script]; ok && l.id == j.id {
-		e.rememberLocked(j)
-	}
+	e.rememberLocked(j)
 	e.mu.Unlock()
 	if err != nil {
 		e.warn(fmt.Sprintf("run %s has %s, but that is not written down yet and will be tried again: %v", r.ID, r.State, err))
@@ -401,6 +408,24 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.wakeWorkers()
 	poke(e.tidy)
 	return r
+}
+
+// saveEnd writes down the end r of a job's run, and under the paths to which its script was renamed
+// whether its bytes have run. It needs turn.
+func (e *Engine) saveEnd(j *job, r api.Run, output kept) error {
+	if err := e.store.finish(j.id, &r, output, j.again); err != nil || len(j.carried) == 0 {
+		return err
+	}
+	l, ran := lastRun{state: r.State, started: r.StartedAt != nil, again: j.again}, ""
+	if l.ran() {
+		ran = r.SHA256
+	}
+	for _, path := range j.carried {
+		if err := e.store.noteRan(path, ran); err != nil {
+			e.log.Warn("cannot write down that a renamed script has run", "path", path, "error", err)
+		}
+	}
+	return nil
 }
 
 // crash returns the error of a run that Blender never accepted.
