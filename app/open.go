@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,10 +141,20 @@ func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, er
 	if err != nil {
 		return api.Run{}, err
 	}
+	st, err := client.Status(ctx)
+	if err != nil {
+		return api.Run{}, err
+	}
+	return sceneOf(runs, st, id, time.Now())
+}
+
+// sceneOf chooses from runs, the newest first, the run with an id, or for "" the last run. It fails
+// when the Blender that has the run's scene is not there in the status st of the engine.
+func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
 	var asked *api.Run
 	for i := range runs {
 		r := &runs[i]
-		if r.StartedAt == nil || r.InOpenBlender() || r.Script == saverName ||
+		if r.StartedAt == nil || r.InOpenBlender() || r.Script == saverName || r.Isolation == api.IsolateScene ||
 			r.Folder != "" && r.Isolation == api.IsolateKeep {
 			continue // it has left nothing where other runs look
 		}
@@ -165,6 +176,14 @@ func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, er
 		return api.Run{}, fault.New(fault.Failed, "", "run %s has left no scene that can be looked at", id)
 	case asked.State == api.Crashed:
 		return *asked, fault.New(fault.Failed, "", "run %s has crashed Blender, and the scene went with it", asked.ID)
+	case asked.State == api.Interrupted:
+		return *asked, fault.New(fault.Failed, "", "run %s was interrupted, and the scene went with its Blender", asked.ID)
+	}
+	began := now.Add(-time.Duration(st.Engine.UptimeSeconds * float64(time.Second)))
+	left := slices.ContainsFunc(st.Processes, func(p api.ProcessStatus) bool { return p.Use == "left" })
+	if !left || asked.FinishedAt != nil && asked.FinishedAt.Before(began) {
+		return *asked, fault.New(fault.Failed, "run it again (`blendtray retry "+asked.ID+"`), then open what it leaves",
+			"%w: the Blender in which run %s left it has ended", errGone, asked.ID)
 	}
 	return *asked, nil
 }

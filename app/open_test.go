@@ -1,0 +1,53 @@
+package app
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"blendtray/api"
+)
+
+func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	at := func(ago time.Duration) *time.Time { when := now.Add(-ago); return &when }
+	run := func(id string, isolation api.Isolation, state api.State, ago time.Duration) api.Run {
+		return api.Run{ID: id, Isolation: isolation, State: state, StartedAt: at(ago), FinishedAt: at(ago)}
+	}
+	st := func(uses ...string) api.Status {
+		st := api.Status{Engine: api.EngineStatus{UptimeSeconds: 60}}
+		for _, use := range uses {
+			st.Processes = append(st.Processes, api.ProcessStatus{Use: use})
+		}
+		return st
+	}
+	last := run("3", api.IsolateProcess, api.Succeeded, time.Second)
+	for name, test := range map[string]struct {
+		runs []api.Run
+		st   api.Status
+		id   string
+		want string // the id, or "" for an error
+		gone bool
+	}{
+		"the last":                  {runs: []api.Run{last}, st: st("waiting", "left"), want: "3"},
+		"by its id":                 {runs: []api.Run{last}, st: st("left"), id: "3", want: "3"},
+		"its Blender has ended":     {runs: []api.Run{last}, st: st("waiting", "keep", "scene"), gone: true},
+		"before the engine's start": {runs: []api.Run{run("3", api.IsolateProcess, api.Succeeded, time.Hour)}, st: st("left"), gone: true},
+		"another came after":        {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, time.Second)}, st: st("left"), id: "2", gone: true},
+		"a look came after":         {runs: []api.Run{run("4", api.IsolateKeep, api.Succeeded, 0), last}, st: st("left"), id: "3", want: "3"},
+		"another kind came after":   {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0), last}, st: st("left"), want: "3"},
+		"only another kind":         {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0)}, st: st("left")},
+		"crashed":                   {runs: []api.Run{run("3", api.IsolateProcess, api.Crashed, 0)}, st: st("left")},
+		"interrupted":               {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left")},
+		"nothing has run":           {st: st("waiting")},
+	} {
+		got, err := sceneOf(test.runs, test.st, test.id, now)
+		switch {
+		case test.want != "" && (err != nil || got.ID != test.want):
+			t.Errorf("%s: run %q, %v", name, got.ID, err)
+		case test.want == "" && (err == nil || errors.Is(err, errGone) != test.gone):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
