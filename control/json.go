@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,13 +37,14 @@ func unmarshalStrict(data []byte, v any) error {
 }
 
 // checkFields fails unless data begins with an object each of whose fields has one of the names that
-// a type knows, once. A type that is no struct knows all names.
+// a type knows, once. The same holds for the objects in the fields. A type that is no struct knows
+// all names.
 func checkFields(data []byte, known reflect.Type) error {
-	names := map[string]bool{}
+	types := map[string]reflect.Type{}
 	if known.Kind() == reflect.Struct {
 		for i := range known.NumField() {
 			name, _, _ := strings.Cut(known.Field(i).Tag.Get("json"), ",")
-			names[name] = true
+			types[name] = known.Field(i).Type
 		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -56,8 +58,12 @@ func checkFields(data []byte, known reflect.Type) error {
 			return err
 		}
 		name, _ := token.(string) // the decoder takes nothing else for a name
+		of, there := types[name]
+		if known.Kind() == reflect.Map {
+			of = known.Elem()
+		}
 		switch {
-		case len(names) > 0 && !names[name]:
+		case len(types) > 0 && !there:
 			return fmt.Errorf("unknown field %q", name)
 		case seen[name]:
 			return fmt.Errorf("the field %q is there twice", name)
@@ -67,8 +73,40 @@ func checkFields(data []byte, known reflect.Type) error {
 		if err := dec.Decode(&value); err != nil {
 			return err
 		}
+		if err := checkValue(value, of); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
+}
+
+// checkValue checks the fields of the objects in the value of a field, which has a type.
+func checkValue(value []byte, of reflect.Type) error {
+	for of != nil && of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	switch {
+	case of == nil || reads(of):
+	case value[0] == '{' && (of.Kind() == reflect.Struct || of.Kind() == reflect.Map):
+		return checkFields(value, of)
+	case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Struct && value[0] == '[':
+		var all []json.RawMessage
+		if err := json.Unmarshal(value, &all); err != nil {
+			return err
+		}
+		for _, one := range all {
+			if err := checkValue(one, of.Elem()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reads reports whether values of a type read JSON themselves.
+func reads(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) ||
+		reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // checkText fails when JSON has bytes that are no UTF-8, or an escape that is half of a surrogate

@@ -2,6 +2,8 @@ package control
 
 import (
 	"testing"
+
+	"blendtray/api"
 )
 
 func TestTextIsTakenAsItWasWritten(t *testing.T) {
@@ -14,6 +16,34 @@ func TestTextIsTakenAsItWasWritten(t *testing.T) {
 		var in submission
 		if err := unmarshalStrict([]byte(text), &in); err != nil || in.Text != want {
 			t.Errorf("%s is %q, %v", text, in.Text, err)
+		}
+	}
+}
+
+func TestAFieldIsNeitherPassedOverNorChanged(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Text string `json:"text"`
+	}
+	type outer struct {
+		Limits api.Limits       `json:"limits"`
+		List   []inner          `json:"list"`
+		Map    map[string]inner `json:"map"`
+		At     *inner           `json:"at"`
+	}
+	for text, want := range map[string]string{
+		`{"limits":{"max_memory":1000,"MAX_MEMORY":0}}`:   `limits: unknown field "MAX_MEMORY"`,
+		`{"limits":{"max_memory":1000,"max_memory":0}}`:   `limits: the field "max_memory" is there twice`,
+		`{"limits":{"max_memory":1000}, "limits":{}}`:     `the field "limits" is there twice`,
+		`{"list":[{"text":""},{"Text":""}]}`:              `list: unknown field "Text"`,
+		`{"map":{"a":{"text":"","text":""}}}`:             `map: a: the field "text" is there twice`,
+		`{"at":{"TEXT":""}}`:                              `at: unknown field "TEXT"`,
+		`{"limits":null,"list":null,"map":null,"at":{} }`: "",
+		`{"limits": {"max_memory": 1000, "nice": 3}}`:     "",
+		`{"list":[{"text":"x"},null],"map":{"A":{}}}`:     "",
+	} {
+		if err := unmarshalStrict([]byte(text), &outer{}); err == nil != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
