@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +18,15 @@ import (
 // folder, named after what the folder is and not after its path; the system unlocks it when the
 // process ends.
 type Claim struct {
+	parts []claimPart
+	dir   string
+	info  os.FileInfo // the folder when it was claimed
+}
+
+// claimPart is a claim in one of the places for claims: the locked file, and who has locked it.
+type claimPart struct {
 	lock *flock.Flock
 	note string
-	dir  string
-	info os.FileInfo // the folder when it was claimed
 }
 
 // claimNote is what a claim says to others.
@@ -61,7 +67,9 @@ func ClaimFolder(p Paths, dir string, recursive bool) (*Claim, error) {
 	return claimFolder(places, p.Data, dir, recursive)
 }
 
-func claimFolder(places, home, dir string, recursive bool) (*Claim, error) {
+// claimFolder claims a folder in all places, so that engines which know only some of the places
+// find the claim. A place where no claim can be made does no harm when there is another.
+func claimFolder(places []string, home, dir string, recursive bool) (*Claim, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -72,8 +80,29 @@ func claimFolder(places, home, dir string, recursive bool) (*Claim, error) {
 	}
 	_ = os.SameFile(info, info) // Windows reads only now what identifies the folder
 	own := claimNote{os.Getpid(), home, dir, real, recursive}
-	name := claimName(info, real)
-	lock, note := filepath.Join(places, name+".lock"), filepath.Join(places, name+".json")
+	c := &Claim{dir: dir, info: info}
+	var failed error
+	for _, place := range places {
+		part, err := claimIn(place, claimName(info, real), own)
+		if _, claimed := errors.AsType[*ClaimedError](err); claimed {
+			c.Release()
+			return nil, err
+		}
+		if err != nil {
+			failed = err
+			continue
+		}
+		c.parts = append(c.parts, part)
+	}
+	if len(c.parts) == 0 {
+		return nil, failed
+	}
+	return c, nil
+}
+
+// claimIn makes the claim own in one place.
+func claimIn(place, name string, own claimNote) (claimPart, error) {
+	lock, note := filepath.Join(place, name+".lock"), filepath.Join(place, name+".json")
 	held, err := lockFile(lock)
 	for try := 0; errors.Is(err, ErrHeld) && try < 5; try++ {
 		// Another engine may be looking whether the claim of a dead process was left.
@@ -82,25 +111,25 @@ func claimFolder(places, home, dir string, recursive bool) (*Claim, error) {
 	}
 	if errors.Is(err, ErrHeld) {
 		by := readClaim(note)
-		return nil, &ClaimedError{own: by.PID == own.PID, by: by, path: dir}
+		return claimPart{}, &ClaimedError{own: by.PID == own.PID, by: by, path: own.Path}
 	}
 	if err != nil {
-		return nil, err
+		return claimPart{}, err
 	}
-	c := &Claim{lock: held, note: note, dir: dir, info: info}
+	part := claimPart{lock: held, note: note}
 	text, err := json.Marshal(own)
 	if err == nil {
 		err = os.WriteFile(note, text, 0o600)
 	}
 	if err != nil {
-		c.Release()
-		return nil, fmt.Errorf("write down who watches %s: %w", dir, err)
+		part.release()
+		return claimPart{}, fmt.Errorf("write down who watches %s: %w", own.Path, err)
 	}
-	if by, ok := overlapping(places, note, own); ok {
-		c.Release()
-		return nil, &ClaimedError{by: by, path: dir}
+	if by, ok := overlapping(place, note, own); ok {
+		part.release()
+		return claimPart{}, &ClaimedError{by: by, path: own.Path}
 	}
-	return c, nil
+	return part, nil
 }
 
 // overlapping returns the claim of another process for a folder above own's folder, or in it. It
@@ -118,7 +147,7 @@ func overlapping(places, note string, own claimNote) (claimNote, bool) {
 		left, err := lockFile(strings.TrimSuffix(other, ".json") + ".lock")
 		switch {
 		case err == nil: // its process was killed
-			(&Claim{lock: left, note: other}).Release()
+			claimPart{lock: left, note: other}.release()
 		case !errors.Is(err, ErrHeld):
 		case by.Recursive && isIn(own.Real, by.Real), own.Recursive && isIn(by.Real, own.Real):
 			return by, true
@@ -132,20 +161,41 @@ func isIn(path, folder string) bool {
 	return strings.HasPrefix(path, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
 }
 
-// Current reports whether the claim is for what lies at its path now.
+// Current reports whether the claim is for what lies at its path now, and is still to be found: the
+// system may remove old files from a folder for temporary files.
 func (c *Claim) Current() bool {
 	info, err := os.Stat(c.dir)
-	return err == nil && os.SameFile(info, c.info)
+	if err != nil || !os.SameFile(info, c.info) {
+		return false
+	}
+	return slices.ContainsFunc(c.parts, claimPart.isThere)
+}
+
+// isThere reports whether the locked file is the file that others find.
+func (p claimPart) isThere() bool {
+	locked, err1 := p.lock.Stat()
+	there, err2 := os.Stat(p.lock.Path())
+	return err1 == nil && err2 == nil && os.SameFile(locked, there)
 }
 
 // Release ends the claim.
 func (c *Claim) Release() {
+	for _, part := range c.parts {
+		part.release()
+	}
+}
+
+func (p claimPart) release() {
 	// The files are removed while they are locked: who locks them next finds that they are gone.
 	// What fails here ends with the process.
-	_ = os.Remove(c.note)
-	_ = os.Remove(c.lock.Path())
-	_ = c.lock.Unlock()
-	_ = os.Remove(c.lock.Path()) // Windows removes no open file
+	if !p.isThere() {
+		_ = p.lock.Unlock()
+		return // what is there is another claim
+	}
+	_ = os.Remove(p.note)
+	_ = os.Remove(p.lock.Path())
+	_ = p.lock.Unlock()
+	_ = os.Remove(p.lock.Path()) // Windows removes no open file
 }
 
 // lockFile locks a file that others may remove when they unlock it. It fails with [ErrHeld] when

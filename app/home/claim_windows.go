@@ -10,13 +10,13 @@ import (
 )
 
 // claims returns the folder of the claims of this user, and makes it.
-func claims() (string, error) {
+func claims() ([]string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find the folder of the claims: %w", err)
+		return nil, fmt.Errorf("find the folder of the claims: %w", err)
 	}
 	dir := filepath.Join(cache, "blendtray", "watched")
-	return dir, os.MkdirAll(dir, 0o700)
+	return []string{dir}, os.MkdirAll(dir, 0o700)
 }
 
 // claimName returns the name of the claim for a folder, by its path without links.
