@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"blendtray/api"
@@ -20,49 +21,107 @@ type Claim interface {
 	Release()
 }
 
-// claimLocked makes, keeps and releases claims so that they fit the folders, and returns whether
-// another set of folders is to be watched. A folder that another engine watches is not watched, and
-// its status says why. It needs arranging.
-func (e *Engine) claimLocked() (changed bool) {
+// claimLocked makes, keeps and releases claims so that they fit the folders. A folder that another
+// engine watches is not watched, and its status says why. Of one folder under two names, the name
+// that comes first in the settings is claimed. It needs arranging.
+func (e *Engine) claimLocked() {
 	if e.cfg.Claim == nil {
-		return false
+		return
 	}
 	e.mu.Lock()
-	folders := e.folders
+	folders, order := e.folders, e.order
 	e.mu.Unlock()
 	for path, c := range e.claims {
 		f := folders[path]
-		if f == nil || !c.Current() {
+		if f == nil || f.policy.Recursive != c.recursive || !c.Current() {
 			c.Release()
 			delete(e.claims, path)
 		}
 	}
-	for path, f := range folders {
-		if e.claims[path] != nil {
-			continue
-		}
-		c, err := e.cfg.Claim(path, f.policy.Recursive)
-		refused := ""
-		switch {
-		case err == nil:
-			e.claims[path] = c
-		case errors.Is(err, fs.ErrNotExist): // it is claimed when it is there
-		case errors.Is(err, ErrClaimed):
-			refused = err.Error()
-		default:
-			e.log.Warn("a folder can't be claimed, so another engine might watch it, too", "path", path, "error", err)
+	for _, path := range order {
+		f := folders[path]
+		c, have := e.claims[path]
+		if !have {
+			c = e.claimFolder(path, f)
 		}
 		e.mu.Lock()
-		if (f.refused == "") != (refused == "") {
-			changed = true
-			if refused != "" {
-				e.log.Warn("a folder is not watched", "path", path, "why", refused)
-			}
-		}
-		f.refused = refused
+		f.claim = c.Claim
 		e.mu.Unlock()
 	}
-	return changed
+}
+
+// claimed is a claim, and what it was made for.
+type claimed struct {
+	Claim
+	recursive bool
+}
+
+// claimFolder claims a folder. It returns no claim when the folder can't be claimed, and says so when
+// that is new. It needs arranging.
+func (e *Engine) claimFolder(path string, f *folder) claimed {
+	made, err := e.cfg.Claim(path, f.policy.Recursive)
+	if err == nil {
+		c := claimed{made, f.policy.Recursive}
+		e.claims[path] = c
+		e.refuse(path, f, "", "")
+		return c
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it is claimed when it is there
+		e.refuse(path, f, "", "")
+	case errors.Is(err, ErrClaimed):
+		e.refuse(path, f, err.Error(), "")
+	default:
+		e.refuse(path, f, "", err.Error())
+	}
+	return claimed{}
+}
+
+// refuse notes why a folder is not watched, or why it is watched without a claim, and says so when
+// that is new.
+func (e *Engine) refuse(path string, f *folder, refused, unclaimed string) {
+	e.mu.Lock()
+	newRefusal, newTrouble := refused != "" && f.refused == "", unclaimed != "" && unclaimed != f.unclaimed
+	f.refused, f.unclaimed = refused, unclaimed
+	e.mu.Unlock()
+	if newRefusal {
+		e.log.Warn("a folder is not watched", "path", path, "why", refused)
+	}
+	if newTrouble {
+		e.log.Warn("a folder can't be claimed, so another engine might watch it, too", "path", path, "error", unclaimed)
+	}
+}
+
+// claimForSave claims a folder in which a script was saved, unless it is claimed: the folder may have
+// come into being a moment ago. It returns false when the save must not be taken now.
+func (e *Engine) claimForSave(path string) bool {
+	if e.cfg.Claim == nil {
+		return true
+	}
+	e.mu.Lock()
+	f := e.folders[path]
+	var c Claim
+	if f != nil {
+		c = f.claim
+	}
+	e.mu.Unlock()
+	if f == nil || c != nil && c.Current() {
+		return true
+	}
+	// Who has arranging may be waiting for the watcher, which waits for this save.
+	if !e.arranging.TryLock() {
+		return false
+	}
+	defer e.arranging.Unlock()
+	e.claimLocked()
+	e.mu.Lock()
+	f = e.folders[path]
+	refused := f != nil && f.refused != ""
+	e.mu.Unlock()
+	if refused {
+		poke(e.reclaim) // the watcher is to leave the folder
+	}
+	return !refused
 }
 
 // keepClaims looks after the claims until ctx ends, and then releases them.
@@ -72,6 +131,8 @@ func (e *Engine) keepClaims(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			e.renewClaims()
+		case <-e.reclaim:
 			e.renewClaims()
 		case <-ctx.Done():
 			e.releaseClaims()
@@ -84,13 +145,31 @@ func (e *Engine) keepClaims(ctx context.Context) {
 func (e *Engine) renewClaims() {
 	e.arranging.Lock()
 	defer e.arranging.Unlock()
-	if !e.claimLocked() {
+	e.claimLocked()
+	allowed := e.allowedFolders()
+	if slices.Equal(pathsOf(allowed), e.offered) {
 		return
 	}
-	if err := e.watcher.SetFolders(e.allowedFolders()); err != nil {
+	if err := e.offerLocked(allowed); err != nil {
 		e.log.Warn("cannot change the watched folders", "error", err)
 	}
 	e.hub.publish(api.Event{Kind: api.KindFolders})
+}
+
+// offerLocked has the watcher watch folders. It needs arranging.
+func (e *Engine) offerLocked(folders []api.WatchSettings) error {
+	err := e.watcher.SetFolders(folders)
+	if err == nil {
+		e.offered = pathsOf(folders)
+	}
+	return err
+}
+
+func pathsOf(folders []api.WatchSettings) (paths []string) {
+	for _, f := range folders {
+		paths = append(paths, f.Path)
+	}
+	return paths
 }
 
 func (e *Engine) releaseClaims() {

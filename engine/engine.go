@@ -120,7 +120,8 @@ type Engine struct {
 
 	// arranging is held during calls of the watcher, so that the calls keep their order.
 	arranging sync.Mutex
-	claims    map[string]Claim // guarded by arranging
+	claims    map[string]claimed // guarded by arranging
+	offered   []string           // the paths that the watcher was last given; guarded by arranging
 	turn      sync.Mutex
 
 	mu      sync.Mutex
@@ -148,6 +149,7 @@ type Engine struct {
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
+	reclaim chan struct{} // gets a signal when the watcher is to leave a folder
 	serving bool          // guarded by turn
 	working group         // the workers
 	closed  sync.Once
@@ -176,7 +178,8 @@ func Open(cfg Config) (*Engine, error) {
 		running: map[int64]*job{},
 		unsaved: map[int64]*job{},
 		folders: map[string]*folder{},
-		claims:  map[string]Claim{},
+		claims:  map[string]claimed{},
+		reclaim: make(chan struct{}, 1),
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
 
@@ -195,8 +198,10 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("read the runs in %s: %w", cfg.Database, err)
 	}
 	e.claimLocked()
+	allowed := e.allowedFolders()
+	e.offered = pathsOf(allowed)
 	e.watcher, err = cfg.NewWatcher(watcher.Config{
-		Folders: e.allowedFolders(),
+		Folders: allowed,
 		Known:   e.known,
 		Save:    e.save,
 		Scanned: e.scanned,

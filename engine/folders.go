@@ -17,6 +17,8 @@ type folder struct {
 	// scan, or "" before the first finished scan.
 	shape, known string
 	refused      string // why the folder is not watched, though the settings name it
+	claim        Claim  // nil while it is not claimed
+	unclaimed    string // why it is watched although it can't be claimed
 	real         string // the path without links, where it is another path
 	noted        int    // scripts that the current scan noted and did not run
 }
@@ -86,7 +88,7 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 	e.mu.Lock()
 	for path, f := range folders {
 		if old := e.folders[path]; old != nil {
-			f.refused = old.refused
+			f.refused, f.claim, f.unclaimed = old.refused, old.claim, old.unclaimed
 		}
 	}
 	e.folders, e.order = folders, order
@@ -134,7 +136,7 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	}
 	// turn is free here: the watcher may be in the middle of a save that waits for turn.
 	e.claimLocked()
-	if err := e.watcher.SetFolders(e.allowedFolders()); err != nil {
+	if err := e.offerLocked(e.allowedFolders()); err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
 	e.expect()

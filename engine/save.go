@@ -90,6 +90,9 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 	if ctx.Err() != nil {
 		return false // nothing is written down, so the next start finds the save
 	}
+	if !e.claimForSave(seen.Folder) {
+		return false
+	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	// What shows who has made the save is used up now, and gone later.
