@@ -5,6 +5,7 @@ package e2e
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"blendtray/api"
@@ -90,5 +91,48 @@ func TestAScriptThatHasAnotherProgramSaveItStops(t *testing.T) {
 	p.eventually("the chain has ended", func() bool { return len(p.runs("--state", "cancelled")) == 1 })
 	if done := p.runs("--state", "succeeded"); len(done) != 11 {
 		t.Errorf("%d runs: %+v", len(done), done)
+	}
+}
+
+func TestAScriptThatSavesItselfAsTheEngineEndsRunsOnce(t *testing.T) {
+	const saves = `import os, time
+def save():
+    open(__file__ + '.new', 'w').write(open(__file__).read() + '#\n')
+    os.replace(__file__ + '.new', __file__)
+`
+	for name, test := range map[string]struct {
+		code string
+		ends func(p *program, path string)
+		want api.State
+	}{
+		"stopped": {saves + "while not os.path.exists(__file__ + '.go'): time.sleep(0.01)\nsave()", func(p *program, path string) {
+			p.isRunning(path)
+			p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
+			p.eventually("the engine waits for the run", func() bool { return strings.Contains(p.printed(), "the engine ends when run") })
+			if err := os.WriteFile(path+".go", nil, 0o600); err != nil {
+				p.t.Fatal(err)
+			}
+			if err := p.cmd.Wait(); err != nil {
+				p.t.Error(err)
+			}
+		}, api.Succeeded},
+		"killed": {saves + "engine = os.getppid()\nsave()\nos.kill(engine, 9)\ntime.sleep(60)", func(p *program, _ string) {
+			_ = p.cmd.Wait() // the script has killed it
+		}, api.Interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := started(t, "")
+			path := p.save("a.py", test.code)
+			test.ends(p, path)
+			p.start()
+			p.waitReady()
+			p.eventually("the scan has found it", func() bool { return strings.Contains(p.printed(), path+" was saved by its own run") })
+			if run := p.lastOf(p.save("b.py", "result = 1")); run.State != api.Succeeded {
+				t.Errorf("%+v", run)
+			}
+			if runs := p.runsOf(path); len(runs) != 1 || runs[0].State != test.want {
+				t.Errorf("%+v", runs)
+			}
+		})
 	}
 }
