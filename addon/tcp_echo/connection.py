@@ -27,7 +27,7 @@ _LAST_SECONDS = 60.0
 
 # How much may wait for a peer that does not read, in bytes. A peer that lets more wait is cut off:
 # it would take the memory that scripts need.
-MAX_UNREAD = 64 << 20
+MAX_UNREAD = 32 << 20
 
 # The flag that makes the system hold data back until more data follows. Only Linux has it.
 _MORE = getattr(socket, "MSG_MORE", 0)
