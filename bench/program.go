@@ -105,7 +105,7 @@ func (p *program) connect(ctx context.Context, stdout io.Reader) error {
 }
 
 func (p *program) follow(ctx context.Context, client *control.Client) error {
-	events := make(chan api.Event, 1000)
+	events := make(chan api.Event, 100_000) // nobody reads while many scripts are written
 	p.events, p.client = events, client
 	opened := make(chan error, 1)
 	go func() {
