@@ -12,11 +12,12 @@ func (w *Watcher) checkRoot(f *folder) {
 	now := time.Now()
 	fi, err := os.Stat(f.Path)
 	problem := ""
+	waits := false // for the folder to come into being
 	switch {
 	case err == nil && !fi.IsDir():
-		problem = "it is not a folder; it is watched as soon as it is one"
+		problem, waits = "it is not a folder; it is watched as soon as it is one", true
 	case isGone(err):
-		problem = "it does not exist; it is watched as soon as it does"
+		problem, waits = "it does not exist; it is watched as soon as it does", true
 	case err != nil:
 		problem = fmt.Sprintf("it cannot be examined: %v", err)
 	default:
@@ -36,14 +37,19 @@ func (w *Watcher) checkRoot(f *folder) {
 		if distrusted && f.problem != problem {
 			w.log.Warn("a folder: "+problem, "path", f.Path)
 		}
-		f.problem, f.root = problem, nil
-		if f.checked.IsZero() {
+		switch {
+		case !waits:
+			w.closeRootLocked(f)
+		case f.checked.IsZero():
 			f.checked = now
 		}
+		f.problem, f.root = problem, nil
 		clear(f.refused)
 		w.unwatchTreeLocked(f.Path)
 		return
 	}
+	anew := f.closed && (f.before == nil || !os.SameFile(f.before, fi))
+	f.closed, f.before = false, nil
 	since := f.checked // zero at the start: nothing was watched or waited for before
 	d := w.dirs[f.Path]
 	if d != nil && f.root != nil {
@@ -55,10 +61,23 @@ func (w *Watcher) checkRoot(f *folder) {
 	}
 	if f.root == nil || d == nil || d.ended {
 		f.needsScan = true
-		f.next = look{since: since, anew: !since.IsZero()}
+		f.next = look{since: since, anew: anew || !since.IsZero()}
 	}
 	_ = os.SameFile(fi, fi) // Windows reads only now what identifies the file
 	f.root, f.problem, f.checked = fi, "", now
+}
+
+// closeRootLocked notes that f's folder is there and may not be watched. The scripts that lie in it
+// when it may be were not saved while it was waited for, whatever the times of their inodes say:
+// who mends a folder by chmod -R or chown -R changes these times for all scripts. It needs mu.
+func (w *Watcher) closeRootLocked(f *folder) {
+	if !f.checked.IsZero() {
+		f.closed = true
+	}
+	if d := w.dirs[f.Path]; f.root != nil && d != nil && !d.ended {
+		f.before = f.root
+	}
+	f.checked, f.began = time.Time{}, time.Time{}
 }
 
 // watchesPerCheck is how many watches are checked at one time, so that the check costs nothing

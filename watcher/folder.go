@@ -27,7 +27,11 @@ type folder struct {
 
 	// checked is when the root was last found there, or when the wait for it began.
 	checked time.Time
-	began   time.Time // when the first full scan began
+	// closed is set while the folder may not be watched after it was watched or waited for. before is
+	// then what was watched until that, or nil.
+	closed bool
+	before os.FileInfo
+	began  time.Time // when the first full scan began
 	// next is how the next full scan looks.
 	next look
 

@@ -33,7 +33,9 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 		w.log.Info("the system lost events; all folders are scanned")
 		w.rescan = true
 		for _, f := range w.folders {
-			f.next = look{since: f.began} // it was watched, so what was saved meanwhile is a save
+			if !f.next.anew {
+				f.next = look{since: f.began} // it was watched, so what was saved meanwhile is a save
+			}
 		}
 		w.forgetOpenLocked()
 		poke(w.wake)

@@ -15,26 +15,28 @@ import (
 )
 
 // list marks the scripts in one folder that the look asks for. It returns the folders in it that
-// f's scan is to go into; when polling, only those that are new.
-func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l look) (subs []string) {
+// f's scan is to go into, and with which look; when polling, only those that are new.
+func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l look) (subs []string, with look) {
 	h, err := openDir(path)
 	if err != nil {
 		w.mu.Lock()
 		d.arrived = d.arrived || l.mode == scanArrived
+		d.unread = true
 		w.mu.Unlock()
 		w.cannotList(path, err)
-		return nil
+		return nil, l
 	}
 	defer h.Close() // read only
 	w.mu.Lock()
-	anew := l.mode == scanPoll && (!d.listed || d.replaced) // it could not be read until now, or is another one
+	unread := !d.listed && (d.unread || l.mode == scanPoll) // it could not be read until now
+	anew := l.mode == scanPoll && (!d.listed || d.replaced) || l.mode == scanFull && unread
 	switch {
 	case anew && d.arrived:
 		l, anew = look{mode: scanArrived}, false
 	case anew:
-		l = look{mode: scanFull, since: d.checked, anew: true}
+		l = look{mode: scanFull, since: d.checked, anew: true, written: unread}
 	}
-	d.replaced, d.arrived = false, false
+	d.replaced, d.arrived, d.unread = false, false, false
 	w.mu.Unlock()
 	if anew {
 		l.first = !w.anyKnown(ctx, f, path)
@@ -71,7 +73,11 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 		}
 	}
 	slices.Sort(subs)
-	return subs
+	if l.mode == scanPoll {
+		l.mode = scanArrived
+	}
+	l.anew = false // first says what came of it
+	return subs, l
 }
 
 // goesInto reports whether f's scan goes into a folder.
@@ -131,8 +137,12 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 		if (w.cfg.Known == nil || !l.since.IsZero()) && same && before.trusted() {
 			return
 		}
+		saved := s.savedAt()
+		if l.written {
+			saved = s.mtime
+		}
 		w.finds = append(w.finds, find{
-			d: d, path: path, at: s.mtime, late: !l.since.IsZero() && !s.savedAt().Before(l.since.Add(-clockStep)), first: l.first,
+			d: d, path: path, at: s.mtime, late: !l.since.IsZero() && !saved.Before(l.since.Add(-clockStep)), first: l.first,
 		})
 		return
 	case scanArrived:

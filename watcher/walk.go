@@ -26,6 +26,7 @@ type dir struct {
 	replaced bool      // another folder lies there than was listed
 	fresh    bool      // it appeared while its parent was watched
 	arrived  bool      // it appeared while its parent was watched, and could not be read
+	unread   bool      // it could not be read when it was last to be listed
 	listed   bool      // it was listed to its end since it was entered
 	checked  time.Time // when its watch was last found there
 	seen     map[string]snapshot
@@ -50,6 +51,9 @@ type look struct {
 	// anew is set when what lies there may be something else than before. If no script in it is
 	// known then, first is set: it is the first look at it.
 	anew, first bool
+	// written is set when the rights of what lies there may have changed since, as by chmod -R, which
+	// changes the times of all inodes. Only the time of the last writing shows then what was saved.
+	written bool
 }
 
 // walk keeps the watches in line with the folders and the disk, and makes all scans, until ctx
@@ -281,8 +285,9 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 				return next
 			}
 			if d := dirs[n]; d != nil {
-				for _, sub := range w.list(ctx, f, d, path, look{mode: scanPoll}) {
-					w.scanTree(ctx, f, sub, look{mode: scanArrived})
+				subs, l := w.list(ctx, f, d, path, look{mode: scanPoll})
+				for _, sub := range subs {
+					w.scanTree(ctx, f, sub, l)
 				}
 			}
 		}
@@ -313,15 +318,22 @@ func (w *Watcher) publish() {
 // scanTree scans top, which f covers, and the folders below it. Each folder is watched before it
 // is listed, so that no file is missed in between.
 func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
-	l.first = l.anew && !w.anyKnown(ctx, f, top)
-	todo := []string{top}
+	if l.anew {
+		l.first = !w.anyKnown(ctx, f, top)
+	}
+	type task struct {
+		path string
+		look look
+	}
+	todo := []task{{top, l}}
 	for len(todo) > 0 && ctx.Err() == nil {
-		path := todo[len(todo)-1]
+		next := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if d := w.enter(path, l.mode == scanArrived); d != nil {
-			subs := w.list(ctx, f, d, path, l)
-			slices.Reverse(subs) // the last of todo is the next
-			todo = append(todo, subs...)
+		if d := w.enter(next.path, next.look.mode == scanArrived); d != nil {
+			subs, l := w.list(ctx, f, d, next.path, next.look)
+			for _, sub := range slices.Backward(subs) { // the last of todo is the next
+				todo = append(todo, task{sub, l})
+			}
 		}
 	}
 }
