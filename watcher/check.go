@@ -44,7 +44,9 @@ func (w *Watcher) checkRoot(f *folder) {
 			f.checked = now
 		}
 		f.problem, f.root = problem, nil
-		clear(f.refused)
+		if waits {
+			clear(f.refused)
+		}
 		w.unwatchTreeLocked(f.Path)
 		return
 	}

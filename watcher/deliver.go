@@ -211,6 +211,11 @@ func (w *Watcher) rememberLocked(path string, s snapshot) {
 	if !s.unread {
 		w.clearTroubleLocked(notRead, path)
 	}
+	if s.unread && s.scan {
+		w.early[path] = s
+	} else {
+		delete(w.early, path)
+	}
 }
 
 // forgetSeenLocked removes the snapshot of a path. It needs mu.

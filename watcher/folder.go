@@ -45,13 +45,13 @@ type folder struct {
 
 	links     int // scripts in it that can be written by other names than their own
 	nextPoll  time.Time
-	nextLinks time.Time         // when to look at them
-	twins     map[string]string // folders in it that are watched under another path already
-	refused   map[string]string // why others could have put these files and folders there
+	nextLinks time.Time          // when to look at them
+	twins     map[string]string  // folders in it that are watched under another path already
+	refused   map[string]refusal // files and folders in it that others could have put there
 }
 
 func newFolder(f api.WatchSettings) *folder {
-	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}, refused: map[string]string{}}
+	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}, refused: map[string]refusal{}}
 }
 
 // check returns what is wrong with a list of folders, or nil.
@@ -149,11 +149,12 @@ func (f *folder) enters(dir string) bool {
 // is wrong in f. It needs mu.
 func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
 	st := api.FolderStatus{Path: f.Path, Error: f.problem, Refused: len(f.refused)}
-	if f.distrusted {
-		st.Refused++
-	}
 	switch {
+	case f.distrusted: // with all that is in it
+		st.Refused = 1
+		return st
 	case f.problem != "":
+		st.Refused = 0
 		return st
 	case f.watched > 0:
 		st.Method = method

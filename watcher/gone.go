@@ -32,6 +32,9 @@ func (w *Watcher) noteGoneLocked(f *folder, path string, s snapshot, tree bool) 
 	now := time.Now()
 	w.left[path] = now
 	w.clearTroubleLocked(notRead, path)
+	if !tree {
+		delete(w.early, path)
+	}
 	if s.id != (fileID{}) && !s.unread && s.size > 0 {
 		w.gone[s.id] = gone{path, f, s, now, tree}
 	}

@@ -21,6 +21,9 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 		w.unwatchTreeLocked(path)
 	case hintGone:
 		w.forgetSeenLocked(path)
+		if f := w.ownerLocked(filepath.Dir(path)); f != nil {
+			delete(f.refused, path) // what comes next under this name is something else
+		}
 		if e := w.dirty[path]; e != nil {
 			e.open = false // the next file of this name is another
 		}
@@ -80,11 +83,12 @@ func (w *Watcher) markUnreadLocked(path string, at time.Time) {
 	if f == nil || !ok || !s.unread || w.dirty[path] != nil {
 		return
 	}
-	m := arrived
-	if s.scan {
-		m = found
+	if !s.scan {
+		w.markLocked(f, path, arrived, at)
+		return
 	}
-	w.markLocked(f, path, m, at)
+	w.markLocked(f, path, found, at)
+	w.dirty[path].first = true // it was there at the first look, and is read for the first time
 }
 
 // queueFolderLocked has the walker scan path, which may be a new folder. It needs mu.

@@ -144,7 +144,7 @@ func TestTheFirstLookAtAFolderIsAFirstLookWheneverItComes(t *testing.T) {
 
 // nextStep waits until what is saved now is saved later than path, also for those who do not trust
 // the last bit of a file's time.
-func nextStep(t *testing.T, path string) {
+func nextStep(t testing.TB, path string) {
 	t.Helper()
 	fi, err := os.Stat(path)
 	if err != nil {

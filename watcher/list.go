@@ -124,6 +124,16 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before, seen := d.seen[name]
+	if early, was := w.early[path]; was && !seen { // its folder was not watched for a while
+		before, seen = early, true
+		d.seen[name] = early
+	}
+	if seen && before.unread && before.sameWrite(s) && !known {
+		if l.mode == scanFull || !before.sameFile(s) {
+			w.markUnreadLocked(path, now)
+		}
+		return
+	}
 	same := seen && before.sameFile(s)
 	m := found
 	switch l.mode {

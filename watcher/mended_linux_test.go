@@ -26,7 +26,7 @@ func oldScripts(t *testing.T, dir string) (paths []string) {
 
 // mend takes the right to write from others in a whole folder, as chmod -R go-w does. The inodes of
 // the files have new times then, later than all that the watcher has noted before.
-func mend(t *testing.T, dir string, paths ...string) {
+func mend(t testing.TB, dir string, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
 		nextStep(t, path)
@@ -149,5 +149,81 @@ func TestTheOldScriptsOfAFolderThatCanBeReadAgainWereNotSaved(t *testing.T) {
 			}
 			h.isFound(true, paths...)
 		})
+	}
+}
+
+// mends are the ways by which a person has the watcher take what it has refused. The watched folder
+// is dir, and sub is a folder in it that everybody may write to.
+var mends = map[string]func(h *harness, dir, sub string, paths []string){
+	"chmod": func(h *harness, _, sub string, paths []string) { mend(h.t, sub, paths...) },
+	"chmod and a scan": func(h *harness, _, sub string, paths []string) {
+		mend(h.t, sub, paths...)
+		h.w.Rescan()
+	},
+	"chmod of all of it": func(h *harness, dir, sub string, paths []string) {
+		chmod(h.t, dir, 0o777)
+		h.refusal(dir + ",")
+		mend(h.t, sub, paths...)
+		chmod(h.t, dir, 0o755)
+	},
+	"trust": func(h *harness, dir, _ string, _ []string) {
+		f := h.w.cfg.Folders[0]
+		f.Trust = api.TrustAnyone
+		if err := h.w.SetFolders([]api.WatchSettings{f}); err != nil {
+			h.t.Fatal(err)
+		}
+	},
+}
+
+func TestWhatWasRefusedAtTheFirstLookWasNotSavedWhenItIsMended(t *testing.T) {
+	t.Parallel()
+	asRoot(t)
+	for name, method := range map[string]set{"events": methods["the system's best"], "polling": methods["polling"]} {
+		for how, mends := range mends {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				dir := mkdir(t, reachable(t)+"/watched", 0o755)
+				sub, file := filepath.Join(dir, "shared"), filepath.Join(dir, "open.py")
+				paths := append(oldScripts(t, sub), file)
+				write(t, file, "old\n")
+				chmod(t, sub, 0o777)
+				chmod(t, file, 0o666)
+				h := watch(t, recursive(dir), soon, method)
+				h.until("two refusals", func() bool { return h.w.Status()[0].Refused == 2 })
+				mends(h, dir, sub, paths)
+				h.noRefusal()
+				h.isFound(true, paths...)
+				mine := filepath.Join(sub, "mine.py")
+				write(t, mine, "mine\n")
+				if s := h.once(mine, "mine\n"); s.Scan {
+					t.Error("a save is said to have been found")
+				}
+			})
+		}
+	}
+}
+
+func TestAScriptThatCouldNotBeReadAtTheFirstLookWasNotSavedWhenItCan(t *testing.T) {
+	t.Parallel()
+	top, here := withoutRights(t, func(string) {})
+	if !here {
+		return
+	}
+	for name, method := range map[string]set{"events": methods["the system's best"], "polling": methods["polling"]} {
+		for how, rescan := range map[string]bool{"alone": false, "and a scan": true} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				dir := mkdir(t, filepath.Join(top, name+how), 0o755)
+				path := filepath.Join(dir, "a.py")
+				write(t, path, "old\n")
+				chmod(t, path, 0)
+				h := watch(t, recursive(dir), soon, method)
+				h.until("a status", func() bool { return strings.Contains(h.w.Status()[0].Error, "a.py cannot be read") })
+				mend(t, dir, path)
+				if rescan {
+					h.w.Rescan()
+				}
+				h.isFound(true, path)
+			})
+		}
 	}
 }

@@ -268,7 +268,13 @@ func (w *Watcher) noteUnread(e *entry, text string) {
 	s.young = false
 	s.since = s.since.Add(-youth)
 	w.mu.Lock()
+	if _, slow := w.placeLocked(e); slow {
+		s.id = fileID{}
+	}
 	s.unread, s.scan = true, e.scan && !e.late
+	if before, ok := w.recallLocked(e.path); ok && before.unread && before.sameWrite(s) {
+		s.scan = before.scan // no event that has come since says that it was saved
+	}
 	if text != "" && w.noteTroubleLocked(notRead, e.path, text) {
 		w.log.Warn("a script does not run", "error", text)
 	}

@@ -32,7 +32,7 @@ type snapshot struct {
 	waited time.Duration // how long the watcher waited until the file had settled
 	absent bool          // before it there was no file of its name: see [Save.New]
 	unread bool          // the file could not be read
-	scan   bool          // unread, and found by a full look
+	scan   bool          // unread, and found by a full look: it was not saved while it was watched
 	young  bool          // mtime is too near to at to prove anything
 }
 
@@ -62,6 +62,12 @@ func (s snapshot) savedAt() time.Time {
 // sameFile compares what can be known without reading the file.
 func (s snapshot) sameFile(m snapshot) bool {
 	return s.size == m.size && s.mtime.Equal(m.mtime) && s.ctime == m.ctime && s.id == m.id
+}
+
+// sameWrite reports whether two snapshots show the same file, which was not written in between as far
+// as its times say. Its owner and its rights may differ.
+func (s snapshot) sameWrite(m snapshot) bool {
+	return s.size == m.size && s.mtime.Equal(m.mtime) && s.id == m.id
 }
 
 func (s snapshot) same(m snapshot) bool { return s.sameFile(m) && s.hash == m.hash }

@@ -3,7 +3,9 @@ package watcher
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,17 +50,21 @@ func remedy(f api.WatchSettings) string {
 
 // refusesFolder reports whether a folder in f is not to be entered, and notes that for the status.
 func (w *Watcher) refusesFolder(f *folder, path string) bool {
-	if f.Trust == api.TrustAnyone || path == f.Path { // checkRoot has looked at f itself
-		return false
+	why := ""
+	if f.Trust != api.TrustAnyone && path != f.Path { // checkRoot has looked at f itself
+		why = distrust(path)
 	}
-	why := distrust(path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if why == "" {
 		delete(f.refused, path)
 		return false
 	}
-	w.refuseLocked(f, path, path+" is not watched, because "+why+remedy(f.WatchSettings))
+	d := w.dirs[path]
+	w.refuseLocked(f, path, refusal{
+		why:    path + " is not watched, because " + why + remedy(f.WatchSettings),
+		folder: true, looked: d != nil && d.listed,
+	})
 	w.unwatchTreeLocked(path)
 	return true
 }
@@ -83,45 +89,109 @@ func (w *Watcher) refusesFile(e *entry, open *os.File, fi fs.FileInfo) bool {
 	w.noteUnread(e, "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refuseLocked(f, e.path, e.path+" is not run, because "+why+remedy(f.WatchSettings))
+	w.refuseLocked(f, e.path, refusal{why: e.path + " is not run, because " + why + remedy(f.WatchSettings)})
 	w.roots = true // perhaps it is a folder above that others may write to, and all of f is to be refused
 	poke(w.wake)
 	return true
 }
 
+// refusal is a file or folder in a watched folder that others could have put there.
+type refusal struct {
+	why    string // a sentence for the status
+	folder bool
+	looked bool // the folder was looked through before it was refused
+}
+
 // refuseLocked notes and logs why a file or folder in f is refused. It needs mu.
-func (w *Watcher) refuseLocked(f *folder, path, why string) {
-	if f.refused[path] != why {
-		f.refused[path] = why
-		w.log.Warn(why)
+func (w *Watcher) refuseLocked(f *folder, path string, r refusal) {
+	before, was := f.refused[path]
+	if was && before.folder {
+		r.looked = before.looked
+	}
+	f.refused[path] = r
+	if before.why != r.why {
+		w.log.Warn(r.why)
 	}
 }
 
-// reconsider looks again at what was refused in f. A folder that may be entered now is scanned; a
-// file that may be run now is run when it is saved again.
+// reconsider looks again at what was refused in f. A folder that may be entered now is looked
+// through, for the first time unless it was watched before.
 func (w *Watcher) reconsider(f *folder) {
 	w.mu.Lock()
-	var paths []string
-	for path := range f.refused {
-		paths = append(paths, path)
+	refused := maps.Clone(f.refused)
+	if f.problem != "" {
+		refused = nil // what is in f is considered when f may be watched
 	}
 	w.mu.Unlock()
-	for _, path := range paths {
-		why, isDir := "", false
-		if info, err := os.Stat(path); err == nil {
-			if isDir = info.IsDir(); isDir {
-				why = distrust(path)
-			} else {
-				why = distrustFile(path, nil, info)
-			}
-		}
-		if why != "" {
-			continue
-		}
+	for path, r := range refused {
+		why, is := refusedStill(f, path, r)
 		w.mu.Lock()
-		delete(f.refused, path)
-		f.needsScan = f.needsScan || isDir
+		is = is && w.ownerLocked(r.dir(path)) == f
 		w.mu.Unlock()
+		switch {
+		case is && why != "":
+		case is && r.folder:
+			w.mu.Lock()
+			w.arrivals[path] = r.look() // enter forgets the refusal
+			w.mu.Unlock()
+		default:
+			w.mu.Lock()
+			delete(f.refused, path)
+			w.mu.Unlock()
+		}
+	}
+}
+
+// refusedStill returns why what was refused in f is still to be refused, or "", and whether it is
+// still there.
+func refusedStill(f *folder, path string, r refusal) (why string, is bool) {
+	stat := os.Stat
+	if r.folder {
+		stat = os.Lstat // a link to a folder is not entered
+	}
+	info, err := stat(path)
+	switch {
+	case isGone(err) || err == nil && info.IsDir() != r.folder:
+		return "", false
+	case f.Trust == api.TrustAnyone:
+		return "", true
+	case err != nil:
+		return err.Error(), true
+	case r.folder:
+		return distrust(path), true
+	}
+	return distrustFile(path, nil, info), true
+}
+
+// dir returns the folder that was refused, or in which the file lies that was.
+func (r refusal) dir(path string) string {
+	if r.folder {
+		return path
+	}
+	return filepath.Dir(path)
+}
+
+// look returns how a folder is looked through when it is not refused any more. What lies in it was
+// there before and was not saved just now, whatever the times say that chmod has changed.
+func (r refusal) look() look { return look{mode: scanFull, anew: !r.looked} }
+
+// refusedLook returns how a folder in f that was refused is looked through, and false when it was
+// not refused.
+func (w *Watcher) refusedLook(f *folder, path string) (look, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, was := f.refused[path]
+	return r.look(), was && r.folder
+}
+
+// inheritLocked hands what was refused in a watched folder, which is removed, to the watched folder
+// that has its place now. It needs mu.
+func (w *Watcher) inheritLocked(from *folder) {
+	for path, r := range from.refused {
+		f := w.ownerLocked(r.dir(path))
+		if f != nil && (r.folder && path != f.Path && f.enters(path) || !r.folder && f.script(path)) {
+			f.refused[path] = r
+		}
 	}
 }
 
@@ -134,7 +204,7 @@ func (f *folder) refusalLocked() string {
 	for path := range f.refused {
 		paths = append(paths, path)
 	}
-	text := f.refused[slices.Min(paths)]
+	text := f.refused[slices.Min(paths)].why
 	if more := len(paths) - 1; more > 0 {
 		text += fmt.Sprintf("; and %d more like it", more)
 	}

@@ -75,6 +75,7 @@ func (w *Watcher) noteTwinLocked(f *folder, path, other string) {
 		f.problem, f.root = twinProblem(other), nil
 		return
 	}
+	delete(f.refused, path)
 	if _, was := f.twins[path]; !was {
 		w.log.Info("a folder is watched under another name already", "path", path, "other", other)
 	}

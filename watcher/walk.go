@@ -318,6 +318,9 @@ func (w *Watcher) publish() {
 // scanTree scans top, which f covers, and the folders below it. Each folder is watched before it
 // is listed, so that no file is missed in between.
 func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
+	if again, was := w.refusedLook(f, top); was {
+		l = again
+	}
 	if l.anew {
 		l.first = !w.anyKnown(ctx, f, top)
 	}
@@ -329,6 +332,10 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
 	for len(todo) > 0 && ctx.Err() == nil {
 		next := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
+		if _, was := w.refusedLook(f, next.path); was && next.path != top {
+			w.scanTree(ctx, f, next.path, next.look)
+			continue
+		}
 		if d := w.enter(next.path, next.look.mode == scanArrived); d != nil {
 			subs, l := w.list(ctx, f, d, next.path, next.look)
 			for _, sub := range slices.Backward(subs) { // the last of todo is the next

@@ -47,7 +47,9 @@ type Save struct {
 	// its folder was watched or waited for.
 	Scan bool
 	// First is true when the scan was the first look at what lies there, whenever that came: a
-	// drive was mounted, or another folder has the path, and no script in it is known.
+	// drive was mounted, or another folder has the path, or a folder was refused until now, and no
+	// script in it is known. It is also true for a script that was there when a scan came, and could
+	// not be read or was refused until now.
 	First bool
 	// New is true when there was no file of this name for 2 s before, and this is not the file that
 	// was there.
@@ -113,6 +115,7 @@ type Watcher struct {
 	roots     bool              // the folders' roots are to be checked
 	arrivals  map[string]look   // folders to look through
 	gone      map[fileID]gone
+	early     map[string]snapshot  // scripts that scans have found and that were not read since
 	left      map[string]time.Time // when names of scripts disappeared
 	forgot    time.Time            // when the oldest of both were forgotten
 	troubles  map[cause]string     // what is wrong, in sentences for the status
@@ -173,7 +176,7 @@ func New(cfg Config) (*Watcher, error) {
 func (w *Watcher) clearLocked() {
 	w.dirs, w.dirty, w.arrivals = map[string]*dir{}, map[string]*entry{}, map[string]look{}
 	w.byID, w.troubles, w.noSource = map[fileID]string{}, map[cause]string{}, ""
-	w.gone, w.left = map[fileID]gone{}, map[string]time.Time{}
+	w.gone, w.left, w.early = map[fileID]gone{}, map[string]time.Time{}, map[string]snapshot{}
 	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
@@ -236,6 +239,7 @@ func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 		if !slices.Contains(w.folders, f) {
 			f.removed, changed = true, true
 			gone = append(gone, f)
+			w.inheritLocked(f)
 		}
 	}
 	if !changed {

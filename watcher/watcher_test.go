@@ -231,7 +231,7 @@ func TestTheSameBytesSavedAgainAreHandedOnAgain(t *testing.T) {
 }
 
 // nextTick waits until a file that is written now has another time than path.
-func nextTick(t *testing.T, path string) {
+func nextTick(t testing.TB, path string) {
 	t.Helper()
 	fi, err := os.Stat(path)
 	if err != nil {
