@@ -156,11 +156,22 @@ func (w *Watcher) refused(e *entry, s Save, now, before snapshot, known bool) {
 // settleEntryLocked removes an entry that was dealt with, or queues it again when it was marked
 // since it was examined; answered is the number of marks then. It needs mu.
 func (w *Watcher) settleEntryLocked(e *entry, answered uint64) {
-	w.unscanLocked(e)
+	unread, _ := w.recallLocked(e.path)
+	again := w.dirty[e.path] == e && e.marks != answered
+	saved := e.saved > answered
+	if again && !saved {
+		e.verify = true // its rights may have changed
+	}
+	if again && !saved && unread.unread && unread.scan {
+		w.findLocked(e)
+		e.first, e.late = true, false
+	} else {
+		w.unscanLocked(e)
+	}
 	if w.dirty[e.path] != e {
 		return
 	}
-	if e.marks == answered {
+	if !again {
 		w.removeLocked(e)
 		return
 	}

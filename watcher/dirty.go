@@ -37,6 +37,7 @@ type entry struct {
 	at     int       // place in the queue, or -1 when it is not queued
 
 	marks    uint64    // number of marks, so that a mark made during an examination is not lost
+	saved    uint64    // which mark was the last that came from an event of a save
 	seen     time.Time // when the last event came
 	closedAt time.Time // when a writer last closed the file
 	scan     bool      // a full look found the file, and no event since says that it is being saved
@@ -114,8 +115,7 @@ func (w *Watcher) markLocked(f *folder, path string, m mark, at time.Time) {
 		}
 		e.verify = m == found || m == doubtful
 		if m == found {
-			e.scan = true
-			f.pending++
+			w.findLocked(e)
 		}
 		e.due = at
 	default:
@@ -130,6 +130,7 @@ func (w *Watcher) markSavedLocked(e *entry, m mark, at time.Time, isNew bool) {
 	w.unscanLocked(e)
 	e.verify = false
 	e.marks++
+	e.saved = e.marks
 	if !isNew {
 		e.gap = max(e.gap, min(at.Sub(e.seen), maxWait))
 	}
@@ -163,6 +164,14 @@ func (w *Watcher) scheduleLocked(e *entry) {
 		heap.Push(&w.queue, e)
 	default:
 		heap.Fix(&w.queue, e.at)
+	}
+}
+
+// findLocked adds e to the entries that its folder's full scan waits for. It needs mu.
+func (w *Watcher) findLocked(e *entry) {
+	if !e.scan {
+		e.scan = true
+		e.folder.pending++
 	}
 }
 

@@ -76,11 +76,16 @@ func (w *Watcher) markFileLocked(h hint, path string, at time.Time) {
 	w.markLocked(f, path, m, at)
 }
 
-// markUnreadLocked marks a script that could not be read, and perhaps can be now. It needs mu.
+// markUnreadLocked marks a script that could not be read or was refused, and perhaps can be read and
+// run now. It needs mu.
 func (w *Watcher) markUnreadLocked(path string, at time.Time) {
 	f := w.ownerLocked(filepath.Dir(path))
 	s, ok := w.recallLocked(path)
-	if f == nil || !ok || !s.unread || w.dirty[path] != nil {
+	e := w.dirty[path]
+	if e != nil && e == w.examining {
+		e.marks++ // the examination may have come too early; its entry is examined again
+	}
+	if f == nil || !ok || !s.unread || e != nil {
 		return
 	}
 	if !s.scan {

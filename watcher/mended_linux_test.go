@@ -1,9 +1,15 @@
 package watcher
 
 import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,5 +231,138 @@ func TestAScriptThatCouldNotBeReadAtTheFirstLookWasNotSavedWhenItCan(t *testing.
 				h.isFound(true, path)
 			})
 		}
+	}
+}
+
+// Not parallel, because it changes what the system says about groups.
+func TestAScriptRunsWhenTheSystemSaysAtLastWhoMayWriteIt(t *testing.T) {
+	asRoot(t)
+	const gid = 3999999998
+	var silent atomic.Bool
+	silent.Store(true)
+	defer func(ask func(string, string) ([]string, error)) { groups.ask = ask }(groups.ask)
+	groups.ask = func(database, key string) ([]string, error) {
+		switch {
+		case silent.Load():
+			return nil, errors.New("no answer")
+		case database == "group" && key == fmt.Sprint(gid):
+			return []string{fmt.Sprintf("mine:x:%d:root", gid)}, nil
+		}
+		return nil, nil
+	}
+	dir := mkdir(t, reachable(t)+"/watched", 0o755)
+	grouped := func(path string) string {
+		t.Helper()
+		write(t, filepath.Join(dir, "_new"), "old\n")
+		chown(t, filepath.Join(dir, "_new"), 0, gid)
+		chmod(t, filepath.Join(dir, "_new"), 0o664)
+		rename(t, filepath.Join(dir, "_new"), path)
+		return path
+	}
+	found := grouped(filepath.Join(dir, "found.py"))
+	h := watch(t, recursive(dir), soon)
+	saved := grouped(filepath.Join(dir, "saved.py"))
+	h.until("two refusals", func() bool { return h.w.Status()[0].Refused == 2 })
+	silent.Store(false)
+	h.noRefusal()
+	h.isFound(true, found)
+	if s := h.once(saved, "old\n"); s.Scan {
+		t.Error("a save is said to have been found")
+	}
+}
+
+func TestAScriptRunsWhenTheFolderOfItsTargetIsMended(t *testing.T) {
+	t.Parallel()
+	asRoot(t)
+	top := reachable(t)
+	dir, targets := mkdir(t, top+"/watched", 0o755), mkdir(t, top+"/targets", 0o777)
+	write(t, targets+"/target.py", "old\n")
+	found, saved := link(t, "../targets/target.py", dir+"/found.py"), dir+"/saved.py"
+	h := watch(t, recursive(dir), soon)
+	link(t, "../targets/target.py", saved)
+	h.until("two refusals", func() bool { return h.w.Status()[0].Refused == 2 })
+	h.settle()
+	chmod(t, targets, 0o755)
+	h.noRefusal()
+	h.isFound(true, found)
+	if s := h.once(saved, "old\n"); s.Scan {
+		t.Error("a save is said to have been found")
+	}
+}
+
+func TestAScriptThatMayBeReadAtOnceAfterItWasWrittenRuns(t *testing.T) {
+	t.Parallel()
+	top, here := withoutRights(t, func(string) {})
+	if !here {
+		return
+	}
+	for name, method := range map[string]set{"events": methods["the system's best"], "polling": methods["polling"]} {
+		t.Run(name, func(t *testing.T) {
+			dir := mkdir(t, filepath.Join(top, name), 0o755)
+			h := watch(t, recursive(dir), soon, method)
+			for n := range 500 {
+				f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("s%d.py", n)), os.O_WRONLY|os.O_CREATE, 0o200)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := f.WriteString("x = 1\n"); err != nil {
+					t.Fatal(err)
+				}
+				if err := f.Close(); err != nil {
+					t.Fatal(err)
+				}
+				for range rand.IntN(40) { // so that the watcher comes before, in between and after
+					runtime.Gosched()
+				}
+				chmod(t, f.Name(), 0o600)
+			}
+			for n := range 500 {
+				if s := h.once(filepath.Join(dir, fmt.Sprintf("s%d.py", n)), "x = 1\n"); s.Scan {
+					t.Errorf("%s is said to have been found", s.Path)
+				}
+			}
+		})
+	}
+}
+
+// The event of a chmod comes while the script is being examined, which had no right to read it.
+func TestARightThatIsGivenDuringTheExaminationIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, found := range map[string]bool{"saved": false, "found": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t)
+			r.write("mark.py", "mark\n")
+			r.gets("mark.py", "mark\n")
+			r.settle()
+			r.w.Pause(true)
+			r.write("a.py", "old\n")
+			r.until("the event", func() bool {
+				r.w.mu.Lock()
+				defer r.w.mu.Unlock()
+				e := r.w.dirty[r.path("a.py")]
+				return e != nil && !e.closedAt.IsZero()
+			})
+			fi, err := os.Stat(r.path("a.py"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.w.mu.Lock()
+			e := r.w.dirty[r.path("a.py")]
+			heap.Remove(&r.w.queue, e.at)
+			e.due, r.w.examining = time.Time{}, e
+			if found {
+				r.w.findLocked(e)
+			}
+			v := verdict{marks: e.marks}
+			r.w.mu.Unlock()
+			v = r.w.cannotRead(e, v, fi, &os.PathError{Op: "open", Path: e.path, Err: os.ErrPermission})
+			r.w.noteHint(hintRights, e.path, time.Now())
+			r.w.finish(t.Context(), e, v)
+			r.w.Pause(false)
+			if s := r.once(e.path, "old\n"); s.Scan != found || s.First != found {
+				t.Errorf("found %v, by a first look %v, want %v", s.Scan, s.First, found)
+			}
+		})
 	}
 }

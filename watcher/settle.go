@@ -72,7 +72,7 @@ func (w *Watcher) examine(e *entry) verdict {
 	f, fi, linked, err := openScript(e.path)
 	w.noteLink(e.path, linked)
 	if err != nil {
-		return w.cannotRead(e, v, err)
+		return w.cannotRead(e, v, fi, err)
 	}
 	defer f.Close() // read only; this ends the lease, too
 	if w.refusesFile(e, f, fi) || w.tooLarge(e, fi) {
@@ -97,7 +97,7 @@ func (w *Watcher) examine(e *entry) verdict {
 		return w.retry(e, v, now)
 	}
 	if err != nil {
-		return w.cannotRead(e, v, err)
+		return w.cannotRead(e, v, fi, err)
 	}
 	// The drain notes all events of what was read. An event that comes after it, while the path
 	// is still this file, belongs to a later save.
@@ -112,7 +112,7 @@ func (w *Watcher) examine(e *entry) verdict {
 	w.mu.Unlock()
 	there, err := os.Stat(e.path)
 	if err != nil {
-		return w.cannotRead(e, v, err)
+		return w.cannotRead(e, v, fi, err)
 	}
 	if slow {
 		// Some file servers change the numbers of their files; size and time must do.
@@ -216,8 +216,8 @@ func (w *Watcher) retry(e *entry, v verdict, now time.Time) verdict {
 }
 
 // cannotRead returns what an error of reading means. A file that is gone or may not be read is
-// dropped; other errors are tried again.
-func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
+// dropped; other errors are tried again. fi is what the file was before it was to be read, or nil.
+func (w *Watcher) cannotRead(e *entry, v verdict, fi fs.FileInfo, err error) verdict {
 	switch {
 	case isGone(err):
 		w.mu.Lock()
@@ -231,7 +231,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, err error) verdict {
 	case errors.Is(err, errNoScript):
 		return v
 	case errors.Is(err, fs.ErrPermission):
-		w.noteUnread(e, e.path+" cannot be read, so it does not run: "+reason(err))
+		w.noteUnread(e, fi, e.path+" cannot be read, so it does not run: "+reason(err))
 		return v
 	}
 	w.mu.Lock()
@@ -252,17 +252,17 @@ func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 	if fi.Size() <= w.cfg.MaxFileBytes {
 		return false
 	}
-	w.noteUnread(e, fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", e.path, fi.Size()))
+	w.noteUnread(e, fi, fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", e.path, fi.Size()))
 	return true
 }
 
 // noteUnread takes a snapshot of a file that is not read, so that polling leaves the file alone
-// until it changes. text says for the status why the file is not read; where it is empty, the caller says
-// so.
-func (w *Watcher) noteUnread(e *entry, text string) {
-	fi, err := os.Stat(e.path)
-	if err != nil {
-		return // gone: nothing to remember
+// until it changes. fi is what was refused, and not what the file is by now: a change that was made
+// in between must be seen. Where fi is nil there is nothing to remember. text says for the status why
+// the file is not read; where it is empty, the caller says so.
+func (w *Watcher) noteUnread(e *entry, fi fs.FileInfo, text string) {
+	if fi == nil {
+		return
 	}
 	s := snapshotOf(fi, time.Now())
 	s.young = false

@@ -95,7 +95,8 @@ func (s snapshot) fits(stamp Stamp) bool {
 }
 
 // openScript opens a regular file for reading, and reports whether it can be written by other names
-// than path. It fails with errNoScript for anything else, and never blocks.
+// than path. It fails with errNoScript for anything else, and never blocks. For a regular file that may
+// not be opened fi is what the file was before.
 func openScript(path string) (f *os.File, fi fs.FileInfo, linked bool, err error) {
 	if fi, linked, err = statScript(path); err != nil {
 		return nil, nil, linked, err
@@ -104,7 +105,7 @@ func openScript(path string) (f *os.File, fi fs.FileInfo, linked bool, err error
 		return nil, nil, linked, errNoScript // not even opened: opening a device can have effects
 	}
 	if f, err = openShared(path); err != nil {
-		return nil, nil, linked, err
+		return nil, fi, linked, err
 	}
 	if fi, err = f.Stat(); err == nil && !fi.Mode().IsRegular() {
 		err = errNoScript

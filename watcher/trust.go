@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"blendtray/api"
 )
@@ -86,7 +87,7 @@ func (w *Watcher) refusesFile(e *entry, open *os.File, fi fs.FileInfo) bool {
 		}
 		return false
 	}
-	w.noteUnread(e, "")
+	w.noteUnread(e, fi, "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refuseLocked(f, e.path, refusal{why: e.path + " is not run, because " + why + remedy(f.WatchSettings)})
@@ -115,7 +116,8 @@ func (w *Watcher) refuseLocked(f *folder, path string, r refusal) {
 }
 
 // reconsider looks again at what was refused in f. A folder that may be entered now is looked
-// through, for the first time unless it was watched before.
+// through, for the first time unless it was looked through before. A file that may be run now is
+// examined: it is a save if it was saved while it was refused, and else a find of the first look.
 func (w *Watcher) reconsider(f *folder) {
 	w.mu.Lock()
 	refused := maps.Clone(f.refused)
@@ -137,6 +139,7 @@ func (w *Watcher) reconsider(f *folder) {
 		default:
 			w.mu.Lock()
 			delete(f.refused, path)
+			w.markUnreadLocked(path, time.Now())
 			w.mu.Unlock()
 		}
 	}

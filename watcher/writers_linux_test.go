@@ -417,7 +417,7 @@ func TestAFileThatMayNotBeReadIsLeftAlone(t *testing.T) {
 		// Root may read everything, so the test passes in the error that the kernel would return.
 		r := start(t)
 		e := &entry{path: r.path("a.py"), folder: r.w.folders[0]}
-		if v := r.w.cannotRead(e, verdict{}, &os.PathError{Op: "open", Path: e.path, Err: os.ErrPermission}); v.what != drop {
+		if v := r.w.cannotRead(e, verdict{}, nil, &os.PathError{Op: "open", Path: e.path, Err: os.ErrPermission}); v.what != drop {
 			t.Errorf("it is kept: %+v", v)
 		}
 		return
