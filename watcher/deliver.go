@@ -131,7 +131,9 @@ func (w *Watcher) refused(e *entry, s Save, now, before snapshot, known bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if seen, ok := w.recallLocked(s.Path); ok && seen.same(now) {
-		w.forgetSeenLocked(s.Path)
+		if d := w.dirs[filepath.Dir(s.Path)]; d != nil {
+			delete(d.seen, filepath.Base(s.Path)) // the file is not gone
+		}
 		if known {
 			w.rememberLocked(s.Path, before)
 		}
@@ -141,6 +143,7 @@ func (w *Watcher) refused(e *entry, s Save, now, before snapshot, known bool) {
 	}
 	e.last, e.busySince, e.tries, e.gap = nil, time.Time{}, 0, 0
 	e.due = time.Now().Add(refusedWait)
+	e.from, e.moved = s.From, now
 	w.dirty[s.Path] = e
 	if s.Scan {
 		e.scan = true

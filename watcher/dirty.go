@@ -44,6 +44,8 @@ type entry struct {
 	late     bool      // a full look found the file, which was saved after the watch or the wait for it began
 	absent   bool      // there was no file before
 	first    bool      // the look that found the file was the first look at what lies there
+	from     string    // the path from which the file was renamed, when its save was not taken
+	moved    snapshot  // the file that was renamed
 	verify   bool      // hand the file on only if its bytes differ from the last snapshot
 
 	// What examinations have found out about the writer.

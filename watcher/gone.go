@@ -79,6 +79,9 @@ func (w *Watcher) absentLocked(path string, m mark, at time.Time) bool {
 // A single file counts as renamed only if it was left alone for a while: some programs write a
 // file under one name and rename it to the name that is meant. It needs mu.
 func (w *Watcher) movedFromLocked(e *entry, s snapshot) string {
+	if e.from != "" && e.moved.sameWrite(s) && e.moved.hash == s.hash {
+		return e.from
+	}
 	g, ok := w.gone[s.id]
 	if !ok || s.id == (fileID{}) || g.path == e.path || g.folder != e.folder || e.seen.Sub(g.at) > movedWithin ||
 		g.snap.hash != s.hash || !g.snap.mtime.Equal(s.mtime) || g.snap.born != 0 && g.snap.born != s.born ||

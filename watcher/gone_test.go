@@ -181,3 +181,41 @@ func TestTheSameFileThatComesBackIsNoSave(t *testing.T) {
 		r.wantTexts(name)
 	}
 }
+
+func TestARenameIsKnownUntilItIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, method := range withIdentities() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, method)
+			names := []string{"one.py", "tree/two.py"}
+			for _, name := range names {
+				r.write(name, name+"\n")
+				r.gets(name, name+"\n")
+			}
+			r.settled("one.py")
+			r.settled("tree/two.py")
+			r.forget()
+			tries := map[string]int{}
+			r.mu.Lock()
+			r.refuse = func(s Save) bool { tries[s.Path]++; return tries[s.Path] < 3 }
+			r.mu.Unlock()
+			rename(t, r.path("one.py"), r.path("three.py"))
+			rename(t, r.path("tree"), r.path("wood"))
+			for from, to := range map[string]string{"one.py": "three.py", "tree/two.py": "wood/two.py"} {
+				if s := r.once(r.path(to), from+"\n"); s.From != r.path(from) {
+					t.Errorf("%s was renamed from %q", to, s.From)
+				}
+			}
+			// What is written into it after that is no rename.
+			r.mu.Lock()
+			clear(tries)
+			r.mu.Unlock()
+			r.forget()
+			r.write("three.py", "other\n")
+			if s := r.once(r.path("three.py"), "other\n"); s.From != "" {
+				t.Errorf("a save is said to be a rename from %q", s.From)
+			}
+		})
+	}
+}
