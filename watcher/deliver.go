@@ -92,6 +92,8 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		}
 		if wanted && (!known || before.size == 0) {
 			save.From = w.movedFromLocked(e, v.snap)
+		}
+		if wanted && (!known || before.size == 0 || before.unread) {
 			save.New = e.absent && v.snap.hasIdentity()
 		}
 	}
@@ -104,7 +106,7 @@ func (w *Watcher) finish(ctx context.Context, e *entry, v verdict) {
 		}
 	}
 	if wanted && scan {
-		wanted = w.news(save, before, known)
+		wanted = w.news(save, v.snap, before, known)
 	}
 
 	w.mu.Lock()
@@ -189,13 +191,14 @@ func (w *Watcher) settleEntryLocked(e *entry, answered uint64) {
 	heap.Push(&w.queue, e)
 }
 
-// news reports whether a script that a full scan found differs from what is known of it.
-func (w *Watcher) news(s Save, before snapshot, seen bool) bool {
+// news reports whether a script that a full scan found, and of which now is the snapshot, differs
+// from what is known of it, or is another file that was dropped under its name.
+func (w *Watcher) news(s Save, now, before snapshot, seen bool) bool {
 	if w.cfg.Known == nil {
 		return !seen || before.stamp().Hash != s.Stamp.Hash
 	}
 	st, ok := w.cfg.Known(s.Path)
-	return !ok || st.Hash != s.Stamp.Hash
+	return !ok || st.Hash != s.Stamp.Hash || s.New && !now.isFile(st)
 }
 
 // placeLocked reports whether e's folder is still watched, and whether it is slow: there leases

@@ -69,7 +69,8 @@ func (w *Watcher) absentLocked(path string, m mark, at time.Time) bool {
 		return false
 	}
 	if s, ok := d.seen[filepath.Base(path)]; ok {
-		return s.size == 0 && s.absent // a place that was made for the script
+		// It is a place that was made for the script, or the script could not be read until now.
+		return (s.size == 0 || s.unread) && s.absent
 	}
 	left, was := w.left[path]
 	return (d.listed || d.fresh || m == arrived) && !(was && at.Sub(left) < goneFor)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,6 +217,68 @@ func TestARenameIsKnownUntilItIsTaken(t *testing.T) {
 			if s := r.once(r.path("three.py"), "other\n"); s.From != "" {
 				t.Errorf("a save is said to be a rename from %q", s.From)
 			}
+		})
+	}
+}
+
+func TestAScriptIsNewInAFolderThatIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	for name, method := range withIdentities() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stamps := map[string]Stamp{}
+			var h *harness
+			h, dir := late(t, method, func(c *Config, _ *options) {
+				c.Known = func(path string) (Stamp, bool) {
+					h.mu.Lock()
+					defer h.mu.Unlock()
+					s, ok := stamps[path]
+					return s, ok
+				}
+			})
+			r := &rig{h, dir}
+			drop := func(make func()) {
+				t.Helper()
+				r.forget()
+				make()
+				for _, name := range []string{"job.py", "sub/job.py"} {
+					s := r.once(r.path(name), "same\n")
+					if s.Scan || !s.New {
+						t.Errorf("%s was found %v, is new %v", name, s.Scan, s.New)
+					}
+					r.mu.Lock()
+					stamps[s.Path] = s.Stamp
+					r.mu.Unlock()
+				}
+			}
+			away := func() {
+				t.Helper()
+				r.away("job.py")
+				r.away("sub/job.py")
+				h.until("a status that says it is missing", func() bool { return strings.Contains(h.w.Status()[0].Error, "does not exist") })
+			}
+			put := func() {
+				r.write("job.py", "same\n")
+				r.write("sub/job.py", "same\n")
+			}
+			drop(put)
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			away()
+			drop(put)
+
+			// The files that were there come back, with other rights.
+			r.forget()
+			rename(t, dir, dir+" elsewhere")
+			away()
+			chmod(t, dir+" elsewhere/job.py", 0o600)
+			chmod(t, dir+" elsewhere/sub/job.py", 0o600)
+			rename(t, dir+" elsewhere", dir)
+			r.write("mark.py", "mark\n")
+			r.gets("mark.py", "mark\n")
+			r.wantTexts("job.py")
+			r.wantTexts("sub/job.py")
 		})
 	}
 }

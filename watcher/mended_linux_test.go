@@ -366,3 +366,26 @@ func TestARightThatIsGivenDuringTheExaminationIsSeen(t *testing.T) {
 		})
 	}
 }
+
+func TestAScriptThatIsDroppedAgainAndRefusedIsNewWhenItIsMended(t *testing.T) {
+	t.Parallel()
+	asRoot(t)
+	dir := mkdir(t, reachable(t)+"/watched", 0o755)
+	r := &rig{watch(t, recursive(dir), soon), dir}
+	r.write("a.py", "old\n")
+	r.gets("a.py", "old\n")
+	if err := os.Remove(r.path("a.py")); err != nil {
+		t.Fatal(err)
+	}
+	r.away("a.py")
+	r.forget()
+	r.write("_new", "old\n")
+	chmod(t, r.path("_new"), 0o666)
+	rename(t, r.path("_new"), r.path("a.py"))
+	r.refusal("everybody may write to it")
+	r.settle()
+	chmod(t, r.path("a.py"), 0o644)
+	if s := r.once(r.path("a.py"), "old\n"); s.Scan || !s.New {
+		t.Errorf("it was found %v, is new %v", s.Scan, s.New)
+	}
+}
