@@ -168,6 +168,9 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 			}
 			m = doubtful
 		}
+		if !same && seen && before.sameWrite(s) {
+			m = doubtful // perhaps only its owner or its rights have changed
+		}
 		if d.slow && seen && before.size == s.size {
 			m = doubtful // a file server may give a file another time some seconds after its close
 		}

@@ -389,3 +389,24 @@ func TestAScriptThatIsDroppedAgainAndRefusedIsNewWhenItIsMended(t *testing.T) {
 		t.Errorf("it was found %v, is new %v", s.Scan, s.New)
 	}
 }
+
+func TestAChangeOfRightsIsNoSave(t *testing.T) {
+	t.Parallel()
+	for name, method := range methods {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, method)
+			r.write("a.py", "old\n")
+			r.gets("a.py", "old\n")
+			r.forget()
+			nextStep(t, r.path("a.py"))
+			chmod(t, r.path("a.py"), 0o600)
+			for _, text := range []string{"one\n", "two\n"} { // the second comes from a later poll
+				r.write("mark.py", text)
+				r.gets("mark.py", text)
+				nextStep(t, r.path("mark.py"))
+			}
+			r.wantTexts("a.py")
+		})
+	}
+}
