@@ -249,6 +249,21 @@ func TestAStopQueuesTheRunAgain(t *testing.T) {
 	}
 }
 
+func TestAStopQueuesTheRunAgainThoughThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Runs.OnStop = api.OnStopRequeue }).serve()
+	h.submit("a")
+	h.call().writes(t, "begun")
+	h.pragma(faults["read-only"].begin)
+	h = h.again()
+	h.expect("1 <message> queued")
+	h.serve()
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	h = h.again()
+	h.expect("1 <message> succeeded")
+}
+
 func TestAStopThatIsOverTimeRepeatsWhereTheFolderSaysSo(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Folders[0].Retries = 1 }).serve()

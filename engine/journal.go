@@ -51,12 +51,15 @@ type ended struct {
 	Outputs  []string         `json:"outputs"`
 }
 
-// over is the line that the engine itself writes when a run has ended and that is not in the
-// database yet: should the engine end before it is, the next engine knows.
+// over is the line that the engine itself writes when a run has ended, or waits again, and that is not
+// in the database yet: should the engine end before it is, the next engine knows.
 type over struct {
 	Run    api.Run `json:"run"`
 	Again  bool    `json:"again"`
 	Repeat bool    `json:"repeat"`
+	// Queued: the run waits again, after so many repeats.
+	Queued  bool `json:"queued"`
+	Repeats int  `json:"repeats"`
 }
 
 // journalFile returns the path of a run's journal, or "" when the engine keeps none.
@@ -95,7 +98,7 @@ func (j *journal) remove() {
 	}
 }
 
-// end writes the end of a run into its journal. What fails here costs only what the next engine
+// end writes into the journal of a run that the run has ended, or waits again. What fails here costs only what the next engine
 // would know.
 func (j *journal) end(o over) {
 	if j.path == "" {
@@ -182,7 +185,7 @@ func (j *journal) line(line string) {
 		}
 	case "over":
 		o := &over{}
-		if json.Unmarshal([]byte(rest), o) == nil && o.Run.State.Final() {
+		if json.Unmarshal([]byte(rest), o) == nil && (o.Queued || o.Run.State.Final()) {
 			j.over = o
 		}
 	case "ended":

@@ -65,6 +65,8 @@ func (e *Engine) recoverRun(j *job) error {
 	j.journal = journal{path: e.journalFile(j.id)}
 	j.journal.look()
 	switch {
+	case j.journal.over != nil && j.journal.over.Queued:
+		return e.store.setQueued(j.id, j.journal.over.Repeats)
 	case j.journal.over != nil:
 		return e.recoverOver(j)
 	case j.journal.ended != nil:

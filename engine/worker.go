@@ -792,7 +792,8 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 func (e *Engine) requeueLocked(j *job, shown bool) {
 	if err := e.store.setQueued(j.id, j.repeats); err != nil {
 		// The run waits all the same. Should the engine die before the run begins, the next engine
-		// finds the journal, which says whether the run had begun.
+		// finds the journal, which says so.
+		j.journal.end(over{Queued: true, Repeats: j.repeats})
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
 	} else {
 		e.dropJournal(j)
