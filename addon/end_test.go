@@ -166,6 +166,7 @@ tcp_echo.progress(0)
 	check(t, "whether the exit function was called", exists(file), true)
 	// A cancel that comes before the exit functions ends the script alone; a supervisor's grace is for
 	// functions that then go on.
+	s = connect(t, startSupervised(t)) // the first is to be replaced, and may take no further run
 	m = cancelled(t, s, "import atexit, time\natexit.register(lambda: (tcp_echo.progress(0), time.sleep(1000)))", fields)
 	check(t, "whether Blender is good for another run", m["recycle"], false)
 }
