@@ -172,11 +172,12 @@ class Connection(asyncio.Protocol):
                     return
                 data = data[sent:]
             wake = not self._backlog
-            unread = self._unread
-            self._backlog.append(data)
-            self._unread += len(data)
+            too_much = self._unread > MAX_UNREAD
+            if not too_much:
+                self._backlog.append(data)
+                self._unread += len(data)
             self._buffering = True
-        if unread > MAX_UNREAD:
+        if too_much:
             self.service.server.call(self.cut_off)
         elif wake:
             self.service.server.call(self._flush_backlog)
