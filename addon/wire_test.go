@@ -118,11 +118,11 @@ func TestHelloThatIsNotRightIsRefusedAndClosed(t *testing.T) {
 func TestPeerThatCantProveTheTokenIsRefused(t *testing.T) {
 	p := sharedBlender(t)
 	for what, proof := range map[string]func(nonce string) any{
-		"that of a wrong token":         func(n string) any { return proofOf("the-tokem", "client", p.port, testNonce, n) },
-		"that of the server":            func(n string) any { return proofOf(testToken, "server", p.port, testNonce, n) },
-		"that of another port":          func(n string) any { return proofOf(testToken, "client", p.port+1, testNonce, n) },
-		"that of another nonce":         func(string) any { return proofOf(testToken, "client", p.port, testNonce, testNonce) },
-		"that of another client":        func(n string) any { return proofOf(testToken, "client", p.port, strings.Repeat("1", 64), n) },
+		"the proof of a wrong token":    func(n string) any { return proofOf("the-tokem", "client", p.port, testNonce, n) },
+		"the proof of the server":       func(n string) any { return proofOf(testToken, "server", p.port, testNonce, n) },
+		"the proof for another port":    func(n string) any { return proofOf(testToken, "client", p.port+1, testNonce, n) },
+		"the proof for another nonce":   func(string) any { return proofOf(testToken, "client", p.port, testNonce, testNonce) },
+		"the proof of another client":   func(n string) any { return proofOf(testToken, "client", p.port, strings.Repeat("1", 64), n) },
 		"the token":                     func(string) any { return testToken },
 		"nothing":                       func(string) any { return nil },
 		"a list":                        func(n string) any { return []string{proofOf(testToken, "client", p.port, testNonce, n)} },

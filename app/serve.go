@@ -68,7 +68,7 @@ func (c *serveCmd) Run(e *env) error {
 }
 
 // open makes this process the engine, as [openHouse] does. A service waits a while for another
-// engine to end, such as that of a tray, and takes its place: systemd would start the service again
+// engine to end, such as a tray's engine, and takes its place: systemd would start the service again
 // and again.
 func (c *serveCmd) open(e *env, paths home.Paths, source settings.Source, notifier service.Notifier) (*house, error) {
 	const lookTime = 500 * time.Millisecond

@@ -55,7 +55,7 @@ func Find() (Paths, error) {
 	state := filepath.Join(xdg.StateHome, name)
 	runtime := filepath.Join(xdg.RuntimeDir, name)
 	// In a session without systemd the variable may name a runtime folder that does not exist. After
-	// su it may name that of another user, and it may name a folder for all, such as /tmp, in which
+	// su it may name the runtime folder of another user, and it may name a folder for all, such as /tmp, in which
 	// others can take every name.
 	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() || !ownedByUser(info) {
 		runtime = filepath.Join(state, "run")
