@@ -13,6 +13,7 @@ import (
 	"blendtray/api"
 	"blendtray/app/home"
 	"blendtray/app/settings"
+	"blendtray/blender"
 	"blendtray/engine"
 	"blendtray/watcher"
 )
@@ -90,6 +91,7 @@ type blenderOfTest struct {
 func (b blenderOfTest) Configure(spec api.BlenderSpec) { b.rooms.specs = append(b.rooms.specs, spec) }
 func (blenderOfTest) Status() api.BlenderStatus        { return api.BlenderStatus{} }
 func (blenderOfTest) Expect(int, []string)             {}
+func (blenderOfTest) Alert(blender.Request)            {}
 
 // sample returns a value of a setting that no default has and that differs from key to key: as it
 // is written in the file, without quotes, and as a room has it. A room's value that is nil can't

@@ -50,18 +50,17 @@ func run(ctx context.Context, saves, cold, messages, pace, many int, idle time.D
 	fmt.Printf("Blender %s, %s\n\n", p.blender.Version, p.blender.Path)
 	fmt.Println("From the writer's close to the first line of the script in Blender:")
 	for _, w := range writers {
-		took := map[string]sample{}
-		for _, kind := range kinds {
-			times := saves
-			if kind == "process" {
-				times = max(1, saves/10) // each has a Blender that was started for it
-			}
-			if took[kind], err = p.measureSaves(ctx, kind, w, times); err != nil {
+		for _, kind := range []string{"keep", "scene"} {
+			if _, err = p.measureSaves(ctx, kind, w, saves); err != nil {
 				return err
 			}
 		}
-		ratio := float64(took["process"].quantile(0.5)) / float64(took["keep"].quantile(0.5))
-		row("process to keep, "+w.name+", p50", fmt.Sprintf("%.2f times", ratio), ratio > 1.3, "at most 1.3 times")
+	}
+	fmt.Println("\nThe same with a pause before each save, in which a Blender is started; keep and process in turn:")
+	for _, w := range writers {
+		if err := p.measureInTurn(ctx, w, max(1, saves/10)); err != nil {
+			return err
+		}
 	}
 	fmt.Println("\nSaves whose runs begin in a large .blend:")
 	if err := p.measureScene(ctx, max(1, saves/20)); err != nil {

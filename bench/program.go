@@ -221,41 +221,85 @@ func answerOf(run api.Run) (answer, error) {
 
 // measureSaves makes saves one after another and times each up to its first line in Blender.
 func (p *program) measureSaves(ctx context.Context, kind string, w writer, saves int) (sample, error) {
-	path := filepath.Join(p.folder(kind), "script.py")
 	var took sample
 	for range saves {
-		var err error
-		switch kind {
-		case "process":
-			err = p.awaitWaiting(ctx)
-		case "open":
-			err = p.awaitWaitingWith(ctx, p.scene())
-		}
+		t, err := p.measureSave(ctx, kind, w)
 		if err != nil {
 			return nil, err
 		}
-		p.number++
-		at, err := w.save(path, script(p.number))
-		if err != nil {
-			return nil, err
-		}
-		run, err := p.finished(ctx)
-		if err != nil {
-			return nil, err
-		}
-		got, err := answerOf(run)
-		if err != nil {
-			return nil, err
-		}
-		if got.number != int64(p.number) {
-			return nil, fmt.Errorf("save %d was lost: run %s is of save %d", p.number, run.ID, got.number)
-		}
-		took = append(took, time.Duration(got.firstLine-at))
+		took = append(took, t)
 	}
+	timedSaves(kind, w, took)
+	return took, nil
+}
+
+// measureInTurn times saves that run in the Blender that keeps its state and saves that each run in
+// a new Blender, in turn. Before each of them a Blender is started, so that all find the machine
+// alike: threads that have slept for half a second need longer to begin than threads that were busy
+// a moment ago.
+func (p *program) measureInTurn(ctx context.Context, w writer, saves int) error {
+	var keep, process sample
+	for range saves {
+		took, err := p.measureSave(ctx, "process", w)
+		if err != nil {
+			return err
+		}
+		process = append(process, took)
+		if err := p.awaitWaiting(ctx); err != nil { // the start that follows a run
+			return err
+		}
+		if took, err = p.measureSave(ctx, "keep", w); err != nil {
+			return err
+		}
+		keep = append(keep, took)
+	}
+	for kind, took := range map[string]sample{"keep": keep, "process": process} {
+		row(kind+", paused, "+w.name+", p50", ms(took.quantile(0.5)), false, "")
+		p99 := took.quantile(0.99)
+		row(kind+", paused, "+w.name+", p99", ms(p99), p99 > 10*time.Millisecond, "at most 10 ms")
+	}
+	ratio := float64(process.quantile(0.5)) / float64(keep.quantile(0.5))
+	row("process to keep, "+w.name+", p50", fmt.Sprintf("%.2f times", ratio), ratio > 1.3, "at most 1.3 times")
+	return nil
+}
+
+// timedSaves prints the median and the 99th percentile of a sample of saves beside their bounds.
+func timedSaves(kind string, w writer, took sample) {
 	p50, p99 := 2*time.Millisecond, 10*time.Millisecond
 	if kind == "scene" {
 		p50, p99 = p50+5*time.Millisecond, p99+5*time.Millisecond
 	}
 	timed(kind+", "+w.name, took, p50, p99)
-	return took, nil
+}
+
+// measureSave makes one save and returns the time up to its first line in Blender. It waits first for
+// the Blender that the kind of run needs.
+func (p *program) measureSave(ctx context.Context, kind string, w writer) (time.Duration, error) {
+	var err error
+	switch kind {
+	case "process":
+		err = p.awaitWaiting(ctx)
+	case "open":
+		err = p.awaitWaitingWith(ctx, p.scene())
+	}
+	if err != nil {
+		return 0, err
+	}
+	p.number++
+	at, err := w.save(filepath.Join(p.folder(kind), "script.py"), script(p.number))
+	if err != nil {
+		return 0, err
+	}
+	run, err := p.finished(ctx)
+	if err != nil {
+		return 0, err
+	}
+	got, err := answerOf(run)
+	if err != nil {
+		return 0, err
+	}
+	if got.number != int64(p.number) {
+		return 0, fmt.Errorf("save %d was lost: run %s is of save %d", p.number, run.ID, got.number)
+	}
+	return time.Duration(got.firstLine - at), nil
 }

@@ -237,6 +237,9 @@ func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(
 // Expect does nothing, because no open Blender is started ahead.
 func (a *Attached) Expect(int, []string) {}
 
+// Alert does nothing, because an open Blender looks for runs by itself.
+func (a *Attached) Alert(Request) {}
+
 // Processes returns the process of the open Blender, or nil when there is none.
 func (a *Attached) Processes() []api.ProcessStatus {
 	st := a.Status()

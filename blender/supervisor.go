@@ -242,6 +242,20 @@ func (s *Supervisor) Discard(reason string) {
 	}
 }
 
+// Alert wakes the Blender that is ready, because a run is about to come. It returns at once.
+func (s *Supervisor) Alert() {
+	s.mu.Lock()
+	inst := s.current
+	s.mu.Unlock()
+	if inst == nil {
+		return
+	}
+	// Nobody waits for this: a Blender that does not read can hold it up.
+	go func() {
+		_ = inst.session.Wake() // a Blender without its session shows at the run
+	}()
+}
+
 // Restart stops Blender and starts it again. It returns when Blender is ready, and fails with the
 // reason why Blender will not be ready, or with the error of ctx; when ctx ends, the restart goes
 // on all the same.

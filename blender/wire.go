@@ -87,6 +87,13 @@ type Finished struct {
 	ExitCode int `json:"exit_code"`
 }
 
+// pingFrame asks for an answer, and with Wake has the main thread wake up.
+type pingFrame struct {
+	Type string `json:"type"`
+	ID   string `json:"id,omitempty"`
+	Wake bool   `json:"wake,omitempty"`
+}
+
 // runFrame is a `run` frame.
 type runFrame struct {
 	Type       string   `json:"type"`

@@ -212,6 +212,9 @@ func TestSessionsOfOthersAreServedToo(t *testing.T) {
 	if text, err := session.Status(ctx); err != nil || !strings.Contains(string(text), `"queued"`) {
 		t.Errorf("status %s, %v", text, err)
 	}
+	if err := session.Wake(); err != nil {
+		t.Error(err)
+	}
 	var calls []*Call
 	for i := range 100 { // all sent before the first is waited for
 		call, err := session.Run(Request{ID: fmt.Sprint("p", i), Code: fmt.Appendf(nil, "result = %d", i)}, nil, nil, nil)

@@ -40,6 +40,8 @@ type Blender interface {
 	// Expect tells the Blender how many isolated runs wait for it, and with which .blend files runs
 	// will begin.
 	Expect(runs int, scenes []string)
+	// Alert tells the Blender that a run like req is about to come. It returns at once.
+	Alert(req blender.Request)
 	// Configure sets another specification, of the same name and kind, which holds from the next
 	// start on.
 	Configure(api.BlenderSpec)

@@ -28,6 +28,7 @@ type fakeBlender struct {
 	spec   api.BlenderSpec
 	status api.BlenderStatus
 	scenes []string
+	alerts []blender.Request
 	news   chan struct{} // closed when status changes
 }
 
@@ -62,6 +63,22 @@ func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)
 }
 
 func (f *fakeBlender) Await(ctx context.Context, _ blender.Request) error { return f.Ready(ctx) }
+
+func (f *fakeBlender) Alert(req blender.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.alerts = append(f.alerts, req)
+}
+
+// alerted returns the isolations and scenes of the runs that the engine has said are about to come.
+func (f *fakeBlender) alerted() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, req := range f.alerts {
+		all = append(all, fmt.Sprint(req.Isolation, " ", req.Scene))
+	}
+	return all
+}
 
 func (f *fakeBlender) Expect(_ int, scenes []string) {
 	f.mu.Lock()

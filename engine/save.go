@@ -93,6 +93,7 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 	if !e.claimForSave(seen.Folder) {
 		return false
 	}
+	e.alert(seen.Folder)
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	// What shows who has made the save is used up now, and gone later.
@@ -114,6 +115,29 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 		return false
 	}
 	return e.holdLocked(s, err)
+}
+
+// alert tells the Blender that will execute the run of a save in a folder that the run is about to
+// come, unless other runs come first.
+func (e *Engine) alert(folder string) {
+	e.mu.Lock()
+	f := e.folders[folder]
+	if f == nil || e.queue.len() > 0 || len(e.running) > 0 {
+		e.mu.Unlock()
+		return
+	}
+	isolation, err := isolationOf(f.policy.Isolation, f.policy.Scene, e.runs.Isolation)
+	j := &job{run: api.Run{Isolation: isolation, Scene: f.policy.Scene, Folder: folder}}
+	var b Blender
+	for _, w := range e.workers {
+		if !w.halted && !w.retired && e.fitsLocked(j, w) {
+			b = w.blender
+		}
+	}
+	e.mu.Unlock()
+	if b != nil && err == nil { // the run itself tells of an error
+		b.Alert(j.request(nil))
+	}
 }
 
 // takeLocked does with a save what is decided. It fails when that can't be written down; then

@@ -41,6 +41,22 @@ func TestASaveBecomesARunAsItsFolderSays(t *testing.T) {
 	c.finish(blender.Succeeded)
 }
 
+func TestBlenderIsAlertedBeforeTheRunOfASave(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.Folders[0].Scene = "keep" }).serve()
+	h.w.save(h.path("a.py"), "x = 1")
+	c := h.call()
+	if got := h.b.alerted(); !slices.Equal(got, []string{"keep keep"}) {
+		t.Errorf("alerted of %q", got)
+	}
+	h.w.save(h.path("b.py"), "x = 2") // has to wait
+	c.finish(blender.Succeeded)
+	h.call().finish(blender.Succeeded)
+	if got := h.b.alerted(); len(got) != 1 {
+		t.Errorf("alerted of a run that had to wait: %q", got)
+	}
+}
+
 func TestANewerSaveTakesThePlaceOfAWaitingOne(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

@@ -36,6 +36,8 @@ type Member interface {
 	Ready(ctx context.Context) error
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 	Preview(ctx context.Context, path, engine string) error
+	// Alert wakes the Blender, because a run is about to come.
+	Alert()
 	// Pause stops a Blender that is starting where it is, and Resume lets it go on.
 	Pause() bool
 	Resume()
@@ -108,6 +110,11 @@ type Fleet struct {
 	free     uint64 // how much memory programs may still have, in bytes
 	looking  bool   // somebody looks at the files that runs begin with
 	looked   time.Time
+	checks   struct { // checks of the waiting Blenders; guarded by its own mutex
+		sync.Mutex
+		file  string // with which file the Blenders were that were checked last
+		begun time.Time
+	}
 }
 
 // member is a Blender of the fleet. All but fleet and b are guarded by Fleet.mu.
@@ -495,7 +502,7 @@ func wake(c chan struct{}) {
 
 // acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
 func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
-	f.checkWaiting(n.scene)
+	f.checkFor(n.scene)
 	var m *member
 	err := f.await(ctx, n, func(i int) {
 		m = f.members[i]
@@ -584,6 +591,36 @@ func needOf(req blender.Request) need {
 		n.scene = req.Scene
 	}
 	return n
+}
+
+// Alert wakes the Blender that would execute a request if the request came now, and finds out
+// meanwhile whether the Blender has read something that has changed since. It returns at once.
+func (f *Fleet) Alert(req blender.Request) {
+	n := needOf(req)
+	f.mu.Lock()
+	i := choose(f.viewsLocked(), n)
+	if i < 0 || !f.wanted {
+		f.mu.Unlock()
+		return
+	}
+	m := f.members[i]
+	f.mu.Unlock()
+	m.b.Alert()
+	go f.checkFor(n.scene)
+}
+
+// checkedLately is for how long what checkFor has found out holds: the time from a save to its run.
+const checkedLately = 5 * time.Millisecond
+
+// checkFor calls checkWaiting, unless that was done for the same file a moment ago.
+func (f *Fleet) checkFor(file string) {
+	f.checks.Lock()
+	defer f.checks.Unlock()
+	if f.checks.file == file && time.Since(f.checks.begun) < checkedLately {
+		return
+	}
+	f.checks.file, f.checks.begun = file, time.Now()
+	f.checkWaiting(file)
 }
 
 // Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on

@@ -257,6 +257,8 @@ class Session(Listener):
 
     def _ping(self, message: dict[str, Any]) -> None:
         self._send(type="pong", id=message.get("id"))
+        if message.get("wake") is True and self._service.queue.idle:
+            self._service.queue.wake()
 
     def _quit(self, _message: dict[str, Any]) -> None:
         self._service.request_quit()
