@@ -211,7 +211,6 @@ result = [sorted(o.name for o in bpy.data.objects), signal.getsignal(signal.SIGT
 	check(t, "its output", p.outputOf(t, s, id), "mine\n")
 	check(t, "what is left to look at", s.succeed("import bpy; result = len(bpy.data.objects)"), 3.0)
 	check(t, "whether there was a preparation", strings.Contains(p.text(), testMark+" preparing"), false)
-	p.await(t, fmt.Sprintf("clean %d:%s\n", s.number, id))
 	s.start("", message{"isolation": "other"})
 	check(t, "an isolation that is not known", s.receive()["code"], "bad_run")
 }

@@ -49,7 +49,7 @@ type instance struct {
 	spent    bool // nothing in the process is of use any more, so it is killed at once
 	reason   string
 	crashed  bool   // a run is to blame for the end of the process
-	cleaning bool   // what a run has left is being put back
+	used     bool   // a run has ended in the process, of whatever session
 	stopping bool   // the end of the process is wanted
 	gone     bool   // the process has ended
 	withdraw func() // undoes announce
@@ -107,15 +107,11 @@ func (i *instance) marked(kind markKind, rest []byte) {
 		}
 	case markEnd:
 		i.mu.Lock()
-		i.cleaning = true
+		i.used = true
 		i.mu.Unlock()
 		if run != nil && run.key == string(rest) {
 			run.end()
 		}
-	case markClean:
-		i.mu.Lock()
-		i.cleaning = false
-		i.mu.Unlock()
 	}
 }
 
@@ -232,11 +228,11 @@ func (i *instance) blame() {
 }
 
 // blamed returns whether a run is to blame for the end of the process: the current run or an
-// earlier run, which may have left a thread or broken data behind.
+// earlier run, which may have left a thread or broken data behind, or whose clean-up fails.
 func (i *instance) blamed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.crashed || i.runs > 0 || i.cleaning || i.active != nil && i.active.isUnderway()
+	return i.crashed || i.used || i.runs > 0 || i.active != nil && i.active.isUnderway()
 }
 
 // hungInCrash returns whether the process was killed because it hung while it crashed.

@@ -10,7 +10,6 @@ const (
 	markPreparing markKind = "preparing"
 	markBegin     markKind = "begin"
 	markEnd       markKind = "end"
-	markClean     markKind = "clean"
 )
 
 // stream divides what a supervised Blender prints into text and marks. The marks say where the

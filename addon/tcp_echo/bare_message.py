@@ -107,23 +107,16 @@ class BareMessage(Listener):
             answer = refusal(f"{error['type']}: {error['message']}")
         elif outcome.state != "succeeded":
             answer = refusal("")
-        self._service.server.call(
-            self._answer_json,
-            outcome.result,
-            {
-                **answer,
-                "state": outcome.state,
-                "seconds": outcome.seconds,
-                "exit_code": outcome.exit_code,
-                "error": error,
-                "outputs": outcome.outputs,
-            },
+        answer.update(
+            state=outcome.state,
+            seconds=outcome.seconds,
+            exit_code=outcome.exit_code,
+            error=error,
+            outputs=outcome.outputs,
         )
-
-    def _answer_json(self, result: str, answer: dict[str, Any]) -> None:
         text = encode(self._service, answer)
-        self._connection.send(text[:-1] + b', "result": ' + result.encode("ascii") + b"}")
-        self._connection.finish()
+        self._connection.send(text[:-1] + b', "result": ' + outcome.result.encode("ascii") + b"}")
+        self._service.server.call(self._connection.finish)
 
 
 class Unattended(Listener):

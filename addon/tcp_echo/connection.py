@@ -29,7 +29,7 @@ _LAST_SECONDS = 60.0
 # it would take the memory that scripts need.
 MAX_UNREAD = 32 << 20
 
-# The flag that makes the system hold data back until more data follows. Only Linux has it.
+# The flag that makes the system hold data of TCP back until more data follows. Only Linux has it.
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -55,6 +55,9 @@ class Connection(asyncio.Protocol):
         self._lock = threading.Lock()
         # Data that the socket did not accept at once, and all data after it.
         self._backlog: list[bytes] = []
+        # Data that is sent with the next data, or by `push`.
+        self._held = b""
+        self._holds = sock.family != socket.AF_INET
         # How many bytes of data wait, those of the transport included.
         self._unread = 0
         self._buffering = False
@@ -157,10 +160,16 @@ class Connection(asyncio.Protocol):
 
         The data goes straight to the socket when no other data waits: a run ends on the
         main thread, and waking the I/O thread to send would double the time of a short run.
-        With `more`, the system may hold the data back until more data or `push` follows. A peer for
-        which too much waits is cut off.
+        With `more`, the data may be held back until more data or `push` follows. A peer for which
+        too much waits is cut off.
         """
         with self._lock:
+            if more and self._holds:
+                self._held += data
+                return
+            if self._held:
+                data = self._held + data
+                self._held = b""
             if not self._buffering and os.name != "nt":
                 try:
                     sent = self._socket.send(data, _MORE if more else 0)
@@ -183,7 +192,11 @@ class Connection(asyncio.Protocol):
             self.service.server.call(self._flush_backlog)
 
     def push(self) -> None:
-        """Send the data that the system holds back."""
+        """Send the data that is held back."""
+        if self._holds:
+            if self._held:
+                self.send(b"")
+            return
         with contextlib.suppress(OSError):  # closed: asyncio notices when it reads
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -130,7 +130,6 @@ class Runner:
             # Until the next run the main thread waits here, so nothing else changes this state.
             self._try("record the process", self._environment.record)
             self._try("look at what was left", self._scenes.after_run, run)
-        self._stream.clean(run.key)
         return True
 
     def _try(self, what: str, function: Callable[..., object], *args: Any) -> None:

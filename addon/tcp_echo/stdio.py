@@ -54,9 +54,6 @@ class Stream:
     def end(self, key: str) -> None:
         """Mark the end of a run's output."""
 
-    def clean(self, key: str) -> None:
-        """Mark that nothing of a run is left to be done."""
-
     def repair_descriptors(self) -> None:
         """Repair what a script did to descriptors 0 to 2, before any file is opened."""
 
@@ -111,9 +108,6 @@ class MarkedStream(Stream):
 
     def end(self, key: str) -> None:
         self._mark(b"end " + key.encode())
-
-    def clean(self, key: str) -> None:
-        self._mark(b"clean " + key.encode())
 
     def repair_descriptors(self) -> None:
         self._libc.fflush(None)
