@@ -16,14 +16,17 @@ import (
 // does not belong in dir/tcp_echo, and leaves everything else in dir alone.
 //
 // No process sees a half-written file, and several processes may unpack the same version at
-// once. Unpack makes dir and its parents where they are missing, for the user alone.
+// once. Unpack makes dir and its parents where they are missing, for the user alone. It fails as
+// [PrivateFolder] does.
 func Unpack(dir string) (launcher string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("unpack the add-on: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "tcp_echo"), 0o700); err != nil {
-		return "", fmt.Errorf("unpack the add-on: %w", err)
+	for _, folder := range []string{dir, filepath.Join(dir, "tcp_echo")} {
+		if err := PrivateFolder(folder); err != nil {
+			return "", fmt.Errorf("unpack the add-on: %w", err)
+		}
 	}
 	wanted := map[string]bool{}
 	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -44,6 +47,24 @@ func Unpack(dir string) (launcher string, err error) {
 		return "", fmt.Errorf("unpack the add-on: %w", err)
 	}
 	return filepath.Join(dir, "launcher.py"), nil
+}
+
+// PrivateFolder makes a folder, and its parents where they are missing, for files that Blender executes.
+// It takes the right to write from others, and fails for a folder of another user than this user and root.
+func PrivateFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return err
+	case !trustedOwner(info):
+		return fmt.Errorf("%s belongs to another user, who could have code run as you", dir)
+	case info.Mode().Perm()&0o022 == 0:
+		return nil
+	}
+	return os.Chmod(dir, info.Mode().Perm()&^0o022)
 }
 
 // ensureFile makes path a plain file with this content that only the user can read.

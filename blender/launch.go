@@ -103,17 +103,16 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 // prepare returns the command, the first line of its standard input, which goes before the life
 // line, and the instance.
 func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []byte, *instance, error) {
+	// The temporary files are Blender's, the compiled files those of its scripts and ours.
+	temps, compiled := filepath.Join(spec.Dir, "tmp"), filepath.Join(spec.Dir, "compiled")
+	for _, dir := range []string{spec.Dir, temps, compiled} {
+		if err := addon.PrivateFolder(dir); err != nil {
+			return nil, nil, nil, fmt.Errorf("make the folders of Blender: %w", err)
+		}
+	}
 	launcher, err := addon.Unpack(filepath.Join(spec.Dir, "addon"))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("unpack the add-on: %w", err)
-	}
-	temps := filepath.Join(spec.Dir, "tmp")
-	if err := os.MkdirAll(temps, 0o700); err != nil {
-		return nil, nil, nil, fmt.Errorf("make the folder for temporary files: %w", err)
-	}
-	compiled := filepath.Join(spec.Dir, "compiled")
-	if err := os.MkdirAll(compiled, 0o700); err != nil {
-		return nil, nil, nil, fmt.Errorf("make the folder for compiled scripts: %w", err)
 	}
 	sweepTempFolders(temps)
 	temp, err := newTempFolder(temps)

@@ -168,6 +168,42 @@ func TestOtherProgramsCantConnectToABlenderThatIsNotAnnounced(t *testing.T) {
 	}
 }
 
+// Blender executes what lies in these folders, compiled files among it.
+func TestABlenderIsNotStartedFromAFolderOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Fatal("this test gives a folder away, so it must run as root; CI does")
+	}
+	for _, name := range []string{".", "tmp", "compiled", "addon"} {
+		dir := t.TempDir()
+		theirs := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(theirs, 0o700), os.Chown(theirs, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+		s, end := alongside(dir)
+		if reason := failure(t, s); !strings.Contains(reason, theirs+" belongs to another user") {
+			t.Errorf("with %s of another user: %s", name, reason)
+		}
+		end()
+	}
+}
+
+func TestABlenderWhoseWrapperClosesTheSocketIsReachedByItsPort(t *testing.T) {
+	t.Parallel()
+	wrapper := filepath.Join(t.TempDir(), "blender")
+	if err := os.WriteFile(wrapper, []byte("#!/bin/sh\nexec blender \"$@\" 3>&-\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, with(api.BlenderSettings{Path: wrapper}))
+	ready(t, s)
+	if s.Status().Port == 0 {
+		t.Error("it has no port")
+	}
+	if out, _ := do(t, s, Request{Code: []byte("result = 7")}); string(out.Result) != "7" {
+		t.Errorf("it is %+v, %+v", out, out.Error)
+	}
+}
+
 func TestStopStartAndRestart(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})

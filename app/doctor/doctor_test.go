@@ -41,6 +41,25 @@ func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
 	}
 }
 
+func TestTheDoctorSeesAHomeThatOthersCouldExchange(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	data := filepath.Join(top, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	paths := home.Paths{Data: data, Runtime: data, State: data, Log: data, Cache: data}
+	if got := examineHome(paths); len(got) != 1 || !got[0].OK {
+		t.Errorf("a good one: %+v", got)
+	}
+	if err := os.Chmod(top, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got := examineHome(paths); len(got) != 1 || got[0].OK || !strings.Contains(got[0].Detail, "others could change "+data) {
+		t.Errorf("one in a folder that is open to all: %+v", got)
+	}
+}
+
 func TestTheDoctorSeesAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
 	paths := home.Paths{Runtime: t.TempDir()}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"blendtray/app/home"
+	"blendtray/watcher"
 )
 
 // examineHome examines those of the program's own folders that exist.
@@ -29,6 +30,8 @@ func examineHome(paths home.Paths) []Finding {
 		default:
 			if f := examineAccess(dir, info, dir == paths.Data || dir == paths.Runtime); f != nil {
 				all = append(all, *f)
+			} else if why := watcher.Distrust(dir); why != "" {
+				all = append(all, Wrong("home", "", "others could change %s, and so have code run as you: %s", dir, why))
 			}
 		}
 	}

@@ -10,6 +10,7 @@ package home
 
 import (
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,23 +67,29 @@ func Find() (Paths, error) {
 	}, nil
 }
 
-// Make makes the folders that are missing, for the user alone. Folders that exist keep their
-// mode, except Data and Runtime, which others must not enter: Make closes these two to others.
+// Make makes the folders that are missing, for the user alone. Folders that exist keep their mode, except
+// that Make takes the right to write from others, and closes Data and Runtime to them. It fails for a
+// folder that belongs to another user, who could put there what runs as this user.
 func (p Paths) Make() error {
-	for _, dir := range []string{p.Data, p.State, p.Log, p.Runtime, p.Cache} {
+	for _, dir := range []string{p.Data, p.State, p.Log, p.Runtime, p.Cache, p.Blenders()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the program's folders: %w", err)
 		}
-	}
-	for _, dir := range []string{p.Data, p.Runtime} {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return err
 		}
-		if info.Mode().Perm()&0o077 == 0 {
+		if !trustedOwner(info) {
+			return fmt.Errorf("%s belongs to another user, who could have code run as you", dir)
+		}
+		open := fs.FileMode(0o022)
+		if dir == p.Data || dir == p.Runtime {
+			open = 0o077
+		}
+		if info.Mode().Perm()&open == 0 {
 			continue
 		}
-		if err := os.Chmod(dir, 0o700); err != nil {
+		if err := os.Chmod(dir, info.Mode().Perm()&^open); err != nil {
 			return fmt.Errorf("%s is open to others and can't be closed: %w", dir, err)
 		}
 	}

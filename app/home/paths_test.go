@@ -1,6 +1,7 @@
 package home
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,6 +34,11 @@ func TestTheFoldersAreClosedToOthers(t *testing.T) {
 	}
 	if err := os.Mkdir(p.Data, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	for _, open := range []string{p.State, p.Cache} {
+		if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o722)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := p.Make(); err != nil {
 		t.Fatal(err)
