@@ -20,6 +20,11 @@ func (n notifier) Notify(_ string, _ uint32, _, title, text string, _ []string, 
 	return 7, nil
 }
 
+// GetCapabilities says that the text may have markup, as most daemons do.
+func (n notifier) GetCapabilities() ([]string, *dbus.Error) {
+	return []string{"actions", "body", "body-markup"}, nil
+}
+
 func TestAFailedRunIsNotifiedAndAClickShowsIt(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)
@@ -36,8 +41,8 @@ func TestAFailedRunIsNotifiedAndAClickShowsIt(t *testing.T) {
 	icon := d.tray(p)
 	icon.says("· ready")
 	p.save("fine.py", "print(1)\n")
-	p.save("bad.py", "\nraise ValueError('no good')\n")
-	if got := <-n.shown; got[0] != "bad.py failed" || !strings.Contains(got[1], "ValueError: no good (line 2)") {
+	p.save("bad.py", "\nraise ValueError('<b>no</b> & good')\n")
+	if got := <-n.shown; got[0] != "bad.py failed" || !strings.Contains(got[1], "ValueError: &lt;b&gt;no&lt;/b&gt; &amp; good (line 2)") {
 		t.Errorf("it was notified of %q", got)
 	}
 	if strings.Contains(d.windows(), `"Blendtray ·`) {

@@ -3,6 +3,8 @@
 package tray
 
 import (
+	"slices"
+
 	"github.com/godbus/dbus/v5"
 )
 
@@ -21,9 +23,15 @@ func (s *shell) show(n notice) {
 		}
 		signals := make(chan *dbus.Signal, 8)
 		conn.Signal(signals)
+		var can []string
+		text := n.text
+		// Scripts have written the text. What can't be asked may take it for markup.
+		if err := conn.Object(name, path).CallWithContext(s.ctx, name+".GetCapabilities", 0).Store(&can); err != nil || slices.Contains(can, "body-markup") {
+			text = withoutMarkup(text)
+		}
 		var id uint32
 		call := conn.Object(name, path).CallWithContext(s.ctx, name+".Notify", 0, "Blendtray", uint32(0), "blendtray",
-			n.title, n.text, []string{"default", "Show"}, map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("blendtray")}, int32(-1))
+			n.title, text, []string{"default", "Show"}, map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("blendtray")}, int32(-1))
 		if call.Store(&id) != nil {
 			return // nothing shows notifications here
 		}
