@@ -93,6 +93,7 @@ func TestHelloThatIsNotRightIsRefusedAndClosed(t *testing.T) {
 		{"no protocol", "protocol", nil, "protocol"},
 		{"a protocol that is no whole number", "protocol", json.RawMessage("1.0"), "protocol"},
 		{"a protocol that is true", "protocol", true, "protocol"},
+		{"an output that is neither", "output", 1, "protocol"},
 	} {
 		hello := message{"type": "hello", "protocol": 1, "nonce": testNonce, "client": "test"}
 		hello[test.field] = test.value
@@ -174,6 +175,19 @@ func TestStrangersTakeFewDescriptors(t *testing.T) {
 	awaitClose(t, "the first stranger", strangers[0])
 }
 
+// A service has 1,024 descriptors by default.
+func TestScriptsHaveMoreDescriptorsThanAServiceHas(t *testing.T) {
+	t.Parallel()
+	p := greet(t, startProcess(t, nil, "prlimit", "--nofile=1024:", "blender", "--background", "--factory-startup",
+		"--python", launcherPath(t), "--", "--supervised"))
+	got := connect(t, p).succeed(`
+import resource
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+result = soft == 8192 or 1024 < soft == hard
+`)
+	check(t, "whether the limit was raised", got, true)
+}
+
 func TestFirstFrameThatIsNoHelloIsClosedWithoutAnAnswer(t *testing.T) {
 	p := sharedBlender(t)
 	code, mark := leaveMark(t)
@@ -198,6 +212,8 @@ func TestFirstFrameThatIsNoHelloIsClosedWithoutAnAnswer(t *testing.T) {
 		"a proof":           frame([]byte(`{"type":"proof","proof":""}`)),
 		"UTF-16":            frame([]byte("{\x00}\x00")),
 		"a number too many": frame([]byte(`{"type":"hello","protocol":1,"nonce":NaN}`)),
+		"STUN of a browser": []byte("\x00\x01\x00\x08\x21\x12\xa4\x42 a transaction"),
+		"TURN of a browser": []byte("\x00\x03\x00\x24\x21\x12\xa4\x42 a transaction"),
 		"TLS":               []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
 		"SSH":               []byte("SSH-2.0-OpenSSH_9.6\r\n"),
 	} {
@@ -332,6 +348,10 @@ func TestBareMessageIsAnsweredAsTheContractSays(t *testing.T) {
 		{message{"code": "1", "scene": "some.blend"}, refused, false},
 		{message{"code": "1", "file": "relative.py"}, refused, false},
 		{message{"code": "1", "args": "a"}, refused, false},
+		{message{"code": "1", "wait": 1}, refused, false},
+		{message{"code": "1", "wait": "true"}, refused, false},
+		{message{"code": "1", "scene": 0}, refused, false},
+		{message{"code": "1", "isolation": false}, refused, false},
 	} {
 		test.send["token"] = testToken
 		got := ask(t, p.port, test.send)
@@ -693,6 +713,13 @@ func TestRunThatIsNotRightIsRefusedAndTheSessionGoesOn(t *testing.T) {
 		{"args", []int{1}},
 		{"scene", "unknown"},
 		{"scene", 7},
+		{"scene", false},
+		{"scene", []string{}},
+		{"isolation", "none"},
+		{"isolation", 0},
+		{"journal", 0},
+		{"journal", "relative"},
+		{"watched", 0},
 	} {
 		bad := message{}
 		for name, value := range good {

@@ -89,7 +89,10 @@ class BareMessage(Listener):
         if not self._connection.trusted and not self._service.token_is_right(message.get("token")):
             self._answer(refusal(_WRONG_TOKEN))
             return
-        wait = message.get("wait") is True
+        wait = message.get("wait")
+        if not isinstance(wait, (bool, type(None))):
+            self._answer(refusal("wait must be true or false"))
+            return
         answer = respond(self._service, message, self if wait else Unattended())
         if answer:
             self._answer(answer)

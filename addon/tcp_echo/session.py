@@ -60,14 +60,14 @@ def run_fields(message: dict[str, Any]) -> dict[str, Any]:
             raise BadRun("args must be a list of texts")
         fields["args"] = tuple(args)
     scene = message.get("scene")
-    if scene:
+    if scene is not None and scene != "":
         if not isinstance(scene, str) or "\0" in scene:
             raise BadRun('scene must be "keep", "fresh" or the absolute path of a .blend')
         if scene not in ("keep", "fresh") and not os.path.isabs(scene):
             raise BadRun('scene must be "keep", "fresh" or the absolute path of a .blend')
         fields["scene"] = scene
     isolation = message.get("isolation")
-    if isolation:
+    if isolation is not None and isolation != "":
         if isolation not in ("process", "scene", "keep"):
             raise BadRun('isolation must be "process", "scene" or "keep"')
         fields["isolation"] = isolation
@@ -77,13 +77,14 @@ def run_fields(message: dict[str, Any]) -> dict[str, Any]:
 def journal_fields(message: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a run frame that are about its journal, as arguments of Run."""
     path = message.get("journal")
-    if not path:
-        return {}
-    watched = message.get("watched") or []
-    if not isinstance(path, str) or "\0" in path or not os.path.isabs(path):
-        raise BadRun("journal must be an absolute path")
+    watched = message.get("watched")
+    watched = [] if watched is None else watched
     if not isinstance(watched, list) or not all(isinstance(item, str) for item in watched):
         raise BadRun("watched must be a list of texts")
+    if path is None or path == "":
+        return {}
+    if not isinstance(path, str) or "\0" in path or not os.path.isabs(path):
+        raise BadRun("journal must be an absolute path")
     return {"journal": path, "watched": tuple(os.path.join(item, "") for item in watched)}
 
 
@@ -165,6 +166,8 @@ class Session(Listener):
             protocol = message.get("protocol")
             if type(protocol) is not int or protocol != PROTOCOL:
                 return self._refuse("protocol", f"this Blender speaks protocol {PROTOCOL}")
+            if not isinstance(message.get("output"), (bool, type(None))):
+                return self._refuse("protocol", "output must be true or false")
             if self._connection.trusted:
                 return self._welcome(message)
             return self._challenge(message)
