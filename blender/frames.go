@@ -11,19 +11,23 @@ import (
 // MaxFrame is the largest payload of a frame in bytes, as docs/protocol.md sets it.
 const MaxFrame = 64 << 20
 
+// maxUnproved is the largest payload in bytes before the other side has proved that it is Blender.
+const maxUnproved = 4 << 10
+
 // ErrFrameTooLong is returned for a frame whose payload is longer than [MaxFrame].
-var ErrFrameTooLong = errors.New("frame is longer than 64 MiB")
+var ErrFrameTooLong = errors.New("frame is too long")
 
 const frameHeader = 4
 
 // frameReader cuts a stream into the payloads of frames.
 type frameReader struct {
-	in  *bufio.Reader
-	buf []byte
+	in    *bufio.Reader
+	buf   []byte
+	limit int64 // the largest payload
 }
 
 func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(r, 64<<10)}
+	return &frameReader{in: bufio.NewReaderSize(r, 64<<10), limit: MaxFrame}
 }
 
 // next returns the payload of the next frame, which is valid until the next call. It fails with
@@ -37,8 +41,8 @@ func (r *frameReader) next() ([]byte, error) {
 		return nil, err
 	}
 	length := int64(binary.BigEndian.Uint32(header[:]))
-	if length > MaxFrame {
-		return nil, fmt.Errorf("%w: its header says %d bytes", ErrFrameTooLong, length)
+	if length > r.limit {
+		return nil, fmt.Errorf("%w: its header says %d bytes, and %d are the most", ErrFrameTooLong, length, r.limit)
 	}
 	r.buf = r.buf[:0]
 	for int64(len(r.buf)) < length {
@@ -66,7 +70,7 @@ func (r *frameReader) next() ([]byte, error) {
 // [ErrFrameTooLong].
 func appendFrame(dst, payload []byte) ([]byte, error) {
 	if len(payload) > MaxFrame {
-		return dst, fmt.Errorf("%w: it has %d bytes", ErrFrameTooLong, len(payload))
+		return dst, fmt.Errorf("%w: it has %d bytes, and %d are the most", ErrFrameTooLong, len(payload), MaxFrame)
 	}
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
 	return append(dst, payload...), nil

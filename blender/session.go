@@ -121,8 +121,12 @@ func (s *Session) greet(frames *frameReader, g greeting) error {
 	hello := helloFrame{Type: "hello", Protocol: ProtocolVersion, Client: "blendtray", Output: s.output != nil}
 	if g.token != "" {
 		hello.Nonce = randomHex(nonceLength / 2)
+		frames.limit = maxUnproved
 	}
 	answer, err := s.ask(frames, hello)
+	if g.token != "" && errors.Is(err, ErrFrameTooLong) {
+		return fmt.Errorf("%w: %w", ErrImpostor, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -130,6 +134,7 @@ func (s *Session) greet(frames *frameReader, g greeting) error {
 		if answer.Type != "challenge" || !proves(g, serverSide, hello.Nonce, answer.Nonce, answer.Proof) {
 			return fmt.Errorf("%w: it does not know the token", ErrImpostor)
 		}
+		frames.limit = MaxFrame
 		answer, err = s.ask(frames, proofFrame{"proof", g.proof(clientSide, hello.Nonce, answer.Nonce)})
 		if err != nil {
 			return err

@@ -240,10 +240,11 @@ func TestAnImpostorLearnsNothingAndIsFoundOut(t *testing.T) {
 	const token = "the-token-of-a-blender-that-is-gone"
 	hello := helloFrame{}
 	for what, answer := range map[string]func() any{
-		"it says welcome":                  func() any { return message{"type": "welcome", "protocol": 1, "session": 1} },
-		"it sends the nonce back":          func() any { return message{"type": "challenge", "nonce": hello.Nonce, "proof": hello.Nonce} },
-		"it proves another token":          func() any { return challenge("other", hello.Nonce) },
-		"it hands on another port's proof": func() any { return challenge(token, hello.Nonce) },
+		"it says welcome":                             func() any { return message{"type": "welcome", "protocol": 1, "session": 1} },
+		"it sends the nonce back":                     func() any { return message{"type": "challenge", "nonce": hello.Nonce, "proof": hello.Nonce} },
+		"it proves another token":                     func() any { return challenge("other", hello.Nonce) },
+		"it hands on another port's proof":            func() any { return challenge(token, hello.Nonce) },
+		"it sends much before it has proved anything": func() any { return message{"type": "error", "message": strings.Repeat("x", maxUnproved)} },
 		"its nonce is empty": func() any {
 			return message{"type": "challenge", "nonce": "", "proof": greeting{token: token}.proof(serverSide, hello.Nonce, "")}
 		},
