@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// IsProcess returns whether a process id still stands for the process of this user that noted, at a
-// time, when it was started: ticks is the start time of /proc, or 0 where that was not noted.
+// IsProcess returns whether a process id still stands for the process of this user that noted when it was
+// started: ticks is its start time in /proc.
 func IsProcess(pid int, ticks uint64, _ time.Time) bool {
 	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 	if err != nil {
 		return false
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(owner.Uid) == os.Getuid() && (ticks == 0 || uint64(startedAt(pid)) == ticks)
+	return ok && int(owner.Uid) == os.Getuid() && uint64(startedAt(pid)) == ticks
 }
