@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"blendtray/api"
 	"blendtray/packaging"
 )
 
@@ -438,8 +441,93 @@ func TestAServiceOfTheMachineRunsAsTheUserItNames(t *testing.T) {
 	// Root has other files and finds no engine. With the engine's address it is refused.
 	root := exec.Command(binary, "status")
 	root.Env = append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+runtime)
-	if out, err := root.CombinedOutput(); err == nil {
-		t.Errorf("root is served: %s", out)
+	if out, err := root.CombinedOutput(); err == nil || !strings.Contains(string(out), "held by another user") {
+		t.Errorf("root is told %v, %s", err, out)
+	}
+	// The engine refuses root, too, which does not ask who listens there.
+	conn, err := net.Dial("unix", filepath.Join(runtime, "blendtray", "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: b\r\n\r\n")
+	if answer, err := io.ReadAll(conn); len(answer) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("root is answered with %q, %v", answer, err)
+	}
+}
+
+// What only the engine and Blender know stands in one file, and nothing listens to the network.
+func TestTheTokenIsInItsFileAloneAndNothingListensToOtherMachines(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	p := started(t, fmt.Sprintf("[blender]\nport = %d\n", port))
+	var status api.Status
+	p.eventually("the Blender for others listens", func() bool {
+		status, _ = p.status()
+		return len(status.Blenders) > 0 && status.Blenders[0].Port == port
+	})
+	p.lastOf(p.save("ran.py", "print('ran')\n"))
+	token := p.token()
+	pids := []int{status.Engine.PID}
+	for _, process := range status.Processes {
+		pids = append(pids, process.PID)
+	}
+	if len(pids) < 3 {
+		t.Errorf("there are only the processes %v", pids)
+	}
+	files := []string{}
+	for _, pid := range pids {
+		files = append(files, fmt.Sprintf("/proc/%d/cmdline", pid), fmt.Sprintf("/proc/%d/environ", pid))
+	}
+	err := filepath.WalkDir(p.home, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && path != filepath.Join(p.home, "ports", "default.json") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		// A Blender that waited for ran.py is gone, with its files.
+		if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte(token)) {
+			t.Errorf("the token is in %s", file)
+		}
+	}
+	if strings.Contains(p.printed(), token) {
+		t.Error("serve has printed the token")
+	}
+
+	sockets := map[string]bool{}
+	for _, pid := range pids {
+		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range links {
+			if to, err := os.Readlink(link); err == nil {
+				sockets[to] = true
+			}
+		}
+	}
+	var listens []string
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"} {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			continue // this machine has no IPv6
+		}
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if len(f) > 9 && sockets["socket:["+f[9]+"]"] && (f[3] == "0A" || strings.Contains(table, "udp")) {
+				listens = append(listens, f[1])
+			}
+		}
+	}
+	if want := fmt.Sprintf("0100007F:%04X", port); len(listens) != 1 || listens[0] != want {
+		t.Errorf("there are the listeners %q, want %s alone", listens, want)
 	}
 }
 
@@ -575,7 +663,12 @@ while True:
 	if err := os.MkdirAll(windows, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	stale := fmt.Sprintf(`{"pid": %d, "port": %d, "token": "the-secret", "started": %d}`, os.Getpid(), port, time.Now().Unix())
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticks := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])[19]
+	stale := fmt.Sprintf(`{"pid": %d, "port": %d, "token": "the-secret", "started": %d, "ticks": %s}`, os.Getpid(), port, time.Now().Unix(), ticks)
 	if err := os.WriteFile(filepath.Join(windows, "1.json"), []byte(stale), 0o600); err != nil {
 		t.Fatal(err)
 	}
