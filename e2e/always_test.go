@@ -40,6 +40,13 @@ func TestAServiceIsBackWhateverItDiedOf(t *testing.T) {
 	l := newLogin(t)
 	unit := filepath.Join(l.home, ".config", "systemd", "user", "blendtray.service")
 	l.must("service", "install")
+	// Scripts may copy folders with a set-gid bit, which RestrictSUIDSGID would forbid.
+	l.must("run", "-c", `import os, shutil, tempfile
+with tempfile.TemporaryDirectory() as top:
+    os.mkdir(top + "/a")
+    os.chmod(top + "/a", 0o2775)
+    shutil.copytree(top + "/a", top + "/b")
+    assert os.stat(top + "/b").st_mode & 0o2000`)
 
 	back := func(from string, die func(pid int)) {
 		t.Helper()
@@ -75,8 +82,6 @@ func TestAServiceIsBackWhateverItDiedOf(t *testing.T) {
 		run.Stdin = strings.NewReader("#" + strings.Repeat("x", 16<<20))
 		_ = run.Run() // the engine dies of it
 	})
-	// Scripts may copy folders with a set-gid bit, which RestrictSUIDSGID would forbid.
-	l.must("run", "-c", "import os, shutil, tempfile; d = tempfile.mkdtemp(); os.chmod(d, 0o2775); shutil.copytree(d, d + '/copy', dirs_exist_ok=True, ignore=shutil.ignore_patterns('copy')); assert os.stat(d + '/copy').st_mode & 0o2000")
 	// The watchdog of the unit takes a minute; a drop-in makes that shorter.
 	if err := os.MkdirAll(unit+".d", 0o755); err != nil {
 		t.Fatal(err)
