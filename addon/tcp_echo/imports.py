@@ -108,7 +108,7 @@ class ScriptModules:
         folders: Any = addon_utils.paths  # the stubs know no result
         self._addons = tuple(_folder(path) for path in folders())
         self._known = set(sys.modules)
-        self._count = len(sys.modules)
+        self._newest = _newest_module()
         # The packages and modules that are loaded before the first script: add-ons among them.
         self._first = frozenset(name.partition(".")[0] for name in sys.modules)
         # By the module's name: the folder of the script, the path, the source.
@@ -155,8 +155,8 @@ class ScriptModules:
 
     def after_run(self, folder: str) -> None:
         """Record the modules that the run has imported."""
-        if len(sys.modules) == self._count:
-            return
+        if _newest_module() == self._newest:
+            return  # a new module stands behind all others, so none is new
         new = sys.modules.keys() - self._known
         compiled = set()
         for name in new:
@@ -172,7 +172,7 @@ class ScriptModules:
                 del self._tracked[name]
         _loaded.clear()
         self._known = set(sys.modules)
-        self._count = len(sys.modules)
+        self._newest = _newest_module()
 
     def forget(self) -> None:
         """Drop all modules that scripts have imported, but for those of enabled add-ons."""
@@ -181,7 +181,7 @@ class ScriptModules:
                 sys.modules.pop(name, None)
                 del self._tracked[name]
         self._known = set(sys.modules)
-        self._count = len(sys.modules)
+        self._newest = _newest_module()
 
     def forget_package(self, package: str) -> None:
         """Drop a package that is of no use any more, such as an add-on that was disabled."""
@@ -193,7 +193,12 @@ class ScriptModules:
             sys.modules.pop(name, None)
             self._tracked.pop(name, None)
         self._known = set(sys.modules)
-        self._count = len(sys.modules)
+        self._newest = _newest_module()
+
+
+def _newest_module() -> str:
+    """Return the name of the module that was added last."""
+    return next(reversed(sys.modules), "")
 
 
 def _is_of_enabled_addon(name: str) -> bool:
