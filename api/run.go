@@ -83,6 +83,8 @@ type Run struct {
 	// Blender is the name of the Blender that the run asks for, "" for the default one, and
 	// "open" or "open-PID" for a Blender that a person has open.
 	Blender string `json:"blender"`
+	// Session is the name of the session in whose Blender the run goes on, or "".
+	Session string `json:"session"`
 	Source  Source `json:"source"`
 	// Client says who asked for the run, as the client named itself, or "".
 	Client string `json:"client"`
@@ -149,6 +151,9 @@ type Submission struct {
 	// Isolation is what the run is to share with the runs before it; [IsolateAuto] is
 	// [IsolateKeep] for the scene "keep" and the engine's default for others.
 	Isolation Isolation `json:"isolation"`
+	// Session is the name of a session, "" for none: see [CheckSession]. The run goes on in the
+	// session's Blender, after the session's runs before it, with the isolation [IsolateKeep].
+	Session string `json:"session"`
 	// Leftover is when a process ends, at the latest, that the run leaves running; [LeftoverAuto]
 	// is the engine's default.
 	Leftover Leftover `json:"leftover"`

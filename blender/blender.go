@@ -30,6 +30,9 @@ type Request struct {
 	// Blender by them.
 	Isolation api.Isolation
 	Look      bool
+	// Session is the name of the session in whose Blender the run goes on; "" for none. A single
+	// Blender ignores it.
+	Session string
 	// TimeLimit counts from the moment Blender takes up the run; 0 is no limit.
 	TimeLimit time.Duration
 	// Leftover says how long a process may live that the run has started and left running; "" means

@@ -178,6 +178,7 @@ type submission struct {
 	Args             []string      `json:"args"`
 	Scene            string        `json:"scene"`
 	Isolation        api.Isolation `json:"isolation,omitempty"`
+	Session          string        `json:"session,omitempty"`
 	Leftover         api.Leftover  `json:"leftover,omitempty"`
 	Limits           api.Limits    `json:"limits,omitzero"`
 	TimeLimitSeconds float64       `json:"time_limit_seconds"`
@@ -213,7 +214,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	}
 	return api.Submission{
 		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
-		Scene: in.Scene, Isolation: in.Isolation, TimeLimitSeconds: in.TimeLimitSeconds,
+		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
 		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID,
 	}, nil

@@ -49,8 +49,8 @@ func (j *job) request(code []byte) blender.Request {
 	req := blender.Request{
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
 		// A watched folder keeps its own state; other runs look at what the last run left.
-		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "",
-		Leftover: blender.LeftoverBlender,
+		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "" && j.run.Session == "",
+		Session: j.run.Session, Leftover: blender.LeftoverBlender,
 		Limits: blender.Limits{
 			Memory: uint64(j.run.Limits.MaxMemory), Nice: j.run.Limits.Nice, Processes: j.run.Limits.MaxProcesses,
 		},

@@ -144,20 +144,25 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 		sub  api.Submission
 		want error
 	}{
-		"nothing":         {api.Submission{}, api.ErrBad},
-		"relative script": {api.Submission{Code: []byte("x"), Script: "a.py"}, api.ErrBad},
-		"relative dir":    {api.Submission{Code: []byte("x"), Dir: "tmp"}, api.ErrBad},
-		"scene":           {api.Submission{Code: []byte("x"), Scene: "old"}, api.ErrBad},
-		"relative scene":  {api.Submission{Code: []byte("x"), Scene: "a.blend"}, api.ErrBad},
-		"long script":     {api.Submission{Code: []byte("x"), Script: "/" + long}, api.ErrBad},
-		"long name":       {api.Submission{Code: []byte("x"), Name: long + "x"}, api.ErrBad},
-		"long dir":        {api.Submission{Code: []byte("x"), Dir: "/" + long}, api.ErrBad},
-		"long scene":      {api.Submission{Code: []byte("x"), Scene: "/" + long + ".blend"}, api.ErrBad},
-		"NUL in a scene":  {api.Submission{Code: []byte("x"), Scene: "/a\x00.blend"}, api.ErrBad},
-		"long arguments":  {api.Submission{Code: []byte("x"), Args: []string{strings.Repeat("x", maxArgs), "x"}}, api.ErrBad},
-		"many arguments":  {api.Submission{Code: []byte("x"), Args: make([]string, maxArgCount+1)}, api.ErrBad},
-		"NUL in one":      {api.Submission{Code: []byte("x"), Args: []string{"a", "\x00"}}, api.ErrBad},
-		"too large":       {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
+		"nothing":          {api.Submission{}, api.ErrBad},
+		"relative script":  {api.Submission{Code: []byte("x"), Script: "a.py"}, api.ErrBad},
+		"relative dir":     {api.Submission{Code: []byte("x"), Dir: "tmp"}, api.ErrBad},
+		"scene":            {api.Submission{Code: []byte("x"), Scene: "old"}, api.ErrBad},
+		"relative scene":   {api.Submission{Code: []byte("x"), Scene: "a.blend"}, api.ErrBad},
+		"long script":      {api.Submission{Code: []byte("x"), Script: "/" + long}, api.ErrBad},
+		"long name":        {api.Submission{Code: []byte("x"), Name: long + "x"}, api.ErrBad},
+		"long dir":         {api.Submission{Code: []byte("x"), Dir: "/" + long}, api.ErrBad},
+		"long scene":       {api.Submission{Code: []byte("x"), Scene: "/" + long + ".blend"}, api.ErrBad},
+		"NUL in a scene":   {api.Submission{Code: []byte("x"), Scene: "/a\x00.blend"}, api.ErrBad},
+		"long arguments":   {api.Submission{Code: []byte("x"), Args: []string{strings.Repeat("x", maxArgs), "x"}}, api.ErrBad},
+		"many arguments":   {api.Submission{Code: []byte("x"), Args: make([]string, maxArgCount+1)}, api.ErrBad},
+		"NUL in one":       {api.Submission{Code: []byte("x"), Args: []string{"a", "\x00"}}, api.ErrBad},
+		"session":          {api.Submission{Code: []byte("x"), Session: "a b"}, api.ErrBad},
+		"long session":     {api.Submission{Code: []byte("x"), Session: strings.Repeat("x", api.MaxSession+1)}, api.ErrBad},
+		"isolated, in one": {api.Submission{Code: []byte("x"), Session: "a", Isolation: api.IsolateProcess}, api.ErrBad},
+		"a scene, in one":  {api.Submission{Code: []byte("x"), Session: "a", Scene: "fresh"}, api.ErrBad},
+		"attached, in one": {api.Submission{Code: []byte("x"), Session: "a", Attach: true}, api.ErrBad},
+		"too large":        {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
 	} {
 		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) || len(err.Error()) > 300 {
 			t.Errorf("%s: %v, want %v in few words", name, err, c.want)
@@ -165,6 +170,37 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 	}
 	if all := h.all(); len(all) != 0 {
 		t.Errorf("runs: %v", all)
+	}
+}
+
+func TestARunInASessionKeepsItsSession(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	sub := api.Submission{Code: []byte("x"), Script: "/abs/a.py", Session: "agent-1", Key: "once"}
+	r, err := h.Submit(ctx, sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := h.call()
+	if q := c.req; q.Session != "agent-1" || q.Isolation != api.IsolateKeep || q.Scene != "keep" || q.Look {
+		t.Errorf("Blender is given %+v", q)
+	}
+	c.finish(blender.Succeeded)
+	if h.ended(r.ID).Session != "agent-1" {
+		t.Errorf("it has ended as %+v", h.run(r.ID))
+	}
+	again, err := h.Retry(ctx, r.ID)
+	if err != nil || again.Session != "agent-1" {
+		t.Errorf("repeated: %+v, %v", again, err)
+	}
+	sub.Session = "agent-2"
+	if _, err := h.Submit(ctx, sub); !errors.Is(err, api.ErrBad) {
+		t.Errorf("the same key in another session: %v", err)
+	}
+	h.call().finish(blender.Succeeded)
+	h.ended(again.ID)
+	if r := h.again().run(r.ID); r.Session != "agent-1" {
+		t.Errorf("after a restart: %+v", r)
 	}
 }
 

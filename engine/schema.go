@@ -64,6 +64,7 @@ ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT '';   -- the machine on
 ALTER TABLE runs ADD COLUMN isolation TEXT NOT NULL DEFAULT 'scene';
 UPDATE runs SET isolation = 'keep' WHERE scene = 'keep';
 ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender that it asks for, or ''
+ALTER TABLE runs ADD COLUMN session TEXT NOT NULL DEFAULT '';  -- the session in which it goes on, or ''
 ALTER TABLE runs ADD COLUMN exit_code INTEGER;
 ALTER TABLE runs ADD COLUMN leftover TEXT NOT NULL DEFAULT 'blender';
 ALTER TABLE runs ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'; -- JSON

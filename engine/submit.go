@@ -44,7 +44,8 @@ func (e *Engine) sameRunLocked(old, j *job, err error) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
-	if old.run.SHA256 != j.run.SHA256 || old.run.Script != j.run.Script || !slices.Equal(old.run.Args, j.run.Args) {
+	if old.run.SHA256 != j.run.SHA256 || old.run.Script != j.run.Script || !slices.Equal(old.run.Args, j.run.Args) ||
+		old.run.Session != j.run.Session {
 		return api.Run{}, fmt.Errorf("%w: the key %q belongs to run %s, which runs something else", api.ErrBad, j.run.Key, old.run.ID)
 	}
 	e.mu.Lock()
@@ -122,6 +123,12 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	case s.Dir != "" && !filepath.IsAbs(s.Dir):
 		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", api.ErrBad, s.Dir)
 	}
+	if s.Session != "" {
+		if err := checkSession(s); err != nil {
+			return nil, err
+		}
+		s.Isolation, s.Scene = api.IsolateKeep, "keep"
+	}
 	switch {
 	case s.Scene == "" && j.isFile && !s.Attach:
 		s.Scene = "fresh"
@@ -152,7 +159,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	}
 	j.run = api.Run{
 		Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
-		Key: s.Key, Client: s.Client, Isolation: isolation,
+		Key: s.Key, Client: s.Client, Isolation: isolation, Session: s.Session,
 		Leftover: s.Leftover.Or(runs.Leftover), Limits: s.Limits.Or(runs.Limits()),
 	}
 	if s.Attach {
@@ -160,6 +167,23 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	}
 	j.run.SHA256 = hashOf(s.Code)
 	return j, nil
+}
+
+// checkSession fails with [api.ErrBad] when the name of a submission's session is no such name, or
+// when the submission asks for something that a session does not have.
+func checkSession(s api.Submission) error {
+	if err := api.CheckSession(s.Session); err != nil {
+		return err
+	}
+	switch {
+	case s.Attach:
+		return fmt.Errorf("%w: session: a session has a Blender of its own, and attach asks for one that a person has open; leave one of the two out", api.ErrBad)
+	case s.Isolation != api.IsolateAuto && s.Isolation != api.IsolateKeep:
+		return fmt.Errorf("%w: isolation: a run in a session has the isolation \"keep\", not %q; leave one of the two out", api.ErrBad, s.Isolation)
+	case s.Scene != "" && s.Scene != "keep":
+		return fmt.Errorf("%w: scene: a run in a session has the scene that the session has, not %q; leave one of the two out", api.ErrBad, s.Scene)
+	}
+	return nil
 }
 
 func hashOf(code []byte) string {
@@ -206,6 +230,9 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	e.mu.Unlock()
 	if stopping {
 		return api.Run{}, api.ErrStopping
+	}
+	if opens && j.run.Session != "" {
+		return api.Run{}, fmt.Errorf("%w: session: a session has a Blender of its own, and the settings have runs executed in the Blender that is open (blender.attach)", api.ErrBad)
 	}
 	if opens {
 		j.run.Isolation = api.IsolateKeep // a person has the scene open
@@ -311,7 +338,7 @@ func (j *job) copyOf(code []byte) *job {
 	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, code: code, run: api.Run{
 		Script: j.run.Script, SHA256: j.run.SHA256, Scene: j.run.Scene, Args: j.run.Args,
 		Folder: j.run.Folder, Source: api.FromRetry, RetryOf: j.run.ID, Client: j.run.Client, Blender: j.run.Blender,
-		Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,
+		Session: j.run.Session, Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,
 	}}
 }
 
