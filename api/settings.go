@@ -60,23 +60,26 @@ type BlenderSettings struct {
 
 // FleetSettings say how many Blenders are started before they are needed.
 type FleetSettings struct {
-	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"how many Blenders wait, with nothing run in them, for the next runs: each has some 90 MB of its own. \u0060\"auto\"\u0060: 1, or 2 on a machine with four cores and 8 GB"`
+	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"how many Blenders wait, with nothing run in them, for the next runs: each has some 90 MB of its own. \u0060\"auto\"\u0060: 1, or 2 on a machine with four cores and 8 GB, and as many as \u0060runs.parallel\u0060 up to the number of cores"`
 	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" help:"above this memory of all its Blenders together the engine starts none before it is needed, and closes a \u0060.blend\u0060 with which one waits"`
 }
 
-// AheadOf returns how many Blenders wait on a machine with so many cores and bytes of memory.
-func (s FleetSettings) AheadOf(cores int, memory uint64) int {
-	switch {
-	case s.Ahead != CountAuto:
+// AheadOf returns how many Blenders wait on a machine with so many cores and bytes of memory, where
+// so many runs may go on at the same time.
+func (s FleetSettings) AheadOf(cores int, memory uint64, parallel int) int {
+	if s.Ahead != CountAuto {
 		return int(s.Ahead)
-	case cores >= 4 && memory >= 8e9:
-		return 2
 	}
-	return 1
+	ahead := 1
+	if cores >= 4 && memory >= 8e9 {
+		ahead = 2
+	}
+	return max(ahead, min(parallel, cores))
 }
 
 // RunSettings hold for every run.
 type RunSettings struct {
+	Parallel     Parallel  `toml:"parallel" default:"1" holds:"now" label:"Runs at the same time" help:"how many runs go on at the same time, in all Blenders of the engine together: 1 to 64, or \u0060\"auto\"\u0060, as many as the machine has cores. Two runs of one script never do. Runs of sessions, and runs in a Blender that a person has open, go on beside them"`
 	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"how much memory each process of a run may allocate, Blender with what it has already included: an allocation beyond it fails, and the run with it. Linux and Windows; on Windows all processes of the run together"`
 	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run"`
@@ -158,8 +161,9 @@ type BlenderSpec struct {
 	// Name is unique in an engine: [DefaultBlender], or NAME of the table [blenders.NAME].
 	Name string
 	BlenderSettings
-	// Fleet says how many processes of it wait.
-	Fleet FleetSettings
+	// Fleet says how many processes of it wait, where Parallel runs may go on at the same time.
+	Fleet    FleetSettings
+	Parallel Parallel
 	// Dir is an absolute folder of this Blender alone, for the add-on and for temporary files.
 	Dir string
 	// Scene is the absolute path of a .blend that Blender opens at its start, or "".
@@ -173,7 +177,7 @@ type BlenderSpec struct {
 // others by name. Each has a folder of its own below dir, which is absolute.
 func (s Settings) Specs(dir string) []BlenderSpec {
 	spec := func(name string, b BlenderSettings) BlenderSpec {
-		return BlenderSpec{Name: name, BlenderSettings: b, Fleet: s.Fleet, Dir: filepath.Join(dir, name)}
+		return BlenderSpec{Name: name, BlenderSettings: b, Fleet: s.Fleet, Parallel: s.Runs.Parallel, Dir: filepath.Join(dir, name)}
 	}
 	all := []BlenderSpec{spec(DefaultBlender, s.Blender)}
 	for _, name := range slices.Sorted(maps.Keys(s.Blenders)) {

@@ -143,6 +143,49 @@ func (c Count) String() string {
 	return strconv.FormatUint(uint64(c), 10)
 }
 
+// Parallel is how many runs go on at the same time: 1 to [MaxParallel], or [ParallelAuto]. 0 is 1.
+type Parallel uint32
+
+const (
+	// MaxParallel is how many runs may go on at the same time, at most.
+	MaxParallel = 64
+	// ParallelAuto is the word auto: as many runs as there are cores.
+	ParallelAuto Parallel = math.MaxUint32
+)
+
+// Of returns how many runs go on at the same time on a machine with so many cores.
+func (p Parallel) Of(cores int) int {
+	if p == ParallelAuto {
+		return max(1, min(cores, MaxParallel))
+	}
+	return max(1, int(p))
+}
+
+// UnmarshalText reads a number of runs. It fails for all but auto and 1 to [MaxParallel].
+func (p *Parallel) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*p = ParallelAuto
+		return nil
+	}
+	n, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil || n < 1 || n > MaxParallel {
+		return fmt.Errorf("%q is neither \"auto\" nor a number from 1 to %d", text, MaxParallel)
+	}
+	*p = Parallel(n)
+	return nil
+}
+
+// MarshalText writes a number of runs as [Parallel.String] does.
+func (p Parallel) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// String returns the number, or auto.
+func (p Parallel) String() string {
+	if p == ParallelAuto {
+		return "auto"
+	}
+	return strconv.FormatUint(uint64(p), 10)
+}
+
 // Settings that are one of a few words are numbers here, because go-toml asks only types that
 // are no strings for UnmarshalText. The first word is the default.
 type (

@@ -101,6 +101,9 @@ func sample(d *settings.Declaration, i int) (text string, room any) {
 	case api.TypeBool:
 		return fmt.Sprint(d.Default() == false), nil
 	case api.TypeNumber:
+		if d.Key() == "runs.parallel" {
+			return "37", int64(37)
+		}
 		return fmt.Sprint(4000 + i), int64(4000 + i)
 	case api.TypeDuration:
 		return fmt.Sprintf("%ds", 5000+i), int64(5000+i) * 1e9

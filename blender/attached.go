@@ -234,6 +234,13 @@ func (a *Attached) Ready(ctx context.Context) error { return a.ready(ctx) }
 // Await does what [Attached.Ready] does, for every request.
 func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(ctx) }
 
+// Free reports whether a run would begin at once.
+func (a *Attached) Free(Request) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.status.State == api.BlenderReady
+}
+
 // Expect does nothing, because no open Blender is started ahead.
 func (a *Attached) Expect(int, []string) {}
 
@@ -252,7 +259,7 @@ func (a *Attached) Processes() []api.ProcessStatus {
 }
 
 // Preview always fails with [ErrNoPreview]: the user sees the scene in the window of that Blender.
-func (a *Attached) Preview(context.Context, string, string) error {
+func (a *Attached) Preview(context.Context, string, string, string) error {
 	return fmt.Errorf("%w: the Blender that is used has a window", ErrNoPreview)
 }
 

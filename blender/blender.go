@@ -58,6 +58,12 @@ const (
 	LeftoverRun Leftover = "run"
 )
 
+// Taker is a [Sink] that wants to know when the Blender was chosen that executes the run.
+type Taker interface {
+	// Taken is called once before the run is sent. It must not block.
+	Taken()
+}
+
 // Sink receives what a run does while it runs. Its methods are called one at a time and must not
 // block: the goroutine that calls them also reads the pipe from Blender.
 type Sink interface {

@@ -49,11 +49,13 @@ type Blender interface {
 	Ready(ctx context.Context) error
 	// Await waits until a Blender is ready for a run like req. It fails as Ready does.
 	Await(ctx context.Context, req blender.Request) error
+	// Free reports whether a run like req would begin at once.
+	Free(req blender.Request) bool
 	// Run has the script executed and returns how the run ended. Ending ctx cancels the run. An
 	// error means that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
-	// Preview makes a picture of the scene that the last run left. An error changes nothing.
-	Preview(ctx context.Context, path, engine string) error
+	// Preview makes a picture of the scene that a run has left. An error changes nothing.
+	Preview(ctx context.Context, run, path, engine string) error
 }
 
 // Watcher is what the engine needs of a watcher; *watcher.Watcher implements it.

@@ -64,6 +64,8 @@ func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)
 
 func (f *fakeBlender) Await(ctx context.Context, _ blender.Request) error { return f.Ready(ctx) }
 
+func (f *fakeBlender) Free(blender.Request) bool { return f.Status().State == api.BlenderReady }
+
 func (f *fakeBlender) Alert(req blender.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,7 +161,7 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	}
 }
 
-func (f *fakeBlender) Preview(_ context.Context, path, engine string) error {
+func (f *fakeBlender) Preview(_ context.Context, _, path, engine string) error {
 	return os.WriteFile(path, []byte(engine), 0o600)
 }
 

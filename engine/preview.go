@@ -54,7 +54,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 		return
 	}
 	w.drawing.Go(func() {
-		if err := e.makePreview(ctx, b, file, with.String()); err != nil {
+		if err := e.makePreview(ctx, b, r.ID, file, with.String()); err != nil {
 			if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
 				e.log.Warn("there is no preview", "run", r.ID, "error", err)
 			}
@@ -68,13 +68,13 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 
 // makePreview draws a picture under a temporary name and then renames it, so that nobody sees
 // half a picture.
-func (e *Engine) makePreview(ctx context.Context, b Blender, file, with string) error {
+func (e *Engine) makePreview(ctx context.Context, b Blender, run, file, with string) error {
 	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
 		return err
 	}
 	half := strings.TrimSuffix(file, ".jpg") + ".part"
 	defer os.Remove(half) // it was renamed, or never made
-	if err := b.Preview(ctx, half, with); err != nil {
+	if err := b.Preview(ctx, run, half, with); err != nil {
 		return err
 	}
 	return os.Rename(half, file)

@@ -102,6 +102,7 @@ type Fleet struct {
 	expected int     // isolated runs that the engine has queued
 	scenes   []*file // the .blend files that runs begin with, the most recently used first
 	runs     int     // runs that are running, previews left out
+	turns    int     // counts the beginnings and ends of isolated runs
 	since    time.Time
 	changed  chan struct{} // closed at the next change
 	told     api.BlenderStatus
@@ -125,9 +126,12 @@ type member struct {
 	use    use
 	status api.BlenderStatus
 	busy   bool
-	last   bool
 	parked bool
-	ending int // how many stops of its process are under way
+	// turn is when the isolated run that was executed in its process began or, once that run has
+	// ended, when it ended, by Fleet.turns; 0 where there was none.
+	turn   int
+	ran    string // the run that was executed last in its process, or ""
+	ending int    // how many stops of its process are under way
 	// retried is when the fleet last had a failed Blender try again, and failures how often it
 	// failed since it was ready; failed is what it then said of itself.
 	retried  time.Time
@@ -251,7 +255,8 @@ func (f *Fleet) arrange() time.Duration {
 		if m.use == spent {
 			discard = append(discard, m)
 		}
-		m.parked, m.use, m.last = true, m.cleanUse(), false
+		m.parked, m.use = true, m.cleanUse()
+		m.forgetLocked()
 		m.ending++
 		park = append(park, m)
 	}
@@ -287,7 +292,7 @@ func (f *Fleet) arrange() time.Duration {
 // policyLocked returns what a plan keeps to just now. It needs mu.
 func (f *Fleet) policyLocked() policy {
 	p := policy{
-		ahead: f.spec.Fleet.AheadOf(runtime.NumCPU(), f.cfg.Memory), cores: runtime.NumCPU(), expected: f.expected,
+		ahead: f.spec.Fleet.AheadOf(runtime.NumCPU(), f.cfg.Memory, f.spec.Parallel.Of(runtime.NumCPU())), cores: runtime.NumCPU(), expected: f.expected,
 		scarce: f.scarce || f.spec.Fleet.MaxMemory > 0 && f.memoryLocked() >= uint64(f.spec.Fleet.MaxMemory),
 		port:   f.spec.Port != 0,
 		hold:   f.runs > 0 && time.Since(f.since) < holdTime,
@@ -311,14 +316,30 @@ func (f *Fleet) memoryLocked() (bytes uint64) {
 
 func (f *Fleet) viewsLocked() []view {
 	views := make([]view, len(f.members))
+	last := f.lastLocked()
 	for i, m := range f.members {
 		views[i] = view{
-			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m.last, stale: m.stale, scene: m.scene,
+			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m == last, stale: m.stale, scene: m.scene,
 			parked: m.parked || m.status.State == api.BlenderStopped && !m.busy, ending: m.ending > 0,
 		}
 	}
 	return views
 }
+
+// lastLocked returns the member that has what the last isolated run left, or nil. Of several that are
+// running it is the member whose run began last, until one of the runs ends. It needs mu.
+func (f *Fleet) lastLocked() *member {
+	var last *member
+	for _, m := range f.members {
+		if m.use == spent && m.turn > 0 && (last == nil || m.turn > last.turn) {
+			last = m
+		}
+	}
+	return last
+}
+
+// forgetLocked takes note that what runs have left in the member is gone. It needs Fleet.mu.
+func (m *member) forgetLocked() { m.turn, m.ran = 0, "" }
 
 // add makes a member and starts it.
 func (f *Fleet) add(a addition) {
@@ -444,7 +465,8 @@ func (f *Fleet) retry() {
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
 func (m *member) renewLocked() {
 	if m.use == spent && !m.busy && m.status.PID != m.pid {
-		m.use, m.last, m.stale = clean, false, false
+		m.use, m.stale = clean, false
+		m.forgetLocked()
 	}
 }
 
@@ -635,32 +657,34 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	if err != nil {
 		return blender.Outcome{}, err
 	}
+	if t, ok := sink.(blender.Taker); ok {
+		t.Taken()
+	}
 	f.mu.Lock()
-	var before *member
 	first := m.use == clean
 	if first {
-		for _, other := range f.members {
-			if other.last {
-				before, other.last = other, false // what it left goes now that another run begins
-			}
-		}
-		m.use, m.last = spent, true
+		m.use = spent
+		m.takeTurnLocked() // what the run before has left goes now that another run begins
 	}
 	f.mu.Unlock()
 	out, err := m.b.Run(ctx, req, sink)
 	f.mu.Lock()
 	m.busy = false
 	f.runs--
+	if err == nil {
+		m.ran = req.ID
+	}
 	m.status = m.b.Status()
+	if goesOn := m.status.State == api.BlenderReady || m.status.State == api.BlenderRunning; first && err == nil && goesOn {
+		m.takeTurnLocked()
+	}
 	if n.scene != "" && err == nil && out.Verdict == blender.Succeeded {
 		f.retrySceneLocked(n.scene)
 	}
 	switch {
 	case first && err != nil: // nothing was executed
-		m.use, m.last = clean, false
-		if before != nil && before.use == spent && !before.parked {
-			before.last = true
-		}
+		m.use = clean
+		m.forgetLocked()
 	case m.status.State != api.BlenderReady && m.status.State != api.BlenderRunning:
 		m.pid = -1 // another process, soon
 	default:
@@ -675,14 +699,28 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	return out, err
 }
 
-// Preview has the Blender that the last run left make a picture of its scene; see
-// [blender.Supervisor.Preview]. It holds up no run: the next one has another Blender. It fails
-// with [blender.ErrNoPreview] when nothing was left.
-func (f *Fleet) Preview(ctx context.Context, path, engine string) error {
+// takeTurnLocked makes the member the one that has what the last isolated run left. It needs
+// Fleet.mu.
+func (m *member) takeTurnLocked() {
+	m.fleet.turns++
+	m.turn = m.fleet.turns
+}
+
+// Free reports whether a run like the request would begin at once.
+func (f *Fleet) Free(req blender.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wanted && choose(f.viewsLocked(), needOf(req)) >= 0
+}
+
+// Preview has the Blender in which a run was the last make a picture of the scene that the run has
+// left; see [blender.Supervisor.Preview]. It holds up no isolated run: the next one has another
+// Blender. It fails with [blender.ErrNoPreview] when what the run left is gone.
+func (f *Fleet) Preview(ctx context.Context, run, path, engine string) error {
 	f.mu.Lock()
 	var m *member
 	for _, other := range f.members {
-		if other.last && other.use == spent && !other.busy && other.status.State == api.BlenderReady {
+		if other.ran == run && !other.parked && !other.busy && other.status.State == api.BlenderReady {
 			m = other
 		}
 	}
@@ -765,7 +803,8 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	f.wanted = false
 	members := append([]*member(nil), f.members...)
 	for _, m := range members {
-		m.parked, m.last, m.use = true, false, m.cleanUse()
+		m.parked, m.use = true, m.cleanUse()
+		m.forgetLocked()
 		m.ending++
 	}
 	f.newsLocked()

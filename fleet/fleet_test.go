@@ -185,6 +185,59 @@ func TestALookIsNotCutOffByTheNextRun(t *testing.T) {
 	}
 }
 
+func TestOfRunsAtTheSameTimeWhatTheLastToEndLeftIsKept(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 2})
+	dir := t.TempDir()
+	// begin has the fleet begin a run that goes on until it is told to end, which the returned
+	// function does.
+	begin := func(id string) (pid string, end func()) {
+		r, over, file := newRecorder(), make(chan error, 1), filepath.Join(dir, id)
+		code := tellPID + "\nimport sys, time\nsys.stdout.flush()\nwhile not os.path.exists(" + strconv.Quote(file) + "): time.sleep(0.005)"
+		go func() {
+			out, err := f.Run(t.Context(), blender.Request{ID: id, Code: []byte(code), Scene: "fresh", Isolation: api.IsolateProcess}, r)
+			if err == nil && out.Verdict != blender.Succeeded {
+				err = errors.New(string(out.Verdict))
+			}
+			over <- err
+		}()
+		eventually(t, id+" has begun", func() bool { return strings.HasSuffix(r.output(), "\n") })
+		return strings.TrimSpace(r.output()), func() {
+			if err := errors.Join(os.WriteFile(file, nil, 0o600), <-over); err != nil {
+				t.Errorf("run %s: %v", id, err)
+			}
+		}
+	}
+	look := func() string {
+		return do(t, f, blender.Request{Code: []byte("import os; print(os.getpid())"), Scene: "keep", Isolation: api.IsolateKeep, Look: true})
+	}
+	first, endFirst := begin("first")
+	second, endSecond := begin("second")
+	if first == second {
+		t.Fatalf("both runs are in the process %s", first)
+	}
+	for _, p := range f.Processes() {
+		if want := map[string]string{first: "first", second: "second"}[strconv.Itoa(p.PID)]; p.Run != want {
+			t.Errorf("process %d executes %q, want %q", p.PID, p.Run, want)
+		}
+	}
+	endFirst()
+	if got := look(); got != first {
+		t.Errorf("when the first has ended a look finds %s, want %s", got, first)
+	}
+	endSecond()
+	picture := filepath.Join(dir, "picture")
+	if err := f.Preview(t.Context(), "first", picture, "cycles"); !errors.Is(err, blender.ErrNoPreview) {
+		t.Errorf("a picture of the first run, in whose process another was the last: %v", err)
+	}
+	if err := f.Preview(t.Context(), "second", picture, "cycles"); err != nil {
+		t.Errorf("a picture of the second run: %v", err)
+	}
+	if got := look(); got != second {
+		t.Errorf("when the second has ended, too, a look finds %s, want %s", got, second)
+	}
+}
+
 func TestBlendersThatGoOnAreOnesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	f := real(t, api.FleetSettings{Ahead: 1})
