@@ -238,7 +238,7 @@ func (a *Attached) Await(ctx context.Context, _ Request) error { return a.ready(
 func (a *Attached) Free(Request) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.status.State == api.BlenderReady
+	return a.want && !a.over && (a.status.State == api.BlenderReady || a.status.State == api.BlenderRunning)
 }
 
 // Expect does nothing, because no open Blender is started ahead.

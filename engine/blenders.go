@@ -242,7 +242,7 @@ func (e *Engine) halt(workers []*worker, halted bool) error {
 		return api.ErrStopping
 	}
 	for _, w := range workers {
-		w.halted = halted
+		w.halted, w.renewed = halted, true
 	}
 	e.wakeWorkersLocked()
 	return nil

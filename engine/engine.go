@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -131,10 +132,15 @@ type Engine struct {
 	mu      sync.Mutex
 	queue   queue
 	running map[int64]*job
-	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet
-	folders map[string]*folder
-	order   []string  // the paths of folders, as the settings have them
-	workers []*worker // replaced, never changed
+	// turns is when each line had its turn last, by turnsTaken, which counts them; hurried is true
+	// after a run that was begun before its turn. See queue.next.
+	turns      map[line]int
+	turnsTaken int
+	hurried    bool
+	unsaved    map[int64]*job // runs that ended, but whose end is not in the database yet
+	folders    map[string]*folder
+	order      []string  // the paths of folders, as the settings have them
+	workers    []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
 	defaultBlender string
 	stamps         map[string]watcher.Stamp
@@ -180,6 +186,7 @@ func Open(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, store: st, hub: newHub(), began: time.Now(),
 		running: map[int64]*job{},
+		turns:   map[line]int{},
 		unsaved: map[int64]*job{},
 		folders: map[string]*folder{},
 		claims:  map[string]claimed{},
@@ -276,6 +283,7 @@ func (e *Engine) SetRuns(c api.RunSettings) {
 	}
 	e.mu.Lock()
 	e.runs = c
+	e.wakeWorkersLocked() // more may begin
 	e.mu.Unlock()
 	e.expect() // other scenes are opened before they are needed
 }
@@ -286,6 +294,10 @@ func (e *Engine) expect() {
 		w.expect()
 	}
 }
+
+// parallelLocked returns how many runs go on at the same time, those of sessions and of open Blenders
+// left out. It needs mu.
+func (e *Engine) parallelLocked() int { return e.runs.Parallel.Of(runtime.NumCPU()) }
 
 func (e *Engine) runSettings() api.RunSettings {
 	e.mu.Lock()

@@ -25,6 +25,7 @@ type fakeBlender struct {
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
 	mu     sync.Mutex
+	busy   func(req blender.Request) bool // for which runs no Blender is free; nil for none
 	spec   api.BlenderSpec
 	status api.BlenderStatus
 	scenes []string
@@ -62,9 +63,40 @@ func (f *fakeBlender) make(spec api.BlenderSpec, changed func(api.BlenderStatus)
 	return f
 }
 
-func (f *fakeBlender) Await(ctx context.Context, _ blender.Request) error { return f.Ready(ctx) }
+func (f *fakeBlender) Await(ctx context.Context, req blender.Request) error {
+	for {
+		if err := f.Ready(ctx); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		busy, news := f.busy != nil && f.busy(req), f.news
+		f.mu.Unlock()
+		if !busy {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
-func (f *fakeBlender) Free(blender.Request) bool { return f.Status().State == api.BlenderReady }
+func (f *fakeBlender) Free(req blender.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := f.status.State
+	return (state == api.BlenderReady || state == api.BlenderRunning) && (f.busy == nil || !f.busy(req))
+}
+
+// setBusy says for which runs no Blender is free from now on.
+func (f *fakeBlender) setBusy(busy func(req blender.Request) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy = busy
+	close(f.news)
+	f.news = make(chan struct{})
+}
 
 func (f *fakeBlender) Alert(req blender.Request) {
 	f.mu.Lock()

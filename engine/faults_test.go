@@ -410,7 +410,7 @@ func TestOldOutputsGoFirst(t *testing.T) {
 }
 
 // eventually waits for what nothing announces.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {

@@ -40,7 +40,7 @@ func (e *Engine) Status() api.Status {
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
 	st.SavesWaiting, st.SavesWaitFor = e.held.waiting(), e.held.why
-	if n := e.queue.isolated(); n >= manyWait {
+	if n := e.queue.isolated(func(string) bool { return true }); n >= manyWait {
 		st.Hint = fmt.Sprintf("%d scripts wait for a Blender of their own; for folders with thousands of small scripts isolation = \"scene\" is the quick way", n)
 	}
 	return st

@@ -50,7 +50,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 	with, r, b := e.runs.Preview, j.run, w.blender
 	e.mu.Unlock()
 	file := e.previewFile(r)
-	if with == api.PreviewOff || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWork(w) {
+	if with == api.PreviewOff || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWaiting(w) {
 		return
 	}
 	w.drawing.Go(func() {

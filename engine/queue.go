@@ -22,7 +22,10 @@ type job struct {
 	limit  time.Duration
 	code   []byte // nil when only the database has it
 
+	line     line      // whose turn it waits for; set by queue.push
+	peer     string    // which programs of the user ask together, as control knows; "" where it does not
 	worker   *worker   // the worker that executes the job; nil while the job is queued
+	taken    bool      // a Blender was chosen for it, or it has begun
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
 	attempts int       // how often engines before this one have sent it
 	refusals int       // how often a Blender has died with it before it began
@@ -73,62 +76,93 @@ const keptCode = 16 << 20
 
 // queue holds the waiting runs, in the order of their places.
 type queue struct {
-	jobs []*job
-	ids  map[int64]*job
-	code int // bytes of source in memory
+	jobs    []*job
+	ids     map[int64]*job
+	lines   map[line][]*job   // the runs of each folder, client and session, in their order
+	scripts map[string][]*job // the runs of each file, in their order
+	needs   map[need]int      // how many runs ask for the same
+	code    int               // bytes of source in memory
 }
 
 func (q *queue) len() int { return len(q.jobs) }
 
 // push inserts j at its place.
 func (q *queue) push(j *job) {
+	if q.ids == nil {
+		*q = queue{ids: map[int64]*job{}, lines: map[line][]*job{}, scripts: map[string][]*job{}, needs: map[need]int{}}
+	}
 	if q.code+len(j.code) > keptCode {
 		j.code = nil
 	}
 	q.code += len(j.code)
-	i := len(q.jobs)
-	for i > 0 && (q.jobs[i-1].place > j.place || q.jobs[i-1].place == j.place && q.jobs[i-1].id > j.id) {
+	j.line = lineOf(j)
+	q.jobs = insertJob(q.jobs, j)
+	q.ids[j.id] = j
+	q.lines[j.line] = insertJob(q.lines[j.line], j)
+	q.needs[j.need()]++
+	if j.isFile {
+		q.scripts[j.run.Script] = insertJob(q.scripts[j.run.Script], j)
+	}
+}
+
+// before reports whether j comes before k in the queue.
+func (j *job) before(k *job) bool { return j.place < k.place || j.place == k.place && j.id < k.id }
+
+// insertJob inserts a job at its place, which is nearly always the end.
+func insertJob(jobs []*job, j *job) []*job {
+	i := len(jobs)
+	for i > 0 && j.before(jobs[i-1]) {
 		i--
 	}
-	q.jobs = slices.Insert(q.jobs, i, j)
-	if q.ids == nil {
-		q.ids = map[int64]*job{}
-	}
-	q.ids[j.id] = j
+	return slices.Insert(jobs, i, j)
 }
 
 func (q *queue) remove(j *job) {
-	if i := slices.Index(q.jobs, j); i >= 0 {
-		q.code -= len(j.code)
-		q.jobs = slices.Delete(q.jobs, i, i+1)
-		delete(q.ids, j.id)
+	if q.ids[j.id] != j {
+		return
+	}
+	q.code -= len(j.code)
+	q.jobs = deleteJob(q.jobs, j)
+	delete(q.ids, j.id)
+	if q.lines[j.line] = deleteJob(q.lines[j.line], j); len(q.lines[j.line]) == 0 {
+		delete(q.lines, j.line)
+	}
+	if q.needs[j.need()]--; q.needs[j.need()] == 0 {
+		delete(q.needs, j.need())
+	}
+	if script := j.run.Script; j.isFile {
+		if q.scripts[script] = deleteJob(q.scripts[script], j); len(q.scripts[script]) == 0 {
+			delete(q.scripts, script)
+		}
 	}
 }
 
-// next returns the first waiting run that fits and whose script is not running, or nil: two runs
-// of the same script are never running at the same time.
-func (q *queue) next(running map[int64]*job, fits func(*job) bool) *job {
-	for _, j := range q.jobs {
-		if fits(j) && (!j.isFile || !runs(running, j.run.Script)) {
-			return j
-		}
+func deleteJob(jobs []*job, j *job) []*job {
+	if i := slices.Index(jobs, j); i >= 0 {
+		return slices.Delete(jobs, i, i+1)
 	}
-	return nil
+	return jobs
 }
 
 // has reports whether a waiting run names a Blender.
 func (q *queue) has(blender string) bool {
-	return slices.ContainsFunc(q.jobs, func(j *job) bool { return j.run.Blender == blender })
-}
-
-// isolated returns how many waiting runs need a Blender in which nothing has run.
-func (q *queue) isolated() (n int) {
-	for _, j := range q.jobs {
-		if j.run.Isolation == api.IsolateProcess {
-			n++
+	for n := range q.needs {
+		if n.blender == blender {
+			return true
 		}
 	}
-	return n
+	return false
+}
+
+// isolated returns how many waiting runs need a Blender in which nothing has run, of those whose
+// Blender's name is one that which returns true for.
+func (q *queue) isolated(which func(blender string) bool) (runs int) {
+	for n, count := range q.needs {
+		if n.isolation == api.IsolateProcess && which(n.blender) {
+			runs += count
+		}
+	}
+	return runs
 }
 
 // openBlenders returns the names of the open Blenders that waiting runs ask for.
@@ -152,8 +186,8 @@ func runs(running map[int64]*job, script string) bool {
 
 // saved returns the run that waits for a save of script, or nil.
 func (q *queue) saved(script string) *job {
-	for _, j := range q.jobs {
-		if j.run.Source == api.FromFolder && j.run.Script == script {
+	for _, j := range q.scripts[script] {
+		if j.run.Source == api.FromFolder {
 			return j
 		}
 	}

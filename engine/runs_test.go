@@ -276,8 +276,8 @@ func TestLimitsComeFromSubmissionFolderOrDefault(t *testing.T) {
 		h.ended(c.req.ID)
 	}
 	check("nothing is chosen", blender.LeftoverRun, blender.Limits{Memory: 4e9, Nice: 5, Processes: 50})
-	check("a submission", blender.LeftoverBlender, blender.Limits{Nice: 3})
 	check("a folder", blender.LeftoverBlender, blender.Limits{Memory: 4e9, Nice: 7, Processes: 50})
+	check("a submission", blender.LeftoverBlender, blender.Limits{Nice: 3})
 	if _, err := h.Retry(ctx, "2"); err != nil {
 		t.Fatal(err)
 	}

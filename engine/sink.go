@@ -23,6 +23,23 @@ type sink struct {
 	ended bool
 }
 
+// Taken notes that a Blender was chosen for the run, so that other Blenders that are free are free for
+// others.
+func (s *sink) Taken() {
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.job.takeLocked(e)
+}
+
+// takeLocked notes that the job has its Blender. It needs mu.
+func (j *job) takeLocked(e *Engine) {
+	if !j.taken && e.queue.len() > 0 {
+		e.wakeWorkersLocked()
+	}
+	j.taken = true
+}
+
 // Started publishes that the run has begun in Blender, at the time at.
 func (s *sink) Started(at time.Time) { s.show(at) }
 
@@ -34,6 +51,7 @@ func (s *sink) show(at time.Time) {
 	if j.began.IsZero() {
 		j.began = time.Now()
 	}
+	j.takeLocked(e)
 	e.rememberLocked(j)
 	r := e.snapshotLocked(j)
 	e.mu.Unlock()

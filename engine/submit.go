@@ -307,10 +307,18 @@ func (e *Engine) wakeWorkers() {
 	e.wakeWorkersLocked()
 }
 
+// wakeOthersLocked wakes all workers but one. It needs mu.
+func (e *Engine) wakeOthersLocked(w *worker) {
+	for _, other := range e.workers {
+		if other != w {
+			poke(other.woken)
+		}
+	}
+}
+
 func (e *Engine) wakeWorkersLocked() {
 	for _, w := range e.workers {
 		poke(w.woken)
-		w.rouseLocked()
 	}
 }
 

@@ -657,9 +657,6 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	if err != nil {
 		return blender.Outcome{}, err
 	}
-	if t, ok := sink.(blender.Taker); ok {
-		t.Taken()
-	}
 	f.mu.Lock()
 	first := m.use == clean
 	if first {
@@ -667,6 +664,9 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		m.takeTurnLocked() // what the run before has left goes now that another run begins
 	}
 	f.mu.Unlock()
+	if t, ok := sink.(blender.Taker); ok {
+		t.Taken()
+	}
 	out, err := m.b.Run(ctx, req, sink)
 	f.mu.Lock()
 	m.busy = false

@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"path/filepath"
+
+	"blendtray/api"
+)
+
+// fewWaiting is how many runs of a folder wait at most where a person saves: what waits behind more
+// is a burst, such as of scripts that a program has copied there.
+const fewWaiting = 3
+
+// line is whose turn it is: the runs of one line begin in their order, and lines take turns. A line
+// is a folder, a client or a session, each with the Blender that its runs ask for.
+type line struct {
+	kind    lineKind
+	name    string
+	blender string
+}
+
+type lineKind int
+
+const (
+	clientLine lineKind = iota
+	folderLine
+	sessionLine
+)
+
+// lineOf returns the line in which a run waits.
+func lineOf(j *job) line {
+	switch {
+	case j.run.Session != "":
+		return line{sessionLine, j.run.Session, j.run.Blender}
+	case j.run.Folder != "":
+		return line{folderLine, j.run.Folder, j.run.Blender}
+	}
+	return line{clientLine, j.run.Client + "\x00" + j.peer, j.run.Blender}
+}
+
+// need is what a run asks of a Blender, as far as Blenders that are free for one run may not be
+// free for another.
+type need struct {
+	blender   string // its name
+	isolation api.Isolation
+	look      bool   // the run looks at what the last isolated run left
+	scene     string // the .blend that an isolated run begins with, or ""
+	session   string
+}
+
+// need returns what the run asks of a Blender.
+func (j *job) need() need {
+	n := need{blender: j.run.Blender, isolation: j.run.Isolation, session: j.run.Session}
+	if _, open := openPID(n.blender); open {
+		return need{blender: n.blender, isolation: api.IsolateKeep} // there is one process, whatever the run wants
+	}
+	n.look = n.isolation == api.IsolateKeep && j.run.Folder == "" && n.session == ""
+	if n.isolation == api.IsolateProcess && filepath.IsAbs(j.run.Scene) {
+		n.scene = j.run.Scene
+	}
+	return n
+}
+
+// load is what the choice of the next run sees beside the queue.
+type load struct {
+	places   int             // how many more runs may begin of those that runs.parallel counts
+	standard string          // the Blender of runs that name none
+	open     map[string]bool // the Blenders that take runs, and whether a person has opened them
+	waits    map[need]bool   // no Blender is free for such runs
+	sending  map[string]bool // the Blenders in which an isolated run is about to begin
+	scripts  map[string]bool // the files that are running
+	sole     map[need]bool   // what runs use that no other run can use beside them
+	running  map[line]int    // how many runs of a line are running
+	turns    map[line]int    // when a line had its turn last
+	// hurried: the run that was begun last was begun before its turn, so that now turns are kept.
+	hurried bool
+}
+
+// newLoad returns a load with nothing running, and no Blender.
+func newLoad(standard string) *load {
+	return &load{
+		standard: standard, open: map[string]bool{}, waits: map[need]bool{}, sending: map[string]bool{},
+		scripts: map[string]bool{}, sole: map[need]bool{}, running: map[line]int{}, turns: map[line]int{},
+	}
+}
+
+// blender returns the name of the Blender of a run that names one, or none with "".
+func (l *load) blender(name string) string {
+	if name == "" {
+		return l.standard
+	}
+	return name
+}
+
+// need returns what a run asks of a Blender, whose name is never "".
+func (l *load) need(j *job) need {
+	n := j.need()
+	if n.blender = l.blender(n.blender); l.open[n.blender] {
+		return need{blender: n.blender, isolation: api.IsolateKeep}
+	}
+	return n
+}
+
+// counts reports whether a run takes one of the places of runs.parallel.
+func (l *load) counts(j *job) bool {
+	return j.run.Session == "" && !j.run.InOpenBlender() && !l.open[l.blender(j.run.Blender)]
+}
+
+// add notes a run as running.
+func (l *load) add(j *job) {
+	if j.isFile {
+		l.scripts[j.run.Script] = true
+	}
+	n := l.need(j)
+	if n.isolation != api.IsolateProcess {
+		l.sole[n] = true // one process executes all such runs
+	}
+	if !j.taken {
+		l.waits[n] = true // the Blender that is free may be the one that it takes in a moment
+		l.sending[n.blender] = l.sending[n.blender] || n.isolation == api.IsolateProcess
+	}
+	l.running[j.line]++
+	if l.counts(j) {
+		l.places--
+	}
+}
+
+// next returns the run that should begin next, or nil, and whether it begins before its turn. mine
+// tells whether a Blender is one of the caller's: a run in another Blender is returned only when it
+// takes a place.
+//
+// The runs of a line begin in their order, but a run whose script is running lets the others pass.
+// Of several lines the one has its turn of which the fewest runs are running, and of these the one
+// that waits longest for its turn. A save by a person begins before what is left of a burst, though
+// never twice in a row, so that the burst goes on.
+func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early bool) {
+	var turn, hand *job
+	for _, jobs := range q.lines {
+		j := q.first(l, jobs)
+		if j == nil || !mine(l.blender(j.run.Blender)) && !l.counts(j) {
+			continue
+		}
+		if turn == nil || l.less(j, turn) {
+			turn = j
+		}
+		if byHand := j.run.Source == api.FromFolder && j.run.WrittenBy == "" && len(jobs) <= fewWaiting; byHand && (hand == nil || l.less(j, hand)) {
+			hand = j
+		}
+	}
+	if hand != nil && hand != turn && !l.hurried && len(q.lines[turn.line]) > fewWaiting {
+		return hand, true
+	}
+	return turn, false
+}
+
+// less reports whether it is rather the turn of j than of k.
+func (l *load) less(j, k *job) bool {
+	switch {
+	case l.running[j.line] != l.running[k.line]:
+		return l.running[j.line] < l.running[k.line]
+	case l.turns[j.line] != l.turns[k.line]:
+		return l.turns[j.line] < l.turns[k.line]
+	}
+	return j.before(k)
+}
+
+// first returns the run of a line that may begin, or nil.
+func (q *queue) first(l *load, jobs []*job) *job {
+	for _, j := range jobs {
+		n := l.need(j)
+		_, takes := l.open[n.blender]
+		switch {
+		case !takes, j.run.Session != "" && l.scripts[j.run.Script]:
+			return nil
+		case j.isFile && (l.scripts[j.run.Script] || q.waitsBehind(l, j)):
+			continue
+		case l.counts(j) && l.places <= 0, l.sole[n], l.waits[n], n.look && l.sending[n.blender]:
+			return nil
+		}
+		return j
+	}
+	return nil
+}
+
+// waitsBehind reports whether a run of the same script waits for the same Blender before j does, in
+// another line.
+func (q *queue) waitsBehind(l *load, j *job) bool {
+	if j.run.Session != "" {
+		return false
+	}
+	for _, k := range q.scripts[j.run.Script] {
+		switch {
+		case k == j:
+			return false
+		case k.run.Session == "" && l.blender(k.run.Blender) == l.blender(j.run.Blender):
+			return true
+		}
+	}
+	return false
+}
+
+// loadLocked returns what is running and which Blenders take runs. It needs mu.
+func (e *Engine) loadLocked() *load {
+	l := newLoad(e.defaultBlender)
+	l.places, l.turns, l.hurried = e.parallelLocked(), e.turns, e.hurried
+	for _, w := range e.workers {
+		if !w.takes || w.halted || w.retired || w.kind != w.spec.Kind() {
+			continue
+		}
+		l.open[w.name] = w.kind == api.BlenderOpen
+		for n := range w.waits {
+			l.waits[n] = true
+		}
+	}
+	for _, j := range e.running {
+		l.add(j)
+	}
+	return l
+}
+
+// nextLocked returns the run that the worker should begin next, or nil. It needs mu.
+//
+// Another worker's run whose turn is before takes its place: that worker begins the run, or finds
+// that its Blender is not free, and then the place is there again.
+func (e *Engine) nextLocked(w *worker) (next *job, early bool) {
+	if w.halted || w.retired || e.stopping || e.queue.len() == 0 {
+		return nil, false
+	}
+	l := e.loadLocked()
+	mine := func(blender string) bool { return blender == w.name }
+	for {
+		j, early := e.queue.next(l, mine)
+		if j == nil || l.blender(j.run.Blender) == w.name {
+			return j, early
+		}
+		l.add(j)
+	}
+}
+
+// beganLocked notes that a run has its turn. It needs mu.
+func (e *Engine) beganLocked(j *job, early bool) {
+	if len(e.turns) > 2*len(e.queue.lines)+100 {
+		for other := range e.turns {
+			if e.queue.lines[other] == nil {
+				delete(e.turns, other)
+			}
+		}
+	}
+	e.turnsTaken++
+	e.turns[j.line] = e.turnsTaken
+	if j.line.kind != sessionLine {
+		e.hurried = early
+	}
+}
