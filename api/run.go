@@ -100,6 +100,8 @@ type Run struct {
 	WrittenBy string `json:"written_by"`
 	// Reason says in a sentence why the run is cancelled or interrupted, or what it waits for.
 	Reason string `json:"reason"`
+	// PID is the process that executes the run while the run is running, as far as it is known, or 0.
+	PID int `json:"pid"`
 	// Progress is set while the run is running and says how far it is.
 	Progress *Progress `json:"progress,omitempty"`
 	// TimeLimitSeconds is the run's time limit, 0 for none.

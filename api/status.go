@@ -13,9 +13,11 @@ type Status struct {
 	Processes []ProcessStatus `json:"processes"`
 	Folders   []FolderStatus  `json:"folders"`
 	// Queued and Running count runs.
-	Queued         int  `json:"queued"`
-	Running        int  `json:"running"`
-	WatchingPaused bool `json:"watching_paused"`
+	Queued  int `json:"queued"`
+	Running int `json:"running"`
+	// Runs are the runs that are running, the oldest first, without their output.
+	Runs           []Run `json:"runs"`
+	WatchingPaused bool  `json:"watching_paused"`
 	// SavesWaiting is how many saves could not be written down yet and will be tried again, and
 	// SavesWaitFor says why.
 	SavesWaiting int    `json:"saves_waiting"`
@@ -78,7 +80,8 @@ type BlenderStatus struct {
 	Port   int    `json:"port"`
 	// Loop is the class of the asyncio loop on which the server in Blender runs.
 	Loop string `json:"loop"`
-	// Run is the id of the run that this Blender is executing, or "".
+	// Run is the id of the run that this Blender is executing, or "". Of several runs it is any:
+	// [Status.Runs] has all.
 	Run         string `json:"run"`
 	MemoryBytes uint64 `json:"memory_bytes"`
 	// Waiting is how many processes of this Blender wait with nothing run in them.
@@ -97,8 +100,11 @@ type ProcessStatus struct {
 	// Use is what the process is for: "waiting" for a run, with nothing run in it; "left": it
 	// has what the last isolated run left; "scene": it goes on, with a new scene for each run;
 	// "keep": it keeps its state; "open": a person has it open.
-	Use         string `json:"use"`
+	Use string `json:"use"`
+	// Run is the id of the run that the process is executing, or "". Left is the id of the isolated run
+	// whose scene the process has, where it was the last to end, or "".
 	Run         string `json:"run"`
+	Left        string `json:"left"`
 	Port        int    `json:"port"`
 	MemoryBytes uint64 `json:"memory_bytes"`
 	// Scene is the .blend that the process has opened at its start, or "".

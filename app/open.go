@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,23 +149,38 @@ func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, er
 	return sceneOf(runs, st, id, time.Now())
 }
 
+// gone says that a run came after another one, so that what the other one has left is gone.
+func gone(after, id string) error {
+	return fault.New(fault.Failed, "run it again (`blendtray retry "+id+"`), then open what it leaves",
+		"%w: run %s came after run %s", errGone, after, id)
+}
+
 // sceneOf chooses from runs, the newest first, the run with an id, or for "" the last run. It fails
 // when the Blender that has the run's scene is not there in the status st of the engine.
 func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
 	var asked *api.Run
+	last := "" // the isolated run that ended last, as far as its Blender is there
+	for _, p := range st.Processes {
+		last = cmp.Or(last, p.Left)
+	}
 	for i := range runs {
 		r := &runs[i]
-		if r.StartedAt == nil || r.InOpenBlender() || r.Script == saverName || r.Isolation == api.IsolateScene ||
+		if r.StartedAt == nil || r.InOpenBlender() || r.Session != "" || r.Script == saverName || r.Isolation == api.IsolateScene ||
 			r.Folder != "" && r.Isolation == api.IsolateKeep {
 			continue // it has left nothing where other runs look
+		}
+		if last != "" && r.ID != last && r.ID != id && r.Isolation != api.IsolateKeep {
+			continue // it ended before, or is still running
+		}
+		if last != "" && r.ID != last && r.Isolation != api.IsolateKeep {
+			return api.Run{}, gone(last, id)
 		}
 		if asked == nil && (id == "" || r.ID == id) {
 			asked = r
 		}
 		if r.Isolation != api.IsolateKeep {
 			if asked == nil {
-				return api.Run{}, fault.New(fault.Failed, "run it again (`blendtray retry "+id+"`), then open what it leaves",
-					"%w: run %s came after run %s", errGone, r.ID, id)
+				return api.Run{}, gone(r.ID, id)
 			}
 			break
 		}

@@ -22,6 +22,13 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		}
 		return st
 	}
+	kept := func(id string) api.Status {
+		st := st("left", "left")
+		st.Processes[1].Left = id
+		return st
+	}
+	inSession := run("5", api.IsolateKeep, api.Succeeded, 0)
+	inSession.Session = "s"
 	last := run("3", api.IsolateProcess, api.Succeeded, time.Second)
 	for name, test := range map[string]struct {
 		runs []api.Run
@@ -30,17 +37,20 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		want string // the id, or "" for an error
 		gone bool
 	}{
-		"the last":                  {runs: []api.Run{last}, st: st("waiting", "left"), want: "3"},
-		"by its id":                 {runs: []api.Run{last}, st: st("left"), id: "3", want: "3"},
-		"its Blender has ended":     {runs: []api.Run{last}, st: st("waiting", "keep", "scene"), gone: true},
-		"before the engine's start": {runs: []api.Run{run("3", api.IsolateProcess, api.Succeeded, time.Hour)}, st: st("left"), gone: true},
-		"another came after":        {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, time.Second)}, st: st("left"), id: "2", gone: true},
-		"a look came after":         {runs: []api.Run{run("4", api.IsolateKeep, api.Succeeded, 0), last}, st: st("left"), id: "3", want: "3"},
-		"another kind came after":   {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0), last}, st: st("left"), want: "3"},
-		"only another kind":         {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0)}, st: st("left")},
-		"crashed":                   {runs: []api.Run{run("3", api.IsolateProcess, api.Crashed, 0)}, st: st("left")},
-		"interrupted":               {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left")},
-		"nothing has run":           {st: st("waiting")},
+		"the last":                           {runs: []api.Run{last}, st: st("waiting", "left"), want: "3"},
+		"by its id":                          {runs: []api.Run{last}, st: st("left"), id: "3", want: "3"},
+		"its Blender has ended":              {runs: []api.Run{last}, st: st("waiting", "keep", "scene"), gone: true},
+		"before the engine's start":          {runs: []api.Run{run("3", api.IsolateProcess, api.Succeeded, time.Hour)}, st: st("left"), gone: true},
+		"another came after":                 {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, time.Second)}, st: st("left"), id: "2", gone: true},
+		"a look came after":                  {runs: []api.Run{run("4", api.IsolateKeep, api.Succeeded, 0), last}, st: st("left"), id: "3", want: "3"},
+		"another kind came after":            {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0), last}, st: st("left"), want: "3"},
+		"only another kind":                  {runs: []api.Run{run("4", api.IsolateScene, api.Succeeded, 0)}, st: st("left")},
+		"of several the one that ended last": {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, 0)}, st: kept("2"), want: "2"},
+		"of several one that ended before":   {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, 0)}, st: kept("2"), id: "3", gone: true},
+		"a run in a session came after":      {runs: []api.Run{inSession, last}, st: st("left"), want: "3"},
+		"crashed":                            {runs: []api.Run{run("3", api.IsolateProcess, api.Crashed, 0)}, st: st("left")},
+		"interrupted":                        {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left")},
+		"nothing has run":                    {st: st("waiting")},
 	} {
 		got, err := sceneOf(test.runs, test.st, test.id, now)
 		switch {

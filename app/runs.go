@@ -89,7 +89,7 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 		}
 		script := oneLine(r.Script)
 		if r.State != api.Succeeded {
-			script = oneLine(nameOf(r) + because(r))
+			script = oneLine(nameOf(r) + where(r) + because(r))
 		}
 		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
 			cell{text: moment(r.QueuedAt, now)}, cell{text: took}, cell{text: script})
@@ -150,6 +150,8 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	if r.Progress != nil {
 		fact("progress", "%s", bar(*r.Progress))
 	}
+	fact("where", "%s", strings.Trim(where(r), " ()"))
+	fact("session", "%s", oneLine(r.Session))
 	if r.TimeLimitSeconds > 0 {
 		fact("limit", "%s", seconds(r.TimeLimitSeconds))
 	}

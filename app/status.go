@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"blendtray/api"
 )
@@ -45,12 +46,49 @@ func (e *env) printStatus(st api.Status) {
 		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
 	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+	for _, r := range st.Runs {
+		e.printf("%-8s %s\n", "", describeRunning(r, time.Now()))
+	}
 	if st.SavesWaiting > 0 {
 		e.printf("%-8s %s\n", "", paint(e.colorOut, red, clean(savesWait(st))))
 	}
 	if st.Hint != "" {
 		e.printf("%-8s %s\n", "", st.Hint)
 	}
+}
+
+// describeRunning says which run is running, for how long, where, and how far it is.
+func describeRunning(r api.Run, now time.Time) string {
+	text := fmt.Sprintf("run %s: %s%s", r.ID, nameOf(r), where(r))
+	if r.StartedAt != nil {
+		text += ", for " + seconds(now.Sub(*r.StartedAt).Seconds())
+	}
+	if r.Progress != nil {
+		text += ", " + bar(*r.Progress)
+	}
+	return oneLine(text)
+}
+
+// where says where a run is running: in which Blender, unless it is the default one, in which session,
+// and in which process. It returns "" for a run that is not running.
+func where(r api.Run) string {
+	if r.State != api.Running {
+		return ""
+	}
+	var facts []string
+	if r.Session != "" {
+		facts = append(facts, "session "+r.Session)
+	}
+	if r.Blender != "" {
+		facts = append(facts, "Blender "+r.Blender)
+	}
+	if r.PID != 0 {
+		facts = append(facts, fmt.Sprintf("process %d", r.PID))
+	}
+	if len(facts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(facts, ", ") + ")"
 }
 
 // savesWait says how many saves wait to become runs, and why.

@@ -288,6 +288,9 @@ func (a *Attached) Run(ctx context.Context, req Request, sink Sink) (Outcome, er
 			st.State, st.Run = api.BlenderRunning, req.ID
 		}
 	})
+	if t, ok := sink.(Taker); ok && session != nil {
+		t.Taken(session.Welcome.PID)
+	}
 	if session == nil || life.Err() != nil {
 		return Outcome{}, fmt.Errorf("%w: it was left", ErrNotStarted)
 	}

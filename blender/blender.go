@@ -60,8 +60,9 @@ const (
 
 // Taker is a [Sink] that wants to know when the Blender was chosen that executes the run.
 type Taker interface {
-	// Taken is called once before the run is sent. It must not block.
-	Taken()
+	// Taken is called once before the run is sent, with the id of Blender's process or 0. It must not
+	// block.
+	Taken(pid int)
 }
 
 // Sink receives what a run does while it runs. Its methods are called one at a time and must not

@@ -209,7 +209,7 @@ func (e *Engine) requeueLocked(j *job, shown bool) {
 	e.mu.Lock()
 	delete(e.running, j.id)
 	j.worker = nil
-	j.run.State, j.run.StartedAt, j.run.Progress = api.Queued, nil, nil
+	j.run.State, j.run.StartedAt, j.run.Progress, j.run.PID = api.Queued, nil, nil, 0
 	j.began, j.out = time.Time{}, newCapture(int(e.runs.Output))
 	e.queue.push(j)
 	e.rememberLocked(j)

@@ -87,6 +87,44 @@ func TestSoManyRunsGoOnAtTheSameTime(t *testing.T) {
 	h.counts(0, 0)
 }
 
+func TestTheStatusHasAllRunsThatAreRunning(t *testing.T) {
+	t.Parallel()
+	h := open(t, parallel(2))
+	h.b.do = func(ctx context.Context, _ blender.Request, s blender.Sink) (blender.Outcome, error) {
+		s.(blender.Taker).Taken(4711)
+		s.Started(time.Now())
+		<-ctx.Done()
+		return blender.Outcome{Verdict: blender.Cancelled}, nil
+	}
+	h.serve()
+	if st := h.Status(); st.Runs == nil || len(st.Runs) != 0 {
+		t.Errorf("at first: %#v", st.Runs)
+	}
+	sub := h.Subscribe(SubscribeOptions{Run: "1"})
+	defer sub.Close()
+	for _, name := range []string{"a.py", "b.py", "c.py"} {
+		h.w.save(h.path(name), "x")
+	}
+	ev := await(t, sub, "the first begins", func(ev api.Event) bool { return ev.Kind == api.KindRun && ev.Run.State == api.Running })
+	if ev.Run.PID != 4711 {
+		t.Errorf("it is told to be in process %d", ev.Run.PID)
+	}
+	h.counts(2, 1)
+	var got []string
+	for _, r := range h.Status().Runs {
+		got = append(got, fmt.Sprint(filepath.Base(r.Script), " ", r.State, " ", r.PID))
+	}
+	if want := []string{"a.py running 4711", "b.py running 4711"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, err := h.Cancel(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.ended("1"); r.PID != 0 {
+		t.Errorf("when it has ended it is in process %d", r.PID)
+	}
+}
+
 func TestMoreRunsBeginWhenTheSettingsSaySo(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

@@ -29,7 +29,7 @@ func (e *Engine) Status() api.Status {
 			UptimeSeconds: time.Since(e.began).Seconds(),
 		},
 		Blenders: []api.BlenderStatus{}, Processes: []api.ProcessStatus{},
-		Folders: []api.FolderStatus{},
+		Folders: []api.FolderStatus{}, Runs: []api.Run{},
 	}
 	for _, w := range e.allWorkers() {
 		st.Blenders = append(st.Blenders, w.statusNow())
@@ -39,11 +39,29 @@ func (e *Engine) Status() api.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
+	for _, j := range e.running {
+		st.Runs = append(st.Runs, e.snapshotLocked(j))
+	}
+	slices.SortFunc(st.Runs, beganBefore)
 	st.SavesWaiting, st.SavesWaitFor = e.held.waiting(), e.held.why
 	if n := e.queue.isolated(func(string) bool { return true }); n >= manyWait {
 		st.Hint = fmt.Sprintf("%d scripts wait for a Blender of their own; for folders with thousands of small scripts isolation = \"scene\" is the quick way", n)
 	}
 	return st
+}
+
+// beganBefore compares two runs that are running by when they began; a run that is about to begin comes
+// last.
+func beganBefore(a, b api.Run) int {
+	switch {
+	case a.StartedAt == nil && b.StartedAt == nil:
+		return a.QueuedAt.Compare(b.QueuedAt)
+	case a.StartedAt == nil:
+		return 1
+	case b.StartedAt == nil:
+		return -1
+	}
+	return a.StartedAt.Compare(*b.StartedAt)
 }
 
 // snapshotLocked returns a job's run as clients see it, without output. It needs mu.

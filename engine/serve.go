@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,20 +101,26 @@ func (e *Engine) awaitRunning(workers []*worker, limit time.Duration) bool {
 		over = timer.C
 	}
 	for said := false; ; {
-		waits := ""
+		var waits []string
 		e.mu.Lock()
 		for _, j := range e.running {
 			if slices.Contains(workers, j.worker) && j.why == "" {
-				waits = fmt.Sprintf("run %s (%s)", j.run.ID, filepath.Base(j.run.Script))
+				waits = append(waits, fmt.Sprintf("run %s (%s)", j.run.ID, filepath.Base(j.run.Script)))
 			}
 		}
 		e.mu.Unlock()
-		if waits == "" {
+		if len(waits) == 0 {
 			return true
 		}
 		if !said {
 			said = true
-			e.note(fmt.Sprintf("the engine ends when %s has ended, or after %s; \"blendtray cancel\" ends the run", waits, api.Duration(limit)))
+			slices.Sort(waits)
+			verb := "has"
+			if len(waits) > 1 {
+				verb = "have"
+			}
+			e.note(fmt.Sprintf("the engine ends when %s %s ended, or after %s; \"blendtray cancel\" ends a run",
+				strings.Join(waits, ", "), verb, api.Duration(limit)))
 		}
 		select {
 		case <-sub.Events():

@@ -25,10 +25,11 @@ type sink struct {
 
 // Taken notes that a Blender was chosen for the run, so that other Blenders that are free are free for
 // others.
-func (s *sink) Taken() {
+func (s *sink) Taken(pid int) {
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	s.job.run.PID = pid
 	s.job.takeLocked(e)
 }
 

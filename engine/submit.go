@@ -406,7 +406,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	r := j.run
 	r.State, r.Reason, r.Error, r.Result = last.State, last.Reason, last.Error, last.Result
 	r.ExitCode = last.ExitCode
-	r.BlenderVersion, r.FinishedAt, r.Progress = last.BlenderVersion, &now, nil
+	r.BlenderVersion, r.FinishedAt, r.Progress, r.PID = last.BlenderVersion, &now, nil, 0
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.OutputBytes = j.out.bytes()
 	if !j.began.IsZero() {

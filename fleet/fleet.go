@@ -129,9 +129,11 @@ type member struct {
 	parked bool
 	// turn is when the isolated run that was executed in its process began or, once that run has
 	// ended, when it ended, by Fleet.turns; 0 where there was none.
-	turn   int
-	ran    string // the run that was executed last in its process, or ""
-	ending int    // how many stops of its process are under way
+	turn int
+	// ran is the run that was executed last in its process, and left the isolated run that has ended
+	// in it; "" for none.
+	ran, left string
+	ending    int // how many stops of its process are under way
 	// retried is when the fleet last had a failed Blender try again, and failures how often it
 	// failed since it was ready; failed is what it then said of itself.
 	retried  time.Time
@@ -142,7 +144,7 @@ type member struct {
 	scene string
 	pid   int // the process in which it executed its last run
 	end   context.CancelFunc
-	left  chan struct{}
+	ended chan struct{} // closed when its supervisor has ended
 }
 
 // New makes a fleet with no members. It starts Blenders when it is served.
@@ -339,7 +341,7 @@ func (f *Fleet) lastLocked() *member {
 }
 
 // forgetLocked takes note that what runs have left in the member is gone. It needs Fleet.mu.
-func (m *member) forgetLocked() { m.turn, m.ran = 0, "" }
+func (m *member) forgetLocked() { m.turn, m.ran, m.left = 0, "", "" }
 
 // add makes a member and starts it.
 func (f *Fleet) add(a addition) {
@@ -350,18 +352,18 @@ func (f *Fleet) add(a addition) {
 	m.b = f.cfg.NewMember(spec, a.use == keeps, m.changed)
 	m.status = m.b.Status()
 	life, end := context.WithCancel(context.Background())
-	m.end, m.left = end, make(chan struct{})
+	m.end, m.ended = end, make(chan struct{})
 	f.mu.Lock()
 	m.b.Configure(f.memberSpecLocked(m)) // it may be another one by now
 	f.members = append(f.members, m)
 	over := !f.serving
 	f.mu.Unlock()
 	if over {
-		close(m.left)
+		close(m.ended)
 		return
 	}
 	go func() {
-		defer close(m.left)
+		defer close(m.ended)
 		if err := m.b.Serve(life); err != nil {
 			f.log.Error("the supervisor of a Blender ended", "error", err)
 		}
@@ -502,7 +504,7 @@ func (m *member) leave() {
 	}
 	m.end()
 	select {
-	case <-m.left:
+	case <-m.ended:
 	case <-ctx.Done():
 	}
 }
@@ -665,7 +667,7 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	}
 	f.mu.Unlock()
 	if t, ok := sink.(blender.Taker); ok {
-		t.Taken()
+		t.Taken(m.pid)
 	}
 	out, err := m.b.Run(ctx, req, sink)
 	f.mu.Lock()
@@ -676,6 +678,7 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	}
 	m.status = m.b.Status()
 	if goesOn := m.status.State == api.BlenderReady || m.status.State == api.BlenderRunning; first && err == nil && goesOn {
+		m.left = req.ID
 		m.takeTurnLocked()
 	}
 	if n.scene != "" && err == nil && out.Verdict == blender.Succeeded {

@@ -226,6 +226,11 @@ func TestOfRunsAtTheSameTimeWhatTheLastToEndLeftIsKept(t *testing.T) {
 		t.Errorf("when the first has ended a look finds %s, want %s", got, first)
 	}
 	endSecond()
+	for _, p := range f.Processes() {
+		if p.Left != "" && (p.Left != "second" || strconv.Itoa(p.PID) != second) {
+			t.Errorf("the process %d has what %q left", p.PID, p.Left)
+		}
+	}
 	picture := filepath.Join(dir, "picture")
 	if err := f.Preview(t.Context(), "first", picture, "cycles"); !errors.Is(err, blender.ErrNoPreview) {
 		t.Errorf("a picture of the first run, in whose process another was the last: %v", err)

@@ -88,13 +88,18 @@ func (f *Fleet) Processes() []api.ProcessStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []api.ProcessStatus
+	last := f.lastLocked()
 	for _, m := range f.members {
 		st := m.b.Status()
 		if st.PID == 0 {
 			continue
 		}
+		left := ""
+		if m == last {
+			left = m.left
+		}
 		all = append(all, api.ProcessStatus{
-			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run,
+			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run, Left: left,
 			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene,
 		})
 	}

@@ -146,13 +146,15 @@ func (f *Follower) refresh(ctx context.Context, all bool) error {
 		if err != nil {
 			return err
 		}
-		f.state.Recent, f.state.Current = runs, nil
-		for i := range runs {
-			if runs[i].State == api.Running {
-				current := runs[i]
-				f.state.Current = &current
+		f.state.Recent, f.state.Running = runs, nil
+		for _, r := range slices.Backward(runs) {
+			if r.State == api.Running {
+				f.state.Running = append(f.state.Running, r)
 			}
 		}
+	}
+	if st.Runs != nil { // else the engine is older than the tray
+		f.state.Running = st.Runs
 	}
 	f.state.Link = Attached
 	f.publish()
@@ -169,10 +171,9 @@ func (f *Follower) handle(ev api.Event) bool {
 		}
 		return true
 	case api.KindProgress:
-		if c := f.state.Current; c != nil && c.ID == ev.ID {
-			current := *c
-			current.Progress = ev.Progress
-			f.state.Current = &current
+		if i := f.state.indexOf(ev.ID); i >= 0 {
+			f.state.Running = slices.Clone(f.state.Running)
+			f.state.Running[i].Progress = ev.Progress
 			f.publish()
 		}
 		return false
@@ -191,16 +192,19 @@ func (f *Follower) handle(ev api.Event) bool {
 
 // updateRun puts a run that has changed into the state.
 func (f *Follower) updateRun(r api.Run) {
+	running, i := slices.Clone(f.state.Running), f.state.indexOf(r.ID) // what was published stays as it was
 	switch {
-	case r.State == api.Running:
-		if c := f.state.Current; c != nil && c.ID == r.ID && r.Progress == nil {
-			r.Progress = c.Progress
+	case r.State == api.Running && i >= 0:
+		if r.Progress == nil {
+			r.Progress = running[i].Progress
 		}
-		current := r
-		f.state.Current = &current
-	case f.state.Current != nil && f.state.Current.ID == r.ID:
-		f.state.Current = nil
+		running[i] = r
+	case r.State == api.Running:
+		running = append(running, r)
+	case i >= 0:
+		running = slices.Delete(running, i, i+1)
 	}
+	f.state.Running = running
 	recent := slices.Clone(f.state.Recent)
 	if i := slices.IndexFunc(recent, func(o api.Run) bool { return o.ID == r.ID }); i >= 0 {
 		recent[i] = r

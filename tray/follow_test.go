@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -145,6 +146,34 @@ func TestTheStateFollowsAnEngineThatComesAndGoes(t *testing.T) {
 	}
 }
 
+func TestSeveralRunsAreFollowed(t *testing.T) {
+	t.Parallel()
+	e := &engine{}
+	e.comes(api.BlenderReady)
+	w := follow(t, e)
+	w.until("attached", func(s State) bool { return s.Link == Attached })
+	began := time.Now()
+	run := func(id string, state api.State) {
+		e.send(api.Event{Kind: api.KindRun, ID: id, Run: &api.Run{ID: id, State: state, StartedAt: &began}})
+	}
+	ids := func(s State) string {
+		var all []string
+		for _, r := range s.Running {
+			all = append(all, r.ID)
+		}
+		return strings.Join(all, " ")
+	}
+	run("2", api.Running)
+	run("3", api.Running)
+	w.until("both", func(s State) bool { return ids(s) == "2 3" && s.current().ID == "3" })
+	e.send(api.Event{Kind: api.KindProgress, ID: "2", Progress: &api.Progress{Fraction: 0.5}})
+	w.until("the progress of the first", func(s State) bool { return s.Running[0].Progress != nil && s.Running[1].Progress == nil })
+	run("3", api.Succeeded)
+	w.until("the end of the second", func(s State) bool { return ids(s) == "2" && s.current().Progress.Fraction == 0.5 })
+	run("2", api.Failed)
+	w.until("the end of the first", func(s State) bool { return s.current() == nil })
+}
+
 func TestRunsComeAndGo(t *testing.T) {
 	t.Parallel()
 	e := &engine{}
@@ -159,13 +188,13 @@ func TestRunsComeAndGo(t *testing.T) {
 	run("2", api.Queued)
 	run("2", api.Running)
 	w.until("the run", func(s State) bool {
-		return s.Current != nil && s.Current.ID == "2" && s.Recent[0].State == api.Running
+		return s.current() != nil && s.current().ID == "2" && s.Recent[0].State == api.Running
 	})
 	e.send(api.Event{Kind: api.KindProgress, ID: "2", Progress: &api.Progress{Fraction: 0.5}})
-	w.until("its progress", func(s State) bool { return s.Current.Progress != nil && s.Current.Progress.Fraction == 0.5 })
+	w.until("its progress", func(s State) bool { return s.current().Progress != nil && s.current().Progress.Fraction == 0.5 })
 	e.send(api.Event{Kind: api.KindProgress, ID: "1", Progress: &api.Progress{Fraction: 0.9}})
 	run("2", api.Failed)
-	w.until("its end", func(s State) bool { return s.Current == nil && s.Recent[0].State == api.Failed })
+	w.until("its end", func(s State) bool { return s.current() == nil && s.Recent[0].State == api.Failed })
 	for _, id := range []string{"3", "4", "5", "6", "7"} {
 		run(id, api.Succeeded)
 	}

@@ -14,8 +14,8 @@ func IconOf(s State) assets.Icon {
 		return assets.Attention
 	}
 	switch b := s.blender(); {
-	case s.Current != nil && s.Current.State == api.Running:
-		if p := s.Current.Progress; p != nil && p.Fraction >= 0 {
+	case len(s.Running) > 0:
+		if p := s.current().Progress; p != nil && p.Fraction >= 0 {
 			return assets.Running(p.Fraction)
 		}
 		return assets.RunningUnknown

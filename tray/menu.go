@@ -61,7 +61,7 @@ func Menu(s State, now time.Time) []Item {
 		separator,
 	}
 	if can.cancel {
-		items[5].ID = s.Current.ID
+		items[5].ID = s.current().ID
 	}
 	for i := range RecentRuns {
 		item := Item{Hidden: true, Do: ShowRun}
@@ -105,6 +105,6 @@ func possible(s State) abilities {
 	case api.BlenderStarting:
 		can.stop = true
 	}
-	can.cancel = s.Current != nil && s.Current.State == api.Running
+	can.cancel = len(s.Running) > 0
 	return can
 }

@@ -24,7 +24,7 @@ func running(p *api.Progress) func(*State) {
 	return func(s *State) {
 		began := now.Add(-70 * time.Second)
 		r := api.Run{ID: "7", Script: "/a/turntable.py", State: api.Running, StartedAt: &began, Progress: p}
-		s.Current, s.Recent = &r, []api.Run{r}
+		s.Running, s.Recent = append(s.Running, r), []api.Run{r}
 	}
 }
 
@@ -71,6 +71,7 @@ func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 		"Blender can't start: no reason is known · 2 waiting":  attached(api.BlenderFailed, func(s *State) { s.Status.Queued = 2 }),
 		"Blender can't start: there is no file /opt/b":         attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
 		"Blender can't start: no reason is known":              attached(api.BlenderFailed),
+		"turntable.py · 42 % · 2 more running · 1 waiting":     attached(api.BlenderRunning, running(nil), running(nil), running(&api.Progress{Fraction: 0.42}), func(s *State) { s.Status.Queued = 1 }),
 		"turntable.py · 1:10":                                  attached(api.BlenderRunning, running(nil)),
 		"turntable.py · 42 % · 1:10 left":                      attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
 		"turntable.py · 100 %":                                 attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),

@@ -140,6 +140,12 @@ func (d *runDetail) set(r api.Run) {
 	if r.BlenderVersion != "" {
 		about += " · Blender " + r.BlenderVersion
 	}
+	if r.Session != "" {
+		about += " · session " + r.Session
+	}
+	if r.PID != 0 {
+		about += fmt.Sprintf(" · process %d", r.PID)
+	}
 	d.about.SetText(about)
 	d.cause.Importance = widget.DangerImportance
 	switch {
@@ -159,7 +165,7 @@ func (d *runDetail) set(r api.Run) {
 
 // leavesScene reports whether a run has left a scene in a Blender that the engine has started.
 func leavesScene(r api.Run) bool {
-	return r.State.Final() && r.StartedAt != nil && r.State != api.Crashed && !r.InOpenBlender()
+	return r.State.Final() && r.StartedAt != nil && r.State != api.Crashed && !r.InOpenBlender() && r.Session == ""
 }
 
 func sceneWord(scene string) string {

@@ -306,7 +306,7 @@ func (s *shell) paint() {
 			return
 		}
 		var tick <-chan time.Time
-		if st.Current != nil {
+		if len(st.Running) > 0 {
 			tick = time.After(time.Second)
 		}
 		select {
@@ -515,10 +515,10 @@ func (s *shell) closeWindow() {
 // quit ends the program. It asks first when that would end a run.
 func (s *shell) quit() {
 	st := s.now()
-	if st.Current == nil || !st.Own {
+	if len(st.Running) == 0 || !st.Own {
 		s.app.Quit()
 		return
 	}
 	s.window.raise()
-	s.window.confirm("Quit", nameOf(*st.Current)+" is running. Quitting ends the run and Blender.", "Quit", s.app.Quit)
+	s.window.confirm("Quit", quitWords(st), "Quit", s.app.Quit)
 }

@@ -1,6 +1,7 @@
 package tray
 
 import (
+	"slices"
 	"time"
 
 	"blendtray/api"
@@ -27,8 +28,8 @@ type State struct {
 	Status api.Status
 	// Recent has the newest runs, newest first, at most [RecentRuns].
 	Recent []api.Run
-	// Current is the run that is running, with its progress, or nil.
-	Current *api.Run
+	// Running are the runs that are running, with their progress, in the order in which they began.
+	Running []api.Run
 	// Folder is the folder that "Open drop folder" opens, or "".
 	Folder string
 	// Login is true when the tray starts at login.
@@ -37,12 +38,26 @@ type State struct {
 	Trouble string
 }
 
+// current returns the run that the icon, the menu and the window tell of, or nil: of those that are
+// running the one that began last.
+func (s State) current() *api.Run {
+	if len(s.Running) == 0 {
+		return nil
+	}
+	return &s.Running[len(s.Running)-1]
+}
+
 // blender returns the Blender that the icon, the menu and the window show: the first one.
 func (s State) blender() api.BlenderStatus {
 	if len(s.Status.Blenders) == 0 {
 		return api.BlenderStatus{State: api.BlenderStopped}
 	}
 	return s.Status.Blenders[0]
+}
+
+// indexOf returns where in Running the run with an id is, or -1.
+func (s State) indexOf(id string) int {
+	return slices.IndexFunc(s.Running, func(r api.Run) bool { return r.ID == id })
 }
 
 // elapsed returns how long a run has taken until now or until its end.

@@ -95,7 +95,7 @@ func newWindow(s *shell) *window {
 	w.start = widget.NewButtonWithIcon("Start", theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
 	w.stop = widget.NewButtonWithIcon("Stop", theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
 	w.cancel = widget.NewButtonWithIcon("Cancel run", theme.CancelIcon(), func() {
-		if c := s.now().Current; c != nil {
+		if c := s.now().current(); c != nil {
 			s.ask(Item{Do: CancelRun, ID: c.ID})
 		}
 	})
@@ -276,7 +276,7 @@ func (w *window) show(s State) {
 	enable(w.start, can.start)
 	enable(w.stop, can.stop)
 	enable(w.cancel, can.cancel)
-	if c := s.Current; c != nil && c.Progress != nil && c.Progress.Fraction >= 0 {
+	if c := s.current(); c != nil && c.Progress != nil && c.Progress.Fraction >= 0 {
 		w.bar.SetValue(min(1, c.Progress.Fraction))
 		w.bar.Show()
 	} else {

@@ -78,8 +78,10 @@ func headline(s State, now time.Time) string {
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {
-	case s.Current != nil && s.Current.State == api.Running:
-		return progressWords(*s.Current, now) + waiting
+	case len(s.Running) > 1:
+		return fmt.Sprintf("%s · %d more running%s", progressWords(*s.current(), now), len(s.Running)-1, waiting)
+	case len(s.Running) > 0:
+		return progressWords(*s.current(), now) + waiting
 	case b.State == api.BlenderFailed:
 		return "Blender can't start: " + reasonOf(b.Reason) + waiting
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
@@ -105,6 +107,14 @@ func headline(s State, now time.Time) string {
 		return name + " · watching is paused" + waiting
 	}
 	return name + " · ready" + waiting
+}
+
+// quitWords says which runs quitting ends.
+func quitWords(s State) string {
+	if n := len(s.Running); n > 1 {
+		return fmt.Sprintf("%d runs are running. Quitting ends them and Blender.", n)
+	}
+	return nameOf(*s.current()) + " is running. Quitting ends the run and Blender."
 }
 
 // waitingWords returns how many runs wait, to be put after a sentence, or "".
