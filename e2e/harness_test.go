@@ -184,8 +184,14 @@ func (p *program) eventually(what string, holds func() bool) {
 // path.
 func (p *program) save(name, code string) string {
 	p.t.Helper()
-	path := filepath.Join(p.folder, name)
-	temp := filepath.Join(p.folder, "."+name+".tmp")
+	return p.saveIn(p.folder, name, code)
+}
+
+// saveIn does in another folder what save does.
+func (p *program) saveIn(folder, name, code string) string {
+	p.t.Helper()
+	path := filepath.Join(folder, name)
+	temp := filepath.Join(folder, "."+name+".tmp")
 	if err := os.WriteFile(temp, []byte(code), 0o644); err != nil {
 		p.t.Fatal(err)
 	}
