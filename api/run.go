@@ -169,6 +169,9 @@ type Submission struct {
 	Key string `json:"key"`
 	// Client says who asks, for the history: a program's name, of at most 200 bytes.
 	Client string `json:"client"`
+	// Peer tells the programs apart that ask without a name of their own: which of them belong
+	// together, as the server knows it, or "". Clients don't send it.
+	Peer string `json:"-"`
 	// Attach has the run executed in a Blender that a person has open: the one with the process
 	// id PID, or for 0 the one that was the last to serve.
 	Attach bool `json:"attach"`

@@ -212,8 +212,9 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	if int64(len(in.Code)) > s.maxCode {
 		return api.Submission{}, tooLarge("the script", s.maxCode)
 	}
+	peer, _ := r.Context().Value(peerKey{}).(string)
 	return api.Submission{
-		Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
+		Peer: peer, Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
 		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
 		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID,

@@ -3,6 +3,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,14 +16,28 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
-// asNobody is the variable that makes this test binary a stranger: see TestMain.
-const asNobody = "BLENDTRAY_TEST_CONNECT"
+// These are the variables that make this test binary a stranger, or a program that submits a run:
+// see TestMain.
+const (
+	asNobody    = "BLENDTRAY_TEST_CONNECT"
+	asSubmitter = "BLENDTRAY_TEST_SUBMIT"
+)
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(asNobody); path != "" {
 		os.Exit(stranger(path))
+	}
+	if path := os.Getenv(asSubmitter); path != "" {
+		_, err := NewClient(path).Submit(context.Background(), api.Submission{Code: []byte("x")})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -39,6 +54,30 @@ func stranger(path string) int {
 	answer, err := io.ReadAll(c)
 	fmt.Printf("connected: %q, %v\n", answer, err)
 	return 0
+}
+
+func TestProgramsOfOneTerminalAreOneClient(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	address, c := serve(t, f)
+	if _, err := c.Submit(t.Context(), api.Submission{Code: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	own := f.last.Peer
+	if own == "" {
+		t.Fatal("the system does not tell who asks")
+	}
+	for _, elsewhere := range []bool{false, true} {
+		program := exec.Command(os.Args[0])
+		program.Env = append(os.Environ(), asSubmitter+"="+address)
+		program.SysProcAttr = &syscall.SysProcAttr{Setsid: elsewhere} // as a terminal of its own does
+		if out, err := program.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if other := f.last.Peer; other == "" || (other != own) != elsewhere {
+			t.Errorf("another program, of another terminal %v, is %q beside %q", elsewhere, other, own)
+		}
+	}
 }
 
 func TestTheSocketAndItsFolderAreForThisUserAlone(t *testing.T) {

@@ -53,6 +53,9 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
+// peerName returns "": Windows has no name for the programs that belong together.
+func peerName(net.Conn) string { return "" }
+
 func userSID() (string, error) {
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {

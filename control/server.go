@@ -86,10 +86,16 @@ func NewServer(c Config) *Server {
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, peerKey{}, peerName(c))
+		},
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
+
+// peerKey is the key of what peerName returned for the connection of a request.
+type peerKey struct{}
 
 // Serve answers requests until ctx ends, and closes the listener. The engine should end before
 // the server, so that clients hear of the end of their runs: streams end with the engine, and

@@ -324,6 +324,27 @@ func TestFoldersAndClientsTakeTurns(t *testing.T) {
 	}
 }
 
+func TestClientsWithoutANameAreToldApart(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, peer := range []string{"1", "1", "1", "2"} {
+		if _, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Name: peer, Peer: peer}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.serve()
+	var order []string
+	for range 4 {
+		c := h.call()
+		order = append(order, c.req.Name)
+		c.finish(blender.Succeeded)
+		h.ended(c.req.ID)
+	}
+	if got := strings.Join(order, " "); got != "1 2 1 1" {
+		t.Errorf("they run as %s", got)
+	}
+}
+
 func TestARunThatNoBlenderTakesHoldsUpNoOthers(t *testing.T) {
 	t.Parallel()
 	h := open(t, parallel(2))

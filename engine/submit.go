@@ -106,7 +106,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkTexts(s); err != nil {
 		return nil, err
 	}
-	j := &job{dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
+	j := &job{peer: s.Peer, dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
 	switch {
 	case len(s.Key) > maxKey || strings.ContainsFunc(s.Key, unicode.IsControl):
 		return nil, fmt.Errorf("%w: key: at most %d bytes of printable text", api.ErrBad, maxKey)
