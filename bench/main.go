@@ -78,6 +78,10 @@ func run(ctx context.Context, saves, cold, messages, pace, many int, idle time.D
 	if err := p.measureBurst(ctx); err != nil {
 		return err
 	}
+	fmt.Println("\nRuns at the same time:")
+	if err := p.measureParallel(ctx); err != nil {
+		return err
+	}
 	fmt.Println("\nAfter a crash, with a Blender that waits:")
 	if err := p.measureCrash(ctx, cold); err != nil {
 		return err
