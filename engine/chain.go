@@ -71,28 +71,40 @@ type chain struct {
 }
 
 // next returns the chain of a run whose script was saved by the run by.
-func (o origin) next() chain {
+func (o origin) next() *chain {
 	if o.by == nil {
-		return chain{}
+		return nil
 	}
-	c := o.by.chain
-	if c.length == 0 {
-		c = chain{began: o.by.run.QueuedAt, sure: true}
+	c := chain{began: o.by.run.QueuedAt, sure: true}
+	if o.by.chain != nil {
+		c = *o.by.chain
 	}
 	c.length++
 	c.scripts = append(slices.Clone(c.scripts), o.by.run.Script)
 	c.scripts = c.scripts[max(0, len(c.scripts)-maxChain):]
 	c.sure = c.sure && o.how >= likely
-	return c
+	return &c
 }
 
+// len returns how many runs a chain has before its last; nil is the chain of a run that no run has
+// started.
+func (c *chain) len() int {
+	if c == nil {
+		return 0
+	}
+	return c.length
+}
+
+// has reports whether a script is among the scripts of a chain.
+func (c *chain) has(script string) bool { return c != nil && slices.Contains(c.scripts, script) }
+
 // ends reports whether no run is to follow in a chain.
-func (c chain) ends(now time.Time) bool {
-	return c.length > maxChain && (c.sure || now.Sub(c.began) < tooQuick)
+func (c *chain) ends(now time.Time) bool {
+	return c.len() > maxChain && (c.sure || now.Sub(c.began) < tooQuick)
 }
 
 // String returns the names of the scripts of a chain.
-func (c chain) String() string {
+func (c *chain) String() string {
 	names := make([]string, len(c.scripts))
 	for i, script := range c.scripts {
 		names[i] = filepath.Base(script)
@@ -133,7 +145,7 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 		if how == noEvidence && j.mayHaveSaved(s) {
 			how = mayHave
 		}
-		if how > found.how || how == found.how && how != noEvidence && j.chain.length > found.by.chain.length {
+		if how > found.how || how == found.how && how != noEvidence && j.chain.len() > found.by.chain.len() {
 			found = origin{j, how}
 		}
 	}
@@ -153,10 +165,11 @@ func (e *Engine) forgetEndedLocked() {
 func (j *job) trace() *job {
 	t := &job{
 		id: j.id, isFile: j.isFile, chain: j.chain, over: j.over, until: j.until,
-		run:     api.Run{ID: j.run.ID, Script: j.run.Script, QueuedAt: j.run.QueuedAt},
-		journal: j.journal,
+		run: api.Run{ID: j.run.ID, Script: j.run.Script, QueuedAt: j.run.QueuedAt},
 	}
-	t.journal.path, t.journal.half, t.journal.ended = "", nil, nil
+	left := *j.journal
+	left.path, left.half, left.ended = "", nil, nil
+	t.journal = &left
 	return t
 }
 
@@ -187,7 +200,7 @@ func (j *journal) explains(names []string, inode uint64, seen time.Time) (how ev
 // of any other script than those of the chain does not count: many scripts may be saved while one
 // is running.
 func (j *job) mayHaveSaved(s watcher.Save) bool {
-	if !j.journal.child || !j.isFile || s.Path != j.run.Script && !slices.Contains(j.chain.scripts, s.Path) {
+	if !j.journal.child || !j.isFile || s.Path != j.run.Script && !j.chain.has(s.Path) {
 		return false
 	}
 	return j.over.IsZero() || s.Seen.Sub(j.over) < lastChild

@@ -210,7 +210,7 @@ func (e *Engine) requeueLocked(j *job, shown bool) {
 	delete(e.running, j.id)
 	j.worker = nil
 	j.run.State, j.run.StartedAt, j.run.Progress, j.run.PID = api.Queued, nil, nil, 0
-	j.began, j.out = time.Time{}, newCapture(int(e.runs.Output))
+	j.began, j.out = time.Time{}, nil
 	e.queue.push(j)
 	e.rememberLocked(j)
 	r := e.snapshotLocked(j)

@@ -73,10 +73,10 @@ func (e *Engine) journalFile(id int64) string {
 // beginJournal makes the empty journal of a run. Without it the run is executed all the same, and
 // counts as begun from then on. So does a run in a Blender that a person has open, whose journal is
 // not empty from the beginning: the add-on there may be an older one, which keeps no journal.
-func (e *Engine) beginJournal(id int64, open bool) journal {
+func (e *Engine) beginJournal(id int64, open bool) *journal {
 	path := e.journalFile(id)
 	if path == "" {
-		return journal{}
+		return &journal{}
 	}
 	text := ""
 	if open {
@@ -85,9 +85,9 @@ func (e *Engine) beginJournal(id int64, open bool) journal {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		e.log.Warn("a run has no journal", "run", id, "error", err)
 		_ = os.Remove(path) // an older file would tell of another run
-		return journal{}
+		return &journal{}
 	}
-	return journal{path: path}
+	return &journal{path: path}
 }
 
 // remove removes the file.
@@ -214,7 +214,7 @@ func (e *Engine) sweepJournals() {
 		if !ours {
 			continue
 		}
-		left := journal{path: e.journalFile(id)}
+		left := &journal{path: e.journalFile(id)}
 		if left.look(); len(left.wrote) > 0 {
 			if j, err := e.store.get(context.Background(), id); err == nil { // else the run was deleted
 				j.journal, j.over, j.until = left, left.at, time.Now().Add(firstScans)

@@ -122,7 +122,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	e.running[j.id] = j
 	j.worker, j.taken = w, false
 	j.run.State, j.run.Reason = api.Running, ""
-	j.ctx, j.cancel = context.WithCancelCause(context.Background())
+	j.execution, j.out = newExecution(), newCapture(int(e.runs.Output))
 	e.rememberLocked(j)
 	return code, true, nil
 }

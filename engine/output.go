@@ -80,15 +80,22 @@ func (c *capture) keepLocked(p []byte) []byte {
 	return p
 }
 
-// bytes returns the number of bytes that were printed in all.
+// bytes returns the number of bytes that were printed in all. The capture may be nil: of a run that
+// was not sent.
 func (c *capture) bytes() int64 {
+	if c == nil {
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.raw
 }
 
-// kept returns the output that is kept.
+// kept returns the output that is kept. The capture may be nil: of a run that was not sent.
 func (c *capture) kept() kept {
+	if c == nil {
+		return kept{}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	tail := c.tail

@@ -24,27 +24,42 @@ type job struct {
 
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not
+	again    bool      // a save of the same bytes is to run again, though the run has begun
+	repeat   bool      // it has ended because Blender died, and is still to be repeated
+	saved    bool      // its end is in the database
 	worker   *worker   // the worker that executes the job; nil while the job is queued
 	taken    bool      // a Blender was chosen for it, or it has begun
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
 	attempts int       // how often engines before this one have sent it
 	refusals int       // how often a Blender has died with it before it began
 	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
-	again    bool      // a save of the same bytes is to run again, though the run has begun
-	repeat   bool      // it has ended because Blender died, and is still to be repeated
-	saved    bool      // its end is in the database
 	carried  []string  // the paths to which the script was renamed since it was saved
-	chain    chain     // how a save came about that a run has made
-	journal  journal   // Engine.turn guards it
+	chain    *chain    // how a save came about that a run has made; nil for a person's save
 	over     time.Time // when the job has ended; zero before
 	until    time.Time // until when at least an ended job explains saves
-	ctx      context.Context
-	cancel   context.CancelCauseFunc // nil while it is queued
-	why      string                  // why the job was asked to end, or ""
-	byStop   bool                    // the job was asked to end because Blender is being stopped
-	requeue  bool                    // it waits again for the next engine when it has ended before its end
-	began    time.Time               // when the job started, with the monotonic clock
-	out      *capture
+
+	// Ten thousand jobs may wait, so a job has the following from the time on at which it is sent.
+
+	journal    *journal // Engine.turn guards it; nil while the job is queued
+	*execution          // nil before the job is sent
+	out        *capture // nil before the job is sent
+}
+
+// execution is what a job has beside its run from the time on at which it is sent.
+type execution struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	why     string    // why the job was asked to end, or ""
+	byStop  bool      // the job was asked to end because Blender is being stopped
+	requeue bool      // it waits again for the next engine when it has ended before its end
+	began   time.Time // when the job started, with the monotonic clock
+}
+
+// newExecution returns the execution of a job that is about to be sent.
+func newExecution() *execution {
+	x := &execution{}
+	x.ctx, x.cancel = context.WithCancelCause(context.Background())
+	return x
 }
 
 // request returns the job in the form in which a Blender gets it.
@@ -66,7 +81,9 @@ func (j *job) request(code []byte) blender.Request {
 	} else {
 		req.Name, req.Dir = j.run.Script, j.dir
 	}
-	req.Journal = j.journal.path
+	if j.journal != nil {
+		req.Journal = j.journal.path
+	}
 	return req
 }
 

@@ -54,7 +54,6 @@ func (e *Engine) loadQueue() error {
 	}
 	e.queue = queue{}
 	for _, j := range jobs {
-		j.out = newCapture(int(e.runSettings().Output))
 		e.queue.push(j)
 	}
 	return nil
@@ -62,7 +61,7 @@ func (e *Engine) loadQueue() error {
 
 // recoverRun decides what becomes of a run that was running when the last engine ended.
 func (e *Engine) recoverRun(j *job) error {
-	j.journal = journal{path: e.journalFile(j.id)}
+	j.journal = &journal{path: e.journalFile(j.id)}
 	j.journal.look()
 	switch {
 	case j.journal.over != nil && j.journal.over.Queued:

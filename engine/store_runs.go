@@ -76,7 +76,7 @@ func (s *store) insertLocked(in insert) error {
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
 		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
-		j.repeats, writtenBy, j.chain.length, j.run.Session)
+		j.repeats, writtenBy, j.chain.len(), j.run.Session)
 	if err != nil {
 		return err
 	}
@@ -299,18 +299,19 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		leftover, limits         string
 		limit, retryOf, queuedAt int64
 		writtenBy                int64
+		chained                  int
 		started, finished        sql.NullInt64
 		failure, result, outputs sql.NullString
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
-		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &j.chain.length, &r.Session); err != nil {
+		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &chained, &r.Session); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)
-	if j.chain.length > 0 { // the names of its scripts are forgotten with the engine
-		j.chain.began, j.chain.sure = time.Unix(0, queuedAt), true
+	if chained > 0 { // the names of its scripts are forgotten with the engine
+		j.chain = &chain{length: chained, began: time.Unix(0, queuedAt), sure: true}
 	}
 	r.State, r.Source = api.State(state), api.Source(source)
 	r.QueuedAt = time.Unix(0, queuedAt).UTC()

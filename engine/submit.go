@@ -224,7 +224,7 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	j, old := in.job, in.replaces
 	_, opens := openPID(j.run.Blender)
 	e.mu.Lock()
-	stopping, output := e.stopping, int(e.runs.Output)
+	stopping := e.stopping
 	w := e.workerLocked(j.run.Blender)
 	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
 	e.mu.Unlock()
@@ -245,7 +245,6 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	j.run.Outputs = []string{}
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
-	j.out = newCapture(output)
 	if err := e.store.insert(in); err != nil {
 		return api.Run{}, err
 	}
@@ -409,12 +408,15 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	r.BlenderVersion, r.FinishedAt, r.Progress, r.PID = last.BlenderVersion, &now, nil, 0
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.OutputBytes = j.out.bytes()
-	if !j.began.IsZero() {
+	if j.execution != nil && !j.began.IsZero() {
 		r.Seconds = time.Since(j.began).Seconds()
 	}
 	e.mu.Unlock()
 
 	err := e.saveEnd(j, r, output)
+	if j.journal == nil {
+		j.journal = &journal{} // it was never sent
+	}
 	j.journal.look()
 	if j.saved = err == nil; j.saved {
 		e.dropJournal(j)
