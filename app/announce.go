@@ -42,6 +42,15 @@ func (o overEngine) Subscribe(output bool) control.Subscription {
 	return o.said.join(o.Engine.Subscribe(engine.SubscribeOptions{Output: output}))
 }
 
+// Follow makes a run and returns it with the events of the run.
+func (o overEngine) Follow(ctx context.Context, s api.Submission) (api.Run, control.Subscription, error) {
+	r, sub, err := o.Engine.Follow(ctx, s)
+	if err != nil {
+		return r, nil, err
+	}
+	return r, sub, nil
+}
+
 // announcements sends events that do not come from the engine.
 type announcements struct {
 	mu   sync.Mutex

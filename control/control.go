@@ -35,6 +35,9 @@ type Engine interface {
 	StopBlender(ctx context.Context, name string) error
 	RestartBlender(ctx context.Context, name string) error
 	PauseWatching(paused bool)
+	// Follow does what Submit does, and returns with the run all that the run does from then on. Among
+	// these events are those that tell what a waiting run waits for, when that has changed.
+	Follow(ctx context.Context, s api.Submission) (api.Run, Subscription, error)
 	// Subscribe returns the events from now on, with the output of runs if output is true.
 	Subscribe(output bool) Subscription
 }

@@ -228,6 +228,16 @@ func (f *fakeEngine) askOf(what, name string) error {
 }
 func (f *fakeEngine) PauseWatching(paused bool) { f.ask(fmt.Sprint("paused ", paused)) }
 
+func (f *fakeEngine) Follow(ctx context.Context, s api.Submission) (api.Run, Subscription, error) {
+	sub := f.Subscribe(true)
+	run, err := f.Submit(ctx, s)
+	if err != nil {
+		sub.Close()
+		return run, nil, err
+	}
+	return run, sub, nil
+}
+
 func (f *fakeEngine) Subscribe(output bool) Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()

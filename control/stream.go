@@ -137,14 +137,11 @@ func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event)
 
 // streamRun submits a run and streams its events until the run has ended.
 func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submission) error {
-	// Subscribe comes first, so that nothing the run does is missed; the run's id is not known
-	// yet.
-	sub := s.engine.Subscribe(true)
-	defer sub.Close()
-	run, err := s.engine.Submit(r.Context(), in)
+	run, sub, err := s.engine.Follow(r.Context(), in)
 	if err != nil {
 		return err
 	}
+	defer sub.Close()
 	sp := newSpool(s.spoolDir)
 	defer sp.remove()
 	ctx, stop := context.WithCancel(r.Context())
@@ -166,16 +163,11 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 const afterGap = 100 * time.Millisecond
 
 // collect puts the events of a run into a spool until the run has ended. After a gap it checks
-// whether the run ended in the gap, so that a stream always ends with the run's final state. As
-// long as the run waits, a change of Blender may change what the run waits for, and collect
-// checks that too.
+// whether the run ended in the gap, so that a stream always ends with the run's final state.
 func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Event, sp *spool) {
 	put := func(ev api.Event) (last bool) {
-		if ev.Kind == api.KindRun && ev.Run != nil {
-			run = *ev.Run
-		}
 		sp.put(ev)
-		return run.State.Final()
+		return ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final()
 	}
 	var missed <-chan time.Time // set after a gap
 	for {
@@ -197,13 +189,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 			case missed != nil:
 				missed = time.After(afterGap)
 			}
-			switch {
-			case ev.Kind == api.KindBlender && run.State == api.Queued:
-				// The event is sent only if the run still waits: its output may be on its way.
-				if now, ok := s.runNow(ctx, run.ID); ok && now.State == api.Queued && now.Reason != run.Reason {
-					put(runEvent(now))
-				}
-			case ev.ID == run.ID && put(ev):
+			if ev.ID == run.ID && put(ev) {
 				return
 			}
 		}

@@ -133,11 +133,8 @@ func TestFollowingARunThatWaitsTellsWhatItWaitsFor(t *testing.T) {
 	f := newFake()
 	_, c := serve(t, f)
 	f.onSubmit = func(run api.Run) {
-		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}}) // nothing new for the run
-		f.mu.Lock()
-		f.runs[0].Reason = "Blender has failed"
-		f.mu.Unlock()
-		f.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{}})
+		run.Reason = "Blender has failed"
+		f.publish(api.Event{Kind: api.KindRun, ID: run.ID, Run: &run})
 	}
 	var got []string
 	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {

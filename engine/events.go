@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +25,8 @@ const (
 type SubscribeOptions struct {
 	// Output adds output events.
 	Output bool
-	// Run, when given, is the id of the only run whose events come.
+	// Run, when given, is the id of the only run whose events come. While the run waits, an event
+	// also tells when what it waits for has changed.
 	Run string
 }
 
@@ -126,16 +129,9 @@ func (s *Subscription) next() (ev api.Event, ok, ended bool) {
 	return ev, true, false
 }
 
-// wants reports whether the subscriber asked for ev.
-func (s *Subscription) wants(ev *api.Event) bool {
-	if ev.Kind == api.KindOutput && !s.opts.Output {
-		return false
-	}
-	return s.opts.Run == "" || s.opts.Run == ev.ID
-}
-
+// offer adds an event, unless it is output that the subscriber has not asked for.
 func (s *Subscription) offer(ev api.Event) {
-	if !s.wants(&ev) {
+	if ev.Kind == api.KindOutput && !s.opts.Output {
 		return
 	}
 	s.mu.Lock()
@@ -185,15 +181,20 @@ func (s *Subscription) offer(ev api.Event) {
 
 // hub sends every event to every subscriber, in the same order.
 type hub struct {
-	mu     sync.Mutex
-	subs   map[*Subscription]struct{}
-	held   []api.Event // notes from before the first subscriber
-	closed bool
+	mu   sync.Mutex
+	subs map[*Subscription]struct{} // of the events of all runs
+	// followers are the subscriptions of a single run, by its id: there may be hundreds of them, and
+	// an event must not cost more for that.
+	followers map[string][]*Subscription
+	held      []api.Event // notes from before the first subscriber
+	closed    bool
 	// listeners counts the subscribers that want output: without them no output becomes text.
 	listeners atomic.Int32
 }
 
-func newHub() *hub { return &hub{subs: map[*Subscription]struct{}{}} }
+func newHub() *hub {
+	return &hub{subs: map[*Subscription]struct{}{}, followers: map[string][]*Subscription{}}
+}
 
 func (h *hub) add(s *Subscription) {
 	h.mu.Lock()
@@ -202,25 +203,32 @@ func (h *hub) add(s *Subscription) {
 		s.ended = true
 		return
 	}
-	h.subs[s] = struct{}{}
 	if s.opts.Output {
 		h.listeners.Add(1)
 	}
-	if s.opts.Run == "" {
-		for _, ev := range h.held {
-			s.offer(ev)
-		}
-		h.held = nil
+	if run := s.opts.Run; run != "" {
+		h.followers[run] = append(h.followers[run], s)
+		return
 	}
+	h.subs[s] = struct{}{}
+	for _, ev := range h.held {
+		s.offer(ev)
+	}
+	h.held = nil
 }
 
 func (h *hub) remove(s *Subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, ok := h.subs[s]; ok && s.opts.Output {
+	run := s.opts.Run
+	_, there := h.subs[s]
+	if there = there || slices.Contains(h.followers[run], s); there && s.opts.Output {
 		h.listeners.Add(-1)
 	}
 	delete(h.subs, s)
+	if h.followers[run] = slices.DeleteFunc(h.followers[run], func(o *Subscription) bool { return o == s }); len(h.followers[run]) == 0 {
+		delete(h.followers, run)
+	}
 }
 
 func (h *hub) publish(ev api.Event) {
@@ -235,6 +243,31 @@ func (h *hub) publish(ev api.Event) {
 	for s := range h.subs {
 		s.offer(ev)
 	}
+	h.tellLocked(ev)
+}
+
+// tellLocked sends an event of a run to those who follow that run. It needs mu.
+func (h *hub) tellLocked(ev api.Event) {
+	if ev.ID == "" {
+		return
+	}
+	for _, s := range h.followers[ev.ID] {
+		s.offer(ev)
+	}
+}
+
+// followed returns the ids of the runs that somebody follows.
+func (h *hub) followed() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.followers))
+}
+
+// tell sends the state of a run to those who follow the run, and to nobody else.
+func (h *hub) tell(r api.Run) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tellLocked(api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: r.ID, Run: &r})
 }
 
 // output publishes printed text and does not keep p.
@@ -251,9 +284,19 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for s := range h.subs {
-		s.mu.Lock()
-		s.ended = true
-		s.mu.Unlock()
-		poke(s.wake)
+		s.end()
 	}
+	for _, all := range h.followers {
+		for _, s := range all {
+			s.end()
+		}
+	}
+}
+
+// end has the subscription end after its waiting events.
+func (s *Subscription) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	poke(s.wake)
 }

@@ -106,6 +106,57 @@ func TestOnlyWhatWasAskedForIsHeard(t *testing.T) {
 	}
 }
 
+func TestWhoFollowsARunIsToldWhatItWaitsForAndOfNoOtherRun(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("another")
+	other := h.call() // it keeps Blender busy
+	follow := func() (api.Run, *Subscription) {
+		r, sub, err := h.Follow(context.Background(), api.Submission{Code: []byte("x"), Key: "the same"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(sub.Close)
+		return r, sub
+	}
+	r, sub := follow()
+	again, second := follow()
+	if r.ID != again.ID || r.State != api.Queued {
+		t.Fatalf("two runs for one key: %+v and %+v", r, again)
+	}
+	h.b.set(api.BlenderRunning, "") // which is nothing new for the run
+	h.b.set(api.BlenderStarting, "")
+	h.b.set(api.BlenderStarting, "still")
+	h.b.set(api.BlenderReady, "")
+	other.finish(blender.Succeeded)
+	c := h.call()
+	c.sink.Output([]byte("printed"))
+	c.finish(blender.Succeeded)
+	for _, sub := range []*Subscription{sub, second} {
+		var got []string
+		await(t, sub, "end", func(ev api.Event) bool {
+			what := string(ev.Kind) + " " + ev.ID + " " + ev.Text
+			if ev.Run != nil {
+				what += string(ev.Run.State) + " " + ev.Run.Reason
+			}
+			got = append(got, what)
+			return ev.Kind == api.KindRun && ev.Run.State.Final()
+		})
+		want := "run 2 queued Blender is starting|run 2 queued |run 2 running |output 2 printed|run 2 succeeded "
+		if s := strings.Join(got, "|"); s != want {
+			t.Errorf("heard\n%s\nwant\n%s", s, want)
+		}
+		sub.Close()
+	}
+	if n := h.hub.listeners.Load(); n != 0 || len(h.hub.followed()) != 0 {
+		t.Errorf("%d listeners and %d followed runs are left", n, len(h.hub.followed()))
+	}
+	_, bad, err := h.Follow(context.Background(), api.Submission{})
+	if err == nil || bad != nil {
+		t.Errorf("a refused submission is followed: %v", err)
+	}
+}
+
 func TestOutputEventsAreWholeCharacters(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -85,6 +85,13 @@ func (e *Engine) waitsForLocked(j *job) string {
 		return e.blocked
 	case w == nil:
 		return fmt.Sprintf("no Blender has the name %q: add one to the settings, or cancel the run", j.run.Blender)
+	}
+	return w.delayLocked()
+}
+
+// delayLocked returns what keeps the worker's Blender from executing runs, or "". It needs mu.
+func (w *worker) delayLocked() string {
+	switch {
 	case w.halted:
 		return "Blender is stopped: start it to go on"
 	}
@@ -101,6 +108,29 @@ func (e *Engine) waitsForLocked(j *job) string {
 		return "Blender is starting"
 	}
 	return ""
+}
+
+// publishBlender publishes the status of a Blender. Where it changes what runs wait for, those who
+// follow one of these runs are told so.
+func (e *Engine) publishBlender(st api.BlenderStatus) {
+	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	changed := false
+	for _, w := range e.workers {
+		if delay := w.delayLocked(); delay != w.told {
+			w.told, changed = delay, true
+		}
+	}
+	if !changed || e.queue.len() == 0 {
+		return
+	}
+	for _, id := range e.hub.followed() {
+		n, _ := parseID(id)
+		if j := e.queue.find(n); j != nil {
+			e.hub.tell(e.snapshotLocked(j))
+		}
+	}
 }
 
 // liveLocked returns the job in memory with an id, or nil. It needs mu.

@@ -22,6 +22,26 @@ import (
 // run as it now stands; it fails with [api.ErrBad] when the two submissions ask for different
 // things.
 func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
+	return e.submit(ctx, s, func(string) {})
+}
+
+// Follow does what [Engine.Submit] does, and returns with the run a subscription of everything that
+// the run does from then on. Who follows the run is told of no other run.
+func (e *Engine) Follow(ctx context.Context, s api.Submission) (api.Run, *Subscription, error) {
+	var sub *Subscription
+	r, err := e.submit(ctx, s, func(id string) {
+		sub = e.Subscribe(SubscribeOptions{Output: true, Run: id})
+	})
+	if err != nil && sub != nil {
+		sub.Close()
+		sub = nil
+	}
+	return r, sub, err
+}
+
+// submit does the work of Submit. It calls made with the id of the run before the run can do
+// anything that the returned run does not show: turn is held until then.
+func (e *Engine) submit(ctx context.Context, s api.Submission, made func(id string)) (api.Run, error) {
 	if err := ctx.Err(); err != nil {
 		return api.Run{}, err
 	}
@@ -33,10 +53,17 @@ func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) 
 	defer e.turn.Unlock()
 	if s.Key != "" {
 		if old, err := e.store.byKey(ctx, s.Key); err != nil || old != nil {
+			if old != nil {
+				made(old.run.ID)
+			}
 			return e.sameRunLocked(old, j, err)
 		}
 	}
-	return e.acceptLocked(insert{job: j, code: s.Code})
+	r, err := e.acceptLocked(insert{job: j, code: s.Code})
+	if err == nil {
+		made(r.ID)
+	}
+	return r, err
 }
 
 // sameRunLocked returns the run old, which was made with the same key as j. It needs turn.

@@ -39,6 +39,7 @@ type worker struct {
 	end     context.CancelFunc // ends the serving of blender; nil before the serving begins
 	left    chan struct{}      // closed when the serving has ended
 	turned  chan struct{}      // closed when the worker has turned over; nil while it does not turn over
+	told    string             // what keeps runs waiting, as their followers were last told
 }
 
 // newWorker returns a worker with a Blender that nobody serves yet.
@@ -61,7 +62,7 @@ func (w *worker) teller(era int) func(api.BlenderStatus) {
 		}
 		w.status, w.renewed = st, true
 		e.mu.Unlock()
-		e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+		e.publishBlender(st)
 		poke(w.woken)
 	}
 }
@@ -157,7 +158,7 @@ func (w *worker) turnOver(ctx context.Context) bool {
 	}
 	w.status = st
 	e.mu.Unlock()
-	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	e.publishBlender(st)
 	defer func() {
 		e.mu.Lock()
 		w.turned = nil
@@ -197,7 +198,7 @@ func (w *worker) turnOver(ctx context.Context) bool {
 	}
 	w.launch()
 	st = next.Status()
-	e.hub.publish(api.Event{Kind: api.KindBlender, Blender: &st})
+	e.publishBlender(st)
 	return true
 }
 

@@ -114,6 +114,12 @@ func (b *backend) StopBlender(context.Context, string) error    { return nil }
 func (b *backend) RestartBlender(context.Context, string) error { return nil }
 func (b *backend) PauseWatching(bool)                           {}
 
+func (b *backend) Follow(ctx context.Context, s api.Submission) (api.Run, control.Subscription, error) {
+	sub := b.Subscribe(true)
+	r, err := b.Submit(ctx, s)
+	return r, sub, err
+}
+
 func (b *backend) Subscribe(bool) control.Subscription {
 	b.mu.Lock()
 	defer b.mu.Unlock()
