@@ -83,6 +83,7 @@ soak: setup-test ## save for long, and kill the engine and Blender meanwhile (SA
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
+	$(GO) test -tags headless -run '^$$' -bench Submitters ./app
 	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench Menu -benchtime 20x ./e2e
 
 .PHONY: icons

@@ -134,6 +134,7 @@ func (h *house) close() {
 // serve runs the engine and the parts that serve it until ctx ends, which a client may cause
 // through stop, or until a part ends by itself. It returns nil when the end was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
+	defer boundHeap()()
 	return serveParts(ctx, stop, []part{
 		// The server starts before the engine, so that it ends after the engine: clients hear
 		// how their runs ended.

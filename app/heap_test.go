@@ -1,0 +1,43 @@
+package app
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestALargeHeapHoldsLittleGarbageAndASmallOneIsSeldomCollected(t *testing.T) {
+	t.Parallel()
+	for inUse, want := range map[uint64]int{0: 200, 1 << 20: 200, 3 << 20: 200, 6 << 20: 100, 10 << 20: 60, 15 << 20: 40, 1 << 30: 40} {
+		if got := percentOf(inUse); got != want {
+			t.Errorf("%d bytes in use: %d %%, want %d %%", inUse, got, want)
+		}
+	}
+}
+
+// It looks at the heap of the whole process and therefore is not parallel.
+func TestThePercentageFollowsTheHeap(t *testing.T) {
+	t.Setenv("GOGC", "")
+	end := boundHeap()
+	defer end()
+	becomes := func(ok func(percent uint64) bool) {
+		t.Helper()
+		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			runtime.GC()
+			metrics.Read(sample)
+			switch percent := sample[0].Value.Uint64(); {
+			case ok(percent):
+				return
+			case time.Now().After(deadline):
+				t.Fatalf("the percentage stays %d", percent)
+			}
+		}
+	}
+	kept := make([]byte, 64<<20)
+	becomes(func(percent uint64) bool { return percent == leastPercent })
+	runtime.KeepAlive(kept)
+	kept = nil
+	becomes(func(percent uint64) bool { return percent > leastPercent })
+}
