@@ -164,12 +164,12 @@ func (e *Engine) forgetEndedLocked() {
 // result. Engine.turn is needed.
 func (j *job) trace() *job {
 	t := &job{
-		id: j.id, isFile: j.isFile, chain: j.chain, over: j.over, until: j.until,
+		id: j.id, isFile: j.isFile, chain: j.chain,
 		run: api.Run{ID: j.run.ID, Script: j.run.Script, QueuedAt: j.run.QueuedAt},
 	}
 	left := *j.journal
 	left.path, left.half, left.ended = "", nil, nil
-	t.journal = &left
+	t.journal, t.execution = &left, &execution{over: j.over, until: j.until}
 	return t
 }
 

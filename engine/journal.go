@@ -217,7 +217,7 @@ func (e *Engine) sweepJournals() {
 		left := &journal{path: e.journalFile(id)}
 		if left.look(); len(left.wrote) > 0 {
 			if j, err := e.store.get(context.Background(), id); err == nil { // else the run was deleted
-				j.journal, j.over, j.until = left, left.at, time.Now().Add(firstScans)
+				j.journal, j.execution = left, &execution{over: left.at, until: time.Now().Add(firstScans)}
 				e.ended = append(e.ended, j.trace())
 			}
 		}

@@ -18,25 +18,23 @@ type job struct {
 	run   api.Run
 	// isFile is true when run.Script is a path; otherwise dir is the working directory.
 	isFile bool
+	again  bool // a save of the same bytes is to run again, though the run has begun
+	repeat bool // it has ended because Blender died, and is still to be repeated
+	saved  bool // its end is in the database
 	dir    string
 	limit  time.Duration
 	code   []byte // nil when only the database has it
 
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not
-	again    bool      // a save of the same bytes is to run again, though the run has begun
-	repeat   bool      // it has ended because Blender died, and is still to be repeated
-	saved    bool      // its end is in the database
 	worker   *worker   // the worker that executes the job; nil while the job is queued
 	taken    bool      // a Blender was chosen for it, or it has begun
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
-	attempts int       // how often engines before this one have sent it
-	refusals int       // how often a Blender has died with it before it began
+	attempts int32     // how often engines before this one have sent it
+	refusals int32     // how often a Blender has died with it before it began
 	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
 	carried  []string  // the paths to which the script was renamed since it was saved
 	chain    *chain    // how a save came about that a run has made; nil for a person's save
-	over     time.Time // when the job has ended; zero before
-	until    time.Time // until when at least an ended job explains saves
 
 	// Ten thousand jobs may wait, so a job has the following from the time on at which it is sent.
 
@@ -53,6 +51,8 @@ type execution struct {
 	byStop  bool      // the job was asked to end because Blender is being stopped
 	requeue bool      // it waits again for the next engine when it has ended before its end
 	began   time.Time // when the job started, with the monotonic clock
+	over    time.Time // when the job has ended; zero before
+	until   time.Time // until when at least an ended job explains saves
 }
 
 // newExecution returns the execution of a job that is about to be sent.

@@ -429,21 +429,24 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	now := time.Now().UTC().Round(0)
 	output := j.out.kept()
 	e.mu.Lock()
+	if j.execution == nil { // it was never sent
+		j.execution = &execution{}
+	}
+	if j.journal == nil {
+		j.journal = &journal{}
+	}
 	r := j.run
 	r.State, r.Reason, r.Error, r.Result = last.State, last.Reason, last.Error, last.Result
 	r.ExitCode = last.ExitCode
 	r.BlenderVersion, r.FinishedAt, r.Progress, r.PID = last.BlenderVersion, &now, nil, 0
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.OutputBytes = j.out.bytes()
-	if j.execution != nil && !j.began.IsZero() {
+	if !j.began.IsZero() {
 		r.Seconds = time.Since(j.began).Seconds()
 	}
 	e.mu.Unlock()
 
 	err := e.saveEnd(j, r, output)
-	if j.journal == nil {
-		j.journal = &journal{} // it was never sent
-	}
 	j.journal.look()
 	if j.saved = err == nil; j.saved {
 		e.dropJournal(j)
