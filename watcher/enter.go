@@ -49,9 +49,20 @@ func (w *Watcher) folderBorn(src source, path string) int64 {
 	return bornAt(f, fi)
 }
 
-// enter begins to watch one folder, or marks it as polled. It returns nil for a folder that is
-// gone or belongs to no watched folder. fresh says that the folder appeared just now.
-func (w *Watcher) enter(path string, fresh bool) *dir {
+// entering is why a folder is entered.
+type entering int
+
+const (
+	met      entering = iota // a look met the folder
+	appeared                 // the folder came into being while it was watched or waited for
+	again                    // the folder was entered before, and is polled
+)
+
+// enter begins to watch one folder, or marks it as polled, for a look at the watched folder by. It
+// returns nil for a folder that is gone or belongs to no watched folder, and when by is not watched
+// any more. It also returns nil for a folder that is to be entered again and is not watched any more:
+// a look enters what has its path now, and knows since when that is waited for.
+func (w *Watcher) enter(by *folder, path string, why entering) *dir {
 	slow, now := w.opts.isRemote(path), time.Now()
 	id, err := folderID(path)
 	twin := ""
@@ -62,6 +73,8 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 	f := w.ownerLocked(path)
 	switch {
 	case f == nil:
+	case by.removed:
+		f = nil
 	case isGone(err):
 		w.unwatchTreeLocked(path)
 		f = nil
@@ -78,13 +91,17 @@ func (w *Watcher) enter(path string, fresh bool) *dir {
 		return nil
 	}
 	w.mu.Lock()
-	if f = w.ownerLocked(path); f == nil { // folders were set meanwhile
+	if by.removed || w.ownerLocked(path) != f { // folders were set meanwhile, and are looked through
 		w.mu.Unlock()
 		return nil
 	}
 	d := w.dirs[path]
 	if d == nil {
-		d = &dir{folder: f, seen: map[string]snapshot{}, checked: now, id: id, fresh: fresh}
+		if why == again {
+			w.mu.Unlock()
+			return nil
+		}
+		d = &dir{folder: f, seen: map[string]snapshot{}, checked: now, id: id, fresh: why == appeared}
 		w.dirs[path] = d
 		d.countLocked(1)
 		if up := w.dirs[filepath.Dir(path)]; up != nil && up != d {

@@ -224,9 +224,6 @@ func TestARenameIsKnownUntilItIsTaken(t *testing.T) {
 func TestAScriptIsNewInAFolderThatIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	for name, method := range withIdentities() {
-		if name == "polling" || name == "portable events" {
-			continue // there a script counts as old in a rare window: see docs/watching.md
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stamps := map[string]Stamp{}

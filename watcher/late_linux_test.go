@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // inMounts is set in the processes of the tests that mount.
@@ -59,6 +62,47 @@ func TestAMountOverAFolderIsLookedThroughAnew(t *testing.T) {
 		if s.Path == r.path("sub/below.py") && !s.Scan {
 			t.Error("a script below the mount is said to have been saved")
 		}
+	}
+}
+
+// busy is a source in whose folders a script is saved as soon as they are watched, and told of, before
+// anybody can look into them.
+type busy struct {
+	source
+	saved sync.Map
+	t     *testing.T
+}
+
+func (b *busy) add(dir string) (bool, error) {
+	fresh, err := b.source.add(dir)
+	if _, was := b.saved.LoadOrStore(dir, true); err == nil && !was {
+		write(b.t, filepath.Join(dir, "job.py"), "same\n")
+		b.source.drain()
+	}
+	return fresh, err
+}
+
+func TestAScriptIsNewThatIsSavedWhileItsFolderIsEntered(t *testing.T) {
+	t.Parallel()
+	for name, poll := range map[string]time.Duration{"watched": 0, "polled": 20 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, dir := late(t, func(c *Config, o *options) {
+				c.Folders[0].Poll = api.Duration(poll)
+				o.newSource = func(h hintFunc) (source, error) {
+					s, err := newSource(h)
+					return &busy{source: s, t: t}, err
+				}
+			})
+			if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"job.py", "sub/job.py"} {
+				if s := h.once(filepath.Join(dir, name), "same\n"); s.Scan || !s.New {
+					t.Errorf("%s was found %v, is new %v", name, s.Scan, s.New)
+				}
+			}
+		})
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blendtray/api"
 )
 
 // hourAgo is a time of modification that a copier gives to a file.
@@ -183,5 +185,30 @@ func TestWhatAScanFindsIsHandedOnInTheOrderOfTheSaves(t *testing.T) {
 			}
 		}
 		t.Errorf("%d of %d are in the wrong place", wrong, len(want))
+	}
+}
+
+// A poll of a folder is on its way when the folder gets other settings. It finds no scripts, because
+// they belong to the folder with the new settings.
+func TestAPollThatComesTooLateForgetsNothing(t *testing.T) {
+	t.Parallel()
+	r := start(t, methods["polling"])
+	r.write("a.py", "a\n")
+	r.gets("a.py", "a\n")
+	r.settle()
+	r.w.mu.Lock()
+	old, d := r.w.folders[0], r.w.dirs[r.dir]
+	r.w.mu.Unlock()
+	f := old.WatchSettings
+	f.Poll = api.Duration(time.Hour)
+	if err := r.w.SetFolders([]api.WatchSettings{f}); err != nil {
+		t.Fatal(err)
+	}
+	r.w.list(t.Context(), old, d, r.dir, look{mode: scanPoll})
+	r.settle()
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	if _, left := r.w.left[r.path("a.py")]; left {
+		t.Error("the script counts as gone")
 	}
 }

@@ -20,8 +20,7 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 	h, err := openDir(path)
 	if err != nil {
 		w.mu.Lock()
-		d.arrived = d.arrived || l.mode == scanArrived
-		d.unread = true
+		d.unlistedLocked(l.mode)
 		w.mu.Unlock()
 		w.cannotList(path, err)
 		return nil, l
@@ -59,7 +58,7 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			w.prune(d, path, names, l.mode) // first, so that a renamed script is known to be gone
+			w.prune(f, d, path, names, l.mode) // first, so that a renamed script is known to be gone
 			break
 		}
 		if err != nil {
@@ -78,6 +77,12 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 	}
 	l.anew = false // first says what came of it
 	return subs, l
+}
+
+// unlistedLocked notes that d could not be listed, so that the next look is like this one. It needs mu.
+func (d *dir) unlistedLocked(mode scanMode) {
+	d.arrived = d.arrived || mode == scanArrived
+	d.unread = true
 }
 
 // goesInto reports whether f's scan goes into a folder.
@@ -192,14 +197,15 @@ type find struct {
 func (w *Watcher) markFinds() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	slices.SortFunc(w.finds, func(a, b find) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.path, b.path)) })
+	slices.SortStableFunc(w.finds, func(a, b find) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.path, b.path)) })
 	now := time.Now()
 	for _, f := range w.finds {
 		if w.dirs[filepath.Dir(f.path)] != f.d || f.d.folder.removed || w.dirty[f.path] != nil && w.dirty[f.path] != w.examining {
 			continue
 		}
+		before := w.dirty[f.path]
 		w.markLocked(f.d.folder, f.path, found, now)
-		if e := w.dirty[f.path]; e.scan {
+		if e := w.dirty[f.path]; e != before { // else it is being examined, and it is known how it was found
 			e.late, e.first = f.late, f.first
 			e.absent = f.late && w.absentLocked(f.path, arrived, now)
 		}
@@ -219,10 +225,14 @@ func (s snapshot) believed(stamp Stamp) snapshot {
 }
 
 // prune removes the snapshots of files that are gone, where no event does that. names are the
-// scripts that were found.
-func (w *Watcher) prune(d *dir, path string, names map[string]struct{}, mode scanMode) {
+// scripts of f that were found.
+func (w *Watcher) prune(f *folder, d *dir, path string, names map[string]struct{}, mode scanMode) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if f.removed || d.folder != f { // folders were set meanwhile, so scripts were left out that are there
+		d.unlistedLocked(mode)
+		return
+	}
 	d.listed = true
 	w.clearTroubleLocked(notListed, path)
 	if mode == scanArrived || mode == scanPoll && d.watched {

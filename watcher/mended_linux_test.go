@@ -184,8 +184,7 @@ var mends = map[string]func(h *harness, dir, sub string, paths []string){
 func TestWhatWasRefusedAtTheFirstLookWasNotSavedWhenItIsMended(t *testing.T) {
 	t.Parallel()
 	asRoot(t)
-	// In polled folders such scripts run in a rare window: see docs/watching.md.
-	for name, method := range map[string]set{"events": methods["the system's best"]} {
+	for name, method := range methods {
 		for how, mends := range mends {
 			t.Run(name+", "+how, func(t *testing.T) {
 				t.Parallel()

@@ -142,7 +142,7 @@ func (w *Watcher) judge(e *entry, v verdict, state holding) verdict {
 	}
 	// There must be two equal snapshots, and no event since, for long enough.
 	if e.last == nil || !e.last.same(v.snap) {
-		if e.last != nil {
+		if e.last != nil && (!e.last.sameWrite(v.snap) || e.last.hash != v.snap.hash) {
 			e.gap = max(e.gap, min(now.Sub(e.changedAt), maxWait))
 			e.grown = v.snap.size > e.last.size
 			w.unscanLocked(e) // the file is being saved just now

@@ -24,7 +24,7 @@ type dir struct {
 	born     int64     // when it was made: see folderBorn
 	ended    bool      // its watch has ended
 	replaced bool      // another folder lies there than was listed
-	fresh    bool      // it appeared while its parent was watched
+	fresh    bool      // it appeared while its parent was watched, or while it was waited for
 	arrived  bool      // it appeared while its parent was watched, and could not be read
 	unread   bool      // it could not be read when it was last to be listed
 	listed   bool      // it was listed to its end since it was entered
@@ -56,6 +56,15 @@ type look struct {
 	written bool
 }
 
+// entry returns how the look enters folders. A folder that came into being while it was watched or
+// waited for had no script in it before.
+func (l look) entry() entering {
+	if l.mode == scanArrived || !l.since.IsZero() {
+		return appeared
+	}
+	return met
+}
+
 // walk keeps the watches in line with the folders and the disk, and makes all scans, until ctx
 // ends.
 func (w *Watcher) walk(ctx context.Context) {
@@ -82,6 +91,7 @@ func (w *Watcher) walk(ctx context.Context) {
 		}
 		w.scanFolders(ctx, folders)
 		w.scanArrivals(ctx)
+		w.markFinds() // first, so that polling does not take them for saves
 		next := w.poll(ctx, folders)
 		w.markFinds()
 		w.forgetGone()
@@ -248,11 +258,14 @@ func (w *Watcher) scanArrivals(ctx context.Context) {
 		if err != nil || !fi.IsDir() {
 			continue // it is gone again, or no folder
 		}
+		l := arrivals[path]
 		w.mu.Lock()
-		f := w.ownerLocked(path)
+		f, d := w.ownerLocked(path), w.dirs[path]
+		// A first look that was made meanwhile is not made again: it would find later saves.
+		done := l.mode == scanFull && l.since.IsZero() && d != nil && d.listed && !d.ended
 		w.mu.Unlock()
-		if f != nil {
-			w.scanTree(ctx, f, path, arrivals[path])
+		if f != nil && !done {
+			w.scanTree(ctx, f, path, l)
 		}
 	}
 }
@@ -278,7 +291,7 @@ func (w *Watcher) poll(ctx context.Context, folders []*folder) (next time.Time) 
 		slices.Sort(due)
 		dirs := make([]*dir, len(due))
 		for n, path := range due { // all of them first, so that a renamed folder is known to be gone
-			dirs[n] = w.enter(path, false)
+			dirs[n] = w.enter(f, path, again)
 		}
 		for n, path := range due {
 			if ctx.Err() != nil {
@@ -336,7 +349,7 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
 			w.scanTree(ctx, f, next.path, next.look)
 			continue
 		}
-		if d := w.enter(next.path, next.look.mode == scanArrived); d != nil {
+		if d := w.enter(f, next.path, next.look.entry()); d != nil {
 			subs, l := w.list(ctx, f, d, next.path, next.look)
 			for _, sub := range slices.Backward(subs) { // the last of todo is the next
 				todo = append(todo, task{sub, l})
