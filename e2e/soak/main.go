@@ -70,7 +70,7 @@ func run(ctx context.Context, c config) (*result, error) {
 			return nil, fmt.Errorf("build blendtray: %w\n%s", err, out)
 		}
 	}
-	p, err := newPlace(dir, c.binary)
+	p, err := newPlace(dir, c.binary, c.gap)
 	if err != nil {
 		return nil, err
 	}

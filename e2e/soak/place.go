@@ -29,7 +29,9 @@ type place struct {
 	scene, process    string // the watched folders, by their isolation
 	outside           string // where writers prepare files; on the disk of the folders
 	ledger            string // where scripts write down that they begin and end
-	mounted           bool   // the home is a small disk
+	others            string // the watched folder of another user, whose number is uid; "" when there is none
+	uid               int
+	mounted           bool // the home is a small disk
 
 	engine *exec.Cmd
 	ended  chan error // receives the end of the engine
@@ -56,7 +58,8 @@ type save struct {
 // homeSize is the size of the disk of the home, where a disk of its own can be had.
 const homeSize = "512m"
 
-func newPlace(dir, binary string) (*place, error) {
+// newPlace makes a place in a folder. Writers pause for gap at the most.
+func newPlace(dir, binary string, gap time.Duration) (*place, error) {
 	p := &place{
 		dir: dir, home: filepath.Join(dir, "home"), binary: binary,
 		scene: filepath.Join(dir, "scripts"), process: filepath.Join(dir, "process"),
@@ -83,6 +86,12 @@ path = %q
 isolation = "process"
 run_existing = true
 `, p.scene, p.process)
+	if err := p.makeOther(); err != nil {
+		fmt.Println("soak: no saves by another user:", err)
+	} else {
+		// What is found of another user's file when the engine starts must stay as it is for settle.
+		settings += fmt.Sprintf("[[folder]]\npath = %q\nisolation = \"scene\"\nrun_existing = true\ntrust = \"anyone\"\nsettle = %q\n", p.others, gap+time.Second/2)
+	}
 	if err := os.WriteFile(filepath.Join(p.home, "settings.toml"), []byte(settings), 0o600); err != nil {
 		return nil, err
 	}
@@ -121,7 +130,7 @@ func (p *place) keep() error {
 
 // start starts the engine.
 func (p *place) start() error {
-	p.engine = exec.Command(p.binary, "serve")
+	p.engine = p.engineCommand()
 	p.engine.Env = append(os.Environ(), "BLENDTRAY_HOME="+p.home)
 	p.engine.Stdout, p.engine.Stderr = p.log, p.log
 	if err := p.engine.Start(); err != nil {

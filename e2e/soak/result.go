@@ -18,6 +18,7 @@ import (
 type result struct {
 	seed              uint64
 	saves, runs       int
+	byOther           int // saves by another user
 	deaths            map[string]int
 	cutOff            int // runs that had begun when the engine or Blender died
 	lost, twice, torn []string
@@ -90,6 +91,11 @@ func (p *place) compare() (*result, error) {
 		}
 	}
 	r.saves = len(p.saved)
+	for _, s := range p.saved {
+		if p.others != "" && filepath.Dir(s.path) == p.others {
+			r.byOther++
+		}
+	}
 	for path, s := range p.latest {
 		if p.begun[s.token] == 0 && !cut[s.token] {
 			r.lost = append(r.lost, fmt.Sprintf("%s, saved by %s at %s: its run is %q", path, s.how, s.at.Format("15:04:05.000"), ran[s.hash]))
@@ -111,6 +117,7 @@ func (r *result) print(to io.Writer) {
 	fmt.Fprintln(w)
 	line("seed", r.seed)
 	line("saves", r.saves)
+	line("  by another user", r.byOther)
 	line("runs", r.runs)
 	for _, name := range slices.Sorted(maps.Keys(r.deaths)) {
 		deaths += r.deaths[name]

@@ -111,11 +111,14 @@ func (p *place) errand(c config, fs *files, rng *rand.Rand) func() error {
 			j.path = filepath.Join(p.process, fmt.Sprintf("f%d.py", n))
 		}
 	}
-	w := pick(rng, isNew)
-	switch w.name {
-	case "git pull":
+	ofOther := p.others != "" && (isNew || filepath.Dir(j.path) == p.others)
+	w := pick(rng, isNew, ofOther)
+	switch {
+	case w.other && isNew:
+		j.path = filepath.Join(p.others, fmt.Sprintf("f%d.py", n))
+	case w.name == "git pull":
 		j.path = filepath.Join(p.scene, "clone", fmt.Sprintf("f%d.py", n))
-	case "new folder", "folder moved in":
+	case w.name == "new folder", w.name == "folder moved in":
 		dir := filepath.Join(filepath.Dir(j.path), fmt.Sprintf("d%d", n))
 		j.path = filepath.Join(dir, "f.py")
 		fs.dirs = append(fs.dirs, dir)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestASmallSoakLosesNothing(t *testing.T) {
-	r, err := run(context.Background(), config{saves: 60, kills: 4, seed: 11, gap: time.Second, limit: 10 * time.Minute})
+	r, err := run(context.Background(), config{saves: 60, kills: 4, seed: 11, gap: 3 * time.Second, limit: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ type writer struct {
 	save func(j *errand) error
 	// onlyNew is true for a way that makes a new file, and onlyOld for one that changes a file.
 	onlyNew, onlyOld bool
+	// other is true for a program of another user, which writes only into the folder for that.
+	other bool
 }
 
 // errand is one save to make.
@@ -52,11 +54,17 @@ var writers = []writer{
 	{name: "git pull", weight: 2, save: byGit, onlyNew: true},
 	{name: "new folder", weight: 4, save: inNewFolder, onlyNew: true},
 	{name: "folder moved in", weight: 4, save: withFolder, onlyNew: true},
+	{name: "another user, in place", weight: 8, save: byOther(`%s > "$path"`), other: true},
+	{name: "another user, temporary file and rename", weight: 4, save: byOther(`%s > "$path.part"; mv "$path.part" "$path"`), other: true},
+	{name: "another user, cp", weight: 4, save: byOther(`%s > "$path.part"; cp "$path.part" "$path"; rm "$path.part"`), other: true},
 }
 
-// pick returns a writer for a file that is there already, or is not.
-func pick(rng *rand.Rand, isNew bool) writer {
-	fits := func(w writer) bool { return !(isNew && w.onlyOld || !isNew && w.onlyNew) }
+// pick returns a writer for a file that is there already, in the folder of the other user or not, or
+// for a new file, which the other user makes only where there is one.
+func pick(rng *rand.Rand, isNew, ofOther bool) writer {
+	fits := func(w writer) bool {
+		return !(isNew && (w.onlyOld || w.other && !ofOther) || !isNew && (w.onlyNew || w.other != ofOther))
+	}
 	all := 0
 	for _, w := range writers {
 		if fits(w) {
@@ -75,14 +83,17 @@ func pick(rng *rand.Rand, isNew bool) writer {
 }
 
 // pause stands for a writer that is slow: mostly not at all.
-func (j *errand) pause() {
+func (j *errand) pause() { time.Sleep(j.pauseFor()) }
+
+// pauseFor returns how long a writer pauses in the middle of a file.
+func (j *errand) pauseFor() time.Duration {
 	switch n := j.rng.IntN(100); {
 	case n < 80:
+		return 0
 	case n < 95:
-		time.Sleep(time.Duration(j.rng.Int64N(int64(min(100*time.Millisecond, j.gap) + 1))))
-	default:
-		time.Sleep(time.Duration(j.rng.Int64N(int64(j.gap) + 1)))
+		return time.Duration(j.rng.Int64N(int64(min(100*time.Millisecond, j.gap) + 1)))
 	}
+	return time.Duration(j.rng.Int64N(int64(j.gap) + 1))
 }
 
 // write writes the code into a new or truncated file, in up to three pieces.
@@ -246,4 +257,20 @@ func withFolder(j *errand) error {
 		return err
 	}
 	return os.Rename(made, filepath.Dir(j.path))
+}
+
+// byOther returns a way in which a program of another user saves. The script is for sh: the path is in
+// it, and %s stands for what prints the code, which pauses in the middle as the other writers do.
+func byOther(script string) func(*errand) error {
+	script = fmt.Sprintf(script, `{ head -c "$half"; sleep "$pause"; cat; }`)
+	return func(j *errand) error {
+		half := j.rng.IntN(len(j.code) + 1)
+		cmd := j.place.asOther("sh", "-ec", script)
+		cmd.Env = append(os.Environ(), "path="+j.path, fmt.Sprintf("half=%d", half), fmt.Sprintf("pause=%g", j.pauseFor().Seconds()))
+		cmd.Stdin = bytes.NewReader(j.code)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
 }
