@@ -65,6 +65,43 @@ os.system("true")
 	})
 }
 
+// Blender saves text blocks in C, of which Python hears nothing.
+func TestAJournalTellsOfTheTextBlocksThatBlenderSaves(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	fields, file, dir := journal(t)
+	found := s.succeed(`
+import bpy, os, sys, warnings
+os.chdir(sys.argv[-1])
+with open(sys.argv[-1] + "/a.py", "w") as f: f.write("# a\n")
+text = bpy.data.texts.load(sys.argv[-1] + "/a.py")
+other = bpy.data.texts.new("other")
+def edit(line):
+    text.write(line)
+    return text
+warnings.simplefilter("always")
+with warnings.catch_warnings(record=True) as caught:
+    override = bpy.context.temp_override
+    with override(edit_text=edit("one\n")): bpy.ops.text.save()
+    if bpy.app.version < (4, 0, 0): # older scripts do it like this
+        bpy.ops.text.save({"edit_text": edit("two\n")})
+    else:
+        with override(edit_text=edit("two\n")): bpy.ops.text.save()
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "TEXT_EDITOR"
+    area.spaces.active.text = edit("three\n")
+    with override(window=window, area=area):
+        bpy.ops.text.save()
+        bpy.ops.text.save_as(filepath=sys.argv[-1] + "/b.py")
+    bpy.ops.text.save.poll()
+# A warning of Blender names the line of the script.
+result = all(w.filename == __file__ for w in caught) and open("b.py").read().count("three")
+`, fields, message{"args": []string{dir}})
+	check(t, "the text", found, float64(1))
+	a, b := `wrote "`+filepath.Join(dir, "a.py")+`"`, `wrote "`+filepath.Join(dir, "b.py")+`"`
+	check(t, "the journal", linesOf(t, file), []string{"begun", a, a, a, a, b, `ended "succeeded",`})
+}
+
 func TestAJournalTellsOfARunThatDoesNotBegin(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	fields, file, _ := journal(t)

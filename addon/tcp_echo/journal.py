@@ -22,6 +22,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from . import texts
+
 if TYPE_CHECKING:
     from .runs import Outcome, Run
 
@@ -65,6 +67,7 @@ class Journal:
             # Such a function stays for the life of the process, and costs some 0.1 µs where Python
             # asks for it. The script can't see it.
             sys.addaudithook(self._heard)
+            texts.listen(self._heard_text)
         if not self._write(run.journal, "begun"):
             with contextlib.suppress(OSError):
                 os.unlink(run.journal)  # without a journal the engine knows that it knows nothing
@@ -118,6 +121,12 @@ class Journal:
         elif event in _STARTS_PROGRAM and not self._child:
             self._child = True
             self._write(run.journal, "child")
+
+    def _heard_text(self, path: str) -> None:
+        """Take the path of a file into which Blender is about to save a text block."""
+        run = self._run
+        if run is not None:
+            self._note(run, path, path)
 
     def _note(self, run: Run, path: object, source: object) -> None:
         """Write down that a path is about to get the bytes of the file `source`."""
