@@ -216,6 +216,8 @@ func Open(cfg Config) (*Engine, error) {
 		Known:   e.known,
 		Save:    e.save,
 		Scanned: e.scanned,
+		Places:  e.placesOf,
+		Placed:  e.placed,
 		Changed: func([]api.FolderStatus) { e.hub.publish(api.Event{Kind: api.KindFolders}) },
 		Logger:  cfg.Logger,
 	})

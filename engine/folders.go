@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"blendtray/api"
+	"blendtray/watcher"
 )
 
 // folder is a watched folder; its fields are guarded by Engine.mu.
@@ -21,6 +22,10 @@ type folder struct {
 	unclaimed    string // why it is watched although it can't be claimed
 	real         string // the path without links, where it is another path
 	noted        int    // scripts that the current scan noted and did not run
+	// places are the file systems that it lies on, as the watcher has seen them. placed is set when
+	// they are not written down yet.
+	places watcher.Places
+	placed bool
 }
 
 // fresh reports whether the folder is watched for the first time.
@@ -55,7 +60,7 @@ func shapeOf(p api.WatchSettings) (string, error) {
 // any more: should the folder come back, it is watched for the first time, and the changes of
 // the meantime do not run. adoptFolders fails when a policy is wrong or the database does.
 func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
-	known, err := e.store.knownFolders()
+	known, places, err := e.store.knownFolders()
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 		if folders[p.Path] != nil {
 			return fmt.Errorf("%w: folder %s is named twice", api.ErrBad, p.Path)
 		}
-		f := &folder{policy: p, known: known[p.Path]}
+		f := &folder{policy: p, known: known[p.Path], places: places[p.Path]}
 		if f.shape, err = shapeOf(p.WatchSettings); err != nil {
 			return err
 		}
@@ -89,6 +94,9 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 	for path, f := range folders {
 		if old := e.folders[path]; old != nil {
 			f.refused, f.claim, f.unclaimed = old.refused, old.claim, old.unclaimed
+			if old.placed {
+				f.places, f.placed = old.places, true
+			}
 		}
 	}
 	e.folders, e.order = folders, order
@@ -177,7 +185,7 @@ func (e *Engine) scanned(path string) {
 		e.mu.Unlock()
 		return
 	}
-	noted, done := f.noted, f.known == f.shape
+	noted, done, places := f.noted, f.known == f.shape && !f.placed, f.places
 	f.noted = 0
 	e.mu.Unlock()
 	if noted > 0 {
@@ -186,7 +194,7 @@ func (e *Engine) scanned(path string) {
 	if done {
 		return
 	}
-	if err := e.store.addFolder(path, f.shape); err != nil {
+	if err := e.store.addFolder(path, f.shape, places); err != nil {
 		if !errors.Is(err, api.ErrStopping) {
 			e.warn(fmt.Sprintf("%s: cannot write down that it was looked through, it will be again: %v", path, err))
 			poke(e.retries)
@@ -194,6 +202,27 @@ func (e *Engine) scanned(path string) {
 		return
 	}
 	e.mu.Lock()
-	f.known = f.shape
+	f.known, f.placed = f.shape, false
 	e.mu.Unlock()
+}
+
+// placesOf returns the file systems on which a folder was when it was last looked through; the watcher
+// calls it.
+func (e *Engine) placesOf(path string) watcher.Places {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.folders[path]; f != nil {
+		return f.places
+	}
+	return nil
+}
+
+// placed takes the file systems on which a folder is; the watcher calls it before scanned, which writes
+// them down.
+func (e *Engine) placed(path string, now watcher.Places) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.folders[path]; f != nil {
+		f.places, f.placed = now, true
+	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -363,6 +364,25 @@ func TestWhatTheFirstLookAtAMountedDriveFindsIsOnlyNoted(t *testing.T) {
 	h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("B"), Scan: true, First: true}) // it was known
 	h.ended("1")
 	h.expect("1 a.py succeeded")
+}
+
+func TestTheFileSystemsOfAFolderAreRemembered(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	for _, want := range []watcher.Places{
+		{".": {Dev: 1, Inode: 1 << 63, Born: -1}},
+		{".": {Dev: 1, Inode: 2, Born: 3}, "sub": {Dev: 4}},
+	} {
+		h.w.cfg.Placed(h.watched, want)
+		if err := h.SetFolders(h.cfg.Folders); err != nil { // before it is written down
+			t.Fatal(err)
+		}
+		h.w.cfg.Scanned(h.watched)
+		h = h.again().serve()
+		if got := h.w.cfg.Places(h.watched); !maps.Equal(got, want) {
+			t.Errorf("the folder lies on %v, not on %v", got, want)
+		}
+	}
 }
 
 func TestARenamedScriptDoesNotRun(t *testing.T) {

@@ -78,6 +78,7 @@ CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE scripts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;  -- the change of the inode; 0: unknown
 ALTER TABLE scripts ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE scripts ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folders ADD COLUMN places TEXT NOT NULL DEFAULT '{}';  -- the file systems it lies on: JSON
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing
 `}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"database/sql"
+	"encoding/json"
 	"time"
 
 	"blendtray/api"
@@ -87,26 +88,37 @@ func (s *store) stamps() (map[string]watcher.Stamp, error) {
 	return all, s.readError(err)
 }
 
-// knownFolders returns the folders that were scanned to the end, with their shapes.
-func (s *store) knownFolders() (map[string]string, error) {
-	rows, err := s.reader.Query(`SELECT path, shape FROM folders`)
+// knownFolders returns the folders that were scanned to the end, with their shapes and with the file
+// systems on which they were.
+func (s *store) knownFolders() (map[string]string, map[string]watcher.Places, error) {
+	rows, err := s.reader.Query(`SELECT path, shape, places FROM folders`)
 	if err != nil {
-		return nil, s.readError(err)
+		return nil, nil, s.readError(err)
 	}
-	all := map[string]string{}
+	all, places := map[string]string{}, map[string]watcher.Places{}
 	_, err = collect(rows, func(rows *sql.Rows) (path string, err error) {
-		var shape string
-		err = rows.Scan(&path, &shape)
+		var shape, text string
+		if err := rows.Scan(&path, &shape, &text); err != nil {
+			return "", err
+		}
+		var at watcher.Places
+		if json.Unmarshal([]byte(text), &at) == nil { // what can't be read is not known
+			places[path] = at
+		}
 		all[path] = shape
-		return path, err
+		return path, nil
 	})
-	return all, s.readError(err)
+	return all, places, s.readError(err)
 }
 
-func (s *store) addFolder(path, shape string) error {
+func (s *store) addFolder(path, shape string, places watcher.Places) error {
+	at, err := json.Marshal(places)
+	if err != nil {
+		return err
+	}
 	return s.tx(func() error {
-		_, err := s.exec(`INSERT INTO folders (path, shape) VALUES (?, ?)
-			ON CONFLICT (path) DO UPDATE SET shape = excluded.shape`, path, shape)
+		_, err := s.exec(`INSERT INTO folders (path, shape, places) VALUES (?, ?, ?)
+			ON CONFLICT (path) DO UPDATE SET shape = excluded.shape, places = excluded.places`, path, shape, string(at))
 		return err
 	})
 }

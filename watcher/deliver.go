@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -18,9 +19,12 @@ func (w *Watcher) deliver(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		e, scanned, wait := w.next()
-		for _, path := range scanned {
+		for _, s := range scanned {
+			if s.moved != nil && w.cfg.Placed != nil && ctx.Err() == nil {
+				w.cfg.Placed(s.folder, s.moved)
+			}
 			if w.cfg.Scanned != nil && ctx.Err() == nil {
-				w.cfg.Scanned(path)
+				w.cfg.Scanned(s.folder)
 			}
 		}
 		if e != nil {
@@ -36,12 +40,33 @@ func (w *Watcher) deliver(ctx context.Context) {
 	}
 }
 
+// scan is a full scan that is complete.
+type scan struct {
+	folder string
+	moved  Places // where the folder lies, if the owner is to be told of that; else nil
+}
+
+// scannedLocked returns the scans that are complete and of which nobody was told. It needs mu.
+func (w *Watcher) scannedLocked() (all []scan) {
+	for _, path := range w.scanned {
+		s := scan{folder: path}
+		for _, f := range w.folders {
+			if f.Path == path && f.moved {
+				s.moved, f.moved = maps.Clone(f.places), false
+			}
+		}
+		all = append(all, s)
+	}
+	w.scanned = nil
+	return all
+}
+
 // next returns the entry to examine now, or how long to wait for one, and the folders whose full
 // scan is complete.
-func (w *Watcher) next() (e *entry, scanned []string, wait time.Duration) {
+func (w *Watcher) next() (e *entry, scanned []scan, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	scanned, w.scanned = w.scanned, nil
+	scanned = w.scannedLocked()
 	if w.paused || len(w.queue) == 0 {
 		return nil, scanned, time.Hour
 	}

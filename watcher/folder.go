@@ -34,6 +34,11 @@ type folder struct {
 	began  time.Time // when the first full scan began
 	// next is how the next full scan looks.
 	next look
+	// places are the file systems that it lies on; nil before the first look. placed is set when they
+	// were known when the last full scan began, and moved when the owner is to be told of them.
+	places Places
+	placed bool
+	moved  bool
 
 	unwatched int  // folders in it without events
 	watched   int  // folders in it with events

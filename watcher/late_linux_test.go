@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -103,6 +104,97 @@ func TestAScriptIsNewThatIsSavedWhileItsFolderIsEntered(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// mountDrive mounts an empty drive over a folder for the time of the test.
+func (r *rig) mountDrive(name string) {
+	r.t.Helper()
+	r.tool("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", r.path(name))
+	r.t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", r.path(name)).CombinedOutput(); err != nil {
+			r.t.Errorf("umount: %v\n%s", err, out)
+		}
+	})
+}
+
+// A drive is mounted over a folder, or over a folder in it, while no watcher runs.
+func TestADriveThatIsMountedBetweenTwoLivesIsLookedAtForTheFirstTime(t *testing.T) {
+	t.Parallel()
+	if !withMounts(t) {
+		return
+	}
+	for name, test := range map[string]struct {
+		mounts string // the folder over which a drive is mounted
+		before bool   // the drive is there in the first life, too, and empty
+		known  bool   // a script on it is known
+		first  bool
+	}{
+		"over the folder":                 {mounts: ".", first: true},
+		"over a folder in it":             {mounts: "sub", first: true},
+		"over the folder, known":          {mounts: ".", known: true},
+		"over a folder in it, known":      {mounts: "sub", known: true},
+		"over the folder, as before":      {mounts: ".", before: true},
+		"over a folder in it, as before":  {mounts: "sub", before: true},
+		"over no folder, but saved there": {mounts: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			places := map[string]Places{}
+			r := prepare(t, func(c *Config, _ *options) {
+				c.Places = func(folder string) Places { return places[folder] }
+				c.Placed = func(folder string, now Places) { places[folder] = now }
+				c.Known = func(path string) (Stamp, bool) { return Stamp{}, test.known && filepath.Base(path) == "known.py" }
+			})
+			r.mkdir("sub")
+			mount := func() {
+				if test.mounts != "" {
+					r.mountDrive(test.mounts)
+				}
+			}
+			if test.before {
+				mount()
+			}
+			r.serve()()
+			if !test.before {
+				mount()
+			}
+			r.write(test.mounts+"/old.py", "old\n")
+			r.write(test.mounts+"/known.py", "known\n")
+			r.scanned = nil
+			r.serve()
+			if s := r.once(r.path(test.mounts+"/old.py"), "old\n"); !s.Scan || s.First != test.first {
+				t.Errorf("it was found %v, by a first look %v", s.Scan, s.First)
+			}
+		})
+	}
+}
+
+// A drive that is mounted over a folder in a watched folder is told to the owner at once, so that what
+// is saved on it while no watcher runs is a save.
+func TestADriveThatIsMountedMeanwhileIsRemembered(t *testing.T) {
+	t.Parallel()
+	if !withMounts(t) {
+		return
+	}
+	var places Places
+	r := prepare(t, func(c *Config, o *options) {
+		o.checkEvery = 20 * time.Millisecond
+		c.Places = func(string) Places { return places }
+		c.Placed = func(_ string, now Places) { places = now }
+	})
+	r.mkdir("sub")
+	stop := r.serve()
+	r.mountDrive("sub")
+	r.until("the mount is told", func() bool { return slices.Contains(r.scanned[1:], r.dir) })
+	stop()
+	if len(places) != 2 || places["sub"] == places["."] {
+		t.Fatalf("it lies on %v", places)
+	}
+	r.write("sub/a.py", "a\n")
+	r.scanned = nil
+	r.serve()
+	if s := r.once(r.path("sub/a.py"), "a\n"); !s.Scan || s.First {
+		t.Errorf("it was found %v, by a first look %v", s.Scan, s.First)
 	}
 }
 

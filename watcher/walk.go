@@ -92,6 +92,9 @@ func (w *Watcher) walk(ctx context.Context) {
 		w.scanFolders(ctx, folders)
 		w.scanArrivals(ctx)
 		w.markFinds() // first, so that polling does not take them for saves
+		w.mu.Lock()
+		w.announceMovesLocked()
+		w.mu.Unlock()
 		next := w.poll(ctx, folders)
 		w.markFinds()
 		w.forgetGone()
@@ -350,7 +353,7 @@ func (w *Watcher) scanTree(ctx context.Context, f *folder, top string, l look) {
 			continue
 		}
 		if d := w.enter(f, next.path, next.look.entry()); d != nil {
-			subs, l := w.list(ctx, f, d, next.path, next.look)
+			subs, l := w.list(ctx, f, d, next.path, w.lookInto(ctx, f, next.path, next.look))
 			for _, sub := range slices.Backward(subs) { // the last of todo is the next
 				todo = append(todo, task{sub, l})
 			}

@@ -83,6 +83,11 @@ type Config struct {
 	// Scanned is called after each full scan of a folder, when Save has returned for everything
 	// that the scan found. Scanned and Save are never called at the same time.
 	Scanned func(folder string)
+	// Places returns what Placed was last called with for a folder, or nil. If a folder lies on another
+	// file system now, a full scan of it is a first look, unless a script in it is known.
+	Places func(folder string) Places
+	// Placed is called right before Scanned when the file systems on which a folder lies have changed.
+	Placed func(folder string, now Places)
 	// Changed is called with the statuses of all folders when one of them has changed.
 	Changed func([]api.FolderStatus)
 	// Logger receives what the watcher does not do, and why. With nil, nothing is logged.
