@@ -110,15 +110,21 @@ func (w *Watcher) counts(f *folder, d *dir, path string) bool {
 func (w *Watcher) consider(d *dir, path, name string, l look) {
 	fi, linked, err := statScript(path)
 	w.noteLink(path, linked)
+	now := time.Now()
+	if errors.Is(err, fs.ErrPermission) {
+		w.noteBarred(path, err, l.mode == scanFull && l.since.IsZero(), false)
+		return
+	}
 	if err != nil || !fi.Mode().IsRegular() {
+		w.forgetBarred(path)
 		return // it is gone, or a link to something that is no script
 	}
-	now := time.Now()
 	s := snapshotOf(fi, now)
 	w.mu.Lock()
 	if d.slow {
 		s.id = fileID{}
 	}
+	w.unbarLocked(d, name, s)
 	w.mu.Unlock()
 	var stamp Stamp
 	known := false
@@ -144,8 +150,8 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 	switch l.mode {
 	case scanFull:
 		if known {
-			if !seen {
-				d.seen[name] = s.believed(stamp)
+			if !seen || before.unread {
+				w.rememberLocked(path, s.believed(stamp))
 			}
 			return
 		}
@@ -181,6 +187,46 @@ func (w *Watcher) consider(d *dir, path, name string, l look) {
 		}
 	}
 	w.markLocked(d.folder, path, m, now)
+}
+
+// noteBarred notes that nothing can be known of a script because a folder on the way to it refuses
+// access. scan and absent are kept for when the folder does not any more.
+func (w *Watcher) noteBarred(path string, err error, scan, absent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := w.dirs[filepath.Dir(path)]
+	if d == nil {
+		return
+	}
+	if _, seen := d.seen[filepath.Base(path)]; !seen {
+		now := time.Now()
+		d.seen[filepath.Base(path)] = snapshot{at: now, since: now, unread: true, barred: true, scan: scan, absent: absent}
+	}
+	if text := path + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, path, text) {
+		w.log.Warn("a script does not run", "error", text)
+	}
+}
+
+// forgetBarred forgets a script that was barred, and is none.
+func (w *Watcher) forgetBarred(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, ok := w.recallLocked(path); ok && s.barred {
+		w.forgetSeenLocked(path)
+	}
+}
+
+// unbarLocked makes of a script in d that was barred, and of which s is the first snapshot, a script
+// that could not be read. It was saved when it was written since it was met. It needs mu.
+func (w *Watcher) unbarLocked(d *dir, name string, s snapshot) {
+	before, seen := d.seen[name]
+	if !seen || !before.barred {
+		return
+	}
+	s.unread, s.absent = true, before.absent
+	s.scan = before.scan && s.mtime.Before(before.since.Add(-clockStep))
+	s.ctime-- // so that it is examined, whatever the look
+	d.seen[name] = s
 }
 
 // find is a script that a full look has found and that differs, or may differ, from what is known

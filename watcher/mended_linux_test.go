@@ -234,6 +234,92 @@ func TestAScriptThatCouldNotBeReadAtTheFirstLookWasNotSavedWhenItCan(t *testing.
 	}
 }
 
+// A folder on the way to a script refuses access: the folder of a link's target, or the script's own.
+func TestAScriptBehindAFolderThatRefusesIsToldAndRunsWhenItWasSaved(t *testing.T) {
+	t.Parallel()
+	top, here := withoutRights(t, func(string) {})
+	if !here {
+		return
+	}
+	for name, method := range map[string]set{"events": methods["the system's best"], "polling": methods["polling"]} {
+		for what, test := range map[string]struct {
+			linked, late, written, known bool
+		}{
+			"a link":                         {linked: true},
+			"a link that is made later":      {linked: true, late: true},
+			"a link, its target written":     {linked: true, written: true},
+			"a link, its target known":       {linked: true, known: true},
+			"a script in a folder in it":     {},
+			"a script there that is written": {written: true},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				dir := mkdir(t, filepath.Join(top, name+what), 0o755)
+				locked := mkdir(t, filepath.Join(dir, "locked"), 0o755)
+				if test.linked {
+					locked = mkdir(t, filepath.Join(top, name+what+" elsewhere"), 0o755)
+				}
+				target := filepath.Join(locked, "a.py")
+				write(t, target, "old\n")
+				if err := os.Chtimes(target, hourAgo, hourAgo); err != nil {
+					t.Fatal(err)
+				}
+				_, s := mustRead(t, target)
+				s.young = false
+				flag := os.O_RDONLY
+				if test.written {
+					flag = os.O_WRONLY // the close of such a file is an event
+				}
+				open, err := os.OpenFile(target, flag, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer open.Close()
+				path := target
+				if test.linked {
+					path = filepath.Join(dir, "a.py")
+				}
+				chmod(t, locked, 0o400)
+				if test.linked && !test.late {
+					link(t, target, path)
+				}
+				h := watch(t, recursive(dir), soon, func(c *Config, o *options) {
+					o.pollEvery = 20 * time.Millisecond
+					c.Known = func(string) (Stamp, bool) { return s.stamp(), test.known }
+				}, method)
+				if test.late {
+					link(t, target, path)
+				}
+				h.until("a status", func() bool { return strings.Contains(h.w.Status()[0].Error, path+" cannot be read") })
+				h.settle()
+				if test.written {
+					if _, err := open.WriteString("new\n"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := open.Close(); err != nil {
+					t.Fatal(err)
+				}
+				chmod(t, locked, 0o755)
+				h.until("a status without an error", func() bool { return h.w.Status()[0].Error == "" })
+				switch {
+				case test.known:
+					h.nothing(path)
+				case test.written:
+					if s := h.once(path, "new\n"); s.Scan {
+						t.Error("a save is said to have been found")
+					}
+				case test.late:
+					if s := h.once(path, "old\n"); s.Scan {
+						t.Error("a save is said to have been found")
+					}
+				default:
+					h.isFound(true, path)
+				}
+			})
+		}
+	}
+}
+
 // Not parallel, because it changes what the system says about groups.
 func TestAScriptRunsWhenTheSystemSaysAtLastWhoMayWriteIt(t *testing.T) {
 	asRoot(t)

@@ -230,6 +230,12 @@ func (w *Watcher) cannotRead(e *entry, v verdict, fi fs.FileInfo, err error) ver
 		return v
 	case errors.Is(err, errNoScript):
 		return v
+	case errors.Is(err, fs.ErrPermission) && fi == nil:
+		w.mu.Lock()
+		scan, absent := e.scan && !e.late, e.absent
+		w.mu.Unlock()
+		w.noteBarred(e.path, err, scan, absent)
+		return v
 	case errors.Is(err, fs.ErrPermission):
 		w.noteUnread(e, fi, e.path+" cannot be read, so it does not run: "+reason(err))
 		return v

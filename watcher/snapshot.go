@@ -33,6 +33,7 @@ type snapshot struct {
 	absent bool          // before it there was no file of its name: see [Save.New]
 	unread bool          // the file could not be read
 	scan   bool          // unread, and found by a full look: it was not saved while it was watched
+	barred bool          // unread, because a folder on the way to the file refuses: nothing is known of the file
 	young  bool          // mtime is too near to at to prove anything
 }
 
@@ -118,10 +119,11 @@ func openScript(path string) (f *os.File, fi fs.FileInfo, linked bool, err error
 }
 
 // statScript is os.Stat, and reports whether the file can be written by other names than path: path
-// is a symbolic link, whose target need not be there, or the file has several names.
+// is a symbolic link, whose target need not be there, or the file has several names. It may be while
+// a folder on the way to it refuses access.
 func statScript(path string) (fi fs.FileInfo, linked bool, err error) {
 	if fi, err = os.Lstat(path); err != nil {
-		return nil, false, err
+		return nil, errors.Is(err, fs.ErrPermission), err
 	}
 	if fi.Mode()&fs.ModeSymlink == 0 {
 		return fi, hardLinks(fi) > 1, nil
