@@ -118,6 +118,7 @@ func TestWhatIsSavedWhileItCanNotBeReadIsASaveWhenItCan(t *testing.T) {
 				rename(t, r.path("."+name), r.path(name))
 				r.until("a status that says so", func() bool { return strings.Contains(r.w.Status()[0].Error, name+" cannot be read") })
 				if found { // by a look through a folder that was watched before, as at the start
+					r.settle() // the event of its arrival has been dealt with, too
 					r.w.mu.Lock()
 					r.w.dirs[r.path(name)].arrived = false
 					r.w.mu.Unlock()
