@@ -25,7 +25,8 @@ type fakeBlender struct {
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
 	mu     sync.Mutex
-	busy   func(req blender.Request) bool // for which runs no Blender is free; nil for none
+	busy   func(req blender.Request) bool  // for which runs no Blender is free; nil for none
+	fails  func(req blender.Request) error // why there is none for a run, which is not waited for; nil for no run
 	spec   api.BlenderSpec
 	status api.BlenderStatus
 	scenes []string
@@ -70,7 +71,11 @@ func (f *fakeBlender) Await(ctx context.Context, req blender.Request) error {
 		}
 		f.mu.Lock()
 		busy, news := f.busy != nil && f.busy(req), f.news
+		err := f.failureLocked(req)
 		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
 		if !busy {
 			return nil
 		}
@@ -86,7 +91,21 @@ func (f *fakeBlender) Free(req blender.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	state := f.status.State
-	return (state == api.BlenderReady || state == api.BlenderRunning) && (f.busy == nil || !f.busy(req))
+	return (state == api.BlenderReady || state == api.BlenderRunning) && (f.busy == nil || !f.busy(req)) && f.failureLocked(req) == nil
+}
+
+func (f *fakeBlender) failureLocked(req blender.Request) error {
+	if f.fails == nil {
+		return nil
+	}
+	return f.fails(req)
+}
+
+// setFailing says why there is no Blender for a run from now on.
+func (f *fakeBlender) setFailing(fails func(req blender.Request) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fails = fails
 }
 
 // setBusy says for which runs no Blender is free from now on.

@@ -49,7 +49,7 @@ func (w *worker) fill(ctx, waits context.Context) (again time.Duration) {
 			e.mu.Unlock()
 			return again
 		}
-		b, req, n := w.blender, j.request(nil), e.needLocked(j)
+		b, req, n := w.blender, j.request(nil), w.needLocked(j)
 		e.mu.Unlock()
 		if !b.Free(req) {
 			w.await(waits, b, req, n)

@@ -231,6 +231,32 @@ func TestABlenderThatIsNotReadyForOneRunIsWaitedForBesideOthers(t *testing.T) {
 	h.counts(0, 0)
 }
 
+func TestARunSaysWhyItHasNoBlenderWhileOthersHave(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.b.setFailing(func(req blender.Request) error {
+		if req.Isolation == api.IsolateScene {
+			return errors.New("its Blender has failed")
+		}
+		return nil
+	})
+	h.serve()
+	r, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Scene: "fresh", Isolation: api.IsolateScene})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it says so", func() bool { return h.run(r.ID).Reason == "its Blender has failed" })
+	h.w.save(h.path("a.py"), "x")
+	h.call().finish(blender.Succeeded)
+	h.counts(0, 1)
+	h.b.setFailing(nil)
+	h.b.set(api.BlenderReady, "") // which has it looked at again
+	h.call().finish(blender.Succeeded)
+	if r := h.ended(r.ID); r.State != api.Succeeded || r.Reason != "" {
+		t.Errorf("it has ended as %+v", r)
+	}
+}
+
 func TestSessionsGoOnBesideABurst(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()

@@ -107,6 +107,9 @@ func (w *worker) delayLocked() string {
 		}
 		return "Blender is starting"
 	}
+	if a := w.waits[w.needLocked(j)]; a != nil { // other runs have their Blender
+		return a.why
+	}
 	return ""
 }
 

@@ -17,13 +17,14 @@ const (
 	openPatience = 10 * time.Second
 )
 
-// waiting is a wait for a Blender that is free for some runs. Engine.mu guards again.
+// waiting is a wait for a Blender that is free for some runs. Engine.mu guards again and why.
 type waiting struct {
 	cancel context.CancelFunc
 	// again is when a wait that has failed is tried again, or zero. An earlier change of Blender has
 	// it tried again at once, unless it is a rest.
 	again time.Time
 	rest  bool
+	why   string // why the wait has failed
 }
 
 // await begins to wait until Blender is free for runs like req, which n stands for. Until then such
@@ -51,7 +52,7 @@ func (w *worker) await(ctx context.Context, b Blender, req blender.Request, n ne
 			delete(w.waits, n)
 			e.wakeWorkersLocked()
 		default:
-			a.again = time.Now().Add(lookAgain)
+			a.again, a.why = time.Now().Add(lookAgain), err.Error()
 			poke(w.woken)
 		}
 	})
@@ -66,7 +67,7 @@ func (w *worker) rest(j *job) {
 		return // the worker leaves the Blender
 	}
 	w.trouble++
-	n := e.needLocked(j)
+	n := w.needLocked(j)
 	if old := w.waits[n]; old != nil {
 		old.cancel()
 	}
@@ -110,8 +111,15 @@ func (e *Engine) isWaited(w *worker) bool {
 	return len(w.waits) > 0
 }
 
-// needLocked returns what a run asks of its Blender. It needs mu.
-func (e *Engine) needLocked(j *job) need { return e.loadLocked().need(j) }
+// needLocked returns what a run asks of the worker's Blender, as [load.need] does. It needs mu.
+func (w *worker) needLocked(j *job) need {
+	if w.kind == api.BlenderOpen {
+		return need{blender: w.name, isolation: api.IsolateKeep}
+	}
+	n := j.need()
+	n.blender = w.name
+	return n
+}
 
 // awaitReady waits until Blender is ready to execute a run, and fails as Blender's Await does. For an
 // open Blender it fails when a run has waited for openPatience.
