@@ -132,15 +132,11 @@ type Engine struct {
 	mu      sync.Mutex
 	queue   queue
 	running map[int64]*job
-	// turns is when each line had its turn last, by turnsTaken, which counts them; hurried is true
-	// after a run that was begun before its turn. See queue.next.
-	turns      map[line]int
-	turnsTaken int
-	hurried    bool
-	unsaved    map[int64]*job // runs that ended, but whose end is not in the database yet
-	folders    map[string]*folder
-	order      []string  // the paths of folders, as the settings have them
-	workers    []*worker // replaced, never changed
+	load    *load
+	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet
+	folders map[string]*folder
+	order   []string  // the paths of folders, as the settings have them
+	workers []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
 	defaultBlender string
 	stamps         map[string]watcher.Stamp
@@ -186,7 +182,7 @@ func Open(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger, store: st, hub: newHub(), began: time.Now(),
 		running: map[int64]*job{},
-		turns:   map[line]int{},
+		load:    newLoad(),
 		unsaved: map[int64]*job{},
 		folders: map[string]*folder{},
 		claims:  map[string]claimed{},

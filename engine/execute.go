@@ -208,6 +208,7 @@ func (e *Engine) requeueLocked(j *job, shown bool) {
 	}
 	e.mu.Lock()
 	delete(e.running, j.id)
+	e.load.remove(j)
 	j.worker = nil
 	j.run.State, j.run.StartedAt, j.run.Progress, j.run.PID = api.Queued, nil, nil, 0
 	j.began, j.out = time.Time{}, nil

@@ -19,6 +19,9 @@ func (w *worker) work(ctx context.Context) {
 	defer func() {
 		leave()
 		e.mu.Lock()
+		for n := range w.waits {
+			w.endWaitLocked(n)
+		}
 		w.takes, w.waits = false, nil
 		e.wakeWorkersLocked()
 		e.mu.Unlock()
@@ -118,9 +121,10 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.queue.remove(j)
-	e.beganLocked(j, early)
+	e.load.add(j)
+	e.load.began(j, early, e.queue.lines)
 	e.running[j.id] = j
-	j.worker, j.taken = w, false
+	j.worker = w
 	j.run.State, j.run.Reason = api.Running, ""
 	j.execution, j.out = newExecution(), newCapture(int(e.runs.Output))
 	e.rememberLocked(j)

@@ -43,6 +43,12 @@ func (h *house) counts(running, queued int) (names []string) {
 		st := h.Status()
 		return st.Running == running && st.Queued == queued
 	})
+	h.mu.Lock()
+	l := h.load
+	if running == 0 && l.counted+len(l.sent)+len(l.sending)+len(l.scripts)+len(l.sole)+len(l.running) != 0 {
+		h.t.Errorf("nothing is running, and the load is %+v", l)
+	}
+	h.mu.Unlock()
 	runs, err := h.Runs(ctx, api.Filter{States: []api.State{api.Running}, Limit: 1000})
 	if err != nil {
 		h.t.Fatal(err)

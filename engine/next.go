@@ -60,26 +60,30 @@ func (j *job) need() need {
 	return n
 }
 
-// load is what the choice of the next run sees beside the queue.
+// load is what the choice of the next run sees beside the queue. The engine keeps one and notes what
+// begins and ends, which takes no longer where hundreds of sessions are running.
 type load struct {
-	places   int             // how many more runs may begin of those that runs.parallel counts
+	parallel int             // how many runs may be running of those that runs.parallel counts
+	counted  int             // how many of them are running
 	standard string          // the Blender of runs that name none
 	open     map[string]bool // the Blenders that take runs, and whether a person has opened them
-	waits    map[need]bool   // no Blender is free for such runs
-	sending  map[string]bool // the Blenders in which an isolated run is about to begin
-	scripts  map[string]bool // the files that are running
-	sole     map[need]bool   // what runs use that no other run can use beside them
+	waits    map[need]int    // no Blender is free for such runs
+	sent     map[need]int    // such runs are about to take their Blender
+	sending  map[string]int  // in these Blenders an isolated run is about to begin
+	scripts  map[string]int  // the files that are running
+	sole     map[need]int    // what runs use that no other run can use beside them
 	running  map[line]int    // how many runs of a line are running
-	turns    map[line]int    // when a line had its turn last
+	turns    map[line]int    // when a line had its turn last, by turn
+	turn     int
 	// hurried: the run that was begun last was begun before its turn, so that now turns are kept.
 	hurried bool
 }
 
 // newLoad returns a load with nothing running, and no Blender.
-func newLoad(standard string) *load {
+func newLoad() *load {
 	return &load{
-		standard: standard, open: map[string]bool{}, waits: map[need]bool{}, sending: map[string]bool{},
-		scripts: map[string]bool{}, sole: map[need]bool{}, running: map[line]int{}, turns: map[line]int{},
+		open: map[string]bool{}, waits: map[need]int{}, sent: map[need]int{}, sending: map[string]int{},
+		scripts: map[string]int{}, sole: map[need]int{}, running: map[line]int{}, turns: map[line]int{},
 	}
 }
 
@@ -105,22 +109,81 @@ func (l *load) counts(j *job) bool {
 	return j.run.Session == "" && !j.run.InOpenBlender() && !l.open[l.blender(j.run.Blender)]
 }
 
-// add notes a run as running.
+// stake is what a job has of a load while the job is running, so that all of it is given back,
+// whatever the settings have become.
+type stake struct {
+	need    need
+	held    bool // there is a stake
+	counted bool
+	sent    bool // the job has no Blender yet
+}
+
+// add notes a run as running. Its Blender is not taken before [load.take].
 func (l *load) add(j *job) {
+	j.stake = stake{need: l.need(j), held: true, counted: l.counts(j), sent: true}
+	l.change(j, 1)
+	// The Blender that is free may be the one that the run takes in a moment.
+	l.send(j, 1)
+}
+
+// take notes that a run has its Blender, or needs none any more.
+func (l *load) take(j *job) {
+	if j.stake.sent {
+		j.stake.sent = false
+		l.send(j, -1)
+	}
+}
+
+// remove notes that a run is not running any more.
+func (l *load) remove(j *job) {
+	if !j.stake.held {
+		return
+	}
+	l.take(j)
+	l.change(j, -1)
+	j.stake = stake{}
+}
+
+func (l *load) send(j *job, by int) {
+	count(l.sent, j.stake.need, by)
+	if j.stake.need.isolation == api.IsolateProcess {
+		count(l.sending, j.stake.need.blender, by)
+	}
+}
+
+func (l *load) change(j *job, by int) {
 	if j.isFile {
-		l.scripts[j.run.Script] = true
+		count(l.scripts, j.run.Script, by)
 	}
-	n := l.need(j)
-	if n.isolation != api.IsolateProcess {
-		l.sole[n] = true // one process executes all such runs
+	if j.stake.need.isolation != api.IsolateProcess {
+		count(l.sole, j.stake.need, by) // one process executes all such runs
 	}
-	if !j.taken {
-		l.waits[n] = true // the Blender that is free may be the one that it takes in a moment
-		l.sending[n.blender] = l.sending[n.blender] || n.isolation == api.IsolateProcess
+	if j.stake.counted {
+		l.counted += by
 	}
-	l.running[j.line]++
-	if l.counts(j) {
-		l.places--
+	count(l.running, j.line, by)
+}
+
+// count changes a number in a map that has no zeros.
+func count[K comparable](m map[K]int, key K, by int) {
+	if m[key] += by; m[key] == 0 {
+		delete(m, key)
+	}
+}
+
+// began notes that a run has its turn. waiting tells whether runs of a line wait.
+func (l *load) began(j *job, early bool, waiting map[line][]*job) {
+	if len(l.turns) > 2*len(waiting)+100 {
+		for other := range l.turns {
+			if waiting[other] == nil {
+				delete(l.turns, other)
+			}
+		}
+	}
+	l.turn++
+	l.turns[j.line] = l.turn
+	if j.line.kind != sessionLine {
+		l.hurried = early
 	}
 }
 
@@ -134,7 +197,10 @@ func (l *load) add(j *job) {
 // never twice in a row, so that the burst goes on.
 func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early bool) {
 	var turn, hand *job
-	for _, jobs := range q.lines {
+	for key, jobs := range q.lines {
+		if key.kind == sessionLine && l.running[key] > 0 {
+			continue
+		}
 		j := q.first(l, jobs)
 		if j == nil || !mine(l.blender(j.run.Blender)) && !l.counts(j) {
 			continue
@@ -169,11 +235,11 @@ func (q *queue) first(l *load, jobs []*job) *job {
 		n := l.need(j)
 		_, takes := l.open[n.blender]
 		switch {
-		case !takes, j.run.Session != "" && l.scripts[j.run.Script]:
+		case !takes, j.run.Session != "" && l.scripts[j.run.Script] > 0:
 			return nil
-		case j.isFile && (l.scripts[j.run.Script] || q.waitsBehind(l, j)):
+		case j.isFile && (l.scripts[j.run.Script] > 0 || q.waitsBehind(l, j)):
 			continue
-		case l.counts(j) && l.places <= 0, l.sole[n], l.waits[n], n.look && l.sending[n.blender]:
+		case l.counts(j) && l.counted >= l.parallel, l.sole[n] > 0, l.waits[n] > 0, l.sent[n] > 0, n.look && l.sending[n.blender] > 0:
 			return nil
 		}
 		return j
@@ -200,19 +266,13 @@ func (q *queue) waitsBehind(l *load, j *job) bool {
 
 // loadLocked returns what is running and which Blenders take runs. It needs mu.
 func (e *Engine) loadLocked() *load {
-	l := newLoad(e.defaultBlender)
-	l.places, l.turns, l.hurried = e.parallelLocked(), e.turns, e.hurried
+	l := e.load
+	l.standard, l.parallel = e.defaultBlender, e.parallelLocked()
+	clear(l.open)
 	for _, w := range e.workers {
-		if !w.takes || w.halted || w.retired || w.kind != w.spec.Kind() {
-			continue
+		if w.takes && !w.halted && !w.retired && w.kind == w.spec.Kind() {
+			l.open[w.name] = w.kind == api.BlenderOpen
 		}
-		l.open[w.name] = w.kind == api.BlenderOpen
-		for n := range w.waits {
-			l.waits[n] = true
-		}
-	}
-	for _, j := range e.running {
-		l.add(j)
 	}
 	return l
 }
@@ -233,21 +293,6 @@ func (e *Engine) nextLocked(w *worker) (next *job, early bool) {
 			return j, early
 		}
 		l.add(j)
-	}
-}
-
-// beganLocked notes that a run has its turn. It needs mu.
-func (e *Engine) beganLocked(j *job, early bool) {
-	if len(e.turns) > 2*len(e.queue.lines)+100 {
-		for other := range e.turns {
-			if e.queue.lines[other] == nil {
-				delete(e.turns, other)
-			}
-		}
-	}
-	e.turnsTaken++
-	e.turns[j.line] = e.turnsTaken
-	if j.line.kind != sessionLine {
-		e.hurried = early
+		defer l.remove(j)
 	}
 }

@@ -50,7 +50,7 @@ func TestTheNextRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		waits   []waitingRun
 		running []waitingRun // each with its Blender
-		places  int          // of runs.parallel; 0 is 1
+		places  int          // runs.parallel; 0 is 1
 		edit    func(l *load)
 		want    []string // which begin, one after the other, as far as there are places
 	}{
@@ -119,7 +119,7 @@ func TestTheNextRun(t *testing.T) {
 		},
 		"no Blender is free for the first": {
 			waits: []waitingRun{{name: "s", folder: "/s", script: "/s/1", isolation: scene}, a},
-			edit:  func(l *load) { l.waits[need{blender: "default", isolation: scene}] = true },
+			edit:  func(l *load) { l.waits[need{blender: "default", isolation: scene}] = 1 },
 			want:  []string{"a"},
 		},
 		"a Blender is being taken": {
@@ -154,7 +154,8 @@ func TestTheNextRun(t *testing.T) {
 			for i, w := range c.waits {
 				q.push(w.job(int64(i + 1)))
 			}
-			l := newLoad("default")
+			l := newLoad()
+			l.standard = "default"
 			l.open["default"], l.open["other"] = false, false
 			mine := func(blender string) bool { return blender == "default" }
 			for _, w := range c.waits {
@@ -163,12 +164,12 @@ func TestTheNextRun(t *testing.T) {
 					mine = func(string) bool { return true }
 				}
 			}
-			l.places = max(c.places, 1)
 			for i, w := range c.running {
 				j := w.job(int64(1000 + i))
-				j.taken = true
 				l.add(j)
+				l.take(j)
 			}
+			l.parallel = max(c.places, 1)
 			if c.edit != nil {
 				c.edit(l)
 			}
@@ -184,9 +185,10 @@ func TestTheNextRun(t *testing.T) {
 				}
 				got = append(got, name)
 				q.remove(j)
-				j.taken = true
 				l.add(j)
-				l.turns[j.line], l.hurried = 100+len(got), early
+				l.take(j)
+				l.turn += 100
+				l.began(j, early, q.lines)
 			}
 			if fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("%v begin, want %v", got, c.want)

@@ -28,7 +28,7 @@ type job struct {
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not
 	worker   *worker   // the worker that executes the job; nil while the job is queued
-	taken    bool      // a Blender was chosen for it, or it has begun
+	stake    stake     // what it has of Engine.load; empty while it is queued
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
 	attempts int32     // how often engines before this one have sent it
 	refusals int32     // how often a Blender has died with it before it began

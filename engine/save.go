@@ -122,7 +122,7 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 func (e *Engine) alert(folder string) {
 	e.mu.Lock()
 	f := e.folders[folder]
-	if f == nil || e.queue.len() > 0 || e.loadLocked().places <= 0 {
+	if f == nil || e.queue.len() > 0 || e.load.counted >= e.parallelLocked() {
 		e.mu.Unlock()
 		return
 	}

@@ -35,10 +35,10 @@ func (s *sink) Taken(pid int) {
 
 // takeLocked notes that the job has its Blender. It needs mu.
 func (j *job) takeLocked(e *Engine) {
-	if !j.taken && e.queue.len() > 0 {
+	if j.stake.sent && e.queue.len() > 0 {
 		e.wakeWorkersLocked()
 	}
-	j.taken = true
+	e.load.take(j)
 }
 
 // Started publishes that the run has begun in Blender, at the time at.

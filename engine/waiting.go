@@ -34,7 +34,7 @@ func (w *worker) await(ctx context.Context, b Blender, req blender.Request, n ne
 	ctx, cancel := context.WithCancel(ctx)
 	a := &waiting{cancel: cancel}
 	e.mu.Lock()
-	w.waits[n] = a
+	w.beginWaitLocked(n, a)
 	e.wakeOthersLocked(w)
 	e.mu.Unlock()
 	w.lanes.Go(func() {
@@ -49,13 +49,28 @@ func (w *worker) await(ctx context.Context, b Blender, req blender.Request, n ne
 		switch {
 		case w.waits[n] != a:
 		case err == nil:
-			delete(w.waits, n)
+			w.endWaitLocked(n)
 			e.wakeWorkersLocked()
 		default:
 			a.again, a.why = time.Now().Add(lookAgain), err.Error()
 			poke(w.woken)
 		}
 	})
+}
+
+// beginWaitLocked has runs that ask for n wait. It needs mu.
+func (w *worker) beginWaitLocked(n need, a *waiting) {
+	w.waits[n] = a
+	count(w.engine.load.waits, n, 1)
+}
+
+// endWaitLocked ends the wait of runs that ask for n, if they wait. It needs mu.
+func (w *worker) endWaitLocked(n need) {
+	if a := w.waits[n]; a != nil {
+		a.cancel()
+		delete(w.waits, n)
+		count(w.engine.load.waits, n, -1)
+	}
 }
 
 // rest has runs like one that Blender did not take wait for a while, for longer with each time.
@@ -68,10 +83,8 @@ func (w *worker) rest(j *job) {
 	}
 	w.trouble++
 	n := w.needLocked(j)
-	if old := w.waits[n]; old != nil {
-		old.cancel()
-	}
-	w.waits[n] = &waiting{cancel: func() {}, again: time.Now().Add(w.backOffLocked()), rest: true}
+	w.endWaitLocked(n)
+	w.beginWaitLocked(n, &waiting{cancel: func() {}, again: time.Now().Add(w.backOffLocked()), rest: true})
 }
 
 // backOffLocked returns for how long the worker rests after trouble. It needs mu.
@@ -94,8 +107,7 @@ func (w *worker) tidyWaits() (again time.Duration) {
 		wait := time.Until(a.again)
 		switch {
 		case !wanted && w.kind == api.BlenderOwn, !a.again.IsZero() && (wait <= 0 || w.renewed && !a.rest):
-			a.cancel()
-			delete(w.waits, n)
+			w.endWaitLocked(n)
 		case !a.again.IsZero() && (again == 0 || wait < again):
 			again = wait
 		}
