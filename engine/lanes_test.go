@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,23 @@ func TestTheStatusHasAllRunsThatAreRunning(t *testing.T) {
 	}
 	if r := h.ended("1"); r.PID != 0 {
 		t.Errorf("when it has ended it is in process %d", r.PID)
+	}
+}
+
+func TestWhereManyWaitTheStatusSaysWhatIsQuicker(t *testing.T) {
+	t.Parallel()
+	for _, p := range []api.Parallel{1, api.ParallelAuto} {
+		h := open(t, parallel(p))
+		for i := range manyWait {
+			if hint := h.Status().Hint; hint != "" {
+				t.Errorf("while %d wait it says %q", i, hint)
+			}
+			h.w.save(h.path(fmt.Sprint(i, ".py")), "x")
+		}
+		hint := h.Status().Hint
+		if !strings.Contains(hint, "isolation") || strings.Contains(hint, "runs.parallel") != (p.Of(runtime.NumCPU()) < runtime.NumCPU()) {
+			t.Errorf("with runs.parallel = %s it says %q", p, hint)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (e *Engine) Status() api.Status {
 	st.SavesWaiting, st.SavesWaitFor = e.held.waiting(), e.held.why
 	if n := e.queue.isolated(func(string) bool { return true }); n >= manyWait {
 		st.Hint = fmt.Sprintf("%d scripts wait for a Blender of their own; for folders with thousands of small scripts isolation = \"scene\" is the quick way", n)
+		if e.parallelLocked() < runtime.NumCPU() {
+			st.Hint += ", and runs.parallel = \"auto\" has as many run at the same time as there are cores"
+		}
 	}
 	return st
 }
