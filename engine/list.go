@@ -90,7 +90,13 @@ func (e *Engine) waitsForLocked(j *job) string {
 	case w == nil:
 		return fmt.Sprintf("no Blender has the name %q: add one to the settings, or cancel the run", j.run.Blender)
 	}
-	return w.delayLocked()
+	if why := w.delayLocked(); why != "" {
+		return why
+	}
+	if a := w.waits[w.needLocked(j)]; a != nil { // other runs have their Blender
+		return a.why
+	}
+	return ""
 }
 
 // delayLocked returns what keeps the worker's Blender from executing runs, or "". It needs mu.
@@ -110,9 +116,6 @@ func (w *worker) delayLocked() string {
 			return why // the engine starts no Blender, a person does
 		}
 		return "Blender is starting"
-	}
-	if a := w.waits[w.needLocked(j)]; a != nil { // other runs have their Blender
-		return a.why
 	}
 	return ""
 }
