@@ -22,6 +22,10 @@ var (
 	ErrTooLarge = errors.New("the script is too large")
 	// ErrNoBlender: the engine has no Blender with that name.
 	ErrNoBlender = errors.New("no such Blender")
+	// ErrNoSession: there is no session with that name.
+	ErrNoSession = errors.New("no such session")
+	// ErrSession: an operation of a session has failed, and the session is as it was before.
+	ErrSession = errors.New("the session")
 	// ErrNoSetting: there is no setting with that key, or no folder with that path.
 	ErrNoSetting = errors.New("no such setting")
 	// ErrFixed: the setting can't be changed. A variable or a flag of the engine goes before the

@@ -38,6 +38,7 @@ const (
 	FromFolder  Source = "folder"  // a save in a watched folder
 	FromCommand Source = "command" // `blendtray run`, or another client of control
 	FromRetry   Source = "retry"
+	FromSession Source = "session" // an operation of a session, such as a checkpoint
 )
 
 // Run is one execution of one script, as the engine writes it down and as every client sees it.

@@ -3,15 +3,16 @@ package api
 import (
 	"fmt"
 	"regexp"
+	"time"
 )
 
 // MaxSession is how many bytes the name of a session may have.
 const MaxSession = 64
 
-var sessionName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9._-]{1,%d}$`, MaxSession))
+var sessionName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}$`, MaxSession-1))
 
 // CheckSession fails with [ErrBad] unless name can be the name of a session: 1 to [MaxSession] of
-// A-Z a-z 0-9 . _ -.
+// A-Z a-z 0-9 . _ -, with none of . and - at its beginning.
 func CheckSession(name string) error {
 	if sessionName.MatchString(name) {
 		return nil
@@ -19,5 +20,97 @@ func CheckSession(name string) error {
 	if len(name) > MaxSession {
 		return fmt.Errorf("%w: session: the name has %d bytes and may have %d", ErrBad, len(name), MaxSession)
 	}
-	return fmt.Errorf("%w: session: %q is no name of a session: 1 to %d of A-Z a-z 0-9 . _ -", ErrBad, name, MaxSession)
+	return fmt.Errorf("%w: session: %q is no name of a session: 1 to %d of A-Z a-z 0-9 . _ -, and neither . nor - at its beginning", ErrBad, name, MaxSession)
+}
+
+// Session is a session at one moment: a Blender that keeps its scene, modules and names from run to
+// run. `blendtray session list --json` prints it.
+type Session struct {
+	Name string `json:"name"`
+	// Blender is the name of the Blender whose program the session has.
+	Blender string       `json:"blender"`
+	State   SessionState `json:"state"`
+	// Reason says in a sentence why the session has crashed or ended, or is "".
+	Reason string `json:"reason"`
+	// PID is the session's process, 0 where it has none.
+	PID int `json:"pid"`
+	// Run is the id of the run that is running in it, or "".
+	Run string `json:"run"`
+	// Queued is how many runs wait for it, and Runs how many it has executed.
+	Queued int `json:"queued"`
+	Runs   int `json:"runs"`
+	// BegunAt is when its Blender became the session's, and UsedAt when its last run ended.
+	BegunAt time.Time `json:"begun_at"`
+	UsedAt  time.Time `json:"used_at"`
+	// EndsAt is when it ends by itself if it is not used until then; null while it is used, and
+	// where sessions.idle sets no time.
+	EndsAt      *time.Time `json:"ends_at"`
+	MemoryBytes uint64     `json:"memory_bytes"`
+	// Checkpoints are the copies of its scene that it can go back to, the oldest first.
+	Checkpoints []Checkpoint `json:"checkpoints"`
+}
+
+// Checkpoint is a copy of the scene of a session.
+type Checkpoint struct {
+	// Number counts the checkpoints of a session from 1 on, and no number is used twice.
+	Number int       `json:"number"`
+	MadeAt time.Time `json:"made_at"`
+	Bytes  uint64    `json:"bytes"`
+}
+
+// SessionState is where a session stands.
+type SessionState string
+
+// The states of a session.
+const (
+	// SessionStarting: its first run waits for a Blender.
+	SessionStarting SessionState = "starting"
+	SessionReady    SessionState = "ready"
+	SessionRunning  SessionState = "running"
+	// SessionCrashed: its Blender is gone, and what it has kept with it, but for its checkpoints.
+	// The next run begins it anew.
+	SessionCrashed SessionState = "crashed"
+	// SessionEnded: it has ended by itself, and is only remembered for a while. The next run begins
+	// it anew.
+	SessionEnded SessionState = "ended"
+)
+
+// SessionOperation is what is done with the scene of a session beside running scripts.
+type SessionOperation string
+
+// The operations.
+const (
+	// SessionSave saves a copy of the scene as a .blend.
+	SessionSave SessionOperation = "save"
+	// SessionOpen opens a .blend in the session, and begins the session if it is not there.
+	SessionOpen SessionOperation = "open"
+	// SessionCheckpoint keeps a copy of the scene.
+	SessionCheckpoint SessionOperation = "checkpoint"
+	// SessionUndo makes the scene what it was at the last checkpoint; a second one, with nothing
+	// between the two, at the checkpoint before.
+	SessionUndo SessionOperation = "undo"
+)
+
+// NeedsFile reports whether the operation has a file.
+func (o SessionOperation) NeedsFile() bool { return o == SessionSave || o == SessionOpen }
+
+// NeedsSession reports whether the session has to be there already.
+func (o SessionOperation) NeedsSession() bool { return o != SessionOpen }
+
+// SessionRequest asks for an operation of a session.
+type SessionRequest struct {
+	Session   string
+	Operation SessionOperation
+	// File is the absolute path of a .blend for [SessionSave] and [SessionOpen], and else "".
+	File string
+	// Client says who asks, for the history.
+	Client string
+}
+
+// SessionDone is an operation of a session that has succeeded.
+type SessionDone struct {
+	// Run is the operation in the history of the runs.
+	Run Run `json:"run"`
+	// Session is the session after it.
+	Session Session `json:"session"`
 }

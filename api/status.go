@@ -99,7 +99,7 @@ type ProcessStatus struct {
 	State   BlenderState `json:"state"`
 	// Use is what the process is for: "waiting" for a run, with nothing run in it; "left": it
 	// has what the last isolated run left; "scene": it goes on, with a new scene for each run;
-	// "keep": it keeps its state; "open": a person has it open.
+	// "keep": it keeps its state; "session": it is that of a session; "open": a person has it open.
 	Use string `json:"use"`
 	// Run is the id of the run that the process is executing, or "". Left is the id of the isolated run
 	// whose scene the process has, where it was the last to end, or "".
@@ -109,6 +109,8 @@ type ProcessStatus struct {
 	MemoryBytes uint64 `json:"memory_bytes"`
 	// Scene is the .blend that the process has opened at its start, or "".
 	Scene string `json:"scene"`
+	// Session is the name of the session that has the process, or "".
+	Session string `json:"session"`
 }
 
 // FolderStatus is how a folder is being watched at one moment.

@@ -33,6 +33,9 @@ type Request struct {
 	// Session is the name of the session in whose Blender the run goes on; "" for none. A single
 	// Blender ignores it.
 	Session string
+	// Operation, for a run in a session, is what is done in the place of a script; a fleet puts the
+	// code in. "" is a script.
+	Operation api.SessionOperation
 	// TimeLimit counts from the moment Blender takes up the run; 0 is no limit.
 	TimeLimit time.Duration
 	// Leftover says how long a process may live that the run has started and left running; "" means
@@ -101,6 +104,9 @@ type Outcome struct {
 	Outputs []string
 	// Version is the version of the Blender that executed the run.
 	Version string
+	// Note says in a sentence what a person should know of the run beside its end, such as that its
+	// session has begun anew; "" is nothing.
+	Note string
 	// FromOutside is true for a crash that is no fault of the script: a person, or the system, has
 	// killed Blender.
 	FromOutside bool

@@ -195,6 +195,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	if req.Isolation != api.IsolateAuto {
 		frame.Isolation = req.Isolation.String()
 	}
+	frame.KeepModules = req.Session != ""
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}

@@ -106,8 +106,10 @@ type runFrame struct {
 	Args       []osText `json:"args,omitempty"`
 	Scene      osText   `json:"scene,omitempty"`
 	Isolation  string   `json:"isolation,omitempty"`
-	Journal    osText   `json:"journal,omitempty"`
-	Watched    []osText `json:"watched,omitempty"`
+	// KeepModules has the modules of scripts stay that lie in other folders.
+	KeepModules bool     `json:"keep_modules,omitempty"`
+	Journal     osText   `json:"journal,omitempty"`
+	Watched     []osText `json:"watched,omitempty"`
 }
 
 // largeFrame is the number of bytes from which on nobody waits until a frame is sent: the system

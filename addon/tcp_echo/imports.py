@@ -145,10 +145,13 @@ class ScriptModules:
             return True
         return self._is_settled(path) and not _folder(path).startswith(self._addons)
 
-    def before_run(self, folder: str) -> None:
-        """Drop the modules of scripts when one has changed or belongs to another folder."""
+    def before_run(self, folder: str, any_folder: bool) -> None:
+        """Drop the modules of scripts when one has changed or belongs to another folder.
+
+        With `any_folder` the modules of other folders stay.
+        """
         for own_folder, path, loaded in self._tracked.values():
-            if own_folder != folder or not loaded.is_current(path):
+            if (own_folder != folder and not any_folder) or not loaded.is_current(path):
                 # All of them, because an unchanged module may refer to a changed one.
                 self.forget()
                 return

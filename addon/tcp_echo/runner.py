@@ -178,7 +178,7 @@ class Runner:
             self._stream.preparing(run.key)
             run.listener.preparing(run)
             self._scenes.prepare(run)
-        self._modules.before_run(run.folder)
+        self._modules.before_run(run.folder, run.keeps_modules)
 
     def _perform(self, run: Run, module: types.ModuleType) -> Outcome:
         """Execute the script to the end of all that it has started."""

@@ -50,6 +50,7 @@ class Run:
         "id",
         "isolation",
         "journal",
+        "keeps_modules",
         "key",
         "listener",
         "name",
@@ -73,6 +74,7 @@ class Run:
         isolation: str = "",
         journal: str = "",
         watched: tuple[str, ...] = (),
+        keeps_modules: bool = False,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -89,6 +91,8 @@ class Run:
         # What the run shares with the runs before it: nothing with "process", Blender with a new
         # scene with "scene", everything with "keep".
         self.isolation = isolation or ("keep" if scene == "keep" else "scene")
+        # Whether the run goes on with the modules that were imported for scripts of other folders.
+        self.keeps_modules = keeps_modules
         # The path of the run's journal, or "", and the folders, each with a separator at its end,
         # of which the journal says what the run writes there.
         self.journal = journal

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -124,18 +124,9 @@ class Scenes:
             self._begin_anew(run)
             bpy.ops.wm.read_homefile(use_factory_startup=True)
             return
-        if not os.path.isabs(scene):
-            raise SceneError(f"{scene!r} is neither keep, fresh nor the absolute path of a .blend")
-        if not os.path.isfile(scene):
-            raise SceneError(f"there is no scene file {scene}")
+        _check_file(scene)
         self._begin_anew(run)
-        preferences.forget_trust()
-        try:
-            bpy.ops.wm.open_mainfile(filepath=scene)
-        except RuntimeError as error:
-            text = str(error).strip()
-            text = text[len("Error: ") :] if text.startswith("Error: ") else text
-            raise SceneError(f"{scene} can't be opened: {text}") from None
+        open_file(scene)
 
     def _begin_anew(self, run: Run) -> None:
         if run.isolation == "scene" or (run.isolation == "process" and self.used):
@@ -170,6 +161,34 @@ class Scenes:
         baseline.types.put_back()
         for name in set(bpy.app.driver_namespace) - baseline.driver_names:
             bpy.app.driver_namespace.pop(name, None)
+
+
+def open_file(path: str, load_ui: bool = True) -> None:
+    """Open a .blend; raises SceneError when that is not possible.
+
+    Scripts in the file run only where the preferences or the command line allow it. Without
+    `load_ui`, the windows stay as they are.
+    """
+    _check_file(path)
+    preferences.forget_trust()
+    options: Any = {} if load_ui else {"load_ui": False}  # else the preferences decide
+    try:
+        bpy.ops.wm.open_mainfile(filepath=path, **options)
+    except RuntimeError as error:
+        raise SceneError(f"{path} can't be opened: {error_text(error)}") from None
+
+
+def _check_file(path: str) -> None:
+    if not os.path.isabs(path):
+        raise SceneError(f"{path!r} is neither keep, fresh nor the absolute path of a .blend")
+    if not os.path.isfile(path):
+        raise SceneError(f"there is no scene file {path}")
+
+
+def error_text(error: RuntimeError) -> str:
+    """Return what an operator has reported as its error."""
+    text = str(error).strip()
+    return text[len("Error: ") :] if text.startswith("Error: ") else text
 
 
 def _node_categories() -> dict[str, object]:

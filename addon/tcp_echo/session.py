@@ -228,6 +228,7 @@ class Session(Listener):
                     self,
                     **run_fields(message),
                     **journal_fields(message),
+                    keeps_modules=message.get("keep_modules") is True,
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)
