@@ -29,6 +29,7 @@ type Settings struct {
 	// the table blender.
 	Blenders map[string]BlenderSettings `toml:"blenders"`
 	Fleet    FleetSettings              `toml:"fleet"`
+	Sessions SessionSettings            `toml:"sessions"`
 	Runs     RunSettings                `toml:"runs"`
 	Tray     TraySettings               `toml:"tray"`
 	Folders  []FolderSettings           `toml:"folder"`
@@ -75,6 +76,22 @@ func (s FleetSettings) AheadOf(cores int, memory uint64, parallel int) int {
 		ahead = 2
 	}
 	return max(ahead, min(parallel, cores))
+}
+
+// SessionSettings bound the sessions: Blenders that keep their state from run to run.
+type SessionSettings struct {
+	Idle            Duration `toml:"idle" default:"30m" holds:"now" label:"End a session that was not used for" help:"a session ends when it was not used for this time, and its scene with it"`
+	Max             Count    `toml:"max" default:"auto" holds:"now" label:"Sessions at a time" help:"how many sessions there may be; one more is refused. \u0060\"auto\"\u0060: one for each 512 MB of the machine's memory, at least 2, and at most 8 for each core"`
+	Checkpoints     uint32   `toml:"checkpoints" default:"20" holds:"now" help:"how many checkpoints of a session are kept: the oldest goes; 0: any number"`
+	CheckpointBytes Bytes    `toml:"checkpoint_bytes" default:"2GB" holds:"now" help:"how much disk all checkpoints of a session may take together: the oldest goes, and the newest always stays"`
+}
+
+// MaxOf returns how many sessions there may be on a machine with so many cores and bytes of memory.
+func (s SessionSettings) MaxOf(cores int, memory uint64) int {
+	if s.Max != CountAuto {
+		return int(s.Max)
+	}
+	return max(2, min(8*cores, int(memory>>29)))
 }
 
 // RunSettings hold for every run.
@@ -164,6 +181,8 @@ type BlenderSpec struct {
 	// Fleet says how many processes of it wait, where Parallel runs may go on at the same time.
 	Fleet    FleetSettings
 	Parallel Parallel
+	// Sessions bounds its sessions.
+	Sessions SessionSettings
 	// Dir is an absolute folder of this Blender alone, for the add-on and for temporary files.
 	Dir string
 	// Scene is the absolute path of a .blend that Blender opens at its start, or "".
@@ -177,7 +196,10 @@ type BlenderSpec struct {
 // others by name. Each has a folder of its own below dir, which is absolute.
 func (s Settings) Specs(dir string) []BlenderSpec {
 	spec := func(name string, b BlenderSettings) BlenderSpec {
-		return BlenderSpec{Name: name, BlenderSettings: b, Fleet: s.Fleet, Parallel: s.Runs.Parallel, Dir: filepath.Join(dir, name)}
+		return BlenderSpec{
+			Name: name, BlenderSettings: b, Fleet: s.Fleet, Parallel: s.Runs.Parallel, Sessions: s.Sessions,
+			Dir: filepath.Join(dir, name),
+		}
 	}
 	all := []BlenderSpec{spec(DefaultBlender, s.Blender)}
 	for _, name := range slices.Sorted(maps.Keys(s.Blenders)) {

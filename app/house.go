@@ -80,6 +80,10 @@ func (h *house) open(address string) error {
 	if err != nil {
 		return err
 	}
+	// The last engine may have been killed, and the sessions have ended with it.
+	if err := os.RemoveAll(h.paths.Checkpoints()); err != nil {
+		h.logs.Logger.Warn("cannot remove the checkpoints of the last engine's sessions", "error", err)
+	}
 	if h.listener, err = control.Listen(address); err != nil {
 		return err
 	}

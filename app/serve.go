@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -205,6 +206,7 @@ func (h *house) newFleet(spec api.BlenderSpec, changed func(api.BlenderStatus)) 
 	}
 	return fleet.New(fleet.Config{
 		Spec: spec, Memory: total, Free: freeMemory, Changed: changed, Logger: h.logs.Logger,
+		Checkpoints: filepath.Join(h.paths.Checkpoints(), url.PathEscape(spec.Name)),
 		NewMember: func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) fleet.Member {
 			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed}
 			if public {

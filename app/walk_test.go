@@ -184,6 +184,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"blender", "[blender]", ""},
 		{"blender", "[blenders.other]", ""},
 		{"fleet", "[fleet]", ""},
+		{"sessions", "[sessions]", ""},
 		{"runs", "[runs]", ""},
 		{"tray", "[tray]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
@@ -208,7 +209,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "fleet", "runs", "tray"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

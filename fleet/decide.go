@@ -18,9 +18,11 @@ const (
 	resets
 	// keeps: it executes run after run in the scene as it is.
 	keeps
+	// ofSession: it executes the runs of one session, and ends with the session.
+	ofSession
 )
 
-func (u use) String() string { return [...]string{"waiting", "left", "scene", "keep"}[u] }
+func (u use) String() string { return [...]string{"waiting", "left", "scene", "keep", "session"}[u] }
 
 // view is a member as decisions see it.
 type view struct {
@@ -35,6 +37,8 @@ type view struct {
 	stale bool
 	// scene is the .blend that its process has opened at its start, or "".
 	scene string
+	// session is the session that has its process, or "".
+	session string
 }
 
 // free reports whether the member can execute a run at once.
@@ -49,11 +53,20 @@ type need struct {
 	look bool
 	// scene is the .blend that the run begins with, or "".
 	scene string
+	// session is the session in which the run goes on, or "".
+	session string
 }
 
 // uses returns which members may execute a run, the best first.
 func (n need) uses(members []view) []use {
 	switch {
+	case n.session != "":
+		for _, m := range members {
+			if m.session == n.session {
+				return []use{ofSession}
+			}
+		}
+		return []use{clean} // which is the session's from then on
 	case n.look:
 		for _, m := range members {
 			if m.last {
@@ -69,14 +82,15 @@ func (n need) uses(members []view) []use {
 	return []use{clean}
 }
 
-// choose returns which member should execute a run, or -1 while none is free. A run that begins
+// choose returns which member should execute a run, or -1 while none is free. A session has one
+// member, and no other run has it. A run that begins
 // with a .blend can open the file in a Blender that waits without a file.
 func choose(members []view, n need) int {
 	plain := -1
 	for _, u := range n.uses(members) {
 		for i, m := range members {
 			switch {
-			case m.use != u || !m.free() || u == spent && !m.last:
+			case m.use != u || !m.free() || u == spent && !m.last || m.session != "" && m.session != n.session:
 			case u != clean || m.scene == n.scene:
 				return i
 			case m.scene == "" && plain < 0:

@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +79,11 @@ type Config struct {
 	Memory uint64
 	// Free returns how much memory is free, in bytes; nil never lacks any.
 	Free func() uint64
+	// Checkpoints is the folder for the checkpoints of sessions, which is made when it is needed and
+	// goes when Serve ends; with "" there are no checkpoints.
+	Checkpoints string
+	// Now returns the time by which sessions end that are not used; nil is [time.Now].
+	Now func() time.Time
 	// Changed is called after each change of the status, one call at a time. It must not block.
 	Changed func(api.BlenderStatus)
 	Logger  *slog.Logger
@@ -103,6 +110,7 @@ type Fleet struct {
 	scenes   []*file // the .blend files that runs begin with, the most recently used first
 	runs     int     // runs that are running, previews left out
 	turns    int     // counts the beginnings and ends of isolated runs
+	sessions map[string]*session
 	since    time.Time
 	changed  chan struct{} // closed at the next change
 	told     api.BlenderStatus
@@ -141,10 +149,12 @@ type member struct {
 	failed   api.BlenderStatus
 	stale    bool // its process was started by a specification that does not hold any more
 	// scene is the .blend with which its process was started, or "".
-	scene string
-	pid   int // the process in which it executed its last run
-	end   context.CancelFunc
-	ended chan struct{} // closed when its supervisor has ended
+	scene   string
+	session string // the session that has its process, or ""
+	quits   bool   // a session has ended that had its process, which is asked to quit
+	pid     int    // the process in which it executed its last run
+	end     context.CancelFunc
+	ended   chan struct{} // closed when its supervisor has ended
 }
 
 // New makes a fleet with no members. It starts Blenders when it is served.
@@ -152,12 +162,15 @@ func New(cfg Config) *Fleet {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Changed == nil {
 		cfg.Changed = func(api.BlenderStatus) {}
 	}
 	f := &Fleet{
 		cfg: cfg, log: cfg.Logger, spec: cfg.Spec, wanted: true, free: math.MaxUint64 / 2,
-		poke: make(chan struct{}, 1), changed: make(chan struct{}),
+		poke: make(chan struct{}, 1), changed: make(chan struct{}), sessions: map[string]*session{},
 	}
 	f.told = f.statusLocked()
 	return f
@@ -174,7 +187,11 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	f.checkMemory()
 	for ctx.Err() == nil {
 		f.checkScenes()
+		ends := f.endIdle()
 		wait := f.arrange()
+		if ends > 0 && (wait == 0 || ends < wait) {
+			wait = ends
+		}
 		var hold <-chan time.Time
 		if wait > 0 {
 			hold = time.After(wait)
@@ -193,8 +210,15 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	f.serving, f.over = false, true
 	members := f.members
 	f.members = nil
+	remove := f.endSessionsLocked("the engine had ended")
 	f.newsLocked()
 	f.mu.Unlock()
+	defer func() { // no Blender writes any more
+		remove()
+		if f.cfg.Checkpoints != "" {
+			_ = os.RemoveAll(f.cfg.Checkpoints) // the next engine tries again
+		}
+	}()
 	var ending sync.WaitGroup
 	for _, m := range members {
 		ending.Go(func() { m.leave() })
@@ -211,7 +235,7 @@ func (f *Fleet) checkMemory() {
 	}
 	f.mu.Lock()
 	for _, m := range f.members {
-		if m.scene != "" && !m.parked {
+		if (m.scene != "" || m.session != "") && !m.parked {
 			m.status = m.b.Status() // how much a Blender has that is opening a file
 		}
 	}
@@ -254,10 +278,10 @@ func (f *Fleet) arrange() time.Duration {
 	}
 	for _, i := range out.park {
 		m := f.members[i]
-		if m.use == spent {
+		if m.use == spent && !m.quits {
 			discard = append(discard, m)
 		}
-		m.parked, m.use = true, m.cleanUse()
+		m.parked, m.use, m.quits = true, m.cleanUse(), false
 		m.forgetLocked()
 		m.ending++
 		park = append(park, m)
@@ -322,7 +346,8 @@ func (f *Fleet) viewsLocked() []view {
 	for i, m := range f.members {
 		views[i] = view{
 			use: m.use, state: m.shownLocked().State, busy: m.busy, last: m == last, stale: m.stale, scene: m.scene,
-			parked: m.parked || m.status.State == api.BlenderStopped && !m.busy, ending: m.ending > 0,
+			session: m.session,
+			parked:  m.parked || m.status.State == api.BlenderStopped && !m.busy, ending: m.ending > 0,
 		}
 	}
 	return views
@@ -374,7 +399,7 @@ func (f *Fleet) add(a addition) {
 // memberSpecLocked returns what a member is like. It needs mu.
 func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
 	spec := f.spec
-	if m.use == clean || m.use == spent {
+	if m.use == clean || m.use == spent || m.use == ofSession {
 		spec.MaxRuns, spec.MaxMemory = 0, 0
 	}
 	if m.use != keeps {
@@ -466,7 +491,15 @@ func (f *Fleet) retry() {
 
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
 func (m *member) renewLocked() {
+	if m.use == ofSession && !m.busy && m.status.PID != m.pid {
+		why := "its Blender had ended by itself"
+		if line, _, _ := strings.Cut(m.status.Reason, "\n"); line != "" {
+			why = fmt.Sprintf("its Blender had ended (%s)", line)
+		}
+		m.fleet.loseLocked(m, why)
+	}
 	if m.use == spent && !m.busy && m.status.PID != m.pid {
+		m.quits = false
 		m.use, m.stale = clean, false
 		m.forgetLocked()
 	}
@@ -541,6 +574,14 @@ func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
 
 // Await waits until a Blender is free for a run like the request. It fails as [Fleet.Ready] does.
 func (f *Fleet) Await(ctx context.Context, req blender.Request) error {
+	if req.Session != "" {
+		f.mu.Lock()
+		refused := f.wanted && f.refusalLocked(req) != ""
+		f.mu.Unlock()
+		if refused {
+			return nil // the run is told so at once
+		}
+	}
 	return f.await(ctx, needOf(req), func(int) {})
 }
 
@@ -610,8 +651,8 @@ func (f *Fleet) hopelessLocked(n need) error {
 
 // needOf returns what a run asks for.
 func needOf(req blender.Request) need {
-	n := need{isolation: req.Isolation, look: req.Look}
-	if n.isolation == api.IsolateProcess && filepath.IsAbs(req.Scene) {
+	n := need{isolation: req.Isolation, look: req.Look, session: req.Session}
+	if n.session == "" && n.isolation == api.IsolateProcess && filepath.IsAbs(req.Scene) {
 		n.scene = req.Scene
 	}
 	return n
@@ -649,8 +690,11 @@ func (f *Fleet) checkFor(file string) {
 
 // Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on
 // the request's isolation: a new one, one that goes on, or for a look the one that the last
-// isolated run has left.
+// isolated run has left, or that of the request's session.
 func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+	if req.Session != "" {
+		return f.runInSession(ctx, req, sink)
+	}
 	n := needOf(req)
 	if n.scene != "" {
 		f.useScene(n.scene)
@@ -713,6 +757,9 @@ func (m *member) takeTurnLocked() {
 func (f *Fleet) Free(req blender.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if req.Session != "" && f.wanted && f.refusalLocked(req) != "" {
+		return true // the run is told so at once
+	}
 	return f.wanted && choose(f.viewsLocked(), needOf(req)) >= 0
 }
 
@@ -805,8 +852,9 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	f.mu.Lock()
 	f.wanted = false
 	members := append([]*member(nil), f.members...)
+	removeFiles := f.endSessionsLocked("Blender was stopped")
 	for _, m := range members {
-		m.parked, m.use = true, m.cleanUse()
+		m.parked, m.use, m.quits = true, m.cleanUse(), false
 		m.forgetLocked()
 		m.ending++
 	}
@@ -825,6 +873,7 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	}
 	f.newsLocked()
 	f.mu.Unlock()
+	removeFiles()
 	f.publish()
 	return errors.Join(errs...)
 }

@@ -65,6 +65,13 @@ func serveWith(t *testing.T, b api.BlenderSettings, settings api.FleetSettings, 
 			return blender.New(c)
 		},
 	})
+	serveFleet(t, f)
+	return f
+}
+
+// serveFleet serves a fleet until the test ends.
+func serveFleet(t *testing.T, f *Fleet) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f.Serve(ctx) }()
@@ -82,7 +89,6 @@ func serveWith(t *testing.T, b api.BlenderSettings, settings api.FleetSettings, 
 			t.Errorf("left: %+v", all)
 		}
 	})
-	return f
 }
 
 var count struct {

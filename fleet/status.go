@@ -100,7 +100,7 @@ func (f *Fleet) Processes() []api.ProcessStatus {
 		}
 		all = append(all, api.ProcessStatus{
 			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run, Left: left,
-			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene,
+			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene, Session: m.session,
 		})
 	}
 	return all

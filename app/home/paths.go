@@ -138,6 +138,9 @@ func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 // Previews is the folder of the pictures that are drawn after runs.
 func (p Paths) Previews() string { return filepath.Join(p.Cache, "previews") }
 
+// Checkpoints is the folder of the copies of the scenes of sessions.
+func (p Paths) Checkpoints() string { return filepath.Join(p.Cache, "checkpoints") }
+
 // Opened is the folder of the copies of scenes that were opened in a Blender with a window.
 func (p Paths) Opened() string { return filepath.Join(p.Cache, "opened") }
 
