@@ -36,6 +36,9 @@ type Request struct {
 	// Operation, for a run in a session, is what is done in the place of a script; a fleet puts the
 	// code in. "" is a script.
 	Operation api.SessionOperation
+	// SessionGone is why the session is not there any more for which the run was made; "" where it may
+	// be there, or the run begins it.
+	SessionGone string
 	// TimeLimit counts from the moment Blender takes up the run; 0 is no limit.
 	TimeLimit time.Duration
 	// Leftover says how long a process may live that the run has started and left running; "" means

@@ -38,6 +38,12 @@ type Engine interface {
 	// Follow does what Submit does, and returns with the run all that the run does from then on. Among
 	// these events are those that tell what a waiting run waits for, when that has changed.
 	Follow(ctx context.Context, s api.Submission) (api.Run, Subscription, error)
+	// Sessions returns the sessions by name, Session the one with a name.
+	Sessions() []api.Session
+	Session(name string) (api.Session, error)
+	// DoInSession does an operation in a session and returns when it is done.
+	DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error)
+	EndSession(ctx context.Context, name string) error
 	// Subscribe returns the events from now on, with the output of runs if output is true.
 	Subscribe(output bool) Subscription
 }

@@ -25,6 +25,8 @@ const (
 	CodeNotFound      = "not_found"
 	CodeNoBlender     = "no_such_blender"
 	CodeBadMethod     = "method_not_allowed"
+	CodeNoSession     = "no_such_session"
+	CodeSession       = "session_failed"
 	CodeConflict      = "conflict"
 	CodeTooLarge      = "too_large"
 	CodeBlenderFailed = "blender_failed"
@@ -53,6 +55,10 @@ func (e *Error) Is(target error) bool {
 		return e.Code == CodeNotFound
 	case api.ErrNoBlender:
 		return e.Code == CodeNoBlender
+	case api.ErrNoSession:
+		return e.Code == CodeNoSession
+	case api.ErrSession:
+		return e.Code == CodeSession
 	case api.ErrEnded, api.ErrNotEnded:
 		return e.Code == CodeConflict
 	case api.ErrBad:
@@ -92,6 +98,10 @@ func refusal(err error) *Error {
 		return refuse(http.StatusNotFound, CodeNotFound, "`blendtray runs` lists the runs that are kept", "%v", err)
 	case errors.Is(err, api.ErrNoBlender):
 		return refuse(http.StatusNotFound, CodeNoBlender, "`blendtray status` lists the Blenders", "%v", err)
+	case errors.Is(err, api.ErrNoSession):
+		return refuse(http.StatusNotFound, CodeNoSession, "`blendtray session list` lists the sessions", "%v", err)
+	case errors.Is(err, api.ErrSession):
+		return refuse(http.StatusConflict, CodeSession, "", "%v", err)
 	case errors.Is(err, api.ErrNoSetting):
 		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "%v", err)
 	case errors.Is(err, api.ErrFixed):

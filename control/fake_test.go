@@ -190,6 +190,31 @@ func (f *fakeEngine) Preview(_ context.Context, id string) ([]byte, error) {
 	return []byte("\xff\xd8picture"), nil
 }
 
+func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }
+
+func (f *fakeEngine) Session(name string) (api.Session, error) {
+	if name != "chair" {
+		return api.Session{}, fmt.Errorf("%w: %q; there are: chair", api.ErrNoSession, name)
+	}
+	return api.Session{Name: "chair"}, nil
+}
+
+func (f *fakeEngine) DoInSession(_ context.Context, req api.SessionRequest) (api.SessionDone, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, strings.TrimSpace(fmt.Sprintln(req.Operation, req.Session, req.File, req.Client)))
+	f.mu.Unlock()
+	if req.File == "/none/x.blend" {
+		return api.SessionDone{}, fmt.Errorf("%w %s: there is no folder /none", api.ErrSession, req.Session)
+	}
+	session, err := f.Session(req.Session)
+	return api.SessionDone{Run: api.Run{ID: "r1"}, Session: session}, err
+}
+
+func (f *fakeEngine) EndSession(_ context.Context, name string) error {
+	_, err := f.Session(name)
+	return err
+}
+
 func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

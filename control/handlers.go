@@ -188,17 +188,26 @@ type submission struct {
 	PID              int           `json:"pid,omitempty"`
 }
 
-func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Submission, error) {
+// readBody returns the body of a request whose answer may take long.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return api.Submission{}, tooLarge("the request", s.maxBody)
+		return nil, tooLarge("the request", s.maxBody)
 	case err != nil:
-		return api.Submission{}, badRequest("the request did not arrive whole: %v", err)
+		return nil, badRequest("the request did not arrive whole: %v", err)
 	}
-	// A stream may last long. SetReadDeadline fails only on a connection that is gone.
+	// SetReadDeadline fails only on a connection that is gone.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Submission, error) {
+	body, err := s.readBody(w, r)
+	if err != nil {
+		return api.Submission{}, err
+	}
 	var in submission
 	if err := unmarshalStrict(body, &in); err != nil {
 		return api.Submission{}, badRequest("the request is no submission: %v", err)

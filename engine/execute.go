@@ -189,6 +189,9 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 	if r.State == api.Cancelled && r.Reason == "" {
 		r.Reason = "cancelled in Blender"
 	}
+	if r.Reason == "" {
+		r.Reason = out.Note
+	}
 	if len(r.Result) > maxResult {
 		r.Reason = fmt.Sprintf("its result is not kept: it has %d bytes and may have %d", len(r.Result), maxResult)
 		r.Result = nil

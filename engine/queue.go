@@ -33,6 +33,7 @@ type job struct {
 	attempts int32     // how often engines before this one have sent it
 	refusals int32     // how often a Blender has died with it before it began
 	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
+	older    bool      // it was made for an engine before this one
 	carried  []string  // the paths to which the script was renamed since it was saved
 	chain    *chain    // how a save came about that a run has made; nil for a person's save
 
@@ -68,7 +69,7 @@ func (j *job) request(code []byte) blender.Request {
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
 		// A watched folder keeps its own state; other runs look at what the last run left.
 		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "" && j.run.Session == "",
-		Session: j.run.Session, Leftover: blender.LeftoverBlender,
+		Session: j.run.Session, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
 		Limits: blender.Limits{
 			Memory: uint64(j.run.Limits.MaxMemory), Nice: j.run.Limits.Nice, Processes: j.run.Limits.MaxProcesses,
 		},
@@ -83,6 +84,9 @@ func (j *job) request(code []byte) blender.Request {
 	}
 	if j.journal != nil {
 		req.Journal = j.journal.path
+		if j.older {
+			req.SessionGone = "the engine had ended"
+		}
 	}
 	return req
 }

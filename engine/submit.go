@@ -155,6 +155,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 			return nil, err
 		}
 		s.Isolation, s.Scene = api.IsolateKeep, "keep"
+		s.Limits.Nice = -1 // the priority of a Blender that goes on can't be raised again
 	}
 	switch {
 	case s.Scene == "" && j.isFile && !s.Attach:
@@ -207,6 +208,8 @@ func checkSession(s api.Submission) error {
 		return fmt.Errorf("%w: session: a session has a Blender of its own, and attach asks for one that a person has open; leave one of the two out", api.ErrBad)
 	case s.Isolation != api.IsolateAuto && s.Isolation != api.IsolateKeep:
 		return fmt.Errorf("%w: isolation: a run in a session has the isolation \"keep\", not %q; leave one of the two out", api.ErrBad, s.Isolation)
+	case s.Limits.Nice > 0:
+		return fmt.Errorf("%w: limits: a run in a session has no nice, as the priority of its Blender could not be raised again; leave one of the two out", api.ErrBad)
 	case s.Scene != "" && s.Scene != "keep":
 		return fmt.Errorf("%w: scene: a run in a session has the scene that the session has, not %q; leave one of the two out", api.ErrBad, s.Scene)
 	}
@@ -357,6 +360,9 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	}
 	if !old.run.State.Final() {
 		return api.Run{}, fmt.Errorf("%w: %s is %s", api.ErrNotEnded, id, old.run.State)
+	}
+	if operationOf(&old.run) != "" {
+		return api.Run{}, fmt.Errorf("%w: run %s is an operation of a session and no script; ask the session again", api.ErrBad, id)
 	}
 	code, err := e.store.code(ctx, old.id)
 	if err != nil {

@@ -112,17 +112,17 @@ func (f *Fleet) refusalLocked(req blender.Request) string {
 	there := s != nil && !s.ended
 	switch {
 	case req.Operation == api.SessionUndo && there && s.back() < 0 && s.undone:
-		return fmt.Sprintf("the session %s is at its first checkpoint", s.name)
+		return "it is at its first checkpoint, and there is none before"
 	case req.Operation == api.SessionUndo && there && s.back() < 0:
-		return fmt.Sprintf("the session %s has no checkpoint", s.name)
+		return "there is no checkpoint to go back to"
 	case (req.Operation == api.SessionSave || req.Operation == api.SessionCheckpoint) && there && s.m == nil && s.lost != "":
-		return fmt.Sprintf("the session %s has nothing to save: %s", s.name, s.lost)
+		return "there is no scene to save: " + s.lost
 	case there:
 		return ""
 	case req.Operation != "" && req.Operation.NeedsSession() && s != nil:
-		return fmt.Sprintf("the session %s has ended: %s", req.Session, s.lost)
+		return "it has ended: " + s.lost
 	case req.Operation != "" && req.Operation.NeedsSession():
-		return fmt.Sprintf("there is no session %s", req.Session)
+		return "there is no session of this name"
 	}
 	p := f.policyLocked()
 	return mayBegin(req.Session, f.sessionViewsLocked(), f.spec.Sessions.MaxOf(runtime.NumCPU(), f.cfg.Memory), p.scarce, f.cfg.Now())
@@ -151,7 +151,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	if fresh {
 		old := s
 		s = &session{name: req.Session, begun: f.cfg.Now()}
-		if old != nil {
+		if s.lost = req.SessionGone; old != nil {
 			s.lost = old.lost
 		}
 		f.sessions[req.Session] = s
@@ -259,7 +259,7 @@ func (s *session) note() string {
 func whyGone(run string, out blender.Outcome, reason string) string {
 	switch {
 	case out.Verdict == blender.Crashed && out.Error != nil:
-		line, _, _ := strings.Cut(out.Error.Message, "\n")
+		line, _, _ := strings.Cut(strings.TrimPrefix(out.Error.Message, "Blender crashed: "), "\n")
 		return fmt.Sprintf("its Blender had crashed in run %s (%s)", run, line)
 	case out.Verdict == blender.Crashed:
 		return fmt.Sprintf("its Blender had crashed in run %s", run)

@@ -592,11 +592,11 @@ func TestUndoGoesBackFurther(t *testing.T) {
 	f, _ := sessions(t, api.SessionSettings{Checkpoints: 2})
 	name := func(n int) string { return fmt.Sprintf("bpy.context.object.name = 'v%d'; print(%d)", n, n) }
 	const tell = "print(bpy.context.object.name, repr(bpy.data.filepath))"
-	if out, _ := perform(t, f, blender.Request{Session: "a", Operation: api.SessionUndo}); out.Error == nil || !strings.Contains(out.Error.Message, "no session") {
+	if out, _ := perform(t, f, blender.Request{Session: "a", Operation: api.SessionUndo}); out.Error == nil || !strings.Contains(out.Error.Message, "no session of this name") {
 		t.Errorf("%+v", out)
 	}
 	says(t, f, "a", "print(0)", "0")
-	if out, _ := perform(t, f, blender.Request{Session: "a", Operation: api.SessionUndo}); out.Error == nil || !strings.Contains(out.Error.Message, "no checkpoint") {
+	if out, _ := perform(t, f, blender.Request{Session: "a", Operation: api.SessionUndo}); out.Error == nil || !strings.Contains(out.Error.Message, "no checkpoint to go back to") {
 		t.Errorf("%+v", out)
 	}
 	for n := 1; n <= 3; n++ {

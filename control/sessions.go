@@ -1,0 +1,92 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"blendtray/api"
+)
+
+func (s *Server) getSessions(w http.ResponseWriter, _ *http.Request) error {
+	s.answer(w, http.StatusOK, orEmpty(s.engine.Sessions()))
+	return nil
+}
+
+func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.engine.Session(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	s.answer(w, http.StatusOK, session)
+	return nil
+}
+
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
+	if err := s.engine.EndSession(r.Context(), r.PathValue("name")); err != nil {
+		return err
+	}
+	s.answer(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// sessionBody is the body of a request for an operation of a session; each field may be left out.
+type sessionBody struct {
+	// File is the absolute path of a .blend.
+	File string `json:"file,omitempty"`
+	// Client says who asks, for the history.
+	Client string `json:"client,omitempty"`
+}
+
+// sessionDoes returns a handler that has a session do an operation, and answers when it is done.
+func (s *Server) sessionDoes(operation api.SessionOperation) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var in sessionBody
+		if r.ContentLength != 0 {
+			body, err := s.readBody(w, r)
+			if err != nil {
+				return err
+			}
+			if err := unmarshalStrict(body, &in); err != nil {
+				return badRequest("the request is not one for a session: %v", err)
+			}
+		}
+		done, err := s.engine.DoInSession(r.Context(), api.SessionRequest{
+			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client,
+		})
+		if err != nil {
+			return err
+		}
+		done.Run = tidy(done.Run)
+		s.answer(w, http.StatusOK, done)
+		return nil
+	}
+}
+
+// Sessions returns the sessions by name, and those that have ended by themselves a while ago.
+func (c *Client) Sessions(ctx context.Context) ([]api.Session, error) {
+	return ask[[]api.Session](ctx, c, http.MethodGet, "/sessions", nil)
+}
+
+// Session returns the session with a name. It fails with [api.ErrNoSession] when there is none.
+func (c *Client) Session(ctx context.Context, name string) (api.Session, error) {
+	return ask[api.Session](ctx, c, http.MethodGet, sessionPath(name, ""), nil)
+}
+
+// EndSession cancels what runs or waits in a session, ends its Blender and removes its checkpoints. It
+// returns when the Blender is gone.
+func (c *Client) EndSession(ctx context.Context, name string) error {
+	_, err := ask[struct{}](ctx, c, http.MethodDelete, sessionPath(name, ""), nil)
+	return err
+}
+
+// DoInSession has a session save or open a file, make a checkpoint or go back to one, after its runs
+// that wait already, and returns when that is done. Ending ctx cancels the operation. It fails with
+// [api.ErrSession] when the operation has failed.
+func (c *Client) DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error) {
+	return ask[api.SessionDone](ctx, c, http.MethodPost, sessionPath(req.Session, "/"+string(req.Operation)), sessionBody{
+		File: req.File, Client: req.Client,
+	})
+}
+
+func sessionPath(name, rest string) string { return "/sessions/" + url.PathEscape(name) + rest }

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"blendtray/api"
+)
+
+// sessionKeeper is a Blender that has sessions: one that the engine starts.
+type sessionKeeper interface {
+	// Sessions returns the sessions, and those that have ended by themselves a while ago.
+	Sessions() []api.Session
+	// EndSession ends a session after its current run. It fails with [api.ErrNoSession].
+	EndSession(ctx context.Context, name string) error
+}
+
+// operationName returns what the history calls an operation of a session.
+func operationName(o api.SessionOperation) string { return "<session " + string(o) + ">" }
+
+// operationOf returns which operation of a session a run is, or "" for a script.
+func operationOf(r *api.Run) api.SessionOperation {
+	if r.Source != api.FromSession {
+		return ""
+	}
+	name, _ := strings.CutPrefix(r.Script, "<session ")
+	return api.SessionOperation(strings.TrimSuffix(name, ">"))
+}
+
+// keptSession is a session and the Blender that has it.
+type keptSession struct {
+	api.Session
+	keeper sessionKeeper
+}
+
+// keptSessions returns the sessions of all Blenders.
+func (e *Engine) keptSessions() (all []keptSession) {
+	for _, w := range e.allWorkers() {
+		e.mu.Lock()
+		k, ok := w.blender.(sessionKeeper)
+		e.mu.Unlock()
+		if !ok {
+			continue
+		}
+		for _, s := range k.Sessions() {
+			all = append(all, keptSession{s, k})
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range all {
+		for _, j := range e.queue.jobs {
+			if j.run.Session == all[i].Name && e.namedLocked(j.run.Blender) == all[i].Blender {
+				all[i].Queued++
+			}
+		}
+	}
+	return all
+}
+
+// namedLocked returns the name of the Blender that a run asks for. It needs mu.
+func (e *Engine) namedLocked(blender string) string {
+	if blender == "" {
+		return e.defaultBlender
+	}
+	return blender
+}
+
+// Sessions returns the sessions by name, and those that have ended by themselves a while ago.
+func (e *Engine) Sessions() []api.Session {
+	all := []api.Session{}
+	for _, s := range e.keptSessions() {
+		all = append(all, s.Session)
+	}
+	slices.SortFunc(all, func(a, b api.Session) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Session returns the session with a name. It fails with [api.ErrNoSession] when there is none.
+func (e *Engine) Session(name string) (api.Session, error) {
+	s, err := e.findSession(name)
+	return s.Session, err
+}
+
+// findSession returns the session with a name and its keeper. It fails with [api.ErrNoSession] when
+// there is none.
+func (e *Engine) findSession(name string) (keptSession, error) {
+	if err := api.CheckSession(name); err != nil {
+		return keptSession{}, err
+	}
+	var names []string
+	var ended *keptSession
+	all := e.keptSessions()
+	for i, s := range all {
+		switch {
+		case s.Name == name && s.State != api.SessionEnded:
+			return s, nil
+		case s.Name == name:
+			ended = &all[i]
+		case s.State != api.SessionEnded:
+			names = append(names, s.Name)
+		}
+	}
+	if ended != nil {
+		return *ended, nil
+	}
+	if len(names) == 0 {
+		return keptSession{}, fmt.Errorf("%w: %q; there are none", api.ErrNoSession, name)
+	}
+	slices.Sort(names)
+	return keptSession{}, fmt.Errorf("%w: %q; there are: %s", api.ErrNoSession, name, strings.Join(names, ", "))
+}
+
+// DoInSession has a session save or open a file, make a checkpoint or go back to one, after the runs
+// of the session that wait already. It returns when that is done; ending ctx cancels it. It fails with
+// [api.ErrNoSession] when the session is not there, with [api.ErrBad] when the request makes no sense,
+// and with [api.ErrSession] when the operation has failed.
+func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error) {
+	blender, err := e.checkOperation(req)
+	if err != nil {
+		return api.SessionDone{}, err
+	}
+	s := api.Submission{
+		Name: operationName(req.Operation), Session: req.Session, Client: req.Client, TimeLimitSeconds: -1,
+		Limits: api.Limits{MaxMemory: -1, MaxProcesses: -1},
+		Code:   fmt.Appendf(nil, "# blendtray session %s %s %s\n", req.Operation, req.Session, req.File),
+	}
+	if req.File != "" {
+		s.Args = []string{req.File}
+	}
+	j, err := newJob(s, e.runSettings())
+	if err != nil {
+		return api.SessionDone{}, err
+	}
+	j.run.Source, j.run.Blender = api.FromSession, blender
+	e.turn.Lock()
+	run, err := e.acceptLocked(insert{job: j, code: s.Code})
+	e.turn.Unlock()
+	if err != nil {
+		return api.SessionDone{}, err
+	}
+	run, err = e.awaitEnd(ctx, run.ID)
+	switch {
+	case err != nil:
+		return api.SessionDone{}, err
+	case run.State != api.Succeeded:
+		return api.SessionDone{}, fmt.Errorf("%w %s: %s", api.ErrSession, req.Session, whyNot(run))
+	}
+	done := api.SessionDone{Run: run}
+	if done.Session, err = e.Session(req.Session); err != nil {
+		return done, err // it has just been ended
+	}
+	return done, nil
+}
+
+// checkOperation returns the Blender that a run of the operation asks for. It fails when the operation
+// makes no sense, or its session is not there.
+func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err error) {
+	switch {
+	case api.CheckSession(req.Session) != nil:
+		return "", api.CheckSession(req.Session)
+	case req.Operation.NeedsFile() && !filepath.IsAbs(req.File):
+		return "", fmt.Errorf("%w: file: %q is not an absolute path", api.ErrBad, req.File)
+	case req.Operation.NeedsFile() && !strings.EqualFold(filepath.Ext(req.File), ".blend"):
+		return "", fmt.Errorf("%w: file: the name of %s does not end in .blend", api.ErrBad, req.File)
+	case !req.Operation.NeedsFile() && req.File != "":
+		return "", fmt.Errorf("%w: file: a %s has none", api.ErrBad, req.Operation)
+	}
+	s, err := e.findSession(req.Session)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil && s.State == api.SessionEnded && req.Operation.NeedsSession() {
+		err = fmt.Errorf("%w: %q has ended: %s", api.ErrNoSession, req.Session, s.Reason)
+	}
+	if err == nil {
+		if s.Blender != e.defaultBlender {
+			blender = s.Blender
+		}
+		return blender, nil
+	}
+	// Its first run may wait, and then it is there when the operation's turn comes.
+	for _, j := range e.queue.jobs {
+		if j.run.Session == req.Session {
+			return j.run.Blender, nil
+		}
+	}
+	for _, j := range e.running {
+		if j.run.Session == req.Session {
+			return j.run.Blender, nil
+		}
+	}
+	if !req.Operation.NeedsSession() {
+		return "", nil
+	}
+	return "", err
+}
+
+// awaitEnd waits for the end of a run, and returns the run. When ctx ends first, awaitEnd cancels the
+// run and fails with the error of ctx.
+func (e *Engine) awaitEnd(ctx context.Context, id string) (api.Run, error) {
+	sub := e.Subscribe(SubscribeOptions{Run: id})
+	defer sub.Close()
+	for {
+		run, err := e.Run(context.WithoutCancel(ctx), id)
+		if err != nil || run.State.Final() {
+			return run, err
+		}
+		select {
+		case _, ok := <-sub.Events():
+			if !ok {
+				return run, api.ErrStopping
+			}
+		case <-ctx.Done():
+			if _, err := e.Cancel(context.WithoutCancel(ctx), id); err != nil && !errors.Is(err, api.ErrEnded) {
+				return run, err
+			}
+			return run, ctx.Err()
+		}
+	}
+}
+
+// whyNot returns why a run has not succeeded, in a sentence.
+func whyNot(r api.Run) string {
+	switch {
+	case r.Error != nil && r.Error.Message != "":
+		return r.Error.Message
+	case r.Reason != "":
+		return r.Reason
+	}
+	return "it has " + string(r.State)
+}
+
+// EndSession cancels what runs or waits in a session, ends its Blender and removes its checkpoints. It
+// returns when the Blender is gone. It fails with [api.ErrNoSession] when there is no such session.
+func (e *Engine) EndSession(ctx context.Context, name string) error {
+	s, err := e.findSession(name)
+	none := errors.Is(err, api.ErrNoSession) // its first run may wait
+	if err != nil && !none {
+		return err
+	}
+	e.mu.Lock()
+	var ids []string
+	for _, j := range slices.Backward(e.queue.jobs) { // so that none of them begins meanwhile
+		if j.run.Session == name && (none || e.namedLocked(j.run.Blender) == s.Blender) {
+			ids = append(ids, j.run.ID)
+		}
+	}
+	e.mu.Unlock()
+	const why = "its session was ended"
+	for _, id := range ids {
+		e.cancelFor(id, why)
+	}
+	if none {
+		if len(ids) > 0 {
+			return nil
+		}
+		return err
+	}
+	e.mu.Lock()
+	for _, j := range e.running {
+		if j.run.Session == name && e.namedLocked(j.run.Blender) == s.Blender {
+			j.askToEndLocked(why, false)
+		}
+	}
+	e.mu.Unlock()
+	return s.keeper.EndSession(ctx, name)
+}
+
+// cancelFor ends a run that waits, for a reason.
+func (e *Engine) cancelFor(id, why string) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	n, _ := parseID(id)
+	e.mu.Lock()
+	j := e.queue.find(n)
+	e.mu.Unlock()
+	if j != nil {
+		e.endLocked(j, api.Run{State: api.Cancelled, Reason: why})
+	}
+}

@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+// sessionsBlender is a fake Blender that has sessions.
+type sessionsBlender struct {
+	*fakeBlender
+	mu    sync.Mutex
+	all   []api.Session
+	ended []string
+}
+
+func (b *sessionsBlender) Sessions() []api.Session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.all)
+}
+
+func (b *sessionsBlender) EndSession(_ context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = append(b.ended, name)
+	return nil
+}
+
+// openWithSessions opens and serves an engine whose Blender has some sessions.
+func openWithSessions(t *testing.T, all ...api.Session) (*house, *sessionsBlender) {
+	b := &sessionsBlender{all: all}
+	h := open(t, func(c *Config) {
+		make := c.NewBlender
+		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
+			b.fakeBlender = make(spec, changed).(*fakeBlender)
+			return b
+		}
+	})
+	return h.serve(), b
+}
+
+func (h *house) inSession(session, code string) api.Run {
+	h.t.Helper()
+	r, err := h.Submit(ctx, api.Submission{Code: []byte(code), Session: session})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+func TestAnOperationOfASessionComesInOrderWithItsRuns(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	h.inSession("chair", "first")
+	first := h.call()
+	type answer struct {
+		done api.SessionDone
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		done, err := h.DoInSession(ctx, api.SessionRequest{Session: "chair", Operation: api.SessionSave, File: "/x/chair.blend", Client: "me"})
+		answers <- answer{done, err}
+	}()
+	eventually(t, "the operation waits", func() bool { return h.Status().Queued == 1 })
+	h.inSession("chair", "second")
+	if s, err := h.Session("chair"); err != nil || s.Queued != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	first.finish(blender.Succeeded)
+	operation := h.call()
+	if req := operation.req; req.Operation != api.SessionSave || req.Session != "chair" || !slices.Equal(req.Args, []string{"/x/chair.blend"}) || req.TimeLimit != 0 {
+		t.Errorf("%+v", req)
+	}
+	operation.finish(blender.Succeeded)
+	a := <-answers
+	if r := a.done.Run; a.err != nil || r.Source != api.FromSession || r.Script != "<session save>" || r.Client != "me" || a.done.Session.Name != "chair" {
+		t.Errorf("%+v, %v", a.done, a.err)
+	}
+	second := h.call()
+	if string(second.req.Code) != "second" || second.req.Operation != "" {
+		t.Errorf("%+v", second.req)
+	}
+	second.finish(blender.Succeeded)
+	if _, err := h.Retry(ctx, a.done.Run.ID); !errors.Is(err, api.ErrBad) {
+		t.Errorf("a retry of an operation: %v", err)
+	}
+}
+
+func TestAnOperationThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t,
+		api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady},
+		api.Session{Name: "old", Blender: api.DefaultBlender, State: api.SessionEnded, Reason: "it was not used for 30m"})
+	for _, c := range []struct {
+		req  api.SessionRequest
+		is   error
+		says string
+	}{
+		{api.SessionRequest{Session: "..", Operation: api.SessionUndo}, api.ErrBad, "no name"},
+		{api.SessionRequest{Session: "chair", Operation: api.SessionSave, File: "x.blend"}, api.ErrBad, "absolute"},
+		{api.SessionRequest{Session: "chair", Operation: api.SessionOpen, File: "/x.txt"}, api.ErrBad, ".blend"},
+		{api.SessionRequest{Session: "chair", Operation: api.SessionUndo, File: "/x.blend"}, api.ErrBad, "has none"},
+		{api.SessionRequest{Session: "table", Operation: api.SessionUndo}, api.ErrNoSession, "there are: chair"},
+		{api.SessionRequest{Session: "old", Operation: api.SessionCheckpoint}, api.ErrNoSession, "not used for 30m"},
+	} {
+		if _, err := h.DoInSession(ctx, c.req); !errors.Is(err, c.is) || !strings.Contains(fmt.Sprint(err), c.says) {
+			t.Errorf("%+v: %v", c.req, err)
+		}
+	}
+	if len(h.all()) != 0 {
+		t.Errorf("%v", h.all())
+	}
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Session: "chair", Limits: api.Limits{Nice: 3}}); !errors.Is(err, api.ErrBad) {
+		t.Errorf("nice: %v", err)
+	}
+	h.SetRuns(api.RunSettings{Nice: 5})
+	if r := h.inSession("chair", "x"); r.Limits.Nice != 0 {
+		t.Errorf("runs.nice holds in a session: %+v", r.Limits)
+	}
+}
+
+func TestAnOperationThatFailsOrIsLeftSaysSo(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	errs := make(chan error, 1)
+	life, leave := context.WithCancel(ctx)
+	do := func() {
+		_, err := h.DoInSession(life, api.SessionRequest{Session: "chair", Operation: api.SessionCheckpoint})
+		errs <- err
+	}
+	go do()
+	h.call().end <- result{out: blender.Outcome{Verdict: blender.Errored, Error: &api.ScriptError{Type: "SceneError", Message: "the disk is full"}}}
+	if err := <-errs; !errors.Is(err, api.ErrSession) || err.Error() != "the session chair: the disk is full" {
+		t.Errorf("%v", err)
+	}
+	go do()
+	h.call()
+	leave()
+	if err := <-errs; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if r := h.ended("2"); r.State != api.Cancelled {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheEndOfASessionEndsItsRuns(t *testing.T) {
+	t.Parallel()
+	h, b := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionRunning})
+	h.inSession("chair", "runs")
+	running := h.call()
+	h.inSession("chair", "waits")
+	if err := h.EndSession(ctx, "chair"); err != nil {
+		t.Fatal(err)
+	}
+	<-running.ctx.Done()
+	for _, id := range []string{"1", "2"} {
+		if r := h.ended(id); r.State != api.Cancelled || r.Reason != "its session was ended" {
+			t.Errorf("%s: %s, %s", id, r.State, r.Reason)
+		}
+	}
+	if !slices.Equal(b.ended, []string{"chair"}) {
+		t.Errorf("ended: %v", b.ended)
+	}
+	if err := h.EndSession(ctx, "table"); !errors.Is(err, api.ErrNoSession) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestARunIsToldThatItsSessionEndedWithTheEngine(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.inSession("chair", "waits")
+	next := h.again()
+	next.serve()
+	if c := next.call(); c.req.SessionGone != "the engine had ended" {
+		t.Errorf("%+v", c.req)
+	} else {
+		c.end <- result{out: blender.Outcome{Verdict: blender.Succeeded, Note: "the session chair begins anew"}}
+	}
+	if r := next.ended("1"); r.State != api.Succeeded || r.Reason != "the session chair begins anew" {
+		t.Errorf("%+v", r)
+	}
+	next.inSession("chair", "new")
+	if c := next.call(); c.req.SessionGone != "" {
+		t.Errorf("%+v", c.req)
+	}
+}
