@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"blendtray/api"
 	"blendtray/control"
@@ -61,11 +62,22 @@ func (e *env) blender(do func(*control.Client, context.Context, string) (api.Sta
 	if err != nil {
 		return err
 	}
+	before, err := client.Sessions(e)
+	if err != nil {
+		return err
+	}
 	st, err := do(client, e, name)
 	if err != nil {
 		return err
 	}
 	e.printBlenders(st)
+	after, err := client.Sessions(e)
+	if err != nil {
+		return err
+	}
+	if ended := endedMeanwhile(before, after); len(ended) > 0 {
+		e.note("sessions that have ended with it: %s", strings.Join(ended, ", "))
+	}
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 type grammar struct {
 	Serve    serveCmd    `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
 	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
+	Session  sessionCmd  `cmd:"" help:"List, save, undo and end sessions: Blenders that keep their state from run to run."`
 	Status   statusCmd   `cmd:"" help:"Show how the engine, Blender and the folders are."`
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
 	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
@@ -45,9 +46,10 @@ const description = `Save a Python script, see it run in a warm Blender.`
 
 // usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
-	"run":       "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
-	"settings":  "blendtray settings [KEY [VALUE]] [--unset] [--json]",
-	"runs list": "blendtray runs [flags] | runs show ID [--json]",
+	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
+	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
+	"runs list":    "blendtray runs [flags] | runs show ID [--json]",
 }
 
 // printHelp prints help as kong does, with the program's own usage lines.

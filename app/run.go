@@ -23,6 +23,7 @@ type runCmd struct {
 	File         string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
 	Code         *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
 	Scene        string     `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Session      string     `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
 	Isolation    isolation  `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
 	MaxMemory    *api.Bytes `placeholder:"SIZE" help:"Let no process of it allocate more memory, such as 4GB; none for no limit. Default: as the engine's settings say."`
 	Nice         *uint32    `placeholder:"N" help:"Lower its priority on the processor by so much, 1 to 19; 0 for not at all. Default: as the engine's settings say."`
@@ -42,6 +43,7 @@ func (runCmd) Help() string {
     blendtray run export.py --scene house.blend -- --format glb
     blendtray run -c 'import bpy; print(len(bpy.data.objects))'
     generate-script | blendtray run -
+    blendtray run --session chair -c 'legs = 4'
     blendtray run --attach tool.py
 
 Exit codes:
@@ -190,8 +192,14 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 			return s, err
 		}
 	}
-	if c.Attach {
+	if c.Attach || c.Session != "" {
 		s.Scene = "keep"
+	}
+	if c.Session != "" {
+		if err := checkSessionName(c.Session); err != nil {
+			return s, err
+		}
+		s.Session = c.Session
 	}
 	if c.Scene != "" {
 		if s.Scene, err = scene(c.Scene, dir); err != nil {

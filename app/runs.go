@@ -138,6 +138,7 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	fact("run", "%s", r.ID)
 	fact("state", "%s", state)
 	fact("script", "%s", oneLine(r.Script))
+	fact("session", "%s", r.Session)
 	fact("args", "%s", strings.Join(quoted(r.Args), " "))
 	fact("scene", "%s", oneLine(r.Scene))
 	fact("queued", "%s", moment(r.QueuedAt, now))

@@ -36,6 +36,9 @@ func (e *env) printStatus(st api.Status) {
 	e.printf("%-8s running for %s, version %s, process %d\n", "engine",
 		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
 	e.printBlenders(st)
+	if names := sessionsOf(st); len(names) > 0 {
+		e.printf("%-8s %s\n", "sessions", strings.Join(names, ", "))
+	}
 	for _, f := range st.Folders {
 		e.printf("%-8s %s\n", "folder", e.describeFolder(f, st.WatchingPaused))
 	}
