@@ -70,6 +70,21 @@ func (e *Engine) namedLocked(blender string) string {
 	return blender
 }
 
+// blenderOfSession returns the Blender that has a session, as a run asks for it: "" is the default
+// Blender, which has new sessions.
+func (e *Engine) blenderOfSession(name string) string {
+	if len(e.allWorkers()) < 2 {
+		return ""
+	}
+	s, err := e.findSession(name)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil || s.State == api.SessionEnded || s.Blender == e.defaultBlender {
+		return ""
+	}
+	return s.Blender
+}
+
 // Sessions returns the sessions by name, and those that have ended by themselves a while ago.
 func (e *Engine) Sessions() []api.Session {
 	all := []api.Session{}

@@ -49,6 +49,9 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, made func(id stri
 	if err != nil {
 		return api.Run{}, err
 	}
+	if s.Session != "" && j.run.Blender == "" {
+		j.run.Blender = e.blenderOfSession(s.Session)
+	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	if s.Key != "" {
