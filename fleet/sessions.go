@@ -53,7 +53,15 @@ func mayBegin(name string, there []sessionView, most int, scarce bool, now time.
 			live = append(live, s)
 		}
 	}
-	slices.SortFunc(live, func(a, b sessionView) int { return a.used.Compare(b.used) })
+	slices.SortFunc(live, func(a, b sessionView) int { // the session that was not used for longest is first
+		switch {
+		case a.busy && !b.busy:
+			return 1
+		case b.busy && !a.busy:
+			return -1
+		}
+		return a.used.Compare(b.used)
+	})
 	var names []string
 	for _, s := range live {
 		switch {
@@ -223,8 +231,22 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	f.newsLocked()
 	f.mu.Unlock()
 	f.leaveSession(s, fresh && err != nil)
+	if fresh && req.Operation == api.SessionOpen && err == nil && out.Verdict != blender.Succeeded {
+		f.dropSession(s) // nobody has asked for a session without the file
+	}
 	f.publish()
 	return out, err
+}
+
+// dropSession ends a session in which nothing was done, unless a run of it waits.
+func (f *Fleet) dropSession(s *session) {
+	f.mu.Lock()
+	remove := func() {}
+	if s.asks == 0 && f.sessions[s.name] == s {
+		remove = f.endSessionLocked(s, "")
+	}
+	f.mu.Unlock()
+	remove()
 }
 
 // leaveSession notes that a run of a session is over. A session that has not begun is forgotten.

@@ -315,14 +315,23 @@ func TestASessionKeepsItsSceneModulesAndNames(t *testing.T) {
 	}
 }
 
+// manySessions is how many sessions have how many runs, such as "10 1000", where 3 and 60 are too few.
+const manySessions = "BLENDTRAY_TEST_SESSIONS"
+
 func TestSessionsSideBySideNeverSeeEachOther(t *testing.T) {
 	t.Parallel()
 	f, _ := sessions(t, api.SessionSettings{})
+	count, runs := 3, 60
+	if text := os.Getenv(manySessions); text != "" {
+		if _, err := fmt.Sscan(text, &count, &runs); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var all sync.WaitGroup
-	for i := range 3 {
+	for i := range count {
 		name := fmt.Sprintf("s%d", i)
 		all.Go(func() {
-			for n := range 60 {
+			for n := range runs {
 				out, text := in(t, f, name, fmt.Sprintf(
 					"seen = globals().get('seen', 0)\nprint(seen, sorted(o.name for o in bpy.data.objects if o.name.startswith('own')))\n"+
 						"seen += 1\nfor o in list(bpy.data.objects):\n    if o.name.startswith('own'): bpy.data.objects.remove(o)\n"+
@@ -654,6 +663,9 @@ func TestASessionIsSavedAsAWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	says(t, f, "a", "print(repr(bpy.data.filepath))", "''") // it was a copy
+	if out, _ := perform(t, f, blender.Request{Session: "b", Operation: api.SessionOpen, Args: []string{filepath.Join(dir, "none.blend")}}); out.Verdict != blender.Errored || the(t, f, "b").Name != "" {
+		t.Errorf("a file that is not there begins a session: %+v, %+v", out, the(t, f, "b"))
+	}
 	operate(t, f, "b", api.SessionOpen, file)
 	says(t, f, "b", "print(bpy.context.object.name, bpy.data.filepath == "+fmt.Sprintf("%q", file)+")", "Saved True")
 }

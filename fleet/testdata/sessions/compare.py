@@ -19,7 +19,7 @@ PASSED = {
     # What these say follows from the evaluated scene, or from what the window shows.
     "depsgraph", "bound_box", "dimensions", "use_extra_user", "users",
     # Blender fills in what the tools of the window need, when it reads a scene that a script has made.
-    "tool_settings", "gi_cache_info",
+    "tool_settings", "gi_cache_info", "is_runtime_data",
 }  # fmt: skip
 DEPTH = 5
 # What is compared of the elements of a mesh: the property, its type, and how many values it has.
@@ -103,6 +103,10 @@ def struct_of(struct, depth):
 
 
 def lines():
+    # Newer Blenders do not save what follows from the evaluation, such as an object's matrix.
+    for scene in bpy.data.scenes:
+        for layer in scene.view_layers:
+            layer.update()
     yield f"file {bpy.data.filepath}"
     yield f"scene {bpy.context.scene.name} {bpy.context.view_layer.name}"
     for prop in bpy.data.bl_rna.properties:
