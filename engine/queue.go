@@ -84,9 +84,9 @@ func (j *job) request(code []byte) blender.Request {
 	}
 	if j.journal != nil {
 		req.Journal = j.journal.path
-		if j.older {
-			req.SessionGone = "the engine had ended"
-		}
+	}
+	if j.older {
+		req.SessionGone = "the engine had ended"
 	}
 	return req
 }

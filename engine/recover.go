@@ -54,7 +54,7 @@ func (e *Engine) loadQueue() error {
 	}
 	e.queue = queue{}
 	for _, j := range jobs {
-		j.out, j.older = newCapture(int(e.runSettings().Output)), true
+		j.older = true
 		e.queue.push(j)
 	}
 	return nil
