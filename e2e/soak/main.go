@@ -6,6 +6,8 @@
 // prints a table; it fails when a save was lost, ran twice or ran half-written, when a process was
 // left, or when a run stands still.
 //
+// An interrupt ends the saving early, and what was saved until then is compared.
+//
 // What it does follows from its seed, which it prints; the moments do not, since they are those of
 // real programs. It is no benchmark: see bench.
 package main
@@ -31,9 +33,10 @@ func main() {
 	flag.DurationVar(&c.limit, "limit", 3*time.Hour, "when to give up")
 	flag.StringVar(&c.binary, "program", "", "the program to try; built when it is missing")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	enough, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	r, err := run(ctx, c)
+	context.AfterFunc(enough, stop) // a second interrupt ends the program at once
+	r, err := run(context.Background(), enough, c)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(2)
@@ -52,9 +55,9 @@ type config struct {
 	binary       string // "" builds it
 }
 
-// run makes the saves of a configuration and returns what became of them. It fails when it could
-// not do so; what is wrong with the program is in the result.
-func run(ctx context.Context, c config) (*result, error) {
+// run makes the saves of a configuration, fewer when enough ends before, and returns what became of
+// them. It fails when it could not do so; what is wrong with the program is in the result.
+func run(ctx, enough context.Context, c config) (*result, error) {
 	fmt.Printf("soak: %d saves, %d kills, seed %d\n", c.saves, c.kills, c.seed)
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
@@ -85,7 +88,7 @@ func run(ctx context.Context, c config) (*result, error) {
 	if err := p.waitRun(ctx, p.probe()); err != nil {
 		return nil, fmt.Errorf("the first script does not run: %w", err)
 	}
-	recoveries, err := p.soak(ctx, c)
+	recoveries, err := p.soak(ctx, enough, c)
 	if err != nil {
 		return nil, err
 	}

@@ -32,9 +32,10 @@ type files struct {
 	dirs []string // folders that were made for one script
 }
 
-// soak makes the saves of a configuration and does its kills meanwhile. It returns how long it took
+// soak makes the saves of a configuration, or those until enough ends, and does its kills meanwhile.
+// It returns how long it took
 // after each death until the next script began.
-func (p *place) soak(ctx context.Context, c config) (recoveries []time.Duration, err error) {
+func (p *place) soak(ctx, enough context.Context, c config) (recoveries []time.Duration, err error) {
 	rng := rand.New(rand.NewPCG(c.seed, 1))
 	fs := &files{busy: map[string]bool{}, last: map[string]string{}, code: map[string][]byte{}}
 	work := make(chan func() error)
@@ -53,7 +54,7 @@ func (p *place) soak(ctx context.Context, c config) (recoveries []time.Duration,
 		})
 	}
 	nextKill := p.nextKill(c, rng, 0)
-	for i := 0; i < c.saves && err == nil; i++ {
+	for i := 0; i < c.saves && err == nil && enough.Err() == nil; i++ {
 		for i%10 == 0 && p.waiting() > mostWaiting && ctx.Err() == nil && err == nil {
 			time.Sleep(5 * time.Millisecond) // until the engine has come so far
 			err = p.keepAlive()
@@ -70,6 +71,7 @@ func (p *place) soak(ctx context.Context, c config) (recoveries []time.Duration,
 		case work <- p.errand(c, fs, rng):
 		case e := <-failed:
 			err = e
+		case <-enough.Done():
 		case <-ctx.Done():
 			err = fmt.Errorf("after %d saves: %w", i, ctx.Err())
 		}

@@ -3,14 +3,13 @@
 package main
 
 import (
-	"context"
 	"os"
 	"testing"
 	"time"
 )
 
 func TestASmallSoakLosesNothing(t *testing.T) {
-	r, err := run(context.Background(), config{saves: 60, kills: 4, seed: 11, gap: 3 * time.Second, limit: 10 * time.Minute})
+	r, err := run(t.Context(), t.Context(), config{saves: 60, kills: 4, seed: 11, gap: 3 * time.Second, limit: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
