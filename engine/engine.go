@@ -131,6 +131,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	queue   queue
+	arrival *arrival // the run that is written down when it is sent, or nil
 	running map[int64]*job
 	load    *load
 	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet

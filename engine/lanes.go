@@ -53,8 +53,13 @@ func (w *worker) fill(ctx, waits context.Context) (again time.Duration) {
 			return again
 		}
 		b, req, n := w.blender, j.request(nil), w.needLocked(j)
+		arrives := e.arrival != nil && e.arrival.job == j
 		e.mu.Unlock()
-		if !b.Free(req) {
+		switch free := b.Free(req); {
+		case !free && arrives:
+			e.settle(j) // it waits in the queue, as any other run does
+			continue
+		case !free:
 			w.await(waits, b, req, n)
 			continue
 		}
@@ -97,7 +102,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	defer e.turn.Unlock()
 	e.mu.Lock()
 	next, early := e.nextLocked(w)
-	isOpen := w.kind == api.BlenderOpen
+	isOpen, a := w.kind == api.BlenderOpen, e.arrival
 	e.mu.Unlock()
 	if next != j {
 		return nil, false, nil
@@ -110,11 +115,12 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 			return nil, false, err
 		}
 	}
-	j.journal = e.beginJournal(j.id, isOpen)
-	if err := e.store.setRunning(j.id, time.Now()); err != nil {
-		// The empty journal stays: where the database says that the run is running, because it could
-		// not be queued again, the journal proves that it has not begun.
-		e.block(err)
+	if a != nil && a.job == j {
+		if !e.startArrivalLocked(a, isOpen) {
+			return nil, false, nil
+		}
+		defer close(a.written)
+	} else if err := e.startQueuedLocked(j, isOpen); err != nil {
 		return nil, false, err
 	}
 	e.block(nil)
@@ -129,6 +135,19 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	j.execution, j.out = newExecution(), newCapture(int(e.runs.Output))
 	e.rememberLocked(j)
 	return code, true, nil
+}
+
+// startQueuedLocked writes down that a run of the queue is about to be sent, with an empty journal. It
+// fails when that can't be written down, and then keeps runs from beginning. It needs turn.
+func (e *Engine) startQueuedLocked(j *job, open bool) error {
+	j.journal = e.beginJournal(j.id, open)
+	err := e.store.setRunning(j.id, time.Now())
+	if err != nil {
+		// The empty journal stays: where the database says that the run is running, because it could
+		// not be queued again, the journal proves that it has not begun.
+		e.block(err)
+	}
+	return err
 }
 
 // block records that err keeps runs from beginning, or with nil that they can begin again, and

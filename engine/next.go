@@ -277,19 +277,32 @@ func (e *Engine) loadLocked() *load {
 	return l
 }
 
-// nextLocked returns the run that the worker should begin next, or nil. It needs mu.
+// arrives reports whether a run that came after all runs of the queue, and is not in the queue, may
+// begin as far as its own line and what is running go. The line of the job is set.
+func (q *queue) arrives(l *load, j *job) bool {
+	if len(q.lines[j.line]) > 0 || j.line.kind == sessionLine && l.running[j.line] > 0 {
+		return false
+	}
+	return q.first(l, []*job{j}) == j
+}
+
+// nextLocked returns the run that the worker should begin next, or nil. The engine's arrival is the
+// next where no run of the queue may begin: all of them came before. nextLocked needs mu.
 //
 // Another worker's run whose turn is before takes its place: that worker begins the run, or finds
 // that its Blender is not free, and then the place is there again.
 func (e *Engine) nextLocked(w *worker) (next *job, early bool) {
-	if w.halted || w.retired || e.stopping || e.queue.len() == 0 {
+	if w.halted || w.retired || e.stopping || e.queue.len() == 0 && e.arrival == nil {
 		return nil, false
 	}
 	l := e.loadLocked()
 	mine := func(blender string) bool { return blender == w.name }
 	for {
 		j, early := e.queue.next(l, mine)
-		if j == nil || l.blender(j.run.Blender) == w.name {
+		switch a := e.arrival; {
+		case j == nil && a != nil && e.fitsLocked(a.job, w) && e.queue.arrives(l, a.job):
+			return a.job, false
+		case j == nil || l.blender(j.run.Blender) == w.name:
 			return j, early
 		}
 		l.add(j)

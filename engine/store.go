@@ -38,6 +38,8 @@ type store struct {
 	stmts  map[string]*sql.Stmt
 	ended  int   // ended runs in the database
 	output int64 // bytes of output in the database
+	// commits counts the transactions that were written, which the tests look at.
+	commits int
 
 	closed atomic.Bool
 }
@@ -241,6 +243,7 @@ func (s *store) inTx(fn func() error) error {
 	err := fn()
 	if err == nil {
 		_, err = s.exec("COMMIT")
+		s.commits++
 	}
 	if err != nil {
 		// SQLite may have rolled back by itself, and then ROLLBACK fails. A transaction that

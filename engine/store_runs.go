@@ -35,6 +35,18 @@ func (s *store) insert(in insert) error {
 	return nil
 }
 
+// insertRunning writes a run down as about to be sent, and sets its id and its place. It calls begin
+// when the id is set, before anything of the run is in the database.
+func (s *store) insertRunning(in insert, at time.Time, begin func()) error {
+	return s.tx(func() error {
+		if err := s.insertLocked(in); err != nil {
+			return err
+		}
+		begin()
+		return s.startLocked(in.job.id, at)
+	})
+}
+
 // record writes down a run that was made and has ended without an engine, with its output.
 func (s *store) record(in insert, out kept) error {
 	err := s.tx(func() error {
@@ -153,11 +165,14 @@ func (s *store) noteRan(path, ran string) error {
 
 // setRunning writes down that a run is about to be sent.
 func (s *store) setRunning(id int64, at time.Time) error {
-	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = ?, attempts = attempts + 1 WHERE id = ?`,
-			string(api.Running), at.UnixNano(), id)
-		return err
-	})
+	return s.tx(func() error { return s.startLocked(id, at) })
+}
+
+// startLocked does the work of setRunning within a transaction. It needs mu.
+func (s *store) startLocked(id int64, at time.Time) error {
+	_, err := s.exec(`UPDATE runs SET state = ?, started_at = ?, attempts = attempts + 1 WHERE id = ?`,
+		string(api.Running), at.UnixNano(), id)
+	return err
 }
 
 // setQueued writes down that a run waits again, after so many repeats.

@@ -22,16 +22,20 @@ import (
 // run as it now stands; it fails with [api.ErrBad] when the two submissions ask for different
 // things.
 func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
-	return e.submit(ctx, s, func(string) {})
+	r, _, err := e.submit(ctx, s, false, func(string) {})
+	return r, err
 }
 
 // Follow does what [Engine.Submit] does, and returns with the run a subscription of everything that
 // the run does from then on. Who follows the run is told of no other run.
 func (e *Engine) Follow(ctx context.Context, s api.Submission) (api.Run, *Subscription, error) {
 	var sub *Subscription
-	r, err := e.submit(ctx, s, func(id string) {
+	r, arrival, err := e.submit(ctx, s, true, func(id string) {
 		sub = e.Subscribe(SubscribeOptions{Output: true, Run: id})
 	})
+	if arrival != nil {
+		r, err = e.awaitArrival(arrival)
+	}
 	if err != nil && sub != nil {
 		sub.Close()
 		sub = nil
@@ -40,18 +44,20 @@ func (e *Engine) Follow(ctx context.Context, s api.Submission) (api.Run, *Subscr
 }
 
 // submit does the work of Submit. It calls made with the id of the run before the run can do
-// anything that the returned run does not show: turn is held until then.
-func (e *Engine) submit(ctx context.Context, s api.Submission, made func(id string)) (api.Run, error) {
+// anything that the returned run does not show: turn is held until then. Where the run may arrive
+// and can start at once, submit returns the arrival in the run's place.
+func (e *Engine) submit(ctx context.Context, s api.Submission, mayArrive bool, made func(id string)) (api.Run, *arrival, error) {
 	if err := ctx.Err(); err != nil {
-		return api.Run{}, err
+		return api.Run{}, nil, err
 	}
 	j, err := newJob(s, e.runSettings())
 	if err != nil {
-		return api.Run{}, err
+		return api.Run{}, nil, err
 	}
 	if s.Session != "" && j.run.Blender == "" {
 		j.run.Blender = e.blenderOfSession(s.Session)
 	}
+	in := insert{job: j, code: s.Code}
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	if s.Key != "" {
@@ -59,14 +65,19 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, made func(id stri
 			if old != nil {
 				made(old.run.ID)
 			}
-			return e.sameRunLocked(old, j, err)
+			r, err := e.sameRunLocked(old, j, err)
+			return r, nil, err
+		}
+	} else if mayArrive {
+		if a := e.arriveLocked(in, made); a != nil {
+			return api.Run{}, a, nil
 		}
 	}
-	r, err := e.acceptLocked(insert{job: j, code: s.Code})
+	r, err := e.acceptLocked(in)
 	if err == nil {
 		made(r.ID)
 	}
-	return r, err
+	return r, nil, err
 }
 
 // sameRunLocked returns the run old, which was made with the same key as j. It needs turn.
@@ -254,30 +265,17 @@ func isolationOf(chosen api.Isolation, scene string, standard api.Isolation) (ap
 // acceptLocked writes a run down, queues it, tells every subscriber and returns the run. It
 // needs turn, so that the events of the queued run come before the events of its start.
 func (e *Engine) acceptLocked(in insert) (api.Run, error) {
+	e.settleLocked() // its submission came before
 	j, old := in.job, in.replaces
-	_, opens := openPID(j.run.Blender)
+	err := api.ErrStopping
 	e.mu.Lock()
-	stopping := e.stopping
-	w := e.workerLocked(j.run.Blender)
-	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
+	if !e.stopping {
+		err = e.prepareLocked(j)
+	}
 	e.mu.Unlock()
-	if stopping {
-		return api.Run{}, api.ErrStopping
+	if err != nil {
+		return api.Run{}, err
 	}
-	if opens && j.run.Session != "" {
-		return api.Run{}, fmt.Errorf("%w: session: a session has a Blender of its own, and the settings have runs executed in the Blender that is open (blender.attach)", api.ErrBad)
-	}
-	if opens {
-		j.run.Isolation = api.IsolateKeep // a person has the scene open
-	}
-	if j.run.Isolation == api.IsolateKeep && j.run.Scene == "fresh" {
-		j.run.Scene = "keep"
-	}
-	j.run.Origin = e.cfg.Origin
-	j.run.State = api.Queued
-	j.run.Outputs = []string{}
-	j.run.QueuedAt = time.Now().UTC().Round(0)
-	j.run.TimeLimitSeconds = j.limit.Seconds()
 	if err := e.store.insert(in); err != nil {
 		return api.Run{}, err
 	}
@@ -308,6 +306,29 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	e.expect()
 	poke(e.tidy)
 	return r, nil
+}
+
+// prepareLocked sets what a new run has from the engine. It fails with [api.ErrBad] for a run in a
+// session whose Blender a person has open. It needs mu.
+func (e *Engine) prepareLocked(j *job) error {
+	_, opens := openPID(j.run.Blender)
+	w := e.workerLocked(j.run.Blender)
+	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
+	if opens && j.run.Session != "" {
+		return fmt.Errorf("%w: session: a session has a Blender of its own, and the settings have runs executed in the Blender that is open (blender.attach)", api.ErrBad)
+	}
+	if opens {
+		j.run.Isolation = api.IsolateKeep // a person has the scene open
+	}
+	if j.run.Isolation == api.IsolateKeep && j.run.Scene == "fresh" {
+		j.run.Scene = "keep"
+	}
+	j.run.Origin = e.cfg.Origin
+	j.run.State = api.Queued
+	j.run.Outputs = []string{}
+	j.run.QueuedAt = time.Now().UTC().Round(0)
+	j.run.TimeLimitSeconds = j.limit.Seconds()
+	return nil
 }
 
 // rememberLocked keeps in memory what decides about the next save of the same script. It needs
