@@ -22,7 +22,7 @@ import (
 func main() {
 	saves := flag.Int("saves", 1000, "saves of each kind")
 	cold := flag.Int("cold", 10, "cold starts to compare with")
-	messages := flag.Int("messages", 5000, "messages on an open session")
+	messages := flag.Int("messages", 5000, "messages on an open session, and runs submitted by each number of clients")
 	pace := flag.Int("pace", 60, "saves, one a second")
 	many := flag.Int("many", 10000, "scripts written at once")
 	idle := flag.Duration("idle", 30*time.Second, "how long to watch the idle program")
@@ -96,6 +96,10 @@ func run(ctx context.Context, saves, cold, messages, pace, many int, idle time.D
 	}
 	fmt.Println("\nMany scripts at once, isolation scene:")
 	if err := p.measureMany(ctx, many); err != nil {
+		return err
+	}
+	fmt.Println("\nRuns submitted over the control interface, by several clients at a time:")
+	if err := p.measureSubmitters(ctx, messages); err != nil {
 		return err
 	}
 	fmt.Println("\nA script that prints 100 MB:")
