@@ -34,6 +34,13 @@ type fakeSub struct {
 	ch     chan api.Event
 }
 
+// submitted returns what was submitted last.
+func (f *fakeEngine) submitted() api.Submission {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
 func (s *fakeSub) Events() <-chan api.Event { return s.ch }
 
 func (s *fakeSub) Close() {

@@ -63,7 +63,7 @@ func TestProgramsOfOneTerminalAreOneClient(t *testing.T) {
 	if _, err := c.Submit(t.Context(), api.Submission{Code: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	own := f.last.Peer
+	own := f.submitted().Peer
 	if own == "" {
 		t.Fatal("the system does not tell who asks")
 	}
@@ -74,7 +74,7 @@ func TestProgramsOfOneTerminalAreOneClient(t *testing.T) {
 		if out, err := program.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if other := f.last.Peer; other == "" || (other != own) != elsewhere {
+		if other := f.submitted().Peer; other == "" || (other != own) != elsewhere {
 			t.Errorf("another program, of another terminal %v, is %q beside %q", elsewhere, other, own)
 		}
 	}

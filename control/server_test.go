@@ -27,8 +27,8 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 		t.Fatalf("Submit: %+v, %v", run, err)
 	}
 	want := api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Args: []string{}, Key: "k", Client: "c", Attach: true, PID: 7}
-	if want.Peer = f.last.Peer; !reflect.DeepEqual(f.last, want) {
-		t.Errorf("the engine was asked for %+v", f.last)
+	if want.Peer = f.submitted().Peer; !reflect.DeepEqual(f.submitted(), want) {
+		t.Errorf("the engine was asked for %+v", f.submitted())
 	}
 	if run, err := c.Run(ctx, "r1"); err != nil || run.Output != "printed\n" {
 		t.Errorf("Run: %+v, %v", run, err)

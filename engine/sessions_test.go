@@ -122,7 +122,9 @@ func TestAnOperationThatMakesNoSenseIsRefused(t *testing.T) {
 	if _, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Session: "chair", Limits: api.Limits{Nice: 3}}); !errors.Is(err, api.ErrBad) {
 		t.Errorf("nice: %v", err)
 	}
-	h.SetRuns(api.RunSettings{Nice: 5})
+	runs := h.cfg.Runs
+	runs.Nice = 5
+	h.SetRuns(runs)
 	if r := h.inSession("chair", "x"); r.Limits.Nice != 0 {
 		t.Errorf("runs.nice holds in a session: %+v", r.Limits)
 	}
