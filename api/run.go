@@ -81,8 +81,9 @@ type Run struct {
 	Preview string `json:"preview"`
 	// BlenderVersion is the version of the Blender that executed the run, or "".
 	BlenderVersion string `json:"blender_version"`
-	// Blender is the name of the Blender that the run asks for, "" for the default one, and
-	// "open" or "open-PID" for a Blender that a person has open.
+	// Blender is the name of the Blender that executes the run, as the status names it: "open" or
+	// "open-PID" is a Blender that a person has open. It is "" when there is no Blender for the
+	// run.
 	Blender string `json:"blender"`
 	// Session is the name of the session in whose Blender the run goes on, or "".
 	Session string `json:"session"`
@@ -173,6 +174,10 @@ type Submission struct {
 	// Peer tells the programs apart that ask without a name of their own: which of them belong
 	// together, as the server knows it, or "". Clients don't send it.
 	Peer string `json:"-"`
+	// Blender is the Blender that is to execute the run: the name of a Blender, "open" or
+	// "open-PID", or a version, such as "4.5", which means the newest Blender of that version. With
+	// "" a comment in the script may name the Blender, else the run is for the default Blender.
+	Blender string `json:"blender"`
 	// Attach has the run executed in a Blender that a person has open: the one with the process
 	// id PID, or for 0 the one that was the last to serve.
 	Attach bool `json:"attach"`

@@ -18,6 +18,8 @@ import (
 //	help     what the setting does; docs/settings.md, `blendtray settings` and the window show it
 //	label    what the window calls the setting; a setting without a label is not in the window
 //	path     for a path, what lies there: "program", "folder" or "scene"
+//	alone    for a key of [blender]: "true" when a table [blenders.NAME] without the key has the
+//	         default, and not the value of [blender]
 //
 // Everything else follows from here: the parser, the variables, the editor of the file, the
 // answers of control, the window's form and the tables of the document. The engine, Blender's
@@ -26,7 +28,7 @@ import (
 type Settings struct {
 	Blender BlenderSettings `toml:"blender"`
 	// Blenders are further Blenders by name. A key that is not written there has the value of
-	// the table blender.
+	// the table blender, unless it is one that each Blender has alone.
 	Blenders map[string]BlenderSettings `toml:"blenders"`
 	Fleet    FleetSettings              `toml:"fleet"`
 	Sessions SessionSettings            `toml:"sessions"`
@@ -51,8 +53,8 @@ type BlenderSettings struct {
 	Path           string   `toml:"path" path:"program" holds:"blender-start" help:"the program, or the folder it is in; empty: the newest Blender that is found"`
 	Args           []string `toml:"args" holds:"blender-start" help:"more arguments for Blender, before \u0060--python\u0060"`
 	FactoryStartup bool     `toml:"factory_startup" default:"true" holds:"blender-start" label:"Start Blender without my preferences and add-ons" help:"\u0060false\u0060 loads the preferences and add-ons of the user, and takes longer"`
-	Attach         bool     `toml:"attach" holds:"now" label:"Run scripts in the Blender that I have open" help:"start no Blender, and run scripts in the Blender with a window whose add-on serves ([addon.md](addon.md)), the newest of several, in the scene that is open. \u0060fresh\u0060 then means \u0060keep\u0060, and of the other keys only \u0060cancel_grace\u0060 has a meaning. A change waits for the end of the current run"`
-	Port           uint16   `toml:"port" default:"0" holds:"blender-start" help:"the port of 127.0.0.1 on which Blender listens; 0 lets the system choose"`
+	Attach         bool     `toml:"attach" alone:"true" holds:"now" label:"Run scripts in the Blender that I have open" help:"start no Blender, and run scripts in the Blender with a window whose add-on serves ([addon.md](addon.md)), the newest of several, in the scene that is open. \u0060fresh\u0060 then means \u0060keep\u0060, and of the other keys only \u0060cancel_grace\u0060 has a meaning. A change waits for the end of the current run"`
+	Port           uint16   `toml:"port" alone:"true" default:"0" holds:"blender-start" help:"the port of 127.0.0.1 on which Blender listens; 0 lets the system choose"`
 	MaxMemory      Bytes    `toml:"max_memory" default:"none" holds:"blender-start" label:"Replace Blender above this memory" help:"when Blender has more memory than this, it is replaced between two runs"`
 	MaxRuns        uint32   `toml:"max_runs" default:"0" holds:"blender-start" label:"Replace Blender after so many runs" help:"after so many runs Blender is replaced; 0: never"`
 	CancelGrace    Duration `toml:"cancel_grace" default:"3s" holds:"blender-start" label:"Kill Blender when a cancelled run goes on for" help:"how long a run may take to end when it is asked to, before Blender is killed"`
@@ -139,6 +141,7 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
+	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)); empty: that of \u0060[blender]\u0060"`
 	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
 	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"how much memory each process of a run may allocate; \u0060\"none\"\u0060: what \u0060runs.max_memory\u0060 says"`

@@ -86,6 +86,9 @@ type BlenderStatus struct {
 	MemoryBytes uint64 `json:"memory_bytes"`
 	// Waiting is how many processes of this Blender wait with nothing run in them.
 	Waiting int `json:"waiting"`
+	// Resting is true when the Blender has no process because nothing needs it: it starts when a
+	// run asks for it. Its state is stopped then.
+	Resting bool `json:"resting"`
 	// Reason says why the Blender failed or is stopped, or what it waits for while it is
 	// starting; for a failed Blender the last lines that it printed follow.
 	Reason string `json:"reason"`

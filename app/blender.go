@@ -16,7 +16,7 @@ type blenderName struct {
 type startCmd struct{ blenderName }
 
 func (startCmd) Help() string {
-	return `Has the running engine start a Blender, the default one if no name is given, and waits until it is ready. So a Blender goes on that was stopped, or that failed too often. The engine itself is started with "blendtray serve".`
+	return `Has the running engine start a Blender, or the default one and those that folders name if no name is given, and waits until it is ready. So a Blender goes on that was stopped, or that failed too often. The engine itself is started with "blendtray serve".`
 }
 
 func (c *startCmd) Run(e *env) error { return e.blender((*control.Client).StartBlender, c.Name) }

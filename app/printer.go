@@ -34,11 +34,12 @@ type printer struct {
 
 	ended   int
 	missing int64 // bytes of output that were left out
-	blender api.BlenderStatus
-	renewed *api.BlenderStatus // the first status of the start that follows a crash in a run, or nil
-	folders map[string]api.FolderStatus
-	output  map[string]*prefixer
-	started map[string]bool
+	// blenders are the last statuses of the Blenders, by name.
+	blenders map[string]api.BlenderStatus
+	renewed  *api.BlenderStatus // the first status of the start that follows a crash in a run, or nil
+	folders  map[string]api.FolderStatus
+	output   map[string]*prefixer
+	started  map[string]bool
 }
 
 const (
@@ -49,6 +50,7 @@ const (
 
 func (p *printer) serve(events <-chan api.Event) {
 	p.folders = map[string]api.FolderStatus{}
+	p.blenders = map[string]api.BlenderStatus{}
 	p.output = map[string]*prefixer{}
 	p.started = map[string]bool{}
 	for ev := range events {
@@ -170,7 +172,7 @@ func (p *printer) printed(ev api.Event) {
 // run: the line of the run says that Blender has crashed. What goes wrong in that start does not
 // belong to it.
 func (p *printer) isRenewed(was, b api.BlenderStatus) bool {
-	inRun := was.State == api.BlenderRunning || len(p.started) > 0
+	inRun := was.State == api.BlenderRunning || len(p.started) > 0 && was.State != api.BlenderStopped
 	first := p.renewed
 	p.renewed = nil
 	switch {
@@ -192,8 +194,11 @@ func (p *printer) isRenewed(was, b api.BlenderStatus) bool {
 // blenderIs prints a change of Blender, unless the change only begins or ends a run, which the
 // lines of the run show already.
 func (p *printer) blenderIs(b api.BlenderStatus) {
-	was := p.blender
-	p.blender = b
+	was := p.blenders[b.Name]
+	p.blenders[b.Name] = b
+	if b.Resting && (was.Resting || was.State == "") { // nobody has used it yet
+		return
+	}
 	atWork := func(s api.BlenderStatus) bool {
 		return s.State == api.BlenderReady || s.State == api.BlenderRunning
 	}
@@ -206,7 +211,7 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	if p.isRenewed(was, b) {
 		return
 	}
-	text := string(b.State)
+	text := stateOf(b)
 	switch b.State {
 	case api.BlenderReady, api.BlenderRunning:
 		text = fmt.Sprintf("ready: Blender %s, process %d", b.Version, b.PID)
@@ -222,7 +227,10 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 		text += "\n" + strings.TrimRight(b.Reason, "\n")
 	}
 	if b.State == api.BlenderFailed {
-		text += "\n`blendtray doctor` looks for the cause, `blendtray start` tries again"
+		text += "\n`blendtray doctor` looks for the cause, `" + startOf(b) + "` tries again"
+	}
+	if b.Name != "" && b.Name != api.DefaultBlender {
+		text = b.Name + ": " + text
 	}
 	p.say("blender", styleOf(string(b.State)), text)
 }

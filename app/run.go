@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,7 @@ type runCmd struct {
 	MaxProcesses *uint32    `placeholder:"N" help:"Let it start no more processes; 0 for any number. Default: as the engine's settings say."`
 	Leftover     leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
 	Timeout      *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	Blender      string     `placeholder:"NAME" help:"The Blender that executes it: a name of \"blendtray status\", a version such as 4.5 (the newest Blender of it), or open for one that is open. Default: what a comment \"# blender: NAME\" in the script says, else the Blender of the table blender."`
 	Attach       bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
 	PID          int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
 	JSON         bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
@@ -45,6 +47,7 @@ func (runCmd) Help() string {
     generate-script | blendtray run -
     blendtray run --session chair -c 'legs = 4'
     blendtray run --attach tool.py
+    blendtray run --blender 4.5 export.py
 
 Exit codes:
 
@@ -58,6 +61,12 @@ Exit codes:
 }
 
 func (c *runCmd) Run(e *env) error {
+	if pid, ok := openBlenderOf(c.Blender); ok && !c.Attach {
+		c.Attach, c.PID, c.Blender = true, pid, ""
+	}
+	if c.Attach && c.Blender != "" {
+		return fault.New(fault.Usage, "leave one of the two out", "--attach and --blender %s name two Blenders", c.Blender)
+	}
 	sub, err := c.submission(e)
 	if err != nil {
 		return err
@@ -73,6 +82,17 @@ func (c *runCmd) Run(e *env) error {
 		return err
 	}
 	return c.follow(e, client, sub)
+}
+
+// openBlenderOf returns the process id of an open Blender that a name means: 0 for "open", which is
+// any, and N for "open-N". ok is false for other names.
+func openBlenderOf(name string) (pid int, ok bool) {
+	if name == "open" {
+		return 0, true
+	}
+	number, ok := strings.CutPrefix(name, "open-")
+	pid, err := strconv.Atoi(number)
+	return pid, ok && err == nil && pid > 0
 }
 
 // follow has the engine make a run and shows the run until it has ended.
@@ -169,7 +189,7 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 	}
 	const hint = "`blendtray run --help` has examples"
 	s.Args = append([]string{}, e.scriptArgs...)
-	s.Client = "blendtray run"
+	s.Client, s.Blender = "blendtray run", c.Blender
 	s.Scene = "keep"
 	switch {
 	case c.Code != nil && c.File != "":

@@ -151,11 +151,13 @@ func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) err
 // engineConfig returns the configuration of an engine with the settings s.
 func (h *house) engineConfig(s api.Settings) engine.Config {
 	return engine.Config{
-		Database:   h.paths.Database(),
-		Folders:    s.Folders,
-		Blenders:   s.Specs(h.paths.Blenders()),
-		Runs:       s.Runs,
-		NewWatcher: func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
+		Database:      h.paths.Database(),
+		Folders:       s.Folders,
+		Blenders:      s.Specs(h.paths.Blenders()),
+		Runs:          s.Runs,
+		ChooseBlender: blender.Choose,
+		FindBlenders:  func(ctx context.Context) ([]blender.Found, error) { return blender.Find(ctx, "") },
+		NewWatcher:    func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
 		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
 			if spec.Kind() == api.BlenderOpen {
 				return newAttached(h.paths, spec, h.logs.Logger, changed)

@@ -110,8 +110,24 @@ func (e *env) printBlenders(st api.Status) {
 	}
 }
 
+// stateOf returns the state of a Blender in a word.
+func stateOf(b api.BlenderStatus) string {
+	if b.Resting {
+		return "resting"
+	}
+	return string(b.State)
+}
+
+// startOf returns the command that starts a Blender.
+func startOf(b api.BlenderStatus) string {
+	if b.Name == "" || b.Name == api.DefaultBlender {
+		return "blendtray start"
+	}
+	return "blendtray start " + b.Name
+}
+
 func (e *env) describeBlender(b api.BlenderStatus) string {
-	text := paint(e.colorOut, styleOf(string(b.State)), string(b.State))
+	text := paint(e.colorOut, styleOf(string(b.State)), stateOf(b))
 	var facts []string
 	if b.Version != "" {
 		facts = append(facts, "Blender "+b.Version)

@@ -118,6 +118,10 @@ func sample(d *settings.Declaration, i int) (text string, room any) {
 	case api.TypeList:
 		return fmt.Sprintf(`["sample%d"]`, i), fmt.Sprintf("sample%d", i)
 	}
+	if d.Key() == "folder.blender" { // a name would need a table, and a version does not
+		text = fmt.Sprintf("70.%d", i)
+		return text, text
+	}
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("sample%d.blend", i))
 	return path, path
 }

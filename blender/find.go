@@ -89,7 +89,7 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 		rest = found[1:]
 	}
 	slices.SortStableFunc(rest, func(a, b Found) int {
-		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), newer(a.Version, b.Version))
+		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), Newer(a.Version, b.Version))
 	})
 	return found, nil
 }

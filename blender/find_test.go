@@ -29,7 +29,7 @@ func TestTheFinderSortsAndAsks(t *testing.T) {
 	if found[1].Version == "" || found[1].Error != "" {
 		t.Errorf("the first that was not configured: %+v", found[1])
 	}
-	if newer("4.2.1", "4.10.0") <= 0 || newer("4.2.1", "4.2.1") != 0 || newer("5.0.0", "4.5") >= 0 {
+	if Newer("4.2.1", "4.10.0") <= 0 || Newer("4.2.1", "4.2.1") != 0 || Newer("5.0.0", "4.5") >= 0 {
 		t.Error("versions are compared as texts")
 	}
 }

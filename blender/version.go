@@ -135,9 +135,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// newer compares two versions; it returns a negative number when a is newer than b, and 0 when they
+// Newer compares two versions; it returns a negative number when a is newer than b, and 0 when they
 // are equal.
-func newer(a, b string) int {
+func Newer(a, b string) int {
 	numbers := func(s string) (n [3]int) {
 		for i, part := range regexp.MustCompile(`\d+`).FindAllString(s, 3) {
 			n[i], _ = strconv.Atoi(part) // the pattern admits digits alone

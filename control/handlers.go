@@ -186,6 +186,7 @@ type submission struct {
 	Client           string        `json:"client,omitempty"`
 	Attach           bool          `json:"attach,omitempty"`
 	PID              int           `json:"pid,omitempty"`
+	Blender          string        `json:"blender,omitempty"`
 }
 
 // readBody returns the body of a request whose answer may take long.
@@ -226,7 +227,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 		Peer: peer, Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
 		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
-		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID,
+		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID, Blender: in.Blender,
 	}, nil
 }
 

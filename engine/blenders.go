@@ -7,17 +7,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"blendtray/api"
 )
 
 // SetBlenders sets the Blenders that the engine has from now on. The first is the default: runs
-// that name no Blender are executed in it. The others are stopped until a person starts them.
+// that name no Blender are executed in it. The others rest until a folder names them, a run asks for
+// them, or a person starts them.
 //
 // A Blender that is there already takes over changes at its next start. When its kind has
 // changed, the engine leaves the Blender at the end of its current run and begins with a Blender
 // of the new kind; queued runs are not lost. A Blender whose name is not among specs any more is
-// stopped at the end of its current run. SetBlenders fails, and changes nothing, when a name is
+// stopped at the end of its current run, and its queued runs are refused. SetBlenders fails, and changes nothing, when a name is
 // empty or appears twice.
 func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 	for i, spec := range specs {
@@ -38,15 +40,21 @@ func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 		at := slices.IndexFunc(old, func(w *worker) bool { return w.name == spec.Name && !w.passing })
 		if at < 0 {
 			w := newWorker(e, spec)
-			w.halted = i > 0
+			w.resting = i > 0
 			workers, added = append(workers, w), append(added, w)
 			continue
 		}
+		e.mu.Lock()
+		old[at].found = false // the settings name it now
+		e.mu.Unlock()
 		old[at].configure(spec)
 		workers = append(workers, old[at])
 	}
 	for _, w := range old {
 		if w.passing {
+			workers = append(workers, w)
+		} else if w.found && len(specs) > 0 {
+			w.configure(foundSpec(specs[0], w.name, w.spec.Path))
 			workers = append(workers, w)
 		} else if !slices.Contains(workers, w) {
 			w.retire()
@@ -58,12 +66,17 @@ func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 	e.mu.Lock()
 	e.workers = workers
 	if len(specs) > 0 {
-		e.defaultBlender = specs[0].Name
+		e.defaultBlender, e.base = specs[0].Name, specs[0]
 	}
+	e.forgetMachineLocked()
 	e.mu.Unlock()
 	for _, w := range added {
 		e.employLocked(w)
 	}
+	if e.serving { // else it is found out first which Blenders the system has
+		e.refuseOrphansLocked()
+	}
+	poke(e.arrange)
 	return nil
 }
 
@@ -156,30 +169,39 @@ func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, err
 		return nil, api.ErrStopping
 	}
 	var all []*worker
-	var names []string
 	for _, w := range e.workers {
-		names = append(names, w.name)
 		if name == w.name || name == "" && usual(w) {
 			all = append(all, w)
 		}
 	}
 	if name != "" && len(all) == 0 {
-		return nil, fmt.Errorf("%w: there is no Blender with the name %q; there are: %s", api.ErrNoBlender, name, strings.Join(names, ", "))
+		return nil, e.noBlenderLocked(name)
 	}
 	return all, nil
 }
 
-// StartBlender starts the Blender with a name, or for "" the default Blender, and then its
-// queued runs. It returns when Blender is ready or has failed. It fails with [api.ErrNoBlender]
-// when no Blender has that name.
+// StartBlender starts the Blender with a name, and then its queued runs. "" means the default
+// Blender and those that folders name; others that were stopped rest again until a run asks for
+// them. StartBlender returns when the Blenders are ready or have failed. It fails with
+// [api.ErrNoBlender] when no Blender has that name. A Blender that was started by its name does not
+// rest.
 func (e *Engine) StartBlender(ctx context.Context, name string) error {
-	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || w.passing })
+	workers, err := e.chosen(name, func(*worker) bool { return true })
 	if err != nil {
 		return err
 	}
 	if err := e.halt(workers, false); err != nil {
 		return err
 	}
+	e.mu.Lock()
+	workers = slices.DeleteFunc(workers, func(w *worker) bool {
+		w.pinned = w.pinned || name != ""
+		gone := w.status.State == api.BlenderStopped || w.status.State == api.BlenderFailed
+		w.resting = gone && e.mayRestLocked(w)
+		return w.resting
+	})
+	e.wakeWorkersLocked() // a run may wait for one that rests now
+	e.mu.Unlock()
 	var errs []error
 	for _, w := range workers {
 		errs = append(errs, w.start(ctx))
@@ -198,6 +220,11 @@ func (e *Engine) StopBlender(ctx context.Context, name string) error {
 	if err := e.halt(workers, true); err != nil {
 		return err
 	}
+	e.mu.Lock()
+	for _, w := range workers {
+		w.pinned = false
+	}
+	e.mu.Unlock()
 	e.endRunning(ctx, workers, "Blender was stopped")
 	var errs []error
 	for _, w := range workers {
@@ -210,7 +237,7 @@ func (e *Engine) StopBlender(ctx context.Context, name string) error {
 // "" means the default Blender and all running Blenders. It returns when they are ready or have
 // failed. It fails with [api.ErrNoBlender] when no Blender has that name.
 func (e *Engine) RestartBlender(ctx context.Context, name string) error {
-	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || !w.halted })
+	workers, err := e.chosen(name, func(w *worker) bool { return w.name == e.defaultBlender || !w.halted && !w.resting })
 	if err != nil {
 		return err
 	}
@@ -219,6 +246,11 @@ func (e *Engine) RestartBlender(ctx context.Context, name string) error {
 	}
 	e.endRunning(ctx, workers, "Blender was restarted")
 	var errs []error
+	e.mu.Lock()
+	for _, w := range workers {
+		w.resting, w.used = false, time.Now()
+	}
+	e.mu.Unlock()
 	for _, w := range workers {
 		errs = append(errs, w.restart(ctx))
 	}

@@ -40,9 +40,16 @@ type several struct {
 
 func newSeveral(t *testing.T, specs ...api.BlenderSpec) *several {
 	t.Helper()
+	return newSeveralOn(t, &shelf{}, specs...)
+}
+
+// newSeveralOn is newSeveral on a machine that has some Blenders.
+func newSeveralOn(t *testing.T, s *shelf, specs ...api.BlenderSpec) *several {
+	t.Helper()
 	k := &several{news: make(chan struct{}, 100)}
 	k.house = open(t, func(c *Config) {
 		c.Blenders = specs
+		c.ChooseBlender, c.FindBlenders = s.choose, s.find
 		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
 			b := &servedBlender{
 				fakeBlender: newFakeBlender(), made: spec,

@@ -226,11 +226,36 @@ func (e *Engine) leaveOwnLocked(s watcher.Save, by *job) error {
 // endChainLocked writes down that a script is not run because its chain has become too long. It
 // needs turn.
 func (e *Engine) endChainLocked(j *job, code []byte, stamp watcher.Stamp) error {
-	now := time.Now().UTC().Round(0)
-	j.run.Origin, j.run.State, j.run.Outputs = e.cfg.Origin, api.Cancelled, []string{}
-	j.run.QueuedAt, j.run.FinishedAt = now, &now
+	j.run.State = api.Cancelled
 	j.run.Reason = fmt.Sprintf("not run: %d runs in a row were started because a script had saved a script (%s → %s). Save it by hand to run it",
 		j.chain.length, j.chain, filepath.Base(j.run.Script))
+	if err := e.recordUnrunLocked(j, code, stamp); err != nil {
+		return err
+	}
+	e.warn(j.run.Script + " is " + j.run.Reason)
+	return nil
+}
+
+// refuseSaveLocked writes down that a save is not run because there is no Blender for it. The run old
+// of an older save of the script, unless it is nil, is cancelled. It needs turn.
+func (e *Engine) refuseSaveLocked(j, old *job, s watcher.Save, why error) error {
+	j.run.State, j.run.Error = api.Failed, noBlender(why)
+	if err := e.recordUnrunLocked(j, s.Code, s.Stamp); err != nil {
+		return err
+	}
+	if old != nil {
+		e.endLocked(old, api.Run{State: api.Cancelled, Reason: replacedBy(j.id)})
+	}
+	e.warn(s.Path + ": " + j.run.Error.Message)
+	return nil
+}
+
+// recordUnrunLocked writes down the run of a save that has ended without being queued. It needs
+// turn.
+func (e *Engine) recordUnrunLocked(j *job, code []byte, stamp watcher.Stamp) error {
+	now := time.Now().UTC().Round(0)
+	j.run.Origin, j.run.Outputs = e.cfg.Origin, []string{}
+	j.run.QueuedAt, j.run.FinishedAt = now, &now
 	if err := e.store.record(insert{job: j, code: code, path: j.run.Script, stamp: stamp}, kept{}); err != nil {
 		return err
 	}
@@ -240,7 +265,6 @@ func (e *Engine) endChainLocked(j *job, code []byte, stamp watcher.Stamp) error 
 	r := j.run
 	e.mu.Unlock()
 	e.publishRun(r)
-	e.warn(j.run.Script + " is " + j.run.Reason)
 	poke(e.tidy)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"blendtray/api"
@@ -203,6 +204,11 @@ func (e *Engine) folderStatuses() []api.FolderStatus {
 	for _, path := range e.order {
 		if f := e.folders[path]; f.refused != "" {
 			all = append(all, api.FolderStatus{Path: path, Error: f.refused, Waiting: []api.WaitingScript{}})
+		}
+	}
+	for i := range watched {
+		if f := e.folders[watched[i].Path]; f != nil && f.noBlender != "" {
+			watched[i].Error = strings.TrimPrefix(watched[i].Error+"\n"+f.noBlender, "\n")
 		}
 	}
 	if len(all) == 0 {

@@ -90,6 +90,11 @@ type Config struct {
 	// NewBlender returns a new Blender for a specification. The Blender may call changed from
 	// any goroutine; changed does not block.
 	NewBlender func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender
+	// ChooseBlender returns the program that a path of the settings means, with its version; ""
+	// means the newest Blender that is found. FindBlenders returns the Blenders that the system has.
+	// Both may be nil: then no run can ask for a version.
+	ChooseBlender func(ctx context.Context, path string) (blender.Found, error)
+	FindBlenders  func(ctx context.Context) ([]blender.Found, error)
 	// NewWatcher returns the watcher that reports saves.
 	NewWatcher func(watcher.Config) (Watcher, error)
 	// Claim claims a folder for this engine. It fails with [ErrClaimed] when another engine watches
@@ -140,11 +145,16 @@ type Engine struct {
 	workers []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
 	defaultBlender string
-	stamps         map[string]watcher.Stamp
-	last           map[string]lastRun
-	stopping       bool // the engine is ending
-	paused         bool // watching is paused
-	runs           api.RunSettings
+	base           api.BlenderSpec // of the default Blender
+	machine        machine
+	needed         map[string]bool // the names of the Blenders that folders name
+	// restAfter is the constant of the same name, or a shorter time in tests.
+	restAfter time.Duration
+	stamps    map[string]watcher.Stamp
+	last      map[string]lastRun
+	stopping  bool // the engine is ending
+	paused    bool // watching is paused
+	runs      api.RunSettings
 	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
 	// openPatience is the constant of the same name, or a shorter time in tests.
@@ -157,6 +167,7 @@ type Engine struct {
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
 	reclaim chan struct{} // gets a signal when the watcher is to leave a folder
+	arrange chan struct{} // gets a signal when folders may name other Blenders
 	serving bool          // guarded by turn
 	working group         // the workers
 	closed  sync.Once
@@ -190,8 +201,10 @@ func Open(cfg Config) (*Engine, error) {
 		reclaim: make(chan struct{}, 1),
 		tidy:    make(chan struct{}, 1),
 		retries: make(chan struct{}, 1),
+		arrange: make(chan struct{}, 1),
+		needed:  map[string]bool{},
 
-		outputPace: outputPace, openPatience: openPatience,
+		outputPace: outputPace, openPatience: openPatience, restAfter: restAfter,
 	}
 	e.SetRuns(cfg.Runs)
 	for _, text := range notes {

@@ -121,6 +121,11 @@ func (e *Engine) repeatLocked(j *job) error {
 	} else {
 		_, err = e.acceptLocked(again)
 	}
+	if isNoBlender(err) {
+		j.repeat = false
+		e.warn(fmt.Sprintf("run %s is not repeated: %s", j.run.ID, reasonOf(err)))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,8 +25,10 @@ type folder struct {
 	noted        int    // scripts that the current scan noted and did not run
 	// places are the file systems that it lies on, as the watcher has seen them. placed is set when
 	// they are not written down yet.
-	places watcher.Places
-	placed bool
+	places    watcher.Places
+	placed    bool
+	blender   string // the name of the Blender that executes its runs; "" before that is known
+	noBlender string // why its runs have no Blender
 }
 
 // fresh reports whether the folder is watched for the first time.
@@ -97,6 +100,9 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 			if old.placed {
 				f.places, f.placed = old.places, true
 			}
+			if old.policy.Blender == f.policy.Blender {
+				f.blender, f.noBlender = old.blender, old.noBlender
+			}
 		}
 	}
 	e.folders, e.order = folders, order
@@ -104,11 +110,14 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 	return nil
 }
 
-// scenesLocked returns the .blend files that the isolated runs of the folders begin with, sorted.
-// It needs mu.
-func (e *Engine) scenesLocked() []string {
+// scenesLocked returns the .blend files with which the isolated runs begin of the folders whose runs
+// a worker executes, sorted. It needs mu.
+func (e *Engine) scenesLocked(w *worker) []string {
 	var scenes []string
 	for _, f := range e.folders {
+		if e.workerLocked(cmp.Or(f.blender, f.policy.Blender)) != w {
+			continue
+		}
 		isolation, err := isolationOf(f.policy.Isolation, f.policy.Scene, e.runs.Isolation)
 		if err == nil && isolation == api.IsolateProcess && filepath.IsAbs(f.policy.Scene) {
 			scenes = append(scenes, f.policy.Scene)
@@ -148,6 +157,7 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 		return fmt.Errorf("watch folders: %w", err)
 	}
 	e.expect()
+	poke(e.arrange)
 	e.hub.publish(api.Event{Kind: api.KindFolders})
 	return nil
 }

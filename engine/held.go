@@ -21,6 +21,7 @@ const (
 type heldSave struct {
 	watcher.Save
 	from origin
+	choice
 }
 
 // held are the saves that could not be written down yet, in their order. Engine.mu guards it.

@@ -29,11 +29,12 @@ func (w *worker) work(ctx context.Context) {
 	}()
 	for ctx.Err() == nil && !w.isDue() {
 		w.expect()
+		w.wake(e.hasWaiting(w))
 		again := w.fill(ctx, waits)
 		if w.passing && e.finishPassing(w) {
 			return
 		}
-		w.wait(ctx, again)
+		w.idle(ctx, again)
 	}
 }
 
@@ -88,7 +89,7 @@ func (w *worker) lane(ctx context.Context, j *job, code []byte) {
 		return
 	}
 	e.mu.Lock()
-	w.trouble = 0
+	w.trouble, w.used = 0, time.Now()
 	e.mu.Unlock()
 	w.drawPreview(ctx, j)
 }

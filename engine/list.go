@@ -45,7 +45,7 @@ func (e *Engine) Status() api.Status {
 	}
 	slices.SortFunc(st.Runs, beganBefore)
 	st.SavesWaiting, st.SavesWaitFor = e.held.waiting(), e.held.why
-	if n := e.queue.isolated(func(string) bool { return true }); n >= manyWait {
+	if n := e.queue.isolated(""); n >= manyWait {
 		st.Hint = fmt.Sprintf("%d scripts wait for a Blender of their own; for folders with thousands of small scripts isolation = \"scene\" is the quick way", n)
 		if e.parallelLocked() < runtime.NumCPU() {
 			st.Hint += ", and runs.parallel = \"auto\" has as many run at the same time as there are cores"
@@ -88,7 +88,7 @@ func (e *Engine) waitsForLocked(j *job) string {
 	case e.blocked != "":
 		return e.blocked
 	case w == nil:
-		return fmt.Sprintf("no Blender has the name %q: add one to the settings, or cancel the run", j.run.Blender)
+		return fmt.Sprintf("it is being found out whether there is a Blender with the name %q", j.run.Blender)
 	}
 	if why := w.delayLocked(); why != "" {
 		return why

@@ -65,7 +65,6 @@ func (j *job) need() need {
 type load struct {
 	parallel int             // how many runs may be running of those that runs.parallel counts
 	counted  int             // how many of them are running
-	standard string          // the Blender of runs that name none
 	open     map[string]bool // the Blenders that take runs, and whether a person has opened them
 	waits    map[need]int    // no Blender is free for such runs
 	sent     map[need]int    // such runs are about to take their Blender
@@ -87,18 +86,10 @@ func newLoad() *load {
 	}
 }
 
-// blender returns the name of the Blender of a run that names one, or none with "".
-func (l *load) blender(name string) string {
-	if name == "" {
-		return l.standard
-	}
-	return name
-}
-
-// need returns what a run asks of a Blender, whose name is never "".
+// need returns what a run asks of a Blender.
 func (l *load) need(j *job) need {
 	n := j.need()
-	if n.blender = l.blender(n.blender); l.open[n.blender] {
+	if l.open[n.blender] {
 		return need{blender: n.blender, isolation: api.IsolateKeep}
 	}
 	return n
@@ -106,7 +97,7 @@ func (l *load) need(j *job) need {
 
 // counts reports whether a run takes one of the places of runs.parallel.
 func (l *load) counts(j *job) bool {
-	return j.run.Session == "" && !j.run.InOpenBlender() && !l.open[l.blender(j.run.Blender)]
+	return j.run.Session == "" && !j.run.InOpenBlender() && !l.open[j.run.Blender]
 }
 
 // stake is what a job has of a load while the job is running, so that all of it is given back,
@@ -202,7 +193,7 @@ func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early 
 			continue
 		}
 		j := q.first(l, jobs)
-		if j == nil || !mine(l.blender(j.run.Blender)) && !l.counts(j) {
+		if j == nil || !mine(j.run.Blender) && !l.counts(j) {
 			continue
 		}
 		if turn == nil || l.less(j, turn) {
@@ -237,7 +228,7 @@ func (q *queue) first(l *load, jobs []*job) *job {
 		switch {
 		case !takes, j.run.Session != "" && l.scripts[j.run.Script] > 0:
 			return nil
-		case j.isFile && (l.scripts[j.run.Script] > 0 || q.waitsBehind(l, j)):
+		case j.isFile && (l.scripts[j.run.Script] > 0 || q.waitsBehind(j)):
 			continue
 		case l.counts(j) && l.counted >= l.parallel, l.sole[n] > 0, l.waits[n] > 0, l.sent[n] > 0, n.look && l.sending[n.blender] > 0:
 			return nil
@@ -249,7 +240,7 @@ func (q *queue) first(l *load, jobs []*job) *job {
 
 // waitsBehind reports whether a run of the same script waits for the same Blender before j does, in
 // another line.
-func (q *queue) waitsBehind(l *load, j *job) bool {
+func (q *queue) waitsBehind(j *job) bool {
 	if j.run.Session != "" {
 		return false
 	}
@@ -257,7 +248,7 @@ func (q *queue) waitsBehind(l *load, j *job) bool {
 		switch {
 		case k == j:
 			return false
-		case k.run.Session == "" && l.blender(k.run.Blender) == l.blender(j.run.Blender):
+		case k.run.Session == "" && k.run.Blender == j.run.Blender:
 			return true
 		}
 	}
@@ -267,7 +258,7 @@ func (q *queue) waitsBehind(l *load, j *job) bool {
 // loadLocked returns what is running and which Blenders take runs. It needs mu.
 func (e *Engine) loadLocked() *load {
 	l := e.load
-	l.standard, l.parallel = e.defaultBlender, e.parallelLocked()
+	l.parallel = e.parallelLocked()
 	clear(l.open)
 	for _, w := range e.workers {
 		if w.takes && !w.halted && !w.retired && w.kind == w.spec.Kind() {
@@ -300,9 +291,9 @@ func (e *Engine) nextLocked(w *worker) (next *job, early bool) {
 	for {
 		j, early := e.queue.next(l, mine)
 		switch a := e.arrival; {
-		case j == nil && a != nil && e.fitsLocked(a.job, w) && e.queue.arrives(l, a.job):
+		case j == nil && a != nil && a.job.run.Blender == w.name && e.queue.arrives(l, a.job):
 			return a.job, false
-		case j == nil || l.blender(j.run.Blender) == w.name:
+		case j == nil || j.run.Blender == w.name:
 			return j, early
 		}
 		l.add(j)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 
@@ -18,7 +19,7 @@ type waitingRun struct {
 
 func (w waitingRun) job(id int64) *job {
 	j := &job{id: id, place: id, isFile: w.script != "", run: api.Run{
-		ID: w.name, Folder: w.folder, Client: w.client, Session: w.session, Script: w.script, Blender: w.blender,
+		ID: w.name, Folder: w.folder, Client: w.client, Session: w.session, Script: w.script, Blender: cmp.Or(w.blender, api.DefaultBlender),
 		Isolation: w.isolation, WrittenBy: w.writtenBy, Source: api.FromCommand, Scene: "fresh",
 	}}
 	if w.isolation == api.IsolateAuto {
@@ -59,7 +60,7 @@ func TestTheNextRun(t *testing.T) {
 		"two places":                             {waits: []waitingRun{a, b}, places: 2, want: []string{"a", "b"}},
 		"no place is free":                       {waits: []waitingRun{b}, running: []waitingRun{a}},
 		"its script is running, others pass":     {waits: []waitingRun{a, b}, running: []waitingRun{a}, places: 3, want: []string{"b"}},
-		"never two of one script, of two lines":  {waits: []waitingRun{{name: "c", client: "c", script: "/f/a"}, a, b}, places: 3, edit: func(l *load) { l.turns[line{clientLine, "c\x00", ""}] = 5 }, want: []string{"b", "c"}},
+		"never two of one script, of two lines":  {waits: []waitingRun{{name: "c", client: "c", script: "/f/a"}, a, b}, places: 3, edit: func(l *load) { l.turns[line{clientLine, "c\x00", "default"}] = 5 }, want: []string{"b", "c"}},
 		"but a session's run holds up no folder": {waits: []waitingRun{{name: "s", session: "s", script: "/f/a"}, {name: "s2", session: "s"}, a}, running: []waitingRun{{session: "s"}}, want: []string{"a"}},
 		"one scene": {
 			waits:   []waitingRun{{name: "s", folder: "/s", script: "/s/1", isolation: scene}, {name: "s2", folder: "/s", script: "/s/2", isolation: scene}, b},
@@ -88,33 +89,39 @@ func TestTheNextRun(t *testing.T) {
 		},
 		"who has waited longest for a turn": {
 			waits: append(burst("/f", 9), burst("/g", 9)...),
-			edit:  func(l *load) { l.turns[line{folderLine, "/f", ""}] = 7; l.turns[line{folderLine, "/g", ""}] = 6 },
-			want:  []string{"/g0"},
+			edit: func(l *load) {
+				l.turns[line{folderLine, "/f", "default"}] = 7
+				l.turns[line{folderLine, "/g", "default"}] = 6
+			},
+			want: []string{"/g0"},
 		},
 		"who has fewer running": {
 			waits:   append(burst("/f", 9), burst("/g", 9)...),
 			running: []waitingRun{{folder: "/g", script: "/g/x"}}, places: 2,
-			edit: func(l *load) { l.turns[line{folderLine, "/f", ""}] = 7; l.turns[line{folderLine, "/g", ""}] = 6 },
+			edit: func(l *load) {
+				l.turns[line{folderLine, "/f", "default"}] = 7
+				l.turns[line{folderLine, "/g", "default"}] = 6
+			},
 			want: []string{"/f0"},
 		},
 		"a save by hand goes before a burst": {
 			waits: append(burst("/f", 500), waitingRun{name: "hand", folder: "/h", script: "/h/a"}),
-			edit:  func(l *load) { l.turns[line{folderLine, "/h", ""}] = 7 },
+			edit:  func(l *load) { l.turns[line{folderLine, "/h", "default"}] = 7 },
 			want:  []string{"hand"},
 		},
 		"but not twice in a row": {
 			waits: append(burst("/f", 500), waitingRun{name: "hand", folder: "/h", script: "/h/a"}),
-			edit:  func(l *load) { l.turns[line{folderLine, "/h", ""}], l.hurried = 7, true },
+			edit:  func(l *load) { l.turns[line{folderLine, "/h", "default"}], l.hurried = 7, true },
 			want:  []string{"/f0"},
 		},
 		"what a script saves is not by hand": {
 			waits: append(burst("/f", 500), waitingRun{name: "hand", folder: "/h", script: "/h/a", writtenBy: "3"}),
-			edit:  func(l *load) { l.turns[line{folderLine, "/h", ""}] = 7 },
+			edit:  func(l *load) { l.turns[line{folderLine, "/h", "default"}] = 7 },
 			want:  []string{"/f0"},
 		},
 		"a few saves have their turns": {
 			waits: append(burst("/f", fewWaiting), waitingRun{name: "hand", folder: "/h", script: "/h/a"}),
-			edit:  func(l *load) { l.turns[line{folderLine, "/h", ""}] = 7 },
+			edit:  func(l *load) { l.turns[line{folderLine, "/h", "default"}] = 7 },
 			want:  []string{"/f0"},
 		},
 		"no Blender is free for the first": {
@@ -155,7 +162,6 @@ func TestTheNextRun(t *testing.T) {
 				q.push(w.job(int64(i + 1)))
 			}
 			l := newLoad()
-			l.standard = "default"
 			l.open["default"], l.open["other"] = false, false
 			mine := func(blender string) bool { return blender == "default" }
 			for _, w := range c.waits {
@@ -180,7 +186,7 @@ func TestTheNextRun(t *testing.T) {
 					break
 				}
 				name := j.run.ID
-				if !mine(l.blender(j.run.Blender)) {
+				if !mine(j.run.Blender) {
 					name = "(" + name + ")"
 				}
 				got = append(got, name)

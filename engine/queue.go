@@ -175,11 +175,11 @@ func (q *queue) has(blender string) bool {
 	return false
 }
 
-// isolated returns how many waiting runs need a Blender in which nothing has run, of those whose
-// Blender's name is one that which returns true for.
-func (q *queue) isolated(which func(blender string) bool) (runs int) {
+// isolated returns how many waiting runs need a Blender in which nothing has run, of those that name
+// a Blender, or with "" of all.
+func (q *queue) isolated(blender string) (runs int) {
 	for n, count := range q.needs {
-		if n.isolation == api.IsolateProcess && which(n.blender) {
+		if n.isolation == api.IsolateProcess && (blender == "" || n.blender == blender) {
 			runs += count
 		}
 	}

@@ -55,6 +55,9 @@ func (e *Engine) loadQueue() error {
 	e.queue = queue{}
 	for _, j := range jobs {
 		j.older = true
+		if j.run.Blender == "" && len(e.cfg.Blenders) > 0 { // as earlier versions wrote the default Blender
+			j.run.Blender = e.cfg.Blenders[0].Name
+		}
 		e.queue.push(j)
 	}
 	return nil

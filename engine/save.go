@@ -93,11 +93,15 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 	if !e.claimForSave(seen.Folder) {
 		return false
 	}
-	e.alert(seen.Folder)
+	chosen := e.chooseForSave(ctx, seen.Folder, seen.Code)
+	if ctx.Err() != nil {
+		return false
+	}
+	e.alert(seen.Folder, chosen.name)
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	// What shows who has made the save is used up now, and gone later.
-	s := heldSave{seen, e.originLocked(seen)}
+	s := heldSave{seen, e.originLocked(seen), chosen}
 	e.mu.Lock()
 	if before := e.held.origin(seen); s.from.by == nil {
 		s.from = before
@@ -119,7 +123,7 @@ func (e *Engine) save(ctx context.Context, seen watcher.Save) (taken bool) {
 
 // alert tells the Blender that will execute the run of a save in a folder that the run is about to
 // come, unless other runs come first.
-func (e *Engine) alert(folder string) {
+func (e *Engine) alert(folder, name string) {
 	e.mu.Lock()
 	f := e.folders[folder]
 	if f == nil || e.queue.len() > 0 || e.load.counted >= e.parallelLocked() {
@@ -127,10 +131,10 @@ func (e *Engine) alert(folder string) {
 		return
 	}
 	isolation, err := isolationOf(f.policy.Isolation, f.policy.Scene, e.runs.Isolation)
-	j := &job{run: api.Run{Isolation: isolation, Scene: f.policy.Scene, Folder: folder}}
+	j := &job{run: api.Run{Isolation: isolation, Scene: f.policy.Scene, Folder: folder, Blender: name}}
 	var b Blender
 	for _, w := range e.workers {
-		if !w.halted && !w.retired && e.fitsLocked(j, w) {
+		if !w.halted && !w.retired && !w.resting && w.name == name {
 			b = w.blender
 		}
 	}
@@ -154,7 +158,7 @@ func (e *Engine) takeLocked(held heldSave) error {
 	case what == toRun && from.itself(s.Path):
 		return e.leaveOwnLocked(s, from.by)
 	case what == toRun:
-		return e.runSaveLocked(s, f.policy, from)
+		return e.runSaveLocked(s, f.policy, from, held.choice)
 	}
 	if what == toCarry {
 		return e.carryLocked(s)
@@ -214,7 +218,7 @@ func (e *Engine) carryLocked(s watcher.Save) error {
 // waits for an older save of the same script. When a run of the script is running, the new run
 // waits for it or cancels it, as the folder's settings say. A save that another run has made runs,
 // too, unless their chain has become too long.
-func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin) error {
+func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin, chosen choice) error {
 	runs := e.runSettings()
 	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)
 	if err != nil {
@@ -222,7 +226,7 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin
 	}
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
-		Source: api.FromFolder, Folder: s.Folder, Isolation: isolation,
+		Source: api.FromFolder, Folder: s.Folder, Isolation: isolation, Blender: chosen.name,
 		Leftover: p.Leftover.Or(runs.Leftover), Limits: p.Limits().Or(runs.Limits()),
 	}}
 	if p.Timeout == 0 {
@@ -236,7 +240,13 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin
 	}
 	e.mu.Lock()
 	old := e.queue.saved(s.Path)
+	if chosen.err == nil && e.isOrphanLocked(j) { // it has gone since
+		chosen.err = e.noBlenderLocked(chosen.name)
+	}
 	e.mu.Unlock()
+	if chosen.err != nil {
+		return e.refuseSaveLocked(j, old, s, chosen.err)
+	}
 	if _, err := e.acceptLocked(insert{job: j, code: s.Code, replaces: old, path: s.Path, stamp: s.Stamp}); err != nil {
 		return err
 	}

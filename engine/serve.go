@@ -39,6 +39,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	}
 	e.turn.Unlock()
 	keeping.start(e.keep)
+	keeping.start(e.arrangeBlenders)
 	if e.cfg.Claim != nil {
 		keeping.start(e.keepClaims)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (e *Engine) keptSessions() (all []keptSession) {
 	defer e.mu.Unlock()
 	for i := range all {
 		for _, j := range e.queue.jobs {
-			if j.run.Session == all[i].Name && e.namedLocked(j.run.Blender) == all[i].Blender {
+			if j.run.Session == all[i].Name && j.run.Blender == all[i].Blender {
 				all[i].Queued++
 			}
 		}
@@ -62,27 +63,68 @@ func (e *Engine) keptSessions() (all []keptSession) {
 	return all
 }
 
-// namedLocked returns the name of the Blender that a run asks for. It needs mu.
-func (e *Engine) namedLocked(blender string) string {
-	if blender == "" {
-		return e.defaultBlender
-	}
-	return blender
-}
-
-// blenderOfSession returns the Blender that has a session, as a run asks for it: "" is the default
-// Blender, which has new sessions.
+// blenderOfSession returns the name of the Blender that has a session, or that is to have it because
+// the first run of the session waits for that Blender. It returns "" when there is no such session.
 func (e *Engine) blenderOfSession(name string) string {
-	if len(e.allWorkers()) < 2 {
-		return ""
+	for _, w := range e.allWorkers() {
+		e.mu.Lock()
+		k, ok := w.blender.(sessionKeeper)
+		ok = ok && !w.retired
+		e.mu.Unlock()
+		if ok && slices.ContainsFunc(k.Sessions(), func(s api.Session) bool { return s.Name == name && s.State != api.SessionEnded }) {
+			return w.name
+		}
 	}
-	s, err := e.findSession(name)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err != nil || s.State == api.SessionEnded || s.Blender == e.defaultBlender {
-		return ""
+	return e.blenderOfSessionRunsLocked(name)
+}
+
+// blenderOfSessionRunsLocked returns the name of the Blender for which the runs of a session wait or
+// in which they are running, or "" when there are none. It needs mu.
+func (e *Engine) blenderOfSessionRunsLocked(name string) string {
+	for l := range e.queue.lines {
+		if l.kind == sessionLine && l.name == name {
+			return l.blender
+		}
 	}
-	return s.Blender
+	for _, j := range e.running {
+		if j.run.Session == name {
+			return j.run.Blender
+		}
+	}
+	return ""
+}
+
+// isOfVersion reports whether ask is a version, and no name of a Blender, and the Blender with a name is
+// of that version.
+func (e *Engine) isOfVersion(name, ask string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := e.workerLocked(name)
+	if w == nil || e.workerLocked(ask) != nil || !api.IsVersion(ask) {
+		return false
+	}
+	version := cmp.Or(w.status.Version, e.machine.named[name].Version)
+	return version != "" && api.IsOfVersion(version, ask)
+}
+
+// joinSessionLocked has a job of a session go to the Blender that has the session. ask is the Blender
+// that the job's client asks for, by a name, by a version, or by "" for none. joinSessionLocked fails
+// with [api.ErrBad] when that is another Blender. It needs turn.
+func (e *Engine) joinSessionLocked(j *job, ask string) error {
+	if j.run.Session == "" {
+		return nil
+	}
+	has := e.blenderOfSession(j.run.Session)
+	if ask != "" && has != "" && has != j.run.Blender && !e.isOfVersion(has, ask) {
+		return fmt.Errorf("%w: blender: the session %q is in the Blender %q, and the run asks for %q; leave the Blender out, or name another session",
+			api.ErrBad, j.run.Session, has, ask)
+	}
+	if has != "" {
+		j.run.Blender = has
+	}
+	return nil
 }
 
 // Sessions returns the sessions by name, and those that have ended by themselves a while ago.
@@ -172,7 +214,8 @@ func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.S
 	return done, nil
 }
 
-// checkOperation returns the Blender that a run of the operation asks for. It fails when the operation
+// checkOperation returns the Blender that a run of the operation asks for, "" for the default Blender.
+// It fails when the operation
 // makes no sense, or its session is not there.
 func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err error) {
 	switch {
@@ -192,21 +235,11 @@ func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err err
 		err = fmt.Errorf("%w: %q has ended: %s", api.ErrNoSession, req.Session, s.Reason)
 	}
 	if err == nil {
-		if s.Blender != e.defaultBlender {
-			blender = s.Blender
-		}
-		return blender, nil
+		return s.Blender, nil
 	}
 	// Its first run may wait, and then it is there when the operation's turn comes.
-	for _, j := range e.queue.jobs {
-		if j.run.Session == req.Session {
-			return j.run.Blender, nil
-		}
-	}
-	for _, j := range e.running {
-		if j.run.Session == req.Session {
-			return j.run.Blender, nil
-		}
+	if waits := e.blenderOfSessionRunsLocked(req.Session); waits != "" {
+		return waits, nil
 	}
 	if !req.Operation.NeedsSession() {
 		return "", nil
@@ -260,7 +293,7 @@ func (e *Engine) EndSession(ctx context.Context, name string) error {
 	e.mu.Lock()
 	var ids []string
 	for _, j := range slices.Backward(e.queue.jobs) { // so that none of them begins meanwhile
-		if j.run.Session == name && (none || e.namedLocked(j.run.Blender) == s.Blender) {
+		if j.run.Session == name && (none || j.run.Blender == s.Blender) {
 			ids = append(ids, j.run.ID)
 		}
 	}
@@ -277,7 +310,7 @@ func (e *Engine) EndSession(ctx context.Context, name string) error {
 	}
 	e.mu.Lock()
 	for _, j := range e.running {
-		if j.run.Session == name && e.namedLocked(j.run.Blender) == s.Blender {
+		if j.run.Session == name && j.run.Blender == s.Blender {
 			j.askToEndLocked(why, false)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"blendtray/api"
 	"blendtray/blender"
@@ -195,5 +196,118 @@ func TestARunIsToldThatItsSessionEndedWithTheEngine(t *testing.T) {
 	next.inSession("chair", "new")
 	if c := next.call(); c.req.SessionGone != "" {
 		t.Errorf("%+v", c.req)
+	}
+}
+
+// openWithTwo opens and serves an engine with the Blenders "default" and "old", of which the second
+// has some sessions.
+func openWithTwo(t *testing.T, all ...api.Session) (*house, *sessionsBlender) {
+	b := &sessionsBlender{all: all}
+	h := open(t, func(c *Config) {
+		c.Blenders = []api.BlenderSpec{own(api.DefaultBlender), own("old")}
+		c.ChooseBlender = func(context.Context, string) (blender.Found, error) {
+			return blender.Found{Path: "/opt/3.4.1", Version: "3.4.1"}, nil
+		}
+		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
+			f := newFakeBlender()
+			f.make(spec, changed)
+			f.do = succeed
+			if spec.Name != "old" {
+				return f
+			}
+			b.fakeBlender = f
+			return b
+		}
+	})
+	return h.serve(), b
+}
+
+func TestARunOfASessionGoesToTheBlenderThatHasIt(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithTwo(t, api.Session{Name: "chair", Blender: "old", State: api.SessionReady},
+		api.Session{Name: "gone", Blender: "old", State: api.SessionEnded})
+	for session, want := range map[string]string{"chair": "old", "gone": api.DefaultBlender, "new": api.DefaultBlender} {
+		r := h.inSession(session, "x = 1")
+		if r = h.ended(r.ID); r.State != api.Succeeded || r.Blender != want {
+			t.Errorf("a run of %s has %s in %q, want %q", session, r.State, r.Blender, want)
+		}
+	}
+	done, err := h.DoInSession(ctx, api.SessionRequest{Session: "chair", Operation: api.SessionCheckpoint})
+	if err != nil || done.Run.Blender != "old" {
+		t.Errorf("a checkpoint in %q: %v", done.Run.Blender, err)
+	}
+	of, err := h.Submit(ctx, api.Submission{Session: "chair", Code: []byte("# blender: 3.4")}) // both are of this version
+	if err != nil || of.Blender != "old" {
+		t.Errorf("a run that asks for the version of the session is in %q: %v", of.Blender, err)
+	}
+	for _, s := range []api.Submission{{Blender: api.DefaultBlender, Code: []byte("x = 1")}, {Code: []byte("# blender: default")}} {
+		s.Session = "chair"
+		if r, err := h.Submit(ctx, s); !errors.Is(err, api.ErrBad) || !strings.Contains(err.Error(), `in the Blender "old"`) {
+			t.Errorf("%s %s was taken in %q: %v", s.Blender, s.Code, r.Blender, err)
+		}
+	}
+	// A session that begins with the run that waits has the Blender of that run.
+	if err := h.StopBlender(ctx, "old"); err != nil {
+		t.Fatal(err)
+	}
+	first, err := h.Submit(ctx, api.Submission{Session: "table", Blender: "old", Code: []byte("x = 1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := h.inSession("table", "x = 2")
+	if err := h.StartBlender(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []api.Run{first, second} {
+		if r = h.ended(r.ID); r.State != api.Succeeded || r.Blender != "old" {
+			t.Errorf("run %s has %s in %q", r.ID, r.State, r.Blender)
+		}
+	}
+}
+
+func TestABlenderWithASessionDoesNotRest(t *testing.T) {
+	t.Parallel()
+	h, b := openWithTwo(t, api.Session{Name: "chair", Blender: "old", State: api.SessionReady})
+	h.mu.Lock()
+	w := h.workerLocked("old")
+	h.restAfter = 10 * time.Millisecond
+	h.mu.Unlock()
+	look := func() (used time.Time, resting bool) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return w.used, w.resting
+	}
+	h.ended(h.inSession("chair", "x = 1").ID)
+	for range 3 {
+		before, _ := look()
+		eventually(t, "the session counts as a use", func() bool {
+			used, resting := look()
+			return used.After(before) && !resting
+		})
+	}
+	b.mu.Lock()
+	b.all[0].State = api.SessionEnded
+	b.mu.Unlock()
+	eventually(t, "it rests", func() bool { _, resting := look(); return resting })
+}
+
+func TestAQueuedRunOfAnEarlierVersionIsForTheDefaultBlender(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	r := h.inSession("chair", "waits")
+	h.store.mu.Lock()
+	_, err := h.store.conn.ExecContext(ctx, "UPDATE runs SET blender = '' WHERE id = ?", r.ID)
+	h.store.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := h.again()
+	if r := next.run(r.ID); r.Blender != api.DefaultBlender {
+		t.Errorf("it waits for %q", r.Blender)
+	}
+	next.b.do = succeed
+	next.serve()
+	if r := next.ended(r.ID); r.State != api.Succeeded {
+		t.Errorf("it has %s: %s", r.State, r.Reason)
 	}
 }

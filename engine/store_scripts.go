@@ -30,6 +30,8 @@ func (l lastRun) ran() bool {
 	switch l.state {
 	case api.Cancelled, api.Interrupted:
 		return false
+	case api.Failed:
+		return l.started // else there was no Blender for it
 	case api.Crashed:
 		return l.started && !l.again
 	}

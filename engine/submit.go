@@ -50,12 +50,16 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, mayArrive bool, m
 	if err := ctx.Err(); err != nil {
 		return api.Run{}, nil, err
 	}
+	if !s.Attach && s.Blender == "" {
+		s.Blender = askedIn(s.Code)
+	}
 	j, err := newJob(s, e.runSettings())
 	if err != nil {
 		return api.Run{}, nil, err
 	}
-	if s.Session != "" && j.run.Blender == "" {
-		j.run.Blender = e.blenderOfSession(s.Session)
+	ask := j.run.Blender
+	if j.run.Blender, err = e.chooseBlender(ctx, j.run.Blender); err != nil {
+		return api.Run{}, nil, err
 	}
 	in := insert{job: j, code: s.Code}
 	e.turn.Lock()
@@ -68,7 +72,11 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, mayArrive bool, m
 			r, err := e.sameRunLocked(old, j, err)
 			return r, nil, err
 		}
-	} else if mayArrive {
+	}
+	if err := e.joinSessionLocked(j, ask); err != nil {
+		return api.Run{}, nil, err
+	}
+	if s.Key == "" && mayArrive {
 		if a := e.arriveLocked(in, made); a != nil {
 			return api.Run{}, a, nil
 		}
@@ -148,6 +156,12 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, err
 	}
 	j := &job{peer: s.Peer, dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
+	if s.Attach && s.Blender != "" {
+		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
+	}
+	if pid, ok := openPID(s.Blender); ok {
+		s.Attach, s.PID = true, pid
+	}
 	switch {
 	case len(s.Key) > maxKey || strings.ContainsFunc(s.Key, unicode.IsControl):
 		return nil, fmt.Errorf("%w: key: at most %d bytes of printable text", api.ErrBad, maxKey)
@@ -200,7 +214,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		name = "<message>"
 	}
 	j.run = api.Run{
-		Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
+		Blender: s.Blender, Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
 		Key: s.Key, Client: s.Client, Isolation: isolation, Session: s.Session,
 		Leftover: s.Leftover.Or(runs.Leftover), Limits: s.Limits.Or(runs.Limits()),
 	}
@@ -280,13 +294,13 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 		return api.Run{}, err
 	}
 	e.mu.Lock()
-	var gone *api.Run
+	var replaced *api.Run
 	if old != nil {
 		e.queue.remove(old)
 		at := j.run.QueuedAt
 		old.run.State, old.run.Reason, old.run.FinishedAt = api.Cancelled, replacedBy(j.id), &at
 		r := old.run
-		gone = &r
+		replaced = &r
 	}
 	e.queue.push(j)
 	e.rememberLocked(j)
@@ -295,8 +309,8 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	}
 	r := e.snapshotLocked(j)
 	e.mu.Unlock()
-	if gone != nil {
-		e.publishRun(*gone)
+	if replaced != nil {
+		e.publishRun(*replaced)
 	}
 	e.publishRun(r)
 	if _, ok := openPID(j.run.Blender); ok {
@@ -309,11 +323,18 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 }
 
 // prepareLocked sets what a new run has from the engine. It fails with [api.ErrBad] for a run in a
-// session whose Blender a person has open. It needs mu.
+// session whose Blender a person has open, and with [api.ErrNoBlender] where there is no Blender for
+// the run. It needs mu.
 func (e *Engine) prepareLocked(j *job) error {
 	_, opens := openPID(j.run.Blender)
 	w := e.workerLocked(j.run.Blender)
+	if !opens && w == nil {
+		return e.noBlenderLocked(j.run.Blender)
+	}
 	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
+	if w != nil {
+		j.run.Blender = w.name
+	}
 	if opens && j.run.Session != "" {
 		return fmt.Errorf("%w: session: a session has a Blender of its own, and the settings have runs executed in the Blender that is open (blender.attach)", api.ErrBad)
 	}
@@ -392,9 +413,16 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
+	again := old.copyOf(code)
+	if again.run.Blender, err = e.chooseBlender(ctx, again.run.Blender); err != nil {
+		return api.Run{}, err
+	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	return e.acceptLocked(insert{job: old.copyOf(code), code: code})
+	if err := e.joinSessionLocked(again, again.run.Blender); err != nil {
+		return api.Run{}, err
+	}
+	return e.acceptLocked(insert{job: again, code: code})
 }
 
 // copyOf returns a new job that repeats an ended one, whose code it is given.

@@ -100,10 +100,6 @@ func (w *worker) tidyWaits() (again time.Duration) {
 	defer e.mu.Unlock()
 	for n, a := range w.waits {
 		wanted := e.queue.needs[n] > 0
-		if alias := n; !wanted && n.blender == e.defaultBlender {
-			alias.blender = ""
-			wanted = e.queue.needs[alias] > 0
-		}
 		wait := time.Until(a.again)
 		switch {
 		case !wanted && w.kind == api.BlenderOwn, !a.again.IsZero() && (wait <= 0 || w.renewed && !a.rest):
@@ -163,7 +159,7 @@ func (w *worker) patience() time.Time {
 	standard := time.Now().Add(e.openPatience)
 	until := standard
 	for _, j := range e.queue.jobs {
-		if !e.fitsLocked(j, w) {
+		if j.run.Blender != w.name {
 			continue
 		}
 		if j.patience.IsZero() {
@@ -182,7 +178,7 @@ func (w *worker) forgetPatience() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, j := range e.queue.jobs {
-		if e.fitsLocked(j, w) {
+		if j.run.Blender == w.name {
 			j.patience = time.Time{}
 		}
 	}
@@ -198,34 +194,17 @@ func (w *worker) expect() {
 	defer w.expecting.Unlock()
 	e := w.engine
 	e.mu.Lock()
-	b, n := w.blender, e.queue.isolated(w.isNamedLocked)
-	var scenes []string
-	if w.name == e.defaultBlender { // which executes the saves of all folders
-		scenes = e.scenesLocked()
-	}
+	b, n := w.blender, e.queue.isolated(w.name)
+	scenes := e.scenesLocked(w)
 	e.mu.Unlock()
 	b.Expect(min(n, api.MaxParallel), scenes)
 }
-
-// isNamedLocked reports whether a run that names a Blender, or none with "", asks for the worker's. It
-// needs mu.
-func (w *worker) isNamedLocked(blender string) bool {
-	return blender == w.name || blender == "" && w.name == w.engine.defaultBlender
-}
-
-// fitsLocked reports whether a worker has the Blender that a run asks for. It needs mu.
-func (e *Engine) fitsLocked(j *job, w *worker) bool { return w.isNamedLocked(j.run.Blender) }
 
 // hasWaiting reports whether a run waits for the worker's Blender.
 func (e *Engine) hasWaiting(w *worker) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for n := range e.queue.needs {
-		if w.isNamedLocked(n.blender) {
-			return true
-		}
-	}
-	return false
+	return e.queue.has(w.name)
 }
 
 // endQueued ends the runs that wait for an open Blender that is not there, with err as the reason:
@@ -237,7 +216,7 @@ func (e *Engine) endQueued(w *worker, err error) {
 	_, some := errors.AsType[patienceError](err)
 	e.mu.Lock()
 	for _, j := range e.queue.jobs {
-		if !e.stopping && !w.halted && e.fitsLocked(j, w) && !(some && time.Now().Before(j.patience)) {
+		if !e.stopping && !w.halted && j.run.Blender == w.name && !(some && time.Now().Before(j.patience)) {
 			over = append(over, j)
 		}
 	}

@@ -32,6 +32,10 @@ type worker struct {
 	status  api.BlenderStatus
 	halted  bool               // a person has stopped Blender: no run is sent
 	retired bool               // no Blender of this name is wanted any more
+	found   bool               // the settings do not name the Blender, and the system has it
+	resting bool               // Blender is not started before it is needed
+	pinned  bool               // a person has started it by its name, so it does not rest
+	used    time.Time          // when it was last needed
 	takes   bool               // the worker begins runs
 	waits   map[need]*waiting  // the runs for which no Blender is free
 	renewed bool               // Blender has changed, so what has failed may succeed now
@@ -61,6 +65,7 @@ func (w *worker) teller(era int) func(api.BlenderStatus) {
 			return
 		}
 		w.status, w.renewed = st, true
+		st = w.seenLocked(st)
 		e.mu.Unlock()
 		e.publishBlender(st)
 		poke(w.woken)
@@ -104,13 +109,14 @@ func (w *worker) serve(ctx context.Context) {
 }
 
 // launch begins the serving of the Blender, and starts the Blender unless a person has stopped
-// it.
+// it or it rests.
 func (w *worker) launch() {
 	e := w.engine
 	life, end := context.WithCancel(context.Background())
 	left := make(chan struct{})
 	e.mu.Lock()
-	b, halted := w.blender, w.halted
+	w.resting = w.resting && w.kind == api.BlenderOwn
+	b, halted := w.blender, w.halted || w.resting
 	w.end, w.left = end, left
 	e.mu.Unlock()
 	if halted {
@@ -126,6 +132,7 @@ func (w *worker) launch() {
 	b.Start()
 	e.mu.Lock()
 	halted = w.halted
+	w.used = time.Now()
 	e.mu.Unlock()
 	if halted { // a person has stopped it meanwhile
 		limited, cancel := context.WithTimeout(life, stopLimit)
@@ -185,6 +192,7 @@ func (w *worker) turnOver(ctx context.Context) bool {
 	e.mu.Unlock()
 	if retired {
 		e.dismissLocked(w)
+		e.refuseOrphansLocked()
 		return false
 	}
 	next := e.cfg.NewBlender(spec, w.teller(era))
@@ -284,7 +292,10 @@ func (w *worker) statusNow() api.BlenderStatus {
 	if turning {
 		return st
 	}
-	return b.Status()
+	st = b.Status()
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	return w.seenLocked(st)
 }
 
 // processes returns the processes of the worker's Blender.

@@ -24,6 +24,8 @@ type Declaration struct {
 	Holds api.Holds
 	// Path says what a path leads to: "program", "folder" or "scene". It is "" for other settings.
 	Path string
+	// Alone tells that a table [blenders.NAME] without the key does not take the value of [blender].
+	Alone bool
 	// Label is what the window calls the setting; Help says what it does, in Markdown.
 	Label, Help string
 
@@ -91,6 +93,7 @@ func declaredKeys(table string, of reflect.Type, at []int) []*Declaration {
 		}
 		d := &Declaration{
 			Table: table, Name: field.Tag.Get("toml"), Holds: api.Holds(field.Tag.Get("holds")), Path: field.Tag.Get("path"),
+			Alone: field.Tag.Get("alone") == "true",
 			Label: field.Tag.Get("label"), Help: field.Tag.Get("help"), field: index, of: field.Type,
 		}
 		value := reflect.New(field.Type).Elem()

@@ -278,14 +278,19 @@ func escaped(d *Declaration, text string) string {
 	return text
 }
 
-// inherit gives each further Blender the keys of the table blender that it has not itself.
+// inherit gives each further Blender the keys of the table blender that it has not itself, but for
+// those that each Blender has alone.
 func (l *Loaded) inherit(written map[string]map[string]bool) {
 	from := l.table(tableBlender)
 	for name, own := range written {
 		one := reflect.New(from.Type()).Elem()
 		one.Set(reflect.ValueOf(l.Blenders[name]))
 		for _, d := range Declarations(tableBlender) {
-			if !own[d.Name] {
+			switch {
+			case own[d.Name]:
+			case d.Alone:
+				d.in(one).Set(d.standard)
+			default:
 				d.in(one).Set(clone(d.in(from)))
 			}
 		}
@@ -316,12 +321,28 @@ func (l *Loaded) folder(path string) int {
 	return slices.IndexFunc(l.Folders, func(f api.FolderSettings) bool { return f.Path == path })
 }
 
-// blenderName is what a further Blender may be called: what TOML takes without quotes, so that
-// "blenders.NAME.key" can be read in one way only.
-var blenderName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+// blenderName is what a further Blender may be called. A file and a folder have its name, too.
+var blenderName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,30}[A-Za-z0-9_])?$`)
 
-// reservedName is what the engine calls Blenders that are in no table [blenders.NAME].
-var reservedName = regexp.MustCompile(`^(` + api.DefaultBlender + `|open|open-[0-9]+)$`)
+// reservedName is what the engine calls Blenders that are in no table [blenders.NAME], and what no
+// file can be called on Windows.
+var reservedName = regexp.MustCompile(`^(?i)(` + api.DefaultBlender + `|open(-.*)?|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
+
+// wrongName returns why a further Blender can't have a name, or "".
+func wrongName(name string) string {
+	switch {
+	case !blenderName.MatchString(name):
+		return "a name has 1 to 32 letters, digits, \"-\", \"_\" and \".\", the last three not at its beginning, and \"-\" and \".\" not at its end"
+	case reservedName.MatchString(name):
+		return "\"default\" is the Blender of the table [blender], \"open\" is one that a person has open, and Windows keeps some names for devices"
+	}
+	for _, d := range Declarations(tableBlender) {
+		if name == d.Name || strings.HasSuffix(name, "."+d.Name) {
+			return "that is the name of a setting"
+		}
+	}
+	return ""
+}
 
 // complete makes the paths absolute and checks what a single value does not show. Relative paths
 // are relative to the folder of the file.
@@ -339,11 +360,16 @@ func (l *Loaded) complete(file string, text []byte) error {
 			return at([]string{tableBlender}, 0, d.Name, "%s: %v", d.Key(), err)
 		}
 	}
+	folded := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(l.Blenders)) {
 		b, table := l.Blenders[name], []string{tableBlenders, name}
-		if !blenderName.MatchString(name) || reservedName.MatchString(name) {
-			return at(table, 0, "", "a Blender can't be called %q; a name has letters, digits, - and _, \"default\" is the Blender of the table [blender], and \"open\" is one that a person has open", name)
+		if why := wrongName(name); why != "" {
+			return at(table, 0, "", "a Blender can't be called %q: %s", name, why)
 		}
+		if other, there := folded[strings.ToLower(name)]; there {
+			return at(table, 0, "", "two Blenders can't be called %q and %q: many disks take these for the same name", other, name)
+		}
+		folded[strings.ToLower(name)] = name
 		one := reflect.ValueOf(&b).Elem()
 		for _, d := range Declarations(tableBlender) {
 			if err := d.completePath(one, dir); err != nil {
@@ -372,6 +398,10 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 			return d.Name, fmt.Errorf("%s: %s: %w", name, d.Name, err)
 		}
 		name = "folder " + f.Path
+	}
+	if _, named := l.Blenders[f.Blender]; !named && f.Blender != "" && f.Blender != api.DefaultBlender && f.Blender != "open" && !api.IsVersion(f.Blender) {
+		names := append([]string{api.DefaultBlender}, slices.Sorted(maps.Keys(l.Blenders))...)
+		return "blender", fmt.Errorf("folder %s: there is no Blender with the name %q; there are: %s, and \"open\"; a version is written \"4.5\"", f.Path, f.Blender, strings.Join(names, ", "))
 	}
 	for i, patterns := range [][]string{f.Include, f.Exclude} {
 		for _, pattern := range patterns {

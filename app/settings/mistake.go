@@ -41,6 +41,9 @@ func located(file string, err error) error {
 // suggestion names the key that was probably meant. A key is ["table"], ["table", "name"] or,
 // for a further Blender, ["blenders", "NAME", "name"].
 func suggestion(key []string) string {
+	if len(key) > 2 && key[0] == tableBlenders && strings.Trim(key[1]+key[2], "0123456789") == "" {
+		return "; a name with dots stands in quotes: [blenders.\"" + key[1] + "." + key[2] + "\"]"
+	}
 	var known []string
 	for _, t := range tables {
 		if len(key) == 1 {

@@ -159,16 +159,16 @@ func (o *Owner) Set(key string, value any) (api.SettingsReport, error) {
 // all its keys: "blenders.NAME". It returns and fails as [Owner.Set] does. To unset what is not
 // set changes nothing.
 func (o *Owner) Unset(key string) (api.SettingsReport, error) {
-	if parts := strings.Split(key, "."); len(parts) == 2 && parts[0] == tableBlenders {
+	table, d, err := find(key)
+	if name, ok := strings.CutPrefix(key, tableBlenders+"."); ok && err != nil && (wrongName(name) == "" || !o.lacks(name)) {
 		return o.change(func(text []byte) ([]byte, error) {
 			after, err := removeTable(text, key)
-			if err != nil && o.lacks(parts[1]) {
+			if err != nil && o.lacks(name) {
 				return nil, refuse(api.ErrNoSetting, "the settings have no table %s", key)
 			}
 			return after, err
 		})
 	}
-	table, d, err := find(key)
 	if err != nil {
 		return api.SettingsReport{}, err
 	}
@@ -205,20 +205,19 @@ func find(key string) (table string, d *Declaration, err error) {
 	parts := strings.Split(key, ".")
 	last := len(parts) - 1
 	for _, t := range tables {
-		depth := 1 // in [table]
-		if t.kind == reflect.Map {
-			depth = 2 // in [table.NAME]
-		}
-		if t.kind == reflect.Slice || t.name != parts[0] || last != depth {
+		isNamed := t.kind == reflect.Map // [table.NAME], and a name may have dots
+		if t.kind == reflect.Slice || t.name != parts[0] || last < 1 || isNamed != (last > 1) {
 			continue
 		}
-		if depth == 2 && !blenderName.MatchString(parts[1]) {
-			return "", nil, refuse(api.ErrNoSetting, "%q is no name of a Blender: a name has letters, digits, - and _", parts[1])
-		}
 		for _, d := range t.keys {
-			if d.Name == parts[last] {
-				return strings.Join(parts[:last], "."), d, nil
+			if d.Name != parts[last] {
+				continue
 			}
+			name := strings.Join(parts[1:last], ".")
+			if isNamed && !blenderName.MatchString(name) {
+				return "", nil, refuse(api.ErrNoSetting, "%q is no name of a Blender: %s", name, wrongName(name))
+			}
+			return strings.Join(parts[:last], "."), d, nil
 		}
 	}
 	return "", nil, refuse(api.ErrNoSetting, "there is no setting %s%s", key, suggestion(parts))

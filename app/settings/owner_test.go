@@ -143,6 +143,8 @@ func TestEveryValueIsTakenAsJSONAndAsText(t *testing.T) {
 		{"blender.path", "/opt/$x/b $$ c", "/opt/$x/b $$ c"},
 		{"blenders.old.path", "/opt/old", "/opt/old"},
 		{"blenders.old-3_6.max_runs", 3.0, "3"},
+		{"blenders.4.5.path", "/opt/blender-4.5", "/opt/blender-4.5"},
+		{"blenders.4.5-lts.max_runs", "7", "7"},
 	} {
 		o := own(t, "")
 		report, err := o.Set(c.key, c.value)
@@ -177,7 +179,14 @@ func TestAWrongChangeChangesNothing(t *testing.T) {
 		{func() (api.SettingsReport, error) { return o.Set("blenders.a b.path", "x") }, api.ErrNoSetting, "no name"},
 		{func() (api.SettingsReport, error) { return o.Set("blenders.default.path", "x") }, api.ErrBad, "can't be called"},
 		{func() (api.SettingsReport, error) { return o.Set("blenders.open-3.path", "x") }, api.ErrBad, "can't be called"},
+		{func() (api.SettingsReport, error) { return o.Set("blenders.Open-a.path", "x") }, api.ErrBad, "can't be called"},
+		{func() (api.SettingsReport, error) { return o.Set("blenders.nul.path", "x") }, api.ErrBad, "can't be called"},
+		{func() (api.SettingsReport, error) { return o.Set("blenders.x.path.path", "x") }, api.ErrBad, "the name of a setting"},
+		{func() (api.SettingsReport, error) { return o.Set("blenders...path", "x") }, api.ErrNoSetting, "no name"},
+		{func() (api.SettingsReport, error) { return o.Set("blenders."+strings.Repeat("x", 33)+".path", "x") }, api.ErrNoSetting, "no name"},
 		{func() (api.SettingsReport, error) { return o.Unset("blenders.none") }, api.ErrNoSetting, "none"},
+		{func() (api.SettingsReport, error) { return o.Unset("blenders.4.5") }, api.ErrNoSetting, "4.5"},
+		{func() (api.SettingsReport, error) { return o.ChangeFolder("/a", map[string]any{"blender": "old"}) }, api.ErrBad, "there are: default"},
 		{func() (api.SettingsReport, error) { return o.AddFolder("relative", nil) }, api.ErrBad, "absolute"},
 		{func() (api.SettingsReport, error) { return o.AddFolder("/a/", nil) }, api.ErrBad, "already"},
 		{func() (api.SettingsReport, error) { return o.AddFolder("/b", map[string]any{"scene": "clean"}) }, api.ErrBad, "clean"},
@@ -287,7 +296,7 @@ func TestFoldersAreAddedChangedAndRemoved(t *testing.T) {
 
 func TestFurtherBlendersInheritFromTheFirst(t *testing.T) {
 	t.Parallel()
-	o := own(t, "[blender]\nmax_runs = 5\ncancel_grace = '9s'\nargs = ['-x']\n[blenders.old]\npath = 'old'\nmax_runs = 0\n", func(c *Config) {
+	o := own(t, "[blender]\nattach = true\nmax_runs = 5\ncancel_grace = '9s'\nargs = ['-x']\n[blenders.old]\npath = 'old'\nmax_runs = 0\n", func(c *Config) {
 		c.Source.Environ = []string{"BLENDTRAY_BLENDER_PORT=4711"}
 	})
 	if err := o.Err(); err != nil {
@@ -298,7 +307,11 @@ func TestFurtherBlendersInheritFromTheFirst(t *testing.T) {
 		t.Fatalf("they are %+v", specs)
 	}
 	old := specs[1]
-	if filepath.Base(old.Path) != "old" || old.MaxRuns != 0 || old.CancelGrace.String() != "9s" || !old.FactoryStartup || old.Port != 4711 || !slices.Equal(old.Args, []string{"-x"}) {
+	// A port, and a Blender that a person has open, are of one Blender alone.
+	if s, _ := o.Report().Find("blenders.old.port"); s.Default != uint64(0) || s.Text() != "0" {
+		t.Errorf("its port is %+v", s)
+	}
+	if filepath.Base(old.Path) != "old" || old.Attach || old.MaxRuns != 0 || old.CancelGrace.String() != "9s" || !old.FactoryStartup || old.Port != 0 || !slices.Equal(old.Args, []string{"-x"}) {
 		t.Errorf("it is %+v", old)
 	}
 	if s, ok := o.Report().Find("blenders.old.max_runs"); !ok || s.Text() != "0" || s.Default != uint64(5) || s.From != api.FromFile {
@@ -314,7 +327,7 @@ func TestFurtherBlendersInheritFromTheFirst(t *testing.T) {
 		t.Errorf("%v, and it has %+v", err, o.Current().Blenders)
 	}
 	for _, text := range []string{
-		"[blenders.a]\nport = 1\n\n[blenders.b]\nport = 2\n", "blenders.a.port = 1\nblenders.b.port = 2\n", "[blenders]\na.port = 1\nb.port = 2\n",
+		"[blenders.a]\nport = 1\n\n[blenders.\"4.5\"]\nport = 2\n", "[blenders.a]\nport = 1\n\n[blenders.b]\nport = 2\n", "blenders.a.port = 1\nblenders.b.port = 2\n", "[blenders]\na.port = 1\nb.port = 2\n",
 	} {
 		o := own(t, text)
 		if _, err := o.Set("blenders.a.max_runs", 3.0); err != nil || o.Current().Blenders["a"].MaxRuns != 3 {
@@ -323,6 +336,49 @@ func TestFurtherBlendersInheritFromTheFirst(t *testing.T) {
 		if _, err := o.Unset("blenders.a"); err != nil || len(o.Current().Blenders) != 1 {
 			t.Errorf("%s: %v, %+v", text, err, o.Current().Blenders)
 		}
+	}
+}
+
+func TestABlenderWithDotsInItsNameIsAddedAndRemovedWithTheCommentsKept(t *testing.T) {
+	t.Parallel()
+	const before = "# mine\n[runs] # of all\nhistory = 7\n"
+	for _, kept := range []string{before, "blenders.\"4.5\".port = 1 # taken\n", "[blenders]\n\"4.5\".port = 1\n"} {
+		o := own(t, kept)
+		if _, err := o.Set("blenders.4.5.max_runs", 3.0); err != nil || o.Current().Blenders["4.5"].MaxRuns != 3 {
+			t.Errorf("%s: %v, %+v", kept, err, o.Current().Blenders)
+		}
+		if report, err := o.Set("blenders.4.5.max_runs", 4.0); err != nil {
+			t.Errorf("%s: %v", kept, err)
+		} else if s, ok := report.Find("blenders.4.5.max_runs"); !ok || s.Text() != "4" {
+			t.Errorf("it is %+v", s)
+		}
+		if _, err := o.Unset("blenders.4.5"); err != nil || len(o.Current().Blenders) != 0 {
+			t.Errorf("%s: %v, %+v", kept, err, o.Current().Blenders)
+		}
+		if kept == before {
+			o.expectText(before)
+		}
+	}
+}
+
+func TestABlenderThatAFolderNamesStays(t *testing.T) {
+	t.Parallel()
+	const text = "[blenders.old]\npath = '/old'\n[[folder]]\npath = '/a'\nblender = 'old'\n"
+	o := own(t, text)
+	if _, err := o.Unset("blenders.old"); !errors.Is(err, api.ErrBad) || !strings.Contains(err.Error(), "folder /a") {
+		t.Errorf("it is removed: %v", err)
+	}
+	o.expectText(text)
+	for _, good := range []string{"4", "4.5", "4.5.2", "open", "default", "old", ""} {
+		if _, err := o.ChangeFolder("/a", map[string]any{"blender": good}); err != nil || o.Current().Folders[0].Blender != good {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	if o := own(t, "[blenders.4.5]\npath = '/old'\n"); o.Err() == nil || !strings.Contains(o.Err().Error(), `[blenders."4.5"]`) {
+		t.Errorf("a name without quotes: %v", o.Err())
+	}
+	if o := own(t, "[blenders.old]\n[blenders.Old]\n"); o.Err() == nil || !strings.Contains(o.Err().Error(), "same name") {
+		t.Errorf("two names for one file: %v", o.Err())
 	}
 }
 

@@ -24,7 +24,11 @@ func (l *Loaded) report(file, wrong string) api.SettingsReport {
 			for _, name := range slices.Sorted(maps.Keys(l.Blenders)) {
 				for _, d := range t.keys {
 					key := t.name + "." + name + "." + d.Name
-					r.Settings = append(r.Settings, l.setting(d, key, reflect.ValueOf(l.Blenders[name]), d.in(standard)))
+					value := d.in(standard)
+					if d.Alone {
+						value = d.standard
+					}
+					r.Settings = append(r.Settings, l.setting(d, key, reflect.ValueOf(l.Blenders[name]), value))
 				}
 			}
 		}

@@ -3,7 +3,9 @@ package settings
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -96,7 +98,7 @@ func (d *document) cut(i int) []byte {
 // It fails when the text is no TOML, when it has no such table, or when the table is in a form
 // that can't be removed without doing harm.
 func removeTable(text []byte, table string) ([]byte, error) {
-	path := strings.Split(table, ".")
+	path := tablePath(table)
 	found := false
 	for {
 		d, err := parseText(text)
@@ -151,7 +153,7 @@ func setKey(text []byte, table, key string, value any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := append(strings.Split(table, "."), key)
+	path := append(tablePath(table), key)
 	place, found, err := d.placeFor(path)
 	if err != nil {
 		return nil, err
@@ -169,10 +171,28 @@ func setKey(text []byte, table, key string, value any) ([]byte, error) {
 	case place.header != nil:
 		return d.insert(place.header.end, d.indent(place.header), key+" = "+string(encoded)), nil
 	case place.dotted != nil: // a header would make the table a second time, which TOML forbids
-		return d.insert(place.dotted.end, "", strings.Join(path[place.depth:], ".")+" = "+string(encoded)), nil
+		return d.insert(place.dotted.end, "", tomlKey(path[place.depth:])+" = "+string(encoded)), nil
 	default:
-		return d.appendTable("["+table+"]", key+" = "+string(encoded)), nil
+		return d.appendTable("["+tomlKey(path[:len(path)-1])+"]", key+" = "+string(encoded)), nil
 	}
+}
+
+// tablePath returns the parts of the name of a table: "blenders.NAME" has two, whatever dots are in
+// NAME.
+func tablePath(table string) []string { return strings.SplitN(table, ".", 2) }
+
+// bareKey is what a key of TOML may be without quotes.
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// tomlKey returns a key of several parts as TOML has it, with quotes where they are needed.
+func tomlKey(path []string) string {
+	parts := make([]string, len(path))
+	for i, part := range path {
+		if parts[i] = part; !bareKey.MatchString(part) {
+			parts[i] = strconv.Quote(part) // names have neither quotes nor control characters
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // placeFor is where a new key of a table belongs: below the header of the table, or, when the
