@@ -56,14 +56,14 @@ func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 	examined := doctor.Config{
 		Paths: paths, Version: version, Size: size,
 		SettingsFile: source.File, SettingsError: err,
-		BlenderPath: wanted.Blender.Path, Port: int(wanted.Blender.Port), Attach: wanted.Blender.Attach,
+		Folders:   wanted.Folders,
 		Open:      func(ctx context.Context) ([]doctor.Open, error) { return openForDoctor(ctx, paths) },
 		HowToOpen: howToServe,
 		Service:   examineService,
 		Tray:      trayOfThisBuild(),
 	}
-	for _, f := range wanted.Folders {
-		examined.Folders = append(examined.Folders, f.WatchSettings)
+	if err == nil {
+		examined.Blenders = wanted.Specs(paths.Blenders())
 	}
 	return examined
 }

@@ -82,11 +82,13 @@ func openScene(ctx context.Context, client *control.Client, paths home.Paths, id
 	if err != nil {
 		return "", "", err
 	}
-	if len(st.Blenders) > 0 {
-		program = st.Blenders[0].Path
+	for _, b := range st.Blenders {
+		if b.Name == blenderOf(run) {
+			program = b.Path
+		}
 	}
 	if program == "" {
-		return "", "", fault.New(fault.Failed, "`blendtray start` starts Blender", "it is not known yet which Blender is used")
+		return "", "", fault.New(fault.Failed, "`blendtray start "+blenderOf(run)+"` starts it", "it is not known yet which Blender is used")
 	}
 	dir := paths.Opened()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -159,16 +161,26 @@ func gone(after, id string) error {
 // when the Blender that has the run's scene is not there in the status st of the engine.
 func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
 	var asked *api.Run
-	last := "" // the isolated run that ended last, as far as its Blender is there
+	left := map[string]string{} // of each Blender that is there, the isolated run that ended last
 	for _, p := range st.Processes {
-		last = cmp.Or(last, p.Left)
+		if p.Left != "" {
+			left[cmp.Or(p.Blender, api.DefaultBlender)] = p.Left
+		}
+	}
+	with := -1 // the run with the id
+	if id != "" {
+		with = slices.IndexFunc(runs, func(r api.Run) bool { return r.ID == id })
 	}
 	for i := range runs {
 		r := &runs[i]
+		if with >= 0 && blenderOf(*r) != blenderOf(runs[with]) {
+			continue // it was executed elsewhere
+		}
 		if r.StartedAt == nil || r.InOpenBlender() || r.Session != "" || r.Script == saverName || r.Isolation == api.IsolateScene ||
 			r.Folder != "" && r.Isolation == api.IsolateKeep {
 			continue // it has left nothing where other runs look
 		}
+		last := left[blenderOf(*r)]
 		if last != "" && r.ID != last && r.ID != id && r.Isolation != api.IsolateKeep {
 			continue // it ended before, or is still running
 		}
@@ -196,19 +208,25 @@ func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, 
 		return *asked, fault.New(fault.Failed, "", "run %s was interrupted, and the scene went with its Blender", asked.ID)
 	}
 	began := now.Add(-time.Duration(st.Engine.UptimeSeconds * float64(time.Second)))
-	left := slices.ContainsFunc(st.Processes, func(p api.ProcessStatus) bool { return p.Use == "left" })
-	if !left || asked.FinishedAt != nil && asked.FinishedAt.Before(began) {
+	isThere := slices.ContainsFunc(st.Processes, func(p api.ProcessStatus) bool {
+		return p.Use == "left" && cmp.Or(p.Blender, api.DefaultBlender) == blenderOf(*asked)
+	})
+	if !isThere || asked.FinishedAt != nil && asked.FinishedAt.Before(began) {
 		return *asked, fault.New(fault.Failed, "run it again (`blendtray retry "+asked.ID+"`), then open what it leaves",
 			"%w: the Blender in which run %s left it has ended", errGone, asked.ID)
 	}
 	return *asked, nil
 }
 
+// blenderOf returns the name of the Blender that has executed a run.
+func blenderOf(r api.Run) string { return cmp.Or(r.Blender, api.DefaultBlender) }
+
 // saveScene has the Blender in which a run has left its scene save a copy of the scene as file.
 func saveScene(ctx context.Context, client *control.Client, run api.Run, file string) error {
 	var saved api.Run
 	for ev, err := range client.SubmitAndFollow(ctx, api.Submission{
 		Code: []byte(saver), Name: saverName, Args: []string{file}, Scene: "keep", Client: "blendtray open",
+		Blender: blenderOf(run),
 	}) {
 		if err != nil {
 			return err

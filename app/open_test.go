@@ -30,6 +30,10 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 	inSession := run("5", api.IsolateKeep, api.Succeeded, 0)
 	inSession.Session = "s"
 	last := run("3", api.IsolateProcess, api.Succeeded, time.Second)
+	other := run("4", api.IsolateProcess, api.Succeeded, 0)
+	other.Blender = "old"
+	both := kept("3")
+	both.Processes = append(both.Processes, api.ProcessStatus{Blender: "old", Use: "left", Left: "4"})
 	for name, test := range map[string]struct {
 		runs []api.Run
 		st   api.Status
@@ -51,6 +55,11 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		"crashed":                            {runs: []api.Run{run("3", api.IsolateProcess, api.Crashed, 0)}, st: st("left")},
 		"interrupted":                        {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left")},
 		"nothing has run":                    {st: st("waiting")},
+		"another Blender's after":            {runs: []api.Run{other, last}, st: st("left"), id: "3", want: "3"},
+		"in another Blender":                 {runs: []api.Run{other, last}, st: st("left"), gone: true},
+		"there, by its id":                   {runs: []api.Run{other, last}, st: api.Status{Engine: api.EngineStatus{UptimeSeconds: 60}, Processes: []api.ProcessStatus{{Blender: "old", Use: "left"}}}, id: "4", want: "4"},
+		"several in several Blenders":        {runs: []api.Run{other, last}, st: both, id: "3", want: "3"},
+		"the newest of several Blenders":     {runs: []api.Run{other, last}, st: both, want: "4"},
 	} {
 		got, err := sceneOf(test.runs, test.st, test.id, now)
 		switch {

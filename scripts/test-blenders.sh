@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests of the add-on and of the supervisor with newer Blenders than the system's: the
-# module bpy from PyPI, in environments of their own in build/blenders. One that can't be
-# installed is named and left out; what needs a window, or Blender's own handler for crashes, is not
-# in a module.
+# Runs the tests of the add-on and of the supervisor with newer Blenders than the system's, and a
+# test with each of them and the system's in one engine. They are the module bpy from PyPI, in
+# environments of their own in build/blenders. One that can't be installed is named and left out;
+# what needs a window, or Blender's own handler for crashes, is not in a module.
 #
 # Usage: scripts/test-blenders.sh [cases] [VERSION…]: with cases it compares what scripts do in a
 # fleet with what they do in a cold Blender, instead, which takes ten minutes a version.
@@ -60,6 +60,7 @@ for version in "${versions[@]}"; do
 	fi
 	# The module has no window, and not Blender's own handler for crashes with its report.
 	run -skip 'Window|FromBlendersReport|HangsWhileItCrashes|WordsOfACrash' ./addon ./blender || failed=1
-	run -run TestTheAddonIsInstalled ./e2e || failed=1
+	# Each folder in its own Blender: this one, and the system's, which is behind it on the PATH.
+	TWO_BLENDERS=1 run -run 'TestTheAddonIsInstalled|TestEachFolderRunsItsScriptsInItsOwnBlender' ./e2e || failed=1
 done
 exit $failed

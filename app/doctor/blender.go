@@ -9,14 +9,83 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
+	"blendtray/api"
 	"blendtray/blender"
 )
 
 // FindTimeout is how long it may take to look for Blenders, and to ask each for its version.
 const FindTimeout = 60 * time.Second
+
+// examineBlenders examines the Blenders that the settings name, and whether there is a Blender for
+// each folder.
+func (c Config) examineBlenders(ctx context.Context) (all []Finding) {
+	if len(c.Blenders) == 0 { // the settings can't be read
+		return examineBlender(ctx, "")
+	}
+	for _, b := range c.Blenders {
+		switch {
+		case b.Attach:
+			all = append(all, named(b.Name, c.examineOpen(ctx))...)
+		case b.Name == api.DefaultBlender:
+			all = append(all, examineBlender(ctx, b.Path)...)
+		default:
+			all = append(all, named(b.Name, examineNamed(ctx, b.Path))...)
+		}
+	}
+	return append(all, c.examineVersions(ctx)...)
+}
+
+// examineVersions finds out whether this machine has the versions of Blender that folders ask for.
+func (c Config) examineVersions(ctx context.Context) (all []Finding) {
+	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
+	defer cancel()
+	var found []blender.Found
+	for _, f := range c.Folders {
+		isNamed := slices.ContainsFunc(c.Blenders, func(b api.BlenderSpec) bool { return b.Name == f.Blender })
+		if isNamed || !api.IsVersion(f.Blender) {
+			continue
+		}
+		if found == nil {
+			found, _ = blender.Find(ctx, "") // what fails is that ctx ends
+			for _, b := range c.Blenders {
+				if one, err := blender.Choose(ctx, b.Path); err == nil && !b.Attach {
+					found = append(found, one)
+				}
+			}
+		}
+		if !slices.ContainsFunc(found, func(b blender.Found) bool { return b.Error == "" && api.IsOfVersion(b.Version, f.Blender) }) {
+			all = append(all, Wrong("folder", "install that version, or name another with `blendtray folder set "+f.Path+" --blender NAME`",
+				"%s asks for Blender %s, and there is none of that version", f.Path, f.Blender))
+		}
+	}
+	return all
+}
+
+// named returns the findings about a Blender with its name before them, unless it is the default
+// Blender.
+func named(name string, all []Finding) []Finding {
+	if name != api.DefaultBlender {
+		for i := range all {
+			all[i].Detail = name + ": " + all[i].Detail
+		}
+	}
+	return all
+}
+
+// examineNamed examines the Blender of a table [blenders.NAME].
+func examineNamed(ctx context.Context, configured string) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
+	defer cancel()
+	b, err := blender.Choose(ctx, configured)
+	if err != nil {
+		return []Finding{Wrong("blender", "see that it starts, or change its path with `blendtray settings blenders.NAME.path`", "%v", err)}
+	}
+	return append([]Finding{Right("blender", "Blender %s is used: %s", b.Version, b.Path)}, examineInside(ctx, b.Path)...)
+}
 
 func examineBlender(ctx context.Context, configured string) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, FindTimeout)

@@ -49,11 +49,9 @@ type Config struct {
 	// follow; they are the defaults where they can't be read.
 	SettingsFile  string
 	SettingsError error
-	BlenderPath   string
-	Port          int
-	Folders       []api.WatchSettings
-	// Attach tells whether scripts run in a Blender that a person has open.
-	Attach bool
+	// Blenders are the Blenders that the settings name, the default Blender first.
+	Blenders []api.BlenderSpec
+	Folders  []api.FolderSettings
 
 	// Open returns the Blenders with a window that take scripts, newest first.
 	Open func(context.Context) ([]Open, error)
@@ -104,15 +102,10 @@ func (c Config) examinations(ctx context.Context) []examination {
 		{"home", partTimeout, func() []Finding { return examineHome(c.Paths) }},
 		{"token", partTimeout, func() []Finding { return examineDoors(c.Paths) }},
 		{"disk", partTimeout, c.examineDisk},
-		{"blender", FindTimeout + StartTimeout + partTimeout, func() []Finding {
-			if c.Attach {
-				return c.examineOpen(ctx)
-			}
-			return examineBlender(ctx, c.BlenderPath)
-		}},
+		{"blender", time.Duration(max(1, len(c.Blenders))) * (FindTimeout + StartTimeout + partTimeout), func() []Finding { return c.examineBlenders(ctx) }},
 		{"engine", partTimeout, func() []Finding { return c.examineEngine(ctx) }},
 		{"service", partTimeout, c.Service},
-		{"port", partTimeout, func() []Finding { return examinePort(ctx, c.Paths, c.Port) }},
+		{"port", partTimeout, func() []Finding { return c.examinePorts(ctx) }},
 		{"folder", partTimeout, func() []Finding { return examineRemote(c.Folders) }},
 		{"watches", partTimeout, examineWatching},
 		{"display", partTimeout, c.examineTray},

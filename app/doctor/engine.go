@@ -27,7 +27,7 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	if err != nil {
 		all := []Finding{Wrong("engine", "blendtray serve", "%v", err)}
 		for _, f := range c.Folders {
-			all = append(all, examineFolder(f))
+			all = append(all, examineFolder(f.WatchSettings))
 		}
 		return all
 	}
@@ -40,11 +40,17 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	}
 	all = append(all, examineSocket(address)...)
 	for _, b := range st.Blenders {
-		switch b.State {
-		case api.BlenderFailed, api.BlenderStopped:
-			all = append(all, Wrong("engine", "blendtray start", "its Blender is %s: %s", b.State, b.Reason))
+		name, fix := "its Blender", "blendtray start"
+		if b.Name != api.DefaultBlender {
+			name, fix = "its Blender "+b.Name, fix+" "+b.Name
+		}
+		switch {
+		case b.Resting:
+			all = append(all, Right("engine", "%s rests until a run asks for it", name))
+		case b.State == api.BlenderFailed || b.State == api.BlenderStopped:
+			all = append(all, Wrong("engine", fix, "%s is %s: %s", name, b.State, b.Reason))
 		default:
-			all = append(all, Right("engine", "its Blender is %s", b.State))
+			all = append(all, Right("engine", "%s is %s", name, b.State))
 		}
 	}
 	for _, f := range st.Folders {
@@ -67,6 +73,20 @@ func examineFolder(f api.WatchSettings) Finding {
 		return Wrong("folder", "", "%s: %s", f.Path, refusal)
 	}
 	return Right("folder", "%s can be read", f.Path)
+}
+
+// examinePorts finds out whether the ports that the settings name are free, or are Blender's already.
+func (c Config) examinePorts(ctx context.Context) (all []Finding) {
+	of := map[uint16]string{}
+	for _, b := range c.Blenders {
+		if other, there := of[b.Port]; there && b.Port != 0 {
+			all = append(all, Wrong("port", "give each Blender a port of its own, or 0 to let the system choose", "%d is the port of two Blenders: %s and %s", b.Port, other, b.Name))
+			continue
+		}
+		of[b.Port] = b.Name
+		all = append(all, named(b.Name, examinePort(ctx, c.Paths, int(b.Port)))...)
+	}
+	return all
 }
 
 // examinePort finds out whether the port that the settings name is free, or is Blender's already.
@@ -92,12 +112,12 @@ func examinePort(ctx context.Context, paths home.Paths, port int) []Finding {
 		}
 	}
 	return []Finding{Wrong(
-		"port", "give blender.port another number in the settings, or 0 to let the system choose", "%s is taken by another program: %v", address, err,
+		"port", "give blender.port (or blenders.NAME.port) another number in the settings, or 0 to let the system choose", "%s is taken by another program: %v", address, err,
 	)}
 }
 
 // examineRemote names the folders that other machines may write to: their changes cause no events.
-func examineRemote(folders []api.WatchSettings) []Finding {
+func examineRemote(folders []api.FolderSettings) []Finding {
 	var all []Finding
 	for _, f := range folders {
 		if watcher.IsRemote(f.Path) {
