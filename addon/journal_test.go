@@ -3,6 +3,8 @@
 package addon
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,5 +120,43 @@ func TestARunWhoseJournalIsGoneRunsAllTheSame(t *testing.T) {
 	s.succeed(`import sys; open(sys.argv[-1] + "/a.py", "w").close()`, fields, message{"args": []string{dir}})
 	if _, err := os.Stat(file); err == nil {
 		t.Error("Blender has made the journal, which the engine takes for a proof")
+	}
+}
+
+func TestARunTellsWhichModulesOfWatchedFoldersItHasImported(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	fields, _, dir := journal(t)
+	sums := map[string]string{}
+	for name, code := range map[string]string{
+		"_a.py": "x = 1\n", "_pkg/__init__.py": "", "_pkg/b.py": "from .c import y\n", "_pkg/c.py": "y = 2\n",
+		"_broken.py": "x = (\n", "other.py": "z = 3\n", "_late.py": "import _a\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path, code)
+		sums[path] = fmt.Sprintf("%x", sha256.Sum256([]byte(code)))
+	}
+	said := func(code, isolation string, names ...string) {
+		t.Helper()
+		m := s.run(code, fields, message{"file": filepath.Join(dir, "script.py"), "isolation": isolation})
+		want := []any{}
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			want = append(want, []any{path, sums[path]})
+		}
+		check(t, code, m["imports"], want)
+	}
+	for _, isolation := range []string{"scene", "keep"} {
+		said("", isolation)
+		for range 2 { // the second time they are loaded already
+			said("import _a, json", isolation, "_a.py")
+			said("import _pkg.b", isolation, "_pkg/__init__.py", "_pkg/b.py", "_pkg/c.py")
+			said("from other import z", isolation, "other.py")
+			said("def f():\n    import importlib; importlib.import_module('_late')\nf()", isolation, "_a.py", "_late.py")
+		}
+		said("import _broken", isolation, "_broken.py")
+		said("x = 1", isolation)
 	}
 }

@@ -105,6 +105,9 @@ type Outcome struct {
 	// Outputs are the absolute paths of the files that the run made, in the order in which it made
 	// them.
 	Outputs []string
+	// Imports are the files of modules below the folders Watched that the run has imported, each with
+	// the SHA-256, in lower-case hex, of the source that was loaded; at most 500.
+	Imports [][2]string
 	// Version is the version of the Blender that executed the run.
 	Version string
 	// Note says in a sentence what a person should know of the run beside its end, such as that its

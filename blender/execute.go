@@ -205,7 +205,7 @@ func reported(run *activeRun, version string, f Finished, asked *ending) Outcome
 	started, _ := run.close()
 	started = orNow(started) // a run that was cancelled while it waited never started
 	out := Outcome{
-		Verdict: f.State, Error: f.Error, Result: f.Result, ExitCode: f.ExitCode, Outputs: f.Outputs, Version: version, Started: started,
+		Verdict: f.State, Error: f.Error, Result: f.Result, ExitCode: f.ExitCode, Outputs: f.Outputs, Imports: f.Imports, Version: version, Started: started,
 		Finished: started.Add(time.Duration(f.Seconds * float64(time.Second))),
 	}
 	if string(out.Result) == "null" {

@@ -81,6 +81,9 @@ type Finished struct {
 	Error   *api.ScriptError `json:"error"`
 	Result  json.RawMessage  `json:"result"`
 	Outputs []string         `json:"outputs"`
+	// Imports are the files of modules in the watched folders that the run has imported, each with
+	// the SHA-256 of what was loaded.
+	Imports [][2]string `json:"imports"`
 	// Recycle is true when that Blender should not be used for another run.
 	Recycle bool `json:"recycle"`
 	// ExitCode is the exit code of a Blender that executes only this script.

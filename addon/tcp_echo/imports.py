@@ -13,12 +13,14 @@ ones: most of these, NumPy among them, can't be loaded twice.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.machinery
 import os
 import site
 import sys
 import sysconfig
 import time
+import types
 from typing import TYPE_CHECKING, Any
 
 import addon_utils
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
+    from .runs import Run
+
 # The coarsest step of a file system's clock, in ns: FAT counts in steps of two seconds.
 _CLOCK_STEP = 2_000_000_000
+
+# How many files of modules the end of a run names at most.
+_MOST_IMPORTS = 500
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):
@@ -40,8 +47,10 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
         path = self.get_filename(fullname)
         stamp = _stamp(path)  # first: a save while it is read then counts as a change
         data = self.get_data(path)
-        _loaded[os.path.abspath(path)] = _Loaded(stamp, data)
-        return self.source_to_code(data, path)
+        loaded = _loaded[os.path.abspath(path)] = _Loaded(stamp, data)
+        code: CodeType = self.source_to_code(data, path)
+        _add_names(code, loaded.names)
+        return code
 
 
 class _Loaded:
@@ -51,6 +60,9 @@ class _Loaded:
         self._stamp = stamp
         self._data = data
         self._read = time.time_ns()
+        self.digest = "" if data is None else hashlib.sha256(data).hexdigest()
+        # What the module names, the modules among them that it imports.
+        self.names: set[str] = set()
 
     def is_current(self, path: str) -> bool:
         """Return whether the file still has the source that was read."""
@@ -150,11 +162,41 @@ class ScriptModules:
 
         With `any_folder` the modules of other folders stay.
         """
+        _loaded.clear()  # what a run has read that could not be loaded
         for own_folder, path, loaded in self._tracked.values():
             if (own_folder != folder and not any_folder) or not loaded.is_current(path):
                 # All of them, because an unchanged module may refer to a changed one.
                 self.forget()
                 return
+
+    def imported(self, run: Run, code: CodeType | None) -> list[tuple[str, str]]:
+        """Return the files of modules below the watched folders that the run has imported.
+
+        Each comes with the SHA-256 of the source that was loaded. A module that could not be loaded
+        is among them. Where modules stay loaded from run to run, so is one that the script only
+        seems to import, by a name of it that stands in the script.
+        """
+        if not run.watched or not (_loaded or self._tracked):
+            return []
+        found = dict(_loaded)
+        names: set[str] = set()
+        if code is not None and self._tracked:
+            _add_names(code, names)
+        for loaded in found.values():
+            names |= loaded.names
+        left = {name: (path, loaded) for name, (_, path, loaded) in self._tracked.items()}
+        used = [""]
+        while used:
+            used = [n for n in left if n in names or n.rpartition(".")[2] in names]
+            for name in used:
+                path, loaded = left.pop(name)
+                found[path] = loaded
+                names |= loaded.names
+        return [
+            (path, loaded.digest)
+            for path, loaded in sorted(found.items())
+            if loaded.digest and path.startswith(run.watched)
+        ][:_MOST_IMPORTS]
 
     def after_run(self, folder: str) -> None:
         """Record the modules that the run has imported."""
@@ -202,6 +244,16 @@ class ScriptModules:
 def _newest_module() -> str:
     """Return the name of the module that was added last."""
     return next(reversed(sys.modules), "")
+
+
+def _add_names(code: CodeType, names: set[str]) -> None:
+    """Add the names and the short texts in the code: a module is imported by one of them."""
+    names.update(code.co_names)
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            _add_names(value, names)
+        elif isinstance(value, str) and len(value) < 200:
+            names.add(value)
 
 
 def _is_of_enabled_addon(name: str) -> bool:

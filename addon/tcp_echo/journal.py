@@ -84,6 +84,7 @@ class Journal:
             "seconds": outcome.seconds,
             "error": outcome.error,
             "outputs": outcome.outputs,
+            "imports": outcome.imports,
         }
         result = outcome.result if len(outcome.result) <= _LONGEST_RESULT else "null"
         self._write(run.journal, f'ended {json.dumps(says)[:-1]}, "result": {result}}}')

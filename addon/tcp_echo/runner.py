@@ -69,6 +69,8 @@ class Runner:
         self._libraries: Libraries | None = None
         # Whether the output of the run tells of its exception already.
         self._told = False
+        # The compiled script of the run, or None.
+        self._code: types.CodeType | None = None
 
     @property
     def busy(self) -> bool:
@@ -203,6 +205,7 @@ class Runner:
     def _execute(self, run: Run, module: types.ModuleType) -> Outcome:
         renders_ended = self._interrupt.sigint_sent
         self._told = False
+        self._code = None
         self._ending.begin()
         if run.isolation == "scene" and self._libraries is not None:
             self._libraries.note_limits()
@@ -222,6 +225,7 @@ class Runner:
         if cancelled and run.isolation != "keep":
             # The run is over, and what it has started is not.
             outcome.recycle = any(not t.daemon for t in self._ending.new_threads())
+        outcome.imports = self._modules.imported(run, self._code)
         ending.forget_exception()
         return outcome
 
@@ -241,7 +245,7 @@ class Runner:
         exception = None
         try:
             self._interrupt.arm(run)
-            code = source.compiled(run.code, run.filename)
+            code = self._code = source.compiled(run.code, run.filename)
             if code.co_flags & inspect.CO_COROUTINE:
                 self._drive(_eval(code, vars(module)))
             else:

@@ -113,7 +113,16 @@ class Run:
 class Outcome:
     """How a run has ended; `result` is JSON text."""
 
-    __slots__ = ("error", "exit_code", "outputs", "recycle", "result", "seconds", "state")
+    __slots__ = (
+        "error",
+        "exit_code",
+        "imports",
+        "outputs",
+        "recycle",
+        "result",
+        "seconds",
+        "state",
+    )
 
     def __init__(self, state: str, error: dict[str, Any] | None = None) -> None:
         self.state = state
@@ -123,6 +132,8 @@ class Outcome:
         self.seconds = 0.0
         self.result = "null"
         self.outputs: list[str] = []
+        # The files of modules in watched folders that the run has imported, each with its SHA-256.
+        self.imports: list[tuple[str, str]] = []
         self.recycle = False
 
     @classmethod

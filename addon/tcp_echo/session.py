@@ -335,6 +335,7 @@ class Session(Listener):
                     f'"exit_code":{outcome.exit_code},'
                     f'"seconds":{outcome.seconds!r},"error":{error},"result":{outcome.result},'
                     f'"outputs":{json.dumps(outcome.outputs) if outcome.outputs else "[]"},'
+                    f'"imports":{json.dumps(outcome.imports) if outcome.imports else "[]"},'
                     f'"recycle":{"true" if outcome.recycle else "false"}}}'
                 ).encode("ascii")
             )
