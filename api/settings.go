@@ -150,6 +150,7 @@ type FolderSettings struct {
 	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
 	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
+	OnHelper     OnHelper  `toml:"on_helper" default:"run" holds:"now" label:"When a module of a script changes" help:"what a change of a module does that a script has imported in its last run, and that is no script itself, as \u0060_helper.py\u0060, or that belongs to a package: \u0060\"run\"\u0060 the script again, \u0060\"ask\"\u0060: it waits for \u0060blendtray retry --stale\u0060, or \u0060\"off\"\u0060"`
 	Retries      uint32    `toml:"retries" default:"0" holds:"now" label:"Repeat a run that was cut off" help:"how often a run is repeated by itself that was cut off because the engine or Blender died: for scripts that may run again"`
 	RunExisting  bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
 }

@@ -128,6 +128,9 @@ type FolderStatus struct {
 	// Waiting are the scripts that do not run because somebody has had them open for writing for
 	// long, by path.
 	Waiting []WaitingScript `json:"waiting"`
+	// Stale are the scripts that wait for a person to run them again, because modules that they import
+	// have changed since their last run, by path.
+	Stale []string `json:"stale"`
 	// Refused counts what is not watched or not run because others may write to it: the folder,
 	// folders in it, and scripts. Error names the first of them.
 	Refused int `json:"refused"`

@@ -191,6 +191,8 @@ func (p Parallel) String() string {
 type (
 	// OnBusy is what a save does while the same script is running.
 	OnBusy uint8
+	// OnHelper is what a change of a module does that scripts import.
+	OnHelper uint8
 	// Preview is what a picture of the scene is made with after each run.
 	Preview uint8
 	// Notify is which runs the tray tells on the desktop.
@@ -236,6 +238,13 @@ const (
 	OnBusyCancel
 )
 
+// The values of [OnHelper].
+const (
+	OnHelperRun OnHelper = iota // the scripts run again
+	OnHelperAsk                 // the scripts wait for a person
+	OnHelperOff
+)
+
 // The values of [OnStop].
 const (
 	OnStopWait    OnStop = iota // the engine lets it end, within a time
@@ -257,9 +266,10 @@ const (
 )
 
 var (
-	onBusyWords  = []string{"wait", "cancel"}
-	previewWords = []string{"off", "cycles", "workbench"}
-	notifyWords  = []string{"failures", "all", "off"}
+	onHelperWords = []string{"run", "ask", "off"}
+	onBusyWords   = []string{"wait", "cancel"}
+	previewWords  = []string{"off", "cycles", "workbench"}
+	notifyWords   = []string{"failures", "all", "off"}
 
 	onStopWords   = []string{"wait", "requeue"}
 	leftoverWords = []string{"auto", "blender", "run"}
@@ -270,6 +280,9 @@ var (
 
 // Words returns the words that may be written, the default first.
 func (OnBusy) Words() []string { return slices.Clone(onBusyWords) }
+
+// Words returns the words that may be written, the default first.
+func (OnHelper) Words() []string { return slices.Clone(onHelperWords) }
 
 // Words returns the words that may be written, the default first.
 func (Preview) Words() []string { return slices.Clone(previewWords) }
@@ -331,6 +344,8 @@ func (i *Isolation) UnmarshalText(text []byte) error { return unmarshalWord(i, i
 // String returns the word.
 func (o OnBusy) String() string { return onBusyWords[o] }
 
+func (o OnHelper) String() string { return onHelperWords[o] }
+
 // String returns the word.
 func (p Preview) String() string { return previewWords[p] }
 
@@ -348,6 +363,9 @@ func (n Notify) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
 // UnmarshalText reads the word. It fails for any other.
 func (o *OnBusy) UnmarshalText(text []byte) error { return unmarshalWord(o, onBusyWords, text) }
+
+// UnmarshalText reads "run", "ask" or "off".
+func (o *OnHelper) UnmarshalText(text []byte) error { return unmarshalWord(o, onHelperWords, text) }
 
 // UnmarshalText reads the word. It fails for any other.
 func (p *Preview) UnmarshalText(text []byte) error { return unmarshalWord(p, previewWords, text) }

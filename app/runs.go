@@ -203,7 +203,8 @@ func (c *cancelCmd) Run(e *env) error {
 }
 
 type retryCmd struct {
-	ID string `arg:"" help:"The run's id, as \"blendtray runs\" lists it."`
+	ID    string `arg:"" optional:"" help:"The run's id, as \"blendtray runs\" lists it."`
+	Stale bool   `help:"Instead, run the scripts again that wait because modules that they import have changed (on_helper = \"ask\"); \"blendtray status\" names them."`
 }
 
 func (retryCmd) Help() string {
@@ -211,5 +212,27 @@ func (retryCmd) Help() string {
 }
 
 func (c *retryCmd) Run(e *env) error {
+	switch {
+	case c.Stale == (c.ID != ""):
+		return fault.New(fault.Usage, "`blendtray runs` lists the runs", "give the id of a run, or --stale")
+	case c.Stale:
+		return e.retryStale()
+	}
 	return e.runDoes(c.ID, (*control.Client).Retry, "run %s of %s is queued\n")
+}
+
+// retryStale has the engine run the scripts again that wait because their modules have changed.
+func (e *env) retryStale() error {
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	runs, err := client.RunStale(e)
+	for _, run := range runs {
+		e.printf("run %s of %s is queued\n", run.ID, nameOf(run))
+	}
+	if err == nil && len(runs) == 0 {
+		e.note("no script waits because a module has changed")
+	}
+	return err
 }

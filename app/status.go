@@ -172,6 +172,9 @@ func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 	if f.Note != "" {
 		text += "\n" + indent(clean(f.Note), "         ")
 	}
+	for _, path := range f.Stale {
+		text += "\n" + indent(paint(e.colorOut, yellow, "stale")+" "+clean(path)+": modules of it have changed; `blendtray retry --stale` runs it again", "         ")
+	}
 	for _, s := range f.Waiting {
 		text += "\n" + indent(paint(e.colorOut, yellow, "waiting")+" "+clean(s.Path)+": "+clean(s.Hint), "         ")
 	}

@@ -138,6 +138,12 @@ func (c *Client) Retry(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodPost, runPath(id, "/retry"), nil)
 }
 
+// RunStale has the engine make runs of the scripts that wait for a person because modules that they
+// import have changed, and returns the new runs.
+func (c *Client) RunStale(ctx context.Context) ([]api.Run, error) {
+	return ask[[]api.Run](ctx, c, http.MethodPost, "/watch/stale", nil)
+}
+
 // StartBlender starts the Blender with a name, or for "" the default Blender. It returns the
 // status when the Blender is ready.
 func (c *Client) StartBlender(ctx context.Context, name string) (api.Status, error) {

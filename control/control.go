@@ -20,6 +20,9 @@ type Engine interface {
 	Submit(ctx context.Context, s api.Submission) (api.Run, error)
 	Cancel(ctx context.Context, id string) (api.Run, error)
 	Retry(ctx context.Context, id string) (api.Run, error)
+	// RunStale makes runs of the scripts that wait for a person because modules that they import
+	// have changed.
+	RunStale(ctx context.Context) ([]api.Run, error)
 	Run(ctx context.Context, id string) (api.Run, error)
 	Code(ctx context.Context, id string) ([]byte, error)
 	// Output returns the text that a run printed from the byte from on, the byte where that text

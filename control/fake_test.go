@@ -144,6 +144,8 @@ func (f *fakeEngine) Cancel(_ context.Context, id string) (api.Run, error) {
 	return *run, nil
 }
 
+func (f *fakeEngine) RunStale(context.Context) ([]api.Run, error) { return nil, nil }
+
 func (f *fakeEngine) Retry(_ context.Context, id string) (api.Run, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -100,6 +100,15 @@ func (s *Server) postRetry(w http.ResponseWriter, r *http.Request) error {
 	return s.answerRun(w, http.StatusCreated)(s.engine.Retry(r.Context(), r.PathValue("id")))
 }
 
+func (s *Server) postStale(w http.ResponseWriter, r *http.Request) error {
+	runs, err := s.engine.RunStale(r.Context())
+	if err != nil {
+		return err
+	}
+	s.answer(w, http.StatusCreated, orEmpty(runs))
+	return nil
+}
+
 func (s *Server) answerRun(w http.ResponseWriter, status int) func(api.Run, error) error {
 	return func(run api.Run, err error) error {
 		if err != nil {

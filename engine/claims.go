@@ -203,10 +203,11 @@ func (e *Engine) folderStatuses() []api.FolderStatus {
 	all := []api.FolderStatus{}
 	for _, path := range e.order {
 		if f := e.folders[path]; f.refused != "" {
-			all = append(all, api.FolderStatus{Path: path, Error: f.refused, Waiting: []api.WaitingScript{}})
+			all = append(all, api.FolderStatus{Path: path, Error: f.refused, Waiting: []api.WaitingScript{}, Stale: []string{}})
 		}
 	}
 	for i := range watched {
+		watched[i].Stale = append([]string{}, e.helpers.waiting[watched[i].Path]...)
 		if f := e.folders[watched[i].Path]; f != nil && f.noBlender != "" {
 			watched[i].Error = strings.TrimPrefix(watched[i].Error+"\n"+f.noBlender, "\n")
 		}

@@ -167,6 +167,7 @@ type Engine struct {
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
 	reclaim chan struct{} // gets a signal when the watcher is to leave a folder
+	helpers helpers
 	arrange chan struct{} // gets a signal when folders may name other Blenders
 	serving bool          // guarded by turn
 	working group         // the workers
@@ -203,6 +204,7 @@ func Open(cfg Config) (*Engine, error) {
 		retries: make(chan struct{}, 1),
 		arrange: make(chan struct{}, 1),
 		needed:  map[string]bool{},
+		helpers: newHelpers(),
 
 		outputPace: outputPace, openPatience: openPatience, restAfter: restAfter,
 	}

@@ -58,7 +58,7 @@ func (w *worker) execute(j *job, code []byte) error {
 		case cut:
 			last.State = api.Interrupted
 		}
-		j.again = out.FromOutside
+		j.again, j.imports = out.FromOutside, out.Imports
 		e.endCutLocked(j, last)
 		return nil
 	}

@@ -230,9 +230,18 @@ type fakeWatcher struct {
 	paused  bool
 	life    context.Context     // of Serve; nil before
 	folders []api.WatchSettings // what SetFolders was last given
+	modules *fakeWatcher        // the watcher of the modules that scripts import; nil before there are any
 }
 
 func (w *fakeWatcher) make(cfg watcher.Config) (Watcher, error) {
+	if cfg.Only != nil {
+		modules := &fakeWatcher{folders: cfg.Folders}
+		modules.cfg, modules.rescans = cfg, make(chan struct{}, 100)
+		w.mu.Lock()
+		w.modules = modules
+		w.mu.Unlock()
+		return modules, nil
+	}
 	w.cfg, w.rescans = cfg, make(chan struct{}, 100)
 	return w, nil
 }
@@ -246,6 +255,8 @@ func (w *fakeWatcher) Serve(ctx context.Context) error {
 }
 
 func (w *fakeWatcher) SetFolders(all []api.WatchSettings) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.folders = all
 	return nil
 }

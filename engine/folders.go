@@ -158,6 +158,8 @@ func (e *Engine) SetFolders(policies []api.FolderSettings) error {
 	}
 	e.expect()
 	poke(e.arrange)
+	poke(e.helpers.again)
+	poke(e.helpers.stale)
 	e.hub.publish(api.Event{Kind: api.KindFolders})
 	return nil
 }
@@ -170,11 +172,16 @@ func (e *Engine) PauseWatching(paused bool) {
 	e.mu.Lock()
 	changed := e.paused != paused
 	e.paused = paused
+	modules := e.helpers.watcher
 	e.mu.Unlock()
 	if !changed {
 		return
 	}
 	e.watcher.Pause(paused)
+	if modules != nil {
+		modules.Pause(paused)
+	}
+	poke(e.helpers.stale)
 	e.hub.publish(api.Event{Kind: api.KindFolders})
 	if paused {
 		e.note("watching is paused: saves do not run")

@@ -151,6 +151,9 @@ func (s *store) forgetScripts(paths []string) error {
 			if _, err := s.exec(`DELETE FROM scripts WHERE path = ?`, path); err != nil {
 				return err
 			}
+			if _, err := s.exec(`DELETE FROM imports WHERE script = ?`, path); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

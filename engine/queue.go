@@ -54,6 +54,8 @@ type execution struct {
 	began   time.Time // when the job started, with the monotonic clock
 	over    time.Time // when the job has ended; zero before
 	until   time.Time // until when at least an ended job explains saves
+	// imports is what the run has imported, as [blender.Outcome] has it.
+	imports [][2]string
 }
 
 // newExecution returns the execution of a job that is about to be sent.

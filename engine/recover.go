@@ -42,6 +42,9 @@ func (e *Engine) recover() error {
 	if e.stamps, err = e.store.stamps(); err != nil {
 		return err
 	}
+	if e.helpers.imports, err = e.store.imports(); err != nil {
+		return err
+	}
 	e.last, err = e.store.lastRuns()
 	return err
 }

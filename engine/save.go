@@ -148,6 +148,7 @@ func (e *Engine) alert(folder, name string) {
 // nothing was done. It needs turn.
 func (e *Engine) takeLocked(held heldSave) error {
 	s, from := held.Save, held.from
+	e.noteHelperLocked(s, from)
 	e.mu.Lock()
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
@@ -210,6 +211,7 @@ func (e *Engine) carryLocked(s watcher.Save) error {
 		}
 	}
 	e.mu.Unlock()
+	e.carryImportsLocked(s.From, s.Path, s.Folder)
 	poke(e.tidy)
 	return nil
 }

@@ -81,6 +81,13 @@ ALTER TABLE scripts ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE folders ADD COLUMN places TEXT NOT NULL DEFAULT '{}';  -- the file systems it lies on: JSON
 ALTER TABLE outputs ADD COLUMN cut_at INTEGER NOT NULL DEFAULT 0;  -- where in text
 ALTER TABLE outputs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;     -- so many bytes are missing
+CREATE TABLE imports (     -- what the last run of a script has imported from watched folders
+	script TEXT NOT NULL,
+	folder TEXT NOT NULL,    -- the script's
+	path TEXT NOT NULL,
+	hash TEXT NOT NULL,      -- of the bytes that were loaded
+	PRIMARY KEY (script, path)
+) WITHOUT ROWID;
 `}
 
 // migrate brings the database to today's form, each step in a transaction of its own. It fails

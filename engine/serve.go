@@ -44,6 +44,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 		keeping.start(e.keepClaims)
 	}
 	watching.start(func(ctx context.Context) { e.keepUp(ctx, "the watcher", e.watcher.Serve) })
+	watching.start(e.keepHelpers)
 
 	<-ctx.Done()
 	// From here on no new run comes in: the next start finds what is saved now. The watcher goes on

@@ -131,3 +131,37 @@ func (s *store) forgetFolder(path string) error {
 		return err
 	})
 }
+
+// imports returns what the last runs of scripts have imported, by the script's path.
+func (s *store) imports() (map[string]imported, error) {
+	rows, err := s.reader.Query(`SELECT script, folder, path, hash FROM imports`)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	all := map[string]imported{}
+	_, err = collect(rows, func(rows *sql.Rows) (string, error) {
+		var script, folder, path, hash string
+		err := rows.Scan(&script, &folder, &path, &hash)
+		if all[script].files == nil {
+			all[script] = imported{folder, map[string]string{}}
+		}
+		all[script].files[path] = hash
+		return path, err
+	})
+	return all, s.readError(err)
+}
+
+// setImports writes down what the last run of a script has imported.
+func (s *store) setImports(script string, now imported) error {
+	return s.tx(func() error {
+		if _, err := s.exec(`DELETE FROM imports WHERE script = ?`, script); err != nil {
+			return err
+		}
+		for path, hash := range now.files {
+			if _, err := s.exec(`INSERT INTO imports (script, folder, path, hash) VALUES (?, ?, ?, ?)`, script, now.folder, path, hash); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -526,6 +526,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	}
 	e.rememberLocked(j)
 	e.mu.Unlock()
+	e.recordImportsLocked(j)
 	if err != nil {
 		e.warn(fmt.Sprintf("run %s has %s, but that is not written down yet and will be tried again: %v", r.ID, r.State, err))
 		poke(e.retries)

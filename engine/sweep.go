@@ -62,6 +62,7 @@ func (e *Engine) forgetScripts(paths []string) error {
 	for _, path := range paths {
 		delete(e.stamps, path)
 		delete(e.last, path)
+		delete(e.helpers.imports, path)
 	}
 	return nil
 }

@@ -57,13 +57,17 @@ func TestTheIconCallsForAttentionWhenScriptsAreRefused(t *testing.T) {
 func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]State{
-		"Looking for the engine…":                              {},
-		"The engine has ended · looking for it":                {Link: Lost},
-		"Blender 4.5.1 · ready":                                attached(api.BlenderReady),
-		"Blender 4.5.1 · watching is paused":                   attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
-		"Waiting for an open Blender":                          attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
-		"Blender is starting… · 2 waiting":                     attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
-		"Stopped":                                              attached(api.BlenderStopped),
+		"Looking for the engine…":               {},
+		"The engine has ended · looking for it": {Link: Lost},
+		"Blender 4.5.1 · ready":                 attached(api.BlenderReady),
+		"Blender 4.5.1 · watching is paused":    attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Waiting for an open Blender":           attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
+		"Blender is starting… · 2 waiting":      attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
+		"Stopped":                               attached(api.BlenderStopped),
+		"Blender 3.4.1 · ready · modules of 2 scripts have changed": attached(api.BlenderReady, func(s *State) {
+			s.Status.Blenders[0].Version = "3.4.1"
+			s.Status.Folders = []api.FolderStatus{{Path: "/w", Stale: []string{"/w/a.py", "/w/b.py"}}}
+		}),
 		"3 saves wait: the disk is full":                       attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
 		"Stopped · 3 waiting":                                  attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
 		"Blender is stopping…":                                 attached(api.BlenderStopping),

@@ -91,6 +91,8 @@ func (b *backend) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 	}), nil
 }
 
+func (*backend) RunStale(context.Context) ([]api.Run, error) { return nil, nil }
+
 func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 	r, err := b.Run(ctx, id)
 	if err != nil {

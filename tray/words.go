@@ -99,6 +99,13 @@ func headline(s State, now time.Time) string {
 	if slices.ContainsFunc(s.Status.Folders, func(f api.FolderStatus) bool { return f.Refused > 0 }) {
 		waiting += " · others may write to a folder"
 	}
+	stale := 0
+	for _, f := range s.Status.Folders {
+		stale += len(f.Stale)
+	}
+	if stale > 0 {
+		waiting += fmt.Sprintf(" · modules of %d scripts have changed", stale)
+	}
 	name := "Blender"
 	if b.Version != "" {
 		name += " " + b.Version

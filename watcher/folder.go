@@ -20,6 +20,7 @@ var defaultInclude = []string{"**/*.py"}
 // never changes.
 type folder struct {
 	api.WatchSettings
+	only func(path string) bool // see [Config]
 
 	root       os.FileInfo // what lay at Path when it was last checked; nil when nothing is there
 	problem    string      // why the root is not watched at all
@@ -55,8 +56,8 @@ type folder struct {
 	refused   map[string]refusal // files and folders in it that others could have put there
 }
 
-func newFolder(f api.WatchSettings) *folder {
-	return &folder{WatchSettings: f, needsScan: true, twins: map[string]string{}, refused: map[string]refusal{}}
+func newFolder(f api.WatchSettings, only func(path string) bool) *folder {
+	return &folder{WatchSettings: f, only: only, needsScan: true, twins: map[string]string{}, refused: map[string]refusal{}}
 }
 
 // check returns what is wrong with a list of folders, or nil.
@@ -124,6 +125,9 @@ func (w *Watcher) ownerLocked(dir string) *folder {
 
 // script reports whether the file at path, which f owns, counts as a script.
 func (f *folder) script(path string) bool {
+	if f.only != nil {
+		return f.only(path)
+	}
 	rel, ok := below(f.Path, path)
 	if !ok || rel == "." || Ignored(rel) {
 		return false
@@ -135,6 +139,12 @@ func (f *folder) script(path string) bool {
 	}
 	match := func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, rel) }
 	return slices.ContainsFunc(include, match) && !slices.ContainsFunc(f.Exclude, match)
+}
+
+// IsScript reports whether a file is a script of a watched folder.
+func IsScript(f api.WatchSettings, path string) bool {
+	one := &folder{WatchSettings: f}
+	return one.covers(filepath.Dir(path)) && one.script(path)
 }
 
 // enters reports whether a scan of f goes into dir, which lies below f. It does not when

@@ -75,6 +75,9 @@ type Config struct {
 	// A full scan (at the start, after [Watcher.Rescan] or an overflow) does not read a file
 	// whose stamp still fits, and hands on only what differs.
 	Known func(path string) (Stamp, bool)
+	// Only, if given, says which files count, in place of the patterns of the folders and of the names
+	// that are never scripts. It is called with locks held.
+	Only func(path string) bool
 	// Save is called with each settled save, one call at a time. The file is read just before
 	// the call. Saves of one path that come during a call become one save: the newest. Save
 	// returns whether the save was taken. A save that was not taken counts as not seen: the file
@@ -185,7 +188,7 @@ func (w *Watcher) clearLocked() {
 	w.queue, w.examining, w.scanned, w.src, w.finds = nil, nil, nil, nil, nil
 	w.rescan, w.regroup, w.broken, w.roots = false, false, false, false
 	for i, f := range w.folders {
-		w.folders[i] = newFolder(f.WatchSettings)
+		w.folders[i] = newFolder(f.WatchSettings, w.cfg.Only)
 	}
 }
 
@@ -236,7 +239,7 @@ func (w *Watcher) SetFolders(folders []api.WatchSettings) error {
 			continue
 		}
 		want.Include, want.Exclude = slices.Clone(want.Include), slices.Clone(want.Exclude)
-		w.folders = append(w.folders, newFolder(want))
+		w.folders = append(w.folders, newFolder(want, w.cfg.Only))
 		changed = true
 	}
 	var gone []*folder
