@@ -39,6 +39,7 @@ const (
 	FromCommand Source = "command" // `blendtray run`, or another client of control
 	FromRetry   Source = "retry"
 	FromSession Source = "session" // an operation of a session, such as a checkpoint
+	FromModule  Source = "module"  // a change of a module that a script in a watched folder imports
 )
 
 // Run is one execution of one script, as the engine writes it down and as every client sees it.
@@ -114,6 +115,15 @@ type Run struct {
 // is known. The end of an interrupted run is not known.
 func (r *Run) HasTaken() bool {
 	return r.State.Final() && r.State != Interrupted && r.StartedAt != nil
+}
+
+// ExecutedBy returns the version of the Blender that executed the run, with its name when it is not the
+// default Blender; "" before it is known.
+func (r *Run) ExecutedBy() string {
+	if r.BlenderVersion == "" || r.Blender == "" || r.Blender == DefaultBlender || r.Blender == r.BlenderVersion {
+		return r.BlenderVersion
+	}
+	return r.BlenderVersion + " (" + r.Blender + ")"
 }
 
 // InOpenBlender reports whether the run asks for a Blender that a person has open.

@@ -98,7 +98,7 @@ func (p *printer) run(r api.Run) {
 	switch {
 	case r.State == api.Queued:
 		what := "queued"
-		if r.Folder != "" && r.RetryOf == "" {
+		if r.Folder != "" && r.RetryOf == "" && r.Source != api.FromModule {
 			what = "saved"
 		}
 		text := name + ", run " + r.ID
@@ -244,6 +244,7 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 				p.say("waiting", yellow, s.Path+"\n"+s.Hint)
 			}
 		}
+		before.Stale = f.Stale // a note has told of them
 		if before.Waiting = f.Waiting; known && before.Equal(f) {
 			continue
 		}

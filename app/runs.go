@@ -156,7 +156,7 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	if r.TimeLimitSeconds > 0 {
 		fact("limit", "%s", seconds(r.TimeLimitSeconds))
 	}
-	fact("blender", "%s", r.BlenderVersion)
+	fact("blender", "%s", clean(r.ExecutedBy()))
 	fact("retry of", "%s", r.RetryOf)
 	if len(r.Result) > 0 && string(r.Result) != "null" {
 		fact("result", "%s", clean(string(r.Result)))

@@ -313,7 +313,7 @@ func (e *Engine) settleStale(ctx context.Context) {
 	}
 	for folder, scripts := range waiting {
 		if len(scripts) > len(old[folder]) {
-			e.note(fmt.Sprintf("%s: modules of %d scripts have changed; `blendtray retry --stale` runs these scripts again", folder, len(scripts)))
+			e.note(fmt.Sprintf("%s: modules of %s have changed; `blendtray retry --stale` runs what is stale", folder, namesOf(scripts)))
 		}
 	}
 	e.hub.publish(api.Event{Kind: api.KindFolders})
@@ -372,11 +372,7 @@ func (e *Engine) runStale(ctx context.Context, s staleScript) (*api.Run, error) 
 		}
 	}
 	e.mu.Unlock()
-	names := make([]string, len(now.files))
-	for i, path := range now.files {
-		names[i] = filepath.Base(path)
-	}
-	changed := strings.Join(names, ", ")
+	changed := namesOf(now.files)
 	if own {
 		e.setImportsLocked(s.path, imported{one.folder, files})
 		e.note(fmt.Sprintf("%s has changed %s itself, and is not run again", s.path, changed))
@@ -384,7 +380,7 @@ func (e *Engine) runStale(ctx context.Context, s staleScript) (*api.Run, error) 
 	}
 	e.note(fmt.Sprintf("%s runs again, because %s has changed", s.path, changed))
 	save := watcher.Save{Folder: s.folder, Path: s.path, Code: code, Stamp: now.stamp, Seen: time.Now()}
-	if err := e.runSaveLocked(save, now.policy, from, chosen); err != nil {
+	if err := e.runSaveLocked(save, now.policy, from, chosen, api.FromModule); err != nil {
 		return nil, err
 	}
 	e.setImportsLocked(s.path, imported{one.folder, files})
@@ -395,6 +391,20 @@ func (e *Engine) runStale(ctx context.Context, s staleScript) (*api.Run, error) 
 		return &r, nil
 	}
 	return nil, nil
+}
+
+// namesOf returns the names of a few files, and how many more there are.
+func namesOf(paths []string) string {
+	const most = 5
+	var names []string
+	for _, path := range paths[:min(len(paths), most)] {
+		names = append(names, filepath.Base(path))
+	}
+	text := strings.Join(names, ", ")
+	if n := len(paths) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 // carryImportsLocked notes that a script that was renamed imports what it has imported. It needs

@@ -147,7 +147,7 @@ func TestScriptsRunAgainWhenAModuleThatTheyImportHasChanged(t *testing.T) {
 	ran = append(ran, "one.py", "two.py")
 	w.wants(ran...)
 	runs, err := w.Runs(ctx, api.Filter{Limit: 1})
-	if err != nil || runs[0].Folder != w.watched || runs[0].Source != api.FromFolder {
+	if err != nil || runs[0].Folder != w.watched || runs[0].Source != api.FromModule {
 		t.Errorf("the run of a script that runs again: %+v, %v", runs, err)
 	}
 }
@@ -299,5 +299,30 @@ func TestScriptsThatWriteEachOthersModulesEndAsAChain(t *testing.T) {
 	})
 	if n := len(w.names()); n != 2+maxChain+1 {
 		t.Errorf("%d scripts have run", n)
+	}
+}
+
+func TestAScriptRunsAgainWhenOthersHaveWrittenSeveralOfItsModules(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	for _, name := range []string{"_a.py", "_b.py"} {
+		w.put(name, "1")
+	}
+	w.script("user.py", "1", "_a.py", "_b.py")
+	w.script("one.py", "1")
+	w.script("two.py", "1")
+	eventually(t, "both modules are watched", func() bool {
+		return w.helpers.watches(w.path("_a.py")) && w.helpers.watches(w.path("_b.py"))
+	})
+	w.writes(map[string]string{"one.py": "_a.py", "two.py": "_b.py"})
+	w.w.save(w.put("one.py", "2"), "2")
+	w.w.save(w.put("two.py", "2"), "2")
+	eventually(t, "the script has run with both", func() bool {
+		names := w.names()
+		return len(names) > 5 && names[len(names)-1] == "user.py" && w.idle()
+	})
+	runs, err := w.Runs(ctx, api.Filter{Name: w.path("user.py"), Limit: 1})
+	if err != nil || len(runs) != 1 || runs[0].Source != api.FromModule || runs[0].WrittenBy == "" {
+		t.Errorf("%+v, %v", runs, err)
 	}
 }

@@ -207,10 +207,10 @@ func runs(running map[int64]*job, script string) bool {
 	return false
 }
 
-// saved returns the run that waits for a save of script, or nil.
+// saved returns the run that waits for a save of script, or of a module of it, or nil.
 func (q *queue) saved(script string) *job {
 	for _, j := range q.scripts[script] {
-		if j.run.Source == api.FromFolder {
+		if j.run.Source == api.FromFolder || j.run.Source == api.FromModule {
 			return j
 		}
 	}

@@ -159,7 +159,7 @@ func (e *Engine) takeLocked(held heldSave) error {
 	case what == toRun && from.itself(s.Path):
 		return e.leaveOwnLocked(s, from.by)
 	case what == toRun:
-		return e.runSaveLocked(s, f.policy, from, held.choice)
+		return e.runSaveLocked(s, f.policy, from, held.choice, api.FromFolder)
 	}
 	if what == toCarry {
 		return e.carryLocked(s)
@@ -216,11 +216,11 @@ func (e *Engine) carryLocked(s watcher.Save) error {
 	return nil
 }
 
-// runSaveLocked makes a run of a save. It needs turn. The run takes the place of a run that
+// runSaveLocked makes a run of a save, or of a script whose modules have changed, as source says. It needs turn. The run takes the place of a run that
 // waits for an older save of the same script. When a run of the script is running, the new run
 // waits for it or cancels it, as the folder's settings say. A save that another run has made runs,
 // too, unless their chain has become too long.
-func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin, chosen choice) error {
+func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin, chosen choice, source api.Source) error {
 	runs := e.runSettings()
 	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)
 	if err != nil {
@@ -228,7 +228,7 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin
 	}
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
 		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
-		Source: api.FromFolder, Folder: s.Folder, Isolation: isolation, Blender: chosen.name,
+		Source: source, Folder: s.Folder, Isolation: isolation, Blender: chosen.name,
 		Leftover: p.Leftover.Or(runs.Leftover), Limits: p.Limits().Or(runs.Limits()),
 	}}
 	if p.Timeout == 0 {

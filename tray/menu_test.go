@@ -64,7 +64,7 @@ func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 		"Waiting for an open Blender":           attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
 		"Blender is starting… · 2 waiting":      attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
 		"Stopped":                               attached(api.BlenderStopped),
-		"Blender 3.4.1 · ready · modules of 2 scripts have changed": attached(api.BlenderReady, func(s *State) {
+		"Blender 3.4.1 · ready · 2 scripts have changed modules": attached(api.BlenderReady, func(s *State) {
 			s.Status.Blenders[0].Version = "3.4.1"
 			s.Status.Folders = []api.FolderStatus{{Path: "/w", Stale: []string{"/w/a.py", "/w/b.py"}}}
 		}),

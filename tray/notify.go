@@ -17,10 +17,12 @@ const noticePace = 5 * time.Second
 
 // notices decides what is worth a notification, and when.
 type notices struct {
-	which  string // "failures", "all" or "off"; "" means "failures"
-	last   time.Time
-	held   []notice
-	broken bool   // a notice said that Blender can't start, and Blender has not started since
+	which string // "failures", "all" or "off"; "" means "failures"
+	last  time.Time
+	held  []notice
+	// broken are the names of the Blenders of which a notice said that they can't start, and that have
+	// not started since.
+	broken map[string]bool
 	wrong  string // the error in the settings that was last noted
 }
 
@@ -65,12 +67,19 @@ func (n *notices) observe(ev api.Event) {
 	case ev.Kind == api.KindBlender && ev.Blender != nil:
 		switch ev.Blender.State {
 		case api.BlenderFailed:
-			if !n.broken && n.which != "off" {
-				n.broken = true
-				n.held = append(n.held, notice{"Blender can't start", oneLine(reasonOf(ev.Blender.Reason), 200), ""})
+			if name := ev.Blender.Name; !n.broken[name] && n.which != "off" {
+				if n.broken == nil {
+					n.broken = map[string]bool{}
+				}
+				n.broken[name] = true
+				title := "Blender can't start"
+				if name != "" && name != api.DefaultBlender {
+					title = "Blender " + name + " can't start"
+				}
+				n.held = append(n.held, notice{title, oneLine(reasonOf(ev.Blender.Reason), 200), ""})
 			}
 		case api.BlenderReady:
-			n.broken = false
+			delete(n.broken, ev.Blender.Name)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (d *runDetail) set(r api.Run) {
 		about += " · " + clock(elapsed(r, time.Now()))
 	}
 	if r.BlenderVersion != "" {
-		about += " · Blender " + r.BlenderVersion
+		about += " · Blender " + r.ExecutedBy()
 	}
 	if r.Session != "" {
 		about += " · session " + r.Session

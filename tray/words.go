@@ -104,7 +104,7 @@ func headline(s State, now time.Time) string {
 		stale += len(f.Stale)
 	}
 	if stale > 0 {
-		waiting += fmt.Sprintf(" · modules of %d scripts have changed", stale)
+		waiting += " · " + scriptsWords(stale) + " changed modules"
 	}
 	name := "Blender"
 	if b.Version != "" {
@@ -122,6 +122,14 @@ func quitWords(s State) string {
 		return fmt.Sprintf("%d runs are running. Quitting ends them and Blender.", n)
 	}
 	return nameOf(*s.current()) + " is running. Quitting ends the run and Blender."
+}
+
+// scriptsWords returns a number of scripts, with the verb.
+func scriptsWords(n int) string {
+	if n == 1 {
+		return "1 script has"
+	}
+	return fmt.Sprintf("%d scripts have", n)
 }
 
 // waitingWords returns how many runs wait, to be put after a sentence, or "".

@@ -108,6 +108,9 @@ func changing(st api.Status) bool {
 func summary(st api.Status) string {
 	var parts []string
 	for _, b := range st.Blenders {
+		if b.Resting {
+			continue
+		}
 		parts = append(parts, strings.TrimSpace("Blender "+b.Version)+" "+string(b.State))
 	}
 	parts = append(parts, strconv.Itoa(st.Queued)+" waiting", strconv.Itoa(len(st.Folders))+" folders")
