@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	"blendtray/api"
 	"blendtray/app/doctor"
 	"blendtray/app/fault"
 	"blendtray/app/home"
@@ -67,7 +69,7 @@ func (f serviceFlags) spec(installing bool) (service.Spec, error) {
 	if err != nil && !f.System { // a service of the machine has the settings of its own user
 		return s, service.Fail(service.SettingsWrong, err, "file", paths.SettingsFile())
 	}
-	s.Unconfined = raisesItsRights(loaded.Blender.Path)
+	s.Unconfined = slices.ContainsFunc(loaded.Specs(""), func(b api.BlenderSpec) bool { return raisesItsRights(b.Path) })
 	return s, nil
 }
 

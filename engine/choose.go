@@ -280,6 +280,7 @@ func foundSpec(base api.BlenderSpec, name, path string) api.BlenderSpec {
 func (e *Engine) arrangeBlenders(ctx context.Context) {
 	e.adoptQueued(ctx)
 	for {
+		e.lookAtNamed(ctx)
 		var again <-chan time.Time
 		if e.chooseForFolders(ctx) {
 			again = time.After(missEvery)
@@ -290,6 +291,25 @@ func (e *Engine) arrangeBlenders(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// lookAtNamed finds out of which versions the Blenders are that the settings name beside the default
+// one, so that the status tells of those that rest.
+func (e *Engine) lookAtNamed(ctx context.Context) {
+	e.mu.Lock()
+	rests := slices.ContainsFunc(e.workers, func(w *worker) bool { return w.resting && !w.found })
+	before := e.machine.at
+	e.mu.Unlock()
+	if !rests {
+		return
+	}
+	e.look(ctx, lookAge)
+	e.mu.Lock()
+	changed := !e.machine.at.Equal(before)
+	e.mu.Unlock()
+	if changed {
+		e.hub.publish(api.Event{Kind: api.KindFolders}) // clients ask for the status again
 	}
 }
 

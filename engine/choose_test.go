@@ -196,10 +196,14 @@ func TestARunIsExecutedInTheBlenderThatItAsksFor(t *testing.T) {
 
 func TestABlenderRestsUntilItIsNeeded(t *testing.T) {
 	t.Parallel()
-	k, _ := onMachine(t, at("default", "/opt/3.4.1"), at("old", "/opt/3.4.1"))
+	k, _ := onMachine(t, at("default", "/opt/3.4.1"), at("old", "/opt/3.4.1"), at("broken", "/opt/none"))
 	<-k.of("old").served
+	eventually(t, "it is said why one will not start", func() bool {
+		return k.status("broken").Resting && strings.Contains(k.status("broken").Reason, "no such file")
+	})
 	eventually(t, "the default one is ready", func() bool { return k.status("default").State == api.BlenderReady })
-	if st := k.status("old"); !st.Resting || st.State != api.BlenderStopped {
+	eventually(t, "its version is known", func() bool { return k.status("old").Version == "3.4.1" })
+	if st := k.status("old"); !st.Resting || st.State != api.BlenderStopped || st.Path != "/opt/3.4.1" {
 		t.Errorf("before a run it is %+v", st)
 	}
 	if err := k.RestartBlender(ctx, ""); err != nil || !k.status("old").Resting {
@@ -315,6 +319,7 @@ func TestASaveIsExecutedInTheBlenderOfItsFolderOrOfItsComment(t *testing.T) {
 		{WatchSettings: api.WatchSettings{Path: "/w"}, Blender: "old"},
 		{WatchSettings: api.WatchSettings{Path: "/v"}, Blender: "4.6"},
 		{WatchSettings: api.WatchSettings{Path: "/u"}},
+		{WatchSettings: api.WatchSettings{Path: "/t"}, Blender: "open"},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -323,6 +328,7 @@ func TestASaveIsExecutedInTheBlenderOfItsFolderOrOfItsComment(t *testing.T) {
 		"/w/b.py": {"# blender: 4.5", "4.5.3"},
 		"/w/c.py": {"# blender: default", "default"},
 		"/u/a.py": {"x = 1", "default"},
+		"/t/a.py": {"x = 1", "open"},
 	} {
 		k.w.save(path, c.code)
 		k.of(c.want).call(t).finish(blender.Succeeded)

@@ -114,6 +114,9 @@ func (w *worker) seenLocked(st api.BlenderStatus) api.BlenderStatus {
 	}
 	if w.resting && !w.halted && st.State == api.BlenderStopped {
 		st.Resting, st.Reason = true, restingReason
+		if known.Error != "" {
+			st.Reason = "it will not start: " + known.Error
+		}
 	}
 	return st
 }

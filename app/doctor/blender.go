@@ -33,7 +33,7 @@ func (c Config) examineBlenders(ctx context.Context) (all []Finding) {
 		case b.Name == api.DefaultBlender:
 			all = append(all, examineBlender(ctx, b.Path)...)
 		default:
-			all = append(all, named(b.Name, examineNamed(ctx, b.Path))...)
+			all = append(all, named(b.Name, examineNamed(ctx, b.Name, b.Path))...)
 		}
 	}
 	return append(all, c.examineVersions(ctx)...)
@@ -77,12 +77,12 @@ func named(name string, all []Finding) []Finding {
 }
 
 // examineNamed examines the Blender of a table [blenders.NAME].
-func examineNamed(ctx context.Context, configured string) []Finding {
+func examineNamed(ctx context.Context, name, configured string) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
 	defer cancel()
 	b, err := blender.Choose(ctx, configured)
 	if err != nil {
-		return []Finding{Wrong("blender", "see that it starts, or change its path with `blendtray settings blenders.NAME.path`", "%v", err)}
+		return []Finding{Wrong("blender", "see that it starts, or change its path: blendtray settings blenders."+name+".path PATH", "%v", err)}
 	}
 	return append([]Finding{Right("blender", "Blender %s is used: %s", b.Version, b.Path)}, examineInside(ctx, b.Path)...)
 }
