@@ -425,6 +425,11 @@ func TestThePlacesAreThoseOfAllBlenders(t *testing.T) {
 	if err := k.StartBlender(ctx, "other"); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "both Blenders take runs", func() bool {
+		k.Engine.mu.Lock()
+		defer k.Engine.mu.Unlock()
+		return k.workers[0].takes && k.workers[1].takes
+	})
 	runs := k.runSettings()
 	runs.Parallel = 2
 	k.SetRuns(runs)
