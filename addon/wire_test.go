@@ -720,6 +720,17 @@ func TestRunThatIsNotRightIsRefusedAndTheSessionGoesOn(t *testing.T) {
 		{"journal", 0},
 		{"journal", "relative"},
 		{"watched", 0},
+		{"render", false},
+		{"render", []int{}},
+		{"render", message{"engine": false}},
+		{"render", message{"output": 0}},
+		{"render", message{"output": "/null\x00"}},
+		{"render", message{"frames": ""}},
+		{"render", message{"frames": []any{[]any{1, 2, true}}}},
+		{"render", message{"frames": []any{[]any{1, "2", 1}}}},
+		{"render", message{"done": ""}},
+		{"render", message{"begun": []bool{true}}},
+		{"render", message{"since": false}},
 	} {
 		bad := message{}
 		for name, value := range good {

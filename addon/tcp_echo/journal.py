@@ -9,6 +9,8 @@ Each line is one `write` to the file. A line is there before what it tells of ha
     wrote INODE NANOSECONDS PATH    a file below a watched folder is about to be written
     child                       another program is about to be started, which may write too
     more                        there is more of this, which is not written down
+    rendering FRAME             the picture of a frame is about to be rendered and written
+    rendered FRAME              it is written
     ended JSON                  the run has ended: what `finished` says, without a long result
 """
 
@@ -72,6 +74,11 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.unlink(run.journal)  # without a journal the engine knows that it knows nothing
         self._run = run
+
+    def frame(self, run: Run, word: str, frame: int) -> None:
+        """Write down that a frame is about to be "rendering", or is "rendered"."""
+        if run.journal:
+            self._write(run.journal, f"{word} {frame}")
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Write down how the run has ended."""

@@ -43,6 +43,10 @@ class Outputs:
             if handler not in handlers:  # a script may have cleared the list
                 handlers.append(handler)
 
+    def include_since(self, when: float) -> None:
+        """Have files belong to this run that were written since `when`, by Blenders before this."""
+        self._since = min(self._since, when - 0.05)
+
     def end(self) -> list[str]:
         """Return the paths that were added, and what was declared and written since `begin`."""
         self.add_images()

@@ -15,7 +15,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import async_loop, ending, failure, outputs, result, source
+from . import async_loop, ending, failure, outputs, render, result, source
 from .interrupt import Interrupt, RunCancelled
 from .journal import journal
 from .libraries import Libraries
@@ -250,6 +250,8 @@ class Runner:
                 self._drive(_eval(code, vars(module)))
             else:
                 _exec(code, vars(module))
+            if run.render is not None:
+                render.perform(run)
         except:  # noqa: E722
             exception = sys.exc_info()[1]
         try:

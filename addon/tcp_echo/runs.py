@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import queue
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .render import Render
 
 
 class Listener:
@@ -26,6 +29,11 @@ class Listener:
 
     def progress(self, run: Run, fraction: float, text: str) -> None:
         """The run has reported its progress, from 0 to 1."""
+
+    def frame(
+        self, run: Run, frame: int, done: int, frames: int, picture: str, rendering: bool
+    ) -> None:
+        """The run begins a frame, or has one more done of so many, in the file `picture`."""
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         """The run has ended."""
@@ -54,6 +62,7 @@ class Run:
         "key",
         "listener",
         "name",
+        "render",
         "scene",
         "session",
         "starts_at_once",
@@ -75,6 +84,7 @@ class Run:
         journal: str = "",
         watched: tuple[str, ...] = (),
         keeps_modules: bool = False,
+        render: Render | None = None,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -97,6 +107,8 @@ class Run:
         # of which the journal says what the run writes there.
         self.journal = journal
         self.watched = watched
+        # What is rendered when the script has ended, or None.
+        self.render = render
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.

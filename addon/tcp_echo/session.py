@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import frames, proof, strict_json
+from . import frames, proof, render, strict_json
 from .runs import Listener, Outcome, Run
 
 if TYPE_CHECKING:
@@ -86,6 +86,17 @@ def journal_fields(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(path, str) or "\0" in path or not os.path.isabs(path):
         raise BadRun("journal must be an absolute path")
     return {"journal": path, "watched": tuple(os.path.join(item, "") for item in watched)}
+
+
+def render_fields(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the field of a run frame that says what to render, as an argument of Run."""
+    wanted = message.get("render")
+    if wanted is None:
+        return {}
+    try:
+        return {"render": render.parse(wanted)}
+    except ValueError as error:
+        raise BadRun(str(error)) from None
 
 
 def source_bytes(text: str) -> bytes:
@@ -229,6 +240,7 @@ class Session(Listener):
                     **run_fields(message),
                     **journal_fields(message),
                     keeps_modules=message.get("keep_modules") is True,
+                    **render_fields(message),
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)
@@ -324,6 +336,28 @@ class Session(Listener):
     def _send_progress(self, run_id: str, fraction: float, text: str) -> None:
         if run_id in self._runs and not self._connection.backed_up:
             self._send(type="progress", id=run_id, fraction=fraction, text=text)
+
+    def frame(
+        self, run: Run, frame: int, done: int, frames: int, picture: str, rendering: bool
+    ) -> None:
+        # All of them, because the supervisor counts the samples within the frame by these.
+        self._service.server.call(self._send_frame, run.id, frame, done, frames, picture, rendering)
+
+    def _send_frame(
+        self, run_id: str, frame: int, done: int, frames: int, picture: str, rendering: bool
+    ) -> None:
+        if run_id in self._runs and not self._connection.backed_up:
+            self._send(
+                type="progress",
+                id=run_id,
+                fraction=done / frames if frames else 1.0,
+                text=f"frame {frame}",
+                frame=frame,
+                frames_done=done,
+                frames=frames,
+                picture=picture,
+                rendering=rendering,
+            )
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         self._runs.pop(run.id, None)
