@@ -63,7 +63,7 @@ func coldRender(t *testing.T, dir, name string, args ...string) map[string][]byt
 }
 
 // duration matches how long a render took, which an EXR says.
-var duration = regexp.MustCompile(`\b\d\d:\d\d\.\d\d\b`)
+var duration = regexp.MustCompile(`\d\d:\d\d\.\d\d`)
 
 // filesIn returns the files of a folder by their names: pictures as their pixels, because a PNG
 // also has the date.

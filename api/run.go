@@ -109,7 +109,16 @@ type Run struct {
 	Progress *Progress `json:"progress,omitempty"`
 	// TimeLimitSeconds is the run's time limit, 0 for none.
 	TimeLimitSeconds float64 `json:"time_limit_seconds"`
+	// Render is what the run renders when its script has ended, or null. A run that has no script
+	// has the path of its .blend in Script, and no code.
+	Render *Render `json:"render"`
 }
+
+// RendersOnly reports whether the run renders without a script.
+func (r *Run) RendersOnly() bool { return r.Render != nil && r.SHA256 == noCode }
+
+// noCode is the SHA-256 of no bytes.
+const noCode = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // HasTaken reports whether Seconds is how long the run took: the run has ended, at a time that
 // is known. The end of an interrupted run is not known.
@@ -136,8 +145,16 @@ type Progress struct {
 	// Fraction is 0 to 1, or negative when unknown.
 	Fraction float64 `json:"fraction"`
 	Text     string  `json:"text"`
-	// RemainingSeconds is Blender's own estimate, 0 when there is none.
+	// RemainingSeconds is an estimate: Blender's own, or from the frames that are finished. It is 0
+	// when there is none.
 	RemainingSeconds float64 `json:"remaining_seconds"`
+	// Frames is how many frames the run renders ([Render]), 0 when that is not known. FramesDone of
+	// them are there, and Frame is the frame that is being rendered, or was the last.
+	Frame      int `json:"frame"`
+	FramesDone int `json:"frames_done"`
+	Frames     int `json:"frames"`
+	// Picture is the path of the last finished picture of these frames, or "".
+	Picture string `json:"picture"`
 }
 
 // ScriptError is what ended a run that did not succeed.
@@ -192,6 +209,9 @@ type Submission struct {
 	// id PID, or for 0 the one that was the last to serve.
 	Attach bool `json:"attach"`
 	PID    int  `json:"pid"`
+	// Render has frames rendered when the script has ended without an error. With it there need be
+	// no script: then frames of Scene are rendered, without a time limit unless one is given.
+	Render *Render `json:"render"`
 }
 
 // Limits bound what a run may use. What a system does not have of them is ignored there, and so are

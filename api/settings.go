@@ -115,6 +115,15 @@ type RunSettings struct {
 // Limits returns what a run that has no limits of its own may use.
 func (s RunSettings) Limits() Limits { return limits(s.MaxMemory, s.Nice, s.MaxProcesses) }
 
+// Render returns what is rendered after a script of the folder, or nil.
+func (s FolderSettings) Render() *Render {
+	frames := s.Frame.Or(s.Frames)
+	if frames.None() {
+		return nil
+	}
+	return &Render{Frames: frames}
+}
+
 // Limits returns what a run of the folder may use; 0 is what holds for every run.
 func (s FolderSettings) Limits() Limits { return limits(s.MaxMemory, s.Nice, s.MaxProcesses) }
 
@@ -149,6 +158,9 @@ type FolderSettings struct {
 	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: what \u0060runs.max_processes\u0060 says"`
 	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
+	Args         []string  `toml:"args" holds:"now" help:"arguments for the scripts, which find them in \u0060sys.argv\u0060 after \u0060--\u0060"`
+	Frame        Frame     `toml:"frame" holds:"now" help:"a frame that is rendered when the script has ended without an error, as by Blender's \u0060--render-frame\u0060"`
+	Frames       Frames    `toml:"frames" holds:"now" help:"frames that are rendered then, such as \u0060\"1-250,300\"\u0060 ([rendering.md](rendering.md)); of \u0060frame\u0060 and \u0060frames\u0060 a folder has one"`
 	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
 	OnHelper     OnHelper  `toml:"on_helper" default:"run" holds:"now" label:"When a module of a script changes" help:"what a change of a module does that a script has imported in its last run, and that is no script itself, as \u0060_helper.py\u0060, or that belongs to a package: \u0060\"run\"\u0060 the script again, \u0060\"ask\"\u0060: it waits for \u0060blendtray retry --stale\u0060, or \u0060\"off\"\u0060"`
 	Retries      uint32    `toml:"retries" default:"0" holds:"now" label:"Repeat a run that was cut off" help:"how often a run is repeated by itself that was cut off because the engine or Blender died: for scripts that may run again"`

@@ -120,10 +120,10 @@ func (r *activeRun) output(p []byte) {
 }
 
 // tellProgress passes on the progress that the script reports.
-func (r *activeRun) tellProgress(p api.Progress) {
+func (r *activeRun) tellProgress(told report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.progress.say(p)
+	r.progress.told(told, time.Now())
 }
 
 // close keeps everything later from the sink. It returns when the run started, and the end of what

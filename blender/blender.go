@@ -49,6 +49,17 @@ type Request struct {
 	// what it writes in the folders Watched, and how it ended; "" for none. See docs/protocol.md.
 	Journal string
 	Watched []string
+	// Render is what is rendered when the code has ended without an exception, or nil.
+	Render *Render
+}
+
+// Render is a render of a run, which may have begun in other Blenders.
+type Render struct {
+	api.Render
+	// Done are the frames that are there, and Begun those that may be half-written.
+	Done, Begun []int
+	// Since is when the render began, zero for one that begins now.
+	Since time.Time
 }
 
 // Leftover says when a process ends, at the latest, that a run has started and left running. On

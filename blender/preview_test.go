@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"blendtray/api"
 )
 
 func TestAPreviewShowsWhatARunLeftAndChangesNothing(t *testing.T) {
@@ -90,6 +92,45 @@ result = [
 	}
 	if err := s.Preview(t.Context(), picture, "cycles"); !errors.Is(err, ErrNoPreview) {
 		t.Errorf("of another Blender: %v", err)
+	}
+}
+
+func TestThePreviewOfARenderIsItsLastPicture(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	dir := t.TempDir()
+	for _, special := range []string{"", "render.use_multiview = True", `render.image_settings.file_format = "OPEN_EXR"`} {
+		out, _ := do(t, s, Request{ID: "1", Scene: "fresh", Isolation: api.IsolateScene, Render: &Render{Render: api.Render{Output: dir + "/p_"}}, Code: []byte(`
+import bpy
+scene = bpy.context.scene
+render = scene.render
+render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
+render.resolution_x, render.resolution_y = 960, 16
+scene.frame_end = 1
+` + special)})
+		if out.Verdict != Succeeded {
+			t.Fatalf("the run: %+v", out.Error)
+		}
+		picture := filepath.Join(t.TempDir(), "preview.part")
+		if err := s.Preview(t.Context(), picture, "picture"); err != nil {
+			t.Fatalf("%s: %v", special, err)
+		}
+		f, err := os.Open(picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(f)
+		f.Close() // only read
+		if err != nil || img.Bounds().Size().X != 480 || img.Bounds().Size().Y != 8 {
+			t.Errorf("%s: a picture of %v, %v", special, img.Bounds(), err)
+		}
+		if files, err := os.ReadDir(filepath.Dir(picture)); err != nil || len(files) != 1 {
+			t.Errorf("%s: beside it are %v, %v", special, files, err)
+		}
+	}
+	do(t, s, Request{ID: "2", Scene: "fresh", Isolation: api.IsolateScene, Code: []byte("pass")})
+	if err := s.Preview(t.Context(), filepath.Join(dir, "none.part"), "picture"); !errors.Is(err, ErrNoPreview) {
+		t.Errorf("where nothing was rendered: %v", err)
 	}
 }
 

@@ -51,10 +51,74 @@ type renderProgress struct {
 	frames      int // how many different frames were seen
 	within      float64
 
-	next api.Progress // not reported yet, if wait is true
-	wait bool
-	told time.Time
-	tell func(api.Progress)
+	render frames // what the add-on tells of the frames that a run renders
+
+	next   api.Progress // not reported yet, if wait is true
+	wait   bool
+	toldAt time.Time // when a progress was last reported
+	tell   func(api.Progress)
+}
+
+// report is a progress as Blender's add-on tells it.
+type report struct {
+	api.Progress
+	// rendering is true when the frame begins, and false when it is there.
+	rendering bool
+}
+
+// frames is how far the frames of a run are, of which the add-on tells how many there are.
+type frames struct {
+	report           // the last one; Frames is 0 before the first
+	began  time.Time // when the first frame was begun that this Blender renders
+	here   int       // how many frames this Blender has finished
+}
+
+// told takes what the add-on tells at a time.
+func (r *renderProgress) told(told report, at time.Time) {
+	if told.Frames == 0 {
+		r.say(told.Progress)
+		return
+	}
+	f := &r.render
+	switch {
+	case told.rendering && f.began.IsZero():
+		f.began = at
+	case !told.rendering && f.rendering && told.Frame == f.Frame:
+		f.here++
+	}
+	if told.Picture == "" {
+		told.Picture = f.Picture
+	}
+	f.report = told
+	r.frame, r.within = told.Frame, 0
+	text := ""
+	if !told.rendering && told.Picture != "" {
+		text = "saved " + baseName(told.Picture)
+	}
+	r.say(r.framesAre(text, at))
+}
+
+// framesAre returns the progress of the frames at a time, with what is being done.
+func (r *renderProgress) framesAre(doing string, at time.Time) api.Progress {
+	f := r.render
+	p := f.Progress
+	here, done := float64(f.here), float64(f.FramesDone)
+	if f.rendering {
+		here, done = here+r.within, done+r.within
+	}
+	p.Fraction = min(1, done/float64(f.Frames))
+	left := float64(f.Frames) - done
+	if !f.began.IsZero() && here+left > 0 {
+		p.RemainingSeconds = api.EstimateRemaining(at.Sub(f.began).Seconds(), here/(here+left))
+	}
+	p.Text = fmt.Sprintf("frame %d (%d of %d)", f.Frame, min(f.Frames, f.FramesDone+1), f.Frames)
+	if !f.rendering {
+		p.Text = fmt.Sprintf("%d of %d frames", f.FramesDone, f.Frames)
+	}
+	if doing != "" {
+		p.Text += ": " + doing
+	}
+	return p
 }
 
 // write reads the next bytes of output.
@@ -108,9 +172,9 @@ func (r *renderProgress) readLine(line []byte) {
 			r.known, r.frames, r.within = r.last >= r.first, 0, 0
 		}
 	case bytes.HasPrefix(line, []byte("Saved: '")):
-		if found := savedLine.FindSubmatch(line); found != nil {
+		if found := savedLine.FindSubmatch(line); found != nil && r.render.Frames == 0 {
 			fraction := r.fraction()
-			if fraction < 0 && !r.told.IsZero() {
+			if fraction < 0 && !r.toldAt.IsZero() {
 				fraction = r.next.Fraction // as somebody else has told it
 			}
 			r.say(api.Progress{Fraction: fraction, Text: "saved " + baseName(string(found[1]))})
@@ -123,6 +187,9 @@ func (r *renderProgress) inFrame(line string) {
 	found := frameLine.FindStringSubmatch(line)
 	if found == nil {
 		return
+	}
+	if of := r.render; of.Frames > 0 && (!of.rendering || of.Frame != number(found[1])) {
+		return // the session is ahead of the pipe
 	}
 	if frame := number(found[1]); r.frames == 0 || frame != r.frame {
 		r.frame, r.within = frame, 0
@@ -149,6 +216,11 @@ func (r *renderProgress) inFrame(line string) {
 	if doing != "" && !measurePart.MatchString(doing) && !strings.HasPrefix(doing, "Rendering frame ") {
 		text += ": " + doing
 	}
+	if r.render.Frames > 0 {
+		_, doing, _ = strings.Cut(text, ": ")
+		r.say(r.framesAre(doing, time.Now()))
+		return
+	}
 	progress := api.Progress{Fraction: r.fraction(), Text: text}
 	if remaining := remainPart.FindStringSubmatch(line); remaining != nil && progress.Fraction >= 0 && (!r.known || r.frame == r.last) {
 		progress.RemainingSeconds = clockSeconds(remaining[1]) // of this frame, so of the render
@@ -174,8 +246,8 @@ func (r *renderProgress) fraction() float64 {
 // say reports a progress, or keeps it for later when the last report was a moment ago.
 func (r *renderProgress) say(p api.Progress) {
 	r.next, r.wait = p, true
-	if now := time.Now(); now.Sub(r.told) >= progressPace {
-		r.told = now
+	if now := time.Now(); now.Sub(r.toldAt) >= progressPace {
+		r.toldAt = now
 		r.flush()
 	}
 }

@@ -14,7 +14,7 @@ func progressOf(pieces ...string) []api.Progress {
 	var told []api.Progress
 	r := renderProgress{tell: func(p api.Progress) { told = append(told, p) }}
 	for _, piece := range pieces {
-		r.told = time.Time{} // as if some time had passed
+		r.toldAt = time.Time{} // as if some time had passed
 		r.write([]byte(piece))
 	}
 	r.flush()
@@ -93,4 +93,45 @@ func TestProgressIsToldAtMostTwentyTimesASecond(t *testing.T) {
 	if last.Text != "the script's own" {
 		t.Errorf("the last one told is %+v", last)
 	}
+}
+
+func TestTheFramesOfARenderAreCountedWithTheirSamples(t *testing.T) {
+	t.Parallel()
+	var told []api.Progress
+	r := renderProgress{tell: func(p api.Progress) { told = append(told, p) }}
+	at := time.Now()
+	tell := func(frame, done int, rendering bool, picture string) api.Progress {
+		at = at.Add(time.Second)
+		r.toldAt = time.Time{}
+		r.told(report{api.Progress{Frame: frame, FramesDone: done, Frames: 10, Picture: picture}, rendering}, at)
+		return told[len(told)-1]
+	}
+	expect := func(got, want api.Progress) {
+		t.Helper()
+		if got != want {
+			t.Errorf("told %+v, not %+v", got, want)
+		}
+	}
+	// Frame 1 was there before: it says nothing of the time.
+	expect(tell(1, 1, false, "/a/p1.png"), api.Progress{Fraction: 0.1, Text: "1 of 10 frames: saved p1.png", Frame: 1, FramesDone: 1, Frames: 10, Picture: "/a/p1.png"})
+	expect(tell(2, 1, true, ""), api.Progress{Fraction: 0.1, Text: "frame 2 (2 of 10)", Frame: 2, FramesDone: 1, Frames: 10, Picture: "/a/p1.png"})
+	r.toldAt = time.Time{}
+	r.write([]byte("Fra:2 Mem:1M | Time:00:00.1 | Remaining:01:01.50 | Scene | Sample 8/16\nFra:3 Mem:1M | Scene | Sample 16/16\nSaved: '/a/p2.png'\n"))
+	r.flush()
+	got := told[len(told)-1]
+	if got.Fraction != 0.15 || got.Text != "frame 2 (2 of 10): Sample 8/16" {
+		t.Errorf("in the middle of a frame: %+v", got)
+	}
+	expect(tell(2, 2, false, "/a/p2.png"), api.Progress{Fraction: 0.2, Text: "2 of 10 frames: saved p2.png", Frame: 2, FramesDone: 2, Frames: 10, Picture: "/a/p2.png", RemainingSeconds: 8})
+	n := len(told)
+	r.toldAt = time.Time{}
+	r.write([]byte("Fra:2 Mem:1M | Scene | Sample 16/16\n")) // the pipe is later than the session
+	if r.flush(); len(told) != n {
+		t.Errorf("a frame that is there is told as one that is rendered: %+v", told[n:])
+	}
+	for frame := 3; frame <= 10; frame++ {
+		tell(frame, frame-1, true, "")
+		got = tell(frame, frame, false, "/a/p.png")
+	}
+	expect(got, api.Progress{Fraction: 1, Text: "10 of 10 frames: saved p.png", Frame: 10, FramesDone: 10, Frames: 10, Picture: "/a/p.png"})
 }

@@ -173,7 +173,7 @@ type Call struct {
 	id        string
 	preparing func()
 	started   func(time.Time)
-	progress  func(api.Progress)
+	progress  func(report)
 	done      chan struct{}
 	finished  Finished
 	err       error
@@ -182,7 +182,7 @@ type Call struct {
 // Run sends a run and returns its call at once. The goroutine that reads the session calls
 // preparing, started and progress, so these must not block; each may be nil. Run fails with
 // [ErrClosed], or with an error that says what is wrong with the request.
-func (s *Session) Run(req Request, preparing func(), started func(time.Time), progress func(api.Progress)) (*Call, error) {
+func (s *Session) Run(req Request, preparing func(), started func(time.Time), progress func(report)) (*Call, error) {
 	if !runID.MatchString(req.ID) { // the refusal of Blender would not name the run
 		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
 	}
@@ -200,6 +200,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 		frame.Args = append(frame.Args, osText(arg))
 	}
 	frame.Journal = osText(req.Journal)
+	frame.Render = req.Render.field()
 	for _, dir := range req.Watched {
 		frame.Watched = append(frame.Watched, osText(dir))
 	}
@@ -443,7 +444,9 @@ func (s *Session) dispatch(in incoming) {
 		}
 	case "progress":
 		if c != nil && c.progress != nil {
-			c.progress(api.Progress{Fraction: in.Fraction, Text: in.Text})
+			c.progress(report{api.Progress{
+				Fraction: in.Fraction, Text: in.Text, Frame: in.Frame, FramesDone: in.FramesDone, Frames: in.Frames, Picture: in.Picture,
+			}, in.Rendering})
 		}
 	case "recycle":
 		select {

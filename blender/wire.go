@@ -113,6 +113,39 @@ type runFrame struct {
 	KeepModules bool     `json:"keep_modules,omitempty"`
 	Journal     osText   `json:"journal,omitempty"`
 	Watched     []osText `json:"watched,omitempty"`
+
+	Render *renderField `json:"render,omitempty"`
+}
+
+// renderField is the field `render` of a `run` frame.
+type renderField struct {
+	Frames [][3]any `json:"frames,omitempty"`
+	Engine string   `json:"engine,omitempty"`
+	Output osText   `json:"output,omitempty"`
+	Done   []int    `json:"done,omitempty"`
+	Begun  []int    `json:"begun,omitempty"`
+	Since  float64  `json:"since,omitempty"`
+}
+
+// field returns the render as the wire has it.
+func (r *Render) field() *renderField {
+	if r == nil {
+		return nil
+	}
+	f := &renderField{Engine: r.Engine, Output: osText(r.Output), Done: r.Done, Begun: r.Begun}
+	for _, row := range r.Frames.Rows() {
+		ends := [3]any{nil, nil, row.Step}
+		for i, end := range []api.FrameEnd{row.First, row.Last} {
+			if ends[i] = end.Number; end.From != 0 {
+				ends[i] = end.String()
+			}
+		}
+		f.Frames = append(f.Frames, ends)
+	}
+	if !r.Since.IsZero() {
+		f.Since = float64(r.Since.UnixMicro()) / 1e6
+	}
+	return f
 }
 
 // largeFrame is the number of bytes from which on nobody waits until a frame is sent: the system
@@ -139,5 +172,11 @@ type incoming struct {
 	Code     string  `json:"code"`
 	Message  string  `json:"message"`
 	Reason   string  `json:"reason"`
+
+	Frame      int    `json:"frame"`
+	FramesDone int    `json:"frames_done"`
+	Frames     int    `json:"frames"`
+	Picture    string `json:"picture"`
+	Rendering  bool   `json:"rendering"`
 	Finished
 }

@@ -200,7 +200,7 @@ func outgoing(s api.Submission) submission {
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
 		Scene: s.Scene, Isolation: s.Isolation, Session: s.Session, TimeLimitSeconds: s.TimeLimitSeconds,
 		Leftover: s.Leftover, Limits: s.Limits,
-		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID, Blender: s.Blender,
+		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID, Blender: s.Blender, Render: s.Render,
 	}
 }
 

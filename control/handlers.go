@@ -196,6 +196,7 @@ type submission struct {
 	Attach           bool          `json:"attach,omitempty"`
 	PID              int           `json:"pid,omitempty"`
 	Blender          string        `json:"blender,omitempty"`
+	Render           *api.Render   `json:"render,omitempty"`
 }
 
 // readBody returns the body of a request whose answer may take long.
@@ -236,7 +237,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 		Peer: peer, Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
 		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
-		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID, Blender: in.Blender,
+		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID, Blender: in.Blender, Render: in.Render,
 	}, nil
 }
 

@@ -48,8 +48,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	if err == nil {
 		last := ending(out, why, byStop)
 		switch cut := byStop && stopping && last.State == api.Cancelled; {
-		case cut && (requeue || e.mayRepeat(j)):
-			if !requeue {
+		case cut && (requeue || j.canGoOn() || e.mayRepeat(j)):
+			e.keepFramesLocked(j)
+			if !requeue && !j.canGoOn() {
 				j.repeats++
 			}
 			e.requeueLocked(j, s.shown)
@@ -57,6 +58,9 @@ func (w *worker) execute(j *job, code []byte) error {
 			return nil
 		case cut:
 			last.State = api.Interrupted
+		case why == "" && e.goesOnLocked(j, &last):
+			e.goOnLocked(j, last)
+			return nil
 		}
 		j.again, j.imports = out.FromOutside, out.Imports
 		e.endCutLocked(j, last)
@@ -67,7 +71,12 @@ func (w *worker) execute(j *job, code []byte) error {
 		e.endLocked(j, api.Run{State: api.Cancelled, Reason: why})
 		return nil
 	case j.journal.begun: // Blender died before the engine heard so
-		e.endCutLocked(j, api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: err.Error()}})
+		last := api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: err.Error()}}
+		if why == "" && e.goesOnLocked(j, &last) {
+			e.goOnLocked(j, last)
+			return nil
+		}
+		e.endCutLocked(j, last)
 		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
 		j.refusals++

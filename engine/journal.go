@@ -25,13 +25,14 @@ type journal struct {
 	read int64  // bytes that were read
 	half []byte // the beginning of a line whose end was not read yet
 
-	there bool // the file was there when it was read last
-	begun bool
-	child bool // the script has started another program
-	wrote []wrote
-	ended *ended
-	over  *over
-	at    time.Time // when the file was last written
+	there  bool // the file was there when it was read last
+	begun  bool
+	child  bool // the script has started another program
+	wrote  []wrote
+	frames rendered // of this journal alone
+	ended  *ended
+	over   *over
+	at     time.Time // when the file was last written
 }
 
 // wrote is a line of a journal: the script was about to write a file.
@@ -182,6 +183,10 @@ func (j *journal) line(line string) {
 		if errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &w.path)) == nil {
 			w.inode, w.at = inode, time.Unix(0, at)
 			j.wrote = append(j.wrote, w)
+		}
+	case "rendering", "rendered":
+		if frame, err := strconv.Atoi(rest); err == nil {
+			j.frames.note(frame, word == "rendered")
 		}
 	case "over":
 		o := &over{}

@@ -133,7 +133,14 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	e.running[j.id] = j
 	j.worker = w
 	j.run.State, j.run.Reason = api.Running, ""
-	j.execution, j.out = newExecution(), newCapture(int(e.runs.Output))
+	x := newExecution()
+	if j.execution != nil {
+		x.began = j.began // of a render that goes on
+	}
+	j.execution = x
+	if j.out == nil {
+		j.out = newCapture(int(e.runs.Output))
+	}
 	e.rememberLocked(j)
 	return code, true, nil
 }

@@ -42,7 +42,7 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 }
 
 // drawPreview starts the drawing of a picture of what a run left, unless pictures are off or
-// another run waits. It does not wait for the picture: the next run has another Blender, or
+// another run waits. The picture of a run that renders frames is its last frame, made small. It does not wait for the picture: the next run has another Blender, or
 // waits for the picture in the same Blender.
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
@@ -50,11 +50,15 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 	with, r, b := e.runs.Preview, j.run, w.blender
 	e.mu.Unlock()
 	file := e.previewFile(r)
-	if with == api.PreviewOff || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWaiting(w) {
+	what, wanted := with.String(), with != api.PreviewOff
+	if r.Render != nil {
+		what, wanted = "picture", true // the last picture is there, and is only made small
+	}
+	if !wanted || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWaiting(w) {
 		return
 	}
 	w.drawing.Go(func() {
-		if err := e.makePreview(ctx, b, r.ID, file, with.String()); err != nil {
+		if err := e.makePreview(ctx, b, r.ID, file, what); err != nil {
 			if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
 				e.log.Warn("there is no preview", "run", r.ID, "error", err)
 			}

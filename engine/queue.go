@@ -36,6 +36,7 @@ type job struct {
 	older    bool      // it was made for an engine before this one
 	carried  []string  // the paths to which the script was renamed since it was saved
 	chain    *chain    // how a save came about that a run has made; nil for a person's save
+	rendered *rendered // the frames that Blenders before the current one have rendered, or nil; Engine.turn guards it
 
 	// Ten thousand jobs may wait, so a job has the following from the time on at which it is sent.
 
@@ -89,6 +90,12 @@ func (j *job) request(code []byte) blender.Request {
 	}
 	if j.older {
 		req.SessionGone = "the engine had ended"
+	}
+	if j.run.Render != nil {
+		req.Render = &blender.Render{Render: *j.run.Render}
+		if r := j.rendered; r != nil {
+			req.Render.Done, req.Render.Begun, req.Render.Since = r.Done, r.Begun, r.Since
+		}
 	}
 	return req
 }

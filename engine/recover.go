@@ -72,6 +72,7 @@ func (e *Engine) recoverRun(j *job) error {
 	j.journal.look()
 	switch {
 	case j.journal.over != nil && j.journal.over.Queued:
+		e.keepFramesLocked(j)
 		return e.store.setQueued(j.id, j.journal.over.Repeats)
 	case j.journal.over != nil:
 		return e.recoverOver(j)
@@ -82,6 +83,9 @@ func (e *Engine) recoverRun(j *job) error {
 		return e.store.setQueued(j.id, j.repeats)
 	case j.journal.untouched():
 		return e.store.interrupt(j.id, time.Now(), fmt.Sprintf("it was sent %d times, and each time the engine ended before it began", j.attempts), nil)
+	}
+	if goes, err := e.recoverRender(j); goes || err != nil {
+		return err
 	}
 	const reason = "the engine ended while it ran; what it printed last is lost. "
 	if e.mayRepeat(j) {

@@ -227,7 +227,7 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin
 		return err // checkFolder has refused such settings already
 	}
 	j := &job{isFile: true, code: blob(s.Code), limit: time.Duration(p.Timeout), run: api.Run{
-		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: []string{},
+		Script: s.Path, SHA256: s.Stamp.Hash, Scene: p.Scene, Args: append([]string{}, p.Args...), Render: p.Render(),
 		Source: source, Folder: s.Folder, Isolation: isolation, Blender: chosen.name,
 		Leftover: p.Leftover.Or(runs.Leftover), Limits: p.Limits().Or(runs.Limits()),
 	}}

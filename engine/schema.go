@@ -73,6 +73,8 @@ ALTER TABLE runs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;     -- how often
 ALTER TABLE runs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;       -- 1: a save of its bytes runs again
 ALTER TABLE runs ADD COLUMN written_by INTEGER NOT NULL DEFAULT 0;  -- the run that wrote the script
 ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many runs in a row wrote a script
+ALTER TABLE runs ADD COLUMN render TEXT;                            -- JSON: what it renders, or null
+ALTER TABLE runs ADD COLUMN rendered TEXT;                          -- JSON: which frames of that are there
 ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE scripts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;  -- the change of the inode; 0: unknown

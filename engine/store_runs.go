@@ -76,6 +76,10 @@ func (s *store) insertLocked(in insert) error {
 	if err != nil {
 		return fmt.Errorf("%w: limits: %w", api.ErrBad, err)
 	}
+	render, err := jsonOrNull(j.run.Render, j.run.Render == nil)
+	if err != nil {
+		return fmt.Errorf("%w: render: %w", api.ErrBad, err)
+	}
 	retryOf, _ := parseID(j.run.RetryOf)
 	writtenBy, _ := parseID(j.run.WrittenBy)
 	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
@@ -83,12 +87,15 @@ func (s *store) insertLocked(in insert) error {
 	}
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
 			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
-			leftover, limits, repeats, written_by, chain, session)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			leftover, limits, repeats, written_by, chain, session,
+			render)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+			?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
 		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
-		j.repeats, writtenBy, j.chain.len(), j.run.Session)
+		j.repeats, writtenBy, j.chain.len(), j.run.Session,
+		render)
 	if err != nil {
 		return err
 	}
@@ -180,6 +187,18 @@ func (s *store) setQueued(id int64, repeats int) error {
 	return s.tx(func() error {
 		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL, reason = '', output_bytes = 0, repeats = ? WHERE id = ?`,
 			string(api.Queued), repeats, id)
+		return err
+	})
+}
+
+// setRendered writes down which frames of a run are there.
+func (s *store) setRendered(id int64, r rendered) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET rendered = ? WHERE id = ?`, string(text), id)
 		return err
 	})
 }
@@ -302,7 +321,8 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
-	key, client, origin, blender, isolation, exit_code, leftover, limits, attempts, repeats, written_by, chain, session`
+	key, client, origin, blender, isolation, exit_code, leftover, limits, attempts, repeats, written_by, chain, session,
+	render, rendered`
 
 // scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -317,11 +337,13 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		chained                  int
 		started, finished        sql.NullInt64
 		failure, result, outputs sql.NullString
+		render, frames           sql.NullString
 	)
 	if err := rows.Scan(&j.id, &j.place, &r.Script, &j.isFile, &j.dir, &r.SHA256, &r.Scene, &args, &limit, &source,
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
-		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &chained, &r.Session); err != nil {
+		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &chained, &r.Session,
+		&render, &frames); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)
@@ -358,6 +380,17 @@ func scanJob(rows *sql.Rows) (*job, error) {
 	if outputs.Valid {
 		if err := json.Unmarshal([]byte(outputs.String), &r.Outputs); err != nil {
 			return nil, fmt.Errorf("outputs of run %d: %w", j.id, err)
+		}
+	}
+	if render.Valid {
+		r.Render = &api.Render{}
+		if err := json.Unmarshal([]byte(render.String), r.Render); err != nil {
+			return nil, fmt.Errorf("render of run %d: %w", j.id, err)
+		}
+	}
+	if frames.Valid {
+		if err := json.Unmarshal([]byte(frames.String), &j.rendered); err != nil {
+			return nil, fmt.Errorf("frames of run %d: %w", j.id, err)
 		}
 	}
 	return j, nil

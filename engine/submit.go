@@ -94,7 +94,8 @@ func (e *Engine) sameRunLocked(old, j *job, err error) (api.Run, error) {
 		return api.Run{}, err
 	}
 	if old.run.SHA256 != j.run.SHA256 || old.run.Script != j.run.Script || !slices.Equal(old.run.Args, j.run.Args) ||
-		old.run.Session != j.run.Session {
+		old.run.Session != j.run.Session ||
+		!sameRender(old.run.Render, j.run.Render) {
 		return api.Run{}, fmt.Errorf("%w: the key %q belongs to run %s, which runs something else", api.ErrBad, j.run.Key, old.run.ID)
 	}
 	e.mu.Lock()
@@ -125,7 +126,7 @@ const (
 // long, or hold what no path and no argument of a program can hold.
 func checkTexts(s api.Submission) error {
 	for _, t := range []struct{ field, text string }{
-		{"script", s.Script}, {"name", s.Name}, {"dir", s.Dir}, {"scene", s.Scene},
+		{"script", s.Script}, {"name", s.Name}, {"dir", s.Dir}, {"scene", s.Scene}, {"render.output", outputOf(s.Render)},
 	} {
 		switch {
 		case len(t.text) > maxPath:
@@ -169,7 +170,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: client: at most %d bytes of printable text", api.ErrBad, maxClient)
 	case s.PID < 0 || s.PID > 0 && !s.Attach:
 		return nil, fmt.Errorf("%w: pid: names an open Blender, together with attach", api.ErrBad)
-	case len(s.Code) == 0 && s.Script == "" && s.Name == "":
+	case len(s.Code) == 0 && s.Script == "" && s.Name == "" && s.Render == nil:
 		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
 	case len(s.Code) > api.MaxCode:
 		return nil, api.TooLarge(int64(len(s.Code)))
@@ -177,6 +178,9 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: script: %q is not an absolute path", api.ErrBad, s.Script)
 	case s.Dir != "" && !filepath.IsAbs(s.Dir):
 		return nil, fmt.Errorf("%w: dir: %q is not an absolute path", api.ErrBad, s.Dir)
+	}
+	if err := checkRender(s); err != nil {
+		return nil, err
 	}
 	if s.Session != "" {
 		if err := checkSession(s); err != nil {
@@ -194,6 +198,10 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkScene(s.Scene); err != nil {
 		return nil, fmt.Errorf("%w: %w", api.ErrBad, err)
 	}
+	alone := s.Render != nil && len(s.Code) == 0 && !j.isFile && s.Name == ""
+	if alone && s.Scene != "keep" && s.Isolation == api.IsolateAuto {
+		s.Isolation = api.IsolateProcess // as a Blender on the command line
+	}
 	isolation, err := isolationOf(s.Isolation, s.Scene, runs.Isolation)
 	if err != nil {
 		return nil, err
@@ -201,6 +209,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	switch seconds := s.TimeLimitSeconds; {
 	case math.IsNaN(seconds) || seconds > math.MaxInt64/1e9:
 		return nil, fmt.Errorf("%w: time_limit_seconds: %v is no time limit", api.ErrBad, seconds)
+	case seconds == 0 && alone: // a render takes as long as it takes
 	case seconds == 0:
 		j.limit = time.Duration(runs.Timeout)
 	case seconds > 0:
@@ -210,6 +219,11 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if name == "" {
 		name = s.Name
 	}
+	if name == "" && alone {
+		if name = s.Scene; !filepath.IsAbs(name) {
+			name = "<render>"
+		}
+	}
 	if name == "" {
 		name = "<message>"
 	}
@@ -217,6 +231,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		Blender: s.Blender, Script: name, Scene: s.Scene, Args: append([]string{}, s.Args...), Source: api.FromCommand,
 		Key: s.Key, Client: s.Client, Isolation: isolation, Session: s.Session,
 		Leftover: s.Leftover.Or(runs.Leftover), Limits: s.Limits.Or(runs.Limits()),
+		Render: s.Render,
 	}
 	if s.Attach {
 		j.run.Blender = openName(s.PID)
@@ -431,6 +446,7 @@ func (j *job) copyOf(code []byte) *job {
 		Script: j.run.Script, SHA256: j.run.SHA256, Scene: j.run.Scene, Args: j.run.Args,
 		Folder: j.run.Folder, Source: api.FromRetry, RetryOf: j.run.ID, Client: j.run.Client, Blender: j.run.Blender,
 		Session: j.run.Session, Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,
+		Render: j.run.Render,
 	}}
 }
 

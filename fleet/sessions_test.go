@@ -315,6 +315,44 @@ func TestASessionKeepsItsSceneModulesAndNames(t *testing.T) {
 	}
 }
 
+func TestFramesFollowAScriptInASession(t *testing.T) {
+	t.Parallel()
+	f, _ := sessions(t, api.SessionSettings{})
+	dir := t.TempDir()
+	frames, err := api.FramesOf("7-8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	render := func(code, name string) {
+		t.Helper()
+		out, text := perform(t, f, blender.Request{Session: "a", Code: []byte(code), Render: &blender.Render{Render: api.Render{
+			Frames: frames, Output: filepath.Join(dir, name),
+		}}})
+		if out.Verdict != blender.Succeeded || len(out.Outputs) != 2 {
+			t.Fatalf("%+v %v %s", out.Error, out.Outputs, text)
+		}
+		for _, frame := range []string{"0007", "0008"} {
+			if _, err := os.Stat(filepath.Join(dir, name+frame+".png")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	render(`
+scene = bpy.context.scene
+scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
+scene.render.resolution_x = scene.render.resolution_y = 16
+x = 41`, "script_")
+	operate(t, f, "a", api.SessionCheckpoint)
+	// The session goes on, and needs no script for its frames.
+	says(t, f, "a", "bpy.context.object.name = 'Mine'; print(x + 1, bpy.context.scene.frame_start, bpy.context.scene.frame_end)", "42 1 250")
+	render("", "alone_")
+	operate(t, f, "a", api.SessionUndo)
+	says(t, f, "a", "print(x, 'Mine' in bpy.data.objects)", "41 False")
+	if got := the(t, f, "a"); got.State != api.SessionReady {
+		t.Errorf("%+v", got)
+	}
+}
+
 // manySessions is how many sessions have how many runs, such as "10 1000", where 3 and 60 are too few.
 const manySessions = "BLENDTRAY_TEST_SESSIONS"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 import bpy
@@ -33,9 +34,13 @@ class NoPreview(Exception):
 def render(path: str, engine: str) -> None:
     """Render the scene to a JPEG file, with "cycles" or "workbench".
 
-    Raises NoPreview when there is nothing to see, the scene is too large, or this Blender does
-    not have the engine.
+    With "picture" nothing is rendered: the file is what was rendered last, made small. Raises
+    NoPreview when there is nothing to see, the scene is too large, or this Blender does not have
+    the engine.
     """
+    if engine == "picture":
+        _shrink_rendered(path)
+        return
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if scene is None or layer is None:
         raise NoPreview("there is no scene")
@@ -52,6 +57,49 @@ def render(path: str, engine: str) -> None:
         _add_light(copy, stack)
         _set_up(copy, path, engine)
         bpy.ops.render.render(write_still=True, scene=copy.name)
+
+
+def _shrink_rendered(path: str) -> None:
+    """Save what was rendered last, as a small JPEG file."""
+    rendered, scene = bpy.data.images.get("Render Result"), bpy.context.scene
+    if rendered is None or scene is None:
+        raise NoPreview("nothing was rendered")
+    render: Any = scene.render
+    settings = render.image_settings
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet_handlers())
+        # What was rendered belongs to this scene, so that a copy of it would not do.
+        for name, value in (("color_mode", "RGB"), ("quality", 95), ("file_format", "JPEG")):
+            stack.callback(setattr, settings, name, getattr(settings, name))
+            setattr(settings, name, value)
+        why = ""
+        try:
+            rendered.save_render(path)
+        except RuntimeError as error:  # 3.4 raises it for several views, which it has saved
+            why = str(error).strip()
+        if render.use_multiview:
+            _keep_one_view(path, render)
+        if not os.path.exists(path):
+            raise NoPreview(why)
+        image = bpy.data.images.load(path)
+        stack.callback(bpy.data.images.remove, image)
+        width, height = image.size
+        if max(width, height) > _SIZE:
+            scale = _SIZE / max(width, height)
+            image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
+            image.file_format = "JPEG"
+            image.save()
+
+
+def _keep_one_view(path: str, render: Any) -> None:
+    """Put the picture of the first view into the place of those of all views."""
+    stem, extension = os.path.splitext(path)
+    for view in render.views:
+        with contextlib.suppress(OSError):
+            if os.path.exists(path):
+                os.unlink(f"{stem}{view.file_suffix}{extension}")
+            else:
+                os.rename(f"{stem}{view.file_suffix}{extension}", path)
 
 
 def _visible_corners(depsgraph: bpy.types.Depsgraph) -> list[Vector]:

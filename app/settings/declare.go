@@ -124,6 +124,8 @@ func typeOf(value any, path string) (api.SettingType, []string) {
 		return api.TypeSize, nil
 	case bool:
 		return api.TypeBool, nil
+	case api.Frame, api.Frames:
+		return api.TypeText, nil
 	case []string:
 		return api.TypeList, nil
 	case string:

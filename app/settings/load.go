@@ -410,6 +410,9 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 			}
 		}
 	}
+	if !f.Frame.None() && !f.Frames.None() {
+		return "frame", fmt.Errorf("folder %s: frame and frames are both there; leave one out", f.Path)
+	}
 	if l.folder(f.Path) < i {
 		return keyPath, fmt.Errorf("the folder %s is there twice", f.Path)
 	}
