@@ -12,6 +12,7 @@ import (
 type grammar struct {
 	Serve    serveCmd    `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
 	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
+	Render   renderCmd   `cmd:"" help:"Render frames of a .blend file."`
 	Session  sessionCmd  `cmd:"" help:"List, save, undo and end sessions: Blenders that keep their state from run to run."`
 	Status   statusCmd   `cmd:"" help:"Show how the engine, Blender and the folders are."`
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
@@ -46,6 +47,7 @@ const description = `Save a Python script, see it run in a warm Blender.`
 
 // usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
+	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",

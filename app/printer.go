@@ -137,8 +137,8 @@ func (p *printer) runEnded(r api.Run, name string) {
 	if result := resultOf(r); result != "" {
 		text += "\nresult " + cut(result, maxTextInLine)
 	}
-	for _, o := range r.Outputs {
-		text += "\n" + oneLine(o)
+	for _, o := range someOutputs(r) {
+		text += "\n" + o
 	}
 	p.say(string(r.State), styleOf(string(r.State)), text)
 	if p.ended++; p.ended == p.stopAfter {

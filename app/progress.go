@@ -60,7 +60,7 @@ func bar(p api.Progress) string {
 		text += fmt.Sprintf("  %s left", seconds(p.RemainingSeconds))
 	}
 	if p.Text != "" {
-		text += "  " + cut(oneLine(p.Text), 30)
+		text += "  " + cut(oneLine(p.Text), 40)
 	}
 	return strings.TrimSpace(text)
 }

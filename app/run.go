@@ -21,21 +21,35 @@ import (
 )
 
 type runCmd struct {
-	File         string     `arg:"" optional:"" help:"The script, or - to read it from standard input."`
-	Code         *string    `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
-	Scene        string     `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
-	Session      string     `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
-	Isolation    isolation  `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
+	File      string    `arg:"" optional:"" help:"The script, or - to read it from standard input."`
+	Code      *string   `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
+	Scene     string    `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Session   string    `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
+	Isolation isolation `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
+	frameFlags
+	limitFlags
+	Leftover leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
+	Timeout  *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
+	Attach   bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
+	PID      int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
+	JSON     bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
+	AsScript bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
+}
+
+// limitFlags are the flags that say what a run may use.
+type limitFlags struct {
 	MaxMemory    *api.Bytes `placeholder:"SIZE" help:"Let no process of it allocate more memory, such as 4GB; none for no limit. Default: as the engine's settings say."`
 	Nice         *uint32    `placeholder:"N" help:"Lower its priority on the processor by so much, 1 to 19; 0 for not at all. Default: as the engine's settings say."`
 	MaxProcesses *uint32    `placeholder:"N" help:"Let it start no more processes; 0 for any number. Default: as the engine's settings say."`
-	Leftover     leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
-	Timeout      *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
 	Blender      string     `placeholder:"NAME" help:"The Blender that executes it: a name of \"blendtray status\", a version such as 4.5 (the newest Blender of it), or open for one that is open. Default: what a comment \"# blender: NAME\" in the script says, else the Blender of the table blender."`
-	Attach       bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
-	PID          int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
-	JSON         bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
-	AsScript     bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
+}
+
+// limits returns what the flags say.
+func (c limitFlags) limits() api.Limits {
+	return api.Limits{
+		MaxMemory: orLifted[api.Bytes, int64](c.MaxMemory), Nice: orLifted[uint32, int](c.Nice),
+		MaxProcesses: orLifted[uint32, int](c.MaxProcesses),
+	}
 }
 
 func (runCmd) Help() string {
@@ -48,17 +62,22 @@ func (runCmd) Help() string {
     blendtray run --session chair -c 'legs = 4'
     blendtray run --attach tool.py
     blendtray run --blender 4.5 export.py
+    blendtray run build_shot.py --frames 1-24
 
-Exit codes:
+With --frame or --frames, these frames are rendered when the script has ended without an error, into the output of the scene that it has left, as "blender --python FILE --render-frame FRAMES" does.
+
+` + exitCodes
+}
+
+const exitCodes = `Exit codes:
 
     0  it succeeded
-    1  the script failed
+    1  the script failed, or a frame can't be rendered
     2  the command line is wrong
     3  no engine answers, or it went away meanwhile
     4  it was over its time limit
     5  Blender crashed
     6  it was cancelled`
-}
 
 func (c *runCmd) Run(e *env) error {
 	if pid, ok := openBlenderOf(c.Blender); ok && !c.Attach {
@@ -97,23 +116,28 @@ func openBlenderOf(name string) (pid int, ok bool) {
 
 // follow has the engine make a run and shows the run until it has ended.
 func (c *runCmd) follow(e *env, client *control.Client, sub api.Submission) error {
-	r := &follower{env: e, client: client, quiet: c.JSON, shown: statusFilter{on: e.bar && e.width() > 0}}
-	run, err := r.follow(sub)
+	run, err := e.follow(client, sub, c.JSON)
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		if run, err = client.Run(e, run.ID); err != nil { // the answer has the output
-			return err
-		}
-	}
 	return c.ended(e, run)
+}
+
+// follow has the engine make a run, shows the run until it has ended unless it is quiet, and returns
+// the ended run; a quiet one with its output.
+func (e *env) follow(client *control.Client, sub api.Submission, quiet bool) (api.Run, error) {
+	r := &follower{env: e, client: client, quiet: quiet, shown: statusFilter{on: e.bar && e.width() > 0}}
+	run, err := r.follow(sub)
+	if err == nil && quiet {
+		run, err = client.Run(e, run.ID)
+	}
+	return run, err
 }
 
 // ended shows how a run ended and returns the exit code as an error; with AsScript the exit code
 // is the code of the script.
 func (c *runCmd) ended(e *env, run api.Run) error {
-	err := c.shown(e, run)
+	err := e.showEnded(run, c.JSON)
 	if c.AsScript && run.ExitCode != nil {
 		if *run.ExitCode == 0 {
 			return err
@@ -124,9 +148,9 @@ func (c *runCmd) ended(e *env, run api.Run) error {
 	return err
 }
 
-// shown shows how a run ended and returns the exit code as an error.
-func (c *runCmd) shown(e *env, run api.Run) error {
-	if c.JSON {
+// showEnded shows how a run ended, or prints it as JSON, and returns the exit code as an error.
+func (e *env) showEnded(run api.Run, asJSON bool) error {
+	if asJSON {
 		if err := e.printJSON(run); err != nil {
 			return err
 		}
@@ -144,9 +168,27 @@ func (e *env) summary(run api.Run) {
 	if result := resultOf(run); result != "" {
 		e.note("result %s", cut(result, maxTextInLine))
 	}
-	for _, path := range run.Outputs {
-		e.note("made %s", oneLine(path))
+	for _, path := range someOutputs(run) {
+		e.note("made %s", path)
 	}
+}
+
+// maxOutputsShown is how many files of a run are listed for a person.
+const maxOutputsShown = 12
+
+// someOutputs returns the files that a run made, each on a line; of many, the first ones, how many
+// there are, and the last.
+func someOutputs(run api.Run) (lines []string) {
+	for i, path := range run.Outputs {
+		left := len(run.Outputs) - i
+		switch {
+		case len(run.Outputs) <= maxOutputsShown, i < maxOutputsShown-2, left == 1:
+			lines = append(lines, oneLine(path))
+		case i == maxOutputsShown-2:
+			lines = append(lines, fmt.Sprintf("%d more, and", left-1))
+		}
+	}
+	return lines
 }
 
 // isolation is the flag that says what a run shares.
@@ -177,6 +219,18 @@ func (l *timeLimit) UnmarshalText(text []byte) error {
 	}
 	*l = timeLimit(d)
 	return nil
+}
+
+// seconds returns the time limit as a submission has it: 0 without the flag, and a negative number for
+// no limit.
+func (l *timeLimit) seconds() float64 {
+	switch {
+	case l == nil:
+		return 0
+	case *l == 0:
+		return -1
+	}
+	return time.Duration(*l).Seconds()
 }
 
 // submission reads the script and returns a submission that does not depend on the folder of the
@@ -232,14 +286,16 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 		s.Scene = "fresh"
 	}
 	s.Leftover = c.Leftover.Leftover
-	s.Limits = api.Limits{
-		MaxMemory: orLifted[api.Bytes, int64](c.MaxMemory), Nice: orLifted[uint32, int](c.Nice),
-		MaxProcesses: orLifted[uint32, int](c.MaxProcesses),
+	s.Limits, s.TimeLimitSeconds = c.limits(), c.Timeout.seconds()
+	frames, err := c.frames()
+	if err != nil {
+		return s, err
 	}
-	if c.Timeout != nil {
-		if s.TimeLimitSeconds = time.Duration(*c.Timeout).Seconds(); s.TimeLimitSeconds == 0 {
-			s.TimeLimitSeconds = -1
+	if !frames.None() {
+		if c.Attach {
+			return s, fault.New(fault.Usage, "leave --attach out", "a Blender with a window renders no frames for a run")
 		}
+		s.Render = &api.Render{Frames: frames}
 	}
 	return s, nil
 }

@@ -88,6 +88,9 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 			took = seconds(r.Seconds)
 		}
 		script := oneLine(r.Script)
+		if r.Render != nil {
+			script += " (" + r.Render.String() + ")"
+		}
 		if r.State != api.Succeeded {
 			script = oneLine(nameOf(r) + where(r) + because(r))
 		}
@@ -139,6 +142,11 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	fact("state", "%s", state)
 	fact("script", "%s", oneLine(r.Script))
 	fact("session", "%s", r.Session)
+	if r.Render != nil {
+		fact("renders", "%s", r.Render)
+		fact("engine", "%s", oneLine(r.Render.Engine))
+		fact("output", "%s", oneLine(r.Render.Output))
+	}
 	fact("args", "%s", strings.Join(quoted(r.Args), " "))
 	fact("scene", "%s", oneLine(r.Scene))
 	fact("queued", "%s", moment(r.QueuedAt, now))
