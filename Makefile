@@ -10,6 +10,8 @@ FOLDER := $(HOME)/Blendtray
 DEMO := $(CURDIR)/build/demo
 RUFF := build/lint/bin/ruff
 MYPY := build/lint/bin/mypy
+# What `blendtray run --debug` needs, for its test: without compiled parts, as users get it.
+DEBUGPY := build/debugpy
 GOTESTSUM := $(GO) tool gotestsum
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
@@ -52,7 +54,7 @@ ifeq (,$(findstring utf8,$(subst utf-8,utf8,$(subst UTF-8,utf8,$(or $(LC_ALL),$(
 test bench: export LC_ALL := C.UTF-8
 endif
 .PHONY: test
-test: setup-test ## run every test, with real Blender
+test: setup-test $(DEBUGPY) ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
 	@mkdir -p build
 	$(GOTESTSUM) --format pkgname -- -tags $(TRAY_TAGS) -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
@@ -126,6 +128,11 @@ $(RUFF): scripts/requirements-lint.txt
 	/usr/bin/python3 -m venv build/lint 2>/dev/null || python3 -m venv build/lint
 	build/lint/bin/pip install -q --disable-pip-version-check -r scripts/requirements-lint.txt
 	@touch $@
+
+$(DEBUGPY): scripts/requirements-debug.txt
+	python3 -m venv build/debugpy.venv && build/debugpy.venv/bin/pip install -q --disable-pip-version-check --upgrade \
+		--target $@ --implementation py --abi none --platform any --only-binary=:all: --no-deps -r $<
+	@rm -rf build/debugpy.venv && touch $@
 
 .PHONY: tray
 tray: build ## build and start the tray

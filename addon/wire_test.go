@@ -731,6 +731,11 @@ func TestRunThatIsNotRightIsRefusedAndTheSessionGoesOn(t *testing.T) {
 		{"render", message{"done": ""}},
 		{"render", message{"begun": []bool{true}}},
 		{"render", message{"since": false}},
+		{"debug", false},
+		{"debug", []int{}},
+		{"debug", message{"path": 0}},
+		{"debug", message{"path": "relative"}},
+		{"debug", message{"path": "/null\x00"}},
 	} {
 		bad := message{}
 		for name, value := range good {

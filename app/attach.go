@@ -155,8 +155,35 @@ func (c *runCmd) attach(e *env, sub api.Submission) error {
 
 // direct executes a run in an open Blender from this process and shows the run.
 func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
-	ctx, cancel := context.WithCancelCause(e)
+	ctx, cancel := e.untilSignal()
 	defer cancel(nil)
+	loaded, err := homeSource(paths).Load()
+	if err != nil {
+		return wrongSettings(err)
+	}
+	spec := api.BlenderSpec{Name: "open", PID: sub.PID, BlenderSettings: api.BlenderSettings{
+		Attach: true, CancelGrace: loaded.Blender.CancelGrace,
+	}}
+	b := newAttached(paths, spec, nil, nil)
+	defer serving(e, b.Serve)()
+	sink := &directOutput{env: e, quiet: c.JSON}
+	run, err := engine.Direct{Blender: b, Runs: loaded.Runs, Sink: sink}.Run(ctx, sub)
+	e.done()
+	if err != nil {
+		return fault.New(fault.NoEngine, howToServe, "nothing was executed: %w", err)
+	}
+	if kept, err := record(paths, run, sub.Code); err != nil {
+		e.warn("the run is not in the history: %v", err)
+	} else {
+		run = kept
+	}
+	return c.ended(e, run)
+}
+
+// untilSignal returns a context that ends with the first signal to end; the second one ends the program.
+// The caller calls the function when its run has ended.
+func (e *env) untilSignal() (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(e)
 	go func() {
 		signals := make(chan os.Signal, 2)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -171,36 +198,22 @@ func (c *runCmd) direct(e *env, paths home.Paths, sub api.Submission) error {
 		<-signals
 		os.Exit(fault.Cancelled)
 	}()
-	loaded, err := homeSource(paths).Load()
-	if err != nil {
-		return wrongSettings(err)
-	}
-	spec := api.BlenderSpec{Name: "open", PID: sub.PID, BlenderSettings: api.BlenderSettings{
-		Attach: true, CancelGrace: loaded.Blender.CancelGrace,
-	}}
-	b := newAttached(paths, spec, nil, nil)
-	serving, stop := context.WithCancel(e)
+	return ctx, cancel
+}
+
+// serving has a Blender served, by a function that returns nil, and returns a function that ends the
+// serving and returns when it has ended.
+func serving(ctx context.Context, serve func(context.Context) error) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = b.Serve(serving) // Serve returns nil
+		_ = serve(ctx)
 	}()
-	defer func() {
+	return func() {
 		stop()
 		<-served
-	}()
-	sink := &directOutput{env: e, quiet: c.JSON}
-	run, err := engine.Direct{Blender: b, Runs: loaded.Runs, Sink: sink}.Run(ctx, sub)
-	e.done()
-	if err != nil {
-		return fault.New(fault.NoEngine, howToServe, "nothing was executed: %w", err)
 	}
-	if kept, err := record(paths, run, sub.Code); err != nil {
-		e.warn("the run is not in the history: %v", err)
-	} else {
-		run = kept
-	}
-	return c.ended(e, run)
 }
 
 // record writes a run into the history while no engine has the history open, and returns the run

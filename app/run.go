@@ -31,6 +31,7 @@ type runCmd struct {
 	Leftover leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
 	Timeout  *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30s or 5m; 0 for no limit. Default: as the engine's settings say."`
 	Attach   bool       `help:"Run it in a Blender with a window whose add-on takes scripts, in the scene that is open there."`
+	Debug    bool       `help:"Wait for a debugger before its first line, in a Blender of its own, and say how VS Code and PyCharm attach."`
 	PID      int        `name:"pid" placeholder:"N" help:"With --attach: the Blender of this process, where there are several."`
 	JSON     bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
 	AsScript bool       `name:"exit-code" help:"End with the exit code of the script, when it ended by itself: sys.exit(3) is 3."`
@@ -63,6 +64,7 @@ func (runCmd) Help() string {
     blendtray run --attach tool.py
     blendtray run --blender 4.5 export.py
     blendtray run build_shot.py --frames 1-24
+    blendtray run --debug broken.py
 
 With --frame or --frames, these frames are rendered when the script has ended without an error, into the output of the scene that it has left, as "blender --python FILE --render-frame FRAMES" does.
 
@@ -90,7 +92,12 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.Attach {
+	switch {
+	case c.Debug && (c.Attach || c.JSON || c.Session != ""):
+		return fault.New(fault.Usage, "leave --attach, --session and --json out", "--debug starts a Blender of its own, and says there how to attach")
+	case c.Debug:
+		return c.debug(e, sub)
+	case c.Attach:
 		return c.attach(e, sub)
 	}
 	if c.PID != 0 {

@@ -51,6 +51,14 @@ type Request struct {
 	Watched []string
 	// Render is what is rendered when the code has ended without an exception, or nil.
 	Render *Render
+	// Debug has the run wait for a debugger before its first line, or is nil.
+	Debug *Debug
+}
+
+// Debug is how a run waits for a debugger.
+type Debug struct {
+	// Path is an absolute folder in which debugpy may lie, or "".
+	Path string
 }
 
 // Render is a render of a run, which may have begun in other Blenders.

@@ -201,6 +201,9 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	}
 	frame.Journal = osText(req.Journal)
 	frame.Render = req.Render.field()
+	if req.Debug != nil {
+		frame.Debug = &debugField{osText(req.Debug.Path)}
+	}
 	for _, dir := range req.Watched {
 		frame.Watched = append(frame.Watched, osText(dir))
 	}

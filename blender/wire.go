@@ -115,6 +115,12 @@ type runFrame struct {
 	Watched     []osText `json:"watched,omitempty"`
 
 	Render *renderField `json:"render,omitempty"`
+	Debug  *debugField  `json:"debug,omitempty"`
+}
+
+// debugField is the field `debug` of a `run` frame.
+type debugField struct {
+	Path osText `json:"path"`
 }
 
 // renderField is the field `render` of a `run` frame.

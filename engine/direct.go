@@ -10,15 +10,21 @@ import (
 	"blendtray/blender"
 )
 
-// Direct executes a single run in a Blender that is there already, without an engine. `blendtray
-// run --attach` uses it when no engine runs.
+// Direct executes a single run without an engine: in a Blender that is there already, as `blendtray
+// run --attach` does when no engine runs, or in one that is there for the run alone, as
+// `blendtray run --debug` does.
 type Direct struct {
 	// Blender is a Blender that the caller serves.
-	Blender Blender
+	Blender interface {
+		Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
+	}
 	// Runs holds the default time limit and the amount of output that is kept.
 	Runs api.RunSettings
 	// Sink receives what the run does; it may be nil.
 	Sink blender.Sink
+	// Debug, when it is not nil, has the run wait for a debugger. The Blender is then there for this
+	// run alone, which has the scene and the isolation of the submission.
+	Debug *blender.Debug
 }
 
 // Run executes a submission and returns the ended run with its output. The run has no id before
@@ -33,16 +39,21 @@ func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
 	if d.Runs.Output == 0 {
 		d.Runs.Output = DefaultOutputLimit
 	}
-	j.run.Isolation = api.IsolateKeep // a person has the scene open
-	if j.run.Scene == "fresh" {
-		j.run.Scene = "keep"
+	j.run.ID = "direct"
+	if d.Debug == nil {
+		j.run.Isolation = api.IsolateKeep // a person has the scene open
+		if j.run.Scene == "fresh" {
+			j.run.Scene = "keep"
+		}
+		j.run.Blender = openName(s.PID)
 	}
-	j.run.ID, j.run.Blender = "direct", openName(s.PID)
 	j.run.QueuedAt = time.Now().UTC().Round(0)
 	j.run.TimeLimitSeconds = j.limit.Seconds()
 	j.run.Origin, _ = os.Hostname() // a machine without a name has no origin to report
 	sink := &directSink{out: newCapture(int(d.Runs.Output)), next: d.Sink}
-	out, err := d.Blender.Run(ctx, j.request(s.Code), sink)
+	req := j.request(s.Code)
+	req.Debug = d.Debug
+	out, err := d.Blender.Run(ctx, req, sink)
 	if err != nil {
 		return api.Run{}, err
 	}

@@ -15,7 +15,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import async_loop, ending, failure, outputs, render, result, source
+from . import async_loop, debug, ending, failure, outputs, render, result, source
 from .interrupt import Interrupt, RunCancelled
 from .journal import journal
 from .libraries import Libraries
@@ -246,6 +246,7 @@ class Runner:
         try:
             self._interrupt.arm(run)
             code = self._code = source.compiled(run.code, run.filename)
+            debug.wait(run)
             if code.co_flags & inspect.CO_COROUTINE:
                 self._drive(_eval(code, vars(module)))
             else:

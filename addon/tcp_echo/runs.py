@@ -53,6 +53,7 @@ class Run:
         "began",
         "cancel_reason",
         "code",
+        "debug",
         "file",
         "folder",
         "id",
@@ -85,6 +86,7 @@ class Run:
         watched: tuple[str, ...] = (),
         keeps_modules: bool = False,
         render: Render | None = None,
+        debug: str | None = None,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -109,6 +111,8 @@ class Run:
         self.watched = watched
         # What is rendered when the script has ended, or None.
         self.render = render
+        # The folder with the debugger for which the run waits, or ""; None: it does not wait.
+        self.debug = debug
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.

@@ -99,6 +99,18 @@ def render_fields(message: dict[str, Any]) -> dict[str, Any]:
         raise BadRun(str(error)) from None
 
 
+def debug_fields(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the field of a run frame that has it wait for a debugger, as an argument of Run."""
+    wanted = message.get("debug")
+    if wanted is None:
+        return {}
+    path = wanted.get("path") if isinstance(wanted, dict) else False
+    path = "" if path is None else path
+    if not isinstance(path, str) or "\0" in path or (path and not os.path.isabs(path)):
+        raise BadRun("debug must be an object whose path is absolute or empty")
+    return {"debug": path}
+
+
 def source_bytes(text: str) -> bytes:
     """Return source text as the bytes of a file, which Python decodes by its own rules."""
     # The compiler complains about half a surrogate pair.
@@ -241,6 +253,7 @@ class Session(Listener):
                     **journal_fields(message),
                     keeps_modules=message.get("keep_modules") is True,
                     **render_fields(message),
+                    **debug_fields(message),
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)

@@ -120,6 +120,9 @@ func (p Paths) DoorFile(blender string) string {
 // OpenBlenders is the folder in which each Blender with a window writes how it can be reached.
 func (p Paths) OpenBlenders() string { return filepath.Join(p.Data, "windows") }
 
+// Debugger is the folder in which debugpy may lie, for `blendtray run --debug`.
+func (p Paths) Debugger() string { return filepath.Join(p.Data, "debugpy") }
+
 // EngineLog is the log of the engine.
 func (p Paths) EngineLog() string { return filepath.Join(p.Log, "engine.log") }
 
