@@ -120,7 +120,7 @@ func TestFramesAreRenderedAsBlendersCommandLineDoes(t *testing.T) {
 		"bare":   `render.filepath, render.use_file_extension = "//bare/p", False`,
 		"stereo": `render.use_multiview = True; render.use_placeholder = True`,
 		"exr":    `render.image_settings.file_format = "OPEN_EXR"; [setattr(render, n, False) for n in dir(render) if n.startswith("use_stamp")]`,
-		"movie":  `render.image_settings.file_format = "FFMPEG"; render.ffmpeg.format = "MKV"`,
+		"movie":  `[setattr(i, "media_type", "VIDEO") for i in (render.image_settings,) if hasattr(i, "media_type")]; render.image_settings.file_format = "FFMPEG"; render.ffmpeg.format = "MKV"`,
 	}
 	scenesIn(t, dir, special)
 	s := rendering(t)
@@ -248,8 +248,17 @@ func TestOtherFramesThanThoseOfTheScene(t *testing.T) {
 			t.Errorf("%v: %v", render, m)
 		}
 	}
-	s.send(message{"type": "run", "id": "bad", "code": "", "render": rows([]any{1, 2})})
-	check(t, "a row of two", s.receive()["code"], "bad_run")
+	for what, bad := range map[string]message{
+		"a row of two":         {"render": rows([]any{1, 2})},
+		"a step of 0":          {"render": rows([]any{1, 2, 0})},
+		"an end that is words": {"render": rows([]any{"first", 2, 1})},
+		"no object":            {"render": []any{}},
+		"a debugger's folder":  {"debug": message{"path": "relative"}},
+	} {
+		bad["type"], bad["id"], bad["code"] = "run", "bad", ""
+		s.send(bad)
+		check(t, what, s.receive()["code"], "bad_run")
+	}
 	m := s.run("bpy.context.scene.camera = None", message{"scene": "fresh", "render": message{"output": dir + "/none_"}})
 	if got := m.failure(); got.text("type") != "RenderError" || !strings.Contains(got.text("message"), "camera") {
 		t.Errorf("without a camera: %v", got)
@@ -283,7 +292,7 @@ result = "done"
 			check(t, "the result", m["result"], "done")
 			break
 		}
-		if m.text("type") == "progress" {
+		if m.text("type") == "progress" && m["frames"] != nil { // and not of a sample
 			last = m
 		}
 	}

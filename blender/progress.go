@@ -75,11 +75,18 @@ type frames struct {
 
 // told takes what the add-on tells at a time.
 func (r *renderProgress) told(told report, at time.Time) {
-	if told.Frames == 0 {
+	f := &r.render
+	switch {
+	case told.Frames == 0 && f.Frames > 0: // of the frame that is being rendered
+		if f.rendering {
+			r.within = min(1, max(0, told.Fraction))
+			r.say(r.framesAre(told.Text, at))
+		}
+		return
+	case told.Frames == 0:
 		r.say(told.Progress)
 		return
 	}
-	f := &r.render
 	switch {
 	case told.rendering && f.began.IsZero():
 		f.began = at

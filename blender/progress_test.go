@@ -123,13 +123,21 @@ func TestTheFramesOfARenderAreCountedWithTheirSamples(t *testing.T) {
 		t.Errorf("in the middle of a frame: %+v", got)
 	}
 	expect(tell(2, 2, false, "/a/p2.png"), api.Progress{Fraction: 0.2, Text: "2 of 10 frames: saved p2.png", Frame: 2, FramesDone: 2, Frames: 10, Picture: "/a/p2.png", RemainingSeconds: 8})
+	// Where Blender prints nothing, its add-on tells of the samples.
+	tell(3, 2, true, "")
+	r.toldAt = time.Time{}
+	r.told(report{Progress: api.Progress{Fraction: 0.5, Text: "Sample 8/16"}}, at)
+	if got := told[len(told)-1]; got.Fraction != 0.25 || got.Text != "frame 3 (3 of 10): Sample 8/16" {
+		t.Errorf("of a sample: %+v", got)
+	}
+	tell(3, 3, false, "/a/p3.png")
 	n := len(told)
 	r.toldAt = time.Time{}
 	r.write([]byte("Fra:2 Mem:1M | Scene | Sample 16/16\n")) // the pipe is later than the session
 	if r.flush(); len(told) != n {
 		t.Errorf("a frame that is there is told as one that is rendered: %+v", told[n:])
 	}
-	for frame := 3; frame <= 10; frame++ {
+	for frame := 4; frame <= 10; frame++ {
 		tell(frame, frame-1, true, "")
 		got = tell(frame, frame, false, "/a/p.png")
 	}

@@ -22,11 +22,11 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	_, c := serve(t, f)
 	ctx := t.Context()
 
-	run, err := c.Submit(ctx, api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Key: "k", Client: "c", Attach: true, PID: 7, Blender: "4.5"})
+	run, err := c.Submit(ctx, api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Key: "k", Client: "c", Attach: true, PID: 7, Blender: "4.5", Render: &api.Render{Engine: "CYCLES"}})
 	if err != nil || run.ID != "r1" || run.State != api.Queued {
 		t.Fatalf("Submit: %+v, %v", run, err)
 	}
-	want := api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Args: []string{}, Key: "k", Client: "c", Attach: true, PID: 7, Blender: "4.5"}
+	want := api.Submission{Code: []byte("x = 1\n"), Script: "/s.py", Args: []string{}, Key: "k", Client: "c", Attach: true, PID: 7, Blender: "4.5", Render: &api.Render{Engine: "CYCLES"}}
 	if want.Peer = f.submitted().Peer; !reflect.DeepEqual(f.submitted(), want) {
 		t.Errorf("the engine was asked for %+v", f.submitted())
 	}

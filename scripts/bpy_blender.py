@@ -32,8 +32,10 @@ def main(arguments: list[str]) -> None:
 
             print("Blender", bpy.app.version_string)
         return
-    scripts = []
-    addons = []
+    scripts: list[tuple[str, str]] = []
+    addons: list[str] = []
+    # What is rendered after the scripts: frames, or "" for those of the scene.
+    renders: list[str] = []
     exit_code = 0
     opened = ""
     at = 0
@@ -48,6 +50,9 @@ def main(arguments: list[str]) -> None:
         elif option == "--python-exit-code":
             at += 1
             exit_code = int(arguments[at])
+        elif option in ("-f", "-a"):
+            at += option == "-f"
+            renders.append(arguments[at] if option == "-f" else "")
         elif option.endswith(".blend"):
             opened = option
         elif option not in ("--background", "-b", "--factory-startup"):
@@ -73,6 +78,7 @@ def main(arguments: list[str]) -> None:
             sys.excepthook(type(error), error, error.__traceback__)
             if exit_code:
                 _end(exit_code)
+    _render_all(bpy, renders)
     print("\nBlender quit", flush=True)
 
 
@@ -96,6 +102,32 @@ def _execute(option: str, script: str, namespace: dict[str, Any]) -> None:
     with open(script, "rb") as file:
         source = file.read()
     exec(compile(source, script, "exec"), namespace)
+
+
+def _render_all(bpy: Any, renders: list[str]) -> None:
+    for frames in renders:
+        _render(bpy, frames)
+
+
+def _render(bpy: Any, frames: str) -> None:
+    """Render frames such as "1,3..5,+2,-1" each by itself, or with "" those of the scene."""
+    scene = bpy.context.scene
+    start, end, step = scene.frame_start, scene.frame_end, scene.frame_step
+    if not frames:
+        bpy.ops.render.render(animation=True)
+        return
+
+    def number(text: str) -> int:
+        ends: dict[str, int] = {"+": start, "-": end + 1}
+        return int(text) + ends.get(text[0], 0)
+
+    for part in frames.split(","):
+        first, _, last = part.partition("..")
+        for frame in range(number(first), number(last or first) + 1):
+            scene.frame_start, scene.frame_end = frame, frame
+            scene.frame_start, scene.frame_step = frame, 1
+            bpy.ops.render.render(animation=True)
+    scene.frame_start, scene.frame_end, scene.frame_step = start, end, step
 
 
 def _end(code: int) -> None:

@@ -69,9 +69,13 @@ def _shrink_rendered(path: str) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_handlers())
         # What was rendered belongs to this scene, so that a copy of it would not do.
-        for name, value in (("color_mode", "RGB"), ("quality", 95), ("file_format", "JPEG")):
-            stack.callback(setattr, settings, name, getattr(settings, name))
-            setattr(settings, name, value)
+        # The format decides which modes of colour there are, so it is put back first.
+        wanted = [("quality", 95), ("color_mode", "RGB"), ("file_format", "JPEG")]
+        if hasattr(settings, "media_type"):  # since 5.0, where a movie is no JPEG
+            wanted.insert(2, ("media_type", "IMAGE"))
+        before = [(name, getattr(settings, name)) for name, _ in wanted]
+        stack.callback(_set_all, settings, [*before[2:], *before[:2]])
+        _set_all(settings, wanted)
         why = ""
         try:
             rendered.save_render(path)
@@ -89,6 +93,11 @@ def _shrink_rendered(path: str) -> None:
             image.scale(max(1, round(width * scale)), max(1, round(height * scale)))
             image.file_format = "JPEG"
             image.save()
+
+
+def _set_all(owner: Any, values: list[tuple[str, Any]]) -> None:
+    for name, value in values:
+        setattr(owner, name, value)
 
 
 def _keep_one_view(path: str, render: Any) -> None:
