@@ -114,7 +114,7 @@ type Run struct {
 	Render *Render `json:"render"`
 }
 
-// RendersOnly reports whether the run renders without a script.
+// RendersOnly reports whether the run renders without a script, or after one that is empty.
 func (r *Run) RendersOnly() bool { return r.Render != nil && r.SHA256 == noCode }
 
 // noCode is the SHA-256 of no bytes.

@@ -95,7 +95,7 @@ func openScene(ctx context.Context, client *control.Client, paths home.Paths, id
 		return "", "", fmt.Errorf("make the folder of the copy: %w", err)
 	}
 	forgetCopies(dir)
-	name := strings.TrimSuffix(filepath.Base(run.Script), ".py")
+	name := strings.TrimSuffix(filepath.Base(run.Script), filepath.Ext(run.Script))
 	if !filepath.IsAbs(run.Script) {
 		name = "scene"
 	}

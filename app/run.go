@@ -192,7 +192,7 @@ func someOutputs(run api.Run) (lines []string) {
 		case len(run.Outputs) <= maxOutputsShown, i < maxOutputsShown-2, left == 1:
 			lines = append(lines, oneLine(path))
 		case i == maxOutputsShown-2:
-			lines = append(lines, fmt.Sprintf("%d more, and", left-1))
+			lines = append(lines, fmt.Sprintf("(%d more)", left-1))
 		}
 	}
 	return lines
@@ -466,9 +466,11 @@ func (f *follower) lost(run api.Run, err error) error {
 	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
 		return err
 	}
-	return fault.New(fault.NoEngine,
-		"start it again with `blendtray serve`; `blendtray retry "+run.ID+"` then repeats the run",
-		"the engine went away during run %s", run.ID)
+	hint := "start it again with `blendtray serve`; `blendtray retry " + run.ID + "` then repeats the run"
+	if run.RendersOnly() {
+		hint = "start it again with `blendtray serve`; the render then goes on"
+	}
+	return fault.New(fault.NoEngine, hint, "the engine went away during run %s", run.ID)
 }
 
 // verdict returns an error with the exit code and a sentence on how the run ended, or nil when

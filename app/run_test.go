@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,5 +54,35 @@ func TestWhatARunWaitsForIsSaidOnce(t *testing.T) {
 	}
 	if s.err.String() != "blendtray: waiting: Blender is starting\n" {
 		t.Errorf("said %q", s.err.String())
+	}
+}
+
+func TestOfManyFilesTheFirstAndTheLastAreShown(t *testing.T) {
+	t.Parallel()
+	var run api.Run
+	for i := 1; i <= 30; i++ {
+		run.Outputs = append(run.Outputs, fmt.Sprintf("/p%d.png", i))
+		lines := someOutputs(run)
+		if len(lines) != min(i, maxOutputsShown) || lines[0] != "/p1.png" || lines[len(lines)-1] != fmt.Sprintf("/p%d.png", i) {
+			t.Errorf("of %d files: %q", i, lines)
+		}
+	}
+	if lines := someOutputs(run); lines[10] != "(19 more)" || lines[9] != "/p10.png" {
+		t.Errorf("of 30 files: %q", lines)
+	}
+}
+
+func TestAnOutputPatternIsRelativeToTheCaller(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"": "", "//out/p_": "//out/p_", "p_####": "/here/p_####", "out/": "/here/out/",
+	} {
+		want = filepath.FromSlash(want)
+		if strings.HasPrefix(pattern, "//") {
+			want = pattern
+		}
+		if got := outputPattern(pattern, filepath.FromSlash("/here")); got != want && filepath.ToSlash(got) != filepath.ToSlash(want) {
+			t.Errorf("%q is %q, not %q", pattern, got, want)
+		}
 	}
 }

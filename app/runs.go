@@ -87,12 +87,13 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 		if r.HasTaken() {
 			took = seconds(r.Seconds)
 		}
-		script := oneLine(r.Script)
+		renders := ""
 		if r.Render != nil {
-			script += " (" + r.Render.String() + ")"
+			renders = " (" + r.Render.String() + ")"
 		}
+		script := oneLine(r.Script + renders)
 		if r.State != api.Succeeded {
-			script = oneLine(nameOf(r) + where(r) + because(r))
+			script = oneLine(nameOf(r) + renders + where(r) + because(r))
 		}
 		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
 			cell{text: moment(r.QueuedAt, now)}, cell{text: took}, cell{text: script})

@@ -198,6 +198,41 @@ func TestARenderGoesOnWithTheNextEngine(t *testing.T) {
 	}
 }
 
+func TestARenderGoesOnWhenItsEngineWasStopped(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	r := h.render(api.Submission{Scene: "/a/shot.blend", Render: &api.Render{}})
+	c := <-h.b.calls
+	if err := os.WriteFile(c.req.Journal, []byte("begun\nrendering 1\nrendered 1\nrendering 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := h.again()
+	if waits := next.run(r.ID); waits.State != api.Queued {
+		t.Fatalf("after the stop it is %s: %s", waits.State, waits.Reason)
+	}
+	next.serve()
+	c = <-next.b.calls
+	if got := c.req.Render; !reflect.DeepEqual(got.Done, []int{1}) || !reflect.DeepEqual(got.Begun, []int{2}) {
+		t.Errorf("it goes on with %+v", got)
+	}
+	c.finish(blender.Succeeded)
+	eventually(t, "it has succeeded", func() bool { return next.run(r.ID).State == api.Succeeded })
+}
+
+func TestACancelledRenderDoesNotGoOn(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	r := h.render(api.Submission{Scene: "/a/shot.blend", Render: &api.Render{}})
+	c := <-h.b.calls
+	if err := os.WriteFile(c.req.Journal, []byte("begun\nrendering 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Cancel(context.Background(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is cancelled", func() bool { return h.run(r.ID).State == api.Cancelled })
+}
+
 func TestARenderHasNoTimeLimitUnlessOneIsGiven(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Runs.Timeout = api.Duration(time.Minute) })

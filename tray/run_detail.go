@@ -130,10 +130,13 @@ func (d *runDetail) set(r api.Run) {
 	enable(d.again, r.State.Final())
 	enable(d.cancel, !r.State.Final())
 	enable(d.scene, leavesScene(r))
-	enable(d.script, filepath.IsAbs(r.Script))
+	enable(d.script, filepath.IsAbs(r.Script) && !r.RendersOnly())
 	enable(d.where, filepath.IsAbs(r.Script))
 	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
 	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
+	if r.Render != nil {
+		about += " · renders " + oneLine(r.Render.String(), maxLabel)
+	}
 	if r.HasTaken() {
 		about += " · " + clock(elapsed(r, time.Now()))
 	}
