@@ -145,6 +145,10 @@ func TestFramesAreRenderedAsBlendersCommandLineDoes(t *testing.T) {
 		slices.Sort(outputs)
 		check(t, "the outputs of "+name, outputs, names(want))
 	}
+	m := s.render(dir, "movie", message{"frames": []any{[]any{1, 2, 1}, []any{4, 4, 1}}})
+	if got := m.failure(); !strings.Contains(got.text("message"), "has frames in one row") {
+		t.Errorf("a movie of two rows: %v", got)
+	}
 }
 
 // rendering returns a session with a Blender of its own.
