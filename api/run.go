@@ -117,6 +117,10 @@ type Run struct {
 // RendersOnly reports whether the run renders without a script, or after one that is empty.
 func (r *Run) RendersOnly() bool { return r.Render != nil && r.SHA256 == noCode }
 
+// GoesOn reports whether another Blender can go on with the run when its Blender dies: it renders without
+// a script, and a scene that no other run has made, as a run in a session or with the scene keep does not.
+func (r *Run) GoesOn() bool { return r.RendersOnly() && r.Isolation != IsolateKeep }
+
 // noCode is the SHA-256 of no bytes.
 const noCode = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 

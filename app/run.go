@@ -467,7 +467,7 @@ func (f *follower) lost(run api.Run, err error) error {
 		return err
 	}
 	hint := "start it again with `blendtray serve`; `blendtray retry " + run.ID + "` then repeats the run"
-	if run.RendersOnly() {
+	if run.GoesOn() {
 		hint = "start it again with `blendtray serve`; the render then goes on"
 	}
 	return fault.New(fault.NoEngine, hint, "the engine went away during run %s", run.ID)

@@ -48,9 +48,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	if err == nil {
 		last := ending(out, why, byStop)
 		switch cut := byStop && stopping && last.State == api.Cancelled; {
-		case cut && (requeue || j.canGoOn() || e.mayRepeat(j)):
+		case cut && (requeue || j.run.GoesOn() || e.mayRepeat(j)):
 			e.keepFramesLocked(j)
-			if !requeue && !j.canGoOn() {
+			if !requeue && !j.run.GoesOn() {
 				j.repeats++
 			}
 			e.requeueLocked(j, s.shown)

@@ -93,14 +93,10 @@ func sameRender(a, b *api.Render) bool {
 	return *a == *b
 }
 
-// canGoOn reports whether another Blender can go on with the run: it renders a scene that no other run
-// has made, as a run in a session or with the scene keep does not.
-func (j *job) canGoOn() bool { return j.run.RendersOnly() && j.run.Isolation != api.IsolateKeep }
-
 // keepFramesLocked takes note of the frames that the Blender of a run has written before it was gone,
 // and writes them down. When that fails, they may be rendered again. It needs turn.
 func (e *Engine) keepFramesLocked(j *job) {
-	if !j.canGoOn() {
+	if !j.run.GoesOn() {
 		return
 	}
 	if j.rendered == nil {
@@ -121,7 +117,7 @@ func (e *Engine) keepFramesLocked(j *job) {
 // goesOnLocked reports whether another Blender is to go on with a render whose Blender has died. When
 // it is not, because the same frame was begun too often, last says so. It needs turn.
 func (e *Engine) goesOnLocked(j *job, last *api.Run) bool {
-	if last.State != api.Crashed || !j.canGoOn() || j.journal.path == "" {
+	if last.State != api.Crashed || !j.run.GoesOn() || j.journal.path == "" {
 		return false
 	}
 	e.keepFramesLocked(j)
@@ -167,7 +163,7 @@ func (e *Engine) goOnLocked(j *job, last api.Run) {
 // recoverRender has a render wait again that the last engine has left unfinished, and reports whether
 // it does: when each engine before has ended with no frame finished, it does not.
 func (e *Engine) recoverRender(j *job) (goes bool, err error) {
-	if !j.canGoOn() || j.journal.path == "" || !j.journal.there {
+	if !j.run.GoesOn() || j.journal.path == "" || !j.journal.there {
 		return false, nil
 	}
 	e.keepFramesLocked(j)
