@@ -46,8 +46,9 @@ func (c frameFlags) frames() (api.Frames, error) {
 type renderCmd struct {
 	File string `arg:"" name:"scene" help:"The .blend file."`
 	frameFlags
-	Engine string `placeholder:"NAME" help:"The render engine, such as CYCLES, BLENDER_EEVEE, BLENDER_EEVEE_NEXT (4.2 to 4.5) or BLENDER_WORKBENCH. Default: the scene's."`
-	Output string `placeholder:"PATTERN" help:"Where the pictures go, with # for the digits of the frame; // at the beginning is the folder of the .blend. Default: the scene's."`
+	Engine  string `placeholder:"NAME" help:"The render engine, such as CYCLES, BLENDER_EEVEE, BLENDER_EEVEE_NEXT (4.2 to 4.5) or BLENDER_WORKBENCH. Default: the scene's."`
+	Output  string `placeholder:"PATTERN" help:"Where the pictures go, with # for the digits of the frame; // at the beginning is the folder of the .blend. Default: the scene's."`
+	Blender string `placeholder:"NAME" help:"The Blender that renders: a name of \"blendtray status\", or a version such as 4.5 (the newest Blender of it). Default: the Blender of the table blender."`
 	limitFlags
 	Timeout *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30m or 8h. Default: no limit."`
 	JSON    bool       `name:"json" help:"Print the finished run as JSON, and nothing else."`
@@ -83,7 +84,7 @@ func (c *renderCmd) Run(e *env) error {
 // submission returns a submission that does not depend on the folder of the client.
 func (c *renderCmd) submission() (api.Submission, error) {
 	s := api.Submission{
-		Client: "blendtray render", Limits: c.limits(), TimeLimitSeconds: c.Timeout.seconds(),
+		Client: "blendtray render", Blender: c.Blender, Limits: c.limits(), TimeLimitSeconds: c.Timeout.seconds(),
 		Render: &api.Render{Engine: c.Engine},
 	}
 	dir, err := os.Getwd()

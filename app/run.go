@@ -26,6 +26,7 @@ type runCmd struct {
 	Scene     string    `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
 	Session   string    `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
 	Isolation isolation `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
+	Blender   string    `placeholder:"NAME" help:"The Blender that executes it: a name of \"blendtray status\", a version such as 4.5 (the newest Blender of it), or open for one that is open. Default: what a comment \"# blender: NAME\" in the script says, else the Blender of the table blender."`
 	frameFlags
 	limitFlags
 	Leftover leftover   `placeholder:"WHEN" help:"When processes end, at the latest, that it leaves running: blender (with its Blender) or run (with it). Default: as the engine's settings say."`
@@ -42,7 +43,6 @@ type limitFlags struct {
 	MaxMemory    *api.Bytes `placeholder:"SIZE" help:"Let no process of it allocate more memory, such as 4GB; none for no limit. Default: as the engine's settings say."`
 	Nice         *uint32    `placeholder:"N" help:"Lower its priority on the processor by so much, 1 to 19; 0 for not at all. Default: as the engine's settings say."`
 	MaxProcesses *uint32    `placeholder:"N" help:"Let it start no more processes; 0 for any number. Default: as the engine's settings say."`
-	Blender      string     `placeholder:"NAME" help:"The Blender that executes it: a name of \"blendtray status\", a version such as 4.5 (the newest Blender of it), or open for one that is open. Default: what a comment \"# blender: NAME\" in the script says, else the Blender of the table blender."`
 }
 
 // limits returns what the flags say.
