@@ -2,6 +2,7 @@ package app
 
 import (
 	"path/filepath"
+	"slices"
 
 	"blendtray/api"
 	"blendtray/app/fault"
@@ -32,7 +33,12 @@ func (c *runCmd) debug(e *env, sub api.Submission) error {
 	if c.Timeout == nil {
 		sub.TimeLimitSeconds = -1
 	}
-	spec := loaded.Specs(paths.Blenders())[0]
+	specs := loaded.Specs(paths.Blenders())
+	named := max(0, slices.IndexFunc(specs, func(b api.BlenderSpec) bool { return b.Name == sub.Blender }))
+	if sub.Blender != "" && specs[named].Name != sub.Blender {
+		return fault.New(fault.Usage, "`blendtray status` names them", "--debug takes a Blender of the settings, and %s is none", sub.Blender)
+	}
+	spec := specs[named]
 	spec.Name, spec.Attach, spec.Port, spec.Dir = "debug", false, 0, filepath.Join(paths.Blenders(), "debug")
 	if filepath.IsAbs(sub.Scene) {
 		spec.Scene = sub.Scene
