@@ -93,6 +93,16 @@ func (b *backend) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 
 func (*backend) RunStale(context.Context) ([]api.Run, error) { return nil, nil }
 
+func (*backend) Sessions() []api.Session { return nil }
+
+func (*backend) Session(string) (api.Session, error) { return api.Session{}, api.ErrNoSession }
+
+func (*backend) DoInSession(context.Context, api.SessionRequest) (api.SessionDone, error) {
+	return api.SessionDone{}, api.ErrNoSession
+}
+
+func (*backend) EndSession(context.Context, string) error { return api.ErrNoSession }
+
 func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 	r, err := b.Run(ctx, id)
 	if err != nil {

@@ -245,8 +245,8 @@ class Runner:
         exception = None
         try:
             self._interrupt.arm(run)
-            code = self._code = source.compiled(run.code, run.filename)
             debug.wait(run)
+            code = self._code = source.compiled(run.code, run.filename)
             if code.co_flags & inspect.CO_COROUTINE:
                 self._drive(_eval(code, vars(module)))
             else:

@@ -466,7 +466,7 @@ func TestAFileThatIsStillBeingWrittenIsNotBelieved(t *testing.T) {
 		}
 	}
 	write(t, o.file, "[[folder]]\npath = '/a'\n[[folder]]\npath = '/b'\n[[folder]]\npath = '/c'\n")
-	o.eventually("the whole file holds", func() bool { return len(o.Current().Folders) == 3 })
+	o.eventually("the whole file holds, and that is said", func() bool { return len(o.Current().Folders) == 3 && len(o.told()) > 0 })
 	if said := o.told(); !slices.Equal(said, []string{"the folder /c is watched now"}) {
 		t.Errorf("it said %q", said)
 	}
