@@ -48,11 +48,12 @@ type instance struct {
 	runs     int  // how many runs it has executed
 	spent    bool // nothing in the process is of use any more, so it is killed at once
 	reason   string
-	crashed  bool   // a run is to blame for the end of the process
-	used     bool   // a run has ended in the process, of whatever session
-	stopping bool   // the end of the process is wanted
-	gone     bool   // the process has ended
-	withdraw func() // undoes announce
+	crashed  bool     // a run is to blame for the end of the process
+	used     bool     // a run has ended in the process, of whatever session
+	stopping bool     // the end of the process is wanted
+	gone     bool     // the process has ended
+	temps    []string // the folders for temporary files that Blender has begun since it was ready
+	withdraw func()   // undoes announce
 	tail     []byte
 }
 
@@ -105,6 +106,13 @@ func (i *instance) marked(kind markKind, rest []byte) {
 		if run != nil && run.key == string(rest) {
 			run.begin()
 		}
+	case markTemp:
+		var folder string
+		if json.Unmarshal(rest, &folder) == nil {
+			i.mu.Lock()
+			i.temps = append(i.temps, folder)
+			i.mu.Unlock()
+		}
 	case markEnd:
 		i.mu.Lock()
 		i.used = true
@@ -123,6 +131,9 @@ func (i *instance) buried() {
 		removeSession(i.says.Temp)
 	}
 	i.mu.Lock()
+	for _, folder := range i.temps {
+		removeSession(folder)
+	}
 	if i.greeted == nil { // a session ends by itself, when it has read all that Blender has sent
 		i.hangUp()
 	}

@@ -9,6 +9,7 @@ const (
 	markReady     markKind = "ready"
 	markPreparing markKind = "preparing"
 	markBegin     markKind = "begin"
+	markTemp      markKind = "temp"
 	markEnd       markKind = "end"
 )
 

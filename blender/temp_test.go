@@ -93,6 +93,24 @@ func TestTheTemporaryFilesOfABlenderGoWithIt(t *testing.T) {
 	}
 }
 
+func TestAFolderForTemporaryFilesThatBlenderBeginsLaterGoesWithIt(t *testing.T) {
+	t.Parallel()
+	elsewhere := t.TempDir()
+	s := serve(t, Config{Env: []string{"TMPDIR=" + elsewhere}})
+	out, _ := do(t, s, Request{Code: []byte("import bpy\nbpy.ops.wm.read_factory_settings()\nresult = bpy.app.tempdir")})
+	if !strings.Contains(string(out.Result), elsewhere) {
+		t.Fatalf("%+v, %+v, temporary files in %s", out, out.Error, out.Result)
+	}
+	s.mu.Lock()
+	inst := s.current
+	s.mu.Unlock()
+	inst.proc.kill()
+	<-inst.proc.exited
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
 func TestTwoBlendersInOneFolderLeaveEachOthersFilesAlone(t *testing.T) {
 	t.Parallel()
 	first := serve(t, Config{})

@@ -111,6 +111,7 @@ class Libraries:
         self._stack_size = threading.stack_size()
         self._block = _variables()
         self._temp = bpy.app.tempdir
+        self._named_temp_folder = _named_temp_folder()
         self._temp_files = set(_temp_files())
 
     def parts(self) -> list[tuple[str, Callable[[], None]]]:
@@ -223,9 +224,13 @@ class Libraries:
 
     def _remove_temp_files(self) -> None:
         """Empty Blender's own folder for temporary files, as the end of a Blender does."""
-        if not self._temp or bpy.app.tempdir != self._temp:
+        now = bpy.app.tempdir
+        if not self._temp or _named_temp_folder() != self._named_temp_folder:
             # A script has named another folder, and Blender may use that folder itself.
             return
+        if now != self._temp:
+            # Reading preferences has made Blender begin another folder of its own.
+            self._temp, self._temp_files = now, set()
         for name in _temp_files():
             if name in self._temp_files:
                 continue
@@ -342,6 +347,11 @@ def _resources() -> tuple[int, ...]:
 
 
 _LIMITS = _resources()
+
+
+def _named_temp_folder() -> str:
+    """Return the folder in which the preferences have Blender make its own, or ""."""
+    return str(bpy.context.preferences.filepaths.temporary_directory)
 
 
 def _temp_files() -> list[str]:

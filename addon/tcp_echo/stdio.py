@@ -16,6 +16,8 @@ import os
 import sys
 from typing import Any, TextIO, cast
 
+import bpy
+
 _LINE_BUFFERED = 1  # _IOLBF of glibc, musl and macOS
 # How long what is said with a mark may be: the supervisor takes longer lines for text.
 _LONGEST = 400
@@ -107,6 +109,13 @@ class MarkedStream(Stream):
         self._mark(b"begin " + key.encode())
 
     def end(self, key: str) -> None:
+        # Reading preferences makes Blender begin another folder.
+        temp = getattr(bpy.app, "tempdir", "")
+        if temp != self._temp:
+            self._temp = temp
+            text = json.dumps(temp)
+            if len(text) <= _LONGEST:
+                self._mark(b"temp " + text.encode())
         self._mark(b"end " + key.encode())
 
     def repair_descriptors(self) -> None:
