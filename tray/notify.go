@@ -2,7 +2,6 @@ package tray
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"blendtray/api"
@@ -99,11 +98,6 @@ func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 	}
 	n.held, n.last = nil, now
 	return &one, 0
-}
-
-// withoutMarkup returns a text for a notification that may have markup, which shows the text as it is.
-func withoutMarkup(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
 // why returns in one line what ended a run.

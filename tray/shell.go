@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -521,4 +522,12 @@ func (s *shell) quit() {
 	}
 	s.window.raise()
 	s.window.confirm("Quit", quitWords(st), "Quit", s.app.Quit)
+}
+
+// quitWords says which runs quitting ends.
+func quitWords(s State) string {
+	if n := len(s.Running); n > 1 {
+		return fmt.Sprintf("%d runs are running. Quitting ends them and Blender.", n)
+	}
+	return nameOf(*s.current()) + " is running. Quitting ends the run and Blender."
 }

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -63,4 +64,9 @@ func first(body []any) any {
 		return nil
 	}
 	return body[0]
+}
+
+// withoutMarkup returns a text for a notification that may have markup, which shows the text as it is.
+func withoutMarkup(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }

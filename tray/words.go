@@ -116,14 +116,6 @@ func headline(s State, now time.Time) string {
 	return name + " · ready" + waiting
 }
 
-// quitWords says which runs quitting ends.
-func quitWords(s State) string {
-	if n := len(s.Running); n > 1 {
-		return fmt.Sprintf("%d runs are running. Quitting ends them and Blender.", n)
-	}
-	return nameOf(*s.current()) + " is running. Quitting ends the run and Blender."
-}
-
 // scriptsWords returns a number of scripts, with the verb.
 func scriptsWords(n int) string {
 	if n == 1 {
