@@ -351,7 +351,8 @@ _LIMITS = _resources()
 
 def _named_temp_folder() -> str:
     """Return the folder in which the preferences have Blender make its own, or ""."""
-    return str(bpy.context.preferences.filepaths.temporary_directory)
+    preferences = bpy.context.preferences
+    return preferences.filepaths.temporary_directory if preferences else ""
 
 
 def _temp_files() -> list[str]:
