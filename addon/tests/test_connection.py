@@ -4,6 +4,7 @@
 import os
 import sys
 import types
+import socket
 import unittest
 
 import pure  # noqa: F401
@@ -15,6 +16,8 @@ from tcp_echo import connection
 
 class FullSocket:
     """A socket whose peer does not read."""
+
+    family = socket.AF_INET
 
     def send(self, _data, _flags=0):
         raise BlockingIOError
