@@ -2,9 +2,9 @@
 """A peer that does not read costs a bounded amount of memory."""
 
 import os
+import socket
 import sys
 import types
-import socket
 import unittest
 
 import pure  # noqa: F401
