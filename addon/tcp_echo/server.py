@@ -143,8 +143,13 @@ class Server:
                 self._accepting = self.loop.create_task(self._accept(self._listener))
             self.loop.run_forever()
             self.loop.run_until_complete(asyncio.sleep(0))
+        except OSError:
+            # A script has closed the descriptors of the loop. At its end the runner notices, and a
+            # traceback of this thread would stand in the script's output.
+            pass
         finally:
-            self.loop.close()
+            with contextlib.suppress(OSError):
+                self.loop.close()
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
