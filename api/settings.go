@@ -83,7 +83,7 @@ func (s FleetSettings) AheadOf(cores int, memory uint64, parallel int) int {
 // SessionSettings bound the sessions: Blenders that keep their state from run to run.
 type SessionSettings struct {
 	Idle            Duration `toml:"idle" default:"30m" holds:"now" label:"End a session that was not used for" help:"a session ends when it was not used for this time, and its scene with it"`
-	Max             Count    `toml:"max" default:"auto" holds:"now" label:"Sessions at a time" help:"how many sessions there may be; one more is refused. \u0060\"auto\"\u0060: one for each 512 MB of the machine's memory, at least 2, and at most 8 for each core"`
+	Max             Count    `toml:"max" default:"auto" holds:"now" label:"Sessions at a time" help:"how many sessions each Blender of the settings may have; one more is refused. \u0060\"auto\"\u0060: one for each 512 MB of the machine's memory, at least 2, and at most 8 for each core"`
 	Checkpoints     uint32   `toml:"checkpoints" default:"20" holds:"now" help:"how many checkpoints of a session are kept: the oldest goes; 0: any number"`
 	CheckpointBytes Bytes    `toml:"checkpoint_bytes" default:"2GB" holds:"now" help:"how much disk all checkpoints of a session may take together: the oldest goes, and the newest always stays"`
 }

@@ -39,6 +39,7 @@ func (c *runCmd) debug(e *env, sub api.Submission) error {
 		return fault.New(fault.Usage, "`blendtray status` names them", "--debug takes a Blender of the settings, and %s is none", sub.Blender)
 	}
 	spec := specs[named]
+	sub.Blender = ""
 	spec.Name, spec.Attach, spec.Port, spec.Dir = "debug", false, 0, filepath.Join(paths.Blenders(), "debug")
 	if filepath.IsAbs(sub.Scene) {
 		spec.Scene = sub.Scene
@@ -52,6 +53,9 @@ func (c *runCmd) debug(e *env, sub api.Submission) error {
 		Blender: b, Runs: loaded.Runs, Sink: &directOutput{env: e}, Debug: &blender.Debug{Path: paths.Debugger()},
 	}.Run(ctx, sub)
 	e.done()
+	if err != nil && ctx.Err() != nil {
+		return fault.New(fault.Cancelled, "", "cancelled before the script began")
+	}
 	if err != nil {
 		return fault.New(fault.Failed, "`blendtray doctor` looks for the cause", "nothing was executed: %w", err)
 	}

@@ -92,9 +92,10 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	own := c.Isolation.Isolation == api.IsolateProcess || c.Isolation == isolation{}
 	switch {
-	case c.Debug && (c.Attach || c.JSON || c.Session != ""):
-		return fault.New(fault.Usage, "leave --attach, --session and --json out", "--debug starts a Blender of its own, and says there how to attach")
+	case c.Debug && (c.Attach || c.JSON || c.Session != "" || c.PID != 0 || !own):
+		return fault.New(fault.Usage, "leave --attach, --pid, --session, --isolation and --json out", "--debug starts a Blender of its own, and says there how to attach")
 	case c.Debug:
 		return c.debug(e, sub)
 	case c.Attach:

@@ -137,6 +137,9 @@ func (sessionCheckpointCmd) Help() string {
 
 func (c *sessionCheckpointCmd) Run(e *env) error {
 	return c.do(e, api.SessionCheckpoint, "", func(d api.SessionDone) string {
+		if len(d.Session.Checkpoints) == 0 { // it was ended meanwhile
+			return "has a checkpoint no more"
+		}
 		last := d.Session.Checkpoints[len(d.Session.Checkpoints)-1]
 		return fmt.Sprintf("has checkpoint %d, of %s", last.Number, size(last.Bytes))
 	})

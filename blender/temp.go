@@ -95,9 +95,13 @@ func escapedPattern(path string) string {
 
 // removeSession removes the folder that Blender has named as its own for temporary files, because a
 // Blender that was killed could not remove it. It does nothing when the folder's name is not that
-// of such a folder.
+// of such a folder: where Blender can't make its own, it names a folder that others use, too.
 func removeSession(path string) {
-	if filepath.IsAbs(path) && strings.HasPrefix(filepath.Base(path), "blender_") {
+	info, err := os.Lstat(filepath.Clean(path))
+	if err == nil && info.IsDir() && filepath.IsAbs(path) && sessionName.MatchString(filepath.Base(path)) {
 		_ = os.RemoveAll(path) // what is left lies in the user's folder for temporary files
 	}
 }
+
+// sessionName is what Blender calls its own folder for temporary files, in BKE_tempdir_init.
+var sessionName = regexp.MustCompile(`^blender_[A-Za-z0-9]{6}$`)

@@ -31,7 +31,7 @@ type Direct struct {
 // [Record] assigns it. Ending ctx cancels the run. Run fails as Blender's Run does when nothing
 // was executed, and with [api.ErrBad] or [api.ErrTooLarge] for an invalid submission.
 func (d Direct) Run(ctx context.Context, s api.Submission) (api.Run, error) {
-	s.Attach = true
+	s.Attach = d.Debug == nil
 	j, err := newJob(s, d.Runs)
 	if err != nil {
 		return api.Run{}, err

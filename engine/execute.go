@@ -48,7 +48,7 @@ func (w *worker) execute(j *job, code []byte) error {
 	if err == nil {
 		last := ending(out, why, byStop)
 		switch cut := byStop && stopping && last.State == api.Cancelled; {
-		case cut && (requeue || j.run.GoesOn() || e.mayRepeat(j)):
+		case cut && operationOf(&j.run) == "" && (requeue || j.run.GoesOn() || e.mayRepeat(j)):
 			e.keepFramesLocked(j)
 			if !requeue && !j.run.GoesOn() {
 				j.repeats++

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -72,7 +73,7 @@ func beganBefore(a, b api.Run) int {
 func (e *Engine) snapshotLocked(j *job) api.Run {
 	r := j.run
 	if r.State == api.Queued {
-		r.Reason = e.waitsForLocked(j)
+		r.Reason = cmp.Or(e.waitsForLocked(j), j.run.Reason)
 	}
 	if j.out != nil {
 		r.OutputBytes = j.out.bytes()

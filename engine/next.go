@@ -261,7 +261,7 @@ func (e *Engine) loadLocked() *load {
 	l.parallel = e.parallelLocked()
 	clear(l.open)
 	for _, w := range e.workers {
-		if w.takes && !w.halted && !w.retired && w.kind == w.spec.Kind() {
+		if w.takes && !w.halted && !w.retired && !w.resting && w.kind == w.spec.Kind() {
 			l.open[w.name] = w.kind == api.BlenderOpen
 		}
 	}

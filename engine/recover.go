@@ -57,6 +57,13 @@ func (e *Engine) loadQueue() error {
 	}
 	e.queue = queue{}
 	for _, j := range jobs {
+		if operationOf(&j.run) != "" {
+			// Its session is gone, and another of the same name must not be saved over its file.
+			if err := e.store.interrupt(j.id, time.Now(), "the engine ended before it began, and its session with it", nil); err != nil {
+				return err
+			}
+			continue
+		}
 		j.older = true
 		if j.run.Blender == "" && len(e.cfg.Blenders) > 0 { // as earlier versions wrote the default Blender
 			j.run.Blender = e.cfg.Blenders[0].Name

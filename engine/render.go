@@ -68,7 +68,7 @@ func checkRender(s api.Submission) error {
 	case r == nil:
 		return nil
 	case s.Attach:
-		return fmt.Errorf("%w: render: a Blender that a person has open renders no frames; leave one of attach and render out", api.ErrBad)
+		return fmt.Errorf("%w: render: "+noFramesThere+"; leave one of attach and render out", api.ErrBad)
 	case !renderEngine.MatchString(r.Engine):
 		return fmt.Errorf("%w: render.engine: %q is no name of a render engine, such as CYCLES", api.ErrBad, r.Engine)
 	case r.Output != "" && !strings.HasPrefix(r.Output, "//") && !filepath.IsAbs(r.Output):

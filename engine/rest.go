@@ -86,7 +86,8 @@ func (w *worker) beginRest(ctx context.Context) {
 	e := w.engine
 	e.turn.Lock()
 	e.mu.Lock()
-	if !e.queue.has(w.name) && !e.stopping {
+	arrives := e.arrival != nil && e.arrival.job.run.Blender == w.name
+	if !e.queue.has(w.name) && !arrives && !e.stopping {
 		w.resting, w.retired = true, w.found
 	}
 	resting, retired, b := w.resting, w.retired, w.blender

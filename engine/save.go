@@ -216,6 +216,13 @@ func (e *Engine) carryLocked(s watcher.Save) error {
 	return nil
 }
 
+// isOpenLocked reports whether a person has a Blender open. It needs mu.
+func (e *Engine) isOpenLocked(name string) bool {
+	w := e.workerLocked(name)
+	_, open := openPID(name)
+	return open || w != nil && w.spec.Kind() == api.BlenderOpen
+}
+
 // runSaveLocked makes a run of a save, or of a script whose modules have changed, as source says. It needs turn. The run takes the place of a run that
 // waits for an older save of the same script. When a run of the script is running, the new run
 // waits for it or cancels it, as the folder's settings say. A save that another run has made runs,
@@ -245,7 +252,14 @@ func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin
 	if chosen.err == nil && e.isOrphanLocked(j) { // it has gone since
 		chosen.err = e.noBlenderLocked(chosen.name)
 	}
+	if chosen.err == nil && j.run.Render != nil && e.isOpenLocked(chosen.name) {
+		chosen.err = errors.New(noFramesThere + "; name another Blender for the folder, or no frames")
+	}
+	stopping := e.stopping
 	e.mu.Unlock()
+	if chosen.err != nil && (stopping || errors.Is(chosen.err, api.ErrStopping)) {
+		return api.ErrStopping // the next engine finds the save
+	}
 	if chosen.err != nil {
 		return e.refuseSaveLocked(j, old, s, chosen.err)
 	}

@@ -116,6 +116,7 @@ func (e *Engine) joinSessionLocked(j *job, ask string) error {
 	if j.run.Session == "" {
 		return nil
 	}
+	e.settleLocked() // it may be the first run of the same session
 	has := e.blenderOfSession(j.run.Session)
 	if ask != "" && has != "" && has != j.run.Blender && !e.isOfVersion(has, ask) {
 		return fmt.Errorf("%w: blender: the session %q is in the Blender %q, and the run asks for %q; leave the Blender out, or name another session",
@@ -195,7 +196,11 @@ func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.S
 	}
 	j.run.Source, j.run.Blender = api.FromSession, blender
 	e.turn.Lock()
-	run, err := e.acceptLocked(insert{job: j, code: s.Code})
+	err = e.joinSessionLocked(j, "") // a run may have begun the session meanwhile
+	var run api.Run
+	if err == nil {
+		run, err = e.acceptLocked(insert{job: j, code: s.Code})
+	}
 	e.turn.Unlock()
 	if err != nil {
 		return api.SessionDone{}, err

@@ -337,8 +337,11 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	return r, nil
 }
 
+// noFramesThere is why no frames are rendered in a Blender that a person has open.
+const noFramesThere = "a Blender that a person has open renders no frames"
+
 // prepareLocked sets what a new run has from the engine. It fails with [api.ErrBad] for a run in a
-// session whose Blender a person has open, and with [api.ErrNoBlender] where there is no Blender for
+// session, or with frames, whose Blender a person has open, and with [api.ErrNoBlender] where there is no Blender for
 // the run. It needs mu.
 func (e *Engine) prepareLocked(j *job) error {
 	_, opens := openPID(j.run.Blender)
@@ -352,6 +355,9 @@ func (e *Engine) prepareLocked(j *job) error {
 	}
 	if opens && j.run.Session != "" {
 		return fmt.Errorf("%w: session: a session has a Blender of its own, and the settings have runs executed in the Blender that is open (blender.attach)", api.ErrBad)
+	}
+	if opens && j.run.Render != nil {
+		return fmt.Errorf("%w: render: %s", api.ErrBad, noFramesThere)
 	}
 	if opens {
 		j.run.Isolation = api.IsolateKeep // a person has the scene open
@@ -429,7 +435,13 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 		return api.Run{}, err
 	}
 	again := old.copyOf(code)
-	if again.run.Blender, err = e.chooseBlender(ctx, again.run.Blender); err != nil {
+	if again.run.Blender == "" && again.run.Folder != "" { // there was no Blender for it
+		chosen := e.chooseForSave(ctx, again.run.Folder, code)
+		again.run.Blender, err = chosen.name, chosen.err
+	} else {
+		again.run.Blender, err = e.chooseBlender(ctx, again.run.Blender)
+	}
+	if err != nil {
 		return api.Run{}, err
 	}
 	e.turn.Lock()

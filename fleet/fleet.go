@@ -119,11 +119,7 @@ type Fleet struct {
 	free     uint64 // how much memory programs may still have, in bytes
 	looking  bool   // somebody looks at the files that runs begin with
 	looked   time.Time
-	checks   struct { // checks of the waiting Blenders; guarded by its own mutex
-		sync.Mutex
-		file  string // with which file the Blenders were that were checked last
-		begun time.Time
-	}
+	checks   map[string]*check // the last checks of the waiting Blenders, by the file that these have open
 }
 
 // member is a Blender of the fleet. All but fleet and b are guarded by Fleet.mu.
@@ -559,7 +555,7 @@ func wake(c chan struct{}) {
 
 // acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
 func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
-	f.checkFor(n.scene)
+	f.checkFor(ctx, n.scene)
 	var m *member
 	err := f.await(ctx, n, func(i int) {
 		m = f.members[i]
@@ -671,21 +667,66 @@ func (f *Fleet) Alert(req blender.Request) {
 	m := f.members[i]
 	f.mu.Unlock()
 	m.b.Alert()
-	go f.checkFor(n.scene)
+	go f.checkFor(context.Background(), n.scene)
+}
+
+// check is a call of checkWaiting.
+type check struct {
+	begun time.Time
+	done  chan struct{} // closed at its end
 }
 
 // checkedLately is for how long what checkFor has found out holds: the time from a save to its run.
 const checkedLately = 5 * time.Millisecond
 
-// checkFor calls checkWaiting, unless that was done for the same file a moment ago.
-func (f *Fleet) checkFor(file string) {
-	f.checks.Lock()
-	defer f.checks.Unlock()
-	if f.checks.file == file && time.Since(f.checks.begun) < checkedLately {
-		return
+// checkFor calls checkWaiting, unless that was done for the same file a moment ago. It returns at the
+// end of ctx, too: a drive that does not answer holds up nobody but those who need its file.
+func (f *Fleet) checkFor(ctx context.Context, file string) {
+	asked := time.Now()
+	for {
+		f.mu.Lock()
+		c := f.checks[file]
+		if c == nil || c.isDone() && asked.Sub(c.begun) >= checkedLately {
+			c = &check{begun: time.Now(), done: make(chan struct{})}
+			f.noteCheckLocked(file, c)
+			go func() {
+				defer close(c.done)
+				f.checkWaiting(file)
+			}()
+		}
+		f.mu.Unlock()
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return
+		}
+		if asked.Sub(c.begun) < checkedLately {
+			return
+		}
 	}
-	f.checks.file, f.checks.begun = file, time.Now()
-	f.checkWaiting(file)
+}
+
+// noteCheckLocked notes a check, and forgets those of files that were not needed lately. It needs mu.
+func (f *Fleet) noteCheckLocked(file string, c *check) {
+	if f.checks == nil {
+		f.checks = map[string]*check{}
+	}
+	for other, old := range f.checks {
+		if old.isDone() && time.Since(old.begun) > time.Second {
+			delete(f.checks, other)
+		}
+	}
+	f.checks[file] = c
+}
+
+// isDone reports whether the check has come to its end.
+func (c *check) isDone() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on
@@ -763,14 +804,16 @@ func (f *Fleet) Free(req blender.Request) bool {
 	return f.wanted && choose(f.viewsLocked(), needOf(req)) >= 0
 }
 
-// Preview has the Blender in which a run was the last make a picture of the scene that the run has
-// left; see [blender.Supervisor.Preview]. It holds up no isolated run: the next one has another
+// Preview has the Blender of an isolated run make a picture of the scene that the run has left; see
+// [blender.Supervisor.Preview]. It holds up no isolated run: the next one has another
 // Blender. It fails with [blender.ErrNoPreview] when what the run left is gone.
 func (f *Fleet) Preview(ctx context.Context, run, path, engine string) error {
 	f.mu.Lock()
 	var m *member
 	for _, other := range f.members {
-		if other.ran == run && !other.parked && !other.busy && other.status.State == api.BlenderReady {
+		// A picture is a run of its own, which may have to be ended with its Blender: Blenders that go on
+		// are left alone.
+		if other.use == spent && other.ran == run && !other.parked && !other.busy && other.status.State == api.BlenderReady {
 			m = other
 		}
 	}

@@ -124,6 +124,8 @@ def go_back(path: str) -> None:
         raise SceneError(f"the checkpoint can't be read: {error}") from None
     if not os.path.isfile(path):
         raise SceneError(f"the checkpoint is gone: there is no file {path}")
+    if not _has_pixels(f"{path}.pixels", note["pixels"]):
+        raise SceneError(f"the checkpoint is not whole: the pixels in {path}.pixels are missing")
     names = dict(bpy.app.driver_namespace)
 
     @bpy.app.handlers.persistent
@@ -142,7 +144,10 @@ def go_back(path: str) -> None:
     with _handlers_put_away():
         bpy.app.handlers.load_post.append(put_back)
         open_file(path, load_ui=False)
-    _put_back_pixels(f"{path}.pixels", note["pixels"])
+    try:
+        _put_back_pixels(f"{path}.pixels", note["pixels"])
+    except (OSError, EOFError, MemoryError) as error:  # the scene is back, and stays
+        print(f"the pixels of images that were never saved can't be put back: {error!r}")
     window: Any = bpy.context.window
     layer = window and window.scene.view_layers.get(note["layer"])
     if layer:
@@ -211,6 +216,17 @@ def _write_pixels(path: str) -> list[list[Any]]:
             values.tofile(file)
             written.append([image.name, count])
     return written
+
+
+def _has_pixels(path: str, written: list[list[Any]]) -> bool:
+    """Return whether the file has as many pixels as were written."""
+    if not written:
+        return True
+    try:
+        count = sum(int(n) for _, n in written)
+        return os.path.getsize(path) == array.array("f").itemsize * count
+    except OSError:
+        return False
 
 
 def _put_back_pixels(path: str, written: list[list[Any]]) -> None:

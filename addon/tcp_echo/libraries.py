@@ -16,6 +16,7 @@ import importlib
 import locale
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -225,8 +226,13 @@ class Libraries:
     def _remove_temp_files(self) -> None:
         """Empty Blender's own folder for temporary files, as the end of a Blender does."""
         now = bpy.app.tempdir
-        if not self._temp or _named_temp_folder() != self._named_temp_folder:
-            # A script has named another folder, and Blender may use that folder itself.
+        if (
+            not self._temp
+            or _named_temp_folder() != self._named_temp_folder
+            or not _OWN_TEMP_FOLDER.fullmatch(os.path.basename(os.path.normpath(now)))
+        ):
+            # A script has named another folder, or Blender could not make its own: it then uses the
+            # folder for everybody's temporary files itself.
             return
         if now != self._temp:
             # Reading preferences has made Blender begin another folder of its own.
@@ -241,6 +247,9 @@ class Libraries:
                 with contextlib.suppress(OSError):  # it is open on Windows
                     os.remove(path)
 
+
+# The name of the folder that Blender makes for its own temporary files.
+_OWN_TEMP_FOLDER = re.compile(r"blender_[A-Za-z0-9]{6}")
 
 _HAS_MASK = hasattr(_signal, "pthread_sigmask")
 
@@ -351,8 +360,8 @@ _LIMITS = _resources()
 
 def _named_temp_folder() -> str:
     """Return the folder in which the preferences have Blender make its own, or ""."""
-    preferences = bpy.context.preferences
-    return preferences.filepaths.temporary_directory if preferences else ""
+    paths = getattr(bpy.context.preferences, "filepaths", None)
+    return str(getattr(paths, "temporary_directory", ""))
 
 
 def _temp_files() -> list[str]:

@@ -327,6 +327,8 @@ class Session(Listener):
             self._service.server.loop.call_later(_PUSH_SECONDS, self._push, 1)
 
     def _push(self, pushed: int) -> None:
+        for run in list(self._runs.values()):
+            run.starts_at_once = False  # it has not, so its `started` is sent without delay
         self._connection.push()
         if self._at_once > pushed:
             self._service.server.loop.call_later(_PUSH_SECONDS, self._push, self._at_once)

@@ -24,6 +24,9 @@ _LONGEST = 400
 _UNBUFFERED = 2 if sys.platform.startswith("linux") else 4 if os.name == "nt" else 2
 
 
+# Kept here because a script may put something else in its place.
+_app = bpy.app
+
 # What the supervisor reads: text that is written out after each line.
 _OUTPUT: Any = {
     "encoding": "utf-8",
@@ -109,9 +112,8 @@ class MarkedStream(Stream):
         self._mark(b"begin " + key.encode())
 
     def end(self, key: str) -> None:
-        # Reading preferences makes Blender begin another folder.
-        temp = getattr(bpy.app, "tempdir", "")
-        if temp != self._temp:
+        temp = getattr(_app, "tempdir", "")
+        if temp != self._temp:  # reading preferences makes Blender begin another folder
             self._temp = temp
             text = json.dumps(temp)
             if len(text) <= _LONGEST:
