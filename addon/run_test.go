@@ -557,6 +557,16 @@ os.chdir("/")
 	check(t, "the next run's outputs", s.run("")["outputs"], []any{})
 }
 
+func TestOutputsAreNoFolders(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	m := s.run(`
+import bpy, os
+open("of_test.txt", "w").close()  # which changes the folder
+bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath("copy.blend"), copy=True)
+`, message{"dir": t.TempDir(), "scene": "fresh"})
+	check(t, "the outputs of a copy of a scene that was never saved", m["outputs"], []any{})
+}
+
 func TestOutputsAreWhereImagesWereSaved(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	dir := t.TempDir()

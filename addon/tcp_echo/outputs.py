@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,8 @@ class Outputs:
             found = os.stat(path)
         except OSError:
             return False
+        if not stat.S_ISREG(found.st_mode):
+            return False  # "", the path of a scene that was never saved, is the working directory
         if found.st_mtime < self._since or self._before.get(path) == _signature(found):
             return False
         self.add(path)
