@@ -120,7 +120,7 @@ func TestFramesAreRenderedAsBlendersCommandLineDoes(t *testing.T) {
 		"bare":   `render.filepath, render.use_file_extension = "//bare/p", False`,
 		"stereo": `render.use_multiview = True; render.use_placeholder = True`,
 		"exr":    `render.image_settings.file_format = "OPEN_EXR"; [setattr(render, n, False) for n in dir(render) if n.startswith("use_stamp")]`,
-		"movie":  `[setattr(i, "media_type", "VIDEO") for i in (render.image_settings,) if hasattr(i, "media_type")]; render.image_settings.file_format = "FFMPEG"; render.ffmpeg.format = "MKV"`,
+		"movie":  `[setattr(i, "media_type", "VIDEO") for i in (render.image_settings,) if hasattr(i, "media_type")]; render.image_settings.file_format = "FFMPEG"; render.ffmpeg.format = "MKV"; [setattr(render, n, False) for n in dir(render) if n.startswith("use_stamp")]`,
 	}
 	scenesIn(t, dir, special)
 	s := rendering(t)
@@ -132,8 +132,11 @@ func TestFramesAreRenderedAsBlendersCommandLineDoes(t *testing.T) {
 			continue
 		}
 		got := filesIn(t, filepath.Join(dir, name))
-		if name == "movie" { // which has the date
-			check(t, "the movie", len(got["picture_0001-0004.mkv"]), len(want["picture_0001-0004.mkv"]))
+		if name == "movie" { // which has the date, and how long it took, in a few bytes more or less
+			const file, bytesMore = "picture_0001-0004.mkv", 64
+			if more := len(got[file]) - len(want[file]); max(more, -more) > bytesMore || len(want[file]) < 4*bytesMore {
+				t.Errorf("the movie has %d bytes, and %d where Blender renders it by itself", len(got[file]), len(want[file]))
+			}
 			check(t, "the files", names(got), names(want))
 		} else {
 			expectSameFiles(t, got, want)
