@@ -64,7 +64,10 @@ func PrivateFolder(dir string) error {
 	case info.Mode().Perm()&0o022 == 0:
 		return nil
 	}
-	return os.Chmod(dir, info.Mode().Perm()&^0o022)
+	if err := os.Chmod(dir, info.Mode().Perm()&^0o022); err != nil {
+		return fmt.Errorf("others may write to %s and could have code run as you; its owner has to take that right away (chmod go-w): %w", dir, err)
+	}
+	return nil
 }
 
 // ensureFile makes path a plain file with this content that only the user can read.

@@ -49,7 +49,7 @@ func (w *worker) execute(j *job, code []byte) error {
 		last := ending(out, why, byStop)
 		switch cut := byStop && stopping && last.State == api.Cancelled; {
 		case cut && operationOf(&j.run) == "" && (requeue || j.run.GoesOn() || e.mayRepeat(j)):
-			e.keepFramesLocked(j)
+			e.keepFramesLocked(j, false)
 			if !requeue && !j.run.GoesOn() {
 				j.repeats++
 			}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -180,8 +181,27 @@ func (e *Engine) takeHeld() error {
 	}
 }
 
+// chooseForHeld chooses the Blender of the first held save anew: the settings may be others since it was
+// held.
+func (e *Engine) chooseForHeld() {
+	e.mu.Lock()
+	if e.held.len() == 0 {
+		e.mu.Unlock()
+		return
+	}
+	s := e.held.saves[0]
+	e.mu.Unlock()
+	chosen := e.chooseForSave(context.Background(), s.Folder, s.Code)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.held.len() > 0 && e.held.saves[0].Path == s.Path && e.held.saves[0].Stamp == s.Stamp {
+		e.held.saves[0].choice = chosen
+	}
+}
+
 // takeFirstHeld takes the first save that waits and returns whether there was one.
 func (e *Engine) takeFirstHeld() (more bool, err error) {
+	e.chooseForHeld()
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()

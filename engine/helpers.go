@@ -134,6 +134,7 @@ func (e *Engine) keepHelpers(ctx context.Context) {
 	var first time.Time // when the first signal came that was not followed yet
 	var due <-chan time.Time
 	poke(e.helpers.again)
+	poke(e.helpers.stale) // those that were stale when the last engine ended
 	for {
 		select {
 		case <-e.helpers.again:
@@ -184,6 +185,7 @@ func (e *Engine) watchHelpers(watching *group) {
 		}
 	}
 	before := e.helpers.watched.Swap(&files)
+	poke(e.helpers.stale) // one of them may have been saved before it was known as a helper
 	if w == nil && len(dirs) == 0 {
 		return
 	}
@@ -246,6 +248,16 @@ func (e *Engine) noteHelperLocked(s watcher.Save, from origin) {
 	poke(e.helpers.stale)
 }
 
+// helperNowLocked returns the file of a helper as it is now, with the hash "" where that is not known.
+// A helper that is a script of its folder, such as in a package, is known from its last save. It needs
+// mu.
+func (e *Engine) helperNowLocked(path string) helper {
+	if h := e.helpers.now[path]; h.hash != "" {
+		return h
+	}
+	return helper{hash: e.stamps[path].Hash}
+}
+
 // staleScript is a script whose helpers have changed since its last run.
 type staleScript struct {
 	path   string
@@ -265,7 +277,7 @@ func (e *Engine) staleLocked(script string) (s staleScript, ok bool) {
 	}
 	s = staleScript{path: script, folder: one.folder, policy: f.policy}
 	for path, hash := range one.files {
-		if now := e.helpers.now[path]; now.hash != "" && now.hash != hash && e.helpers.watches(path) {
+		if now := e.helperNowLocked(path); now.hash != "" && now.hash != hash && e.helpers.watches(path) {
 			s.files = append(s.files, path)
 		}
 	}
@@ -301,6 +313,7 @@ func (e *Engine) settleStale(ctx context.Context) {
 		}
 		if _, err := e.runStale(ctx, s); err != nil && ctx.Err() == nil {
 			e.warn(fmt.Sprintf("%s does not run again yet although %s has changed: %v", s.path, filepath.Base(s.files[0]), err))
+			poke(e.retries) // which has the scripts looked at again
 		}
 	}
 	e.mu.Lock()
@@ -361,7 +374,7 @@ func (e *Engine) runStale(ctx context.Context, s staleScript) (*api.Run, error) 
 	var from origin
 	own := true
 	for _, path := range now.files {
-		h := e.helpers.now[path]
+		h := e.helperNowLocked(path)
 		files[path] = h.hash
 		if h.from.itself(s.path) {
 			continue

@@ -164,6 +164,25 @@ func TestAModuleOfAPackageHasItsScriptsRun(t *testing.T) {
 	w.wants("one.py", "m.py", "one.py")
 }
 
+func TestScriptsThatWaitForAPersonWaitInTheNextEngine(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t, func(c *Config) { c.Folders[0].OnHelper = api.OnHelperAsk })
+	w.put("__init__.py", "") // so m.py is a module and a script, and the watcher of scripts tells of it
+	w.put("m.py", "1")
+	w.script("one.py", "1", "m.py")
+	eventually(t, "it is known", func() bool { return w.helpers.watches(w.path("m.py")) })
+	w.w.save(w.put("m.py", "2"), "2")
+	waits := func() bool {
+		w.Engine.mu.Lock()
+		defer w.Engine.mu.Unlock()
+		return slices.Equal(w.helpers.waiting[w.watched], []string{w.path("one.py")})
+	}
+	eventually(t, "one.py waits", waits)
+	w.wants("one.py", "m.py")
+	w.use(w.again())
+	eventually(t, "one.py still waits", waits)
+}
+
 func TestAModuleThatChangedWhileNoEngineRanHasItsScriptsRun(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)

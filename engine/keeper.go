@@ -83,6 +83,7 @@ func (e *Engine) keep(ctx context.Context) {
 			// A scan whose end could not be written down is made again.
 			e.watcher.Rescan()
 			e.wakeWorkers()
+			poke(e.helpers.stale)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (e *Engine) recoverRun(j *job) error {
 	j.journal.look()
 	switch {
 	case j.journal.over != nil && j.journal.over.Queued:
-		e.keepFramesLocked(j)
+		e.keepFramesLocked(j, false)
 		return e.store.setQueued(j.id, j.journal.over.Repeats)
 	case j.journal.over != nil:
 		return e.recoverOver(j)

@@ -15,7 +15,7 @@ import (
 // The journal says which frames are written. What a script has made of the scene is gone with its
 // Blender, so a script is not followed by the frames that are missing: its run has crashed.
 
-// maxStandstill is how often in a row a render may be cut off with no frame finished.
+// maxStandstill is how often in a row Blender or the engine may die with no frame finished.
 const maxStandstill = 3
 
 // rendered is which frames of a run are there.
@@ -25,7 +25,7 @@ type rendered struct {
 	Begun []int `json:"begun"`
 	// Since is when the run first began.
 	Since time.Time `json:"since"`
-	// Standstill is how often in a row the render was cut off with no frame finished.
+	// Standstill is how often in a row Blender or the engine has died with no frame finished.
 	Standstill int `json:"standstill"`
 }
 
@@ -41,8 +41,8 @@ func (r *rendered) note(frame int, done bool) {
 	}
 }
 
-// add takes over the frames of a Blender that is gone, and counts whether it has finished any.
-func (r *rendered) add(frames rendered) {
+// add takes over the frames of a Blender that is gone, and returns whether it has finished any.
+func (r *rendered) add(frames rendered) (any bool) {
 	before := len(r.Done)
 	r.Done = append(r.Done, frames.Done...)
 	slices.Sort(r.Done)
@@ -53,9 +53,7 @@ func (r *rendered) add(frames rendered) {
 	})
 	slices.Sort(r.Begun)
 	r.Begun = slices.Compact(r.Begun)
-	if r.Standstill++; len(r.Done) > before {
-		r.Standstill = 0
-	}
+	return len(r.Done) > before
 }
 
 // renderEngine matches what a render engine may be called.
@@ -94,8 +92,9 @@ func sameRender(a, b *api.Render) bool {
 }
 
 // keepFramesLocked takes note of the frames that the Blender of a run has written before it was gone,
-// and writes them down. When that fails, they may be rendered again. It needs turn.
-func (e *Engine) keepFramesLocked(j *job) {
+// and writes them down. When that fails, they may be rendered again. died tells that Blender or the
+// engine has died, and was not asked to end. It needs turn.
+func (e *Engine) keepFramesLocked(j *job, died bool) {
 	if !j.run.GoesOn() {
 		return
 	}
@@ -107,7 +106,12 @@ func (e *Engine) keepFramesLocked(j *job) {
 			j.rendered.Since = *j.run.StartedAt
 		}
 	}
-	j.rendered.add(j.journal.frames)
+	switch finished := j.rendered.add(j.journal.frames); {
+	case finished:
+		j.rendered.Standstill = 0
+	case died:
+		j.rendered.Standstill++
+	}
 	j.journal.frames = rendered{}
 	if err := e.store.setRendered(j.id, *j.rendered); err != nil {
 		e.log.Warn("cannot write down which frames are rendered", "run", j.id, "error", err)
@@ -120,7 +124,7 @@ func (e *Engine) goesOnLocked(j *job, last *api.Run) bool {
 	if last.State != api.Crashed || !j.run.GoesOn() || j.journal.path == "" {
 		return false
 	}
-	e.keepFramesLocked(j)
+	e.keepFramesLocked(j, true)
 	if j.rendered.Standstill < maxStandstill {
 		return true
 	}
@@ -166,7 +170,7 @@ func (e *Engine) recoverRender(j *job) (goes bool, err error) {
 	if !j.run.GoesOn() || j.journal.path == "" || !j.journal.there {
 		return false, nil
 	}
-	e.keepFramesLocked(j)
+	e.keepFramesLocked(j, true)
 	if j.rendered.Standstill >= maxStandstill {
 		return false, nil
 	}

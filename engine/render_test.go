@@ -105,6 +105,28 @@ func TestAFrameThatEndsEachBlenderEndsItsRender(t *testing.T) {
 	}
 }
 
+func TestOnlyDeathsWithoutAFrameEndARender(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	j := &job{id: 1, run: api.Run{Render: &api.Render{}, SHA256: hashOf(nil), Scene: "/a/shot.blend", Isolation: api.IsolateProcess}, journal: &journal{}}
+	if !j.run.GoesOn() {
+		t.Fatal("such a render goes on")
+	}
+	for i, c := range []struct {
+		died bool
+		done []int
+		want int
+	}{{true, nil, 1}, {false, nil, 1}, {false, nil, 1}, {true, nil, 2}, {true, []int{1}, 0}, {false, []int{2}, 0}} {
+		j.journal.frames = rendered{Done: c.done}
+		h.turn.Lock()
+		h.keepFramesLocked(j, c.died)
+		h.turn.Unlock()
+		if j.rendered.Standstill != c.want {
+			t.Errorf("after step %d: %d deaths in a row, want %d", i, j.rendered.Standstill, c.want)
+		}
+	}
+}
+
 func TestAScriptIsNotFollowedByTheRestOfItsFrames(t *testing.T) {
 	t.Parallel()
 	h := open(t)

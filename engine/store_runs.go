@@ -191,14 +191,15 @@ func (s *store) setQueued(id int64, repeats int) error {
 	})
 }
 
-// setRendered writes down which frames of a run are there.
+// setRendered writes down which frames of a run are there. The run has begun, so that it was sent does
+// not count any more.
 func (s *store) setRendered(id int64, r rendered) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET rendered = ? WHERE id = ?`, string(text), id)
+		_, err := s.exec(`UPDATE runs SET rendered = ?, attempts = 0 WHERE id = ?`, string(text), id)
 		return err
 	})
 }

@@ -113,6 +113,9 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	if f.Note != "" {
 		how.SetText(how.Text + "; " + f.Note)
 	}
+	if n := len(f.Stale); n > 0 {
+		how.SetText(how.Text + "; " + scriptsWords(n) + " changed modules: blendtray retry --stale runs them again")
+	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
 		how.SetText(f.Error)

@@ -90,7 +90,7 @@ func (p Paths) Make() error {
 			continue
 		}
 		if err := os.Chmod(dir, info.Mode().Perm()&^open); err != nil {
-			return fmt.Errorf("%s is open to others and can't be closed: %w", dir, err)
+			return fmt.Errorf("%s is open to others, and its owner has to close it (chmod go-w): %w", dir, err)
 		}
 	}
 	return nil
