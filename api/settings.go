@@ -109,7 +109,7 @@ type RunSettings struct {
 	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept, whatever their scripts; and of how many scripts that are gone the engine knows that they have run"`
 	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is on when the engine is stopped" help:"what becomes of a run that is on when the engine is stopped: \u0060\"wait\"\u0060 lets it end, within \u0060stop_timeout\u0060; \u0060\"requeue\"\u0060 ends it at once, and it runs again, from its first line, when the engine starts"`
 	StopTimeout  Duration  `toml:"stop_timeout" default:"1m" holds:"now" help:"how long the engine waits for such a run when it is stopped, before it ends it; \u0060\"none\"\u0060: as long as it takes. systemd is told to wait as long"`
-	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run with the isolation \u0060process\u0060: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
 }
 
 // Limits returns what a run that has no limits of its own may use.

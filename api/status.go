@@ -102,7 +102,7 @@ type ProcessStatus struct {
 	State   BlenderState `json:"state"`
 	// Use is what the process is for: "waiting" for a run, with nothing run in it; "left": it
 	// has what the last isolated run left; "scene": it goes on, with a new scene for each run;
-	// "keep": it keeps its state; "session": it is that of a session; "open": a person has it open.
+	// "keep": it keeps its state; "session": a session has it; "open": a person has it open.
 	Use string `json:"use"`
 	// Run is the id of the run that the process is executing, or "". Left is the id of the isolated run
 	// whose scene the process has, where it was the last to end, or "".

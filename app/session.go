@@ -19,7 +19,7 @@ type sessionCmd struct {
 	Open       sessionOpenCmd       `cmd:"" help:"Open a .blend in a session, which begins if it is not there."`
 	Save       sessionSaveCmd       `cmd:"" help:"Save a copy of the scene of a session as a .blend."`
 	Checkpoint sessionCheckpointCmd `cmd:"" help:"Keep a copy of the scene of a session to go back to."`
-	Undo       sessionUndoCmd       `cmd:"" help:"Go back to the last checkpoint of a session; once more, to the one before."`
+	Undo       sessionUndoCmd       `cmd:"" help:"Go back to the last checkpoint of a session; asked again, to the checkpoint before that."`
 	End        sessionEndCmd        `cmd:"" help:"End a session, its Blender and its checkpoints."`
 }
 
@@ -230,7 +230,7 @@ func (c *sessionEndCmd) Run(e *env) error {
 	return nil
 }
 
-// checkSessionName fails when a name can't be that of a session.
+// checkSessionName fails when no session can have the name.
 func checkSessionName(name string) error {
 	if err := api.CheckSession(name); err != nil {
 		return fault.New(fault.Usage, "", "%s", strings.TrimPrefix(err.Error(), api.ErrBad.Error()+": session: "))

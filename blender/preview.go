@@ -27,11 +27,12 @@ except preview.NoPreview as why:
 // ErrNoPreview is returned when there is no scene to make a picture of.
 var ErrNoPreview = errors.New("no preview")
 
-// Preview makes Blender write a small picture of the scene, as the last run left it, to path as a
-// JPEG file; that scene is not changed. The engine is "cycles" or "workbench", which needs a
-// display or a GPU; or "picture", which is what the run has rendered last. Preview fails with [ErrNoPreview] when the Blender that executed the last run
-// is gone, or when the scene has nothing to see or too much. Runs wait until the preview is done,
-// 30 s at most; then Blender is asked to stop the preview, and killed if it does not.
+// Preview makes Blender write a small picture of the scene, as the last run left it, to path as a JPEG
+// file; that scene is not changed. The engine is "cycles" or "workbench", which needs a display or a
+// GPU; or "picture", which is what the run has rendered last. Preview fails with [ErrNoPreview] when
+// the Blender that executed the last run is gone, or when the scene has nothing to see or too much.
+// Runs wait until the preview is done, 30 s at most; then Blender is asked to stop the preview, and
+// killed if it does not.
 func (s *Supervisor) Preview(ctx context.Context, path, engine string) error {
 	select {
 	case s.slot <- struct{}{}:

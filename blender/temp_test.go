@@ -111,6 +111,27 @@ func TestAFolderForTemporaryFilesThatBlenderBeginsLaterGoesWithIt(t *testing.T) 
 	}
 }
 
+func TestNoFolderIsRemovedThatIsNotBlendersOwn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	own, project, link := filepath.Join(dir, "blender_a1B2c3"), filepath.Join(dir, "blender_project"), filepath.Join(dir, "blender_linked")
+	for _, folder := range []string{own, project} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(project, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{own + "/", project, link, dir, "", "blender_a1B2c3"} {
+		removeSession(path)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("left are %v, %v", entries, err)
+	}
+}
+
 func TestTwoBlendersInOneFolderLeaveEachOthersFilesAlone(t *testing.T) {
 	t.Parallel()
 	first := serve(t, Config{})

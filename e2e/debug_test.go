@@ -147,7 +147,7 @@ func TestADebuggerStopsInAScript(t *testing.T) {
 	if r := p.call("run", "--debug", script); r.code != 1 || !strings.Contains(r.stdout+r.stderr, `pip install --target "`+p.home+`/debugpy"`) {
 		t.Fatalf("without debugpy: %+v", r)
 	}
-	for _, flag := range []string{"--json", "--session=chair", "--attach"} {
+	for _, flag := range []string{"--json", "--session=chair", "--attach", "--pid=7", "--isolation=keep"} {
 		if r := p.call("run", "--debug", flag, script); r.code != 2 || !strings.Contains(r.stderr, "starts a Blender of its own") {
 			t.Errorf("with %s: %+v", flag, r)
 		}
@@ -155,7 +155,7 @@ func TestADebuggerStopsInAScript(t *testing.T) {
 	if err := os.Symlink(debugpy(t), filepath.Join(p.home, "debugpy")); err != nil {
 		t.Fatal(err)
 	}
-	run := p.command("run", "--debug", script)
+	run := p.command("run", "--debug", "--blender", "default", script)
 	out, err := run.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

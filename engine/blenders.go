@@ -16,11 +16,11 @@ import (
 // that name no Blender are executed in it. The others rest until a folder names them, a run asks for
 // them, or a person starts them.
 //
-// A Blender that is there already takes over changes at its next start. When its kind has
-// changed, the engine leaves the Blender at the end of its current run and begins with a Blender
-// of the new kind; queued runs are not lost. A Blender whose name is not among specs any more is
-// stopped at the end of its current run, and its queued runs are refused. SetBlenders fails, and changes nothing, when a name is
-// empty or appears twice.
+// A Blender that is there already takes over changes at its next start. When its kind has changed, the
+// engine leaves the Blender at the end of its current run and begins with a Blender of the new kind;
+// queued runs are not lost. A Blender whose name is not among specs any more is stopped at the end of
+// its current run, and its queued runs are refused. SetBlenders fails, and changes nothing, when a
+// name is empty or appears twice.
 func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 	for i, spec := range specs {
 		if spec.Name == "" {

@@ -266,8 +266,8 @@ func (e *Engine) employFound(found blender.Found) (string, error) {
 	return name, nil
 }
 
-// foundSpec returns the specification of a Blender that the settings do not name: that of the default
-// Blender, but for what one Blender alone can have.
+// foundSpec returns the specification of a Blender that the settings do not name: the specification of
+// the default Blender, without what only a single Blender can have.
 func foundSpec(base api.BlenderSpec, name, path string) api.BlenderSpec {
 	spec := base
 	spec.Name, spec.Path, spec.Attach, spec.Port = name, path, false, 0

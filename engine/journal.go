@@ -99,8 +99,8 @@ func (j *journal) remove() {
 	}
 }
 
-// end writes into the journal of a run that the run has ended, or waits again. What fails here costs only what the next engine
-// would know.
+// end writes into the journal of a run that the run has ended, or waits again. What fails here costs
+// only what the next engine would know.
 func (j *journal) end(o over) {
 	if j.path == "" {
 		return

@@ -41,9 +41,9 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 	return r
 }
 
-// drawPreview starts the drawing of a picture of what a run left, unless pictures are off or
-// another run waits. The picture of a run that renders frames is its last frame, made small. It does not wait for the picture: the next run has another Blender, or
-// waits for the picture in the same Blender.
+// drawPreview starts the drawing of a picture of what a run left, unless pictures are off or another
+// run waits. The picture of a run that renders frames is its last frame, made small. It does not wait
+// for the picture: the next isolated run has another Blender.
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()

@@ -223,10 +223,10 @@ func (e *Engine) isOpenLocked(name string) bool {
 	return open || w != nil && w.spec.Kind() == api.BlenderOpen
 }
 
-// runSaveLocked makes a run of a save, or of a script whose modules have changed, as source says. It needs turn. The run takes the place of a run that
-// waits for an older save of the same script. When a run of the script is running, the new run
-// waits for it or cancels it, as the folder's settings say. A save that another run has made runs,
-// too, unless their chain has become too long.
+// runSaveLocked makes a run of a save, or of a script whose modules have changed, as source says. It
+// needs turn. The run takes the place of a run that waits for an older save of the same script. When a
+// run of the script is running, the new run waits for it or cancels it, as the folder's settings say.
+// A save that another run has made runs, too, unless their chain has become too long.
 func (e *Engine) runSaveLocked(s watcher.Save, p api.FolderSettings, from origin, chosen choice, source api.Source) error {
 	runs := e.runSettings()
 	isolation, err := isolationOf(p.Isolation, p.Scene, runs.Isolation)

@@ -57,6 +57,41 @@ func (h *house) inSession(session, code string) api.Run {
 	return r
 }
 
+func TestAnOperationEndsWithTheEngineThatItWasAskedOf(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	h.inSession("chair", "first")
+	h.call() // it does not end
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		_, _ = h.DoInSession(ctx, api.SessionRequest{Session: "chair", Operation: api.SessionSave, File: "/shot.blend"}) // the engine ends
+	}()
+	eventually(t, "it waits", func() bool { return h.Status().Queued == 1 })
+	next := h.again()
+	<-asked
+	next.serve()
+	r := next.run("2")
+	if r.Source != api.FromSession || r.State != api.Interrupted || !strings.Contains(r.Reason, "the engine ended before it began") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestADirectRunMayRenderAndBeDebugged(t *testing.T) {
+	t.Parallel()
+	b := newFakeBlender()
+	b.do = func(_ context.Context, req blender.Request, _ blender.Sink) (blender.Outcome, error) {
+		if req.Debug == nil || req.Render == nil {
+			t.Errorf("it was asked for %+v", req)
+		}
+		return blender.Outcome{Verdict: blender.Succeeded}, nil
+	}
+	d := Direct{Blender: b, Debug: &blender.Debug{}}
+	if r, err := d.Run(ctx, api.Submission{Code: []byte("x"), Render: &api.Render{Engine: "CYCLES"}}); err != nil || r.State != api.Succeeded {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestAnOperationOfASessionComesInOrderWithItsRuns(t *testing.T) {
 	t.Parallel()
 	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})

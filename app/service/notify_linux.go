@@ -56,9 +56,9 @@ func (n Notifier) say(lines ...string) {
 	_, _ = conn.Write([]byte(strings.Join(lines, "\n")))
 }
 
-// Inform asks client how the engine is until ctx ends. It tells systemd when the engine is ready
-// and, as long as the engine answers, that the engine is alive, with a line on how it is. When ctx has ended, it asks systemd for the time that stopTime
-// returns, in which the engine ends.
+// Inform asks client how the engine is until ctx ends. It tells systemd when the engine is ready and,
+// as long as the engine answers, that the engine is alive, with a line on how it is. When ctx has
+// ended, it asks systemd for the time that stopTime returns, in which the engine ends.
 func (n Notifier) Inform(ctx context.Context, client *control.Client, stopTime func() time.Duration) {
 	if n.socket == "" {
 		return

@@ -278,8 +278,8 @@ func escaped(d *Declaration, text string) string {
 	return text
 }
 
-// inherit gives each further Blender the keys of the table blender that it has not itself, but for
-// those that each Blender has alone.
+// inherit copies keys of the table blender to the tables of further Blenders that do not have these keys,
+// but for the keys that hold for one Blender alone.
 func (l *Loaded) inherit(written map[string]map[string]bool) {
 	from := l.table(tableBlender)
 	for name, own := range written {
