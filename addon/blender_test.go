@@ -125,6 +125,21 @@ func (p *process) textLocked() string {
 	return p.output.String()
 }
 
+// end returns how a process that may just have ended did so, and what it printed last, or "" when
+// it goes on.
+func (p *process) end() string {
+	if p == nil {
+		return ""
+	}
+	select {
+	case <-p.done:
+	case <-time.After(5 * time.Second):
+		return ""
+	}
+	printed := p.text()
+	return fmt.Sprintf(": %s, and printed last:\n%s", p.command.ProcessState, printed[max(0, len(printed)-8<<10):])
+}
+
 // await waits until the output contains a text.
 func (p *process) await(t testing.TB, text string) string {
 	t.Helper()
@@ -225,7 +240,7 @@ func launcherPath(t testing.TB) string {
 
 // shared is the Blender for all tests whose scripts do not break it.
 var shared struct {
-	once    sync.Once
+	mutex   sync.Mutex
 	process *process
 	cleanup keeper
 }
@@ -246,17 +261,23 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sharedBlender returns a supervised Blender with a token. Tests about what a run leaves for the
-// next run must not be parallel.
+// sharedBlender returns a supervised Blender with a token, another one when the last one has ended:
+// the test that ended it says so. Tests about what a run leaves for the next run must not be
+// parallel.
 func sharedBlender(t testing.TB) *process {
 	t.Helper()
-	shared.once.Do(func() {
-		shared.cleanup.TB = t
-		shared.process = startSupervised(&shared.cleanup)
-	})
-	if shared.process == nil {
-		t.Fatal("the shared Blender did not start")
+	shared.mutex.Lock()
+	defer shared.mutex.Unlock()
+	if shared.process != nil {
+		select {
+		case <-shared.process.done:
+			shared.process = nil
+		default:
+			return shared.process
+		}
 	}
+	shared.cleanup.TB = t
+	shared.process = startSupervised(&shared.cleanup)
 	return shared.process
 }
 
@@ -276,10 +297,11 @@ func (m message) failure() message {
 
 // session is a connection that sends frames, for the goroutine of one test.
 type session struct {
-	t      testing.TB
-	conn   net.Conn
-	reader *bufio.Reader
-	number int
+	t       testing.TB
+	process *process
+	conn    net.Conn
+	reader  *bufio.Reader
+	number  int
 	// welcome is the server's first frame of an open session.
 	welcome message
 }
@@ -301,7 +323,7 @@ func dial(t testing.TB, port int) net.Conn {
 func newSession(t testing.TB, p *process) *session {
 	t.Helper()
 	conn := dial(t, p.port)
-	return &session{t: t, conn: conn, reader: bufio.NewReader(conn)}
+	return &session{t: t, process: p, conn: conn, reader: bufio.NewReader(conn)}
 }
 
 // connect opens a session.
@@ -377,7 +399,7 @@ func (s *session) receiveType(kind string) message {
 	for {
 		m := s.receive()
 		if m == nil {
-			s.t.Fatalf("closed before %s came", kind)
+			s.t.Fatalf("closed before %s came%s", kind, s.process.end())
 		}
 		if m.text("type") == kind {
 			return m

@@ -564,7 +564,12 @@ import bpy, os
 open("of_test.txt", "w").close()  # which changes the folder
 bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath("copy.blend"), copy=True)
 `, message{"dir": t.TempDir(), "scene": "fresh"})
-	check(t, "the outputs of a copy of a scene that was never saved", m["outputs"], []any{})
+	// The handler of saves has the copy's path from Blender 4 on, and none before.
+	for _, path := range m["outputs"].([]any) {
+		if filepath.Base(path.(string)) != "copy.blend" {
+			t.Errorf("the outputs of a copy of a scene that was never saved name %q", path)
+		}
+	}
 }
 
 func TestOutputsAreWhereImagesWereSaved(t *testing.T) {
