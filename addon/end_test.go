@@ -47,15 +47,19 @@ weakref.finalize(folder, print, "finalized")
 target = logging.StreamHandler(sys.stdout)
 log = logging.getLogger("end of script"); log.addHandler(logging.handlers.MemoryHandler(100, target=target))
 log.warning("logged")
+at_end, ended = threading.Event(), threading.Event()
 def later():
-    time.sleep(0.1)
+    at_end.wait()
+    time.sleep(0.1)  # the script has ended long before
     print("thread ended")
     global result
     result = "of the thread"
+    ended.set()
 threading.Thread(target=later).start()
 pool = concurrent.futures.ThreadPoolExecutor(1)
-pool.submit(lambda: (time.sleep(0.2), print("future done")))
+pool.submit(lambda: (ended.wait(), print("future done")))
 print("end of script")
+at_end.set()
 `, file), fields)
 			m := s.receiveType("finished")
 			out := p.outputOf(t, s, id)
@@ -92,6 +96,22 @@ result = multiprocessing.util._exiting
 			check(t, "the next run", []any{m["state"], m["result"]}, []any{"succeeded", false})
 			check(t, "its output", p.outputOf(t, s, id), "3\nfinalized again\n")
 		})
+	}
+}
+
+// Python lets executors end at the end of the process, and here each run has such an end.
+func TestExecutorsEndAtTheEndOfEachRun(t *testing.T) {
+	p := sharedBlender(t)
+	s := connect(t, p)
+	for range 2 {
+		id := s.start(`
+import concurrent.futures
+pool = concurrent.futures.ThreadPoolExecutor(1)
+pool.submit(print, "done")
+`, message{"isolation": "scene", "scene": "fresh"})
+		m := s.receiveType("finished")
+		check(t, "how it ended", []any{m["state"], m["recycle"]}, []any{"succeeded", false})
+		check(t, "the output", p.outputOf(t, s, id), "done\n")
 	}
 }
 

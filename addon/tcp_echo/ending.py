@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
+import functools
 import inspect
 import os
 import sys
@@ -132,7 +133,7 @@ class Ending:
             module = sys.modules.get(name)
             if module is not None:
                 setattr(module, attribute, False)
-        _thread_exits()[:] = [f for f in _thread_exits() if self._is_of_library(f)]
+        _thread_exits()[:] = [f for f in _thread_exits() if self._is_of_library(_registered(f))]
         called, self._called = self._called, None
         if called is None:
             return
@@ -168,7 +169,7 @@ class Ending:
         """Let the executors of `concurrent.futures` finish their work and end."""
         pools: Any = sys.modules.get("concurrent.futures.thread")
         for function in reversed(_thread_exits()):
-            if pools is not None and function is pools._python_exit:
+            if pools is not None and _registered(function) is pools._python_exit:
                 # Only the script's executors end.
                 pools._shutdown = True
                 new = self.new_threads()
@@ -222,6 +223,13 @@ def _thread_exits() -> list[Any]:
     """Return the functions that `threading` calls before it waits for threads."""
     functions: list[Any] = getattr(threading, "_threading_atexits", [])
     return functions
+
+
+def _registered(function: Any) -> Any:
+    """Return the function that was registered with `threading`, which keeps it with arguments."""
+    if isinstance(function, functools.partial) and not function.args and not function.keywords:
+        return function.func
+    return function
 
 
 def _is_of_python(function: Any) -> bool:
