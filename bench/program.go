@@ -35,15 +35,22 @@ type program struct {
 	number   int    // number of the last saved script
 }
 
-// start builds the program, starts it with a home of its own in dir, and waits until Blender is
+// build builds the program without a window.
+func build(ctx context.Context, binary string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "headless", "-o", binary, "blendtray")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build blendtray: %w", err)
+	}
+	return nil
+}
+
+// start starts the program with a home of its own in dir, which it makes, and waits until Blender is
 // ready.
-func start(ctx context.Context, dir string) (*program, error) {
-	binary := filepath.Join(dir, "blendtray")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "headless", "-o", binary, "blendtray")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("build blendtray: %w", err)
+func start(ctx context.Context, binary, dir string) (*program, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
 	}
 	if err := makeScene(ctx, filepath.Join(dir, "scene.blend")); err != nil {
 		return nil, err
@@ -142,7 +149,11 @@ func (p *program) follow(ctx context.Context, client *control.Client) error {
 }
 
 // stop ends the program as a person would, and waits for it.
+// stop ends the program, if there is one.
 func (p *program) stop() {
+	if p == nil {
+		return
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	_ = p.cmd.Wait()                          // what it says about its end is on standard error
 }
