@@ -76,7 +76,13 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 				yield(api.Event{}, fmt.Errorf("an event of the engine on %s: %w", c.address, err))
 				return
 			}
-			if !yield(ev, nil) || last(ev) {
+			if !yield(ev, nil) {
+				return
+			}
+			if last(ev) {
+				// The engine ends the answer now. Read to its end, the connection serves the next request.
+				stuck.Reset(silence)
+				_, _ = lines.ReadByte() // io.EOF
 				return
 			}
 		}
