@@ -13,7 +13,9 @@ import (
 
 // acquire waits until a member is free for a run and takes it. It fails as [Fleet.Ready] does.
 func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
-	f.checkFor(ctx, n.scene)
+	if f.mayTakeNew(n) {
+		f.checkFor(ctx, n.scene)
+	}
 	var m *member
 	err := f.await(ctx, n, func(i int) {
 		m = f.members[i]
@@ -24,6 +26,15 @@ func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
 		}
 	})
 	return m, err
+}
+
+// mayTakeNew reports whether a run may get a Blender in which nothing has run, as far as it can be
+// seen now.
+func (f *Fleet) mayTakeNew(n need) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := choose(f.viewsLocked(), n)
+	return i < 0 || f.members[i].use == clean
 }
 
 // Await waits until a Blender is free for a run like the request. It fails as [Fleet.Ready] does.
