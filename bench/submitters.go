@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,9 +14,14 @@ import (
 )
 
 // measureSubmitters has several clients at a time submit `x = 1` over the control interface and
-// follow the run, for the Blender that keeps its state.
+// follow the run, in a session.
 func (p *program) measureSubmitters(ctx context.Context, runs int) error {
 	for _, n := range []int{1, 8, 64, 256} {
+		e0, _ := cpuTime(p.cmd.Process.Pid)
+		var b0, b1 time.Duration
+		st, _ := p.client.Status(ctx)
+		for _, q := range st.Processes { c, _ := cpuTime(q.PID); b0 += c }
+		m0, _ := cpuTime(os.Getpid())
 		begun := time.Now()
 		took, err := p.submitAll(ctx, n, runs)
 		if err != nil {
@@ -27,6 +33,11 @@ func (p *program) measureSubmitters(ctx context.Context, runs int) error {
 			p50 := took.quantile(0.5)
 			row("x = 1 over control, p50", ms(p50), p50 > 400*time.Microsecond, "at most 0.40 ms")
 		}
+		e1, _ := cpuTime(p.cmd.Process.Pid)
+		st, _ = p.client.Status(ctx)
+		for _, q := range st.Processes { c, _ := cpuTime(q.PID); b1 += c }
+		m1, _ := cpuTime(os.Getpid())
+		fmt.Println("cpu a run: engine", (e1-e0)/time.Duration(runs), "blenders", (b1-b0)/time.Duration(runs), "bench", (m1-m0)/time.Duration(runs))
 		rate := float64(runs) / time.Since(begun).Seconds()
 		row(fmt.Sprintf("%d submitters", n), fmt.Sprintf("%.0f a second", rate), rate < least, fmt.Sprintf("at least %.0f a second", least))
 	}
@@ -69,7 +80,7 @@ func (p *program) submitAll(ctx context.Context, n, runs int) (sample, error) {
 // submit has the engine make a run and returns when its end was told.
 func (p *program) submit(ctx context.Context) error {
 	var last api.Run
-	for ev, err := range p.client.SubmitAndFollow(ctx, api.Submission{Code: []byte("x = 1"), Isolation: api.IsolateKeep}) {
+	for ev, err := range p.client.SubmitAndFollow(ctx, api.Submission{Code: []byte("x = 1"), Session: "bench"}) {
 		if err != nil {
 			return err
 		}
