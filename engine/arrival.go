@@ -105,7 +105,9 @@ func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	e.mu.Lock()
 	e.arrival = nil // nobody else looks at the job while it is being written down
 	e.mu.Unlock()
-	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open) })
+	save, saved := e.saveEndsLocked()
+	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open) }, save)
+	saved(err)
 	if err != nil {
 		if j.journal != nil {
 			j.journal.remove() // the next run has its id

@@ -133,6 +133,7 @@ type Engine struct {
 	claims    map[string]claimed // guarded by arranging
 	offered   []string           // the paths that the watcher was last given; guarded by arranging
 	turn      sync.Mutex
+	ends      []*job // final runs whose ends are written down in a moment; guarded by turn
 
 	mu      sync.Mutex
 	queue   queue
@@ -150,6 +151,9 @@ type Engine struct {
 	needed         map[string]bool // the names of the Blenders that folders name
 	// restAfter is the constant of the same name, or a shorter time in tests.
 	restAfter time.Duration
+	slots     slots // files for the journals of runs
+	// leftSlots has the journals that the engine before has left, until they were looked at.
+	leftSlots map[int64]slotOf
 	stamps    map[string]watcher.Stamp
 	last      map[string]lastRun
 	stopping  bool // the engine is ending
@@ -157,12 +161,12 @@ type Engine struct {
 	runs      api.RunSettings
 	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
-	// openPatience is the constant of the same name, or a shorter time in tests.
-	openPatience time.Duration
-	blocked      string // why the engine cannot write down that the next run is running
-	held         held   // saves that could not be written down
-	swept        int    // how many scripts were known after the last sweep of those that are gone
-	ended        []*job // runs that ended a moment ago and may have made saves that come now
+	// openPatience and endPatience are the constants of the same names, or other times in tests.
+	openPatience, endPatience time.Duration
+	blocked                   string // why the engine cannot write down that the next run is running
+	held                      held   // saves that could not be written down
+	swept                     int    // how many scripts were known after the last sweep of those that are gone
+	ended                     []*job // runs that ended a moment ago and may have made saves that come now
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
@@ -205,8 +209,9 @@ func Open(cfg Config) (*Engine, error) {
 		arrange: make(chan struct{}, 1),
 		needed:  map[string]bool{},
 		helpers: newHelpers(),
+		slots:   slots{dir: cfg.JournalDir},
 
-		outputPace: outputPace, openPatience: openPatience, restAfter: restAfter,
+		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
 	}
 	e.SetRuns(cfg.Runs)
 	for _, text := range notes {
@@ -262,6 +267,7 @@ func (e *Engine) Close() error {
 		e.turn.Unlock()
 		e.releaseClaims()
 		e.hub.close()
+		e.slots.close()
 		err = e.store.close()
 	})
 	return err

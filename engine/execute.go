@@ -145,34 +145,34 @@ func (e *Engine) repeatLocked(j *job) error {
 
 // keepOutput writes down every few seconds what a run has printed, so that a run that is cut off
 // with the engine leaves its output. It returns a function that ends the writing and returns
-// after the last write.
+// after the last write. A run that ends before costs a timer.
 func (e *Engine) keepOutput(j *job) (end func()) {
 	ended, left := make(chan struct{}), make(chan struct{})
-	go func() {
+	first := time.AfterFunc(e.outputPace, func() {
 		defer close(left)
 		tick := time.NewTicker(e.outputPace)
 		defer tick.Stop()
 		saved := int64(0)
 		for {
+			if n := j.out.bytes(); n != saved {
+				if err := e.store.setOutput(j.id, n, j.out.kept()); err != nil {
+					e.log.Debug("cannot write down what a run has printed so far", "run", j.id, "error", err)
+				} else {
+					saved = n
+				}
+			}
 			select {
 			case <-tick.C:
 			case <-ended:
 				return
 			}
-			n := j.out.bytes()
-			if n == saved {
-				continue
-			}
-			if err := e.store.setOutput(j.id, n, j.out.kept()); err != nil {
-				e.log.Debug("cannot write down what a run has printed so far", "run", j.id, "error", err)
-				continue
-			}
-			saved = n
 		}
-	}()
+	})
 	return func() {
-		close(ended)
-		<-left
+		if !first.Stop() {
+			close(ended)
+			<-left
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -91,12 +92,15 @@ func (e *Engine) keep(ctx context.Context) {
 // writeUnsaved writes down the ends and the repeats of runs that could not be written before. It
 // returns nil when the database can be written again.
 func (e *Engine) writeUnsaved() error {
+	e.writeEnds()
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
 	jobs := make([]*job, 0, len(e.unsaved))
 	for _, j := range e.unsaved {
-		jobs = append(jobs, j)
+		if !slices.Contains(e.ends, j) { // it is written down in a moment
+			jobs = append(jobs, j)
+		}
 	}
 	e.mu.Unlock()
 	for _, j := range jobs {

@@ -149,7 +149,9 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 // fails when that can't be written down, and then keeps runs from beginning. It needs turn.
 func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	j.journal = e.beginJournal(j.id, open)
-	err := e.store.setRunning(j.id, time.Now())
+	save, saved := e.saveEndsLocked()
+	err := e.store.setRunning(j.id, time.Now(), save)
+	saved(err)
 	if err != nil {
 		// The empty journal stays: where the database says that the run is running, because it could
 		// not be queued again, the journal proves that it has not begun.

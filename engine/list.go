@@ -260,6 +260,7 @@ func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 		}
 		before = n
 	}
+	e.writeEnds() // by which the database chooses
 	jobs, err := e.store.list(ctx, f, before)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ func (e *Engine) recover() error {
 		if err := os.MkdirAll(e.cfg.JournalDir, 0o700); err != nil {
 			return err
 		}
+		e.leftSlots = leftSlots(e.cfg.JournalDir)
 	}
 	if err := e.loadQueue(); err != nil { // what waits decides about repeats
 		return err
@@ -75,7 +76,7 @@ func (e *Engine) loadQueue() error {
 
 // recoverRun decides what becomes of a run that was running when the last engine ended.
 func (e *Engine) recoverRun(j *job) error {
-	j.journal = &journal{path: e.journalFile(j.id)}
+	j.journal = e.leftJournal(j.id)
 	j.journal.look()
 	switch {
 	case j.journal.over != nil && j.journal.over.Queued:

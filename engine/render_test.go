@@ -193,7 +193,7 @@ func TestARenderGoesOnWithTheNextEngine(t *testing.T) {
 	h := open(t)
 	r := h.render(api.Submission{Scene: "/a/shot.blend", Render: &api.Render{Frames: frames(t, "1-5")}})
 	j := h.queue.find(1)
-	if err := h.store.setRunning(j.id, time.Now()); err != nil {
+	if err := h.store.setRunning(j.id, time.Now(), func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(h.journalFile(j.id), []byte("begun\nrendering 1\nrendered 1\nrendering 2\nrende"), 0o600); err != nil {

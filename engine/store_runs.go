@@ -36,14 +36,17 @@ func (s *store) insert(in insert) error {
 }
 
 // insertRunning writes a run down as about to be sent, and sets its id and its place. It calls begin
-// when the id is set, before anything of the run is in the database.
-func (s *store) insertRunning(in insert, at time.Time, begin func()) error {
+// when the id is set, before anything of the run is in the database, and also within the transaction.
+func (s *store) insertRunning(in insert, at time.Time, begin func(), also func() error) error {
 	return s.tx(func() error {
 		if err := s.insertLocked(in); err != nil {
 			return err
 		}
 		begin()
-		return s.startLocked(in.job.id, at)
+		if err := s.startLocked(in.job.id, at); err != nil {
+			return err
+		}
+		return also()
 	})
 }
 
@@ -170,9 +173,14 @@ func (s *store) noteRan(path, ran string) error {
 	})
 }
 
-// setRunning writes down that a run is about to be sent.
-func (s *store) setRunning(id int64, at time.Time) error {
-	return s.tx(func() error { return s.startLocked(id, at) })
+// setRunning writes down that a run is about to be sent, and calls also within the transaction.
+func (s *store) setRunning(id int64, at time.Time, also func() error) error {
+	return s.tx(func() error {
+		if err := s.startLocked(id, at); err != nil {
+			return err
+		}
+		return also()
+	})
 }
 
 // startLocked does the work of setRunning within a transaction. It needs mu.

@@ -532,12 +532,16 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	}
 	e.mu.Unlock()
 
-	err := e.saveEnd(j, r, output)
-	j.journal.look()
-	if j.saved = err == nil; j.saved {
-		e.dropJournal(j)
-	} else {
-		j.journal.end(over{Run: r, Again: j.again, Repeat: j.repeat})
+	var err error
+	later := j.endMayWait(&r)
+	if !later {
+		err = e.saveEnd(j, r, output)
+		j.journal.look()
+		if j.saved = err == nil; j.saved {
+			e.dropJournal(j)
+		} else {
+			j.journal.end(over{Run: r, Again: j.again, Repeat: j.repeat})
+		}
 	}
 
 	e.mu.Lock()
@@ -549,11 +553,14 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	if j.over = time.Now(); len(j.journal.wrote) > 0 || j.journal.child {
 		e.ended = append(e.ended, j.trace())
 	}
-	if err != nil {
+	if err != nil || later {
 		e.unsaved[j.id] = j
 	}
 	e.rememberLocked(j)
 	e.mu.Unlock()
+	if later {
+		e.postponeEndLocked(j)
+	}
 	e.recordImportsLocked(j)
 	if err != nil {
 		e.warn(fmt.Sprintf("run %s has %s, but that is not written down yet and will be tried again: %v", r.ID, r.State, err))

@@ -7,7 +7,7 @@ Each line is one `write` to the file. A line is there before what it tells of ha
 
     begun                       the first line of the script is about to be executed
     wrote INODE NANOSECONDS PATH    a file below a watched folder is about to be written
-    child                       another program is about to be started, which may write too
+    child                       another process is about to be started, which may write too
     more                        there is more of this, which is not written down
     rendering FRAME             the picture of a frame is about to be rendered and written
     rendered FRAME              it is written
@@ -35,9 +35,11 @@ _LONGEST_RESULT = 64 * 1024
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND
 
-_STARTS_PROGRAM = frozenset(
+_STARTS_PROCESS = frozenset(
     (
         "os.exec",
+        "os.fork",
+        "os.forkpty",
         "os.posix_spawn",
         "os.spawn",
         "os.startfile",
@@ -126,7 +128,7 @@ class Journal:
             self._note(run, args[1], args[0])
         elif event == "os.truncate":
             self._note(run, args[0], args[0])
-        elif event in _STARTS_PROGRAM and not self._child:
+        elif event in _STARTS_PROCESS and not self._child:
             self._child = True
             self._write(run.journal, "child")
 

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"blendtray/api"
+	"blendtray/blender"
+)
+
+// plain has a run begin and end as Blender's journal then tells.
+func (c *call) plain(t testing.TB) {
+	t.Helper()
+	c.writes(t, "begun")
+	c.writes(t, `ended {"state": "succeeded", "exit_code": 0, "seconds": 0.1, "error": null, "outputs": [], "result": null}`)
+	c.finish(blender.Succeeded)
+}
+
+// patient returns a house whose ends of runs are written down only with something else.
+func patient(t testing.TB) *house {
+	h := open(t)
+	h.endPatience = time.Hour
+	return h.serve()
+}
+
+func TestAnEndThatIsWrittenDownLaterIsThereAtOnce(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	h.submit("a")
+	h.call().plain(t)
+	h.ended("1")
+	if state := h.inDatabase("1"); state != api.Running {
+		t.Fatalf("the database has run 1 as %s", state)
+	}
+	if r := h.run("1"); r.State != api.Succeeded {
+		t.Errorf("run 1 has %s", r.State)
+	}
+	runs, err := h.Runs(ctx, api.Filter{States: []api.State{api.Succeeded}})
+	if err != nil || len(runs) != 1 {
+		t.Errorf("the runs that have succeeded: %v, %v", runs, err)
+	}
+	if state := h.inDatabase("1"); state != api.Succeeded {
+		t.Errorf("the database has run 1 as %s after a list of the runs", state)
+	}
+}
+
+func TestTheStartOfTheNextRunWritesDownAnEnd(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	h.submit("a")
+	h.call().plain(t)
+	h.ended("1")
+	before := h.commits()
+	_, sub, err := h.follow("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	h.call()
+	if n := h.commits() - before; n != 1 {
+		t.Errorf("%d transactions", n)
+	}
+	if state := h.inDatabase("1"); state != api.Succeeded {
+		t.Errorf("the database has run 1 as %s", state)
+	}
+}
+
+func TestAnEndThatIsNotWrittenDownYetIsFoundByTheNextEngine(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	h.submit("a")
+	h.call().plain(t)
+	h.ended("1")
+	h = h.die()
+	h.expect("1 <message> succeeded")
+}
+
+func TestAnEndWaitsOnlyWhenTheJournalHasAllOfIt(t *testing.T) {
+	t.Parallel()
+	for name, run := range map[string]func(t *testing.T, c *call){
+		"output": func(t *testing.T, c *call) {
+			c.sink.Started(time.Now())
+			c.sink.Output([]byte("text"))
+			c.plain(t)
+		},
+		"no end in the journal": func(t *testing.T, c *call) {
+			c.writes(t, "begun")
+			c.finish(blender.Succeeded)
+		},
+		"another end": func(t *testing.T, c *call) {
+			c.writes(t, "begun")
+			c.writes(t, `ended {"state": "succeeded", "exit_code": 0}`)
+			c.finish(blender.TimedOut)
+		},
+		"another process": func(t *testing.T, c *call) {
+			c.writes(t, "child")
+			c.plain(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := patient(t)
+			h.submit("a")
+			run(t, h.call())
+			last := h.ended("1")
+			if state := h.inDatabase("1"); state != last.State {
+				t.Errorf("the database has run 1 as %s, and it has %s", state, last.State)
+			}
+		})
+	}
+}
+
+func TestJournalsStandBehindEachOther(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("a")
+	c := h.call()
+	file := c.req.Journal
+	c.plain(t)
+	h.ended("1")
+	h.Runs(ctx, api.Filter{}) // run 1 is written down
+	h.submit("b")
+	if c = h.call(); c.req.Journal != file {
+		t.Errorf("the second journal is %s", c.req.Journal)
+	}
+	h = h.die()
+	h.expect("1 <message> succeeded", "2 <message> queued")
+	if left, err := os.ReadDir(h.cfg.JournalDir); err != nil || len(left) != 0 {
+		t.Errorf("journals are left: %v %v", left, err)
+	}
+}
+
+// A process that a script has started may write into the journal for as long as it likes.
+func TestAJournalThatAnotherProcessMayWriteIntoIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("a")
+	c := h.call()
+	file := c.req.Journal
+	c.writes(t, "child")
+	c.plain(t)
+	h.ended("1")
+	h.submit("b")
+	if c = h.call(); c.req.Journal == file {
+		t.Error("the journal is used again")
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("the first journal: %v", err)
+	}
+}
+
+func TestAFileOfJournalsThatIsGoneIsReplaced(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("a")
+	c := h.call()
+	file := c.req.Journal
+	c.plain(t)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("1")
+	h.Runs(ctx, api.Filter{})
+	h.submit("b")
+	c = h.call()
+	if _, err := os.Stat(c.req.Journal); err != nil {
+		t.Errorf("the second journal: %v", err)
+	}
+	c.plain(t)
+	h.ended("2")
+	h.stop()
+	if left, _ := filepath.Glob(filepath.Join(h.cfg.JournalDir, "*")); len(left) > 0 {
+		t.Errorf("journals are left: %v", left)
+	}
+}
