@@ -17,11 +17,10 @@ import (
 // follow the run, in a session.
 func (p *program) measureSubmitters(ctx context.Context, runs int) error {
 	for _, n := range []int{1, 8, 64, 256} {
-		e0, _ := cpuTime(p.cmd.Process.Pid)
-		var b0, b1 time.Duration
-		st, _ := p.client.Status(ctx)
-		for _, q := range st.Processes { c, _ := cpuTime(q.PID); b0 += c }
-		m0, _ := cpuTime(os.Getpid())
+		before, err := p.used(ctx)
+		if err != nil {
+			return err
+		}
 		begun := time.Now()
 		took, err := p.submitAll(ctx, n, runs)
 		if err != nil {
@@ -33,15 +32,40 @@ func (p *program) measureSubmitters(ctx context.Context, runs int) error {
 			p50 := took.quantile(0.5)
 			row("x = 1 over control, p50", ms(p50), p50 > 400*time.Microsecond, "at most 0.40 ms")
 		}
-		e1, _ := cpuTime(p.cmd.Process.Pid)
-		st, _ = p.client.Status(ctx)
-		for _, q := range st.Processes { c, _ := cpuTime(q.PID); b1 += c }
-		m1, _ := cpuTime(os.Getpid())
-		fmt.Println("cpu a run: engine", (e1-e0)/time.Duration(runs), "blenders", (b1-b0)/time.Duration(runs), "bench", (m1-m0)/time.Duration(runs))
 		rate := float64(runs) / time.Since(begun).Seconds()
 		row(fmt.Sprintf("%d submitters", n), fmt.Sprintf("%.0f a second", rate), rate < least, fmt.Sprintf("at least %.0f a second", least))
+		after, err := p.used(ctx)
+		if err != nil {
+			return err
+		}
+		for i, of := range []string{"engine", "Blenders", "clients"} {
+			row("  processor time a run, "+of, ms((after[i]-before[i])/time.Duration(runs)), false, "")
+		}
 	}
 	return nil
+}
+
+// used returns the processor time that the engine, its Blenders and the clients, which are in the
+// bench itself, have taken so far.
+func (p *program) used(ctx context.Context) (used [3]time.Duration, err error) {
+	status, err := p.client.Status(ctx)
+	if err != nil {
+		return used, err
+	}
+	pids := [3][]int{{p.cmd.Process.Pid}, nil, {os.Getpid()}}
+	for _, process := range status.Processes {
+		pids[1] = append(pids[1], process.PID)
+	}
+	for i, of := range pids {
+		for _, pid := range of {
+			took, err := cpuTime(pid)
+			if err != nil {
+				return used, err
+			}
+			used[i] += took
+		}
+	}
+	return used, nil
 }
 
 // submitAll has n clients submit runs, one after the other each, and returns how long each run took
