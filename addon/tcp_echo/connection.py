@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import threading
@@ -28,9 +27,6 @@ _LAST_SECONDS = 60.0
 # How much may wait for a peer that does not read, in bytes. A peer that lets more wait is cut off:
 # it would take the memory that scripts need.
 MAX_UNREAD = 32 << 20
-
-# The flag that makes the system hold data of TCP back until more data follows. Only Linux has it.
-_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class Connection(asyncio.Protocol):
@@ -57,7 +53,6 @@ class Connection(asyncio.Protocol):
         self._backlog: list[bytes] = []
         # Data that is sent with the next data, or by `push`.
         self._held = b""
-        self._holds = sock.family != socket.AF_INET
         # How many bytes of data wait, those of the transport included.
         self._unread = 0
         self._buffering = False
@@ -164,7 +159,7 @@ class Connection(asyncio.Protocol):
         too much waits is cut off.
         """
         with self._lock:
-            if more and self._holds:
+            if more:
                 self._held += data
                 return
             if self._held:
@@ -172,7 +167,7 @@ class Connection(asyncio.Protocol):
                 self._held = b""
             if not self._buffering and os.name != "nt":
                 try:
-                    sent = self._socket.send(data, _MORE if more else 0)
+                    sent = self._socket.send(data)
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
@@ -193,12 +188,8 @@ class Connection(asyncio.Protocol):
 
     def push(self) -> None:
         """Send the data that is held back."""
-        if self._holds:
-            if self._held:
-                self.send(b"")
-            return
-        with contextlib.suppress(OSError):  # closed: asyncio notices when it reads
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._held:
+            self.send(b"")
 
     @property
     def backed_up(self) -> bool:
