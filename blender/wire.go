@@ -112,6 +112,7 @@ type runFrame struct {
 	// KeepModules has the modules of scripts stay that lie in other folders.
 	KeepModules bool     `json:"keep_modules,omitempty"`
 	Journal     osText   `json:"journal,omitempty"`
+	OneMark     bool     `json:"one_mark,omitempty"`
 	Watched     []osText `json:"watched,omitempty"`
 
 	Render *renderField `json:"render,omitempty"`

@@ -63,6 +63,7 @@ class Run:
         "key",
         "listener",
         "name",
+        "one_mark",
         "render",
         "scene",
         "session",
@@ -87,6 +88,7 @@ class Run:
         keeps_modules: bool = False,
         render: Render | None = None,
         debug: str | None = None,
+        one_mark: bool = False,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -113,6 +115,8 @@ class Run:
         self.render = render
         # The folder with the debugger for which the run waits, or ""; None: it does not wait.
         self.debug = debug
+        # Whether the supervisor takes the output since it has sent the run for the run's own.
+        self.one_mark = one_mark
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.
