@@ -50,7 +50,7 @@ type Request struct {
 	Journal string
 	// Begun reports whether the journal says that the run has begun. It may be nil. It is called when
 	// Blender has died and nothing else has told so.
-	Begun func() bool
+	Begun   func() bool
 	Watched []string
 	// Render is what is rendered when the code has ended without an exception, or nil.
 	Render *Render
