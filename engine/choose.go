@@ -385,9 +385,13 @@ func (e *Engine) adoptQueued(ctx context.Context) {
 		}
 	}
 	e.mu.Unlock()
+	chosen := map[string]string{}
 	for _, name := range names {
-		if api.IsVersion(name) {
-			_, _ = e.chooseBlender(ctx, name) // the runs of a Blender that is not there are refused
+		if !api.IsVersion(name) {
+			continue
+		}
+		if to, err := e.chooseBlender(ctx, name); err == nil && to != name { // else it is there now, or is refused
+			chosen[name] = to
 		}
 	}
 	if ctx.Err() != nil {
@@ -395,7 +399,36 @@ func (e *Engine) adoptQueued(ctx context.Context) {
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
+	for from, to := range chosen {
+		e.moveQueuedLocked(from, to)
+	}
 	e.refuseOrphansLocked()
+}
+
+// moveQueuedLocked gives the queued runs of a Blender to another Blender: the settings name now a
+// Blender that the system had. It needs turn.
+func (e *Engine) moveQueuedLocked(from, to string) {
+	e.mu.Lock()
+	var moved []*job
+	for _, j := range e.queue.jobs {
+		if j.run.Blender == from {
+			moved = append(moved, j)
+		}
+	}
+	e.mu.Unlock()
+	for _, j := range moved {
+		if err := e.store.setBlender(j.id, to); err != nil {
+			e.log.Warn("cannot write down that a run has another Blender", "run", j.run.ID, "error", err)
+		}
+		e.mu.Lock()
+		e.queue.remove(j)
+		j.run.Blender = to
+		e.queue.push(j)
+		r := e.snapshotLocked(j)
+		e.mu.Unlock()
+		e.publishRun(r)
+	}
+	e.wakeWorkers()
 }
 
 // isOrphanLocked reports whether there is no Blender of the name that a queued run asks for. It

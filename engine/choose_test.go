@@ -312,6 +312,31 @@ func TestTheRunsThatTheLastEngineQueuedFindTheirBlender(t *testing.T) {
 	}
 }
 
+func TestTheQueuedRunsOfABlenderThatTheSettingsNameNowAreKept(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	s.install("/opt/4.5.3", "4.5.3")
+	s.install("/opt/3.4.1", "3.4.1")
+	with := func(c *Config) {
+		c.ChooseBlender, c.FindBlenders = s.choose, s.find
+		c.Blenders = []api.BlenderSpec{at("default", "/opt/3.4.1")}
+	}
+	h := open(t, with)
+	r, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Blender: "4.5"})
+	if err != nil || r.Blender != "4.5.3" {
+		t.Fatalf("%q, %v", r.Blender, err)
+	}
+	next := h.again(with, func(c *Config) { c.Blenders = append(c.Blenders, at("new", "/opt/4.5.3")) }).serve()
+	next.b.do = succeed
+	if r := next.ended(r.ID); r.State != api.Succeeded || r.Blender != "new" {
+		t.Errorf("the run has %s in %q: %s", r.State, r.Blender, r.Reason)
+	}
+	last := next.again(with, func(c *Config) { c.Blenders = append(c.Blenders, at("new", "/opt/4.5.3")) })
+	if r := last.run(r.ID); r.Blender != "new" {
+		t.Errorf("the next engine has the run in %q", r.Blender)
+	}
+}
+
 func TestASaveIsExecutedInTheBlenderOfItsFolderOrOfItsComment(t *testing.T) {
 	t.Parallel()
 	k, s := onMachine(t, at("default", "/opt/3.4.1"), at("old", "/opt/3.4.1"))

@@ -199,6 +199,14 @@ func (s *store) setQueued(id int64, repeats int) error {
 	})
 }
 
+// setBlender writes down in which Blender a queued run is to be executed.
+func (s *store) setBlender(id int64, name string) error {
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET blender = ? WHERE id = ?`, name, id)
+		return err
+	})
+}
+
 // setRendered writes down which frames of a run are there. The run has begun, so that it was sent does
 // not count any more.
 func (s *store) setRendered(id int64, r rendered) error {
