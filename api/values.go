@@ -186,8 +186,8 @@ func (p Parallel) String() string {
 	return strconv.FormatUint(uint64(p), 10)
 }
 
-// Settings that are one of a few words are numbers here, because go-toml asks only types that
-// are no strings for UnmarshalText. The first word is the default.
+// Settings that are one of a few words are numbers here: the place of the word among the words. The
+// first word is the default.
 type (
 	// OnBusy is what a save does while the same script is running.
 	OnBusy uint8

@@ -171,14 +171,14 @@ func (s Source) read() ([]byte, error) {
 func (s Source) parse(text []byte) (Loaded, error) {
 	l := defaults()
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors put it there
-	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&l.Settings); err != nil {
-		return l, located(s.File, err)
-	}
 	var written map[string]any
 	if err := toml.Unmarshal(text, &written); err != nil {
 		return l, located(s.File, err)
 	}
-	blenders := l.takeFile(written)
+	blenders, err := l.takeFile(s.File, text, written)
+	if err != nil {
+		return l, err
+	}
 	if err := l.takeVariables(s.Environ); err != nil {
 		return l, err
 	}
@@ -193,35 +193,6 @@ func (s Source) parse(text []byte) (Loaded, error) {
 	return l, nil
 }
 
-// takeFile notes which keys the file has, and gives the others in its folders their defaults.
-// The decoder has set the keys of the file already. takeFile returns which keys each of the
-// further Blenders has.
-func (l *Loaded) takeFile(written map[string]any) map[string]map[string]bool {
-	blenders := map[string]map[string]bool{}
-	for _, t := range tables {
-		switch table := under(written, t.name).(type) {
-		case map[string]any:
-			if t.kind == reflect.Struct {
-				l.note(t.name, t.keys, writtenIn(t.keys, table))
-				continue
-			}
-			for name, one := range table {
-				keys, _ := one.(map[string]any) // the decoder has refused anything else
-				blenders[name] = writtenIn(t.keys, keys)
-				l.note(t.name+"."+name, t.keys, blenders[name])
-			}
-		case []any:
-			for i, one := range table {
-				keys, _ := one.(map[string]any) // as above
-				has := writtenIn(t.keys, keys)
-				setDefaults(reflect.ValueOf(&l.Folders[i]).Elem(), t.keys, has)
-				l.folders = append(l.folders, folderOrigin{from: api.FromFile, written: has})
-			}
-		}
-	}
-	return blenders
-}
-
 // note notes that keys of a table come from the file.
 func (l *Loaded) note(table string, keys []*Declaration, written map[string]bool) {
 	for _, d := range keys {
@@ -229,28 +200,6 @@ func (l *Loaded) note(table string, keys []*Declaration, written map[string]bool
 			l.origins[table+"."+d.Name] = origin{from: api.FromFile}
 		}
 	}
-}
-
-// under returns what a table has under a key. The decoder does not mind upper and lower case.
-func under(table map[string]any, key string) any {
-	if value, ok := table[key]; ok {
-		return value
-	}
-	for other, value := range table {
-		if strings.EqualFold(other, key) {
-			return value
-		}
-	}
-	return nil
-}
-
-// writtenIn returns which keys a table of the file has.
-func writtenIn(keys []*Declaration, table map[string]any) map[string]bool {
-	has := map[string]bool{}
-	for _, d := range keys {
-		has[d.Name] = under(table, d.Name) != nil
-	}
-	return has
 }
 
 // takeFlags puts flags over the settings.
@@ -351,7 +300,8 @@ func (l *Loaded) complete(file string, text []byte) error {
 	at := func(table []string, i int, key, format string, args ...any) error {
 		w := &Wrong{File: file, Text: fmt.Sprintf(format, args...)}
 		if d, err := parseText(text); err == nil { // it was read already
-			w.Line, w.Column = d.place(table, i, key)
+			at := d.place(table, i, key, false)
+			w.Line, w.Column = at.line, at.column
 		}
 		return w
 	}

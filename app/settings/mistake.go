@@ -8,20 +8,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// located returns what the decoder has found wrong in a file as a [Wrong], or as one for each
-// unknown key.
+// located returns an error of the parser of TOML as a [Wrong].
 func located(file string, err error) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) {
-		var all []error
-		for i := range unknown.Errors {
-			e := &unknown.Errors[i]
-			w := &Wrong{File: file, Text: "there is no key " + strings.Join(e.Key(), ".") + suggestion(e.Key())}
-			w.Line, w.Column = e.Position()
-			all = append(all, w)
-		}
-		return errors.Join(all...)
-	}
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
 		w := &Wrong{File: file, Text: strings.TrimPrefix(wrong.Error(), "toml: ")}

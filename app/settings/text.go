@@ -437,35 +437,51 @@ func (d *document) plainFolders() error {
 	return nil
 }
 
-// place returns where a key of a table is, or the table when the key is "" or not there; for a
-// list of tables of the i-th of them. It returns 0, 0 when the table is written in another form.
-func (d *document) place(table []string, i int, key string) (line, column int) {
-	at := -1
+// position is a place in the text, its line and column beginning at 1; both are 0 when the place is
+// not known.
+type position struct{ line, column int }
+
+// place returns where a key of a table is, or the key's value; or the table, when the key is "" or
+// not there. For a list of tables it looks into the i-th of them. What is inside a value, as in an
+// inline table, is where that value is.
+func (d *document) place(table []string, i int, key string, value bool) position {
+	path := slices.Clone(table)
+	if key != "" {
+		path = append(path, key)
+	}
+	at, mine := -1, true
 	for j := range d.sections {
 		s := &d.sections[j]
-		if samePath(s.name, table) {
-			if s.list && i > 0 {
-				i--
-				continue
-			}
-			if at = s.start; key == "" {
-				break
-			}
+		if s.list && samePath(s.name, table) {
+			mine = i == 0
+			i--
+		}
+		switch {
+		case !mine:
+			continue
+		case len(s.name) > 0 && beginsWith(s.name, path):
+			return d.position(s.start)
+		case len(s.name) > 0 && samePath(s.name, table):
+			at = s.start
 		}
 		for k := range s.pairs {
-			p := &s.pairs[k]
-			if samePath(p.path, append(slices.Clone(table), key)) && (at >= 0 || !s.list) {
-				at = p.first
+			switch p := &s.pairs[k]; {
+			case value && beginsWith(path, p.path):
+				return d.position(p.value)
+			case beginsWith(path, p.path), beginsWith(p.path, path):
+				return d.position(p.first)
 			}
-		}
-		if at >= 0 {
-			break
 		}
 	}
 	if at < 0 {
-		return 0, 0
+		return position{}
 	}
-	return bytes.Count(d.text[:at], []byte("\n")) + 1, at - lineStart(d.text, at) + 1
+	return d.position(at)
+}
+
+// position returns the place of byte i.
+func (d *document) position(i int) position {
+	return position{bytes.Count(d.text[:i], []byte("\n")) + 1, i - lineStart(d.text, i) + 1}
 }
 
 // folder is which section has the folder of a path. It fails when none has.
