@@ -28,6 +28,9 @@ const (
 	CodeNoSession     = "no_such_session"
 	CodeSession       = "session_failed"
 	CodeConflict      = "conflict"
+	CodeFixed         = "setting_fixed"
+	CodeSettings      = "settings_wrong"
+	CodeStorage       = "storage_failed"
 	CodeTooLarge      = "too_large"
 	CodeBlenderFailed = "blender_failed"
 	CodeStopping      = "stopping"
@@ -61,6 +64,12 @@ func (e *Error) Is(target error) bool {
 		return e.Code == CodeSession
 	case api.ErrEnded, api.ErrNotEnded:
 		return e.Code == CodeConflict
+	case api.ErrFixed:
+		return e.Code == CodeFixed
+	case api.ErrSettingsBroken:
+		return e.Code == CodeSettings
+	case api.ErrStorage:
+		return e.Code == CodeStorage
 	case api.ErrBad:
 		return e.Code == CodeBadRequest
 	case api.ErrTooLarge:
@@ -88,6 +97,11 @@ func tooLarge(what string, limit int64) *Error {
 		largeHint, "%s is over %d MiB", what, limit>>20)
 }
 
+// wrongSettings returns the refusal of what needs a file of the settings that is right.
+func wrongSettings(err error) *Error {
+	return refuse(http.StatusConflict, CodeSettings, "mend the file with an editor; the engine reads it again by itself, and until then what held before holds on", "%v", err)
+}
+
 // refusal returns the refusal that a client gets for an engine's error.
 func refusal(err error) *Error {
 	var told *Error
@@ -105,9 +119,11 @@ func refusal(err error) *Error {
 	case errors.Is(err, api.ErrNoSetting):
 		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "%v", err)
 	case errors.Is(err, api.ErrFixed):
-		return refuse(http.StatusConflict, CodeConflict, "`blendtray settings` says where each value comes from", "%v", err)
+		return refuse(http.StatusConflict, CodeFixed, "`blendtray settings` says where each value comes from", "%v", err)
 	case errors.Is(err, api.ErrSettingsBroken):
-		return refuse(http.StatusConflict, CodeConflict, "mend the file with an editor; the engine reads it again by itself", "%v", err)
+		return wrongSettings(err)
+	case errors.Is(err, api.ErrStorage):
+		return refuse(http.StatusInternalServerError, CodeStorage, "`blendtray status` says when the engine can write again", "%v", err)
 	case errors.Is(err, api.ErrEnded), errors.Is(err, api.ErrNotEnded):
 		return refuse(http.StatusConflict, CodeConflict, "", "%v", err)
 	case errors.Is(err, api.ErrBad):

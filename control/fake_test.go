@@ -25,7 +25,9 @@ type fakeEngine struct {
 	// onSubmit, when set, is called before Submit returns.
 	onSubmit func(api.Run)
 	blender  error
-	last     api.Submission
+	// submitErr, when set, is what Submit fails with.
+	submitErr error
+	last      api.Submission
 }
 
 type fakeSub struct {
@@ -105,6 +107,9 @@ func (f *fakeEngine) subscribers() int {
 }
 
 func (f *fakeEngine) Submit(_ context.Context, s api.Submission) (api.Run, error) {
+	if f.submitErr != nil {
+		return api.Run{}, f.submitErr
+	}
 	if s.Scene == "bad" {
 		return api.Run{}, fmt.Errorf("%w: scene bad", api.ErrBad)
 	}

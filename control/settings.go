@@ -115,7 +115,7 @@ func (s *Server) deleteFolder(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
 	if err := s.settings.Reload(); err != nil {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "what held before holds on", "%v", err)
+		return wrongSettings(err)
 	}
 	s.answer(w, http.StatusOK, s.status())
 	return nil

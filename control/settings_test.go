@@ -112,8 +112,8 @@ func TestRefusalsOfSettingsHaveTheirStatus(t *testing.T) {
 	}{
 		{api.ErrBad, http.StatusBadRequest, CodeBadRequest, api.ErrBad},
 		{api.ErrNoSetting, http.StatusNotFound, CodeNotFound, api.ErrNoSetting},
-		{api.ErrFixed, http.StatusConflict, CodeConflict, nil},
-		{api.ErrSettingsBroken, http.StatusConflict, CodeConflict, nil},
+		{api.ErrFixed, http.StatusConflict, CodeFixed, api.ErrFixed},
+		{api.ErrSettingsBroken, http.StatusConflict, CodeSettings, api.ErrSettingsBroken},
 		{errors.New("the disk is full"), http.StatusInternalServerError, CodeInternal, nil},
 	} {
 		f := &fakeSettings{err: fmt.Errorf("%w: because", x.err)}
@@ -126,7 +126,7 @@ func TestRefusalsOfSettingsHaveTheirStatus(t *testing.T) {
 	}
 	_, c := serve(t, newFake(), withSettings(&fakeSettings{err: errors.New("line 3")}))
 	_, err := c.ReloadFolders(t.Context())
-	refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
+	refusedWith(t, err, http.StatusConflict, CodeSettings)
 	// An engine without an owner of its settings.
 	_, c = serve(t, newFake())
 	_, err = c.Settings(t.Context())

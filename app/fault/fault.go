@@ -69,8 +69,11 @@ func Explain(err error) (code int, hint string) {
 	case errors.Is(err, control.ErrLost):
 		return NoEngine, "`blendtray log --engine` may say why; start it again with `blendtray serve`"
 	case errors.As(err, &refused):
-		if refused.Code == control.CodeBadRequest {
+		switch refused.Code {
+		case control.CodeBadRequest:
 			return Usage, refused.Hint
+		case control.CodeSettings:
+			return Config, refused.Hint
 		}
 		return Failed, refused.Hint
 	default:

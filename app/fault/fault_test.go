@@ -23,6 +23,7 @@ func TestAnErrorIsExplainedByWhatItWraps(t *testing.T) {
 		{fmt.Errorf("%w on /s", control.ErrNoEngine), NoEngine, "start one with `blendtray serve`"},
 		{New(Failed, "another hint", "%w", control.ErrNoEngine), Failed, "another hint"},
 		{&control.Error{Code: control.CodeConflict, Hint: "too late"}, Failed, "too late"},
+		{&control.Error{Code: control.CodeSettings, Hint: "mend it"}, Config, "mend it"},
 		{&control.Error{Code: control.CodeBadRequest, Hint: "try 1"}, Usage, "try 1"},
 	} {
 		if code, hint := Explain(x.err); code != x.code || hint != x.hint {
