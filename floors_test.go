@@ -215,6 +215,46 @@ func TestAClientLinksNoDatabase(t *testing.T) {
 	}
 }
 
+// smallClient is a program that has a run made, and nothing else.
+const smallClient = `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"blendtray/api"
+	"blendtray/control"
+)
+
+func main() {
+	run, err := control.NewClient(os.Args[1]).Submit(context.Background(), api.Submission{Code: []byte("print(1)"), Name: "one line"})
+	fmt.Println(run.ID, err)
+}
+`
+
+func TestASmallClientIsASmallProgram(t *testing.T) {
+	t.Parallel()
+	const most = 7_000_000
+	source, program := filepath.Join(t.TempDir(), "main.go"), filepath.Join(t.TempDir(), "client")
+	if err := os.WriteFile(source, []byte(smallClient), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Without what only debuggers read, as programs are packaged.
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s", "-o", program, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= most {
+		t.Errorf("it has %d bytes, and may have %d; `go list -deps ./control` shows what has come into it", info.Size(), most)
+	}
+}
+
 func TestAWayByAnotherRoomIsFound(t *testing.T) {
 	t.Parallel()
 	all := []arrow{
