@@ -17,14 +17,14 @@ func (t *terminal) progress(p api.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.barText = bar(p)
-	t.draw()
+	t.drawLocked()
 	if p.Fraction >= 1 {
 		t.barText = "" // the next output removes the bar
 	}
 }
 
-// draw draws the progress bar, if there is a bar to draw; the caller holds t.mu.
-func (t *terminal) draw() {
+// drawLocked draws the progress bar, if there is a bar to draw. It needs mu.
+func (t *terminal) drawLocked() {
 	// The bar must not cover a line that a script has begun.
 	if !t.bar || t.barText == "" || t.endsOpen && t.width() > 0 {
 		return
@@ -33,8 +33,8 @@ func (t *terminal) draw() {
 	t.barShown = true
 }
 
-// wipe removes the progress bar; the caller holds t.mu.
-func (t *terminal) wipe() {
+// wipeLocked removes the progress bar. It needs mu.
+func (t *terminal) wipeLocked() {
 	if t.barShown {
 		_, _ = io.WriteString(t.err, "\r\x1b[K")
 		t.barShown = false
@@ -45,7 +45,7 @@ func (t *terminal) wipe() {
 func (t *terminal) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.wipe()
+	t.wipeLocked()
 	t.barText = ""
 }
 

@@ -108,11 +108,11 @@ func (t *terminal) writeLocked(text string) {
 	if text == "" {
 		return
 	}
-	t.wipe()
+	t.wipeLocked()
 	// When standard output fails, nobody can be told.
 	_, _ = io.WriteString(t.out, text)
 	t.endsOpen = !strings.HasSuffix(text, "\n")
-	t.draw()
+	t.drawLocked()
 }
 
 // writeErr writes text to standard error. It begins a new line when both streams are the same
@@ -123,14 +123,14 @@ func (t *terminal) writeErr(text string) {
 	if reset := t.shownOut.reset(); reset != "" {
 		_, _ = io.WriteString(t.out, reset) // a script's colour must not colour what follows
 	}
-	t.wipe()
+	t.wipeLocked()
 	text = t.shownErr.add(text) + t.shownErr.rest()
 	if t.endsOpen && t.bar && t.width() > 0 {
 		text = "\n" + text
 		t.endsOpen = false
 	}
 	_, _ = io.WriteString(t.err, text) // as in writeOut
-	t.draw()
+	t.drawLocked()
 }
 
 // note prints what a person may want to know and a program does not.

@@ -43,7 +43,7 @@ func (e *Engine) claimLocked() {
 		f := folders[path]
 		c, have := e.claims[path]
 		if !have {
-			c = e.claimFolder(path, f)
+			c = e.claimFolderLocked(path, f)
 		}
 		e.mu.Lock()
 		f.claim = c.Claim
@@ -57,9 +57,9 @@ type claimed struct {
 	recursive bool
 }
 
-// claimFolder claims a folder. It returns no claim when the folder can't be claimed, and says so when
+// claimFolderLocked claims a folder. It returns no claim when the folder can't be claimed, and says so when
 // that is new. It needs arranging.
-func (e *Engine) claimFolder(path string, f *folder) claimed {
+func (e *Engine) claimFolderLocked(path string, f *folder) claimed {
 	made, err := e.cfg.Claim(path, f.policy.Recursive)
 	if err == nil {
 		c := claimed{made, f.policy.Recursive}

@@ -106,7 +106,7 @@ func (e *Engine) writeUnsaved() error {
 	for _, j := range jobs {
 		if !j.saved {
 			// The run is final, so nobody changes it any more.
-			if err := e.saveEnd(j, j.run, j.out.kept()); err != nil {
+			if err := e.saveEndLocked(j, j.run, j.out.kept()); err != nil {
 				return err
 			}
 			j.saved = true

@@ -535,7 +535,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	var err error
 	later := j.endMayWait(&r)
 	if !later {
-		err = e.saveEnd(j, r, output)
+		err = e.saveEndLocked(j, r, output)
 		j.journal.look()
 		if j.saved = err == nil; j.saved {
 			e.dropJournal(j)
@@ -572,9 +572,9 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	return r
 }
 
-// saveEnd writes down the end r of a job's run, and under the paths to which its script was renamed
+// saveEndLocked writes down the end r of a job's run, and under the paths to which its script was renamed
 // whether its bytes have run. It needs turn.
-func (e *Engine) saveEnd(j *job, r api.Run, output kept) error {
+func (e *Engine) saveEndLocked(j *job, r api.Run, output kept) error {
 	if err := e.store.finish(j.id, &r, output, j.again); err != nil || len(j.carried) == 0 {
 		return err
 	}
