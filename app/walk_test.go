@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,64 +19,156 @@ import (
 	"blendtray/watcher"
 )
 
-// lastRooms returns what the rooms that use the settings are given for them, when an engine is
-// opened with them and when a running one takes them over: the engine what it holds runs to, the
-// watcher its folders, each Blender its specification, and the tray, which asks, its answer.
-func lastRooms(t *testing.T, source settings.Source) any {
+// rooms is what the rooms that use the settings have, by the name of the room.
+type rooms map[string]any
+
+// The rooms. Each is looked at twice: when an engine is opened with the settings, and when an
+// engine that runs takes them over. The tray asks for its settings.
+const (
+	roomRuns    = "the engine's runs"
+	roomFolders = "the engine's folders"
+	roomWatcher = "the watcher"
+	roomBlender = "the Blenders"
+	roomTray    = "the tray"
+	reloaded    = ", after a change"
+)
+
+// users returns the rooms that use a setting.
+func users(d *settings.Declaration) []string {
+	var all []string
+	switch d.Table {
+	case "runs":
+		all = []string{roomRuns}
+		if d.Name == "parallel" { // as many Blenders wait
+			all = append(all, roomBlender)
+		}
+	case "folder":
+		all = []string{roomFolders}
+		for i := range reflect.TypeFor[api.WatchSettings]().NumField() {
+			if reflect.TypeFor[api.WatchSettings]().Field(i).Tag.Get("toml") == d.Name {
+				all = append(all, roomWatcher)
+			}
+		}
+	case "tray":
+		return []string{roomTray}
+	default:
+		all = []string{roomBlender}
+	}
+	for _, room := range slices.Clone(all) {
+		all = append(all, room+reloaded)
+	}
+	return all
+}
+
+// lastRooms returns what the rooms have of the settings of a source.
+func lastRooms(t *testing.T, source settings.Source) rooms {
 	t.Helper()
 	owner := settings.New(settings.Config{Source: source})
 	if err := owner.Err(); err != nil {
 		t.Fatal(err)
 	}
-	opened, reloaded := given(t, owner, owner.Current()), given(t, owner, settings.Default())
+	got := rooms{}
+	for room, has := range given(t, owner.Current(), nil) {
+		got[room] = has
+	}
+	for room, has := range given(t, settings.Default(), owner) {
+		got[room+reloaded] = has
+	}
 	notify, _ := owner.Report().Find("tray.notify")
-	return []any{opened, reloaded, notify.Value}
+	got[roomTray] = notify.Value
+	return got
 }
 
-// given returns what an engine that is opened with some settings, and then takes over those of an
-// owner, passes on.
-func given(t *testing.T, owner *settings.Owner, first api.Settings) any {
+// given returns what the rooms have when an engine is opened with some settings and then, if later
+// is not nil, takes over those of later.
+func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 	t.Helper()
 	h := &house{
-		paths: home.Paths{Data: t.TempDir(), Cache: os.TempDir()}, owner: owner,
+		paths: home.Paths{Data: t.TempDir(), Cache: os.TempDir()}, owner: later,
 		logs: home.OpenLogs(home.Paths{Log: t.TempDir()}, func(string) {}),
 	}
 	defer h.logs.Close()
 	cfg := h.engineConfig(first)
-	got := &rooms{}
+	got := &passed{}
 	cfg.NewWatcher = func(c watcher.Config) (engine.Watcher, error) {
-		got.folders = c.Folders
+		if got.folders == nil { // the second watcher is for modules
+			got.folders = c.Folders
+		}
 		return watcherOfTest{got}, nil
 	}
 	cfg.NewBlender = func(spec api.BlenderSpec, _ func(api.BlenderStatus)) engine.Blender {
 		got.specs = append(got.specs, spec)
-		return blenderOfTest{rooms: got}
+		return blenderOfTest{passed: got}
 	}
 	var err error
 	if h.engine, err = engine.Open(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.apply(owner.Current()); err != nil {
-		t.Error(err)
+	if later != nil {
+		got.specs = nil
+		if err := h.apply(later.Current()); err != nil {
+			t.Error(err)
+		}
 	}
+	runs, folders := held(h.engine)
 	if err := h.engine.Close(); err != nil {
 		t.Error(err)
 	}
-	return []any{cfg.Runs, cfg.Folders, got.folders, got.specs}
+	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs}
 }
 
-// rooms is what the engine has passed on.
-type rooms struct {
+// held returns the settings that an engine holds its runs and its folders to. The engine shows them
+// to nobody.
+func held(e *engine.Engine) (runs api.RunSettings, folders []api.FolderSettings) {
+	inside := reflect.ValueOf(e).Elem()
+	copyHidden(reflect.ValueOf(&runs).Elem(), inside.FieldByName("runs"))
+	for _, path := range inside.FieldByName("folders").MapKeys() {
+		var one api.FolderSettings
+		copyHidden(reflect.ValueOf(&one).Elem(), inside.FieldByName("folders").MapIndex(path).Elem().FieldByName("policy"))
+		folders = append(folders, one)
+	}
+	return runs, folders
+}
+
+// copyHidden copies a value of a field that another package hides.
+func copyHidden(to, from reflect.Value) {
+	switch to.Kind() {
+	case reflect.Struct:
+		for i := range to.NumField() {
+			field := to.Field(i)
+			if !field.CanSet() { // such as the text of frames
+				field = reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
+			}
+			copyHidden(field, from.Field(i))
+		}
+	case reflect.Slice:
+		to.Set(reflect.MakeSlice(to.Type(), from.Len(), from.Len()))
+		for i := range from.Len() {
+			copyHidden(to.Index(i), from.Index(i))
+		}
+	case reflect.String:
+		to.SetString(from.String())
+	case reflect.Bool:
+		to.SetBool(from.Bool())
+	case reflect.Int64:
+		to.SetInt(from.Int())
+	default:
+		to.SetUint(from.Uint())
+	}
+}
+
+// passed is what the engine has passed on.
+type passed struct {
 	folders []api.WatchSettings
 	specs   []api.BlenderSpec
 }
 
 // watcherOfTest watches nothing.
-type watcherOfTest struct{ rooms *rooms }
+type watcherOfTest struct{ passed *passed }
 
 func (watcherOfTest) Serve(context.Context) error { return nil }
 func (w watcherOfTest) SetFolders(all []api.WatchSettings) error {
-	w.rooms.folders = all
+	w.passed.folders = all
 	return nil
 }
 func (watcherOfTest) Status() []api.FolderStatus { return nil }
@@ -85,10 +178,10 @@ func (watcherOfTest) Rescan()                    {}
 // blenderOfTest executes nothing.
 type blenderOfTest struct {
 	engine.Blender
-	rooms *rooms
+	passed *passed
 }
 
-func (b blenderOfTest) Configure(spec api.BlenderSpec) { b.rooms.specs = append(b.rooms.specs, spec) }
+func (b blenderOfTest) Configure(spec api.BlenderSpec) { b.passed.specs = append(b.passed.specs, spec) }
 func (blenderOfTest) Status() api.BlenderStatus        { return api.BlenderStatus{} }
 func (blenderOfTest) Expect(int, []string)             {}
 func (blenderOfTest) Alert(blender.Request)            {}
@@ -140,41 +233,44 @@ func written(d *settings.Declaration, text string) string {
 	return "'" + text + "'"
 }
 
-// has tells whether a value is somewhere in what the rooms have.
-func has(rooms reflect.Value, want any) bool {
-	switch rooms.Kind() {
+// has tells whether a value is somewhere in what a room has.
+func has(room reflect.Value, want any) bool {
+	switch room.Kind() {
 	case reflect.Interface, reflect.Pointer:
-		return !rooms.IsNil() && has(rooms.Elem(), want)
+		return !room.IsNil() && has(room.Elem(), want)
 	case reflect.Struct:
-		for i := range rooms.NumField() {
-			if has(rooms.Field(i), want) {
+		for i := range room.NumField() {
+			if has(room.Field(i), want) {
 				return true
 			}
 		}
 	case reflect.Slice:
-		for i := range rooms.Len() {
-			if has(rooms.Index(i), want) {
+		for i := range room.Len() {
+			if has(room.Index(i), want) {
 				return true
 			}
 		}
 	case reflect.String:
-		return rooms.String() == want
+		return room.String() == want
 	case reflect.Int, reflect.Int64, reflect.Int32:
-		return rooms.Int() == want
+		return room.Int() == want
 	case reflect.Uint, reflect.Uint64, reflect.Uint32, reflect.Uint16:
-		return int64(rooms.Uint()) == want
+		return int64(room.Uint()) == want
 	}
 	return false
 }
 
-func expectArrival(t *testing.T, key string, source settings.Source, before any, room any) {
+// expectArrival checks that a setting has come into every room that uses it.
+func expectArrival(t *testing.T, what string, d *settings.Declaration, source settings.Source, before rooms, value any) {
 	t.Helper()
-	rooms := lastRooms(t, source)
-	if reflect.DeepEqual(rooms, before) {
-		t.Errorf("%s is lost on its way: nobody is given anything else than without it", key)
-	}
-	if room != nil && !has(reflect.ValueOf(rooms), room) {
-		t.Errorf("%s is lost on its way: nobody is given %v", key, room)
+	now := lastRooms(t, source)
+	for _, room := range users(d) {
+		if reflect.DeepEqual(now[room], before[room]) {
+			t.Errorf("%s is lost on its way to %s: what is there is the same without it", what, room)
+		}
+		if value != nil && !has(reflect.ValueOf(now[room]), value) {
+			t.Errorf("%s is lost on its way to %s: %v is not there", what, room, value)
+		}
 	}
 }
 
@@ -206,7 +302,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 				rest = ""
 			}
 			before := lastRooms(t, put(table.header+"\n"+table.rest))
-			expectArrival(t, table.header+" "+d.Name, put(table.header+"\n"+rest+d.Name+" = "+written(d, text)+"\n"), before, room)
+			expectArrival(t, table.header+" "+d.Name, d, put(table.header+"\n"+rest+d.Name+" = "+written(d, text)+"\n"), before, room)
 		}
 	}
 	if all := len(settings.Keys()) + len(settings.Declarations("blender")); tried != all {
@@ -229,7 +325,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 				}
 				continue
 			}
-			expectArrival(t, source.Environ[0], source, before, room)
+			expectArrival(t, source.Environ[0], d, source, before, room)
 		}
 	}
 }
@@ -272,7 +368,7 @@ func TestEverySettingThatIsChangedReachesTheEngine(t *testing.T) {
 		}
 		before := lastRooms(t, source)
 		err := change()
-		expectArrival(t, key, source, before, room)
+		expectArrival(t, key, d, source, before, room)
 		if err != nil || applied != 1 {
 			t.Errorf("%s: the engine was told %d times, %v", key, applied, err)
 		}
