@@ -107,7 +107,7 @@ type RunSettings struct {
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
 	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
 	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept, whatever their scripts; and of how many scripts that are gone the engine knows that they have run"`
-	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is on when the engine is stopped" help:"what becomes of a run that is on when the engine is stopped: \u0060\"wait\"\u0060 lets it end, within \u0060stop_timeout\u0060; \u0060\"requeue\"\u0060 ends it at once, and it runs again, from its first line, when the engine starts"`
+	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is running when the engine is stopped" help:"what becomes of a run that is running when the engine is stopped: \u0060\"wait\"\u0060 lets it end, within \u0060stop_timeout\u0060; \u0060\"requeue\"\u0060 ends it at once, and it runs again, from its first line, when the engine starts"`
 	StopTimeout  Duration  `toml:"stop_timeout" default:"1m" holds:"now" help:"how long the engine waits for such a run when it is stopped, before it ends it; \u0060\"none\"\u0060: as long as it takes. systemd is told to wait as long"`
 	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run with the isolation \u0060process\u0060: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
 }
@@ -141,7 +141,7 @@ type WatchSettings struct {
 	Path      string   `toml:"path" path:"folder" holds:"now" help:"the folder; it need not be there yet"`
 	Recursive bool     `toml:"recursive" default:"true" holds:"now" label:"Watch the folders in it, too" help:"watch the folders in it, too"`
 	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"which files are scripts: patterns with \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060, for the path below the folder"`
-	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts all the same"`
+	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts"`
 	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"look at the folder at this interval instead of waiting for events; network mounts are polled by themselves"`
 	Settle    Duration `toml:"settle" default:"2s" holds:"now" help:"how long a script must stay as it is before it runs, where the system does not tell that its writer has closed it: what other machines save on network mounts, and macOS. It takes longer while the script grows or looks unfinished"`
 	Trust     Trust    `toml:"trust" default:"me" holds:"now" label:"Whose scripts run" help:"whose scripts run: \u0060\"me\"\u0060: only those that nobody but you and root could have put there; \u0060\"anyone\"\u0060: also those of everybody who may write to the folder, as on a share"`
@@ -150,14 +150,14 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
-	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)); empty: that of \u0060[blender]\u0060"`
+	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)); empty: the Blender of \u0060[blender]\u0060"`
 	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
 	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"how much memory each process of a run may allocate; \u0060\"none\"\u0060: what \u0060runs.max_memory\u0060 says"`
 	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is; 0: what \u0060runs.nice\u0060 says"`
 	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: what \u0060runs.max_processes\u0060 says"`
 	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
-	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: that of \u0060runs.timeout\u0060"`
+	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: what \u0060runs.timeout\u0060 says"`
 	Args         []string  `toml:"args" holds:"now" help:"arguments for the scripts, which find them in \u0060sys.argv\u0060 after \u0060--\u0060"`
 	Frame        Frame     `toml:"frame" holds:"now" help:"a frame that is rendered when the script has ended without an error, as by Blender's \u0060--render-frame\u0060"`
 	Frames       Frames    `toml:"frames" holds:"now" help:"frames that are rendered then, such as \u0060\"1-250,300\"\u0060 ([rendering.md](rendering.md)); of \u0060frame\u0060 and \u0060frames\u0060 a folder has one"`

@@ -181,7 +181,7 @@ func (r *AddonReport) ask(ctx context.Context) {
 	line, _, _ = bytes.Cut(line, []byte("\n"))
 	var places struct{ Version, Addons, Extensions string }
 	if !answered || json.Unmarshal(line, &places) != nil {
-		r.Error = fmt.Sprintf("it does not say where its add-ons lie: %v: %s", err, lastLine(out))
+		r.Error = fmt.Sprintf("Blender did not say where its add-ons lie: %v: %s", err, lastLine(out))
 		return
 	}
 	r.Kind, r.Module, r.dir = "add-on", addon.Name, places.Addons
@@ -352,7 +352,7 @@ func (r *AddonReport) verify(ctx context.Context) error {
 		return fmt.Errorf("that Blender ended: %w: %s", err, lastLine(said.all()))
 	}
 	if filepath.Dir(serves.File) != filepath.Clean(r.Path) {
-		return fmt.Errorf("that Blender takes another add-on of the name: %s", serves.File)
+		return fmt.Errorf("that Blender loads another add-on of the same name: %s", serves.File)
 	}
 	session, err := blender.Dial(ctx, fmt.Sprintf("127.0.0.1:%d", serves.Port), token)
 	if err != nil {
@@ -376,7 +376,7 @@ func (r *AddonReport) verify(ctx context.Context) error {
 	case finished.Error != nil:
 		return fmt.Errorf("the code failed: %s", finished.Error.Message)
 	case json.Unmarshal(finished.Result, &result) != nil || len(result) != 2 || result[0] != 42.0:
-		return fmt.Errorf("the code gave %s", finished.Result)
+		return fmt.Errorf("the code returned %s", finished.Result)
 	}
 	r.Verified, r.LoopInUse = true, session.Welcome.Loop
 	if err := session.Quit(); err != nil {

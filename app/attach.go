@@ -113,7 +113,7 @@ func chooseOpen(ctx context.Context, paths home.Paths, pid int) (openBlender, er
 	}
 	switch {
 	case len(all) == 0 && pid != 0:
-		return openBlender{}, fault.New(fault.NoEngine, "without --pid the only one is taken", "no Blender with a window serves as process %d", pid)
+		return openBlender{}, fault.New(fault.NoEngine, "leave --pid out where only one Blender takes scripts", "no Blender with a window serves as process %d", pid)
 	case len(all) == 0:
 		return openBlender{}, fault.New(fault.NoEngine, howToServe, "no Blender with a window takes scripts")
 	case len(all) > 1:
@@ -121,7 +121,7 @@ func chooseOpen(ctx context.Context, paths home.Paths, pid int) (openBlender, er
 		for _, b := range all {
 			ids = append(ids, fmt.Sprintf("%d (Blender %s)", b.PID, b.Blender))
 		}
-		return openBlender{}, fault.New(fault.Usage, fmt.Sprintf("say which one: --pid %d", all[0].PID),
+		return openBlender{}, fault.New(fault.Usage, fmt.Sprintf("choose one of them, such as --pid %d", all[0].PID),
 			"%d Blenders with a window take scripts: %s", len(all), strings.Join(ids, ", "))
 	}
 	return all[0], nil

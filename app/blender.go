@@ -16,7 +16,7 @@ type blenderName struct {
 type startCmd struct{ blenderName }
 
 func (startCmd) Help() string {
-	return `Has the running engine start a Blender, or the default one and those that folders name if no name is given, and waits until it is ready. So a Blender goes on that was stopped, or that failed too often. The engine itself is started with "blendtray serve".`
+	return `Has the running engine start a Blender, or the default one and those that folders name if no name is given, and waits until it is ready. A Blender that was stopped, or that failed too often, is started again, too. The engine itself is started with "blendtray serve".`
 }
 
 func (c *startCmd) Run(e *env) error { return e.blender((*control.Client).StartBlender, c.Name) }
@@ -40,7 +40,7 @@ func (c *restartCmd) Run(e *env) error { return e.blender((*control.Client).Rest
 type reloadCmd struct{}
 
 func (reloadCmd) Help() string {
-	return `Has the running engine read settings.toml again. The folders in it and the table "runs" hold at once, and so does blender.attach, after the run that is on; the rest of the table "blender" from Blender's next start on (see "blendtray restart"). Settings that are wrong change nothing.`
+	return `Has the running engine read settings.toml again. Its folders and the table "runs" hold at once. blender.attach holds after the current run, and the rest of the table "blender" from the next start of Blender on (see "blendtray restart"). Settings that are wrong change nothing.`
 }
 
 func (reloadCmd) Run(e *env) error {
@@ -76,7 +76,7 @@ func (e *env) blender(do func(*control.Client, context.Context, string) (api.Sta
 		return err
 	}
 	if ended := endedMeanwhile(before, after); len(ended) > 0 {
-		e.note("sessions that have ended with it: %s", strings.Join(ended, ", "))
+		e.note("these sessions have ended with it: %s", strings.Join(ended, ", "))
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ type completionCmd struct {
 }
 
 func (completionCmd) Help() string {
-	return `Prints a script that has the shell complete commands, flags and their values. Packages install it; else:
+	return `Prints a script that has the shell complete commands, flags and their values. Packages install it. Without a package:
 
     source <(blendtray completion bash)      # or zsh
     blendtray completion fish | source`

@@ -36,7 +36,7 @@ func (c *runCmd) debug(e *env, sub api.Submission) error {
 	specs := loaded.Specs(paths.Blenders())
 	named := max(0, slices.IndexFunc(specs, func(b api.BlenderSpec) bool { return b.Name == sub.Blender }))
 	if sub.Blender != "" && specs[named].Name != sub.Blender {
-		return fault.New(fault.Usage, "`blendtray status` names them", "--debug takes a Blender of the settings, and %s is none", sub.Blender)
+		return fault.New(fault.Usage, "`blendtray status` names them", "--debug needs a Blender of the settings, and %s is none of them", sub.Blender)
 	}
 	spec := specs[named]
 	sub.Blender = ""

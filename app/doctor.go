@@ -95,7 +95,7 @@ func examineService() []doctor.Finding {
 	case st.Warning() == service.NotEnabled:
 		return []doctor.Finding{doctor.Wrong("service", "blendtray service install", "%s does not start by itself", st.Name)}
 	case st.Warning() == service.NotLingering:
-		return []doctor.Finding{doctor.Right("service", "%s is %s; it ends at logout (`loginctl enable-linger` has it stay)", st.Name, st.State)}
+		return []doctor.Finding{doctor.Right("service", "%s is %s; it ends at logout (`loginctl enable-linger` keeps it running)", st.Name, st.State)}
 	}
 	return []doctor.Finding{doctor.Right("service", "%s is %s", st.Name, st.State)}
 }

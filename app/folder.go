@@ -47,7 +47,7 @@ func (c folderArgs) values() (path string, values map[string]any, err error) {
 type folderAddCmd struct{ folderArgs }
 
 func (folderAddCmd) Help() string {
-	return `Writes the folder to settings.toml and has the engine that runs watch it at once. When no engine runs, the next one does. A script that is saved in the folder runs; what is there already only runs with --run-existing.
+	return `Writes the folder to settings.toml and has the running engine watch it at once. Where no engine runs, the next engine watches it. A script that is saved in the folder runs; scripts that are there already run only with --run-existing.
 
     blendtray folder add ~/scripts
     blendtray folder add ~/renders --scene keep --timeout 10m --include '**/*.py' --exclude '**/tests/**'`
@@ -76,7 +76,7 @@ func (c *folderAddCmd) Run(e *env) error {
 type folderSetCmd struct{ folderArgs }
 
 func (folderSetCmd) Help() string {
-	return `Changes settings of a watched folder in settings.toml, and in the engine that runs at once; settings that are not named stay. A folder that "serve --folder" named is written to settings.toml.
+	return `Changes settings of a watched folder in settings.toml, and at once in the running engine; settings that are not named stay. A folder that "serve --folder" named is written to settings.toml.
 
     blendtray folder set ~/scripts --timeout 10m
     blendtray folder set /srv/share --trust anyone`
@@ -88,7 +88,7 @@ func (c *folderSetCmd) Run(e *env) error {
 		return err
 	}
 	if len(values) == 0 {
-		return fault.New(fault.Usage, "`blendtray folder set --help` lists the settings", "no setting is named that is to change")
+		return fault.New(fault.Usage, "`blendtray folder set --help` lists the settings", "name at least one setting that is to change")
 	}
 	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
 		report, err := of.Settings(e)
@@ -142,7 +142,7 @@ type folderRemoveCmd struct {
 }
 
 func (folderRemoveCmd) Help() string {
-	return `Takes the folder out of settings.toml and has the engine that runs not watch it any more. The folder and what is in it stay. A folder that "serve --folder" named can't be removed here.`
+	return `Removes the folder from settings.toml, and the running engine stops watching it. The folder and what is in it stay. A folder that "serve --folder" named can't be removed here.`
 }
 
 func (c *folderRemoveCmd) Run(e *env) error {

@@ -14,7 +14,7 @@ type grammar struct {
 	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
 	Render   renderCmd   `cmd:"" help:"Render frames of a .blend file."`
 	Session  sessionCmd  `cmd:"" help:"List, save, undo and end sessions: Blenders that keep their state from run to run."`
-	Status   statusCmd   `cmd:"" help:"Show how the engine, Blender and the folders are."`
+	Status   statusCmd   `cmd:"" help:"Show the state of the engine, of Blender and of the folders."`
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
 	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
 	Retry    retryCmd    `cmd:"" help:"Run the code of an earlier run once more."`

@@ -66,7 +66,7 @@ func engineRuns(err error) error {
 	if !errors.As(err, &other) {
 		return err
 	}
-	const hint = "`blendtray status` shows it; end it first, or give this one another BLENDTRAY_HOME"
+	const hint = "`blendtray status` shows that engine; end it first, or set BLENDTRAY_HOME to another folder for this one"
 	if other.Err != nil {
 		return fault.New(fault.Failed, hint, "%w", err)
 	}

@@ -20,7 +20,7 @@ type logCmd struct {
 }
 
 func (logCmd) Help() string {
-	return `All that Blender prints: while it starts, in runs, between them, and when it dies. What one run printed "blendtray runs show ID" shows. The log is read from its file, so no engine need be there; when the file is put aside for a new one, -f goes on with the new one.`
+	return `All that Blender prints: while it starts, in runs, between them, and when it dies. "blendtray runs show ID" shows what one run printed. The log is read from its file, so no engine need be there; when a new file takes its place, -f goes on with the new file.`
 }
 
 func (c *logCmd) Run(e *env) error {
@@ -39,7 +39,7 @@ func (c *logCmd) Run(e *env) error {
 	defer t.close()
 	err = t.begin(c.Number)
 	if errors.Is(err, fs.ErrNotExist) && !c.Follow {
-		return fault.New(fault.Failed, "it begins with the first `blendtray serve`", "there is no log yet: %s", path)
+		return fault.New(fault.Failed, "the first `blendtray serve` begins it", "there is no log yet: %s", path)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

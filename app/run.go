@@ -95,7 +95,7 @@ func (c *runCmd) Run(e *env) error {
 	own := c.Isolation.Isolation == api.IsolateProcess || c.Isolation == isolation{}
 	switch {
 	case c.Debug && (c.Attach || c.JSON || c.Session != "" || c.PID != 0 || !own):
-		return fault.New(fault.Usage, "leave --attach, --pid, --session, --isolation and --json out", "--debug starts a Blender of its own, and says there how to attach")
+		return fault.New(fault.Usage, "leave --attach, --pid, --session, --isolation and --json out", "--debug starts a Blender of its own, and prints how to attach to it")
 	case c.Debug:
 		return c.debug(e, sub)
 	case c.Attach:
@@ -505,7 +505,7 @@ func (e *env) verdict(run api.Run) error {
 		if run.TimeLimitSeconds > 0 {
 			limit = " of " + seconds(math.Round(run.TimeLimitSeconds*1000)/1000)
 		}
-		return fault.New(fault.TimedOut, "--timeout gives it more", "%s was over its time limit%s%s", name, limit, more)
+		return fault.New(fault.TimedOut, "--timeout sets another limit", "%s was over its time limit%s%s", name, limit, more)
 	case api.Crashed:
 		if run.InOpenBlender() {
 			return fault.New(fault.Crashed, "the terminal from which that Blender was started may say why", "%s%s", name, because(run))

@@ -20,7 +20,7 @@ func TestAVerdictIsAnExitCodeAndASentence(t *testing.T) {
 		{api.Run{State: api.Succeeded}, 0, ""},
 		{api.Run{State: api.Failed, Error: trace}, 1, "Traceback (most recent call last):\nValueError: no\n"},
 		{api.Run{State: api.Failed, Error: &api.ScriptError{Type: "SystemExit", Message: "3"}}, 1, "blendtray: error: a.py ended with sys.exit(3)\n"},
-		{api.Run{State: api.TimedOut, TimeLimitSeconds: 2}, 4, "blendtray: error: a.py was over its time limit of 2.00 s\nhint: --timeout gives it more\n"},
+		{api.Run{State: api.TimedOut, TimeLimitSeconds: 2}, 4, "blendtray: error: a.py was over its time limit of 2.00 s\nhint: --timeout sets another limit\n"},
 		{api.Run{State: api.Crashed, Error: &api.ScriptError{Type: "Crash", Message: "Blender crashed: signal 11", Line: 2}}, 5, "blendtray: error: a.py: Blender crashed: signal 11 (line 2)\nhint: "},
 		{api.Run{State: api.Cancelled, Reason: "Blender was stopped"}, 6, "blendtray: error: a.py was cancelled: Blender was stopped\n"},
 		{api.Run{ID: "7", State: api.Interrupted}, 3, "blendtray: error: a.py was interrupted\nhint: `blendtray retry 7` repeats it\n"},

@@ -204,7 +204,7 @@ type cancelCmd struct {
 }
 
 func (cancelCmd) Help() string {
-	return `A run that waits is taken from the queue. One that runs gets an exception in its Python; code that does not heed it is ended with its Blender a little later. A run that has ended can't be cancelled: exit code 1.`
+	return `A run that waits is taken from the queue. A run that is running gets an exception in its Python code; code that does not heed the exception is ended a little later, with its Blender. A run that has ended can't be cancelled: exit code 1.`
 }
 
 func (c *cancelCmd) Run(e *env) error {
@@ -217,7 +217,7 @@ type retryCmd struct {
 }
 
 func (retryCmd) Help() string {
-	return `Makes a new run of the same code, with the same arguments and scene: the bytes that ran then, not what the script holds now. It does not wait for it to end.`
+	return `Makes a new run of the same code, with the same arguments and scene: the bytes that ran then, not what the script holds now. The command does not wait for the end of the run.`
 }
 
 func (c *retryCmd) Run(e *env) error {

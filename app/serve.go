@@ -34,12 +34,12 @@ type serveCmd struct {
 }
 
 func (serveCmd) Help() string {
-	return `Starts Blender without a window, keeps it warm, watches the folders of the settings and of --folder, and runs a Python script there as soon as it is saved. Prints a line for each thing that happens, and what scripts print indented below. It needs no screen. Ctrl-C or SIGTERM ends it cleanly; a second one at once.
+	return `Starts Blender without a window, keeps it warm, watches the folders of the settings and of --folder, and runs a Python script there as soon as it is saved. Prints a line for each thing that happens, and what scripts print indented below. It needs no screen. Ctrl-C or SIGTERM ends it cleanly, and a second time at once.
 
     blendtray serve --folder ~/scripts
     blendtray serve --folder ~/scripts --folder ~/renders --blender /opt/blender/blender
 
-One engine runs for each user and home. If Blender can't be found or started, the engine stays, says why, and tries again on "blendtray start". Settings are read from settings.toml, whose place "blendtray doctor" tells.`
+One engine runs for each user and home. If Blender can't be found or started, the engine stays, says why, and tries again on "blendtray start". Settings are read from settings.toml; "blendtray doctor" says where that file is.`
 }
 
 func (c *serveCmd) Run(e *env) error {

@@ -22,11 +22,11 @@ type serviceCmd struct {
 	Start     serviceStartCmd     `cmd:"" help:"Start the service."`
 	Stop      serviceStopCmd      `cmd:"" help:"Stop the service, until the next login or start of the machine."`
 	Restart   serviceRestartCmd   `cmd:"" help:"Stop the service and start it again."`
-	Status    serviceStatusCmd    `cmd:"" help:"Show how the service is."`
+	Status    serviceStatusCmd    `cmd:"" help:"Show the state of the service."`
 }
 
 func (serviceCmd) Help() string {
-	return `Has the system keep an engine ("blendtray serve") running: by default a service of the user, which starts at login (a systemd user unit, a LaunchAgent, a logon task on Windows). With --system it is a service of the machine, which starts with it and runs as the user that --user names; that takes an administrator.
+	return `Has the system keep an engine ("blendtray serve") running: by default a service of the user, which starts at login (a systemd user unit, a LaunchAgent, a logon task on Windows). With --system it is a service of the machine, which starts with it and runs as the user that --user names; that needs an administrator.
 
     blendtray service install
     sudo blendtray service install --system --user render

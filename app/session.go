@@ -39,7 +39,7 @@ type sessionListCmd struct {
 }
 
 func (sessionListCmd) Help() string {
-	return `Lists the sessions by name. One that has ended by itself or crashed is listed with the reason until it is begun anew.`
+	return `Lists the sessions by name. A session that has ended by itself or crashed is listed, with the reason, until it is begun anew.`
 }
 
 func (c *sessionListCmd) Run(e *env) error {
@@ -118,7 +118,7 @@ func (c *sessionOpenCmd) Run(e *env) error {
 
 type sessionSaveCmd struct {
 	sessionName
-	File string `arg:"" placeholder:"FILE.blend" help:"The .blend; one that is there is replaced, as a whole."`
+	File string `arg:"" placeholder:"FILE.blend" help:"The .blend; a file that is there is replaced as a whole."`
 }
 
 func (sessionSaveCmd) Help() string {
@@ -132,13 +132,13 @@ func (c *sessionSaveCmd) Run(e *env) error {
 type sessionCheckpointCmd struct{ sessionName }
 
 func (sessionCheckpointCmd) Help() string {
-	return `Keeps a copy of the session's scene on disk, to which "session undo" goes back. So many are kept as sessions.checkpoints and sessions.checkpoint_bytes say; they go with the session.`
+	return `Keeps a copy of the session's scene on disk, to which "session undo" goes back. sessions.checkpoints and sessions.checkpoint_bytes say how many are kept; they go with the session.`
 }
 
 func (c *sessionCheckpointCmd) Run(e *env) error {
 	return c.do(e, api.SessionCheckpoint, "", func(d api.SessionDone) string {
 		if len(d.Session.Checkpoints) == 0 { // it was ended meanwhile
-			return "has a checkpoint no more"
+			return "keeps no checkpoint any more"
 		}
 		last := d.Session.Checkpoints[len(d.Session.Checkpoints)-1]
 		return fmt.Sprintf("has checkpoint %d, of %s", last.Number, size(last.Bytes))
@@ -148,7 +148,7 @@ func (c *sessionCheckpointCmd) Run(e *env) error {
 type sessionUndoCmd struct{ sessionName }
 
 func (sessionUndoCmd) Help() string {
-	return `Makes the session's scene what it was at its last checkpoint. Once more, with no run between the two, it goes one checkpoint further back. Names of Python stay as they are; those that refer to objects or other data of Blender are invalid afterwards.`
+	return `Makes the session's scene what it was at its last checkpoint. A second undo, with no run in between, goes one checkpoint further back. Names of Python stay as they are; those that refer to objects or other data of Blender are invalid afterwards.`
 }
 
 func (c *sessionUndoCmd) Run(e *env) error {

@@ -23,7 +23,7 @@ type settingsCmd struct {
 }
 
 func (settingsCmd) Help() string {
-	return `Lists the settings, shows one of them, or changes it: in settings.toml, whose comments stay, and in the engine at once. The engine that runs is asked, so that its own file is changed, also one that "serve --config" named; when none runs, the file is. A setting that a variable or a flag of the engine holds can't be changed here. The folders have a command of their own: "blendtray folder".
+	return `Lists the settings, shows one of them, or changes it: in settings.toml, whose comments stay, and in the engine at once. The running engine changes its own file, also a file that "serve --config" named; without an engine the command changes settings.toml. A setting that a variable or a flag of the engine holds can't be changed here. The folders have a command of their own: "blendtray folder".
 
     blendtray settings
     blendtray settings runs.timeout
@@ -40,7 +40,7 @@ A further Blender is declared by its first key, and removed by its name. What it
 func (c *settingsCmd) Run(e *env) error {
 	switch {
 	case c.Unset && c.Key == "":
-		return fault.New(fault.Usage, "blendtray settings KEY --unset", "nothing is named that is to be unset")
+		return fault.New(fault.Usage, "blendtray settings KEY --unset", "--unset needs the name of a setting")
 	case c.Unset && c.Value != nil:
 		return fault.New(fault.Usage, "leave one of them out", "both a value and --unset were given")
 	case c.Unset:

@@ -20,12 +20,12 @@ func stopOnSignal(ctx context.Context, t *terminal, stop func()) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	select {
 	case <-signals:
-		t.note("ending (once more to end at once)")
+		t.note("ending (Ctrl-C again ends at once)")
 		stop()
 	case <-ctx.Done():
 		// Another cause ends the engine; a person may still be in a hurry.
 	}
 	<-signals
-	t.exit(fault.New(fault.Failed, "what was running is `interrupted` when the engine starts again", "ended at once"))
+	t.exit(fault.New(fault.Failed, "runs that were running are `interrupted` when the engine starts again", "ended at once"))
 	os.Exit(fault.Failed)
 }

@@ -96,7 +96,7 @@ func where(r api.Run) string {
 
 // savesWait says how many saves wait to become runs, and why.
 func savesWait(st api.Status) string {
-	return fmt.Sprintf("%d saves wait to become runs and are tried again: %s", st.SavesWaiting, st.SavesWaitFor)
+	return fmt.Sprintf("%d saves could not be written down and are tried again: %s", st.SavesWaiting, st.SavesWaitFor)
 }
 
 // printBlenders prints a line for each Blender, with its name when there are several.
@@ -173,7 +173,7 @@ func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 		text += "\n" + indent(clean(f.Note), "         ")
 	}
 	for _, path := range f.Stale {
-		text += "\n" + indent(paint(e.colorOut, yellow, "stale")+" "+clean(path)+": modules of it have changed; `blendtray retry --stale` runs it again", "         ")
+		text += "\n" + indent(paint(e.colorOut, yellow, "stale")+" "+clean(path)+": modules that it imports have changed; `blendtray retry --stale` runs it again", "         ")
 	}
 	for _, s := range f.Waiting {
 		text += "\n" + indent(paint(e.colorOut, yellow, "waiting")+" "+clean(s.Path)+": "+clean(s.Hint), "         ")
@@ -185,7 +185,7 @@ func (e *env) describeSettings(s api.SettingsStatus) string {
 	if s.Error == "" {
 		return clean(s.File)
 	}
-	return paint(e.colorOut, red, "wrong") + ", and what held before holds on\n" + indent(clean(s.Error), "         ")
+	return paint(e.colorOut, red, "wrong") + "; the settings before still hold\n" + indent(clean(s.Error), "         ")
 }
 
 func indent(text, by string) string {

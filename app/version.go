@@ -17,7 +17,7 @@ type versionCmd struct {
 }
 
 func (versionCmd) Help() string {
-	return `The version of Blendtray, the commit it was built from, and for which system. What version Blender has, ` + "`blendtray status`" + ` says.`
+	return `The version of Blendtray, the commit it was built from, and for which system. ` + "`blendtray status`" + ` says which version Blender has.`
 }
 
 func (c *versionCmd) Run(e *env) error {

@@ -99,7 +99,7 @@ func tooLarge(what string, limit int64) *Error {
 
 // wrongSettings returns the refusal of what needs a file of the settings that is right.
 func wrongSettings(err error) *Error {
-	return refuse(http.StatusConflict, CodeSettings, "mend the file with an editor; the engine reads it again by itself, and until then what held before holds on", "%v", err)
+	return refuse(http.StatusConflict, CodeSettings, "mend the file with an editor; the engine reads it again by itself, and until then the settings before still hold", "%v", err)
 }
 
 // refusal returns the refusal that a client gets for an engine's error.

@@ -51,7 +51,7 @@ func TestSettingsThatAreReadAgainHold(t *testing.T) {
 
 	// An error in the settings is reported and changes nothing, and Blender can still be started.
 	p.configure("[blender]\npaht = 1\n")
-	if r := p.call("reload"); r.code != 2 || !strings.Contains(r.stderr, "did you mean path?") || !strings.Contains(r.stderr, "what held before holds on") {
+	if r := p.call("reload"); r.code != 78 || !strings.Contains(r.stderr, "did you mean path?") || !strings.Contains(r.stderr, "the settings before still hold") {
 		t.Errorf("reload of wrong settings: exit %d, %s", r.code, r.stderr)
 	}
 	if r := p.call("restart"); r.code != 0 {

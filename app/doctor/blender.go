@@ -123,9 +123,9 @@ func (c Config) examineOpen(ctx context.Context) []Finding {
 	case err != nil:
 		return []Finding{Wrong("blender", "see "+c.Paths.OpenBlenders(), "what is open can't be read: %v", err)}
 	case len(all) == 0:
-		return []Finding{Wrong("blender", c.HowToOpen, "no Blender with a window takes scripts, and blender.attach wants one")}
+		return []Finding{Wrong("blender", c.HowToOpen, "no Blender with a window takes scripts, and blender.attach needs such a Blender")}
 	}
-	found := []Finding{Right("blender", "Blender %s is used, which is open: process %d", all[0].Version, all[0].PID)}
+	found := []Finding{Right("blender", "the open Blender %s is used: process %d", all[0].Version, all[0].PID)}
 	for _, b := range all[1:] {
 		found = append(found, Right("blender", "Blender %s is open too: process %d", b.Version, b.PID))
 	}

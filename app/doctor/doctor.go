@@ -136,7 +136,7 @@ func (c Config) examineSettings() []Finding {
 		return []Finding{Wrong("settings", "edit "+c.SettingsFile, "%v", c.SettingsError)}
 	}
 	if _, err := os.Stat(c.SettingsFile); err != nil {
-		return []Finding{Right("settings", "all defaults; %s may change them", c.SettingsFile)}
+		return []Finding{Right("settings", "every setting has its default; %s may change them", c.SettingsFile)}
 	}
 	// The settings say which program is started as Blender.
 	if why := watcher.Distrust(c.SettingsFile); why != "" {
@@ -149,10 +149,10 @@ func (c Config) examineSettings() []Finding {
 // it is.
 func (c Config) examineTray() []Finding {
 	if c.Tray == nil {
-		return []Finding{Right("tray", "this build has none")}
+		return []Finding{Right("tray", "this build has no tray")}
 	}
 	if c.Tray.Display != nil {
-		return []Finding{Right("display", "there is none: `blendtray serve` needs none")}
+		return []Finding{Right("display", "there is no display; `blendtray serve` needs none")}
 	}
 	if ok, why := c.Tray.Icons(); !ok {
 		return []Finding{Right("tray", "the window opens instead: %s", why)}

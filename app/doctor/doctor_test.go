@@ -125,8 +125,8 @@ func TestTheDoctorTellsWhatTheTrayCanShow(t *testing.T) {
 		return func() (bool, string) { return ok, why }
 	}
 	for want, tray := range map[string]*Tray{
-		"this build has none":                         nil,
-		"there is none: `blendtray serve` needs none": {Display: errors.New("DISPLAY is not set"), Icons: icons(true, "")},
+		"this build has no tray":                      nil,
+		"there is no display; `blendtray serve` needs none": {Display: errors.New("DISPLAY is not set"), Icons: icons(true, "")},
 		"the window opens instead: no panel":          {Icons: icons(false, "no panel")},
 		"the desktop shows tray icons":                {Icons: icons(true, "")},
 	} {

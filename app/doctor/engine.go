@@ -33,10 +33,10 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	}
 	all := []Finding{Right("engine", "process %d answers on %s", st.Engine.PID, address)}
 	if st.Engine.Version != c.Version {
-		all = append(all, Wrong("engine", "end it and start it again: blendtray serve", "it is version %s and this is %s", st.Engine.Version, c.Version))
+		all = append(all, Wrong("engine", "end it and start it again: blendtray serve", "the engine has the version %s, and this program %s", st.Engine.Version, c.Version))
 	}
 	if mistake := st.Settings.Error; mistake != "" {
-		all = append(all, Wrong("settings", "edit "+st.Settings.File+"; the engine reads it again by itself", "the engine goes on with what held before: %s", mistake))
+		all = append(all, Wrong("settings", "edit "+st.Settings.File+"; the engine reads it again by itself", "they are wrong, and the engine goes on with the settings before: %s", mistake))
 	}
 	all = append(all, examineSocket(address)...)
 	for _, b := range st.Blenders {

@@ -55,7 +55,7 @@ func (c Config) examineDisk() []Finding {
 	free, err := diskFree(dir)
 	switch {
 	case err != nil:
-		return []Finding{Wrong("disk", "", "the room on the disk of %s can't be found out: %v", dir, err)}
+		return []Finding{Wrong("disk", "", "it is not known how much room the disk of %s has: %v", dir, err)}
 	case free < enoughDisk:
 		return []Finding{Wrong("disk", "free some room on the disk of "+dir, "only %s are free where %s is", c.Size(free), dir)}
 	}
@@ -83,7 +83,7 @@ func examineDoors(paths home.Paths) []Finding {
 		case home.OpenToOthers(file):
 			all = append(all, Wrong("token", anew, "others may read %s, which has the token of Blender's port", file))
 		default:
-			all = append(all, Right("token", "that of port %d is for this user alone", door.Port))
+			all = append(all, Right("token", "only this user can read the token of port %d", door.Port))
 		}
 	}
 	return all

@@ -48,7 +48,7 @@ type ClaimedError struct {
 func (e *ClaimedError) Error() string {
 	switch {
 	case e.own:
-		return fmt.Sprintf("it is the folder %s by another name, and is watched by that", e.by.Path)
+		return fmt.Sprintf("it is the folder %s by another name, under which it is watched already", e.by.Path)
 	case e.by.PID == 0:
 		return "another engine watches it; two engines would run each save twice"
 	}

@@ -113,7 +113,7 @@ var explanations = []explanation{
 	},
 	{
 		ProgramClosed, fault.Failed, "{user} can't start {program}: {path} is closed to that user",
-		"install the program where everybody may start it, in /usr/local/bin say, and try again from there",
+		"install the program where everybody may start it, for example in /usr/local/bin, and try again from there",
 	},
 
 	{NotInstalled, fault.NoEngine, "the service is not installed", "`blendtray service install` installs it"},
@@ -142,15 +142,15 @@ var explanations = []explanation{
 	},
 	{
 		NoSystemManager, fault.Failed, "no systemd manager answers for this machine",
-		"run `blendtray serve` instead, in a container say",
+		"run `blendtray serve` instead, for example in a container",
 	},
 	{NoTaskScheduler, fault.Failed, "this Windows has no Task Scheduler", "start the tray at login instead"},
 	{
 		TaskLost, fault.Failed, "the Task Scheduler of this Windows accepted the task and does not have it",
 		"start the tray at login instead",
 	},
-	{NotAdministrator, fault.Failed, "a service of the machine takes an administrator", becomeAdministrator},
-	{NotAllowed, fault.Failed, "systemd does not allow it", "put sudo before it"},
+	{NotAdministrator, fault.Failed, "a service of the machine needs an administrator", becomeAdministrator},
+	{NotAllowed, fault.Failed, "systemd does not allow it", "put sudo before the command"},
 	{PasswordUnread, fault.Failed, "the password can't be read", "run this in a console"},
 	{
 		LogonFailed, fault.Failed, "the service can't log on",
@@ -184,7 +184,7 @@ var explanations = []explanation{
 	},
 	{
 		NotPrepared, fault.Failed, "systemd can't prepare its process (exit code {code})",
-		"{log} shows which step failed, systemd.exec(5) what it is for",
+		"{log} shows which step failed, and systemd.exec(5) explains the step",
 	},
 	{EndedWithCode, fault.Failed, "its process ended with exit code {code}", "{log} shows what it said"},
 	{Killed, fault.Failed, "its process crashed or was killed", "{log} shows what it said"},
@@ -203,7 +203,7 @@ var explanations = []explanation{
 	},
 	{EndedOtherwise, fault.Failed, "its process ended: {result}", "{log} shows what it said"},
 
-	{NotLingering, fault.OK, "it ends at logout", "`loginctl enable-linger` has it run without a login"},
+	{NotLingering, fault.OK, "it ends at logout", "`loginctl enable-linger` keeps it running without a login"},
 	{NotEnabled, fault.OK, "it does not start by itself", "`blendtray service install` mends that"},
 	{
 		EngineRuns, fault.OK, "an engine runs already, so the service is not started now",

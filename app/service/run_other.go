@@ -11,5 +11,5 @@ func Run(run func() error, _ func()) error { return run() }
 const (
 	administrator       = "root"
 	asAdministrator     = "sudo "
-	becomeAdministrator = "put sudo before it"
+	becomeAdministrator = "put sudo before the command"
 )

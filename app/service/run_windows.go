@@ -17,7 +17,7 @@ import (
 const (
 	administrator       = "LocalSystem"
 	asAdministrator     = ""
-	becomeAdministrator = "run it in a console that was started as administrator"
+	becomeAdministrator = "run the command in a console that was started as administrator"
 )
 
 // Run calls run, which returns after stop is called. If the service control manager has started

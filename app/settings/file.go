@@ -66,7 +66,7 @@ func (s Source) edit(lock string, change func([]byte) ([]byte, error)) ([]byte, 
 	err = home.Replace(target, after, mode, func() error {
 		now, _, err := readForEdit(target)
 		if err == nil && !bytes.Equal(now, before) {
-			err = fmt.Errorf("another program has changed %s meanwhile; try it again", target)
+			err = fmt.Errorf("another program has changed %s meanwhile; try again", target)
 		}
 		return err
 	})
@@ -80,7 +80,7 @@ func (s Source) edit(lock string, change func([]byte) ([]byte, error)) ([]byte, 
 // what was asked for.
 func (s Source) changeFailed(before []byte, err error) error {
 	if _, old := s.parse(before); old != nil {
-		return refuse(api.ErrSettingsBroken, "the settings are wrong as they are, and have to be put right before they can be changed: %w", old)
+		return refuse(api.ErrSettingsBroken, "the settings are wrong already, and have to be put right before they can be changed: %w", old)
 	}
 	var told *refusal
 	if errors.As(err, &told) {
@@ -92,7 +92,7 @@ func (s Source) changeFailed(before []byte, err error) error {
 // wouldBeWrong words that a new text is wrong.
 func (s Source) wouldBeWrong(before []byte, err error) error {
 	if _, old := s.parse(before); old != nil {
-		return refuse(api.ErrSettingsBroken, "the settings are wrong as they are, and have to be put right before they can be changed: %w", old)
+		return refuse(api.ErrSettingsBroken, "the settings are wrong already, and have to be put right before they can be changed: %w", old)
 	}
 	return refuse(api.ErrBad, "the settings stay as they are, since the change would make them wrong: %w", err)
 }
@@ -106,7 +106,7 @@ func lockSettings(file string) (unlock func(), err error) {
 	}
 	lock := flock.New(file)
 	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("change the settings: wait for another program that changes them, by the lock %s: %w", file, err)
+		return nil, fmt.Errorf("change the settings: another program is changing them, and holds the lock %s: %w", file, err)
 	}
 	return func() { _ = lock.Unlock() }, nil // what fails here ends with the process
 }

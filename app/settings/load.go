@@ -281,13 +281,13 @@ var reservedName = regexp.MustCompile(`^(?i)(` + api.DefaultBlender + `|open(-.*
 func wrongName(name string) string {
 	switch {
 	case !blenderName.MatchString(name):
-		return "a name has 1 to 32 letters, digits, \"-\", \"_\" and \".\", the last three not at its beginning, and \"-\" and \".\" not at its end"
+		return "a name has 1 to 32 letters, digits, \"-\", \"_\" and \".\"; it begins with a letter, a digit or \"_\", and ends with one of these"
 	case reservedName.MatchString(name):
 		return "\"default\" is the Blender of the table [blender], \"open\" is one that a person has open, and Windows keeps some names for devices"
 	}
 	for _, d := range Declarations(tableBlender) {
 		if name == d.Name || strings.HasSuffix(name, "."+d.Name) {
-			return "that is the name of a setting"
+			return "this is the name of a setting"
 		}
 	}
 	return ""
@@ -356,12 +356,12 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 	for i, patterns := range [][]string{f.Include, f.Exclude} {
 		for _, pattern := range patterns {
 			if !doublestar.ValidatePattern(pattern) {
-				return []string{"include", "exclude"}[i], fmt.Errorf("folder %s: %q is no pattern; see its brackets and braces", f.Path, pattern)
+				return []string{"include", "exclude"}[i], fmt.Errorf("folder %s: %q is no pattern; look at its brackets and braces", f.Path, pattern)
 			}
 		}
 	}
 	if !f.Frame.None() && !f.Frames.None() {
-		return "frame", fmt.Errorf("folder %s: frame and frames are both there; leave one out", f.Path)
+		return "frame", fmt.Errorf("folder %s: it has both frame and frames; leave one of them out", f.Path)
 	}
 	if l.folder(f.Path) < i {
 		return keyPath, fmt.Errorf("the folder %s is there twice", f.Path)

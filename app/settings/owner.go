@@ -372,7 +372,7 @@ func (o *Owner) change(edit func([]byte) ([]byte, error)) (api.SettingsReport, e
 }
 
 // Reload reads the file and has the engine take it over, also when the file has not changed. It
-// fails when the file is wrong; then what held before holds on.
+// fails when the file is wrong; then the settings before still hold.
 func (o *Owner) Reload() error {
 	o.changing.Lock()
 	defer o.changing.Unlock()
@@ -421,7 +421,7 @@ func (o *Owner) takeLocked(file seen, loaded Loaded, wrong error) error {
 	o.mu.Unlock()
 	switch {
 	case wrong != nil && (oldErr == nil || oldErr.Error() != wrong.Error()):
-		o.announce(wrong.Error()+"; what held before holds on", true)
+		o.announce(wrong.Error()+"; the settings before still hold", true)
 	case wrong == nil:
 		said := old.differences(loaded)
 		if oldErr != nil {

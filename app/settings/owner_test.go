@@ -439,7 +439,7 @@ func TestAChangeByHandIsNoticed(t *testing.T) {
 	want := []string{
 		"runs.timeout is 7s now",
 		"runs.timeout is 8s now\nruns.history is 10000 now",
-		o.file + ":3:1: there is no key runs.histori; did you mean history?; what held before holds on",
+		o.file + ":3:1: there is no key runs.histori; did you mean history?; the settings before still hold",
 		"the settings in " + o.file + " are right again\nruns.timeout is 9s now",
 		"runs.history is 5 now",
 		"runs.timeout is none now\nruns.history is 10000 now",

@@ -81,7 +81,7 @@ func (l *Loaded) folderReport(i int) api.FolderReport {
 func (l *Loaded) fixed(key string) string {
 	switch from := l.origins[key]; from.from {
 	case api.FromVariable:
-		return "set by the variable " + from.name + ", which goes before the file"
+		return "set by the variable " + from.name + ", which overrides the file"
 	case api.FromFlag:
 		return givenByFlag(from.name)
 	}
@@ -89,7 +89,7 @@ func (l *Loaded) fixed(key string) string {
 }
 
 func givenByFlag(flag string) string {
-	return "given by the flag " + flag + ", which goes before the file"
+	return "given by the flag " + flag + ", which overrides the file"
 }
 
 // differences says in sentences what is other in later settings.

@@ -552,7 +552,7 @@ func TestEditThatWouldMakeTheSettingsWrongIsNotWritten(t *testing.T) {
 		{"[runs]\n", set("runs", "timeout", "soon"), []string{file + ":2:", "soon"}},
 		{"[[folder]]\npath = '/a'\n", add("/a/../a"), []string{file, "twice"}},
 		{"[[folder]]\npath = '/a'\n", add(""), []string{file, "folder 2 has no path"}},
-		{"[runs]\nhistori = 1\n", add("/a"), []string{file + ":2:1", "did you mean history?", "as they are"}},
+		{"[runs]\nhistori = 1\n", add("/a"), []string{file + ":2:1", "did you mean history?", "wrong already"}},
 		{"[runs\n", add("/a"), []string{file + ":1:6"}},
 		{"runs = { history = 1 }\n", set("runs", "history", int64(2)), []string{file + ": line 1: runs is an inline table"}},
 		{"[runs]\n", failing, []string{file + ": no"}},
