@@ -463,17 +463,17 @@ func kill(t *testing.T, pid int) {
 
 func TestAnIdleSessionEndsAndSaysSo(t *testing.T) {
 	t.Parallel()
-	f, now := sessions(t, api.SessionSettings{Idle: api.Duration(30 * time.Minute)})
+	f, now := sessions(t, api.SessionSettings{Idle: api.Duration(20 * time.Minute)})
 	says(t, f, "a", "print(1)", "1")
 	operate(t, f, "a", api.SessionCheckpoint)
 	dir := f.sessions["a"].dir
 	pid := the(t, f, "a").PID
-	if at := the(t, f, "a").EndsAt; at == nil || !at.Equal(now.Now().Add(30*time.Minute)) {
+	if at := the(t, f, "a").EndsAt; at == nil || !at.Equal(now.Now().Add(20*time.Minute)) {
 		t.Errorf("it ends at %v", at)
 	}
-	now.pass(29 * time.Minute)
+	now.pass(19 * time.Minute)
 	says(t, f, "a", "print(2)", "2") // it is used
-	now.pass(29 * time.Minute)
+	now.pass(19 * time.Minute)
 	wake(f.poke)
 	says(t, f, "b", "print(1)", "1")
 	if the(t, f, "a").State != api.SessionReady {
@@ -482,7 +482,7 @@ func TestAnIdleSessionEndsAndSaysSo(t *testing.T) {
 	now.pass(time.Minute)
 	wake(f.poke)
 	eventually(t, "a has ended", func() bool { return the(t, f, "a").State == api.SessionEnded })
-	if a := the(t, f, "a"); !strings.Contains(a.Reason, "not used for 30m") || a.PID != 0 {
+	if a := the(t, f, "a"); !strings.Contains(a.Reason, "not used for 20m") || a.PID != 0 {
 		t.Errorf("%+v", a)
 	}
 	if the(t, f, "b").State != api.SessionReady {
@@ -495,7 +495,7 @@ func TestAnIdleSessionEndsAndSaysSo(t *testing.T) {
 	if out, text := perform(t, f, blender.Request{Session: "a", Operation: api.SessionCheckpoint}); out.Error == nil || !strings.Contains(out.Error.Message, "has ended") {
 		t.Errorf("a checkpoint of an ended session: %+v %s", out, text)
 	}
-	if out, text := in(t, f, "a", "print(3)"); !strings.Contains(out.Note, "not used for 30m") || !strings.HasSuffix(text, "3") {
+	if out, text := in(t, f, "a", "print(3)"); !strings.Contains(out.Note, "not used for 20m") || !strings.HasSuffix(text, "3") {
 		t.Errorf("%q %q", out.Note, text)
 	}
 }

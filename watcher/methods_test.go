@@ -164,6 +164,20 @@ func TestWithoutEventsFoldersArePolledAndTheStatusSaysWhy(t *testing.T) {
 	}
 }
 
+func TestAFolderIsPolledAsOftenAsItsSettingsSay(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *Config, o *options) {
+		c.Folders = slices.Clone(c.Folders)
+		c.Folders[0].Poll = api.Duration(20 * time.Millisecond)
+		o.pollEvery = time.Hour                                                   // for folders that say nothing
+		o.newSource = func(hintFunc) (source, error) { return deafSource{}, nil } // and no event says it sooner
+	})
+	for _, text := range []string{"a = 1\n", "a = 2\n"} {
+		r.write("a.py", text)
+		r.gets("a.py", text)
+	}
+}
+
 // Not parallel, for the same reason as TestServeMayBeCalledAgain.
 func TestAScanHandsOnOnlyWhatIsNotKnown(t *testing.T) {
 	old := time.Now().Add(-time.Hour).Truncate(time.Second)
