@@ -209,8 +209,8 @@ type Submission struct {
 	// "open-PID", or a version, such as "4.5", which means the newest Blender of that version. With
 	// "" a comment in the script may name the Blender, else the run is for the default Blender.
 	Blender string `json:"blender"`
-	// Attach has the run executed in a Blender that a person has open: the one with the process
-	// id PID, or for 0 the one that was the last to serve.
+	// Attach has the run executed in a Blender that a person has open: the Blender with the
+	// process id PID, or for 0 the Blender whose add-on was the last to begin to serve.
 	Attach bool `json:"attach"`
 	PID    int  `json:"pid"`
 	// Render has frames rendered when the script has ended without an error. With it there need be

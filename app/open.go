@@ -151,7 +151,7 @@ func leftBy(ctx context.Context, client *control.Client, id string) (api.Run, er
 	return sceneOf(runs, st, id, time.Now())
 }
 
-// gone says that a run came after another one, so that what the other one has left is gone.
+// gone returns an error that says that the scene of run id is gone, because the run after came later.
 func gone(after, id string) error {
 	return fault.New(fault.Failed, "run it again (`blendtray retry "+id+"`), then open what it leaves",
 		"%w: run %s came after run %s", errGone, after, id)

@@ -189,8 +189,8 @@ type refusal struct{ *home.ClaimedError }
 // Is makes a refusal an [engine.ErrClaimed].
 func (refusal) Is(target error) bool { return target == engine.ErrClaimed }
 
-// stopTime returns how long the engine may take to end: what it waits for the run that is on, and
-// some time for its Blenders.
+// stopTime returns how long the engine may take to end: as long as it waits for the
+// current run, and some time for its Blenders.
 func (h *house) stopTime() time.Duration {
 	wait := time.Duration(h.owner.Current().Runs.StopTimeout)
 	if wait == 0 {

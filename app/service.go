@@ -249,7 +249,7 @@ func (f serviceFlags) print(e *env, st service.Status) error {
 	return nil
 }
 
-// outdated says of a service whose file is of an earlier version what is wrong and what to do.
+// outdated returns what is wrong with a service whose file is of an earlier version, and what to do.
 func outdated(st service.Status) string {
 	sentence, hint := service.Outdated.Explain("file", st.Path, "command", st.InstallCommand())
 	return sentence + "; " + hint

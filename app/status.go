@@ -60,7 +60,7 @@ func (e *env) printStatus(st api.Status) {
 	}
 }
 
-// describeRunning says which run is running, for how long, where, and how far it is.
+// describeRunning returns a line that says which run is running, for how long, where, and how far it is.
 func describeRunning(r api.Run, now time.Time) string {
 	text := fmt.Sprintf("run %s: %s%s", r.ID, nameOf(r), where(r))
 	if r.StartedAt != nil {
@@ -72,7 +72,7 @@ func describeRunning(r api.Run, now time.Time) string {
 	return oneLine(text)
 }
 
-// where says where a run is running: in which Blender, unless it is the default one, in which session,
+// where returns in which Blender a run is running, unless it is the default Blender, in which session,
 // and in which process. It returns "" for a run that is not running.
 func where(r api.Run) string {
 	if r.State != api.Running {
@@ -94,7 +94,7 @@ func where(r api.Run) string {
 	return " (" + strings.Join(facts, ", ") + ")"
 }
 
-// savesWait says how many saves wait to become runs, and why.
+// savesWait returns a sentence that says how many saves could not be written down, and why.
 func savesWait(st api.Status) string {
 	return fmt.Sprintf("%d saves could not be written down and are tried again: %s", st.SavesWaiting, st.SavesWaitFor)
 }

@@ -52,7 +52,7 @@ func (g greeting) proof(s side, clientNonce, serverNonce string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// proves returns whether a proof is that of one side.
+// proves reports whether a proof is the proof of one side.
 func proves(g greeting, s side, clientNonce, serverNonce, proof string) bool {
 	return len(serverNonce) == nonceLength && hmac.Equal([]byte(proof), []byte(g.proof(s, clientNonce, serverNonce)))
 }

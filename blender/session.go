@@ -43,8 +43,8 @@ type Session struct {
 }
 
 // Dial returns a session with the Blender that listens on addr ("127.0.0.1:port"). It never sends the
-// token: both sides prove that they know it. Dial fails with [ErrImpostor] when the token is that of another
-// Blender or another program listens there, and with another error when there is no connection.
+// token: both sides prove that they know it. Dial fails with [ErrImpostor] when the token belongs to
+// another Blender or another program listens there, and with another error when there is no connection.
 func Dial(ctx context.Context, addr, token string) (*Session, error) {
 	return dial(ctx, addr, token, nil)
 }

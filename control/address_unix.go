@@ -31,9 +31,9 @@ const pointerName = "control.folder"
 func Address(dir string) (string, error) { return addressIn(dir, temporaryFolders()) }
 
 // Prepare returns the address on which an engine whose files lie in the absolute folder dir is to
-// listen: that of [Address] or, where another user has taken its name, one in a new folder of this
-// user, which Address returns from then on. It fails as Address does, and when that folder can't be
-// made.
+// listen: the address that [Address] returns or, where another user has taken its name, an address in
+// a new folder of this user, which Address returns from then on. Prepare fails as Address does, and
+// when that folder can't be made.
 func Prepare(dir string) (string, error) { return prepareIn(dir, temporaryFolders()) }
 
 // temporaryFolders returns where a short path for a socket is looked for. The user's temporary

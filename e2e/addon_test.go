@@ -358,6 +358,7 @@ func TestARunThatNeverReturnsIsGivenUpInAnOpenBlender(t *testing.T) {
 	d := newDesktop(t)
 	p := newProgram(t, "[blender]\ncancel_grace = '500ms'\n")
 	env, _ := ownBlender(t, p)
+	env = append(env, "BLENDTRAY_BLENDER_CANCEL_GRACE=500ms") // which counts without an engine
 	if r := p.with(env, "addon", "install", "--blender", "blender"); r.code != 0 {
 		t.Fatalf("install: %s%s", r.stdout, r.stderr)
 	}
@@ -368,7 +369,7 @@ func TestARunThatNeverReturnsIsGivenUpInAnOpenBlender(t *testing.T) {
 			return p.with(env, "run", "--attach", "--pid", fmt.Sprint(open.Process.Pid), "-c", "1").code == 0
 		})
 		r := p.with(env, "run", "--attach", "--pid", fmt.Sprint(open.Process.Pid), "--timeout", "300ms", "-c", never)
-		if r.code != 4 || !strings.Contains(r.stderr, "The open Blender was left alone") {
+		if r.code != 4 || !strings.Contains(r.stderr, "did not stop within 500ms when asked. The open Blender was left alone") {
 			t.Errorf("it ends with %d: %s%s", r.code, r.stdout, r.stderr)
 		}
 		if !alive(open.Process.Pid) {

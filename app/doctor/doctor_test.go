@@ -125,10 +125,10 @@ func TestTheDoctorTellsWhatTheTrayCanShow(t *testing.T) {
 		return func() (bool, string) { return ok, why }
 	}
 	for want, tray := range map[string]*Tray{
-		"this build has no tray":                      nil,
+		"this build has no tray":                            nil,
 		"there is no display; `blendtray serve` needs none": {Display: errors.New("DISPLAY is not set"), Icons: icons(true, "")},
-		"the window opens instead: no panel":          {Icons: icons(false, "no panel")},
-		"the desktop shows tray icons":                {Icons: icons(true, "")},
+		"the window opens instead: no panel":                {Icons: icons(false, "no panel")},
+		"the desktop shows tray icons":                      {Icons: icons(true, "")},
 	} {
 		if got := (Config{Tray: tray}).examineTray(); len(got) != 1 || !got[0].OK || got[0].Detail != want {
 			t.Errorf("it finds %+v, want %q", got, want)

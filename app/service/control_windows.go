@@ -178,7 +178,7 @@ func (m *systemService) failOf(verb string, err error) error {
 	return m.fail(ManagerFailed, err, "command", commandOf(verb))
 }
 
-// commandOf names what was asked of the service control manager.
+// commandOf returns the name of what was asked of the service control manager.
 func commandOf(verb string) string {
 	return "the service control manager's " + verb + " of " + serviceName
 }

@@ -452,8 +452,8 @@ func endOf(is map[string]string) (failure Failure, facts []string) {
 	return EndedOtherwise, []string{"result", is["Result"]}
 }
 
-// exitOfGo is the exit code of a Go program that crashes, also by the signals ABRT and QUIT. It is
-// that of a wrong command line, too, but the unit's is right.
+// exitOfGo is the exit code of a Go program that crashes, also by the signals ABRT and QUIT. A wrong
+// command line has the same exit code, but the command line of the unit is right.
 const exitOfGo = 2
 
 // The exit codes of a process that systemd could not turn into the service's program:

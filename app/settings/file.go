@@ -76,8 +76,8 @@ func (s Source) edit(lock string, change func([]byte) ([]byte, error)) ([]byte, 
 	return after, loaded, nil
 }
 
-// changeFailed words why a text could not be changed: because it is wrong already, or because of
-// what was asked for.
+// changeFailed returns an error that says why a text could not be changed: because it is wrong
+// already, or because of what was asked for.
 func (s Source) changeFailed(before []byte, err error) error {
 	if _, old := s.parse(before); old != nil {
 		return refuse(api.ErrSettingsBroken, "the settings are wrong already, and have to be put right before they can be changed: %w", old)
@@ -89,7 +89,7 @@ func (s Source) changeFailed(before []byte, err error) error {
 	return refuse(api.ErrFixed, "change the settings: %w", located(s.File, err))
 }
 
-// wouldBeWrong words that a new text is wrong.
+// wouldBeWrong returns an error that says that a new text would be wrong, or that the old text is.
 func (s Source) wouldBeWrong(before []byte, err error) error {
 	if _, old := s.parse(before); old != nil {
 		return refuse(api.ErrSettingsBroken, "the settings are wrong already, and have to be put right before they can be changed: %w", old)

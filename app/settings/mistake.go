@@ -58,7 +58,7 @@ func suggestion(key []string) string {
 	return "; did you mean " + best + "?"
 }
 
-// editDistance is how many letters have to be put in, taken out or changed to make b of a.
+// editDistance returns how many letters have to be put in, taken out or changed to make b of a.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -77,7 +77,7 @@ func (l *Loaded) folderReport(i int) api.FolderReport {
 	return f
 }
 
-// fixed says why a key can't be changed, or returns "".
+// fixed returns why a key can't be changed, or "".
 func (l *Loaded) fixed(key string) string {
 	switch from := l.origins[key]; from.from {
 	case api.FromVariable:
@@ -92,7 +92,7 @@ func givenByFlag(flag string) string {
 	return "given by the flag " + flag + ", which overrides the file"
 }
 
-// differences says in sentences what is other in later settings.
+// differences returns a sentence for each thing that is other in later settings.
 func (l *Loaded) differences(later Loaded) []string {
 	var all []string
 	before, after := l.report("", ""), later.report("", "")
@@ -139,7 +139,7 @@ func shown(s api.Setting) string {
 	return s.Text()
 }
 
-// when says from when a setting holds, if that is later than now.
+// when returns from when a setting holds, or "" when it holds at once.
 func when(h api.Holds) string {
 	if h == api.HoldsFromBlenderStart {
 		return ", from the next start of Blender on"

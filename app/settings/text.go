@@ -12,7 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// This file changes settings.toml the way a person would: what is not meant stays as it is,
+// This file changes settings.toml the way a person would: everything else stays as it is,
 // with its comments, its order and its ends of lines. A parser says where things are, and only
 // those bytes are changed. The one thing that goes unasked is a byte order mark at the
 // beginning, since the decoder takes it for a wrong key.
@@ -338,7 +338,7 @@ func parseText(text []byte) (*document, error) {
 	return d, parser.Error()
 }
 
-// keyOf is the key of a pair or header, where it begins and where it ends.
+// keyOf returns the key of a pair or header, where it begins and where it ends.
 func keyOf(e *unstable.Node) (name []string, first, end int) {
 	for it := e.Key(); it.Next(); {
 		part := it.Node()
@@ -351,7 +351,7 @@ func keyOf(e *unstable.Node) (name []string, first, end int) {
 	return name, first, end
 }
 
-// skipEquals is where the value is whose key ends at i.
+// skipEquals returns where the value begins whose key ends at i.
 func skipEquals(text []byte, i int) int {
 	for strings.IndexByte(" \t=", text[i]) >= 0 {
 		i++
@@ -369,10 +369,10 @@ func hasComments(n *unstable.Node) bool {
 	return false
 }
 
-// lineStart is where the line begins that has the byte i in it.
+// lineStart returns where the line of the byte i begins.
 func lineStart(text []byte, i int) int { return bytes.LastIndexByte(text[:max(i, 0)], '\n') + 1 }
 
-// lineEnd is where the line ends that has the byte i in it, behind its newline.
+// lineEnd returns where the line of the byte i ends, behind its newline.
 func lineEnd(text []byte, i int) int {
 	if n := bytes.IndexByte(text[i:], '\n'); n >= 0 {
 		return i + n + 1
@@ -380,7 +380,7 @@ func lineEnd(text []byte, i int) int {
 	return len(text)
 }
 
-// withoutEmptyLines is a text without the empty lines at its beginning.
+// withoutEmptyLines returns a text without the empty lines at its beginning.
 func withoutEmptyLines(text []byte) []byte {
 	for len(text) > 0 {
 		end := lineEnd(text, 0)
@@ -400,14 +400,14 @@ func beginsWith(path, with []string) bool {
 
 func samePath(a, b []string) bool { return slices.EqualFunc(a, b, strings.EqualFold) }
 
-// refuse says why what is at byte i can't be edited.
+// refuse returns an error that says why what is at byte i can't be edited.
 func (d *document) refuse(i int, format string, args ...any) error {
 	line := bytes.Count(d.text[:i], []byte("\n")) + 1
 	return fmt.Errorf("line %d: %s; it has to be changed by hand", line, fmt.Sprintf(format, args...))
 }
 
-// find is the pair of a path in a section, or nil when there is none. It fails when something
-// else is in its place.
+// find returns the pair of a path in a section, or nil when there is none. It fails when something
+// else is in the place of the pair.
 func (d *document) find(s *section, path []string) (*pair, error) {
 	for i := range s.pairs {
 		p := &s.pairs[i]
@@ -484,7 +484,7 @@ func (d *document) position(i int) position {
 	return position{bytes.Count(d.text[:i], []byte("\n")) + 1, i - lineStart(d.text, i) + 1}
 }
 
-// folder is which section has the folder of a path. It fails when none has.
+// folder returns which section has the folder of a path. It fails when no section has it.
 func (d *document) folder(path, dir string) (int, error) {
 	if err := d.plainFolders(); err != nil {
 		return 0, err
@@ -514,7 +514,7 @@ func (d *document) folder(path, dir string) (int, error) {
 	return 0, fmt.Errorf("the settings have no [[folder]] with the path %s", wanted)
 }
 
-// replace puts another value in the place of that of a pair, or removes the pair.
+// replace replaces the value of a pair, or removes the pair when the new value is nil.
 func (d *document) replace(p *pair, value any) ([]byte, error) {
 	name := strings.Join(p.path, ".")
 	if p.commented {
@@ -537,7 +537,7 @@ func (d *document) replace(p *pair, value any) ([]byte, error) {
 	return slices.Concat(d.text[:p.value], []byte(string(encoded)), d.text[p.valueEnd:]), nil
 }
 
-// indent is what stands before the last key of a section.
+// indent returns the white space before the last key of a section.
 func (d *document) indent(s *section) string {
 	if len(s.pairs) == 0 {
 		return ""
