@@ -21,7 +21,7 @@ needs='
   blender      run,test             blender          blender          blender      blender
   numpy        run,test             python3-numpy    python3-numpy    python-numpy -
   python3      test,lint,windows    python3          python3          python       python
-  venv         lint                 python3-venv     -                -            -
+  venv         test,lint            python3-venv     -                -            -
   shellcheck   lint                 shellcheck       ShellCheck       shellcheck   shellcheck
   gcc          test,lint,build,package      gcc              gcc              gcc          -
   libc         test,lint,build,package      libc6-dev        glibc-devel      -            -
