@@ -86,7 +86,8 @@ bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
 	$(GO) test -tags headless -run '^$$' -bench Submitters ./app
-	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench Menu -benchtime 20x ./e2e
+	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench 'Menu|Opens' -benchtime 20x ./e2e
+	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench AtRest -benchtime 1x ./e2e
 
 .PHONY: icons
 icons: ## draw the icons anew (needs rsvg-convert)

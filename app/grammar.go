@@ -33,6 +33,7 @@ type grammar struct {
 
 	Completion completionCmd `cmd:"" help:"Print a script by which a shell completes commands."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
+	Window     windowCmd     `cmd:"" hidden:"" help:"Show the window of the tray that has started this."`
 }
 
 // newGrammar returns the grammar with the flags that follow from the declarations of the settings.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -66,18 +67,29 @@ func runTray(e *env) error {
 	if err != nil {
 		return err
 	}
-	engine := newOwnEngine(e, paths)
+	go stopOnSignal(ctx, e.terminal, stop)
+	engine := newOwnEngine(ctx, e, paths)
 	trouble := ""
-	if err := engine.start(ctx); err != nil {
+	if err := engine.start(); err != nil {
 		trouble = err.Error()
 		e.warn("%s", trouble)
 	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	_, unseen := os.Stat(paths.WindowFile())
 	err = tray.Run(ctx, tray.Config{
-		Client: client, Host: &trayHost{paths: paths, client: client}, Login: atLogin, Version: version, Show: show,
-		Own: engine.runs.Load, Trouble: trouble, Broken: engine.broken,
+		Client: client, Login: atLogin, Show: show,
+		Open:        func(path string) error { return openOnDesktop(path, 0) },
+		Window:      func() *exec.Cmd { return exec.Command(program, "window") },
+		OpenAtStart: errors.Is(unseen, os.ErrNotExist),
+		Errors:      e.err,
+		Own:         engine.runs.Load, Trouble: trouble, Broken: engine.broken,
+		StartEngine: engine.start, Ended: engine.fault,
 	})
 	stop()
-	return errors.Join(err, <-engine.ended)
+	return errors.Join(err, engine.wait())
 }
 
 // firstTray makes this process the tray of this user and home and returns the listener for later
@@ -159,26 +171,33 @@ func shownAgain(l net.Listener, show chan<- struct{}) {
 
 // ownEngine is the engine that the tray runs in its own process, unless an engine runs already.
 type ownEngine struct {
+	ctx   context.Context // the engine runs until it ends
 	env   *env
 	paths home.Paths
-	// runs is true while the engine runs. ended receives an error, or nil, when the engine will
-	// not run any more.
-	runs  atomic.Bool
-	ended chan error
+	// runs is true while the engine runs.
+	runs atomic.Bool
 	// broken receives the status of the settings while the engine waits for a mended file.
 	broken chan api.SettingsStatus
+	// fault receives why the engine has ended by itself.
+	fault chan error
+
+	mu    sync.Mutex
+	busy  bool // the engine runs, or waits for a mended file
+	err   error
+	parts sync.WaitGroup
 }
 
-func newOwnEngine(e *env, paths home.Paths) *ownEngine {
-	return &ownEngine{env: e, paths: paths, ended: make(chan error, 1), broken: make(chan api.SettingsStatus, 1)}
+func newOwnEngine(ctx context.Context, e *env, paths home.Paths) *ownEngine {
+	return &ownEngine{ctx: ctx, env: e, paths: paths, broken: make(chan api.SettingsStatus, 1), fault: make(chan error, 1)}
 }
 
-// start starts the engine, which runs until ctx ends, unless an engine runs already. While the
-// settings file is wrong, the engine waits for the mended file. start fails when the engine
-// can't run for another reason.
-func (o *ownEngine) start(ctx context.Context) error {
-	if home.EngineRuns(o.paths) {
-		o.ended <- nil
+// start starts the engine, unless an engine runs already. While the settings file is wrong, the
+// engine waits for the mended file. start fails when the engine can't run for another reason, and
+// may be called again.
+func (o *ownEngine) start() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy || home.EngineRuns(o.paths) || o.ctx.Err() != nil {
 		return nil
 	}
 	err := firstStart(o.paths)
@@ -189,48 +208,78 @@ func (o *ownEngine) start(ctx context.Context) error {
 	var wrong *settings.Wrong
 	switch {
 	case err == nil:
-		go o.serve(ctx, h)
+		o.goLocked(func() { o.serve(h) })
 		return nil
 	case errors.As(err, &wrong):
 		o.env.warn("%v", err)
-		go o.await(ctx)
+		o.goLocked(o.await)
 		return nil
 	}
-	o.ended <- nil
 	return err
 }
 
+// goLocked runs a part of the engine's life. The mutex must be held.
+func (o *ownEngine) goLocked(part func()) {
+	o.busy = true
+	o.parts.Go(part)
+}
+
+// rest notes that the engine does not run any more and waits for nothing, with the error that ended it.
+func (o *ownEngine) rest(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy, o.err = false, err
+}
+
+// wait waits until the engine has ended, and returns the error that ended the engine, or nil.
+func (o *ownEngine) wait() error {
+	o.parts.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
 // serve runs the engine.
-func (o *ownEngine) serve(ctx context.Context, h *house) {
+func (o *ownEngine) serve(h *house) {
 	o.runs.Store(true)
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(o.ctx)
 	defer stop()
 	err := h.serve(ctx, stop)
 	o.runs.Store(false)
 	h.close()
-	o.ended <- err
+	o.rest(err)
+	if err != nil && o.ctx.Err() == nil {
+		select {
+		case o.fault <- err:
+		default: // a fault is being told already
+		}
+	}
 }
 
 // await waits until the settings are right, and then starts the engine.
-func (o *ownEngine) await(ctx context.Context) {
+func (o *ownEngine) await() {
 	var owner *settings.Owner
-	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.report(ctx, owner.Status()) }})
-	o.report(ctx, owner.Status())
-	if owner.Await(ctx) != nil {
-		o.ended <- nil
-		return
+	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.report(owner.Status()) }})
+	o.report(owner.Status())
+	err := owner.Await(o.ctx)
+	o.rest(nil)
+	if err != nil {
+		return // the tray ends
 	}
-	o.report(ctx, api.SettingsStatus{})
-	if err := o.start(ctx); err != nil {
+	o.report(api.SettingsStatus{})
+	if err := o.start(); err != nil {
 		o.env.warn("%v", err)
-		o.report(ctx, api.SettingsStatus{File: o.paths.SettingsFile(), Error: err.Error()})
+		select {
+		case o.fault <- err:
+		default: // a fault is being told already
+		}
 	}
 }
 
-func (o *ownEngine) report(ctx context.Context, st api.SettingsStatus) {
+func (o *ownEngine) report(st api.SettingsStatus) {
 	select {
 	case o.broken <- st:
-	case <-ctx.Done():
+	case <-o.ctx.Done():
 	}
 }
 
@@ -259,7 +308,7 @@ func firstStart(paths home.Paths) error {
 	return err
 }
 
-// trayHost does what the tray asks of this program.
+// trayHost does what the window asks of this program.
 type trayHost struct {
 	paths  home.Paths
 	client *control.Client
@@ -328,3 +377,17 @@ func (h *trayHost) OpenScene(ctx context.Context, run string) error {
 
 // BlenderLog returns the path of Blender's log.
 func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }
+
+// View returns what the last window has kept, or nil.
+func (h *trayHost) View() []byte {
+	text, err := os.ReadFile(h.paths.WindowFile())
+	if err != nil {
+		return nil // there was no window yet
+	}
+	return text
+}
+
+// SaveView keeps a text for the next window.
+func (h *trayHost) SaveView(text []byte) error {
+	return home.Replace(h.paths.WindowFile(), text, 0o600, nil)
+}

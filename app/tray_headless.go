@@ -2,6 +2,8 @@
 
 package app
 
+import "blendtray/app/fault"
+
 // hasTray is false: this build has no tray.
 const hasTray = false
 
@@ -9,6 +11,14 @@ const hasTray = false
 func runTray(e *env) error {
 	e.printf("%s", welcome)
 	return nil
+}
+
+// windowCmd does nothing in this build.
+type windowCmd struct{}
+
+// Run fails: this build has no window.
+func (windowCmd) Run(*env) error {
+	return fault.New(fault.Usage, "`blendtray --help` lists what there is", "this build has no window")
 }
 
 // welcome is the text that the program prints when it has nothing to do.

@@ -99,8 +99,6 @@ func newDesktop(t testing.TB) *desktop {
 	for path, text := range map[string]string{
 		filepath.Join(home, ".config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml"): panelSettings,
 		filepath.Join(runtime, ".keep"): "",
-		// Somebody has seen the window before, so it does not open by itself.
-		filepath.Join(home, ".config/fyne/org.blendtray.Blendtray/preferences.json"): `{"window.seen":true}`,
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -151,6 +149,19 @@ type trayIcon struct {
 
 // tray starts the program without arguments.
 func (d *desktop) tray(p *program) *trayIcon {
+	d.t.Helper()
+	// Somebody has seen the window before, so it does not open by itself.
+	if err := os.MkdirAll(p.home, 0o700); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.home, "window.json"), []byte("{}"), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	return d.firstTray(p)
+}
+
+// firstTray starts the program without arguments, as a user does for the first time, or again.
+func (d *desktop) firstTray(p *program) *trayIcon {
 	d.t.Helper()
 	cmd := exec.Command(trayBinary(d.t))
 	cmd.Env = append(slices.Clone(d.env), "BLENDTRAY_HOME="+p.home)
@@ -539,12 +550,9 @@ func trayBinary(t testing.TB) string {
 func TestAFirstStartMakesAFolderAndRunsTheExample(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)
-	if err := os.Remove(filepath.Join(d.home, ".config/fyne/org.blendtray.Blendtray/preferences.json")); err != nil {
-		t.Fatal(err)
-	}
 	d.panel()
 	p := newProgram(t, "")
-	icon := d.tray(p)
+	icon := d.firstTray(p)
 	icon.says("first_light.py · ")
 	d.eventually("the window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
 	run := p.lastOf(filepath.Join(d.home, "Blendtray", "first_light.py"))

@@ -2,6 +2,8 @@
 //
 // The tray is a client of control and nothing more: everything that it shows comes from an
 // engine's status and events, and it asks the engine for everything that it does. A [Follower]
-// keeps a [State]; [Menu] and [IconOf] are pure functions of the State; a thin shell shows them
-// with Fyne. A build with the tag headless leaves the shell out.
+// keeps a [State]; [Menu] and [IconOf] are pure functions of the State. [Run] shows them with
+// systray. [RunWindow] shows the window with Fyne, in a process of its own that Run starts and
+// that ends when the window is closed: Run never calls Fyne, whose memory does not come back. A build
+// with the tag headless leaves both out.
 package tray

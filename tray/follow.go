@@ -21,6 +21,8 @@ type Engine interface {
 // Follower keeps a State up to date.
 type Follower struct {
 	Engine Engine
+	// Output is true when Heard is to be told what the runs print.
+	Output bool
 	// Changed is called with each new state, one call at a time, and must not block.
 	Changed func(State)
 	// Heard, if not nil, is called with each event, on the same goroutine as Changed.
@@ -83,7 +85,7 @@ func (f *Follower) attach(ctx context.Context) error {
 	events := make(chan heard)
 	go func() {
 		defer close(events)
-		for ev, err := range f.Engine.Events(ctx, true) {
+		for ev, err := range f.Engine.Events(ctx, f.Output) {
 			select {
 			case events <- heard{ev, err}:
 			case <-ctx.Done():

@@ -21,11 +21,12 @@ const (
 	ShowRun       // with ID
 	OpenFolder
 	StartAtLogin // with On
+	StartEngine  // in the process of the tray
 	Quit
 )
 
 // Item is one line of the menu. All menus have the same lines in the same order, so that the
-// shell can change texts in place while the menu is open.
+// texts can be changed in place while the menu is open.
 type Item struct {
 	Separator bool
 	Label     string
@@ -47,10 +48,14 @@ var separator = Item{Separator: true}
 func Menu(s State, now time.Time) []Item {
 	attached := s.Link == Attached
 	can := possible(s)
+	start := Item{Label: "Start Blender", Enabled: can.start, Do: StartBlender}
+	if engineGone(s) {
+		start = Item{Label: "Start the engine here", Enabled: true, Do: StartEngine}
+	}
 	items := []Item{
 		{Label: oneLine(headline(s, now), maxLabel), Enabled: true, Do: ShowWindow},
 		separator,
-		{Label: "Start Blender", Enabled: can.start, Do: StartBlender},
+		start,
 		{Label: "Stop Blender", Enabled: can.stop, Do: StopBlender},
 		{Label: "Restart Blender", Enabled: can.restart, Do: RestartBlender},
 		{Label: "Cancel current run", Enabled: can.cancel, Do: CancelRun},
@@ -71,6 +76,9 @@ func Menu(s State, now time.Time) []Item {
 			}
 		} else if i == 0 {
 			item = Item{Label: "No runs yet", Do: ShowRun}
+			if !attached {
+				item.Label = "The runs are shown when there is an engine"
+			}
 		}
 		items = append(items, item)
 	}
@@ -86,6 +94,12 @@ func Menu(s State, now time.Time) []Item {
 		separator,
 		Item{Label: quit, Enabled: true, Do: Quit},
 	)
+}
+
+// engineGone reports whether there is no engine that can be expected to answer by itself, so that a
+// person may want to start an engine in the process of the tray.
+func engineGone(s State) bool {
+	return !s.Own && s.Status.Settings.Error == "" && (s.Link == Lost || s.Link == Connecting && s.Trouble != "")
 }
 
 // abilities are what a person can ask for in a state.

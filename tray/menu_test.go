@@ -98,7 +98,6 @@ func TestWhatMakesNoSenseIsDisabledNotGone(t *testing.T) {
 		want  can
 	}{
 		"no engine":               {State{}, can{}},
-		"engine lost":             {State{Link: Lost}, can{}},
 		"stopped":                 {attached(api.BlenderStopped), can{start: true, pause: true}},
 		"failed":                  {attached(api.BlenderFailed), can{start: true, pause: true}},
 		"starting":                {attached(api.BlenderStarting), can{stop: true, pause: true}},
@@ -118,6 +117,32 @@ func TestWhatMakesNoSenseIsDisabledNotGone(t *testing.T) {
 	}
 }
 
+func TestWithoutAnEngineTheMenuStartsOneAndClaimsNothing(t *testing.T) {
+	t.Parallel()
+	wrong := State{Link: Lost}
+	wrong.Status.Settings.Error = "settings.toml:2:1: no"
+	for name, c := range map[string]struct {
+		state State
+		want  bool
+	}{
+		"at the start":                {State{}, false},
+		"it could not be started":     {State{Trouble: "the database is broken"}, true},
+		"it has ended":                {State{Link: Lost}, true},
+		"it is starting here":         {State{Link: Lost, Own: true}, false},
+		"the settings hold it up":     {wrong, false},
+		"there is an engine":          {attached(api.BlenderStopped), false},
+		"an engine, and some trouble": {attached(api.BlenderStopped, func(s *State) { s.Trouble = "no" }), false},
+	} {
+		items := Menu(c.state, now)
+		if got := items[2].Do == StartEngine && items[2].Enabled && items[2].Label == "Start the engine here"; got != c.want {
+			t.Errorf("%s: %+v", name, items[2])
+		}
+		if claims := items[8].Label == "No runs yet"; claims != (c.state.Link == Attached) {
+			t.Errorf("%s: the menu says %q", name, items[8].Label)
+		}
+	}
+}
+
 func TestEveryMenuHasTheSameLines(t *testing.T) {
 	t.Parallel()
 	first := Menu(State{}, now)
@@ -131,7 +156,7 @@ func TestEveryMenuHasTheSameLines(t *testing.T) {
 			t.Fatalf("%d lines and %d lines", len(items), len(first))
 		}
 		for i := range items {
-			if items[i].Separator != first[i].Separator || items[i].Do != first[i].Do || items[i].Check != first[i].Check {
+			if items[i].Separator != first[i].Separator || items[i].Do != first[i].Do && items[i].Do != StartEngine || items[i].Check != first[i].Check {
 				t.Errorf("line %d is %+v and %+v", i, items[i], first[i])
 			}
 			if !items[i].Separator && !items[i].Hidden && items[i].Label == "" {

@@ -2,6 +2,7 @@ package tray
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"blendtray/api"
@@ -23,16 +24,39 @@ type notices struct {
 	// not started since.
 	broken map[string]bool
 	wrong  string // the error in the settings that was last noted
+	// watched is true while the window has the focus.
+	watched bool
 }
+
+// follows reports whether the person who has asked for a run sees how it ends without a notification:
+// in the terminal whose command follows the run, or in the window while it has the focus.
+func (n *notices) follows(r api.Run) bool {
+	repeated := r.Source == api.FromRetry // its client is the client of the run that it repeats
+	switch {
+	case n.watched && (r.Client == windowClient || repeated):
+		return true
+	default:
+		return strings.HasPrefix(r.Client, commandClient) && !repeated
+	}
+}
+
+// The names by which this program's own clients ask for runs.
+const (
+	windowClient  = "window"
+	commandClient = "blendtray " // and the name of the command, which follows its run
+)
 
 // settings notes an error in the file of the settings, or "" for none. A new error becomes a
 // notice.
 func (n *notices) settings(wrong string) {
 	if wrong != "" && wrong != n.wrong && n.which != "off" {
-		n.held = append(n.held, notice{"The settings are wrong", oneLine(wrong, 200), ""})
+		n.add(notice{"The settings are wrong", oneLine(wrong, 200), ""})
 	}
 	n.wrong = wrong
 }
+
+// add holds a notice until it is due.
+func (n *notices) add(one notice) { n.held = append(n.held, one) }
 
 // observe adds a notice to held if an event is worth one.
 func (n *notices) observe(ev api.Event) {
@@ -55,14 +79,14 @@ func (n *notices) observe(ev api.Event) {
 		default:
 			return
 		}
-		if n.which == "off" {
+		if n.which == "off" || n.follows(r) {
 			return
 		}
 		text := why(r)
 		if r.State == api.Succeeded {
 			text = "in " + clock(elapsed(r, time.Now()))
 		}
-		n.held = append(n.held, notice{title, oneLine(text, 200), r.ID})
+		n.add(notice{title, oneLine(text, 200), r.ID})
 	case ev.Kind == api.KindBlender && ev.Blender != nil:
 		switch ev.Blender.State {
 		case api.BlenderFailed:
@@ -75,7 +99,7 @@ func (n *notices) observe(ev api.Event) {
 				if name != "" && name != api.DefaultBlender {
 					title = "Blender " + name + " can't start"
 				}
-				n.held = append(n.held, notice{title, oneLine(reasonOf(ev.Blender.Reason), 200), ""})
+				n.add(notice{title, oneLine(reasonOf(ev.Blender.Reason), 200), ""})
 			}
 		case api.BlenderReady:
 			delete(n.broken, ev.Blender.Name)

@@ -118,3 +118,30 @@ func TestWrongSettingsAreToldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoSeesHowARunEndsIsNotNotified(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		client  string
+		source  api.Source
+		watched bool
+		want    int
+	}{
+		{"", api.FromFolder, true, 1}, // a save: the person is in an editor
+		{"blendtray run", api.FromCommand, false, 0},
+		{"blendtray render", api.FromCommand, true, 0},
+		{"blendtray run", api.FromRetry, false, 1}, // nobody follows what is run again
+		{"blendtray run", api.FromRetry, true, 0},
+		{"window", api.FromCommand, true, 0},
+		{"window", api.FromCommand, false, 1}, // the person has gone elsewhere meanwhile
+		{"my blendtray", api.FromCommand, true, 1},
+	} {
+		n := &notices{watched: c.watched}
+		ev := ran(api.Failed, "a.py")
+		ev.Run.Client, ev.Run.Source = c.client, c.source
+		n.observe(ev)
+		if len(n.held) != c.want {
+			t.Errorf("%+v: %d are held", c, len(n.held))
+		}
+	}
+}

@@ -4,17 +4,13 @@ package tray
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
+	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/systray"
 
 	"blendtray/api"
 	"blendtray/assets"
@@ -41,7 +37,7 @@ type Found struct {
 	HasAddOn bool
 }
 
-// Host is what the tray asks of the program that it belongs to, besides the engine.
+// Host is what the window asks of the program that it belongs to, besides the engine.
 type Host interface {
 	// Blenders returns the Blenders of this machine. path is the path in the settings, or "".
 	// It takes seconds.
@@ -59,111 +55,85 @@ type Host interface {
 	OpenScene(ctx context.Context, run string) error
 	// BlenderLog returns the path of Blender's log.
 	BlenderLog() string
+	// View returns what SaveView was given last, or nil.
+	View() []byte
+	// SaveView keeps a text for the next window.
+	SaveView(text []byte) error
 }
 
-// Config is what a tray is made from.
-type Config struct {
-	Client  *control.Client
-	Host    Host
-	Login   Login
-	Version string
-	// Own reports whether the engine is in this process.
-	Own func() bool
-	// Show receives a value each time that the program is started again.
-	Show <-chan struct{}
-	// Trouble says why this process could not run an engine of its own, or is "".
-	Trouble string
-	// Broken receives the state of the settings whenever it changes while this process cannot
-	// start its engine because their file is wrong. A state without an error ends that.
-	Broken <-chan api.SettingsStatus
+// WindowConfig is what a window is made from.
+type WindowConfig struct {
+	Client *control.Client
+	Host   Host
+	Login  Login
+	// Orders is where the orders of the tray come from. The window ends with them.
+	Orders io.Reader
+	// Requests is where the window writes what it asks of the tray.
+	Requests io.Writer
 }
 
-// repaint is the shortest time between two changes of the menu and the icon.
+// repaint is the shortest time between two changes of the menu and the icon, or of the window.
 const repaint = 50 * time.Millisecond
 
-// shell shows a State with Fyne.
+// shell shows a State in the window, with Fyne.
 type shell struct {
-	cfg    Config
+	cfg    WindowConfig
 	ctx    context.Context
 	app    fyne.App
 	do     func(func()) // has a function called on Fyne's goroutine, soon
 	window *window
-	menu   *menu // nil where there is no tray
-	icon   assets.Icon
-	// visible is true while the window is shown. wake receives a value when Fyne's goroutine has
-	// something to do.
-	visible atomic.Bool
-	wake    chan struct{}
-	raised  chan struct{} // receives a value when the window was brought to the front
+	raised chan struct{} // receives a value when the window was brought to the front
+
+	// Only Fyne's goroutine uses these. busy is how many requests are under way, which would end with
+	// the process, and closing is true when the window is closed and waits for them.
+	busy    int
+	closing bool
+	saved   []byte // the place that was kept last
 
 	mu      sync.Mutex
 	state   State
-	broken  api.SettingsStatus // the wrong settings that keep this process from starting its engine
+	told    facts
 	trouble string
 	login   bool
 	fresh   chan struct{} // receives a value when the state has changed
 	stale   chan struct{} // receives a value when the shell has to ask for the settings
+
+	telling sync.Mutex // guards cfg.Requests
 }
 
-// Run shows the tray until the user quits or ctx ends. It must be called on the main goroutine,
-// and needs a display.
-func Run(ctx context.Context, cfg Config) error {
+// RunWindow shows the window until a person closes it, or the orders or ctx end. It must be called
+// on the main goroutine, and needs a display.
+func RunWindow(ctx context.Context, cfg WindowConfig) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &shell{cfg: cfg, ctx: ctx, fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), raised: make(chan struct{}, 1), stale: make(chan struct{}, 1)}
-	s.do = func(f func()) {
-		fyne.Do(f)
-		s.rouse()
-	}
-	s.app = app.NewWithID("org.blendtray.Blendtray")
+	s := newShell(ctx, cfg, app.NewWithID("org.blendtray.Blendtray"), fyne.Do)
 	s.app.Settings().SetTheme(palette{theme.DefaultTheme()})
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
-	s.readLogin()
-	s.trouble = cfg.Trouble
-
-	if desk, ok := s.app.(desktop.App); ok {
-		desk.SetSystemTrayIcon(resource(assets.Starting)) // until the state is known
-		desk.SetSystemTrayWindow(s.window.Window)
-		systray.SetOnTapped(func() { s.do(s.window.raise) })
-		s.menu = newMenu(Menu(State{}, time.Now()), s.clicked)
-	}
 	s.window.SetCloseIntercept(s.closeWindow)
-	s.app.Lifecycle().SetOnStarted(func() {
-		if s.window.firstTime() {
-			s.window.raise()
-		}
-	})
+	s.window.Show()
+	s.app.Lifecycle().SetOnEnteredForeground(func() { s.focused(true) })
+	s.app.Lifecycle().SetOnExitedForeground(func() { s.focused(false) })
 
 	var parts sync.WaitGroup
-	follower := &Follower{Engine: OverClient(cfg.Client), Changed: s.changed, Heard: s.heard}
-	parts.Go(func() { _ = follower.Serve(ctx) }) // it ends only with ctx, and returns nil
-	parts.Go(s.paint)
-	parts.Go(s.notify)
-	if mayDrowse {
-		parts.Go(s.drowse)
+	follower := &Follower{Engine: OverClient(cfg.Client), Output: true, Changed: s.changed, Heard: s.heard}
+	for _, part := range []func(){
+		func() { _ = follower.Serve(ctx) }, // it ends only with ctx, and returns nil
+		s.paint, s.followLogin, s.followSettings, s.saveViews,
+	} {
+		parts.Go(part)
 	}
-	parts.Go(s.tidy)
-	parts.Go(s.awaitHost)
-	parts.Go(s.followLogin)
-	parts.Go(s.followSettings)
+	go func() {
+		messages(cfg.Orders, func(o order) { s.do(func() { s.obey(o) }) })
+		stop() // the tray has ended
+	}()
 	closed := make(chan struct{})
 	parts.Go(func() {
 		<-ctx.Done()
 		select {
 		case <-closed: // the app has ended already, and can't be called any more
 		default:
-			s.do(s.app.Quit)
-		}
-	})
-	parts.Go(func() {
-		for {
-			select {
-			case <-cfg.Show:
-				s.do(s.window.raise)
-			case <-ctx.Done():
-				return
-			}
+			s.do(s.end)
 		}
 	})
 	s.app.Run()
@@ -172,97 +142,59 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// awaitHost opens the window and says why, where nothing shows the icon. At login the tray may
-// start before the panel, so awaitHost waits for a while first. It takes its note back when
-// something shows the icon.
-func (s *shell) awaitHost() {
-	const patience, pause = 10 * time.Second, 500 * time.Millisecond
-	began, said := time.Now(), false
-	for s.ctx.Err() == nil {
-		there, why := IconHost()
-		switch {
-		case there:
-			if said {
-				s.do(func() { s.window.note("") })
-			}
-			return
-		case !said && time.Since(began) >= patience:
-			said = true
-			s.do(func() {
-				s.window.note("The tray icon can't be shown: " + why)
-				s.window.raise()
-			})
-		}
-		select {
-		case <-time.After(pause):
-		case <-s.ctx.Done():
-		}
+func newShell(ctx context.Context, cfg WindowConfig, a fyne.App, do func(func())) *shell {
+	return &shell{
+		cfg: cfg, ctx: ctx, app: a, do: do,
+		raised: make(chan struct{}, 1), fresh: make(chan struct{}, 1), stale: make(chan struct{}, 1),
 	}
 }
 
-// rouse ends the pause that drowse makes.
-func (s *shell) rouse() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // Fyne's goroutine is awake, or going to wake
+// obey carries out an order of the tray.
+func (s *shell) obey(o order) {
+	if o.Facts != nil {
+		s.mu.Lock()
+		changed := s.told != *o.Facts
+		note := o.Facts.Note
+		noted := s.told.Note != note
+		s.told = *o.Facts
+		s.mu.Unlock()
+		if noted {
+			s.window.note(note)
+		}
+		if changed {
+			s.poke()
+		}
 	}
+	if o.Show == 0 {
+		return
+	}
+	s.window.raise()
+	if o.Run != "" {
+		s.window.open(o.Run)
+	}
+	if o.Ask != "" {
+		s.confirm(o.Ask, o.Words)
+	}
+	s.request(request{Shown: o.Show})
 }
 
-// drowse has Fyne's goroutine sleep while the window is hidden. That goroutine asks for events of
-// the display 60 times a second, which takes more of a processor than everything else in the
-// program together. Events for a hidden window can wait.
-func (s *shell) drowse() {
-	const pause = 250 * time.Millisecond
-	for s.ctx.Err() == nil {
-		if s.visible.Load() {
-			select {
-			case <-time.After(pause):
-			case <-s.ctx.Done():
-			}
-			continue
-		}
-		fyne.DoAndWait(func() {
-			select {
-			case <-s.wake:
-			case <-time.After(pause):
-			}
-		})
+// request tells the tray something. Where there is no tray any more, the window is about to end.
+func (s *shell) request(r request) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if s.cfg.Requests != nil {
+		_ = tell(s.cfg.Requests, r)
 	}
-}
-
-// tidy returns memory to the system when the window is hidden: the memory that the start and the
-// window have needed. Go collects no garbage for minutes in a process that does nothing.
-func (s *shell) tidy() {
-	const rest = 5 * time.Second
-	for tidied := false; ; {
-		select {
-		case <-time.After(rest):
-		case <-s.ctx.Done():
-			return
-		}
-		visible := s.visible.Load()
-		if !visible && !tidied {
-			debug.FreeOSMemory()
-		}
-		tidied = !visible
-	}
-}
-
-// resource returns an icon as a resource of Fyne.
-func resource(i assets.Icon) fyne.Resource {
-	return fyne.NewStaticResource(string(i)+".png", i.PNG())
 }
 
 func (s *shell) changed(st State) {
 	s.mu.Lock()
-	st.Own = s.cfg.Own != nil && s.cfg.Own()
 	if len(st.Status.Folders) > 0 {
 		st.Folder = st.Status.Folders[0].Path
 	}
 	if st.Link == Attached && s.state.Link != Attached {
 		s.outdated()
 	}
-	s.window.notices.settings(st.Status.Settings.Error)
 	s.state = st
 	s.mu.Unlock()
 	s.poke()
@@ -280,25 +212,21 @@ func (s *shell) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.state
-	st.Trouble, st.Login = s.trouble, s.login
-	if st.Link != Attached && s.broken.Error != "" {
-		st.Status.Settings = s.broken
+	st.Trouble, st.Login, st.Own = s.trouble, s.login, s.told.Own
+	if st.Trouble == "" {
+		st.Trouble = s.told.Trouble
+	}
+	if st.Link != Attached && s.told.Broken.Error != "" {
+		st.Status.Settings = s.told.Broken
 	}
 	return st
 }
 
-// paint shows each new state in the icon, the menu and the window: at once, but not more often
-// than anybody can see. While a run is running, paint updates its time every second.
+// paint shows each new state in the window: at once, but not more often than anybody can see. While
+// a run is running, paint updates its time every second.
 func (s *shell) paint() {
 	for {
 		st := s.now()
-		if s.menu != nil {
-			s.menu.set(Menu(st, time.Now()))
-			if icon := IconOf(st); icon != s.icon {
-				s.icon = icon
-				s.do(func() { s.setIcon(icon) })
-			}
-		}
 		s.do(func() { s.window.show(st) })
 		pause := time.NewTimer(repaint)
 		select {
@@ -319,52 +247,10 @@ func (s *shell) paint() {
 	}
 }
 
-// setIcon changes the icon in the tray.
-func (s *shell) setIcon(icon assets.Icon) {
-	desk, ok := s.app.(desktop.App)
-	if !ok {
-		return
-	}
-	// The systray library panics when the session bus is gone: at logout, and while this program
-	// ends.
-	defer func() { _ = recover() }()
-	showIcon(desk, icon)
-}
-
 func (s *shell) heard(ev api.Event) {
 	s.window.heard(ev)
 	if ev.Kind == api.KindSettings || ev.Kind == api.KindGap {
 		s.outdated()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.window.notices.observe(ev)
-	select {
-	case s.window.noticed <- struct{}{}:
-	default: // notify is going to ask already
-	}
-}
-
-// notify shows the notifications when they are due.
-func (s *shell) notify() {
-	var again <-chan time.Time
-	for {
-		select {
-		case <-s.window.noticed:
-		case <-again:
-		case <-s.ctx.Done():
-			return
-		}
-		s.mu.Lock()
-		n, wait := s.window.notices.due(time.Now())
-		s.mu.Unlock()
-		again = nil
-		if wait > 0 {
-			again = time.After(wait)
-		}
-		if n != nil {
-			s.show(*n)
-		}
 	}
 }
 
@@ -376,40 +262,18 @@ func (s *shell) outdated() {
 	}
 }
 
-// followSettings asks the engine for its settings whenever they may have changed, and keeps the
-// wrong settings that hold up the engine of this process.
+// followSettings asks the engine for its settings whenever they may have changed.
 func (s *shell) followSettings() {
 	for {
 		select {
 		case <-s.stale:
 			// This fails when there is no engine. The next engine is asked when it answers.
 			if report, err := s.cfg.Client.Settings(s.ctx); err == nil {
-				s.settingsChanged(report)
+				s.do(func() { s.window.showSettings(report) })
 			}
-		case broken := <-s.cfg.Broken:
-			s.mu.Lock()
-			s.broken = broken
-			s.window.notices.settings(broken.Error)
-			s.mu.Unlock()
-			s.poke()
 		case <-s.ctx.Done():
 			return
 		}
-	}
-}
-
-// settingsChanged shows a report of the settings. It may be called on any goroutine.
-func (s *shell) settingsChanged(report api.SettingsReport) {
-	s.setNotify(report)
-	s.do(func() { s.window.showSettings(report) })
-}
-
-// setNotify takes from a report which runs bring a notification.
-func (s *shell) setNotify(report api.SettingsReport) {
-	if notify, ok := report.Find(notifyKey); ok {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.window.notices.which = notify.Text()
 	}
 }
 
@@ -423,64 +287,55 @@ func (s *shell) readLogin() {
 	s.login = on && err == nil
 }
 
-// followLogin reads the switch for the login whenever somebody opens the menu or the window,
-// because other programs can change it.
+// followLogin reads the switch for the login at the start and whenever the window comes to the
+// front, because other programs can change it.
 func (s *shell) followLogin() {
 	for {
+		s.readLogin()
+		s.poke()
 		select {
-		case <-systray.TrayOpenedCh:
 		case <-s.raised:
 		case <-s.ctx.Done():
 			return
 		}
-		s.readLogin()
-		s.poke()
 	}
 }
 
-// clicked does what a click on an item of the menu asks for. It may be called on any goroutine.
-func (s *shell) clicked(it Item) {
-	switch it.Do {
-	case ShowWindow:
-		s.do(s.window.raise)
-	case ShowRun:
-		s.do(func() {
-			s.window.raise()
-			s.window.open(it.ID)
-		})
-	case OpenFolder:
-		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(s.now().Folder, 0) })
-	case StartAtLogin:
-		s.try("change what starts at login", func(context.Context) error {
-			defer s.readLogin()
-			return s.cfg.Login.Set(it.On)
-		})
-	case Quit:
-		s.do(s.quit)
-	default:
-		s.ask(it)
-	}
+// startAtLogin turns the switch for the login.
+func (s *shell) startAtLogin(on bool) {
+	s.try("change what starts at login", func(context.Context) error {
+		defer s.readLogin()
+		return s.cfg.Login.Set(on)
+	})
 }
 
-// ask asks the engine for what a click on an item of the menu asks for.
+// ask asks the engine for what a click on an item asks for. It asks the person first when that would
+// end a run.
 func (s *shell) ask(it Item) {
-	c := s.cfg.Client
-	switch it.Do {
-	case StartBlender:
-		s.try("start Blender", func(ctx context.Context) error { _, err := c.StartBlender(ctx, ""); return err })
-	case StopBlender:
-		s.try("stop Blender", func(ctx context.Context) error { _, err := c.StopBlender(ctx, ""); return err })
-	case RestartBlender:
-		s.try("restart Blender", func(ctx context.Context) error { _, err := c.RestartBlender(ctx, ""); return err })
-	case CancelRun:
-		s.try("cancel the run", func(ctx context.Context) error { _, err := c.Cancel(ctx, it.ID); return err })
-	case PauseWatching:
-		s.try("pause watching", func(ctx context.Context) error { _, err := c.PauseWatching(ctx, it.On); return err })
+	if st := s.now(); len(st.Running) > 0 {
+		switch it.Do {
+		case StopBlender:
+			s.confirm(askStop, endsRuns(st))
+			return
+		case RestartBlender:
+			s.confirm(askRestart, endsRuns(st))
+			return
+		}
+	}
+	s.carryOut(it)
+}
+
+// carryOut asks the engine for what a click on an item asks for.
+func (s *shell) carryOut(it Item) {
+	if what, do := asking(s.cfg.Client, it); do != nil {
+		s.try(what, do)
 	}
 }
 
 // try calls do, which may take a while, on another goroutine. It shows the error, if there is one.
+// It must be called on Fyne's goroutine.
 func (s *shell) try(what string, do func(context.Context) error) {
+	s.busy++
 	go func() {
 		err := do(s.ctx)
 		s.mu.Lock()
@@ -490,26 +345,65 @@ func (s *shell) try(what string, do func(context.Context) error) {
 		}
 		s.mu.Unlock()
 		s.poke()
+		s.do(s.rested)
 	}()
+}
+
+// rested notes that a request has been answered, and ends the process if the window is closed and
+// waits for nothing else.
+func (s *shell) rested() {
+	s.busy--
+	if s.closing && s.busy == 0 {
+		s.end()
+	}
 }
 
 // dismiss removes what the banner of the window says.
 func (s *shell) dismiss() {
 	s.mu.Lock()
-	s.trouble = ""
+	s.trouble, s.told.Trouble = "", ""
 	s.mu.Unlock()
+	s.request(request{Read: true})
 	st := s.now()
 	s.window.dismissed, s.window.dismissedSettings = st.blender().Reason, st.Status.Settings.Error
 	s.window.note("")
 	s.poke()
 }
 
-// closeWindow hides the window where something shows the tray icon; else it quits.
+// closeWindow ends the window where something shows the tray icon; else it quits the program. What
+// the window was asked for before is done first, while the window is hidden already.
 func (s *shell) closeWindow() {
-	if there, _ := IconHost(); there {
-		s.window.hide()
-	} else {
+	if there, _ := IconHost(); !there {
 		s.quit() // a person could not bring the window back
+		return
+	}
+	s.saveView()
+	s.window.Hide()
+	s.closing = true
+	if s.busy == 0 {
+		s.end()
+	}
+}
+
+// end ends the process of the window.
+func (s *shell) end() {
+	s.saveView()
+	s.app.Quit()
+}
+
+// focused tells the tray whether the window has the focus: a person who sees how a run ends needs no
+// notification.
+func (s *shell) focused(on bool) { s.request(request{Focus: &on}) }
+
+// confirm asks a person whether to do what ends runs, and does that. words say which runs.
+func (s *shell) confirm(q question, words string) {
+	switch q {
+	case askQuit:
+		s.window.confirm("Quit Blendtray?", words, "Quit", s.leave)
+	case askStop:
+		s.window.confirm("Stop Blender?", words, "Stop Blender", func() { s.carryOut(Item{Do: StopBlender}) })
+	case askRestart:
+		s.window.confirm("Restart Blender?", words, "Restart Blender", func() { s.carryOut(Item{Do: RestartBlender}) })
 	}
 }
 
@@ -517,17 +411,15 @@ func (s *shell) closeWindow() {
 func (s *shell) quit() {
 	st := s.now()
 	if len(st.Running) == 0 || !st.Own {
-		s.app.Quit()
+		s.leave()
 		return
 	}
 	s.window.raise()
-	s.window.confirm("Quit", quitWords(st), "Quit", s.app.Quit)
+	s.confirm(askQuit, endsRuns(st))
 }
 
-// quitWords says which runs quitting ends.
-func quitWords(s State) string {
-	if n := len(s.Running); n > 1 {
-		return fmt.Sprintf("%d runs are running. Quitting ends them and Blender.", n)
-	}
-	return nameOf(*s.current()) + " is running. Quitting ends the run and Blender."
+// leave ends the program: the tray, and with it the window.
+func (s *shell) leave() {
+	s.request(request{Quit: true})
+	s.end()
 }

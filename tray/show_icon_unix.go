@@ -3,11 +3,9 @@
 package tray
 
 import (
-	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/systray"
 
 	"blendtray/assets"
 )
 
-func showIcon(desk desktop.App, icon assets.Icon) { desk.SetSystemTrayIcon(resource(icon)) }
-
-const mayDrowse = true
+func showIcon(icon assets.Icon) { systray.SetIcon(icon.PNG()) }

@@ -9,9 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// show puts a notification on the desktop; a click on it opens its run. Fyne's notifications do
-// not report clicks.
-func (s *shell) show(n notice) {
+// show puts a notification on the desktop; a click on it opens its run.
+func (s *indicator) show(n notice) {
 	conn, err := dbus.ConnectSessionBus()
 	if err != nil {
 		return // without a bus there is no desktop; the window shows the run
@@ -46,10 +45,7 @@ func (s *shell) show(n notice) {
 					continue
 				}
 				if sig.Name == name+".ActionInvoked" {
-					s.do(s.window.raise)
-					if n.run != "" {
-						s.clicked(Item{Do: ShowRun, ID: n.run})
-					}
+					s.window.show(order{Run: n.run})
 				}
 				return
 			case <-s.ctx.Done():

@@ -2,9 +2,16 @@
 
 package tray
 
-import "fyne.io/fyne/v2"
+import (
+	"context"
+	"time"
+)
 
 // show puts a notification on the desktop.
-func (s *shell) show(n notice) {
-	s.do(func() { s.app.SendNotification(fyne.NewNotification(n.title, n.text)) })
+func (s *indicator) show(n notice) {
+	go func() {
+		ctx, stop := context.WithTimeout(s.ctx, 30*time.Second)
+		defer stop()
+		_ = notification(ctx, n.title, n.text).Run() // the window shows the run also where nothing shows notifications
+	}()
 }

@@ -61,6 +61,9 @@ func (t *blenderTab) show(s State) {
 	enable(t.restart, possible(s).restart)
 	t.set("Runs", runsWords(s.Status))
 	b := s.blender()
+	if s.Link != Attached {
+		b = api.BlenderStatus{} // nobody knows its state without an engine
+	}
 	if b == t.shown && t.values["State"].Text != "" {
 		return
 	}

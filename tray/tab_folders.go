@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -24,6 +26,8 @@ type foldersTab struct {
 	content fyne.CanvasObject
 	rows    *fyne.Container
 	shown   []api.FolderStatus
+	link    Link // whether there was an engine when the folders were shown
+	another *widget.Button
 	pause   *widget.Check
 	login   *widget.Check
 	setting bool // the program sets a check; nobody has clicked it
@@ -36,7 +40,7 @@ type foldersTab struct {
 func newFoldersTab(w *window) *foldersTab {
 	t := &foldersTab{window: w, rows: container.NewVBox()}
 	s := w.shell
-	add := widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
+	t.another = widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
 		dialog.ShowFolderOpen(func(uri fyne.ListableURI, err error) {
 			switch {
 			case err != nil:
@@ -56,13 +60,13 @@ func newFoldersTab(w *window) *foldersTab {
 	})
 	t.login = widget.NewCheck("Start at login", func(on bool) {
 		if !t.setting {
-			s.clicked(Item{Do: StartAtLogin, On: on})
+			s.startAtLogin(on)
 		}
 	})
-	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window.")
+	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window, or a script, which runs once.")
 	hint.Wrapping = fyne.TextWrapWord
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
-		hint, t.rows, container.NewHBox(add, edit), widget.NewSeparator(), t.pause, t.login,
+		hint, t.rows, container.NewHBox(t.another, edit), widget.NewSeparator(), t.pause, t.login,
 	)))
 	return t
 }
@@ -72,10 +76,11 @@ func (t *foldersTab) show(s State) {
 	t.pause.SetChecked(s.Status.WatchingPaused)
 	t.login.SetChecked(s.Login)
 	t.setting = false
-	if slices.EqualFunc(t.shown, s.Status.Folders, api.FolderStatus.Equal) && len(t.rows.Objects) > 0 {
+	enable(t.another, s.Link == Attached)
+	if t.link == s.Link && slices.EqualFunc(t.shown, s.Status.Folders, api.FolderStatus.Equal) && len(t.rows.Objects) > 0 {
 		return
 	}
-	t.shown = slices.Clone(s.Status.Folders)
+	t.shown, t.link = slices.Clone(s.Status.Folders), s.Link
 	t.list()
 }
 
@@ -93,7 +98,10 @@ func (t *foldersTab) showSettings() {
 // list makes the rows of all folders again.
 func (t *foldersTab) list() {
 	t.rows.RemoveAll()
-	if len(t.shown) == 0 {
+	switch {
+	case t.link != Attached:
+		t.rows.Add(widget.NewLabel("The folders are shown when there is an engine."))
+	case len(t.shown) == 0:
 		t.rows.Add(widget.NewLabel("No folder is watched."))
 	}
 	for _, f := range t.shown {
@@ -173,16 +181,56 @@ func (t *foldersTab) add(path string) {
 	}, t.window.failed)
 }
 
-// dropped adds folders that were dropped on the window.
+// dropped adds folders that were dropped on the window, and runs scripts.
 func (t *foldersTab) dropped(uris []fyne.URI) {
-	if len(uris) == 0 {
-		return
-	}
 	for _, uri := range uris {
 		if uri.Scheme() != "file" {
-			t.window.fail(errors.New("only folders on this machine can be watched"))
+			t.window.fail(errors.New("only folders and scripts on this machine can be dropped here"))
 			return
 		}
-		t.add(uri.Path())
+		if path := uri.Path(); strings.EqualFold(filepath.Ext(path), ".py") {
+			t.run(path)
+		} else {
+			t.add(path)
+		}
 	}
+}
+
+// run runs a script that was dropped on the window, shows the run, and offers to watch the script's
+// folder, unless the folder is watched already.
+func (t *foldersTab) run(path string) {
+	w := t.window
+	fetch(w, func(ctx context.Context) (api.Run, error) {
+		if info, err := os.Stat(path); err != nil {
+			return api.Run{}, err
+		} else if info.Size() > api.MaxCode {
+			return api.Run{}, api.TooLarge(info.Size())
+		}
+		code, err := os.ReadFile(path)
+		if err != nil {
+			return api.Run{}, err
+		}
+		return w.shell.cfg.Client.Submit(ctx, api.Submission{Code: code, Script: path, Scene: "fresh", Client: windowClient})
+	}, func(r api.Run, err error) {
+		if err != nil {
+			w.fail(err)
+			return
+		}
+		w.open(r.ID)
+		if folder := filepath.Dir(path); !t.watches(folder) {
+			w.note(filepath.Base(path) + " was run once. It also runs whenever it is saved, if its folder is watched.")
+			w.toWatch = folder
+			w.watch.Show()
+		}
+	})
+}
+
+// watches reports whether scripts that are saved in a folder run.
+func (t *foldersTab) watches(folder string) bool {
+	for _, f := range t.shown {
+		if inside, err := filepath.Rel(f.Path, folder); err == nil && filepath.IsLocal(inside) {
+			return true
+		}
+	}
+	return false
 }

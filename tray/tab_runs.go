@@ -205,6 +205,7 @@ func (t *runsTab) refresh() {
 		}
 	}
 	t.list.Refresh()
+	t.window.settle()
 	if !t.picked && len(t.activity.runs) > 0 && t.activity.runs[0].ID != t.detail.run.ID {
 		t.detail.show(t.activity.runs[0])
 		return

@@ -25,12 +25,15 @@ type window struct {
 	shell *shell
 
 	banner *widget.Label
-	// bannerBox has the banner, the next three buttons, and a button that closes the banner.
+	// bannerBox has the banner, the next buttons, and a button that closes the banner.
 	bannerBox *fyne.Container
 	restart   *widget.Button
 	choose    *widget.Button
 	mend      *widget.Button // opens the settings
-	dismissed string         // the reason why Blender can't start that somebody has closed
+	engine    *widget.Button // starts an engine in the process of the tray
+	watch     *widget.Button // watches the folder toWatch
+	toWatch   string
+	dismissed string // the reason why Blender can't start that somebody has closed
 	// dismissedSettings is the error in the settings that somebody has closed.
 	dismissedSettings string
 	report            api.SettingsReport // the engine's last report
@@ -51,20 +54,17 @@ type window struct {
 
 	decoding chan struct{} // holds a value while a picture is made small
 
-	notices notices // guarded by shell.mu
-	noticed chan struct{}
+	// chosen is the run that the last window showed, until this window shows it, and found where the
+	// last window was in the list, until this window is there. See view.
+	chosen string
+	found  *view
 }
 
 // blenderTabIndex is the index of the tab Blender.
 const blenderTabIndex = 2
 
-const (
-	keyWidth, keyHeight = "window.width", "window.height"
-	keySeen             = "window.seen"
-)
-
 func newWindow(s *shell) *window {
-	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, noticed: make(chan struct{}, 1), link: -1, decoding: make(chan struct{}, 1)}
+	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, link: -1, decoding: make(chan struct{}, 1)}
 	w.banner = widget.NewLabel("")
 	w.banner.Wrapping = fyne.TextWrapWord
 	w.restart = widget.NewButtonWithIcon("Restart Blender", theme.ViewRefreshIcon(), func() {
@@ -84,16 +84,23 @@ func newWindow(s *shell) *window {
 		})
 	})
 	w.mend.Hide()
+	w.engine = widget.NewButtonWithIcon("Start the engine here", theme.MediaPlayIcon(), func() { s.request(request{StartEngine: true}) })
+	w.engine.Hide()
+	w.watch = widget.NewButtonWithIcon("Watch its folder", theme.VisibilityIcon(), func() {
+		w.note("")
+		w.folders.add(w.toWatch)
+	})
+	w.watch.Hide()
 	w.bannerBox = container.NewBorder(nil, nil, nil, container.NewHBox(
-		w.restart, w.choose, w.mend, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss),
+		w.restart, w.choose, w.mend, w.engine, w.watch, widget.NewButtonWithIcon("", theme.CancelIcon(), s.dismiss),
 	), w.banner)
 	w.bannerBox.Hide()
 	w.headline = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	w.headline.Truncation = fyne.TextTruncateEllipsis
 	w.bar = widget.NewProgressBar()
 	w.bar.Hide()
-	w.start = widget.NewButtonWithIcon("Start", theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
-	w.stop = widget.NewButtonWithIcon("Stop", theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
+	w.start = widget.NewButtonWithIcon("Start Blender", theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
+	w.stop = widget.NewButtonWithIcon("Stop Blender", theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
 	w.cancel = widget.NewButtonWithIcon("Cancel run", theme.CancelIcon(), func() {
 		if c := s.now().current(); c != nil {
 			s.ask(Item{Do: CancelRun, ID: c.ID})
@@ -117,42 +124,20 @@ func newWindow(s *shell) *window {
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
 	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
 	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
-	prefs := s.app.Preferences()
-	w.Resize(fyne.NewSize(
-		float32(prefs.FloatWithFallback(keyWidth, 980)), float32(prefs.FloatWithFallback(keyHeight, 640)),
-	))
 	w.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { w.folders.dropped(uris) })
-	s.app.Lifecycle().SetOnStopped(func() {
-		size := w.Canvas().Size()
-		prefs.SetFloat(keyWidth, float64(size.Width))
-		prefs.SetFloat(keyHeight, float64(size.Height))
-	})
+	w.goBack(readView(s.cfg.Host.View()))
 	return w
-}
-
-// firstTime returns true when it is called for the first time on this machine.
-func (w *window) firstTime() bool {
-	prefs := w.shell.app.Preferences()
-	seen := prefs.Bool(keySeen)
-	prefs.SetBool(keySeen, true)
-	return !seen
 }
 
 // raise shows the window in front of all others.
 func (w *window) raise() {
-	w.shell.visible.Store(true)
+	w.shell.closing = false
 	select {
 	case w.shell.raised <- struct{}{}:
 	default: // followLogin is going to read already
 	}
 	w.Show()
 	w.RequestFocus()
-}
-
-// hide hides the window. The tray stays.
-func (w *window) hide() {
-	w.Hide()
-	w.shell.visible.Store(false)
 }
 
 // note shows a sentence in the banner until the next note, or until somebody closes the banner.
@@ -181,6 +166,8 @@ func (w *window) say(text string, importance widget.Importance) {
 	w.restart.Hide()
 	w.choose.Hide()
 	w.mend.Hide()
+	w.engine.Hide()
+	w.watch.Hide()
 	w.banner.Importance = importance
 	w.banner.SetText(text)
 	if text == "" {
@@ -221,7 +208,6 @@ func (w *window) change(do func(context.Context) (api.SettingsReport, error), do
 func (w *window) changeWithin(most time.Duration, do func(context.Context) (api.SettingsReport, error), done func(error)) {
 	fetchWithin(w, most, do, func(report api.SettingsReport, err error) {
 		if err == nil {
-			w.shell.setNotify(report)
 			w.showSettings(report)
 		}
 		done(err)
@@ -258,9 +244,13 @@ func (w *window) show(s State) {
 	if wrong == "" {
 		w.dismissedSettings = ""
 	}
-	switch {
+	switch gone := engineGone(s); {
 	case s.Trouble != "":
 		w.say(s.Trouble, widget.DangerImportance)
+		w.engine.Hidden = !gone
+	case gone:
+		w.say("The engine has ended. Until there is one again, no folder is watched and nothing runs.", widget.DangerImportance)
+		w.engine.Show()
 	case wrong != w.dismissedSettings:
 		w.say(wrongSettings(s), widget.DangerImportance)
 		w.mend.Show()
@@ -288,6 +278,10 @@ func (w *window) show(s State) {
 	w.send.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
+		if id := w.chosen; id != "" {
+			w.chosen = ""
+			w.runs.open(id)
+		}
 	}
 	w.link = s.Link
 }
@@ -330,19 +324,24 @@ func (w *window) showPreview(r api.Run) {
 	w.tabs.SelectIndex(1)
 }
 
-// fetch calls ask on a goroutine of its own, and show with the answer on Fyne's goroutine.
+// fetch calls ask on a goroutine of its own, and show with the answer on Fyne's goroutine, on which
+// fetch must be called.
 func fetch[T any](w *window, ask func(context.Context) (T, error), show func(T, error)) {
 	fetchWithin(w, 30*time.Second, ask, show)
 }
 
 // fetchWithin is fetch with another time limit.
 func fetchWithin[T any](w *window, most time.Duration, ask func(context.Context) (T, error), show func(T, error)) {
+	w.shell.busy++
 	go func() {
 		ctx, stop := context.WithTimeout(w.shell.ctx, most)
 		defer stop()
 		got, err := ask(ctx)
 		if w.shell.ctx.Err() == nil {
-			w.shell.do(func() { show(got, err) })
+			w.shell.do(func() {
+				show(got, err)
+				w.shell.rested()
+			})
 		}
 	}()
 }

@@ -145,6 +145,7 @@ type hostOfTest struct {
 	mu     sync.Mutex
 	opened []string
 	chosen []string
+	view   []byte
 }
 
 // settingsOfTest are settings without a file.
@@ -257,6 +258,19 @@ func (h *hostOfTest) OpenScene(_ context.Context, run string) error {
 
 func (h *hostOfTest) BlenderLog() string { return "/log" }
 
+func (h *hostOfTest) View() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.view
+}
+
+func (h *hostOfTest) SaveView(text []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.view = text
+	return nil
+}
+
 // open is a window over a backend. until makes its calls to Fyne.
 type open struct {
 	*window
@@ -264,10 +278,37 @@ type open struct {
 	backend *backend
 	owned   *settingsOfTest
 	host    *hostOfTest
+	told    *told // what the window has told the tray
 	calls   chan func()
 }
 
+// told keeps what a window tells the tray.
+type told struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *told) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+// last returns the last line.
+func (w *told) last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(w.text.String()), "\n")
+	return lines[len(lines)-1]
+}
+
 func openWindow(t *testing.T, runs ...api.Run) *open {
+	t.Helper()
+	return openWindowOf(t, &hostOfTest{}, runs...)
+}
+
+// openWindowOf opens a window of a host, which may have kept the view of another window.
+func openWindowOf(t *testing.T, host *hostOfTest, runs ...api.Run) *open {
 	t.Helper()
 	b, owned := &backend{}, newSettingsOfTest()
 	for _, r := range runs {
@@ -287,14 +328,12 @@ func openWindow(t *testing.T, runs ...api.Run) *open {
 		defer close(done)
 		_ = control.NewServer(control.Config{Engine: b, Listener: listener, Settings: owned}).Serve(ctx)
 	}()
-	o := &open{t: t, backend: b, owned: owned, host: &hostOfTest{}, calls: make(chan func(), 10_000)}
-	s := &shell{
-		cfg: Config{Client: control.NewClient(address), Host: o.host}, ctx: ctx, app: test.NewTempApp(t),
-		fresh: make(chan struct{}, 1), wake: make(chan struct{}, 1), stale: make(chan struct{}, 1), do: func(f func()) { o.calls <- f },
-	}
+	o := &open{t: t, backend: b, owned: owned, host: host, calls: make(chan func(), 10_000)}
+	o.told = &told{}
+	s := newShell(ctx, WindowConfig{Client: control.NewClient(address), Host: o.host, Requests: o.told}, test.NewTempApp(t), func(f func()) { o.calls <- f })
 	o.window = newWindow(s)
 	s.window = o.window
-	follower := &Follower{Engine: OverClient(s.cfg.Client), Changed: s.changed, Heard: s.heard}
+	follower := &Follower{Engine: OverClient(s.cfg.Client), Output: true, Changed: s.changed, Heard: s.heard}
 	followed := make(chan struct{})
 	go func() {
 		defer close(followed)
@@ -614,11 +653,7 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 		t.Error("what is fixed can be changed, or nothing says why not")
 	}
 	field(2).(*widget.Select).SetSelected("all")
-	o.until("all runs are told", func() bool {
-		o.shell.mu.Lock()
-		defer o.shell.mu.Unlock()
-		return o.notices.which == "all"
-	})
+	o.until("the choice is made", func() bool { return slices.Contains(o.owned.changes(), "tray.notify=all") })
 	// The default leaves nothing in the file, and an editor's change is shown.
 	limit = field(1).(*settingEntry)
 	limit.OnSubmitted("none")

@@ -135,6 +135,9 @@ func (p Paths) ServiceLog() string { return filepath.Join(p.Log, "service.log") 
 // Tray is the folder of the socket by which a second tray reaches the first.
 func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
 
+// WindowFile is the file in which a window keeps for the next window where the person was.
+func (p Paths) WindowFile() string { return filepath.Join(p.State, "window.json") }
+
 // Blenders is the folder for the files of the Blenders that the engine starts.
 func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 

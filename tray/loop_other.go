@@ -1,0 +1,19 @@
+//go:build !headless && (!unix || darwin)
+
+package tray
+
+import (
+	"context"
+
+	"fyne.io/systray"
+)
+
+// runIcon shows the icon until ctx ends. It calls prepare and begin when there is an icon to change.
+// It needs the main thread.
+func runIcon(ctx context.Context, prepare, begin func()) {
+	context.AfterFunc(ctx, systray.Quit)
+	systray.Run(func() {
+		prepare()
+		begin()
+	}, nil)
+}

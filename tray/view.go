@@ -1,0 +1,155 @@
+//go:build !headless
+
+package tray
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+)
+
+// view is where a person is in the window: what the next window begins with, because a window ends
+// when it is closed.
+type view struct {
+	Width  float32 `json:"width"`
+	Height float32 `json:"height"`
+	Tab    int     `json:"tab"`
+	// Search and States say which runs are listed. States is the name of a filter.
+	Search string `json:"search"`
+	States string `json:"states"`
+	// Run is the run that a person has chosen, or "" where the newest is shown.
+	Run string `json:"run"`
+	// Top is the run in the first line in sight, and Into how far that line is scrolled out of sight.
+	// Top is "" at the top of the list, where new runs are to be seen.
+	Top  string  `json:"top"`
+	Into float32 `json:"into"`
+	// Code is what was typed in the console and not run, and Sent what was run, oldest first.
+	Code string   `json:"code"`
+	Sent []string `json:"sent"`
+}
+
+const (
+	// maxSent and maxCode bound how many scripts of the console are kept, and how long each is.
+	maxSent = 50
+	maxCode = 64 << 10
+	// saveViewEvery is how often the view is kept while the window is open, in case it crashes.
+	saveViewEvery = 10 * time.Second
+)
+
+// readView returns the view that a window has kept, or the view of the first window.
+func readView(text []byte) view {
+	p := view{Width: 980, Height: 640}
+	if json.Unmarshal(text, &p) != nil || p.Width < 100 || p.Height < 100 {
+		return view{Width: 980, Height: 640}
+	}
+	return p
+}
+
+// view returns where the person is now.
+func (w *window) view() view {
+	size := w.Canvas().Size()
+	p := view{
+		Width: size.Width, Height: size.Height, Tab: w.tabs.SelectedIndex(),
+		Search: w.runs.search.Text, States: w.runs.state.Selected, Sent: keptScripts(w.send.history.sent),
+	}
+	if len(w.send.code.Text) <= maxCode {
+		p.Code = w.send.code.Text
+	}
+	if w.runs.picked {
+		p.Run = w.runs.detail.run.ID
+	}
+	if w.found != nil { // the list has not been scrolled back yet
+		p.Top, p.Into = w.found.Top, w.found.Into
+	} else if at := w.runs.list.GetScrollOffset(); at > 0 {
+		height := w.rowHeight()
+		if line := int(at / height); line < len(w.runs.activity.runs) {
+			p.Top, p.Into = w.runs.activity.runs[line].ID, at-float32(line)*height
+		}
+	}
+	return p
+}
+
+// keptScripts returns the scripts that the next window gets.
+func keptScripts(sent []string) []string {
+	short := slices.DeleteFunc(slices.Clone(sent), func(code string) bool { return len(code) > maxCode })
+	return short[max(0, len(short)-maxSent):]
+}
+
+// rowHeight returns the height of a line in the list of runs.
+func (w *window) rowHeight() float32 {
+	return newRow().MinSize().Height + w.runs.list.Theme().Size(theme.SizeNamePadding)
+}
+
+// goBack brings the person to a view, in a window that has just been made. The list is scrolled
+// when the runs are there.
+func (w *window) goBack(p view) {
+	w.Resize(fyne.NewSize(p.Width, p.Height))
+	t := w.runs
+	t.search.Text = p.Search
+	if i := slices.Index(t.state.Options, p.States); i >= 0 {
+		t.state.Selected = p.States
+	}
+	t.search.Refresh()
+	t.state.Refresh()
+	if p.Run != "" {
+		t.picked = true
+		w.chosen = p.Run
+	}
+	if p.Top != "" {
+		w.found = &p
+	}
+	w.send.code.SetText(p.Code)
+	for _, code := range p.Sent {
+		w.send.history.add(code)
+	}
+	if p.Tab > 0 && p.Tab < len(w.tabs.Items) {
+		w.tabs.SelectIndex(p.Tab)
+	}
+}
+
+// settle scrolls the list of runs to where the last window was, once its runs are there. It asks for
+// older runs until then.
+func (w *window) settle() {
+	p, t := w.found, w.runs
+	if p == nil {
+		return
+	}
+	if len(t.activity.runs) == 0 {
+		return
+	}
+	i := t.activity.index(p.Top)
+	if i < 0 && !t.activity.complete && newer(t.activity.runs[len(t.activity.runs)-1].ID, p.Top) {
+		t.load()
+		return
+	}
+	w.found = nil
+	if i >= 0 {
+		t.list.ScrollToOffset(float32(i)*w.rowHeight() + p.Into)
+	}
+}
+
+// saveView keeps where the person is for the next window.
+func (s *shell) saveView() {
+	now, err := json.Marshal(s.window.view())
+	if err != nil || string(now) == string(s.saved) {
+		return
+	}
+	if s.cfg.Host.SaveView(now) == nil { // where it can't be kept, the next window begins with the old view
+		s.saved = now
+	}
+}
+
+// saveViews keeps the view from time to time.
+func (s *shell) saveViews() {
+	for {
+		select {
+		case <-time.After(saveViewEvery):
+			s.do(s.saveView)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
