@@ -51,11 +51,18 @@ func (w *window) typed(s fyne.Shortcut) bool {
 	}
 	for _, c := range w.shortcuts() {
 		if c.key == typed.KeyName {
-			c.do()
+			w.run(c)
 			return true
 		}
 	}
 	return false
+}
+
+// run does what a shortcut does, unless a dialog is open.
+func (w *window) run(c shortcut) {
+	if !w.covered() {
+		c.do()
+	}
 }
 
 // press clicks a button, if it can be clicked.

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,4 +180,52 @@ func TestAScriptThatIsDroppedRunsAndItsFolderIsOffered(t *testing.T) {
 	}
 	o.folders.dropped([]fyne.URI{storage.NewFileURI(filepath.Join(dir, "none.py"))})
 	o.until("the mistake is told", func() bool { return o.Canvas().Overlays().Top() != nil })
+}
+
+func TestADialogHearsEnterAndEscapeAndCoversTheShortcuts(t *testing.T) {
+	o := openWindow(t)
+	press := func(name fyne.KeyName) { o.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: name}) }
+	yes := 0
+	ask := func() { o.confirm("Sure?", "It is for ever.", "Yes", func() { yes++ }) }
+	for _, c := range []struct {
+		key  fyne.KeyName
+		want int
+	}{{fyne.KeyEscape, 0}, {fyne.KeyReturn, 1}, {fyne.KeyEscape, 1}, {fyne.KeyEnter, 2}} {
+		ask()
+		if !o.covered() {
+			t.Fatal("no dialog is open")
+		}
+		at := o.tabs.SelectedIndex()
+		for _, s := range o.shortcuts() {
+			if s.key == fyne.Key4 || s.key == fyne.KeyQ || s.key == fyne.KeyPeriod {
+				o.run(s)
+			}
+		}
+		if o.tabs.SelectedIndex() != at || o.told.last() != "" {
+			t.Errorf("beneath the dialog a shortcut went to tab %d and told %q", o.tabs.SelectedIndex(), o.told.last())
+		}
+		press(c.key)
+		if o.covered() || yes != c.want || o.Canvas().OnTypedKey() != nil {
+			t.Errorf("after %s a dialog is open: %v, and yes was said %d times, want %d", c.key, o.covered(), yes, c.want)
+		}
+	}
+	for _, c := range []func(){
+		func() { o.fail(errors.New("it is broken")) },
+		func() { o.folders.change("/srv/scripts") },
+		func() { o.blender.choose() },
+	} {
+		c()
+		if !o.covered() {
+			t.Fatal("no dialog is open")
+		}
+		if press(fyne.KeyEscape); o.covered() {
+			t.Error("Escape does not close it")
+		}
+	}
+	// In a field of a dialog, Escape closes the dialog, too.
+	o.folders.change("/srv/scripts")
+	field := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0].(*settingEntry)
+	if field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}); o.covered() {
+		t.Error("Escape in a field does not close the dialog")
+	}
 }

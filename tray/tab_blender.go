@@ -132,7 +132,7 @@ func (t *blenderTab) use(path string) {
 
 // choose asks the person for the program of a Blender, and uses it.
 func (t *blenderTab) choose() {
-	dialog.ShowFileOpen(func(file fyne.URIReadCloser, err error) {
+	d := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
 		if err != nil {
 			t.window.fail(err)
 		} else if file != nil {
@@ -140,6 +140,7 @@ func (t *blenderTab) choose() {
 			t.use(file.URI().Path())
 		}
 	}, t.window)
+	t.window.present(d, func() {}, nil) // Enter opens what is marked in the dialog itself
 }
 
 // whyThisOne returns in words why this Blender is used.

@@ -41,7 +41,7 @@ func newFoldersTab(w *window) *foldersTab {
 	t := &foldersTab{window: w, rows: container.NewVBox()}
 	s := w.shell
 	t.another = widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
-		dialog.ShowFolderOpen(func(uri fyne.ListableURI, err error) {
+		d := dialog.NewFolderOpen(func(uri fyne.ListableURI, err error) {
 			switch {
 			case err != nil:
 				w.fail(err)
@@ -49,6 +49,7 @@ func newFoldersTab(w *window) *foldersTab {
 				t.add(uri.Path())
 			}
 		}, w)
+		w.present(d, func() {}, nil) // Enter opens what is marked in the dialog itself
 	})
 	edit := widget.NewButtonWithIcon("Open the settings", theme.SettingsIcon(), func() {
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
@@ -166,9 +167,8 @@ func (t *foldersTab) change(path string) {
 	})
 	t.form.show(folder.Settings)
 	d := dialog.NewCustom(path, "Close", t.form.rows, t.window)
-	d.SetOnClosed(func() { t.form = nil })
 	d.Resize(fyne.NewSize(620, 300))
-	d.Show()
+	t.window.present(d, nil, func() { t.form = nil })
 }
 
 // add has the engine watch a folder.

@@ -119,7 +119,7 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
 	for _, c := range w.shortcuts() {
-		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { c.do() })
+		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
 	}
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
 	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
@@ -185,8 +185,37 @@ func (w *window) confirm(title, text, yes string, do func()) {
 		}
 	}, w)
 	d.SetConfirmText(yes)
+	w.present(d, d.Confirm, nil)
+}
+
+// present shows a dialog. Escape closes the dialog, and Enter calls yes, or closes the dialog where yes
+// is nil: Fyne's dialogs hear no keys. closed is called at the end, unless it is nil.
+func (w *window) present(d dialog.Dialog, yes, closed func()) {
+	c := w.Canvas()
+	before := c.OnTypedKey()
+	c.SetOnTypedKey(func(key *fyne.KeyEvent) {
+		switch key.Name {
+		case fyne.KeyEscape:
+			d.Dismiss()
+		case fyne.KeyReturn, fyne.KeyEnter:
+			if yes == nil {
+				d.Dismiss()
+			} else {
+				yes()
+			}
+		}
+	})
+	d.SetOnClosed(func() {
+		c.SetOnTypedKey(before)
+		if closed != nil {
+			closed()
+		}
+	})
 	d.Show()
 }
+
+// covered reports whether a dialog is open, beneath which no key may do anything.
+func (w *window) covered() bool { return w.Canvas().Overlays().Top() != nil }
 
 // showSettings shows a report of the settings.
 func (w *window) showSettings(report api.SettingsReport) {
@@ -222,7 +251,7 @@ func (w *window) failed(err error) {
 }
 
 // fail shows an error of a request that a person has just made.
-func (w *window) fail(err error) { dialog.ShowError(err, w) }
+func (w *window) fail(err error) { w.present(dialog.NewError(err, w), nil, nil) }
 
 // show shows a state in the window.
 func (w *window) show(s State) {

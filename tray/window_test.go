@@ -623,7 +623,7 @@ func TestWordsAreFoundInTheOutput(t *testing.T) {
 func TestSettingsAreChangedOneByOne(t *testing.T) {
 	o := openWindow(t)
 	field := func(n int) fyne.CanvasObject {
-		return o.settings.rows.Objects[n].(*fyne.Container).Objects[1].(*fyne.Container).Objects[0]
+		return o.settings.rows.Objects[n].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0]
 	}
 	if n := len(o.settings.rows.Objects); n != 4 {
 		t.Fatalf("%d settings are shown, and not those with a label of the one Blender", n)
@@ -642,18 +642,30 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 	if o.noted == "" {
 		t.Error("nothing says that it holds later")
 	}
+	// What is wrong is told beside the field, once, and what was typed stays there to be mended.
 	limit = field(1).(*settingEntry)
 	limit.SetText("wrong")
 	limit.OnSubmitted("wrong")
-	o.until("the mistake is told", func() bool { return o.Canvas().Overlays().Top() != nil })
-	if got := field(1).(*settingEntry).Text; got != "5m" || len(o.owned.changes()) != 2 {
-		t.Errorf("after a mistake it shows %q, and changed are %q", got, o.owned.changes())
+	wrong := func() *widget.Label { return o.settings.rows.Objects[1].(*fyne.Container).Objects[1].(*widget.Label) }
+	o.until("the mistake is told", func() bool { return wrong().Visible() && strings.Contains(wrong().Text, "that can't be") })
+	limit.FocusLost()
+	if len(o.settings.asked) != 0 {
+		t.Error("leaving the field asks for the same again")
+	}
+	field(2).(*widget.Select).SetSelected("all")
+	o.until("the choice is made", func() bool {
+		return slices.Contains(o.owned.changes(), "tray.notify=all") && len(o.settings.asked) == 0
+	})
+	if got := field(1).(*settingEntry).Text; got != "wrong" || !wrong().Visible() || o.covered() {
+		t.Errorf("after a mistake it shows %q, and a dialog: %v", got, o.covered())
+	}
+	field(1).(*settingEntry).TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if got := field(1).(*settingEntry).Text; got != "5m" || wrong().Visible() {
+		t.Errorf("taken back, it shows %q", got)
 	}
 	if !field(3).(*widget.Check).Disabled() || !strings.Contains(o.settings.rows.Objects[3].(*fyne.Container).Objects[0].(*widget.Label).Text, "set by the variable X") {
 		t.Error("what is fixed can be changed, or nothing says why not")
 	}
-	field(2).(*widget.Select).SetSelected("all")
-	o.until("the choice is made", func() bool { return slices.Contains(o.owned.changes(), "tray.notify=all") })
 	// The default leaves nothing in the file, and an editor's change is shown.
 	limit = field(1).(*settingEntry)
 	limit.OnSubmitted("none")
@@ -668,7 +680,7 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 func TestAFolderIsChangedInItsForm(t *testing.T) {
 	o := openWindow(t)
 	o.folders.change("/srv/scripts")
-	scene := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[1].(*fyne.Container).Objects[0].(*settingEntry)
+	scene := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0].(*settingEntry)
 	scene.OnSubmitted("keep")
 	o.until("the folder is changed", func() bool {
 		return slices.Equal(o.owned.changes(), []string{"/srv/scripts=map[scene:keep]"})
