@@ -33,11 +33,12 @@ help: ## list the targets
 .PHONY: run
 run: setup-run $(HEADLESS) ## set up everything and start Blendtray on ~/Blendtray
 	@mkdir -p "$(FOLDER)"
-	@[ -e "$(FOLDER)/first_light.py" ] || { \
+	@# What lies there already does not run: only an empty folder gets the example, which runs at once.
+	@existing=; [ -n "$$(ls -A "$(FOLDER)")" ] || { existing=--run-existing; \
 		echo "run: putting an example into $(FOLDER), which runs at once"; \
-		cp examples/first_light.py "$(FOLDER)/first_light.py"; }
-	@echo "run: save a Python script in $(FOLDER) and it runs in Blender; Ctrl-C ends it"
-	$(HEADLESS) serve --folder "$(FOLDER)" --run-existing $(ARGS)
+		cp examples/first_light.py "$(FOLDER)/first_light.py"; }; \
+	echo "run: save a Python script in $(FOLDER) and it runs in Blender; Ctrl-C ends it"; \
+	set -x; $(HEADLESS) serve --folder "$(FOLDER)" $$existing $(ARGS)
 
 .PHONY: demo
 demo: setup-run $(HEADLESS) ## the same for one run of the example, on a folder of its own

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -200,7 +201,7 @@ func (o *ownEngine) start() error {
 	if o.busy || home.EngineRuns(o.paths) || o.ctx.Err() != nil {
 		return nil
 	}
-	err := firstStart(o.paths)
+	example, err := firstStart(o.paths)
 	var h *house
 	if err == nil {
 		h, err = openHouse(o.paths, homeSource(o.paths), o.env.terminal)
@@ -208,7 +209,7 @@ func (o *ownEngine) start() error {
 	var wrong *settings.Wrong
 	switch {
 	case err == nil:
-		o.goLocked(func() { o.serve(h) })
+		o.goLocked(func() { o.serve(h, example) })
 		return nil
 	case errors.As(err, &wrong):
 		o.env.warn("%v", err)
@@ -239,11 +240,14 @@ func (o *ownEngine) wait() error {
 	return o.err
 }
 
-// serve runs the engine.
-func (o *ownEngine) serve(h *house) {
+// serve runs the engine, and puts an example into the drop folder unless example is "".
+func (o *ownEngine) serve(h *house, example string) {
 	o.runs.Store(true)
 	ctx, stop := context.WithCancel(o.ctx)
 	defer stop()
+	if example != "" {
+		go putExample(ctx, h, example)
+	}
 	err := h.serve(ctx, stop)
 	o.runs.Store(false)
 	h.close()
@@ -283,29 +287,51 @@ func (o *ownEngine) report(st api.SettingsStatus) {
 	}
 }
 
-// firstStart makes a drop folder with an example for a user who has chosen nothing yet.
-func firstStart(paths home.Paths) error {
+// firstStart makes a drop folder for a user who has chosen nothing yet. It returns the path of the
+// example that is to be put there once the folder is watched, or "" when there is nothing to put: so
+// the example runs as any save does, and what the folder had before does not.
+func firstStart(paths home.Paths) (example string, err error) {
 	file := paths.SettingsFile()
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-		return err
+		return "", err
 	}
 	user, err := os.UserHomeDir()
 	if err != nil {
-		return err
+		return "", err
 	}
 	folder := filepath.Join(user, "Blendtray")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("make the drop folder: %w", err)
+		return "", fmt.Errorf("make the drop folder: %w", err)
 	}
-	example := filepath.Join(folder, "first_light.py")
-	if _, err := os.Stat(example); errors.Is(err, os.ErrNotExist) {
-		if err := os.WriteFile(example, examples.FirstLight, 0o644); err != nil {
-			return fmt.Errorf("put an example into the drop folder: %w", err)
+	_, err = settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock()}).AddFolder(folder, nil)
+	if err != nil {
+		return "", err
+	}
+	example = filepath.Join(folder, "first_light.py")
+	if _, err := os.Stat(example); err == nil {
+		return "", nil // a person has it already, and may have changed it
+	}
+	return example, nil
+}
+
+// putExample puts the example into the drop folder once the engine watches that folder.
+func putExample(ctx context.Context, h *house, example string) {
+	watched := func() bool {
+		return slices.ContainsFunc(h.front().Status().Folders, func(f api.FolderStatus) bool {
+			return f.Method != ""
+		})
+	}
+	for look := time.NewTicker(50 * time.Millisecond); !watched(); {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			look.Stop()
+			return
 		}
 	}
-	_, err = settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock()}).
-		AddFolder(folder, map[string]any{"run_existing": true})
-	return err
+	if err := home.Replace(example, examples.FirstLight, 0o644, nil); err != nil {
+		h.logs.Logger.Warn("cannot put an example into the drop folder", "error", err)
+	}
 }
 
 // trayHost does what the window asks of this program.

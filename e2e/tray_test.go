@@ -552,12 +552,23 @@ func TestAFirstStartMakesAFolderAndRunsTheExample(t *testing.T) {
 	d := newDesktop(t)
 	d.panel()
 	p := newProgram(t, "")
+	// What lies in a folder of that name already may be anything, and does not run.
+	theirs := filepath.Join(d.home, "Blendtray", "theirs.py")
+	if err := os.MkdirAll(filepath.Dir(theirs), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(theirs, []byte("print('it ran')\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	icon := d.firstTray(p)
 	icon.says("first_light.py · ")
 	d.eventually("the window is there", func() bool { return strings.Contains(d.windows(), `"Blendtray ·`) })
 	run := p.lastOf(filepath.Join(d.home, "Blendtray", "first_light.py"))
 	if run.State != api.Succeeded || len(run.Outputs) != 1 {
 		t.Errorf("%+v", run)
+	}
+	if all := p.runs(); len(all) != 1 {
+		t.Errorf("more than the example ran: %+v", all)
 	}
 	icon.click("Quit")
 	if err := icon.ends(); err != nil {
