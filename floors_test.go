@@ -36,6 +36,47 @@ var appFloors = [][]string{
 	{"doctor", "login", "service", "settings"},
 }
 
+// paneFloors are the rooms inside tray/textpane, ground first, with tray/textpane itself, which is
+// ".", on top of them. They import nothing else of the program, so that a text pane knows nothing of
+// runs, and only the pane itself imports the window toolkit.
+var paneFloors = [][]string{
+	{"cells"},
+	{"ansi"},
+	{"buffer", "raster"},
+	{"find", "selection"},
+	{"."},
+}
+
+// forbiddenInPane says what is wrong with the import of a path by a file of tray/textpane, or "".
+// The file's name begins below tray/textpane.
+func forbiddenInPane(file, imported string) string {
+	room, _, inRoom := strings.Cut(file, "/")
+	if !inRoom {
+		room = "."
+	}
+	from := floorIn(paneFloors, room)
+	if from < 0 {
+		return fmt.Sprintf("tray/textpane/%s: the room is on no floor; give it one in floors_test.go", file)
+	}
+	if strings.HasPrefix(imported, "fyne.io/") && room != "." {
+		return fmt.Sprintf("tray/textpane/%s imports %s; only tray/textpane itself may", file, imported)
+	}
+	to, ofPane := strings.CutPrefix(imported+"/", "blendtray/tray/textpane/")
+	if !ofPane {
+		if strings.HasPrefix(imported, "blendtray/") {
+			return fmt.Sprintf("tray/textpane/%s imports %s, which is not of the pane", file, imported)
+		}
+		return ""
+	}
+	if to, _, _ = strings.Cut(to, "/"); to == room {
+		return ""
+	}
+	if floor := floorIn(paneFloors, to); floor < 0 || floor >= from {
+		return fmt.Sprintf("tray/textpane/%s imports %s, which is not on a lower floor of the pane", file, imported)
+	}
+	return ""
+}
+
 // outside are folders that use the rooms and that no room may use.
 var outside = []string{"bench", "e2e"}
 
@@ -124,6 +165,9 @@ func forbidden(a arrow) string {
 		if why := forbiddenInApp(file, a.path); why != "" {
 			return why
 		}
+	}
+	if inPane, ok := strings.CutPrefix(a.file, "tray/textpane/"); ok {
+		return forbiddenInPane(inPane, a.path)
 	}
 	if strings.HasPrefix(a.path, "fyne.io/") && room != "tray" {
 		return fmt.Sprintf("%s imports %s; only tray may", a.file, a.path)
@@ -307,6 +351,10 @@ func TestAForbiddenArrowIsFound(t *testing.T) {
 		{"tray/a.go", "fyne.io/fyne/v2/app", false},
 		{"tray/a.go", "blendtray/control", false},
 		{"watcher/a.go", "watcher.example/blendtray/app", false},
+		{"tray/a.go", "blendtray/tray/textpane", false},
+		{"tray/textpane/a.go", "fyne.io/fyne/v2", false},
+		{"tray/textpane/a.go", "blendtray/tray/textpane/raster", false},
+		{"tray/textpane/find/a.go", "blendtray/tray/textpane/buffer", false},
 
 		{"watcher/a.go", "blendtray/engine", true},
 		{"watcher/a_windows.go", "blendtray/addon", true},
@@ -324,6 +372,11 @@ func TestAForbiddenArrowIsFound(t *testing.T) {
 		{"app/login/a.go", "fyne.io/fyne/v2", true},
 		{"control/a.go", "blendtray/app/fault", true},
 		{"app/a.go", "fyne.io/fyne/v2", true},
+		{"tray/textpane/a.go", "blendtray/api", true},
+		{"tray/textpane/a.go", "blendtray/tray", true},
+		{"tray/textpane/raster/a.go", "fyne.io/fyne/v2", true},
+		{"tray/textpane/buffer/a.go", "blendtray/tray/textpane/find", true},
+		{"tray/textpane/cellar/a.go", "fmt", true},
 		{"cellar/a.go", "fmt", true},
 		{"engine/a.go", "blendtray/cellar", true},
 	} {
