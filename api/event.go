@@ -13,6 +13,9 @@ type Event struct {
 	Run *Run `json:"run,omitempty"`
 	// Text is printed output, UTF-8, with what is not UTF-8 replaced.
 	Text string `json:"text,omitempty"`
+	// From is the byte of what the run prints at which Text begins, as GET /runs/ID/output
+	// counts: who has fewer bytes has missed some, and can ask for them.
+	From int64 `json:"from,omitempty"`
 	// Dropped is how many bytes of output were left out before this event, because this
 	// client read too slowly.
 	Dropped  int64          `json:"dropped,omitempty"`

@@ -270,12 +270,13 @@ func (h *hub) tell(r api.Run) {
 	h.tellLocked(api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: r.ID, Run: &r})
 }
 
-// output publishes printed text and does not keep p.
-func (h *hub) output(id string, p []byte) {
+// output publishes printed text, which begins at the byte at of what the run prints, and does not
+// keep p.
+func (h *hub) output(id string, at int64, p []byte) {
 	if len(p) == 0 || h.listeners.Load() == 0 {
 		return
 	}
-	h.publish(api.Event{Kind: api.KindOutput, ID: id, Text: string(p)})
+	h.publish(api.Event{Kind: api.KindOutput, ID: id, From: at, Text: string(p)})
 }
 
 // close ends every subscription after its waiting events were delivered.

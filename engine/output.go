@@ -80,6 +80,13 @@ func (c *capture) keepLocked(p []byte) []byte {
 	return p
 }
 
+// next returns the byte at which the text begins that write or end will return.
+func (c *capture) next() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text
+}
+
 // bytes returns the number of bytes that were printed in all. The capture may be nil: of a run that
 // was not sent.
 func (c *capture) bytes() int64 {

@@ -68,7 +68,8 @@ func (s *sink) Output(p []byte) {
 	if !s.shown {
 		s.show(time.Now())
 	}
-	s.engine.hub.output(s.job.run.ID, s.job.out.write(p))
+	at := s.job.out.next()
+	s.engine.hub.output(s.job.run.ID, at, s.job.out.write(p))
 }
 
 func (s *sink) Progress(p api.Progress) {
@@ -115,5 +116,6 @@ func (s *sink) end() {
 		s.timer.Stop()
 	}
 	s.mu.Unlock()
-	s.engine.hub.output(s.job.run.ID, s.job.out.end())
+	at := s.job.out.next()
+	s.engine.hub.output(s.job.run.ID, at, s.job.out.end())
 }
