@@ -18,7 +18,13 @@ type shortcut struct {
 func (w *window) shortcuts() []shortcut {
 	s := w.shell
 	all := []shortcut{
-		{fyne.KeyF, func() { w.focus(w.runs.detail.output.find) }},
+		{fyne.KeyF, func() {
+			if w.tabs.Selected().Content == w.send.content {
+				w.Canvas().Focus(w.send.output.find)
+				return
+			}
+			w.focus(w.runs.detail.output.find)
+		}},
 		{fyne.KeyK, func() { w.focus(w.runs.search) }},
 		{fyne.KeyR, func() {
 			switch w.tabs.Selected().Content {

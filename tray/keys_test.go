@@ -143,7 +143,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 	press(fyne.Key5)
 	o.send.code.SetText("x = 5")
 	press(fyne.KeyR)
-	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.Text(), "result = 5") })
+	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 5") })
 	press(fyne.Key4)
 	press(fyne.KeyR) // the key means nothing in this tab
 	press(fyne.KeyE)

@@ -3,86 +3,53 @@
 package tray
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"blendtray/tray/textpane"
+	"blendtray/tray/textpane/buffer"
+	textfind "blendtray/tray/textpane/find"
 )
 
-// maxMatches is how many matches a search finds at most; with more, nobody goes through them all.
-const maxMatches = 1000
-
-// outputView shows what a run has printed, and finds text in it.
+// outputView shows what a run prints, and finds text in it. Its methods must be called on Fyne's
+// goroutine; its pane takes text on any.
 type outputView struct {
 	content fyne.CanvasObject
-	grid    *outputGrid
+	window  *window
+	pane    *textpane.Pane
 	find    *findEntry
 	count   *widget.Label
+	exact   *widget.Button
+	wrap    *widget.Button
 
-	size    int // bytes shown
-	matches []match
-	at      int // the match that is shown
-}
-
-// match is a match in the output: a row, and its first and last column there.
-type match struct{ row, first, last int }
-
-// outputGrid is a TextGrid that can be scrolled to a row.
-type outputGrid struct {
-	widget.TextGrid
-	scroller interface{ ScrollToOffset(fyne.Position) }
-	open     func(path string, line int) // called for a line of a traceback that is clicked
+	above    *widget.Label // how much is not shown; hidden while everything is
+	aboveBox *fyne.Container
+	// beginning, if not nil, returns the text that the engine has from the beginning of what is
+	// shown.
+	beginning func(context.Context) ([]byte, error)
 }
 
 // place matches a line of a traceback that names a file and a line.
 var place = regexp.MustCompile(`^\s*File "(.+)", line (\d+)`)
 
-// Tapped opens the file that a line of a traceback names.
-func (g *outputGrid) Tapped(ev *fyne.PointEvent) {
-	row, _ := g.CursorLocationForPosition(ev.Position)
-	if row < 0 || row >= len(g.Rows) || g.open == nil {
-		return
+// namesPlace returns the file and the line that a line of a traceback names.
+func namesPlace(text string) (path string, line int, ok bool) {
+	m := place.FindStringSubmatch(text)
+	if m == nil || !filepath.IsAbs(m[1]) {
+		return "", 0, false
 	}
-	if m := place.FindStringSubmatch(g.RowText(row)); m != nil {
-		if line, err := strconv.Atoi(m[2]); err == nil && filepath.IsAbs(m[1]) {
-			g.open(m[1], line)
-		}
-	}
-}
-
-func newOutputGrid() *outputGrid {
-	g := &outputGrid{}
-	g.Scroll = fyne.ScrollBoth
-	g.ExtendBaseWidget(g)
-	return g
-}
-
-// CreateRenderer keeps the object inside that scrolls, which a TextGrid does not export.
-func (g *outputGrid) CreateRenderer() fyne.WidgetRenderer {
-	r := g.TextGrid.CreateRenderer()
-	for _, o := range r.Objects() {
-		if s, ok := o.(interface{ ScrollToOffset(fyne.Position) }); ok {
-			g.scroller = s
-		}
-	}
-	return r
-}
-
-// showRow scrolls until a row is in sight.
-func (g *outputGrid) showRow(row int) {
-	if g.scroller == nil {
-		return
-	}
-	height := g.PositionForCursorLocation(1, 0).Y - g.PositionForCursorLocation(0, 0).Y
-	g.scroller.ScrollToOffset(fyne.NewPos(0, max(0, float32(row)*height-g.Size().Height/3)))
-	g.Refresh()
+	line, err := strconv.Atoi(m[2])
+	return m[1], line, err == nil
 }
 
 // findEntry is the field for the text to find: Enter goes to the next match, Shift+Enter to the
@@ -122,134 +89,152 @@ func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 	}
 }
 
-// newOutputView returns an empty view. Each shortcut goes to typed first.
-func newOutputView(typed func(fyne.Shortcut) bool) *outputView {
-	v := &outputView{grid: newOutputGrid(), count: widget.NewLabel("")}
-	v.find = &findEntry{entry: entry{typed: typed}, step: v.step}
+// newOutputView returns an empty view.
+func newOutputView(w *window) *outputView {
+	v := &outputView{window: w, count: widget.NewLabel("")}
+	v.pane = textpane.New(textpane.Options{
+		Buffer: buffer.Options{Hide: isStatus},
+		Do:     func(f func()) { w.shell.do(func() { f(); v.tellAbove() }) },
+		Opens:  func(text string) bool { _, _, ok := namesPlace(text); return ok },
+		Open: func(text string) {
+			path, line, _ := namesPlace(text)
+			w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
+		},
+		Shortcut: w.typed,
+	})
+	v.find = &findEntry{entry: entry{typed: w.typed}, step: v.pane.Next}
 	v.find.SetPlaceHolder("Find in the output")
 	v.find.ExtendBaseWidget(v.find)
 	v.find.OnChanged = func(string) { v.search() }
+	v.exact = widget.NewButton("Aa", func() {
+		toggle(v.exact)
+		v.search()
+	})
+	v.wrap = widget.NewButton("Wrap", func() {
+		toggle(v.wrap)
+		v.pane.SetWrap(isOn(v.wrap))
+	})
+	v.exact.Importance, v.wrap.Importance = widget.LowImportance, widget.LowImportance
 	buttons := container.NewHBox(
 		v.count,
-		widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { v.step(-1) }),
-		widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { v.step(1) }),
+		widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { v.pane.Next(-1) }),
+		widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { v.pane.Next(1) }),
+		v.exact, v.wrap,
+		widget.NewButtonWithIcon("", theme.DownloadIcon(), v.pane.Follow),
 	)
-	v.content = container.NewPadded(container.NewBorder(nil, container.NewBorder(nil, nil, nil, buttons, v.find), nil, nil, v.grid))
+	v.above = widget.NewLabel("")
+	v.above.Wrapping = fyne.TextWrapWord
+	v.aboveBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("Open the whole", theme.DocumentIcon(), v.openWhole), v.above)
+	v.aboveBox.Hide()
+	v.content = container.NewPadded(container.NewBorder(v.aboveBox, container.NewBorder(nil, nil, nil, buttons, v.find), nil, nil, v.pane))
 	return v
 }
 
-// set replaces the text.
-func (v *outputView) set(text string) {
-	if len(text) > maxShown {
-		text = text[:maxShown/2] + "\n[…]\n" + text[len(text)-maxShown/2:]
+// toggle turns a button on or off, and isOn reports whether it is.
+func toggle(b *widget.Button) {
+	if isOn(b) {
+		b.Importance = widget.LowImportance
+	} else {
+		b.Importance = widget.HighImportance
 	}
-	text = printable(text)
-	v.size = len(text)
-	v.matches = nil
-	v.grid.SetText(text)
-	v.grid.Refresh()
-	v.search()
+	b.Refresh()
 }
 
-// add appends to the text, and scrolls to its end unless somebody is searching.
-func (v *outputView) add(text string) {
-	if v.size >= maxShown {
-		return // the engine keeps the rest
-	}
-	text = printable(text)
-	v.size += len(text)
-	v.grid.Append(text)
-	if v.find.Text == "" {
-		v.grid.ScrollToBottom()
-	}
-}
+func isOn(b *widget.Button) bool { return b.Importance == widget.HighImportance }
 
-// search marks all matches of the text to find, regardless of case.
+// search finds the text of the field, and shows how often it is there.
 func (v *outputView) search() {
-	for _, m := range v.matches {
-		v.paint(m, nil)
+	v.pane.Find(textfind.Query{Text: v.find.Text, Exact: isOn(v.exact)}, func(f textpane.Found) {
+		v.count.SetText(v.countWords(f))
+	})
+}
+
+func (v *outputView) countWords(f textpane.Found) string {
+	switch {
+	case v.find.Text == "":
+		return ""
+	case f.Count == 0 && f.Searching:
+		return "searching…"
+	case f.Count == 0:
+		return "not found"
+	case f.More:
+		return fmt.Sprintf("%d of %d+", f.At, f.Count)
 	}
-	v.matches, v.at = nil, 0
-	v.count.SetText("")
-	word := foldRunes([]rune(v.find.Text))
-	if len(word) == 0 {
-		v.grid.Refresh()
+	return fmt.Sprintf("%d of %d", f.At, f.Count)
+}
+
+// tellAbove says how much was printed before what is shown.
+func (v *outputView) tellAbove() {
+	kept, dropped := v.pane.Kept()
+	text := ""
+	if dropped > 0 {
+		text = fmt.Sprintf("%s above are not shown: the window keeps the newest %s.", megabytes(dropped), megabytes(kept))
+	}
+	if text == v.above.Text {
 		return
 	}
-	for i := range v.grid.Rows {
-		cells := v.grid.Rows[i].Cells
-		line := make([]rune, len(cells))
-		for j := range cells {
-			line[j] = cells[j].Rune
-		}
-		for _, at := range indexes(foldRunes(line), word) {
-			v.matches = append(v.matches, match{i, at, at + len(word) - 1})
-		}
-		if len(v.matches) >= maxMatches {
-			break
-		}
-	}
-	for _, m := range v.matches {
-		v.paint(m, found)
-	}
-	v.step(0)
+	v.above.SetText(text)
+	v.aboveBox.Hidden = text == ""
+	v.content.Refresh()
 }
 
-// step goes by so many matches forward or back, and from the last match to the first.
-func (v *outputView) step(by int) {
-	if len(v.matches) == 0 {
-		if v.find.Text != "" {
-			v.count.SetText("not found")
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", max(1, n>>20)) }
+
+// openWhole writes the beginning that the engine has, and what is shown, into a file, and opens it.
+func (v *outputView) openWhole() {
+	w := v.window
+	w.shell.try("open the output", func(ctx context.Context) error {
+		var first []byte
+		if v.beginning != nil {
+			var err error
+			if first, err = v.beginning(ctx); err != nil {
+				return err
+			}
 		}
-		v.grid.Refresh()
-		return
-	}
-	v.paint(v.matches[v.at], found)
-	v.at = (v.at + by + len(v.matches)) % len(v.matches)
-	v.paint(v.matches[v.at], foundHere)
-	more := ""
-	if len(v.matches) >= maxMatches {
-		more = "+"
-	}
-	v.count.SetText(fmt.Sprintf("%d of %d%s", v.at+1, len(v.matches), more))
-	v.grid.showRow(v.matches[v.at].row)
-}
-
-func (v *outputView) paint(m match, style widget.TextGridStyle) {
-	for col := m.first; col <= m.last && m.row < len(v.grid.Rows); col++ {
-		if cells := v.grid.Rows[m.row].Cells; col < len(cells) {
-			cells[col].Style = style
+		path, err := writeWhole(v.pane, first)
+		if err != nil {
+			return err
 		}
-	}
+		return w.shell.cfg.Host.Open(path, 0)
+	})
 }
 
-// The styles of the matches, and of the match that is shown.
-var (
-	found     = themed{theme.ColorNameForeground, theme.ColorNameSelection}
-	foundHere = themed{theme.ColorNameForegroundOnPrimary, theme.ColorNamePrimary}
-)
-
-// foldRunes returns a text in lower case, with as many runes as before.
-func foldRunes(text []rune) []rune {
-	folded := make([]rune, len(text))
-	for i, r := range text {
-		folded[i] = unicode.ToLower(r)
+// writeWhole writes the text of a pane into a new file, after its beginning as far as somebody has
+// that, and a line that says how much is missing between them. It returns the path of the file.
+func writeWhole(pane *textpane.Pane, beginning []byte) (string, error) {
+	file, err := os.CreateTemp("", "blendtray-output-*.txt")
+	if err != nil {
+		return "", err
 	}
-	return folded
+	_, dropped := pane.Kept()
+	if missing := dropped - int64(len(beginning)); missing > 0 {
+		beginning = fmt.Appendf(beginning, "\n[… %d bytes of output are not kept …]\n", missing)
+	}
+	if dropped == 0 {
+		beginning = nil // the pane has everything
+	}
+	_, err = file.Write(beginning)
+	if err == nil {
+		_, err = file.WriteString(pane.Text() + "\n")
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return file.Name(), err
 }
 
-// indexes returns where a word is in a line, in runes.
-func indexes(line, word []rune) (all []int) {
-	text, w := string(line), string(word)
-	runes := 0
-	for {
-		at := strings.Index(text, w)
-		if at < 0 {
-			return all
-		}
-		runes += len([]rune(text[:at]))
-		all = append(all, runes)
-		text = text[at+len(w):]
-		runes += len(word)
+// isStatus reports whether a line is one by which Blender says how far a render is, which the
+// progress bar shows. Of an open line, the end may be missing.
+func isStatus(line []byte, open bool) bool {
+	if !open {
+		return isWholeStatus(line)
 	}
+	text := string(line)
+	if rest, ok := strings.CutPrefix(text, "Fra:"); ok {
+		return rest != "" && rest[0] >= '0' && rest[0] <= '9'
+	}
+	return logTime.MatchString(text)
 }
+
+// logTime matches the beginning of a line of Blender's log of renders, "00:01.203  render  | ".
+var logTime = regexp.MustCompile(`^\d+:\d\d\.\d+ +(r|re|ren|rend|rende|render *(\|.*)?)$`)

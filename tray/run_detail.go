@@ -26,14 +26,12 @@ type runDetail struct {
 
 	title, about, cause          *widget.Label
 	output                       *outputView
+	feed                         *outputFeed
 	images                       *fyne.Container
 	pictures                     string // the paths of the shown images, to compare
 	again, cancel, script, where *widget.Button
 	scene                        *widget.Button // opens the scene that the run left
 }
-
-// maxShown is how many bytes of a run's output the window shows; the engine keeps the rest.
-const maxShown = 256 << 10
 
 func newRunDetail(w *window) *runDetail {
 	d := &runDetail{window: w}
@@ -44,9 +42,11 @@ func newRunDetail(w *window) *runDetail {
 	d.cause = widget.NewLabel("")
 	d.cause.Wrapping = fyne.TextWrapWord
 	d.cause.Importance = widget.DangerImportance
-	d.output = newOutputView(w.typed)
-	d.output.grid.open = func(path string, line int) {
-		w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
+	d.output = newOutputView(w)
+	d.feed = &outputFeed{ctx: w.shell.ctx, pane: d.output.pane, ask: w.shell.cfg.Client.Output}
+	d.output.beginning = func(ctx context.Context) ([]byte, error) {
+		text, _, _, err := w.shell.cfg.Client.Output(ctx, d.run.ID, 0)
+		return text, err
 	}
 	d.images = container.NewHBox()
 	s := w.shell
@@ -90,27 +90,16 @@ func newRunDetail(w *window) *runDetail {
 	return d
 }
 
-// show shows a run, and asks for its output if the run comes without it.
+// show shows a run and what it prints.
 func (d *runDetail) show(r api.Run) {
 	defer d.window.runs.mark()
-	if r.ID == d.run.ID && r.Output == "" {
-		d.set(r)
-		return
-	}
+	other := r.ID != d.run.ID
 	d.set(r)
-	d.setOutput(r.Output)
-	if r.Output != "" {
-		return
+	if other {
+		d.feed.show(r)
+	} else {
+		d.feed.update(r)
 	}
-	id := r.ID
-	fetch(d.window, func(ctx context.Context) (api.Run, error) {
-		return d.window.shell.cfg.Client.Run(ctx, id)
-	}, func(full api.Run, err error) {
-		if err == nil && d.run.ID == id {
-			d.set(full)
-			d.setOutput(full.Output)
-		}
-	})
 }
 
 func (d *runDetail) set(r api.Run) {
@@ -208,18 +197,6 @@ func (d *runDetail) showImages(r api.Run) {
 	d.images.Refresh()
 }
 
-// setOutput shows what the run has printed, and the traceback below.
-func (d *runDetail) setOutput(text string) {
-	if e := d.run.Error; e != nil && e.Traceback != "" && !strings.Contains(text, e.Traceback) {
-		text = strings.TrimRight(text, "\n")
-		if text != "" {
-			text += "\n\n"
-		}
-		text += e.Traceback
-	}
-	d.output.set(text)
-}
-
 // pictured adds the picture of the scene that a run left, if that run is shown.
 func (d *runDetail) pictured(r api.Run) {
 	if r.ID == d.run.ID {
@@ -228,41 +205,10 @@ func (d *runDetail) pictured(r api.Run) {
 	}
 }
 
-// heard shows an event, if it belongs to the run that is shown.
+// heard shows an event of a run that has changed, if that run is shown.
 func (d *runDetail) heard(ev api.Event) {
-	if ev.ID != d.run.ID || ev.ID == "" {
+	if ev.ID != d.run.ID || ev.ID == "" || ev.Kind != api.KindRun || ev.Run == nil {
 		return
 	}
-	switch {
-	case ev.Kind == api.KindOutput:
-		d.output.add(ev.Text)
-	case ev.Kind == api.KindRun && ev.Run != nil:
-		d.set(*ev.Run)
-		if ev.Run.State.Final() {
-			full := *ev.Run
-			full.Output = ""
-			d.run.ID = "" // so that show asks for the whole run again
-			d.show(full)
-		}
-	}
-}
-
-// printable returns a text without the characters that a grid can't show, and without the lines
-// that the progress bar shows.
-func printable(text string) string {
-	if strings.Contains(text, "Mem:") || strings.Contains(text, " render ") {
-		var kept strings.Builder
-		for line := range strings.Lines(text) {
-			if !api.IsRenderStatus([]byte(strings.TrimRight(line, "\r\n"))) {
-				kept.WriteString(line)
-			}
-		}
-		text = kept.String()
-	}
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r >= ' ' && r != 0x7f {
-			return r
-		}
-		return -1
-	}, text)
+	d.show(*ev.Run)
 }

@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"fmt"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -19,7 +20,7 @@ type sendTab struct {
 	window  *window
 	content fyne.CanvasObject
 	code    *codeEntry
-	output  *widget.TextGrid
+	output  *outputView
 	run     *widget.Button
 	busy    bool
 	history history
@@ -65,15 +66,14 @@ func newSendTab(w *window) *sendTab {
 	t.code.TextStyle.Monospace = true
 	t.code.SetPlaceHolder("import bpy\nprint([o.name for o in bpy.data.objects])")
 	t.code.ExtendBaseWidget(t.code)
-	t.output = widget.NewTextGrid()
-	t.output.Scroll = fyne.ScrollBoth
+	t.output = newOutputView(w)
 	t.run = widget.NewButtonWithIcon("Run", theme.MediaPlayIcon(), t.send)
 	t.run.Importance = widget.HighImportance
 	hint := widget.NewLabel("Ctrl+Enter runs the script in the scene that the last one left. Up and Down bring back earlier scripts.")
 	hint.Truncation = fyne.TextTruncateEllipsis
 	split := container.NewVSplit(
 		container.NewBorder(nil, container.NewBorder(nil, nil, nil, t.run, hint), nil, nil, t.code),
-		t.output,
+		t.output.content,
 	)
 	split.SetOffset(0.45)
 	t.content = split
@@ -91,26 +91,26 @@ func (t *sendTab) send() {
 	t.busy = true
 	t.run.Disable()
 	t.history.add(code)
-	t.output.SetText("")
+	pane := t.output.pane
+	pane.Clear()
 	go func() {
+		open := false // the last line has no end
 		sub := api.Submission{Code: []byte(code), Name: "<window>", Scene: "keep", Client: "window"}
-		left := maxShown
 		for ev, err := range t.window.shell.cfg.Client.SubmitAndFollow(t.window.shell.ctx, sub) {
 			text := ""
 			switch {
 			case err != nil:
-				text = "\n" + err.Error() + "\n"
-			case ev.Kind == api.KindOutput && left > 0:
-				text = ev.Text
-				left -= len(text)
+				text = ownLine(open, err.Error()+"\n")
+			case ev.Kind == api.KindOutput:
+				if text = ev.Text; ev.Dropped > 0 {
+					text = ownLine(open, fmt.Sprintf("[… %d bytes of output are missing …]\n", ev.Dropped)) + text
+				}
 			case ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final():
-				text = ended(*ev.Run)
+				text = ownLine(open, ended(*ev.Run))
 			}
 			if text != "" {
-				t.window.shell.do(func() {
-					t.output.Append(printable(text))
-					t.output.ScrollToBottom()
-				})
+				pane.Append([]byte(text))
+				open = !strings.HasSuffix(text, "\n")
 			}
 		}
 		t.window.shell.do(func() {
@@ -118,6 +118,14 @@ func (t *sendTab) send() {
 			t.run.Enable()
 		})
 	}()
+}
+
+// ownLine returns a text that is to begin a line, after a line that may be open.
+func ownLine(open bool, text string) string {
+	if open {
+		return "\n" + text
+	}
+	return text
 }
 
 // ended returns what the console says at the end of a run.

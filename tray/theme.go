@@ -41,10 +41,3 @@ func (p palette) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) colo
 		return c[1]
 	}
 }
-
-// themed is a style of text in colours of the theme that is set when the text is drawn.
-type themed struct{ text, back fyne.ThemeColorName }
-
-func (s themed) Style() fyne.TextStyle        { return fyne.TextStyle{Monospace: true} }
-func (s themed) TextColor() color.Color       { return theme.Color(s.text) }
-func (s themed) BackgroundColor() color.Color { return theme.Color(s.back) }

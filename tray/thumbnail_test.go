@@ -93,7 +93,7 @@ func TestThePicturesOfARunComeAndOpen(t *testing.T) {
 	r.Outputs = []string{good, bad, filepath.Join(dir, "a.blend")}
 	o := openWindow(t, r)
 	d := o.runs.detail
-	o.until("they are shown", func() bool { return len(d.images.Objects) == 3 && d.run.Output != "" })
+	o.until("they are shown", func() bool { return len(d.images.Objects) == 3 && strings.Contains(d.output.pane.Text(), "hello") })
 	first, second := d.images.Objects[0].(*thumbnail), d.images.Objects[1].(*thumbnail)
 	o.until("the pictures have come", func() bool { return first.image.Image != nil && second.image.Resource != nil })
 	again := d.run

@@ -329,7 +329,9 @@ func enable(b *widget.Button, on bool) {
 // heard shows an event. It may be called on any goroutine.
 func (w *window) heard(ev api.Event) {
 	switch ev.Kind {
-	case api.KindRun, api.KindOutput:
+	case api.KindOutput:
+		w.runs.detail.feed.heard(ev)
+	case api.KindRun:
 		w.runs.queue(ev)
 	case api.KindPreview:
 		if r := ev.Run; r != nil {
