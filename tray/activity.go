@@ -4,6 +4,7 @@ package tray
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"blendtray/api"
@@ -35,26 +36,37 @@ func (a *activity) filter() api.Filter {
 func (a *activity) older(page []api.Run) {
 	a.complete = len(page) < pageRuns
 	for _, r := range page {
-		if a.index(r.ID) < 0 {
-			a.runs = append(a.runs, r)
+		if i, there := a.place(r.ID); !there {
+			a.runs = slices.Insert(a.runs, i, r)
 		}
 	}
 }
 
-func (a *activity) index(id string) int {
-	return slices.IndexFunc(a.runs, func(r api.Run) bool { return r.ID == id })
+// place returns where the run with an id is, or where it would have to be.
+func (a *activity) place(id string) (i int, there bool) {
+	i = sort.Search(len(a.runs), func(i int) bool { return !newer(a.runs[i].ID, id) })
+	return i, i < len(a.runs) && a.runs[i].ID == id
 }
 
-// update puts a run that has changed where it belongs, and reports whether the list has changed.
+// index returns the index of the run with an id, or -1.
+func (a *activity) index(id string) int {
+	if i, there := a.place(id); there {
+		return i
+	}
+	return -1
+}
+
+// update puts a run that has changed where it belongs, and reports whether the list has changed. A
+// run that is older than those in the list comes with its page.
 func (a *activity) update(r api.Run) bool {
-	i := a.index(r.ID)
+	i, there := a.place(r.ID)
 	switch fits := a.fits(r); {
-	case i >= 0 && !fits:
+	case there && !fits:
 		a.runs = slices.Delete(a.runs, i, i+1)
-	case i >= 0:
+	case there:
 		a.runs[i] = r
-	case fits && (len(a.runs) == 0 || newer(r.ID, a.runs[0].ID)):
-		a.runs = slices.Insert(a.runs, 0, r)
+	case fits && (i < len(a.runs) || a.complete):
+		a.runs = slices.Insert(a.runs, i, r)
 	default:
 		return false
 	}

@@ -33,7 +33,9 @@ type runsTab struct {
 	picked  bool
 	marking bool // mark selects a line; nobody has clicked it
 	loading bool
-	asked   int // counts reloads, so that load can drop the answer to an older request
+	trouble string    // why the last page did not come, or ""
+	during  []api.Run // what has changed since a page was asked for
+	asked   int       // counts reloads, so that load can drop the answer to an older request
 
 	mu     sync.Mutex
 	queued []api.Event
@@ -165,13 +167,15 @@ func colorOf(state api.State) fyne.ThemeColorName {
 	}
 }
 
-// reload makes the list again from what the engine has.
+// reload makes the list again from what the engine has, from its beginning.
 func (t *runsTab) reload() {
 	t.asked++
 	t.loading = false
 	states := stateFilters[max(0, t.state.SelectedIndex())].states
 	t.activity = activity{name: strings.ToLower(strings.TrimSpace(t.search.Text)), states: states}
+	t.scrollTo(0)
 	t.load()
+	t.refresh()
 }
 
 // load asks for the next page, if there is one.
@@ -179,7 +183,7 @@ func (t *runsTab) load() {
 	if t.loading || t.activity.complete {
 		return
 	}
-	t.loading = true
+	t.loading, t.during = true, nil
 	asked, filter := t.asked, t.activity.filter()
 	fetch(t.window, func(ctx context.Context) ([]api.Run, error) {
 		return t.window.shell.cfg.Client.Runs(ctx, filter)
@@ -187,22 +191,45 @@ func (t *runsTab) load() {
 		if asked != t.asked {
 			return // somebody has searched for something else since
 		}
-		t.loading = false
+		t.loading, t.trouble = false, ""
 		if err != nil {
-			return // the headline says that the engine is gone; the next engine brings a reload
+			t.trouble = err.Error() // the next engine brings a reload
+		} else {
+			t.activity.older(page)
 		}
-		t.activity.older(page)
+		for _, r := range t.during {
+			t.activity.update(r) // the page may be older than the event
+		}
+		t.during = nil
 		t.refresh()
 	})
 }
 
+// emptyWords returns the sentence that says why the list is empty, or "" when it is not.
+func (t *runsTab) emptyWords() string {
+	switch {
+	case len(t.activity.runs) > 0:
+		return ""
+	case t.trouble != "":
+		return "The runs can't be listed: " + t.trouble
+	case !t.activity.complete:
+		return "Asking the engine for its runs…"
+	case t.activity.name != "" && t.activity.states != nil:
+		return "No run matches the name and the state."
+	case t.activity.name != "" || t.activity.states != nil:
+		return "No run matches."
+	}
+	return "Nothing has run yet. Save a Python script in a watched folder, and it appears here."
+}
+
 func (t *runsTab) refresh() {
-	t.empty.SetText("")
-	if len(t.activity.runs) == 0 {
-		t.empty.SetText("Nothing has run yet. Save a Python script in a watched folder, and it appears here.")
-		if t.activity.name != "" || t.activity.states != nil {
-			t.empty.SetText("No run matches.")
-		}
+	if t.trouble == "" && len(t.activity.runs) < pageRuns/5 {
+		t.load() // the runs in the list may have left it since their page came
+	}
+	t.empty.SetText(t.emptyWords())
+	// A list that has become shorter keeps its place, where it shows nothing.
+	if offset := t.list.GetScrollOffset(); offset > t.lowest() {
+		t.scrollTo(t.lowest())
 	}
 	t.list.Refresh()
 	t.window.settle()
@@ -211,6 +238,27 @@ func (t *runsTab) refresh() {
 		return
 	}
 	t.mark()
+}
+
+// lineHeight returns the height of a line of the list, with the space between two lines.
+func (t *runsTab) lineHeight() float32 {
+	return newRow().MinSize().Height + t.list.Theme().Size(theme.SizeNamePadding)
+}
+
+// lowest returns the offset of the list at its end.
+func (t *runsTab) lowest() float32 {
+	return max(0, t.lineHeight()*float32(len(t.activity.runs))-t.list.Theme().Size(theme.SizeNamePadding)-t.list.Size().Height)
+}
+
+// scrollTo scrolls the list to an offset. Fyne leaves a list where it is when all lines fit into it.
+func (t *runsTab) scrollTo(offset float32) {
+	switch {
+	case t.list.GetScrollOffset() == offset:
+	case offset == 0:
+		t.list.ScrollToTop()
+	default:
+		t.list.ScrollToOffset(offset)
+	}
 }
 
 // mark selects the line of the shown run, which newer runs may have moved down, without scrolling
@@ -246,8 +294,7 @@ func (t *runsTab) stay(first string) {
 		return // at the top, new runs are to be seen
 	}
 	if added := t.activity.index(first); added > 0 {
-		height := newRow().MinSize().Height + t.list.Theme().Size(theme.SizeNamePadding)
-		t.list.ScrollToOffset(offset + float32(added)*height)
+		t.list.ScrollToOffset(offset + float32(added)*t.lineHeight())
 	}
 }
 
@@ -276,6 +323,9 @@ func (t *runsTab) showQueued() {
 	for _, ev := range events {
 		if ev.Kind == api.KindRun && ev.Run != nil {
 			changed = t.activity.update(*ev.Run) || changed
+			if t.loading {
+				t.during = append(t.during, *ev.Run)
+			}
 		}
 		t.detail.heard(ev)
 	}

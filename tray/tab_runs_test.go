@@ -1,0 +1,118 @@
+//go:build !headless
+
+package tray
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+
+	"blendtray/api"
+)
+
+func TestASearchAfterScrollingShowsWhatThereIs(t *testing.T) {
+	var runs []api.Run
+	for n := range 120 {
+		runs = append(runs, api.Run{Script: fmt.Sprintf("/srv/%d.py", n), State: api.Succeeded})
+	}
+	o := openWindow(t, runs...)
+	o.Resize(fyne.NewSize(900, 600))
+	o.until("the runs are there", func() bool { return len(o.runs.activity.runs) == 120 })
+	o.runs.list.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
+	if o.runs.list.GetScrollOffset() == 0 {
+		t.Fatal("End does not scroll")
+	}
+	o.runs.search.SetText("11")
+	o.until("the found runs are in sight", func() bool { return len(o.runs.activity.runs) == 11 && o.linesInSight() == 11 })
+	o.runs.search.SetText("no such name")
+	if words := o.runs.empty.Text; words == "" {
+		t.Error("the list is empty, and nothing says why")
+	}
+	o.until("it is told that nothing matches", func() bool { return o.runs.empty.Text == "No run matches." })
+}
+
+// linesInSight returns how many lines of the list of runs are wholly in sight, as Fyne places them.
+func (o *open) linesInSight() int {
+	list := o.runs.list
+	offset, height, line := list.GetScrollOffset(), list.Size().Height, o.runs.lineHeight()
+	n := 0
+	for i := range o.runs.activity.runs {
+		if top := float32(i) * line; top >= offset-1 && top+line <= offset+height+line/2 {
+			n++
+		}
+	}
+	return n
+}
+
+// Whatever the order of scrolling, filtering, and runs that come and end, the list has what the
+// engine has, from the newest on, and shows lines of it, or says why there is none.
+func TestTheListAgreesWithTheEngine(t *testing.T) {
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		var runs []api.Run
+		states := []api.State{api.Succeeded, api.Failed, api.Running, api.Queued, api.Cancelled}
+		for n := range 1300 {
+			runs = append(runs, api.Run{Script: fmt.Sprintf("/srv/%d.py", n%97), State: states[r.IntN(len(states))]})
+		}
+		o := openWindow(t, runs...)
+		o.Resize(fyne.NewSize(900, 600))
+		for range 60 {
+			switch r.IntN(7) {
+			case 0:
+				o.runs.list.ScrollToBottom()
+			case 1:
+				o.runs.list.ScrollToOffset(float32(r.IntN(40_000)))
+			case 2:
+				o.runs.search.SetText([]string{"", "", "1", "13", "none"}[r.IntN(5)])
+			case 3:
+				o.runs.state.SetSelectedIndex(r.IntN(len(stateFilters)))
+			case 4:
+				o.backend.add(api.Run{Script: fmt.Sprintf("/srv/%d.py", r.IntN(97)), State: api.Queued})
+			case 5:
+				o.backend.mu.Lock()
+				id := o.backend.runs[r.IntN(len(o.backend.runs))].ID
+				o.backend.mu.Unlock()
+				o.backend.ends(id, []api.State{api.Succeeded, api.Failed, api.Running}[r.IntN(3)])
+			case 6:
+				for range min(len(o.calls), 1+r.IntN(3)) {
+					(<-o.calls)()
+				}
+			}
+		}
+		o.until(fmt.Sprintf("the list of seed %d agrees with the engine", seed), func() bool { return !o.runs.loading && o.agrees() == "" })
+		if o.agrees() != "" {
+			t.Error(o.agrees())
+		}
+	}
+}
+
+// agrees says where the list is not what the engine has, or "".
+func (o *open) agrees() string {
+	a := &o.runs.activity
+	var want []string
+	o.backend.mu.Lock()
+	for i := len(o.backend.runs) - 1; i >= 0; i-- {
+		if r := o.backend.runs[i]; a.fits(r) {
+			want = append(want, r.ID+" "+string(r.State))
+		}
+	}
+	o.backend.mu.Unlock()
+	var got []string
+	for _, r := range a.runs {
+		got = append(got, r.ID+" "+string(r.State))
+	}
+	switch {
+	case a.complete && len(got) != len(want), len(got) > len(want):
+		return fmt.Sprintf("%d runs are listed, want %d", len(got), len(want))
+	case strings.Join(got, "\n") != strings.Join(want[:len(got)], "\n"):
+		return "other runs are listed"
+	case len(got) == 0 && (len(want) > 0 || o.runs.empty.Text == ""):
+		return fmt.Sprintf("nothing is listed of %d, and it says %q", len(want), o.runs.empty.Text)
+	case len(got) > 0 && (o.runs.empty.Text != "" || o.linesInSight() == 0):
+		return fmt.Sprintf("of %d runs none is in sight at %v, and it says %q", len(got), o.runs.list.GetScrollOffset(), o.runs.empty.Text)
+	}
+	return ""
+}
