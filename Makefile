@@ -89,6 +89,7 @@ bench: setup-test ## measure what the program promises
 	$(GO) test -tags headless -run '^$$' -bench Submitters ./app
 	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench 'Menu|Opens' -benchtime 20x ./e2e
 	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench AtRest -benchtime 1x ./e2e
+	$(GO) test -tags $(TRAY_TAGS) -run '^$$' -bench . -benchtime 1x ./tray/textpane
 
 .PHONY: icons
 icons: ## draw the icons anew (needs rsvg-convert)

@@ -119,6 +119,41 @@ func Parse(raw []byte, start Style) (Line, Style) {
 	return s.finish(), s.style
 }
 
+// AppendText appends the text that a line shows, as [Parse] does.
+func AppendText(out, raw []byte) []byte {
+	raw = bytes.TrimSuffix(raw, []byte("\r"))
+	switch {
+	case Plain(raw):
+		return append(out, raw...)
+	case needsCells(raw):
+		line, _ := Parse(raw, Style{})
+		return append(out, line.Text...)
+	}
+	s := stripper{out}
+	scan(raw, &s)
+	return s.out
+}
+
+// stripper gathers text without styles.
+type stripper struct{ out []byte }
+
+func (s *stripper) print(p []byte) { s.out = appendValid(s.out, p) }
+
+func (s *stripper) control(b byte) {
+	if b == '\t' {
+		s.out = append(s.out, b)
+	}
+}
+func (*stripper) csi(byte, []byte) {}
+
+// appendValid appends text in which what is not UTF-8 is replaced.
+func appendValid(out, p []byte) []byte {
+	if utf8.Valid(p) {
+		return append(out, p...)
+	}
+	return append(out, bytes.ToValidUTF8(p, []byte(string(utf8.RuneError)))...)
+}
+
 // After returns the style in which the next line begins, as [Parse] does.
 func After(raw []byte, start Style) Style {
 	if bytes.IndexByte(raw, esc) < 0 && !hasC1(raw) {
@@ -182,22 +217,18 @@ func needsCells(raw []byte) bool {
 
 // sheet gathers text that nothing overwrites.
 type sheet struct {
-	text  strings.Builder
+	text  []byte
 	spans []Span
 	style Style
 }
 
 func (s *sheet) print(p []byte) {
-	from := s.text.Len()
-	if utf8.Valid(p) {
-		s.text.Write(p)
-	} else {
-		s.text.Write(bytes.ToValidUTF8(p, []byte(string(utf8.RuneError))))
-	}
+	from := len(s.text)
+	s.text = appendValid(s.text, p)
 	if s.style == (Style{}) {
 		return
 	}
-	s.spans = appendSpan(s.spans, Span{from, s.text.Len(), s.style})
+	s.spans = appendSpan(s.spans, Span{from, len(s.text), s.style})
 }
 
 func (s *sheet) control(b byte) {
@@ -206,7 +237,7 @@ func (s *sheet) control(b byte) {
 	}
 }
 func (s *sheet) csi(final byte, params []byte) { sgr(&s.style, final, params) }
-func (s *sheet) finish() Line                  { return Line{s.text.String(), s.spans} }
+func (s *sheet) finish() Line                  { return Line{string(s.text), s.spans} }
 
 func appendSpan(spans []Span, sp Span) []Span {
 	if sp.Start == sp.End {

@@ -54,6 +54,9 @@ func TestALineShowsItsTextInItsStyles(t *testing.T) {
 		{"abcd\x1b[2D\x1b[1Pz", "abzd"[:2] + "z", plain},
 	} {
 		line, _ := Parse([]byte(c.raw), Style{})
+		if err := check([]byte(c.raw)); err != nil {
+			t.Errorf("%q: %v", c.raw, err)
+		}
 		if line.Text != c.text || !slices.Equal(line.Spans, c.spans) {
 			t.Errorf("%q shows %q %v, want %q %v", c.raw, line.Text, line.Spans, c.text, c.spans)
 		}
@@ -81,6 +84,9 @@ func check(raw []byte) error {
 	line, end := Parse(raw, start)
 	if after := After(bytes.TrimSuffix(raw, []byte("\r")), start); after != end {
 		return fmt.Errorf("it ends in %v, and After says %v", end, after)
+	}
+	if text := AppendText(nil, raw); string(text) != line.Text {
+		return fmt.Errorf("it shows %q, and its text is %q", line.Text, text)
 	}
 	if !utf8.ValidString(line.Text) {
 		return fmt.Errorf("it shows %q", line.Text)

@@ -9,6 +9,7 @@ package buffer
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"blendtray/tray/textpane/ansi"
@@ -44,9 +45,17 @@ type Buffer struct {
 	style   ansi.Style // in which open begins
 	kept    int64      // bytes in segs
 	dropped int64      // bytes of lines that are not kept any more
-	version uint64
-	resets  uint64
-	noFile  bool // no file can be written
+	noFile  bool       // no file can be written
+
+	// What is asked for at each drawing, without waiting for who appends.
+	now atomic.Pointer[state]
+}
+
+// state is what a buffer is like at a moment.
+type state struct {
+	first, end      int
+	version, resets uint64
+	kept, dropped   int64
 }
 
 // New returns an empty buffer.
@@ -57,7 +66,17 @@ func New(opts Options) *Buffer {
 	if opts.Memory == 0 {
 		opts.Memory = defaultMemory
 	}
-	return &Buffer{opts: opts, segs: []*segment{{}}}
+	b := &Buffer{opts: opts, segs: []*segment{{}}}
+	b.now.Store(&state{})
+	return b
+}
+
+// changedLocked notes what the buffer is like now. It needs mu.
+func (b *Buffer) changedLocked(resets uint64) {
+	b.now.Store(&state{
+		first: b.segs[0].first, end: b.endLocked(), version: b.now.Load().version + 1,
+		resets: b.now.Load().resets + resets, kept: b.kept + int64(len(b.open)), dropped: b.dropped,
+	})
 }
 
 // Append adds text at the end.
@@ -67,7 +86,7 @@ func (b *Buffer) Append(p []byte) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.version++
+	defer b.changedLocked(0)
 	for {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {
@@ -165,8 +184,7 @@ func (b *Buffer) Reset() {
 	}
 	b.segs, b.open, b.joins, b.style = []*segment{{}}, nil, false, ansi.Style{}
 	b.kept, b.dropped = 0, 0
-	b.version++
-	b.resets++
+	b.changedLocked(1)
 }
 
 // Close releases the files of the buffer, which is empty then.
@@ -175,16 +193,14 @@ func (b *Buffer) Close() { b.Reset() }
 // Version returns a number that is another one after each change, and how often the buffer was
 // reset: while resets stays, a line that has ended stays as it is.
 func (b *Buffer) Version() (version, resets uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.version, b.resets
+	now := b.now.Load()
+	return now.version, now.resets
 }
 
 // Bounds returns the number of the first line that is kept, and that of the line after the last.
 func (b *Buffer) Bounds() (first, end int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.segs[0].first, b.endLocked()
+	now := b.now.Load()
+	return now.first, now.end
 }
 
 func (b *Buffer) endLocked() int {
@@ -202,7 +218,6 @@ func (b *Buffer) openShownLocked() bool {
 
 // Size returns how many bytes are kept, and how many bytes of older lines are not kept any more.
 func (b *Buffer) Size() (kept, dropped int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.kept + int64(len(b.open)), b.dropped
+	now := b.now.Load()
+	return now.kept, now.dropped
 }

@@ -51,7 +51,7 @@ type searcher struct {
 	most  int
 	found []Match
 
-	folded []byte // reused
+	folded, shown []byte // reused
 }
 
 // block searches a block as a whole where its bytes are its text, which is much quicker, and
@@ -78,12 +78,8 @@ func (s *searcher) block(b buffer.Block) {
 	}
 	for n := range b.Len() {
 		line := b.Line(n)
-		if shown := line.Raw; ansi.Plain(shown) {
-			s.line(line.Number, shown)
-		} else {
-			parsed, _ := ansi.Parse(shown, line.Start)
-			s.line(line.Number, []byte(parsed.Text))
-		}
+		s.shown = ansi.AppendText(s.shown[:0], line.Raw)
+		s.line(line.Number, s.shown)
 		if len(s.found) >= s.most {
 			return
 		}
