@@ -109,6 +109,14 @@ func mayBecomeStatus(line []byte) bool {
 	if n := min(len(line), len(head)); string(line[:n]) == head[:n] {
 		return true
 	}
-	number := len(bytes.TrimLeft(line, "0123456789:."))
-	return number < len(line) && (number == 0 || bytes.HasPrefix(line[len(line)-number:], []byte(" ")))
+	// The log's head is "00:01.203  render  | ". "1 " is no beginning of that, so that numbers which
+	// a script prints one by one are seen one by one.
+	rest := bytes.TrimLeft(line, "0123456789:.")
+	number := line[:len(line)-len(rest)]
+	if len(number) == 0 || len(rest) == 0 {
+		return len(number) > 0
+	}
+	name := bytes.TrimLeft(rest, " ")
+	return bytes.IndexByte(number, ':') > 0 && len(name) < len(rest) &&
+		(bytes.HasPrefix([]byte("render"), name) || bytes.HasPrefix(name, []byte("render")))
 }

@@ -160,4 +160,10 @@ func TestLinesAboutARenderAreTakenOutOfWhateverPieces(t *testing.T) {
 	if got := f.add("password: "); got != "password: " {
 		t.Errorf("a prompt was held back: %q", got)
 	}
+	f = statusFilter{on: true}
+	for _, piece := range []string{"1 ", "2 ", "3.5 s"} {
+		if got := f.add(piece); got != piece {
+			t.Errorf("of numbers that a script prints one by one, %q was held back, and %q printed", piece, got)
+		}
+	}
 }
