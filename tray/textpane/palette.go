@@ -34,7 +34,7 @@ func paletteOf(th fyne.Theme, variant fyne.ThemeVariant) palette {
 		select_: over(theme.ColorNameSelection), mark: mark,
 		found: opaque(faded(th.Color(theme.ColorNameWarning, variant), 0x60), back),
 		here:  over(theme.ColorNamePrimary), hereText: over(theme.ColorNameForegroundOnPrimary),
-		bar:      over(theme.ColorNameScrollBar),
+		bar:      mix(over(theme.ColorNameScrollBar), back, 0.4),
 		readable: map[[2]color.RGBA]color.RGBA{},
 	}
 	p.dark = luminance(back) < 0.2
