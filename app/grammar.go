@@ -31,6 +31,8 @@ type grammar struct {
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong and say how to mend it."`
 	Version  versionCmd  `cmd:"" help:"Show the version."`
 
+	ShowVersion versionFlag `name:"version" short:"V" help:"Show the version, as the command version does."`
+
 	Completion completionCmd `cmd:"" help:"Print a script by which a shell completes commands."`
 	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
 	Window     windowCmd     `cmd:"" hidden:"" help:"Show the window of the tray that has started this."`
@@ -44,7 +46,9 @@ func newGrammar() *grammar {
 	return &g
 }
 
-const description = `Save a Python script, see it run in a warm Blender.`
+const description = `Save a Python script, see it run in a warm Blender.
+
+Without a command it is the tray: an icon with a menu, and a window. Where there is no display, "blendtray serve" does the same work.`
 
 // usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
@@ -69,7 +73,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	text := buf.String()
+	text := strings.Replace(buf.String(), "blendtray <command>", "blendtray [<command>]", 1)
 	if node := ctx.Selected(); node != nil {
 		if usage, ok := usages[node.Path()]; ok {
 			_, rest, _ := strings.Cut(text, "\n")

@@ -158,7 +158,7 @@ func showRun(r api.Run, now time.Time, color bool) string {
 		fact("took", "%s", seconds(r.Seconds))
 	}
 	if r.Progress != nil {
-		fact("progress", "%s", bar(*r.Progress))
+		fact("progress", "%s", bar(*r.Progress, 0))
 	}
 	fact("where", "%s", strings.Trim(where(r), " ()"))
 	fact("session", "%s", oneLine(r.Session))

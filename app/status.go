@@ -33,7 +33,7 @@ func (c *statusCmd) Run(e *env) error {
 }
 
 func (e *env) printStatus(st api.Status) {
-	e.printf("%-8s running for %s, version %s, process %d\n", "engine",
+	e.printf("%-8s %s for %s, version %s, process %d\n", "engine", paint(e.colorOut, green, "running"),
 		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
 	e.printBlenders(st)
 	if names := sessionsOf(st); len(names) > 0 {
@@ -48,9 +48,9 @@ func (e *env) printStatus(st api.Status) {
 	if st.Settings.File != "" {
 		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
-	e.printf("%-8s %d running, %d waiting\n", "runs", st.Running, st.Queued)
+	e.printf("%-8s %s, %s\n", "runs", e.counted(st.Running, "running", cyan), e.counted(st.Queued, "waiting", yellow))
 	for _, r := range st.Runs {
-		e.printf("%-8s %s\n", "", describeRunning(r, time.Now()))
+		e.printf("%-8s %s %s\n", "", paint(e.colorOut, cyan, "run "+r.ID+":"), describeRunning(r, time.Now()))
 	}
 	if st.SavesWaiting > 0 {
 		e.printf("%-8s %s\n", "", paint(e.colorOut, red, clean(savesWait(st))))
@@ -60,14 +60,19 @@ func (e *env) printStatus(st api.Status) {
 	}
 }
 
-// describeRunning returns a line that says which run is running, for how long, where, and how far it is.
+// counted returns how many runs do something, in a colour where there are any.
+func (e *env) counted(n int, what string, s style) string {
+	return paint(e.colorOut && n > 0, s, fmt.Sprintf("%d %s", n, what))
+}
+
+// describeRunning says what a run that is running executes, for how long, where, and how far it is.
 func describeRunning(r api.Run, now time.Time) string {
-	text := fmt.Sprintf("run %s: %s%s", r.ID, nameOf(r), where(r))
+	text := nameOf(r) + where(r)
 	if r.StartedAt != nil {
 		text += ", for " + seconds(now.Sub(*r.StartedAt).Seconds())
 	}
 	if r.Progress != nil {
-		text += ", " + bar(*r.Progress)
+		text += ", " + bar(*r.Progress, 0)
 	}
 	return oneLine(text)
 }

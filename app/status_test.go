@@ -13,9 +13,9 @@ func TestTheStatusSaysWhichRunIsWhere(t *testing.T) {
 	now := time.Now()
 	began := now.Add(-90 * time.Second)
 	for want, r := range map[string]api.Run{
-		"run 7: a.py (process 4711), for 90.0 s":                           {ID: "7", Script: "/srv/a.py", State: api.Running, PID: 4711, StartedAt: &began},
-		"run 8: <command line> (session agent-1, Blender old, process 12)": {ID: "8", Script: "<command line>", State: api.Running, Session: "agent-1", Blender: "old", PID: 12},
-		"run 9: b.py": {ID: "9", Script: "/srv/b.py", State: api.Running},
+		"a.py (process 4711), for 90.0 s":                           {ID: "7", Script: "/srv/a.py", State: api.Running, PID: 4711, StartedAt: &began},
+		"<command line> (session agent-1, Blender old, process 12)": {ID: "8", Script: "<command line>", State: api.Running, Session: "agent-1", Blender: "old", PID: 12},
+		"b.py": {ID: "9", Script: "/srv/b.py", State: api.Running},
 	} {
 		if got := describeRunning(r, now); got != want {
 			t.Errorf("%q, want %q", got, want)

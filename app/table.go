@@ -5,7 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 )
 
 // table holds rows of cells under a heading. Columns are as wide as their cells; on a terminal
@@ -29,11 +30,11 @@ func (t *terminal) printTable(tb *table) {
 func (tb *table) render(width int, color bool) string {
 	wide := make([]int, len(tb.heading))
 	for i, h := range tb.heading {
-		wide[i] = utf8.RuneCountInString(h)
+		wide[i] = columns(h)
 	}
 	for _, row := range tb.rows {
 		for i, c := range row {
-			wide[i] = max(wide[i], utf8.RuneCountInString(c.text))
+			wide[i] = max(wide[i], columns(c.text))
 		}
 	}
 	last := len(wide) - 1
@@ -51,7 +52,7 @@ func (tb *table) render(width int, color bool) string {
 			text := cut(c.text, wide[i])
 			pad := ""
 			if i < last {
-				pad = strings.Repeat(" ", wide[i]-utf8.RuneCountInString(text))
+				pad = strings.Repeat(" ", wide[i]-columns(text))
 			}
 			parts = append(parts, paint(color, c.style, text)+pad)
 		}
@@ -68,17 +69,20 @@ func (tb *table) render(width int, color bool) string {
 	return b.String()
 }
 
-// cut returns text, shortened to width characters. It keeps the end of a path, and the beginning
+// columns returns how many columns of a terminal a text takes: letters of Chinese, Japanese and
+// Korean take two.
+func columns(text string) int { return runewidth.StringWidth(text) }
+
+// cut returns text, shortened to width columns. It keeps the end of a path, and the beginning
 // of any other text.
 func cut(text string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(text) <= width {
+	if width <= 0 || columns(text) <= width {
 		return text
 	}
-	r := []rune(text)
 	if strings.HasPrefix(text, "/") && !strings.Contains(text, " ") {
-		return "…" + string(r[len(r)-width+1:])
+		return runewidth.TruncateLeft(text, columns(text)-width+1, "…")
 	}
-	return string(r[:width-1]) + "…"
+	return runewidth.Truncate(text, width, "…")
 }
 
 // seconds returns a number of seconds as a person reads it.

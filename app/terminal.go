@@ -43,6 +43,7 @@ import (
 
 	"golang.org/x/term"
 
+	"blendtray/api"
 	"blendtray/app/fault"
 )
 
@@ -54,10 +55,11 @@ type terminal struct {
 	colorOut, colorErr bool
 	// bar is true when a progress bar may be drawn on err, and barShown when the bar is visible.
 	bar, barShown bool
-	// barText is the text of the progress bar below the output, or "".
-	barText string
-	// width returns how many columns out has, or 0 when out is no terminal.
-	width func() int
+	// barOf is what the progress bar below the output shows, or nil.
+	barOf *api.Progress
+	// width returns how many columns out has now, or 0 when out is no terminal; errWidth says the
+	// same of err.
+	width, errWidth func() int
 	// shownOut and shownErr stand before a stream that is a terminal; nil for another stream.
 	shownOut, shownErr *visible
 	// endsOpen is true when the last output on out has no line feed at its end.
@@ -73,22 +75,30 @@ func newTerminal(out, err *os.File, getenv func(string) string) *terminal {
 		colorOut: outTTY && color && enableEscapes(out),
 		colorErr: errTTY && color && enableEscapes(err),
 		bar:      errTTY && escapes && enableEscapes(err),
-		width:    func() int { return 0 },
+		width:    widthOf(out, outTTY), errWidth: widthOf(err, errTTY),
 	}
 	if errTTY {
 		t.shownErr = &visible{colors: t.colorErr}
 	}
 	if outTTY {
 		t.shownOut = &visible{colors: t.colorOut}
-		t.width = func() int {
-			w, _, err := term.GetSize(int(out.Fd()))
-			if err != nil || w <= 0 {
-				return 80 // a terminal that does not know its width
-			}
-			return w
-		}
 	}
 	return t
+}
+
+// widthOf returns a function that returns how many columns a terminal has now, or 0 for what is no
+// terminal.
+func widthOf(f *os.File, tty bool) func() int {
+	return func() int {
+		if !tty {
+			return 0
+		}
+		w, _, err := term.GetSize(int(f.Fd()))
+		if err != nil || w <= 0 {
+			return 80 // a terminal that does not know its width
+		}
+		return w
+	}
 }
 
 // printf writes formatted text to standard output.

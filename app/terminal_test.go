@@ -20,9 +20,10 @@ type screen struct {
 
 func newScreen(tty bool) *screen {
 	s := &screen{}
-	s.terminal = &terminal{out: &s.out, err: &s.err, bar: tty, colorErr: tty, colorOut: tty, width: func() int { return 0 }}
+	s.terminal = &terminal{out: &s.out, err: &s.err, bar: tty, colorErr: tty, colorOut: tty, width: func() int { return 0 }, errWidth: func() int { return 0 }}
 	if tty {
 		s.width = func() int { return 60 }
+		s.errWidth = func() int { return 80 }
 		s.shownOut, s.shownErr = &visible{colors: true}, &visible{colors: true}
 	}
 	return s
@@ -93,6 +94,45 @@ func TestTheProgressBarIsOnATerminalOnlyAndStaysBelowOutput(t *testing.T) {
 	s.writeOut("more\n")
 	if s.err.String() != "\r[##############################] 100 %\x1b[K\r\x1b[K" {
 		t.Errorf("at the end: %q", s.err.String())
+	}
+}
+
+// The bar never fills the last column, from which a terminal would go on in the next line.
+func TestTheProgressBarIsAsWideAsTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, p := range []api.Progress{
+		{Fraction: 0.5, Text: "Sample 32/64", RemainingSeconds: 3},
+		{Fraction: 0.5, Text: "Fra:12 Mem:140.20M (Peak 150.00M) | Time:00:12.40 | Rendering 12 / 64 samples", RemainingSeconds: 7300},
+		{Fraction: 0.999, Text: "渲染第十二帧，一共二十四帧，还有很多很多很多很多很多", RemainingSeconds: 100},
+		{Fraction: -1, Text: "Reading a file with a name that is longer than any line may be"},
+		{Fraction: 1},
+	} {
+		s := newScreen(true)
+		for width := 1; width < 130; width++ {
+			s.errWidth = func() int { return width } // a person makes the window wider
+			s.err.Reset()
+			s.progress(p)
+			line := strings.TrimSuffix(strings.TrimPrefix(s.err.String(), "\r"), "\x1b[K")
+			if columns(line) > max(width-1, 1) {
+				t.Errorf("%d columns: %q has %d", width, line, columns(line))
+			}
+			if width > 24 && p.Fraction >= 0 && !strings.Contains(line, "#") {
+				t.Errorf("%d columns: %q has no bar", width, line)
+			}
+			s.done()
+		}
+	}
+	half := api.Progress{Fraction: 0.5, Text: "Sample 32/64", RemainingSeconds: 3}
+	for width, want := range map[int]string{
+		100: "[###############---------------]  50 %  3.00 s left  Sample 32/64",
+		50:  "[#####-----]  50 %  3.00 s left  Sample 32/64",
+		30:  "[#####-----]  50 %",
+		10:  "50 %",
+		0:   "[###############---------------]  50 %  3.00 s left  Sample 32/64",
+	} {
+		if got := bar(half, width); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/alecthomas/kong"
+
 	"blendtray/addon"
 )
 
@@ -32,10 +34,26 @@ func (c *versionCmd) Run(e *env) error {
 			Addon   string `json:"addon"`
 		}{version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, addon.Version()})
 	}
+	e.writeOut(versionLine(commit))
+	return nil
+}
+
+// versionLine returns the line that says which version this program is; commit may be "".
+func versionLine(commit string) string {
 	if commit != "" {
 		commit = ", commit " + commit
 	}
-	e.printf("blendtray %s (%s/%s, %s%s)\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version(), commit)
+	return fmt.Sprintf("blendtray %s (%s/%s, %s%s)\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version(), commit)
+}
+
+// versionFlag is the flag that shows the version, before anything else on the command line is looked
+// at, as the flag for help is.
+type versionFlag bool
+
+// BeforeReset shows the version and ends the program.
+func (versionFlag) BeforeReset(app *kong.Kong, e *env) error {
+	e.writeOut(versionLine(builtFrom()))
+	app.Exit(0)
 	return nil
 }
 

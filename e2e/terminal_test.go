@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +19,27 @@ import (
 // typed runs the program in a terminal and returns what the terminal was sent. A program that does
 // not end by itself is ended when until holds for what it has sent.
 func (p *program) typed(until func(sent string) bool, args ...string) string {
+	p.t.Helper()
+	return p.typedIn(0, func(screen *os.File, end func(), sent func() string) {
+		if until != nil {
+			p.eventually(strings.Join(args, " ")+" has said it", func() bool { return until(sent()) })
+			end()
+		}
+	}, args...)
+}
+
+// setWidth sets how many columns a terminal has.
+func (p *program) setWidth(screen *os.File, columns uint16) {
+	p.t.Helper()
+	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// typedIn runs the program in a terminal of so many columns, 0 for a terminal that does not know, and
+// calls during meanwhile, with the terminal, a function that ends the program and a function that
+// returns what the terminal was sent so far. It returns what the terminal was sent in all.
+func (p *program) typedIn(columns uint16, during func(screen *os.File, end func(), sent func() string), args ...string) string {
 	p.t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -34,6 +57,7 @@ func (p *program) typed(until func(sent string) bool, args ...string) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.setWidth(screen, columns)
 	cmd := p.command(args...)
 	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = screen, screen, screen
@@ -62,10 +86,7 @@ func (p *program) typed(until func(sent string) bool, args ...string) string {
 		defer mu.Unlock()
 		return sent.String()
 	}
-	if until != nil {
-		p.eventually(strings.Join(args, " ")+" has said it", func() bool { return until(now()) })
-		_ = cmd.Process.Signal(unix.SIGTERM)
-	}
+	during(master, func() { _ = cmd.Process.Signal(unix.SIGTERM) }, now)
 	_ = cmd.Wait() // how it ends is another test's
 	<-read
 	return now()
@@ -122,5 +143,56 @@ func TestNothingOrdersATerminalAbout(t *testing.T) {
 	_ = cmd.Wait() // the script fails
 	if !bytes.Contains(piped, []byte("\x1b]52;c;ZXZpbA==\a \x1b[2J")) {
 		t.Errorf("in a pipe it is %q", piped)
+	}
+}
+
+// far reports how far it is, and goes on when a file is there.
+const far = `import os, sys, time, tcp_echo
+for i, name in enumerate(["wide", "narrow"], 1):
+    while not os.path.exists(os.path.join(os.path.dirname(__file__), name)):
+        tcp_echo.progress(i / 4, name + " is the text of this progress, which is longer than any line may be")
+        time.sleep(0.01)
+`
+
+// The progress bar never wraps, in a window that is made narrower while a run is running, too.
+func TestTheProgressBarFollowsTheWidthOfTheTerminal(t *testing.T) {
+	t.Parallel()
+	p := started(t, "")
+	script := p.saveIn(t.TempDir(), "far.py", far)
+	goOn := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(filepath.Dir(script), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := ""
+	sent := p.typedIn(80, func(screen *os.File, _ func(), sent func() string) {
+		p.eventually("the bar is there", func() bool { return strings.Contains(sent(), "25 %") })
+		before = sent()
+		p.setWidth(screen, 50)
+		goOn("wide")
+		p.eventually("the bar goes on", func() bool { return strings.Contains(sent(), "50 %") })
+		goOn("narrow")
+	}, "run", script)
+	bars := func(sent string, width int) {
+		t.Helper()
+		for line := range strings.FieldsFuncSeq(sent, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			line = strings.TrimSuffix(line, "\x1b[K")
+			if n := utf8.RuneCountInString(line); strings.Contains(line, "%") && (n >= width || !strings.Contains(line, "#")) {
+				t.Errorf("in %d columns the bar has %d: %q", width, n, line)
+			}
+		}
+	}
+	bars(before, 80)
+	bars(strings.TrimPrefix(sent, before), 50)
+
+	// What ran is listed in the colours in which it was shown.
+	for _, x := range [][2]string{{"runs", "\x1b[32msucceeded\x1b[0m"}, {"status", "\x1b[32mready\x1b[0m"}} {
+		if sent := p.typed(nil, x[0]); !strings.Contains(sent, x[1]) {
+			t.Errorf("%s has no colours: %q", x[0], sent)
+		}
+		if r := p.call(x[0]); strings.Contains(r.stdout, "\x1b") {
+			t.Errorf("%s has colours in a pipe: %q", x[0], r.stdout)
+		}
 	}
 }
