@@ -13,6 +13,9 @@ import (
 type runsCmd struct {
 	List runsListCmd `cmd:"" default:"withargs" hidden:""`
 	Show runsShowCmd `cmd:"" help:"Show one run: its output, its error, what it made."`
+
+	Code    runsCodeCmd    `cmd:"" help:"Print the code of a run: the bytes that ran."`
+	Changes runsChangesCmd `cmd:"" help:"Show how the code of a run differs from the run before of the same script."`
 }
 
 type runsListCmd struct {

@@ -89,6 +89,11 @@ func (c *Client) Code(ctx context.Context, id string) ([]byte, error) {
 	return body, err
 }
 
+// Changes returns how the code of a run differs from the code of the run before of the same script.
+func (c *Client) Changes(ctx context.Context, id string) (api.Changes, error) {
+	return ask[api.Changes](ctx, c, http.MethodGet, runPath(id, "/changes"), nil)
+}
+
 // Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when the
 // run has none.
 func (c *Client) Preview(ctx context.Context, id string) ([]byte, error) {

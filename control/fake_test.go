@@ -184,6 +184,10 @@ func (f *fakeEngine) Code(_ context.Context, id string) ([]byte, error) {
 	return f.code[id], nil
 }
 
+func (f *fakeEngine) Changes(_ context.Context, id string) (api.Changes, error) {
+	return api.Changes{Run: id, Before: "r0", Diff: "-a\n+b\n"}, nil
+}
+
 func (f *fakeEngine) Output(_ context.Context, id string, from int64) (text []byte, at, total int64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

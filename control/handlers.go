@@ -128,6 +128,15 @@ func (s *Server) getCode(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+func (s *Server) getChanges(w http.ResponseWriter, r *http.Request) error {
+	changes, err := s.engine.Changes(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s.answer(w, http.StatusOK, changes)
+	return nil
+}
+
 // These are the headers of an answer with output: the byte where the text begins, and the number
 // of printed bytes in all.
 const (

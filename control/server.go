@@ -137,6 +137,7 @@ func (s *Server) routes() http.Handler {
 		"/runs":              {http.MethodGet: s.getRuns, http.MethodPost: s.postRun},
 		"/runs/{id}":         {http.MethodGet: s.getRun},
 		"/runs/{id}/code":    {http.MethodGet: s.getCode},
+		"/runs/{id}/changes": {http.MethodGet: s.getChanges},
 		"/runs/{id}/output":  {http.MethodGet: s.getOutput},
 		"/runs/{id}/preview": {http.MethodGet: s.getPreview},
 		"/runs/{id}/cancel":  {http.MethodPost: s.postCancel},

@@ -35,7 +35,7 @@ func (s *store) pruneRuns(limit int) (n int, err error) {
 	var freed int64
 	err = s.tx(func() error {
 		st, err := s.preparedLocked(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0), script,
-				folder <> '' AND id = (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.script = r.script),
+				folder <> '' AND id = (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.folded = r.folded AND n.script = r.script),
 				state, started_at IS NOT NULL, again
 			FROM runs r WHERE state NOT IN ('queued', 'running') ORDER BY id LIMIT ?`)
 		if err != nil {

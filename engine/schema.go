@@ -76,6 +76,8 @@ ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many r
 ALTER TABLE runs ADD COLUMN render TEXT;                            -- JSON: what it renders, or null
 ALTER TABLE runs ADD COLUMN rendered TEXT;                          -- JSON: which frames of that are there
 ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
+DROP INDEX runs_script;
+CREATE INDEX runs_of_script ON runs (folded, script, id);
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE scripts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;  -- the change of the inode; 0: unknown
 ALTER TABLE scripts ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;

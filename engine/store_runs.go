@@ -487,6 +487,18 @@ func (s *store) code(ctx context.Context, id int64) (code []byte, err error) {
 	return blob(code), s.readError(err)
 }
 
+// before returns the id of the run before j of the same script, or 0. Code that is no file has only a
+// name, which different code may share: it is the same script in the same session.
+func (s *store) before(ctx context.Context, j *job) (id int64, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT id FROM runs WHERE folded = ? AND script = ? AND id < ?
+			AND (is_file OR session = ?) ORDER BY id DESC LIMIT 1`,
+		strings.ToLower(j.run.Script), j.run.Script, j.id, j.run.Session).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, s.readError(err)
+}
+
 func (s *store) readError(err error) error {
 	switch {
 	case err == nil:
