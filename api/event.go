@@ -37,6 +37,7 @@ const (
 	KindBlender  Kind = "blender"  // a Blender changed state: Blender
 	KindFolders  Kind = "folders"  // a folder's watch changed: ask for the status
 	KindSettings Kind = "settings" // a setting changed, or the file of the settings became wrong or right: Message; ask for the settings
+	KindHistory  Kind = "history"  // runs were deleted: ask for the runs again; ID where it was one
 	KindNote     Kind = "note"     // something a person may want to know: Message
 	KindGap      Kind = "gap"      // this client was too slow and missed events: ask for the status
 )

@@ -89,6 +89,8 @@ type Run struct {
 	// Session is the name of the session in whose Blender the run goes on, or "".
 	Session string `json:"session"`
 	Source  Source `json:"source"`
+	// Pinned is true for a run that the history keeps, however old it gets.
+	Pinned bool `json:"pinned"`
 	// Client says who asked for the run, as the client named itself, or "".
 	Client string `json:"client"`
 	// Origin is the name of the machine on which the run was made.
@@ -246,8 +248,47 @@ type Filter struct {
 	Limit int
 	// States, when given, are the wanted states.
 	States []State
-	// Name, when given, is a part of the script's path, in upper or lower case.
-	Name string
+	// Name, when given, is a part of the script's path, in upper or lower case; Script is the whole
+	// path or name.
+	Name   string
+	Script string
+	// Folder, when given, is the watched folder in which the script was saved, and Client who asked
+	// for the run.
+	Folder string
+	Client string
+	// Since and Until, when given, are times: only runs are returned that were queued from Since on and
+	// before Until.
+	Since time.Time
+	Until time.Time
+	// Pinned chooses runs that are pinned.
+	Pinned bool
 	// Before, when given, is the id of a run: only older runs are returned, for paging.
 	Before string
+}
+
+// All reports whether the filter chooses all runs.
+func (f Filter) All() bool {
+	return len(f.States) == 0 && f.Name == "" && f.Script == "" && f.Folder == "" && f.Client == "" &&
+		f.Since.IsZero() && f.Until.IsZero() && !f.Pinned && f.Before == ""
+}
+
+// ScriptRuns is a script with its last runs.
+type ScriptRuns struct {
+	// Script is the path or the name of the script.
+	Script string `json:"script"`
+	// Folder is the watched folder of the newest of the runs, or "".
+	Folder string `json:"folder"`
+	// Runs is how many runs there are, and Last are the newest of them, the newest first.
+	Runs int       `json:"runs"`
+	Last []Verdict `json:"last"`
+}
+
+// Verdict is what is seen of a run in a list of the runs of a script.
+type Verdict struct {
+	ID       string    `json:"id"`
+	State    State     `json:"state"`
+	QueuedAt time.Time `json:"queued_at"`
+	// Seconds is how long the run took, 0 while it has not ended.
+	Seconds float64 `json:"seconds"`
+	Pinned  bool    `json:"pinned"`
 }

@@ -56,7 +56,7 @@ var usages = map[string]string{
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
-	"runs list":    "blendtray runs [flags] | runs show|code|changes ID [--json]",
+	"runs list":    "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",
 }
 
 // printHelp prints help as kong does, with the program's own usage lines.

@@ -14,21 +14,27 @@ type runsCmd struct {
 	List runsListCmd `cmd:"" default:"withargs" hidden:""`
 	Show runsShowCmd `cmd:"" help:"Show one run: its output, its error, what it made."`
 
+	Scripts runsScriptsCmd `cmd:"" help:"List the scripts that ran, each with how its last runs ended."`
+	Pin     runsPinCmd     `cmd:"" help:"Keep a run, however old it gets."`
+	Unpin   runsUnpinCmd   `cmd:"" help:"End that a run is kept."`
+	Delete  runsDeleteCmd  `cmd:"" help:"Delete a run that has ended."`
+	Clear   runsClearCmd   `cmd:"" help:"Delete runs that have ended, but those that are pinned."`
 	Code    runsCodeCmd    `cmd:"" help:"Print the code of a run: the bytes that ran."`
 	Changes runsChangesCmd `cmd:"" help:"Show how the code of a run differs from the run before of the same script."`
 }
 
 type runsListCmd struct {
-	Number int      `name:"number" short:"n" default:"20" placeholder:"N" help:"How many at most (default: 20)."`
-	State  []string `placeholder:"STATE" sep:"none" help:"Only runs in this state: queued, running, succeeded, failed, cancelled, timed-out, crashed or interrupted. May be given more than once."`
-	Name   string   `placeholder:"TEXT" help:"Only runs of scripts with this in their path."`
-	JSON   bool     `name:"json" help:"Print JSON."`
+	Number int `name:"number" short:"n" default:"20" placeholder:"N" help:"How many at most (default: 20)."`
+	runFilter
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 func (runsListCmd) Help() string {
 	return `Lists the runs that are kept, newest first. In JSON it is an array, without the output of the runs; "runs show ID" has that.
 
     blendtray runs --state failed --state crashed
+    blendtray runs --folder . --since 2h
+    blendtray runs scripts
     blendtray runs show ID`
 }
 
@@ -39,14 +45,11 @@ func (c *runsListCmd) Run(e *env) error {
 	if c.Number < 1 || c.Number > maxRuns {
 		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxRuns)
 	}
-	f := api.Filter{Limit: c.Number, Name: c.Name}
-	for _, s := range c.State {
-		state, ok := stateNamed(s)
-		if !ok {
-			return fault.New(fault.Usage, "the states are "+allStates(), "there is no state %q", s)
-		}
-		f.States = append(f.States, state)
+	f, err := c.filter(time.Now())
+	if err != nil {
+		return err
 	}
+	f.Limit = c.Number
 	client, err := e.client()
 	if err != nil {
 		return err
@@ -97,6 +100,9 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 		script := oneLine(r.Script + renders)
 		if r.State != api.Succeeded {
 			script = oneLine(nameOf(r) + renders + where(r) + because(r))
+		}
+		if r.Pinned {
+			script += " (pinned)"
 		}
 		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
 			cell{text: moment(r.QueuedAt, now)}, cell{text: took}, cell{text: script})
@@ -170,6 +176,9 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	}
 	fact("blender", "%s", clean(r.ExecutedBy()))
 	fact("retry of", "%s", r.RetryOf)
+	if r.Pinned {
+		fact("kept", "it is pinned")
+	}
 	if len(r.Result) > 0 && string(r.Result) != "null" {
 		fact("result", "%s", clean(string(r.Result)))
 	}

@@ -60,24 +60,6 @@ func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	return ask[api.Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
-// Runs returns the runs that match f, newest first, without their output.
-func (c *Client) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
-	q := url.Values{}
-	if f.Limit != 0 {
-		q.Set("n", strconv.Itoa(f.Limit))
-	}
-	for _, s := range f.States {
-		q.Add("state", string(s))
-	}
-	if f.Name != "" {
-		q.Set("name", f.Name)
-	}
-	if f.Before != "" {
-		q.Set("before", f.Before)
-	}
-	return ask[[]api.Run](ctx, c, http.MethodGet, "/runs?"+q.Encode(), nil)
-}
-
 // Run returns the run with an id, with its output.
 func (c *Client) Run(ctx context.Context, id string) (api.Run, error) {
 	return ask[api.Run](ctx, c, http.MethodGet, runPath(id, ""), nil)

@@ -33,6 +33,14 @@ type Engine interface {
 	// Preview returns the picture of a run, a JPEG file.
 	Preview(ctx context.Context, id string) ([]byte, error)
 	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
+	// Scripts returns the scripts of the runs that match f, each with its last runs.
+	Scripts(ctx context.Context, f api.Filter, last int) ([]api.ScriptRuns, error)
+	// Pin has the history keep a run however old it gets, or ends that.
+	Pin(ctx context.Context, id string, on bool) (api.Run, error)
+	// DeleteRun deletes a run that has ended, ClearRuns those that match f and are not pinned. It
+	// returns how many.
+	DeleteRun(ctx context.Context, id string) error
+	ClearRuns(ctx context.Context, f api.Filter) (int, error)
 	Status() api.Status
 	// StartBlender, StopBlender and RestartBlender take the name of a Blender, or "" for the
 	// usual Blenders.

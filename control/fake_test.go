@@ -244,6 +244,25 @@ func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) 
 	return out, nil
 }
 
+func (f *fakeEngine) Scripts(_ context.Context, flt api.Filter, last int) ([]api.ScriptRuns, error) {
+	return nil, f.ask(fmt.Sprint("scripts ", flt.Limit, last, flt.Folder))
+}
+
+func (f *fakeEngine) Pin(_ context.Context, id string, on bool) (api.Run, error) {
+	return api.Run{ID: id, Pinned: on}, nil
+}
+
+func (f *fakeEngine) DeleteRun(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, err := f.find(id)
+	return err
+}
+
+func (f *fakeEngine) ClearRuns(_ context.Context, flt api.Filter) (int, error) {
+	return 7, f.ask(fmt.Sprint("clear ", flt.Client, flt.Since.UTC()))
+}
+
 func (f *fakeEngine) Status() api.Status { return api.Status{} }
 
 func (f *fakeEngine) ask(what string) error {

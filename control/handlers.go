@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -60,32 +58,6 @@ func (s *Server) getRuns(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.answer(w, http.StatusOK, list)
 	return nil
-}
-
-func parseFilter(q url.Values) (api.Filter, error) {
-	var f api.Filter
-	for key, values := range q {
-		switch key {
-		case "n":
-			n, ok := number(values[0])
-			if !ok || n < 1 || n > maxList {
-				return f, badRequest("n=%s is not a number from 1 to %d", values[0], maxList)
-			}
-			f.Limit = int(n)
-		case "state":
-			for _, v := range values {
-				if !slices.Contains(api.States(), api.State(v)) {
-					return f, badRequest("there is no state %q", v)
-				}
-				f.States = append(f.States, api.State(v))
-			}
-		case "name":
-			f.Name = values[0]
-		case "before":
-			f.Before = values[0]
-		}
-	}
-	return f, nil
 }
 
 func (s *Server) getRun(w http.ResponseWriter, r *http.Request) error {

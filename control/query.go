@@ -12,7 +12,9 @@ import (
 // parameters has the names of the parameters that a request may have, by its method and path. What
 // is not listed has none.
 var parameters = map[string][]string{
-	"GET /runs":             {"n", "state", "name", "before"},
+	"GET /runs":             append([]string{"n"}, filterParameters...),
+	"DELETE /runs":          filterParameters,
+	"GET /scripts":          append([]string{"n", "last"}, filterParameters...),
 	"POST /runs":            {"stream"},
 	"GET /runs/{id}/output": {"from"},
 	"POST /blender/start":   {"name"},
@@ -20,6 +22,9 @@ var parameters = map[string][]string{
 	"POST /blender/restart": {"name"},
 	"GET /events":           {"output"},
 }
+
+// filterParameters are the parameters that choose runs.
+var filterParameters = []string{"state", "name", "script", "folder", "client", "since", "until", "pinned", "before"}
 
 // repeatable are the parameters that may be given more than once.
 var repeatable = []string{"state"}

@@ -134,8 +134,11 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, m := range map[string]methods{
 		"/status":            {http.MethodGet: s.getStatus},
-		"/runs":              {http.MethodGet: s.getRuns, http.MethodPost: s.postRun},
-		"/runs/{id}":         {http.MethodGet: s.getRun},
+		"/runs":              {http.MethodGet: s.getRuns, http.MethodPost: s.postRun, http.MethodDelete: s.deleteRuns},
+		"/scripts":           {http.MethodGet: s.getScripts},
+		"/runs/{id}":         {http.MethodGet: s.getRun, http.MethodDelete: s.deleteRun},
+		"/runs/{id}/pin":     {http.MethodPost: s.pins(true)},
+		"/runs/{id}/unpin":   {http.MethodPost: s.pins(false)},
 		"/runs/{id}/code":    {http.MethodGet: s.getCode},
 		"/runs/{id}/changes": {http.MethodGet: s.getChanges},
 		"/runs/{id}/output":  {http.MethodGet: s.getOutput},

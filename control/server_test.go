@@ -48,7 +48,11 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 	if run, err := c.Retry(ctx, "r1"); err != nil || run.RetryOf != "r1" {
 		t.Errorf("Retry: %+v, %v", run, err)
 	}
-	if runs, err := c.Runs(ctx, api.Filter{Limit: 7, States: []api.State{api.Failed, api.Crashed}, Name: "a b", Before: "r9"}); err != nil || len(runs) != 2 {
+	filter := api.Filter{
+		Limit: 7, States: []api.State{api.Failed, api.Crashed}, Name: "a b", Before: "r9", Script: "/a b.py", Folder: "/a&b",
+		Client: "=", Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Until: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Pinned: true,
+	}
+	if runs, err := c.Runs(ctx, filter); err != nil || len(runs) != 2 {
 		t.Errorf("Runs: %+v, %v", runs, err)
 	}
 	for _, do := range []func() (api.Status, error){
@@ -63,7 +67,7 @@ func TestAClientCanDoWhatTheInterfaceOffers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	asked := []string{"{7 [failed crashed] a b r9}", "start", "stop 4.5 & more", "restart", "paused true", "paused false"}
+	asked := []string{fmt.Sprint(filter), "start", "stop 4.5 & more", "restart", "paused true", "paused false"}
 	if !slices.Equal(f.asked, asked) {
 		t.Errorf("the engine was asked %q, want %q", f.asked, asked)
 	}
@@ -81,7 +85,7 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 	}{
 		{"an unknown path", "GET", "/nothing", "", 404, CodeNotFound},
 		{"a wrong method", "POST", "/status", "", 405, CodeBadMethod},
-		{"another wrong method", "DELETE", "/runs/r1", "", 405, CodeBadMethod},
+		{"another wrong method", "PUT", "/runs/r1", "", 405, CodeBadMethod},
 		{"an unknown run", "GET", "/runs/none", "", 404, CodeNotFound},
 		{"the output of an unknown run", "GET", "/runs/none/output", "", 404, CodeNotFound},
 		{"output from nowhere", "GET", "/runs/none/output?from=-1", "", 400, CodeBadRequest},

@@ -248,17 +248,9 @@ func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
 
 // Runs returns the runs that match f, newest first, without their output.
 func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
-	if f.Limit <= 0 {
-		f.Limit = defaultList
-	}
-	f.Limit = min(f.Limit, maxList)
-	var before int64
-	if f.Before != "" {
-		n, ok := parseID(f.Before)
-		if !ok {
-			return nil, fmt.Errorf("%w: before: %q is not the id of a run", api.ErrBad, f.Before)
-		}
-		before = n
+	f, before, err := limited(f)
+	if err != nil {
+		return nil, err
 	}
 	e.writeEnds() // by which the database chooses
 	jobs, err := e.store.list(ctx, f, before)

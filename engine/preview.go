@@ -94,11 +94,18 @@ func (e *Engine) prunePreviews() {
 		name string
 		at   int64
 	}
+	pinned, err := e.store.pinnedRuns()
+	if err != nil {
+		return // as above
+	}
 	var all []picture
 	for _, entry := range entries {
 		name := entry.Name()
 		stem, extension := strings.TrimSuffix(name, filepath.Ext(name)), filepath.Ext(name)
-		_, at, ok := strings.Cut(stem, "-")
+		run, at, ok := strings.Cut(stem, "-")
+		if pinned[run] {
+			continue
+		}
 		queued, err := strconv.ParseInt(at, 16, 64)
 		if !ok || err != nil || extension != ".jpg" {
 			queued = 0
@@ -106,7 +113,7 @@ func (e *Engine) prunePreviews() {
 		all = append(all, picture{name, queued})
 	}
 	slices.SortFunc(all, func(a, b picture) int { return cmp.Compare(b.at, a.at) })
-	for _, old := range all[KeptPreviews:] {
+	for _, old := range all[min(KeptPreviews, len(all)):] {
 		// The next call meets again what can't be removed now.
 		_ = os.Remove(filepath.Join(e.cfg.PreviewDir, old.name))
 	}

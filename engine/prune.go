@@ -8,11 +8,12 @@ import (
 
 // prune deletes a few of the oldest ended runs while the history has more ended runs than runs,
 // and a few of the oldest outputs while they have more bytes than output. Waiting and running
-// runs stay. Of the last run of a script stays which bytes it ran, with what is known of the
-// script: that tells whether a save is new. prune reports whether more is left to delete.
+// runs stay, and so do pinned runs, which do not count. Of the last run of a script stays which bytes
+// it ran, with what is known of the script: that tells whether a save is new. prune reports whether
+// more is left to delete.
 func (s *store) prune(runs int, output int64) (more bool, err error) {
 	s.mu.Lock()
-	tooMany, tooMuch := s.ended-runs, s.output > output
+	tooMany, tooMuch := s.ended-s.pinned-runs, s.output > output
 	s.mu.Unlock()
 	if tooMany > 0 {
 		n, err := s.pruneRuns(min(tooMany, pruneStep))
@@ -32,63 +33,15 @@ func (s *store) prune(runs int, output int64) (more bool, err error) {
 }
 
 func (s *store) pruneRuns(limit int) (n int, err error) {
-	var freed int64
-	err = s.tx(func() error {
-		st, err := s.preparedLocked(`SELECT id, hash, coalesce((SELECT size FROM outputs WHERE run = id), 0), script,
-				folder <> '' AND id = (SELECT max(id) FROM runs n WHERE n.folder <> '' AND n.folded = r.folded AND n.script = r.script),
-				state, started_at IS NOT NULL, again
-			FROM runs r WHERE state NOT IN ('queued', 'running') ORDER BY id LIMIT ?`)
-		if err != nil {
-			return err
-		}
-		rows, err := st.Query(limit)
-		if err != nil {
-			return err
-		}
-		type old struct {
-			lastRun
-			size   int64
-			script string
-			last   bool
-		}
-		all, err := collect(rows, func(rows *sql.Rows) (o old, err error) {
-			return o, rows.Scan(&o.id, &o.hash, &o.size, &o.script, &o.last, &o.state, &o.started, &o.again)
-		})
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			if o.last {
-				ran := ""
-				if o.ran() {
-					ran = o.hash
-				}
-				if _, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, o.script); err != nil {
-					return err
-				}
-			}
-			if _, err := s.exec(`DELETE FROM runs WHERE id = ?`, o.id); err != nil {
-				return err
-			}
-			if _, err := s.exec(`DELETE FROM codes WHERE hash = ? AND NOT EXISTS
-				(SELECT 1 FROM runs WHERE runs.hash = codes.hash)`, o.hash); err != nil {
-				return err
-			}
-			freed += o.size
-		}
-		n = len(all)
-		return nil
-	})
-	if err == nil {
-		s.count(-n, -freed)
-	}
-	return n, err
+	gone, err := s.deleteRuns("pinned = 0", nil, limit)
+	return len(gone), err
 }
 
 func (s *store) pruneOutputs() (n int, err error) {
 	var freed int64
 	err = s.tx(func() error {
-		st, err := s.preparedLocked(`DELETE FROM outputs WHERE run IN (SELECT run FROM outputs ORDER BY run LIMIT ?) RETURNING size`)
+		st, err := s.preparedLocked(`DELETE FROM outputs WHERE run IN
+			(SELECT run FROM outputs WHERE run NOT IN (SELECT id FROM runs WHERE pinned = 1) ORDER BY run LIMIT ?) RETURNING size`)
 		if err != nil {
 			return err
 		}

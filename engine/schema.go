@@ -76,7 +76,12 @@ ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many r
 ALTER TABLE runs ADD COLUMN render TEXT;                            -- JSON: what it renders, or null
 ALTER TABLE runs ADD COLUMN rendered TEXT;                          -- JSON: which frames of that are there
 ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
+ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;      -- 1: the history keeps it
 DROP INDEX runs_script;
+CREATE INDEX runs_folder ON runs (folder, id) WHERE folder <> '';
+CREATE INDEX runs_client ON runs (client, id) WHERE client <> '';
+CREATE INDEX runs_queued ON runs (queued_at, id);
+CREATE INDEX runs_pinned ON runs (id) WHERE pinned = 1;
 CREATE INDEX runs_of_script ON runs (folded, script, id);
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key <> '';
 ALTER TABLE scripts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;  -- the change of the inode; 0: unknown

@@ -37,6 +37,7 @@ type store struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
 	ended  int   // ended runs in the database
+	pinned int   // runs in the database that are pinned
 	output int64 // bytes of output in the database
 	// commits counts the transactions that were written, which the tests look at.
 	commits int
@@ -148,7 +149,8 @@ func (s *store) open(size int64) error {
 func (s *store) recount() error {
 	return s.conn.QueryRowContext(context.Background(), `SELECT
 		(SELECT count(*) FROM runs WHERE state NOT IN ('queued', 'running')),
-		(SELECT coalesce(sum(size), 0) FROM outputs)`).Scan(&s.ended, &s.output)
+		(SELECT coalesce(sum(size), 0) FROM outputs),
+		(SELECT count(*) FROM runs WHERE pinned = 1)`).Scan(&s.ended, &s.output, &s.pinned)
 }
 
 func openDB(path string, pragmas ...string) (*sql.DB, error) {

@@ -339,7 +339,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
 	key, client, origin, blender, isolation, exit_code, leftover, limits, attempts, repeats, written_by, chain, session,
-	render, rendered`
+	render, rendered, pinned`
 
 // scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -360,7 +360,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
 		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &chained, &r.Session,
-		&render, &frames); err != nil {
+		&render, &frames, &r.Pinned); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)
@@ -425,29 +425,6 @@ func (s *store) jobs(ctx context.Context, where string, args ...any) ([]*job, er
 	}
 	all, err := collect(rows, scanJob)
 	return all, s.readError(err)
-}
-
-// list returns the runs that match f, newest first.
-func (s *store) list(ctx context.Context, f api.Filter, before int64) ([]*job, error) {
-	var where []string
-	var args []any
-	if before > 0 {
-		where, args = append(where, "id < ?"), append(args, before)
-	}
-	if len(f.States) > 0 {
-		where = append(where, "state IN (?"+strings.Repeat(", ?", len(f.States)-1)+")")
-		for _, st := range f.States {
-			args = append(args, string(st))
-		}
-	}
-	if f.Name != "" {
-		where, args = append(where, "instr(folded, ?) > 0"), append(args, strings.ToLower(f.Name))
-	}
-	clause := ""
-	if len(where) > 0 {
-		clause = "WHERE " + strings.Join(where, " AND ")
-	}
-	return s.jobs(ctx, clause+" ORDER BY id DESC LIMIT ?", append(args, f.Limit)...)
 }
 
 func (s *store) get(ctx context.Context, id int64) (*job, error) {

@@ -1,0 +1,49 @@
+package control
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"blendtray/api"
+)
+
+func TestTheHistoryIsChangedOverControl(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	ctx := t.Context()
+	if _, err := c.Submit(ctx, api.Submission{Code: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := c.Pin(ctx, "r1"); err != nil || !run.Pinned || run.ID != "r1" {
+		t.Errorf("Pin: %+v, %v", run, err)
+	}
+	if run, err := c.Unpin(ctx, "r1"); err != nil || run.Pinned {
+		t.Errorf("Unpin: %+v, %v", run, err)
+	}
+	if changes, err := c.Changes(ctx, "r1"); err != nil || changes.Before != "r0" || changes.Diff != "-a\n+b\n" {
+		t.Errorf("Changes: %+v, %v", changes, err)
+	}
+	if err := c.DeleteRun(ctx, "r1"); err != nil {
+		t.Error(err)
+	}
+	refusedWith(t, c.DeleteRun(ctx, "r2"), http.StatusNotFound, CodeNotFound)
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	if n, err := c.ClearRuns(ctx, api.Filter{Client: "me", Since: since, Limit: 3}); err != nil || n != 7 {
+		t.Errorf("ClearRuns: %d, %v", n, err)
+	}
+	if scripts, err := c.Scripts(ctx, api.Filter{Limit: 3, Folder: "/a"}, 5); err != nil || scripts == nil || len(scripts) != 0 {
+		t.Errorf("Scripts: %v, %v", scripts, err)
+	}
+	if want := []string{"clear me" + since.String(), "scripts 3 5/a"}; !slices.Equal(f.asked, want) {
+		t.Errorf("the engine was asked %q, want %q", f.asked, want)
+	}
+	for _, path := range []string{"/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
+		_, err := ask[any](ctx, c, http.MethodGet, path, nil)
+		refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
+	}
+	_, err := ask[any](ctx, c, http.MethodDelete, "/runs?n=3", nil)
+	refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
+}
