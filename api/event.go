@@ -37,7 +37,8 @@ const (
 	KindBlender  Kind = "blender"  // a Blender changed state: Blender
 	KindFolders  Kind = "folders"  // a folder's watch changed: ask for the status
 	KindSettings Kind = "settings" // a setting changed, or the file of the settings became wrong or right: Message; ask for the settings
-	KindHistory  Kind = "history"  // runs were deleted: ask for the runs again; ID where it was one
+	KindHistory  Kind = "history"  // runs were deleted or pinned by a client: ask for the runs again; ID where it was one
+	KindQueue    Kind = "queue"    // a run was put ahead of others: ask for the queue again; ID
 	KindNote     Kind = "note"     // something a person may want to know: Message
 	KindGap      Kind = "gap"      // this client was too slow and missed events: ask for the status
 )

@@ -16,6 +16,7 @@ type grammar struct {
 	Session  sessionCmd  `cmd:"" help:"List, save, undo and end sessions: Blenders that keep their state from run to run."`
 	Status   statusCmd   `cmd:"" help:"Show the state of the engine, of Blender and of the folders."`
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
+	Queue    queueCmd    `cmd:"" help:"List what waits, and why; put a run ahead of the others, or cancel it."`
 	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
 	Retry    retryCmd    `cmd:"" help:"Run the code of an earlier run once more."`
 	Open     openCmd     `cmd:"" help:"Open what the last run left in a Blender with a window."`
@@ -56,6 +57,7 @@ var usages = map[string]string{
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
+	"queue list":   "blendtray queue [list] [-n N] [--json] | first ID [--line] | cancel ID",
 	"runs list":    "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",
 }
 

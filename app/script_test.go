@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	engine-gone                  wait until none does
 //	ended N                      wait until N runs have ended
 //	running                      wait until a run is running
+//	queued N                     wait until N runs wait
 //	watch WORD                   mean the program in the background that has this argument
 //	signal TERM|INT|KILL WORD    the same, and send it a signal
 //	settled KEY VALUE            wait until a setting of the engine has this value
@@ -61,6 +62,7 @@ func TestSessions(t *testing.T) {
 			"engine-gone": engineGone,
 			"ended":       ended,
 			"running":     running,
+			"queued":      queued,
 			"watch":       watch,
 			"signal":      sendSignal,
 			"code":        code,
@@ -165,6 +167,16 @@ func running(ts *testscript.TestScript, _ bool, _ []string) {
 	await(ts, "a run is running", func(ctx context.Context) bool {
 		runs, err := c.Runs(ctx, api.Filter{States: []api.State{api.Running}})
 		return err == nil && len(runs) > 0 && runs[0].StartedAt != nil
+	})
+}
+
+func queued(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	c := clientOf(ts)
+	await(ts, args[0]+" runs wait", func(ctx context.Context) bool {
+		queue, err := c.Queue(ctx, 0)
+		return err == nil && len(queue) == want
 	})
 }
 

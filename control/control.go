@@ -32,6 +32,10 @@ type Engine interface {
 	Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error)
 	// Preview returns the picture of a run, a JPEG file.
 	Preview(ctx context.Context, id string) ([]byte, error)
+	// Queue returns the first n runs that wait, in the order in which they will begin; 0 is 100.
+	Queue(n int) []api.QueuedRun
+	// MoveFirst puts a run that waits ahead of others.
+	MoveFirst(ctx context.Context, id string, of api.Front) (api.Run, error)
 	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
 	// Scripts returns the scripts of the runs that match f, each with its last runs.
 	Scripts(ctx context.Context, f api.Filter, last int) ([]api.ScriptRuns, error)

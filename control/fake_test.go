@@ -244,6 +244,17 @@ func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) 
 	return out, nil
 }
 
+func (f *fakeEngine) Queue(n int) []api.QueuedRun {
+	return []api.QueuedRun{{Position: n, Line: "/a"}}
+}
+
+func (f *fakeEngine) MoveFirst(_ context.Context, id string, of api.Front) (api.Run, error) {
+	if id == "running" {
+		return api.Run{}, fmt.Errorf("%w: it is running", api.ErrEnded)
+	}
+	return api.Run{ID: id}, f.ask("first of " + string(of))
+}
+
 func (f *fakeEngine) Scripts(_ context.Context, flt api.Filter, last int) ([]api.ScriptRuns, error) {
 	return nil, f.ask(fmt.Sprint("scripts ", flt.Limit, last, flt.Folder))
 }

@@ -40,7 +40,21 @@ func TestTheHistoryIsChangedOverControl(t *testing.T) {
 	if want := []string{"clear me" + since.String(), "scripts 3 5/a"}; !slices.Equal(f.asked, want) {
 		t.Errorf("the engine was asked %q, want %q", f.asked, want)
 	}
-	for _, path := range []string{"/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
+	if queue, err := c.Queue(ctx, 3); err != nil || len(queue) != 1 || queue[0].Position != 3 || queue[0].Run.Args == nil {
+		t.Errorf("Queue: %+v, %v", queue, err)
+	}
+	f.asked = nil
+	for _, of := range []api.Front{api.FrontOfAll, api.FrontOfLine} {
+		if run, err := c.MoveFirst(ctx, "r1", of); err != nil || run.ID != "r1" {
+			t.Errorf("MoveFirst: %+v, %v", run, err)
+		}
+	}
+	if want := []string{"first of all", "first of line"}; !slices.Equal(f.asked, want) {
+		t.Errorf("the engine was asked %q, want %q", f.asked, want)
+	}
+	_, notQueued := c.MoveFirst(ctx, "running", api.FrontOfAll)
+	refusedWith(t, notQueued, http.StatusConflict, CodeConflict)
+	for _, path := range []string{"/queue?n=0", "/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
 		_, err := ask[any](ctx, c, http.MethodGet, path, nil)
 		refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
 	}

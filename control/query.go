@@ -17,6 +17,8 @@ var parameters = map[string][]string{
 	"GET /scripts":          append([]string{"n", "last"}, filterParameters...),
 	"POST /runs":            {"stream"},
 	"GET /runs/{id}/output": {"from"},
+	"GET /queue":            {"n"},
+	"POST /runs/{id}/first": {"of"},
 	"POST /blender/start":   {"name"},
 	"POST /blender/stop":    {"name"},
 	"POST /blender/restart": {"name"},

@@ -137,6 +137,8 @@ func (s *Server) routes() http.Handler {
 		"/runs":              {http.MethodGet: s.getRuns, http.MethodPost: s.postRun, http.MethodDelete: s.deleteRuns},
 		"/scripts":           {http.MethodGet: s.getScripts},
 		"/runs/{id}":         {http.MethodGet: s.getRun, http.MethodDelete: s.deleteRun},
+		"/queue":             {http.MethodGet: s.getQueue},
+		"/runs/{id}/first":   {http.MethodPost: s.postFirst},
 		"/runs/{id}/pin":     {http.MethodPost: s.pins(true)},
 		"/runs/{id}/unpin":   {http.MethodPost: s.pins(false)},
 		"/runs/{id}/code":    {http.MethodGet: s.getCode},

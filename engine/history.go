@@ -65,10 +65,10 @@ func (e *Engine) Pin(ctx context.Context, id string, on bool) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
-	run := e.withPreview(j.run)
-	e.publishRun(run)
+	// A run event would tell of an end that is long past.
+	e.hub.publish(api.Event{Kind: api.KindHistory, ID: id})
 	poke(e.tidy)
-	return run, nil
+	return e.withPreview(j.run), nil
 }
 
 // DeleteRun deletes a run from the history, a pinned run, too, with its output and its picture. It

@@ -181,8 +181,15 @@ func TestAPinnedRunStaysAndRunsAreDeleted(t *testing.T) {
 		return file != ""
 	})
 
+	// A pin is not told as another end of the run.
 	sub := h.Subscribe(SubscribeOptions{})
 	defer sub.Close()
+	if _, err := h.Pin(ctx, running.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if ev := await(t, sub, "the run is pinned", func(ev api.Event) bool { return ev.ID == running.ID }); ev.Kind != api.KindHistory {
+		t.Errorf("the pin is told as %+v", ev)
+	}
 	if n, err := h.ClearRuns(ctx, api.Filter{}); err != nil || n < 1 {
 		t.Errorf("cleared %d, %v", n, err)
 	}

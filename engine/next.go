@@ -185,9 +185,10 @@ func (l *load) began(j *job, early bool, waiting map[line][]*job) {
 // The runs of a line begin in their order, but a run whose script is running lets the others pass.
 // Of several lines the one has its turn of which the fewest runs are running, and of these the one
 // that waits longest for its turn. A save by a person begins before what is left of a burst, though
-// never twice in a row, so that the burst goes on.
+// never twice in a row, so that the burst goes on. A run that somebody has put ahead of all others
+// begins before all of these.
 func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early bool) {
-	var turn, hand *job
+	var turn, hand, ahead *job
 	for key, jobs := range q.lines {
 		if key.kind == sessionLine && l.running[key] > 0 {
 			continue
@@ -196,12 +197,18 @@ func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early 
 		if j == nil || !mine(j.run.Blender) && !l.counts(j) {
 			continue
 		}
+		if j.ahead() && (ahead == nil || j.before(ahead)) {
+			ahead = j
+		}
 		if turn == nil || l.less(j, turn) {
 			turn = j
 		}
 		if byHand := j.run.Source == api.FromFolder && j.run.WrittenBy == "" && len(jobs) <= fewWaiting; byHand && (hand == nil || l.less(j, hand)) {
 			hand = j
 		}
+	}
+	if ahead != nil {
+		return ahead, false
 	}
 	if hand != nil && hand != turn && !l.hurried && len(q.lines[turn.line]) > fewWaiting {
 		return hand, true

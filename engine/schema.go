@@ -14,7 +14,7 @@ CREATE TABLE codes (
 );
 CREATE TABLE runs (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
-	place INTEGER,           -- where in the queue, as the id of the run it replaced; null: its own
+	place INTEGER,           -- where in the queue, as the id of the run it replaced; null: its own id
 	script TEXT NOT NULL,    -- path or name
 	folded TEXT NOT NULL,    -- the same in lower case, to be searched
 	is_file INTEGER NOT NULL,

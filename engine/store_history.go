@@ -258,3 +258,11 @@ func (s *store) pinnedRuns() (map[string]bool, error) {
 	})
 	return all, s.readError(err)
 }
+
+// setPlace writes down where in the queue a run is.
+func (s *store) setPlace(id, place int64) error {
+	return s.tx(func() error {
+		_, err := s.exec(`UPDATE runs SET place = ? WHERE id = ?`, place, id)
+		return err
+	})
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"blendtray/api"
+)
+
+// nowPlace is the place below which the runs are that somebody has put ahead of all others. Places are
+// the ids of runs otherwise, or a little below, where a run was put ahead of its line.
+const nowPlace = -1 << 40
+
+// defaultQueue is how many waiting runs [Engine.Queue] returns where nobody says it.
+const defaultQueue = 100
+
+// ahead reports whether somebody has put the job ahead of all others.
+func (j *job) ahead() bool { return j.place < nowPlace }
+
+// clone returns a queue with the same jobs, from which jobs may be removed.
+func (q *queue) clone() *queue {
+	c := &queue{
+		jobs: slices.Clone(q.jobs), ids: maps.Clone(q.ids), needs: maps.Clone(q.needs), code: q.code,
+		lines: make(map[line][]*job, len(q.lines)), scripts: make(map[string][]*job, len(q.scripts)),
+	}
+	for key, jobs := range q.lines {
+		c.lines[key] = slices.Clone(jobs)
+	}
+	for key, jobs := range q.scripts {
+		c.scripts[key] = slices.Clone(jobs)
+	}
+	return c
+}
+
+// order returns the first n waiting jobs in the order in which they begin if one begins after the other
+// and each finds a Blender. l says whose turn was last.
+func (q *queue) order(l *load, n int) (jobs []*job) {
+	c := q.clone()
+	free := newLoad()
+	free.parallel = len(q.jobs) + 1
+	free.turns, free.turn, free.hurried = maps.Clone(l.turns), l.turn, l.hurried
+	for need := range q.needs {
+		free.open[need.blender] = l.open[need.blender]
+	}
+	any := func(string) bool { return true }
+	for len(jobs) < n && len(c.jobs) > 0 {
+		j, early := c.next(free, any)
+		if j == nil { // each waits for another of its script, which can't be
+			j = c.jobs[0]
+		}
+		free.began(j, early, c.lines)
+		c.remove(j)
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+// Queue returns the first n runs that wait, in the order in which they will begin as it looks now, and
+// why each waits; 0 is 100 runs.
+func (e *Engine) Queue(n int) []api.QueuedRun {
+	if n <= 0 {
+		n = defaultQueue
+	}
+	all := []api.QueuedRun{}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.loadLocked()
+	before := ""
+	for i, j := range e.queue.order(l, min(n, maxList)) {
+		q := api.QueuedRun{Position: i + 1, Run: e.snapshotLocked(j), Ahead: j.ahead(), Why: e.whyLocked(l, j, before)}
+		q.Line, _, _ = strings.Cut(j.line.name, "\x00")
+		q.LineKind = [...]string{clientLine: "client", folderLine: "folder", sessionLine: "session"}[j.line.kind]
+		all = append(all, q)
+		before = j.run.ID
+	}
+	return all
+}
+
+// whyLocked returns in a sentence what a queued job waits for. before is the run that begins before it,
+// or "". It needs mu.
+func (e *Engine) whyLocked(l *load, j *job, before string) string {
+	if why := e.waitsForLocked(j); why != "" {
+		return why
+	}
+	n := l.need(j)
+	for _, r := range e.running {
+		switch {
+		case j.isFile && r.isFile && r.run.Script == j.run.Script:
+			return fmt.Sprintf("run %s of the same script is running", r.run.ID)
+		case j.run.Session != "" && r.line == j.line:
+			return fmt.Sprintf("run %s is running in the session", r.run.ID)
+		case n.isolation != api.IsolateProcess && r.stake.held && r.stake.need == n:
+			return fmt.Sprintf("run %s is running in the Blender that it needs", r.run.ID)
+		}
+	}
+	switch {
+	case l.counts(j) && l.counted >= l.parallel && l.parallel == 1:
+		return "another run is running, and runs.parallel allows one"
+	case l.counts(j) && l.counted >= l.parallel:
+		return fmt.Sprintf("%d runs are running, and runs.parallel allows no more", l.counted)
+	case l.waits[n] > 0 || l.sent[n] > 0:
+		return "no Blender is free for it yet"
+	case before != "":
+		return fmt.Sprintf("run %s begins before it", before)
+	}
+	return "it begins in a moment"
+}
+
+// MoveFirst puts a waiting run ahead of all others, or of those of its folder, client or session, and
+// returns the run. It fails with [api.ErrEnded] when the run does not wait, and with [api.ErrBad] for
+// another of.
+func (e *Engine) MoveFirst(ctx context.Context, id string, of api.Front) (api.Run, error) {
+	if of != api.FrontOfAll && of != api.FrontOfLine {
+		return api.Run{}, fmt.Errorf("%w: of: %q is neither %q nor %q", api.ErrBad, of, api.FrontOfAll, api.FrontOfLine)
+	}
+	run, err := e.moveFirst(ctx, id, of)
+	if err == nil {
+		e.hub.publish(api.Event{Kind: api.KindQueue, ID: id})
+		e.wakeWorkers()
+	}
+	return run, err
+}
+
+func (e *Engine) moveFirst(ctx context.Context, id string, of api.Front) (api.Run, error) {
+	n, ok := parseID(id)
+	if !ok {
+		return api.Run{}, fmt.Errorf("%w: %q", api.ErrNotFound, id)
+	}
+	e.turn.Lock() // no run begins or ends meanwhile
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	j := e.queue.find(n)
+	place := int64(0)
+	if j != nil {
+		place = e.queue.placeBefore(j, of)
+	}
+	e.mu.Unlock()
+	if j == nil {
+		j, err := e.lookUp(ctx, id)
+		if err != nil {
+			return api.Run{}, err
+		}
+		return api.Run{}, fmt.Errorf("%w: %s does not wait, it is %s", api.ErrEnded, id, j.run.State)
+	}
+	if err := e.store.setPlace(n, place); err != nil {
+		return api.Run{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queue.remove(j)
+	j.place = place
+	e.queue.push(j)
+	return e.snapshotLocked(j), nil
+}
+
+// placeBefore returns the place of a job when it is put ahead of others.
+func (q *queue) placeBefore(j *job, of api.Front) int64 {
+	if of == api.FrontOfAll {
+		if q.jobs[0] == j && j.ahead() {
+			return j.place
+		}
+		return min(q.jobs[0].place, nowPlace) - 1
+	}
+	for _, other := range q.lines[j.line] {
+		switch {
+		case other == j: // it is the first already
+			return j.place
+		case !other.ahead():
+			return other.place - 1
+		}
+	}
+	return j.place
+}
