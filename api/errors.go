@@ -26,6 +26,10 @@ var (
 	ErrNoSession = errors.New("no such session")
 	// ErrSession: an operation of a session has failed, and the session is as it was before.
 	ErrSession = errors.New("the session")
+	// ErrSceneGone: the scene that a run has left is not there any more; run the run again.
+	ErrSceneGone = errors.New("the scene is gone")
+	// ErrNoScene: the run leaves no scene that can be looked at.
+	ErrNoScene = errors.New("there is no scene")
 	// ErrNoSetting: there is no setting with that key, or no folder with that path.
 	ErrNoSetting = errors.New("no such setting")
 	// ErrFixed: the setting can't be changed. A variable or a flag of the engine goes before the

@@ -19,7 +19,7 @@ type grammar struct {
 	Queue    queueCmd    `cmd:"" help:"List what waits, and why; put a run ahead of the others, or cancel it."`
 	Cancel   cancelCmd   `cmd:"" help:"Cancel a run that is queued or running."`
 	Retry    retryCmd    `cmd:"" help:"Run the code of an earlier run once more."`
-	Open     openCmd     `cmd:"" help:"Open what the last run left in a Blender with a window."`
+	Open     openCmd     `cmd:"" aliases:"open-in-blender" help:"Open what the last run left in a Blender with a window."`
 	Start    startCmd    `cmd:"" help:"Start Blender."`
 	Stop     stopCmd     `cmd:"" help:"Stop Blender; the engine stays."`
 	Restart  restartCmd  `cmd:"" help:"Stop Blender and start it again."`

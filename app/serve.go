@@ -165,7 +165,7 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 			return h.newFleet(spec, changed)
 		},
 		Claim:      h.claim,
-		PreviewDir: h.paths.Previews(), JournalDir: h.paths.Journals(),
+		PreviewDir: h.paths.Previews(), SceneDir: h.paths.Opened(), JournalDir: h.paths.Journals(),
 		Version: version, Logger: h.logs.Logger,
 	}
 }

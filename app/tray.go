@@ -394,8 +394,8 @@ func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path
 
 // OpenScene opens a copy of the scene that a run left in a Blender with a window.
 func (h *trayHost) OpenScene(ctx context.Context, run string) error {
-	_, _, err := openScene(ctx, h.client, h.paths, run)
-	if errors.Is(err, errGone) {
+	err := openScene(ctx, h.client, run)
+	if errors.Is(err, api.ErrSceneGone) {
 		return fmt.Errorf("%w.\nRun it again, then open it", err)
 	}
 	return err

@@ -31,6 +31,8 @@ const (
 	CodeFixed         = "setting_fixed"
 	CodeSettings      = "settings_wrong"
 	CodeStorage       = "storage_failed"
+	CodeSceneGone     = "scene_gone"
+	CodeNoScene       = "no_scene"
 	CodeTooLarge      = "too_large"
 	CodeBlenderFailed = "blender_failed"
 	CodeStopping      = "stopping"
@@ -62,6 +64,10 @@ func (e *Error) Is(target error) bool {
 		return e.Code == CodeNoSession
 	case api.ErrSession:
 		return e.Code == CodeSession
+	case api.ErrSceneGone:
+		return e.Code == CodeSceneGone
+	case api.ErrNoScene:
+		return e.Code == CodeNoScene
 	case api.ErrEnded, api.ErrNotEnded:
 		return e.Code == CodeConflict
 	case api.ErrFixed:
@@ -116,6 +122,10 @@ func refusal(err error) *Error {
 		return refuse(http.StatusNotFound, CodeNoSession, "`blendtray session list` lists the sessions", "%v", err)
 	case errors.Is(err, api.ErrSession):
 		return refuse(http.StatusConflict, CodeSession, "", "%v", err)
+	case errors.Is(err, api.ErrSceneGone):
+		return refuse(http.StatusConflict, CodeSceneGone, "run it again, then open what it leaves: `blendtray open ID --again`", "%v", err)
+	case errors.Is(err, api.ErrNoScene):
+		return refuse(http.StatusConflict, CodeNoScene, "", "%v", err)
 	case errors.Is(err, api.ErrNoSetting):
 		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "%v", err)
 	case errors.Is(err, api.ErrFixed):

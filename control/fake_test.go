@@ -244,6 +244,13 @@ func (f *fakeEngine) Runs(_ context.Context, flt api.Filter) ([]api.Run, error) 
 	return out, nil
 }
 
+func (f *fakeEngine) SaveScene(_ context.Context, req api.SceneRequest) (api.SavedScene, error) {
+	if req.Run == "old" && !req.Again {
+		return api.SavedScene{}, fmt.Errorf("%w: run 3 came after run old", api.ErrSceneGone)
+	}
+	return api.SavedScene{File: req.File, Program: "/usr/bin/blender", Run: api.Run{ID: req.Run}}, nil
+}
+
 func (f *fakeEngine) Queue(n int) []api.QueuedRun {
 	return []api.QueuedRun{{Position: n, Line: "/a"}}
 }

@@ -145,6 +145,8 @@ func (s *Server) routes() http.Handler {
 		"/runs/{id}/changes": {http.MethodGet: s.getChanges},
 		"/runs/{id}/output":  {http.MethodGet: s.getOutput},
 		"/runs/{id}/preview": {http.MethodGet: s.getPreview},
+		"/runs/{id}/scene":   {http.MethodPost: s.postScene},
+		"/scene":             {http.MethodPost: s.postScene},
 		"/runs/{id}/cancel":  {http.MethodPost: s.postCancel},
 		"/runs/{id}/retry":   {http.MethodPost: s.postRetry},
 		"/blender/start":     {http.MethodPost: s.blenderDoes(s.engine.StartBlender)},

@@ -104,6 +104,9 @@ type Config struct {
 	// PreviewDir is the folder for the pictures, made with mode 0700; with "" the engine makes
 	// no pictures.
 	PreviewDir string
+	// SceneDir is the folder for copies of scenes of which nobody names the file, made with mode 0700;
+	// with "" each needs a file.
+	SceneDir string
 	// JournalDir is the folder of the journals of runs, made with mode 0700; with "" a run that was
 	// running when the engine died counts as begun, and what scripts write is not known.
 	JournalDir string

@@ -1,4 +1,4 @@
-package app
+package engine
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		"of several one that ended before":   {runs: []api.Run{last, run("2", api.IsolateProcess, api.Succeeded, 0)}, st: kept("2"), id: "3", gone: true},
 		"a run in a session came after":      {runs: []api.Run{inSession, last}, st: st("left"), want: "3"},
 		"crashed":                            {runs: []api.Run{run("3", api.IsolateProcess, api.Crashed, 0)}, st: st("left")},
-		"interrupted":                        {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left")},
+		"interrupted":                        {runs: []api.Run{run("3", api.IsolateProcess, api.Interrupted, 0)}, st: st("left"), gone: true},
 		"nothing has run":                    {st: st("waiting")},
 		"another Blender's after":            {runs: []api.Run{other, last}, st: st("left"), id: "3", want: "3"},
 		"in another Blender":                 {runs: []api.Run{other, last}, st: st("left"), gone: true},
@@ -65,7 +65,7 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		switch {
 		case test.want != "" && (err != nil || got.ID != test.want):
 			t.Errorf("%s: run %q, %v", name, got.ID, err)
-		case test.want == "" && (err == nil || errors.Is(err, errGone) != test.gone):
+		case test.want == "" && (err == nil || errors.Is(err, api.ErrSceneGone) != test.gone):
 			t.Errorf("%s: %v", name, err)
 		}
 	}

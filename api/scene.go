@@ -1,0 +1,25 @@
+package api
+
+// SceneRequest is what a client sends to have a copy made of the scene that a run has left.
+type SceneRequest struct {
+	// Run is the id of the run, or "" for the last run. Of a run in a session it is the scene that the
+	// session has now.
+	Run string `json:"-"`
+	// File is the absolute path of the copy, a .blend; "" is a file in the cache of the engine, which
+	// stays for a week.
+	File string `json:"file,omitempty"`
+	// Again has the run made again where its scene is gone.
+	Again bool `json:"again,omitempty"`
+	// Client says who asks, for the history.
+	Client string `json:"client,omitempty"`
+}
+
+// SavedScene is a copy of a scene.
+type SavedScene struct {
+	// Run is the run that has left the scene, without its output: another run than that of the request
+	// where that was made again.
+	Run  Run    `json:"run"`
+	File string `json:"file"`
+	// Program is the path of the Blender that has made the copy, or "".
+	Program string `json:"program"`
+}

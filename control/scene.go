@@ -1,0 +1,41 @@
+package control
+
+import (
+	"context"
+	"net/http"
+
+	"blendtray/api"
+)
+
+// postScene saves the scene of a run, or of the last run where the path names none.
+func (s *Server) postScene(w http.ResponseWriter, r *http.Request) error {
+	var req api.SceneRequest
+	if r.ContentLength != 0 {
+		body, err := s.readBody(w, r)
+		if err != nil {
+			return err
+		}
+		if err := unmarshalStrict(body, &req); err != nil {
+			return badRequest("the request is not one for a scene: %v", err)
+		}
+	}
+	req.Run = r.PathValue("id")
+	saved, err := s.engine.SaveScene(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	saved.Run = tidy(saved.Run)
+	s.answer(w, http.StatusOK, saved)
+	return nil
+}
+
+// SaveScene has a copy made of the scene that a run has left, and returns when the copy is there. It
+// fails with [api.ErrSceneGone] when the scene is not there any more and the run is not to be made
+// again, and with [api.ErrNoScene] when the run leaves none.
+func (c *Client) SaveScene(ctx context.Context, req api.SceneRequest) (api.SavedScene, error) {
+	path := "/scene"
+	if req.Run != "" {
+		path = runPath(req.Run, "/scene")
+	}
+	return ask[api.SavedScene](ctx, c, http.MethodPost, path, req)
+}

@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"blendtray/api"
+)
+
+const (
+	// keptCopies is how long copies of scenes are kept of which nobody named the file.
+	keptCopies = 7 * 24 * time.Hour
+	// lookedAt is how many of the newest runs are looked at for those that have left a scene.
+	lookedAt = 1000
+)
+
+// saverName is what the history calls the code that saves a scene.
+const saverName = "<copy of the scene>"
+
+// saver saves a copy of the scene; it leaves no names behind for the code that follows.
+const saver = `__import__("bpy").ops.wm.save_as_mainfile(filepath=__import__("sys").argv[-1], copy=True)
+`
+
+// SaveScene saves a copy of the scene that a run has left, and returns the copy with the program that
+// has made it. It fails with [api.ErrSceneGone] when the Blender that had the scene is gone or another
+// run came after, unless the request has the run made again; with [api.ErrNoScene] when the run leaves
+// no scene; and with [api.ErrBad] when the request makes no sense.
+func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.SavedScene, error) {
+	if req.File != "" && (!filepath.IsAbs(req.File) || !strings.EqualFold(filepath.Ext(req.File), ".blend")) {
+		return api.SavedScene{}, fmt.Errorf("%w: file: %q is not the absolute path of a .blend", api.ErrBad, req.File)
+	}
+	run, err := e.leftBy(ctx, req.Run)
+	if errors.Is(err, api.ErrSceneGone) && req.Again && run.ID != "" {
+		if run, err = e.Retry(ctx, run.ID); err == nil {
+			run, err = e.awaitEnd(ctx, run.ID)
+		}
+		if err == nil {
+			run, err = e.leftBy(ctx, run.ID)
+		}
+	}
+	if err != nil {
+		return api.SavedScene{}, err
+	}
+	saved := api.SavedScene{File: req.File}
+	for _, b := range e.Status().Blenders {
+		if b.Name == blenderOf(run) {
+			saved.Program = b.Path
+		}
+	}
+	if saved.File == "" {
+		if saved.File, err = e.copyFile(run); err != nil {
+			return api.SavedScene{}, err
+		}
+	}
+	if run.Session != "" {
+		_, err = e.DoInSession(ctx, api.SessionRequest{Session: run.Session, Operation: api.SessionSave, File: saved.File, Client: req.Client})
+	} else {
+		err = e.saveScene(ctx, run, saved.File, req.Client)
+	}
+	saved.Run = run
+	saved.Run.Output = ""
+	return saved, err
+}
+
+// copyFile returns the path for a copy of the scene of a run, and removes the copies that nobody has
+// written for a long time.
+func (e *Engine) copyFile(run api.Run) (string, error) {
+	dir := e.cfg.SceneDir
+	if dir == "" {
+		return "", fmt.Errorf("%w: file: say where the copy is to be", api.ErrBad)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the folder of the copy: %w", err)
+	}
+	all, _ := filepath.Glob(filepath.Join(dir, "*.blend*")) // the pattern is right
+	for _, file := range all {
+		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > keptCopies {
+			_ = os.Remove(file) // it is tried again the next time
+		}
+	}
+	name := "scene"
+	if filepath.IsAbs(run.Script) {
+		name = strings.TrimSuffix(filepath.Base(run.Script), filepath.Ext(run.Script))
+	}
+	return filepath.Join(dir, fmt.Sprintf("%s-%s.blend", name, run.ID)), nil
+}
+
+// saveScene has the Blender in which a run has left its scene save a copy of the scene as file.
+func (e *Engine) saveScene(ctx context.Context, run api.Run, file, client string) error {
+	saved, err := e.Submit(ctx, api.Submission{
+		Code: []byte(saver), Name: saverName, Args: []string{file}, Scene: "keep", Client: client, Blender: blenderOf(run),
+	})
+	if err == nil {
+		saved, err = e.awaitEnd(ctx, saved.ID)
+	}
+	switch {
+	case err != nil:
+		return err
+	case saved.State != api.Succeeded:
+		return fmt.Errorf("%w: the scene of run %s can't be saved: %s", api.ErrNoScene, run.ID, whyNot(saved))
+	}
+	return nil
+}
+
+// leftBy returns the run with an id, or for "" the last run, if its scene is still there to look at. With
+// [api.ErrSceneGone] it returns the run all the same, where it is known which.
+func (e *Engine) leftBy(ctx context.Context, id string) (api.Run, error) {
+	var asked api.Run
+	if id != "" {
+		run, err := e.Run(ctx, id)
+		switch {
+		case err != nil:
+			return run, err
+		case !run.State.Final():
+			return run, fmt.Errorf("%w: run %s is %s", api.ErrNotEnded, id, run.State)
+		}
+		if asked = run; run.Session != "" {
+			return run, nil // the session has the scene, if it is there
+		}
+	}
+	runs, err := e.Runs(ctx, api.Filter{Limit: lookedAt})
+	if err != nil {
+		return api.Run{}, err
+	}
+	if id != "" && !slices.ContainsFunc(runs, func(r api.Run) bool { return r.ID == id }) {
+		return asked, fmt.Errorf("%w: %d runs came after run %s", api.ErrSceneGone, lookedAt, id)
+	}
+	run, err := sceneOf(runs, e.Status(), id, time.Now())
+	if err != nil && id != "" {
+		run = asked
+	}
+	return run, err
+}
+
+// gone returns an error that says that the scene of run id is gone, because the run after came later.
+func gone(after, id string) error {
+	return fmt.Errorf("%w: run %s came after run %s", api.ErrSceneGone, after, id)
+}
+
+// sceneOf chooses from runs, the newest first, the run with an id, or for "" the last run. It fails
+// when the Blender that has the run's scene is not there in the status st of the engine.
+func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
+	var asked *api.Run
+	left := map[string]string{} // of each Blender that is there, the isolated run that ended last
+	for _, p := range st.Processes {
+		if p.Left != "" {
+			left[cmp.Or(p.Blender, api.DefaultBlender)] = p.Left
+		}
+	}
+	with := -1 // the run with the id
+	if id != "" {
+		with = slices.IndexFunc(runs, func(r api.Run) bool { return r.ID == id })
+	}
+	for i := range runs {
+		r := &runs[i]
+		if with >= 0 && blenderOf(*r) != blenderOf(runs[with]) {
+			continue // it was executed elsewhere
+		}
+		if r.StartedAt == nil || r.InOpenBlender() || r.Session != "" || r.Script == saverName || r.Isolation == api.IsolateScene ||
+			r.Folder != "" && r.Isolation == api.IsolateKeep {
+			continue // it has left nothing where other runs look
+		}
+		last := left[blenderOf(*r)]
+		if last != "" && r.ID != last && r.ID != id && r.Isolation != api.IsolateKeep {
+			continue // it ended before, or is still running
+		}
+		if last != "" && r.ID != last && r.Isolation != api.IsolateKeep {
+			return api.Run{}, gone(last, id)
+		}
+		if asked == nil && (id == "" || r.ID == id) {
+			asked = r
+		}
+		if r.Isolation != api.IsolateKeep {
+			if asked == nil {
+				return api.Run{}, gone(r.ID, id)
+			}
+			break
+		}
+	}
+	switch {
+	case asked == nil && id == "":
+		return api.Run{}, fmt.Errorf("%w: nothing has run yet", api.ErrNoScene)
+	case asked == nil:
+		return api.Run{}, fmt.Errorf("%w: run %s has left no scene that can be looked at", api.ErrNoScene, id)
+	case asked.State == api.Crashed:
+		return *asked, fmt.Errorf("%w: run %s has crashed Blender, and the scene went with it", api.ErrNoScene, asked.ID)
+	case asked.State == api.Interrupted:
+		return *asked, fmt.Errorf("%w: run %s was interrupted, and the scene went with its Blender", api.ErrSceneGone, asked.ID)
+	}
+	began := now.Add(-time.Duration(st.Engine.UptimeSeconds * float64(time.Second)))
+	isThere := slices.ContainsFunc(st.Processes, func(p api.ProcessStatus) bool {
+		return p.Use == "left" && cmp.Or(p.Blender, api.DefaultBlender) == blenderOf(*asked)
+	})
+	if !isThere || asked.FinishedAt != nil && asked.FinishedAt.Before(began) {
+		return *asked, fmt.Errorf("%w: the Blender in which run %s left it has ended", api.ErrSceneGone, asked.ID)
+	}
+	return *asked, nil
+}
+
+// blenderOf returns the name of the Blender that has executed a run.
+func blenderOf(r api.Run) string { return cmp.Or(r.Blender, api.DefaultBlender) }
