@@ -24,6 +24,7 @@ type runCmd struct {
 	File      string    `arg:"" optional:"" help:"The script, or - to read it from standard input."`
 	Code      *string   `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
 	Scene     string    `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Echo      bool      `help:"Show the value of the last expression, as the interactive interpreter does; with --session."`
 	Session   string    `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
 	Isolation isolation `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
 	Blender   string    `placeholder:"NAME" help:"The Blender that executes it: a name of \"blendtray status\", a version such as 4.5 (the newest Blender of it), or open for one that is open. Default: what a comment \"# blender: NAME\" in the script says, else the Blender of the table blender."`
@@ -281,7 +282,7 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 		if err := checkSessionName(c.Session); err != nil {
 			return s, err
 		}
-		s.Session = c.Session
+		s.Session, s.Echo = c.Session, c.Echo
 	}
 	if c.Scene != "" {
 		if s.Scene, err = scene(c.Scene, dir); err != nil {
@@ -295,6 +296,9 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 	}
 	s.Leftover = c.Leftover.Leftover
 	s.Limits, s.TimeLimitSeconds = c.limits(), c.Timeout.seconds()
+	if c.Echo && c.Session == "" {
+		return s, fault.New(fault.Usage, "add --session NAME", "--echo is for runs in a session")
+	}
 	frames, err := c.frames()
 	if err != nil {
 		return s, err

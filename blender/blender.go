@@ -33,6 +33,8 @@ type Request struct {
 	// Session is the name of the session in whose Blender the run goes on; "" for none. A single
 	// Blender ignores it.
 	Session string
+	// Echo has the value of the last expression shown, as the interactive interpreter does.
+	Echo bool
 	// Operation, for a run in a session, is what is done in the place of a script; a fleet puts the
 	// code in. "" is a script.
 	Operation api.SessionOperation

@@ -195,7 +195,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	if req.Isolation != api.IsolateAuto {
 		frame.Isolation = req.Isolation.String()
 	}
-	frame.KeepModules = req.Session != ""
+	frame.KeepModules, frame.Echo = req.Session != "", req.Echo
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}

@@ -113,6 +113,7 @@ type runFrame struct {
 	KeepModules bool     `json:"keep_modules,omitempty"`
 	Journal     osText   `json:"journal,omitempty"`
 	OneMark     bool     `json:"one_mark,omitempty"`
+	Echo        bool     `json:"echo,omitempty"` // the value of the last expression is shown
 	Watched     []osText `json:"watched,omitempty"`
 
 	Render *renderField `json:"render,omitempty"`

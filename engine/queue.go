@@ -18,6 +18,7 @@ type job struct {
 	run   api.Run
 	// isFile is true when run.Script is a path; otherwise dir is the working directory.
 	isFile bool
+	echo   bool // the value of the last expression is shown
 	again  bool // a save of the same bytes is to run again, though the run has begun
 	repeat bool // it has ended because Blender died, and is still to be repeated
 	saved  bool // its end is in the database
@@ -72,7 +73,7 @@ func (j *job) request(code []byte) blender.Request {
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
 		// A watched folder keeps its own state; other runs look at what the last run left.
 		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "" && j.run.Session == "",
-		Session: j.run.Session, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
+		Session: j.run.Session, Echo: j.echo, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
 		Limits: blender.Limits{
 			Memory: uint64(j.run.Limits.MaxMemory), Nice: j.run.Limits.Nice, Processes: j.run.Limits.MaxProcesses,
 		},

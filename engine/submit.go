@@ -156,7 +156,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkTexts(s); err != nil {
 		return nil, err
 	}
-	j := &job{peer: s.Peer, dir: s.Dir, isFile: s.Script != "", code: blob(s.Code)}
+	j := &job{peer: s.Peer, dir: s.Dir, isFile: s.Script != "", echo: s.Echo, code: blob(s.Code)}
 	if s.Attach && s.Blender != "" {
 		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
 	}
@@ -172,6 +172,8 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: pid: names an open Blender, together with attach", api.ErrBad)
 	case len(s.Code) == 0 && s.Script == "" && s.Name == "" && s.Render == nil:
 		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
+	case s.Echo && s.Session == "":
+		return nil, fmt.Errorf("%w: echo: only a run in a session has its last value shown", api.ErrBad)
 	case len(s.Code) > api.MaxCode:
 		return nil, api.TooLarge(int64(len(s.Code)))
 	case s.Script != "" && !filepath.IsAbs(s.Script):

@@ -247,7 +247,7 @@ class Runner:
         try:
             self._interrupt.arm(run)
             debug.wait(run)
-            code = self._code = source.compiled(run.code, run.filename)
+            code = self._code = source.compiled(run.code, run.filename, run.echo)
             if code.co_flags & inspect.CO_COROUTINE:
                 self._drive(_eval(code, vars(module)))
             else:

@@ -54,6 +54,7 @@ class Run:
         "cancel_reason",
         "code",
         "debug",
+        "echo",
         "file",
         "folder",
         "id",
@@ -89,6 +90,7 @@ class Run:
         render: Render | None = None,
         debug: str | None = None,
         one_mark: bool = False,
+        echo: bool = False,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -117,6 +119,8 @@ class Run:
         self.debug = debug
         # Whether the supervisor takes the output since it has sent the run for the run's own.
         self.one_mark = one_mark
+        # Whether the value of the last expression is shown.
+        self.echo = echo
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.

@@ -255,6 +255,7 @@ class Session(Listener):
                     one_mark=message.get("one_mark") is True,
                     **render_fields(message),
                     **debug_fields(message),
+                    echo=message.get("echo") is True,
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)

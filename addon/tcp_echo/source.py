@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import ast
 import codecs
+import codeop
 import importlib.util
 import io
 import linecache
 import re
 import types
+import warnings
 
 # Kept here because a script may delete it from `builtins`.
 _compile = compile
@@ -19,12 +22,23 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _REMEDY = "save the file as UTF-8"
 
 
-def compiled(code: bytes, filename: str) -> types.CodeType:
-    """Compile a source, and make its lines known to tracebacks."""
+class IncompleteInput(SyntaxError):
+    """The source is the beginning of a statement; more lines may make it whole."""
+
+
+def compiled(code: bytes, filename: str, echo: bool = False) -> types.CodeType:
+    """Compile a source, and make its lines known to tracebacks.
+
+    With `echo` the value of the last expression is shown by `sys.displayhook`, as the interactive
+    interpreter does, and a source that is only a beginning raises IncompleteInput.
+    """
     # Without a time, tracebacks show the source that ran even when the file has changed since.
     linecache.cache[filename] = (len(code), None, _lines(code), filename)
+    source: bytes | ast.Module = code
+    if echo:
+        source = _echoing(code, filename) or code
     try:
-        return _compile(code, filename, "exec", dont_inherit=True)
+        return _compile(source, filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):  # a null character is a ValueError before Python 3.12
         unreadable = why_no_text(code, filename)
         if unreadable is not None:
@@ -32,13 +46,49 @@ def compiled(code: bytes, filename: str) -> types.CodeType:
         # The script is compiled as plain Python first, so that it gets plain Python's errors.
         try:
             result: types.CodeType | None = _compile(
-                code, filename, "exec", flags=_TOP_LEVEL_AWAIT, dont_inherit=True
+                source, filename, "exec", flags=_TOP_LEVEL_AWAIT, dont_inherit=True
             )
         except (SyntaxError, ValueError):
             result = None
         if result is None:
             raise
         return result
+
+
+def _echoing(code: bytes, filename: str) -> ast.Module | None:
+    """Return the tree of a source that shows the value of its last expression.
+
+    Returns None for a source in which there is nothing to show, or which is no Python.
+    """
+    try:
+        tree: ast.Module = _compile(
+            code, filename, "exec", flags=ast.PyCF_ONLY_AST | _TOP_LEVEL_AWAIT, dont_inherit=True
+        )
+    except (SyntaxError, ValueError):
+        if _is_beginning(code, filename):
+            raise IncompleteInput("the input is not complete", (filename, 1, None, None)) from None
+        return None
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        return None
+    show = ast.parse("__import__('sys').displayhook(0)", filename).body[0]
+    assert isinstance(show, ast.Expr) and isinstance(show.value, ast.Call)
+    for node in ast.walk(show):
+        ast.copy_location(node, last.value)
+    show.value.args = [last.value]
+    tree.body[-1] = show
+    return tree
+
+
+def _is_beginning(code: bytes, filename: str) -> bool:
+    """Return whether more lines may make a source whole that does not compile."""
+    try:
+        text = code.decode("utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return codeop.compile_command(text, filename, "exec") is None
+    except (SyntaxError, ValueError, OverflowError):
+        return False
 
 
 def why_no_text(code: bytes, filename: str) -> SyntaxError | None:
