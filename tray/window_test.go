@@ -26,6 +26,8 @@ import (
 
 // backend is an engine in memory, behind a real interface.
 type backend struct {
+	control.Engine // whose other methods the window does not call
+
 	mu   sync.Mutex
 	runs []api.Run // oldest first
 	subs []*subscription
