@@ -159,7 +159,7 @@ func (f *outputFeed) answeredLocked(text []byte, at, total int64, err error) (ag
 		f.noteLocked(fmt.Sprintf("[… %d bytes of output are not kept …]", at-f.have))
 		f.have = at
 	}
-	f.giveLocked(text)
+	f.giveLocked(text[min(f.have-at, int64(len(text))):])
 	waiting := f.waiting
 	f.waiting, f.held = nil, 0
 	for i, ev := range waiting {

@@ -119,13 +119,10 @@ func (b *backend) Code(context.Context, string) ([]byte, error) { return nil, ni
 
 func (b *backend) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
 	r, err := b.Run(ctx, id)
-	total = int64(len(r.Output))
-	from = min(max(from, r.OutputBytes-total), r.OutputBytes) // the rest is not kept
-	if r.OutputBytes == 0 {
-		from = min(from, total)
-		return []byte(r.Output[from:]), from, total, err
-	}
-	return []byte(r.Output[from-(r.OutputBytes-total):]), from, r.OutputBytes, err
+	kept := int64(len(r.Output))
+	total = max(r.OutputBytes, kept)
+	from = min(max(from, total-kept), total) // the rest is not kept
+	return []byte(r.Output[from-(total-kept):]), from, total, err
 }
 
 func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
