@@ -50,9 +50,6 @@ type Request struct {
 	// Journal is the path of an empty file in which Blender itself writes down that the run begins,
 	// what it writes in the folders Watched, and how it ended; "" for none. See docs/protocol.md.
 	Journal string
-	// Begun reports whether the journal says that the run has begun. It may be nil. It is called when
-	// Blender has died and nothing else has told so.
-	Begun   func() bool
 	Watched []string
 	// Render is what is rendered when the code has ended without an exception, or nil.
 	Render *Render

@@ -54,9 +54,6 @@ func (i *instance) awaitOutput(run *activeRun) {
 
 // lost returns the outcome of a run whose process is gone.
 func (i *instance) lost(x *execution, l loss) (Outcome, error) {
-	if x.req.oneMark() && !x.run.hasBegun() && x.req.Begun() {
-		x.run.startedAt(time.Now())
-	}
 	// Before its first line the death is not the script's: earlier runs may have left what Blender
 	// crashes with, and a file that can't be opened here may be opened elsewhere.
 	if !x.run.hasBegun() && (l.asked == nil || !x.run.isUnderway()) {

@@ -42,7 +42,6 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 		return Outcome{}, err
 	}
 	run := newActiveRun(fmt.Sprintf("%d:%s", inst.session.Welcome.Session, req.ID), sink)
-	run.open = req.oneMark()
 	inst.mu.Lock()
 	inst.active = run
 	inst.mu.Unlock()
@@ -65,13 +64,6 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	inst.mu.Unlock()
 	s.release(inst, req.ID)
 	return out, err
-}
-
-// oneMark reports whether Blender leaves out the mark at the beginning of the output. Where a run goes
-// on with all that is there, nothing but scripts prints before its first line. That the run has begun,
-// Blender says in the session, and should it die first, in the journal.
-func (r *Request) oneMark() bool {
-	return r.Isolation == api.IsolateKeep && (r.Scene == "" || r.Scene == "keep") && r.Begun != nil
 }
 
 // execute executes a run in the instance, and returns as [execution.do] does.

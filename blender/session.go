@@ -200,7 +200,6 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 		frame.Args = append(frame.Args, osText(arg))
 	}
 	frame.Journal = osText(req.Journal)
-	frame.OneMark = req.oneMark()
 	frame.Render = req.Render.field()
 	if req.Debug != nil {
 		frame.Debug = &debugField{osText(req.Debug.Path)}

@@ -112,7 +112,6 @@ type runFrame struct {
 	// KeepModules has the modules of scripts stay that lie in other folders.
 	KeepModules bool     `json:"keep_modules,omitempty"`
 	Journal     osText   `json:"journal,omitempty"`
-	OneMark     bool     `json:"one_mark,omitempty"`
 	Echo        bool     `json:"echo,omitempty"` // the value of the last expression is shown
 	Watched     []osText `json:"watched,omitempty"`
 

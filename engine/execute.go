@@ -32,12 +32,6 @@ func (w *worker) execute(j *job, code []byte) error {
 	req := j.request(code)
 	if req.Journal != "" {
 		req.Watched = e.watchedDirs()
-		req.Begun = func() bool {
-			e.turn.Lock()
-			defer e.turn.Unlock()
-			j.journal.look()
-			return j.journal.begun
-		}
 	}
 	out, err := b.Run(j.ctx, req, s)
 	s.end()

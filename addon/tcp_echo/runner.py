@@ -189,8 +189,7 @@ class Runner:
         run.began = time.monotonic()
         outputs.collector.begin(now)
         journal.begin(run)
-        if not run.one_mark:
-            self._stream.begin(run.key)
+        self._stream.begin(run.key)
         run.listener.started(run, now)
         try:
             self._tees.begin(run)
@@ -267,7 +266,7 @@ class Runner:
     def _finish(self, run: Run, exception: BaseException | None) -> None:
         """Do what Python does when the script of a process has ended."""
         if exception is None and run.isolation == "keep":
-            return  # `end_script` follows at once
+            return  # `end_script` follows at once, and mends
         self._environment.mend()
         if not RunCancelled.raised:
             self._told = ending.tell(exception, self._environment.exception_hook)

@@ -64,7 +64,6 @@ class Run:
         "key",
         "listener",
         "name",
-        "one_mark",
         "render",
         "scene",
         "session",
@@ -89,7 +88,6 @@ class Run:
         keeps_modules: bool = False,
         render: Render | None = None,
         debug: str | None = None,
-        one_mark: bool = False,
         echo: bool = False,
     ) -> None:
         self.session = session
@@ -117,8 +115,6 @@ class Run:
         self.render = render
         # The folder with the debugger for which the run waits, or ""; None: it does not wait.
         self.debug = debug
-        # Whether the supervisor takes the output since it has sent the run for the run's own.
-        self.one_mark = one_mark
         # Whether the value of the last expression is shown.
         self.echo = echo
         # Why the run was asked to stop, or None.

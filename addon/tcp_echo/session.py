@@ -252,7 +252,6 @@ class Session(Listener):
                     **run_fields(message),
                     **journal_fields(message),
                     keeps_modules=message.get("keep_modules") is True,
-                    one_mark=message.get("one_mark") is True,
                     **render_fields(message),
                     **debug_fields(message),
                     echo=message.get("echo") is True,
