@@ -15,7 +15,7 @@ import (
 	"blendtray/api"
 )
 
-// Client sends requests to an engine. It keeps no connection open between requests, and many
+// Client sends requests to an engine. It keeps connections open for its next requests, and many
 // goroutines may call its methods. A method fails with an [*Error] when the engine refuses the
 // request, and otherwise with [ErrNoEngine] or [ErrLost].
 type Client struct {

@@ -81,8 +81,8 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 			}
 			if last(ev) {
 				// The engine ends the answer now. Read to its end, the connection serves the next request.
-				stuck.Reset(silence)
-				_, _ = lines.ReadByte() // io.EOF
+				stuck.Reset(time.Second) // nobody should wait longer, who has all already
+				_, _ = lines.ReadByte()  // io.EOF
 				return
 			}
 		}

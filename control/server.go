@@ -59,6 +59,14 @@ type Server struct {
 	log      *slog.Logger
 	http     *http.Server
 
+	// fresh are the connections on which nothing was asked yet. Clients make some that they then do not
+	// need, and to end the server would wait for them.
+	fresh struct {
+		sync.Mutex
+		conns map[net.Conn]bool
+		ended bool
+	}
+
 	// These are the limits above, which tests make smaller.
 	bodyTime, answerTime, beatTime, endTime time.Duration
 	maxBody, maxCode                        int64
@@ -89,9 +97,35 @@ func NewServer(c Config) *Server {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, peerName(c))
 		},
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnState: s.noteState,
 	}
+	s.fresh.conns = map[net.Conn]bool{}
 	return s
+}
+
+// noteState notes the state of a connection.
+func (s *Server) noteState(c net.Conn, state http.ConnState) {
+	s.fresh.Lock()
+	defer s.fresh.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.fresh.conns, c)
+	case s.fresh.ended:
+		_ = c.Close() // nothing was asked on it
+	default:
+		s.fresh.conns[c] = true
+	}
+}
+
+// closeFresh closes the connections on which nothing was asked.
+func (s *Server) closeFresh() {
+	s.fresh.Lock()
+	defer s.fresh.Unlock()
+	s.fresh.ended = true
+	for c := range s.fresh.conns {
+		_ = c.Close() // nothing is lost
+	}
 }
 
 // peerKey is the key of what peerName returned for the connection of a request.
@@ -112,6 +146,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
+	s.closeFresh()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.endTime)
 	defer cancel()
 	if err := s.http.Shutdown(grace); err != nil {

@@ -390,7 +390,7 @@ func (e *Engine) adoptQueued(ctx context.Context) {
 		if !api.IsVersion(name) {
 			continue
 		}
-		if to, err := e.chooseBlender(ctx, name); err == nil && to != name { // else it is there now, or is refused
+		if to, err := e.chooseBlender(ctx, name); err == nil && to != name { // under the same name the runs find it; without it they are refused
 			chosen[name] = to
 		}
 	}
@@ -405,8 +405,8 @@ func (e *Engine) adoptQueued(ctx context.Context) {
 	e.refuseOrphansLocked()
 }
 
-// moveQueuedLocked gives the queued runs of a Blender to another Blender: the settings name now a
-// Blender that the system had. It needs turn.
+// moveQueuedLocked gives the queued runs of the Blender from to the Blender to. The settings have given
+// that Blender a name since the runs were queued. It needs turn.
 func (e *Engine) moveQueuedLocked(from, to string) {
 	e.mu.Lock()
 	var moved []*job

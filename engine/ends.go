@@ -10,17 +10,16 @@ import (
 const (
 	// endPatience is how long the end of a run waits at most until it is written down.
 	endPatience = 5 * time.Millisecond
-	// endResult is how long a result may be whose run's end waits, in bytes. The journal has results
-	// of up to 64 KiB, escaped.
+	// endResult is how many bytes the result of a run may have whose end waits. Blender leaves results
+	// out of the journal that have more than 64 KiB as JSON.
 	endResult = 8 << 10
 )
 
 // endMayWait reports whether the end r of a job's run can be written down a moment later, in the
-// transaction in which the next run begins: a short run then needs one transaction. That is so when
-// Blender's journal has all of the end, for should the engine die before, the next engine reads the
-// journal.
+// transaction in which the next run begins: a short run then needs one transaction. Blender's journal
+// must have all of the end, because the next engine reads the journal when this engine dies before.
 func (j *job) endMayWait(r *api.Run) bool {
-	return j.journal.slot != nil && j.journal.isPlain() && len(j.journal.wrote) == 0 &&
+	return j.journal.isPlain() && len(j.journal.wrote) == 0 &&
 		j.journal.ended.State == r.State && r.Reason == "" && len(r.Result) <= endResult &&
 		j.out.bytes() == 0 && !j.again && !j.repeat && len(j.carried) == 0
 }
@@ -49,7 +48,7 @@ func (e *Engine) saveEndsLocked() (save func() error, saved func(err error)) {
 	}
 	return save, func(err error) {
 		if err != nil || len(ends) == 0 {
-			return // they are tried again by themselves
+			return // writeEnds tries them again
 		}
 		e.ends = nil
 		e.store.count(len(ends), 0)
@@ -65,11 +64,30 @@ func (e *Engine) saveEndsLocked() (save func() error, saved func(err error)) {
 	}
 }
 
+// writeEndsNow writes down the ends of runs that were postponed, so that the database finds runs by
+// their states. Where something else is being written down it does nothing: to look at the runs is
+// always quick.
+func (e *Engine) writeEndsNow() {
+	e.mu.Lock()
+	none := len(e.unsaved) == 0
+	e.mu.Unlock()
+	if none || !e.turn.TryLock() {
+		return
+	}
+	defer e.turn.Unlock()
+	e.writeEndsLocked()
+}
+
 // writeEnds writes down the ends of runs that were postponed. Where that fails, they are ends that
 // could not be written down, as others are.
 func (e *Engine) writeEnds() {
 	e.turn.Lock()
 	defer e.turn.Unlock()
+	e.writeEndsLocked()
+}
+
+// writeEndsLocked does what writeEnds does. It needs turn.
+func (e *Engine) writeEndsLocked() {
 	if len(e.ends) == 0 {
 		return
 	}

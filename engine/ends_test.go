@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -109,69 +107,5 @@ func TestAnEndWaitsOnlyWhenTheJournalHasAllOfIt(t *testing.T) {
 				t.Errorf("the database has run 1 as %s, and it has %s", state, last.State)
 			}
 		})
-	}
-}
-
-func TestJournalsStandBehindEachOther(t *testing.T) {
-	t.Parallel()
-	h := open(t).serve()
-	h.submit("a")
-	c := h.call()
-	file := c.req.Journal
-	c.plain(t)
-	h.ended("1")
-	h.Runs(ctx, api.Filter{}) // run 1 is written down
-	h.submit("b")
-	if c = h.call(); c.req.Journal != file {
-		t.Errorf("the second journal is %s", c.req.Journal)
-	}
-	h = h.die()
-	h.expect("1 <message> succeeded", "2 <message> queued")
-	if left, err := os.ReadDir(h.cfg.JournalDir); err != nil || len(left) != 0 {
-		t.Errorf("journals are left: %v %v", left, err)
-	}
-}
-
-// A process that a script has started may write into the journal for as long as it likes.
-func TestAJournalThatAnotherProcessMayWriteIntoIsNotUsedAgain(t *testing.T) {
-	t.Parallel()
-	h := open(t).serve()
-	h.submit("a")
-	c := h.call()
-	file := c.req.Journal
-	c.writes(t, "child")
-	c.plain(t)
-	h.ended("1")
-	h.submit("b")
-	if c = h.call(); c.req.Journal == file {
-		t.Error("the journal is used again")
-	}
-	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Errorf("the first journal: %v", err)
-	}
-}
-
-func TestAFileOfJournalsThatIsGoneIsReplaced(t *testing.T) {
-	t.Parallel()
-	h := open(t).serve()
-	h.submit("a")
-	c := h.call()
-	file := c.req.Journal
-	c.plain(t)
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	h.ended("1")
-	h.Runs(ctx, api.Filter{})
-	h.submit("b")
-	c = h.call()
-	if _, err := os.Stat(c.req.Journal); err != nil {
-		t.Errorf("the second journal: %v", err)
-	}
-	c.plain(t)
-	h.ended("2")
-	h.stop()
-	if left, _ := filepath.Glob(filepath.Join(h.cfg.JournalDir, "*")); len(left) > 0 {
-		t.Errorf("journals are left: %v", left)
 	}
 }

@@ -154,9 +154,6 @@ type Engine struct {
 	needed         map[string]bool // the names of the Blenders that folders name
 	// restAfter is the constant of the same name, or a shorter time in tests.
 	restAfter time.Duration
-	slots     slots // files for the journals of runs
-	// leftSlots has the journals that the engine before has left, until they were looked at.
-	leftSlots map[int64]slotOf
 	stamps    map[string]watcher.Stamp
 	last      map[string]lastRun
 	stopping  bool // the engine is ending
@@ -212,7 +209,6 @@ func Open(cfg Config) (*Engine, error) {
 		arrange: make(chan struct{}, 1),
 		needed:  map[string]bool{},
 		helpers: newHelpers(),
-		slots:   slots{dir: cfg.JournalDir},
 
 		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
 	}
@@ -270,7 +266,6 @@ func (e *Engine) Close() error {
 		e.turn.Unlock()
 		e.releaseClaims()
 		e.hub.close()
-		e.slots.close()
 		err = e.store.close()
 	})
 	return err

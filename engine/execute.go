@@ -145,7 +145,7 @@ func (e *Engine) repeatLocked(j *job) error {
 
 // keepOutput writes down every few seconds what a run has printed, so that a run that is cut off
 // with the engine leaves its output. It returns a function that ends the writing and returns
-// after the last write. A run that ends before costs a timer.
+// after the last write. For a run that ends before, only a timer is made.
 func (e *Engine) keepOutput(j *job) (end func()) {
 	ended, left := make(chan struct{}), make(chan struct{})
 	first := time.AfterFunc(e.outputPace, func() {

@@ -16,15 +16,13 @@ import (
 	"blendtray/api"
 )
 
-// journal is what Blender writes down of what becomes of a run, in a file; docs/protocol.md has its
-// lines. The engine begins the journal, empty, before it sends the run, and gives the file back when
-// the end of the run is in the database. A journal that an engine finds at its start belongs to a run
-// that the engine before has left, or that has written files while that engine was ending.
+// journal is the file in which Blender writes down what becomes of a run; docs/protocol.md has its
+// lines. The engine makes the file, empty, before it sends the run, and removes it when the end of
+// the run is in the database. A journal that an engine finds at its start belongs to a run that the
+// engine before has left, or that has written files while that engine was ending.
 type journal struct {
 	path string // "" when there is none
-	slot *slot  // the file, where the engine keeps it for further runs
-	from int64  // where the journal begins in the file
-	read int64  // up to where the file was read
+	read int64  // bytes that were read
 	half []byte // the beginning of a line whose end was not read yet
 
 	there  bool // the file was there when it was read last
@@ -81,15 +79,11 @@ func (e *Engine) beginJournal(id int64, open bool) *journal {
 	if path == "" {
 		return &journal{}
 	}
-	if !open {
-		sl, err := e.slots.take(id)
-		if err != nil {
-			e.log.Warn("a run has no journal", "run", id, "error", err)
-			return &journal{}
-		}
-		return &journal{path: sl.path, slot: sl, from: sl.size, read: sl.size}
+	text := ""
+	if open {
+		text = "open\n"
 	}
-	if err := os.WriteFile(path, []byte("open\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		e.log.Warn("a run has no journal", "run", id, "error", err)
 		_ = os.Remove(path) // an older file would tell of another run
 		return &journal{}
@@ -99,19 +93,16 @@ func (e *Engine) beginJournal(id int64, open bool) *journal {
 
 // remove removes the file.
 func (j *journal) remove() {
-	switch {
-	case j.slot != nil:
-		j.slot.remove()
-	case j.path != "":
+	if j.path != "" {
 		_ = os.Remove(j.path) // the next start of the engine removes what stays
+		j.path = ""
 	}
-	j.path, j.slot = "", nil
 }
 
-// isPlain reports whether the journal shows a run from its beginning to its end, with nothing that may
-// still write into the file.
+// isPlain reports whether the journal shows a run from its beginning to its end, and no process that
+// may still write into the file.
 func (j *journal) isPlain() bool {
-	return j.begun && j.ended != nil && j.over == nil && !j.child && len(j.half) == 0
+	return j.path != "" && j.begun && j.ended != nil && j.over == nil && !j.child && len(j.half) == 0
 }
 
 // end writes into the journal of a run that the run has ended, or waits again. What fails here costs
@@ -140,13 +131,7 @@ func (e *Engine) dropJournal(j *job) {
 	e.mu.Lock()
 	stopping := e.stopping
 	e.mu.Unlock()
-	switch sl := j.journal.slot; {
-	case stopping && len(j.journal.wrote) > 0:
-	case sl != nil && !stopping && j.journal.isPlain():
-		j.journal.path, j.journal.slot = "", nil
-		sl.size = j.journal.read
-		e.slots.give(sl)
-	default:
+	if !stopping || len(j.journal.wrote) == 0 {
 		j.journal.remove()
 	}
 }
@@ -154,11 +139,6 @@ func (e *Engine) dropJournal(j *job) {
 // look reads what was written into the journal since the last look.
 func (j *journal) look() {
 	if j.path == "" {
-		return
-	}
-	if j.slot != nil {
-		j.there = true
-		j.readFrom(j.slot.file)
 		return
 	}
 	f, err := os.Open(j.path)
@@ -174,11 +154,6 @@ func (j *journal) look() {
 			return
 		}
 	}
-	j.readFrom(f)
-}
-
-// readFrom takes what the file has beyond what was read.
-func (j *journal) readFrom(f *os.File) {
 	text, err := io.ReadAll(io.NewSectionReader(f, j.read, 1<<30))
 	j.read += int64(len(text))
 	if err != nil && len(text) == 0 {
@@ -233,9 +208,7 @@ func (j *journal) line(line string) {
 }
 
 // untouched reports whether the journal proves that nothing of the run was executed.
-func (j *journal) untouched() bool {
-	return j.there && j.read == j.from && (j.slot == nil || j.slot.isThere())
-}
+func (j *journal) untouched() bool { return j.there && j.read == 0 }
 
 // sweepJournals removes the journals that the engine before has left, and remembers the runs that
 // have written files.
@@ -247,39 +220,18 @@ func (e *Engine) sweepJournals() {
 	if err != nil {
 		return
 	}
-	for id := range e.leftSlots {
-		e.recallWrites(id)
-	}
-	e.leftSlots = nil
 	for _, entry := range entries {
 		id, ours := parseID(entry.Name())
-		switch {
-		case ours:
-			e.recallWrites(id)
-		case !strings.HasPrefix(entry.Name(), slotPrefix):
+		if !ours {
 			continue
 		}
-		_ = os.Remove(filepath.Join(e.cfg.JournalDir, entry.Name())) // what stays is read again, and tells the same
+		left := &journal{path: e.journalFile(id)}
+		if left.look(); len(left.wrote) > 0 {
+			if j, err := e.store.get(context.Background(), id); err == nil { // else the run was deleted
+				j.journal, j.execution = left, &execution{over: left.at, until: time.Now().Add(firstScans)}
+				e.ended = append(e.ended, j.trace())
+			}
+		}
+		left.remove()
 	}
-}
-
-// recallWrites remembers the files that a run of the engine before has written.
-func (e *Engine) recallWrites(id int64) {
-	left := e.leftJournal(id)
-	left.look()
-	if len(left.wrote) == 0 {
-		return
-	}
-	if j, err := e.store.get(context.Background(), id); err == nil { // else the run was deleted
-		j.journal, j.execution = left, &execution{over: left.at, until: time.Now().Add(firstScans)}
-		e.ended = append(e.ended, j.trace())
-	}
-}
-
-// leftJournal returns the journal of a run that the engine before has left.
-func (e *Engine) leftJournal(id int64) *journal {
-	if of, ok := e.leftSlots[id]; ok {
-		return &journal{path: of.path, from: of.at, read: of.at}
-	}
-	return &journal{path: e.journalFile(id)}
 }

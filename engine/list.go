@@ -252,7 +252,7 @@ func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.writeEnds() // by which the database chooses
+	e.writeEndsNow()
 	jobs, err := e.store.list(ctx, f, before)
 	if err != nil {
 		return nil, err

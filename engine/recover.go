@@ -22,7 +22,6 @@ func (e *Engine) recover() error {
 		if err := os.MkdirAll(e.cfg.JournalDir, 0o700); err != nil {
 			return err
 		}
-		e.leftSlots = leftSlots(e.cfg.JournalDir)
 	}
 	if err := e.loadQueue(); err != nil { // what waits decides about repeats
 		return err
@@ -76,7 +75,7 @@ func (e *Engine) loadQueue() error {
 
 // recoverRun decides what becomes of a run that was running when the last engine ended.
 func (e *Engine) recoverRun(j *job) error {
-	j.journal = e.leftJournal(j.id)
+	j.journal = &journal{path: e.journalFile(j.id)}
 	j.journal.look()
 	switch {
 	case j.journal.over != nil && j.journal.over.Queued:

@@ -36,8 +36,9 @@ func (s *store) insert(in insert) error {
 }
 
 // insertRunning writes a run down as about to be sent, and sets its id and its place. It calls begin
-// when the id is set, before anything of the run is in the database, and also within the transaction.
-func (s *store) insertRunning(in insert, at time.Time, begin func(), also func() error) error {
+// when the id is set, before anything of the run is in the database. It calls besides at the end of
+// the transaction.
+func (s *store) insertRunning(in insert, at time.Time, begin func(), besides func() error) error {
 	return s.tx(func() error {
 		if err := s.insertLocked(in); err != nil {
 			return err
@@ -46,7 +47,7 @@ func (s *store) insertRunning(in insert, at time.Time, begin func(), also func()
 		if err := s.startLocked(in.job.id, at); err != nil {
 			return err
 		}
-		return also()
+		return besides()
 	})
 }
 
@@ -173,13 +174,13 @@ func (s *store) noteRan(path, ran string) error {
 	})
 }
 
-// setRunning writes down that a run is about to be sent, and calls also within the transaction.
-func (s *store) setRunning(id int64, at time.Time, also func() error) error {
+// setRunning writes down that a run is about to be sent. It calls besides at the end of the transaction.
+func (s *store) setRunning(id int64, at time.Time, besides func() error) error {
 	return s.tx(func() error {
 		if err := s.startLocked(id, at); err != nil {
 			return err
 		}
-		return also()
+		return besides()
 	})
 }
 

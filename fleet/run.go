@@ -28,8 +28,8 @@ func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
 	return m, err
 }
 
-// mayTakeNew reports whether a run may get a Blender in which nothing has run, as far as it can be
-// seen now.
+// mayTakeNew reports whether a run may get a Blender in which nothing has run, judged by the Blenders
+// that are free now.
 func (f *Fleet) mayTakeNew(n need) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
