@@ -12,10 +12,10 @@ const (
 	// heapRoom is how many bytes of garbage a small heap may hold before it is collected. With Go's
 	// own default a heap of 1 MB is collected each 3 MB, which takes 10 % of the processor time that
 	// runs of a millisecond take.
-	heapRoom = 6 << 20
+	heapRoom = 4 << 20
 	// leastPercent is how much garbage a large heap may hold, as a share of what is in use. Go's
 	// own default is 100, which doubles the memory of an engine for which thousands of saves wait.
-	leastPercent = 40
+	leastPercent = 20
 	mostPercent  = 200
 	percentStep  = 20
 )

@@ -9,7 +9,7 @@ import (
 
 func TestALargeHeapHoldsLittleGarbageAndASmallOneIsSeldomCollected(t *testing.T) {
 	t.Parallel()
-	for inUse, want := range map[uint64]int{0: 200, 1 << 20: 200, 3 << 20: 200, 6 << 20: 100, 10 << 20: 60, 15 << 20: 40, 1 << 30: 40} {
+	for inUse, want := range map[uint64]int{0: 200, 1 << 20: 200, 2 << 20: 200, 4 << 20: 100, 8 << 20: 40, 15 << 20: 20, 1 << 30: 20} {
 		if got := percentOf(inUse); got != want {
 			t.Errorf("%d bytes in use: %d %%, want %d %%", inUse, got, want)
 		}

@@ -113,6 +113,6 @@ func (p *program) measureMany(ctx context.Context, files int) error {
 	row(fmt.Sprintf("%d files, written", files), fmt.Sprintf("%.1f s", written.Seconds()), false, "")
 	row("all of them taken", fmt.Sprintf("%.1f s", queued.Seconds()), false, "")
 	row("all of them run", fmt.Sprintf("%.1f s", took.Seconds()), false, fmt.Sprintf("%.0f a second", float64(files)/took.Seconds()))
-	row("engine, peak memory", fmt.Sprintf("%d MB", peak>>20), peak > 48<<20, "at most 48 MB")
+	row("engine, peak memory", fmt.Sprintf("%.1f MB", float64(peak)/(1<<20)), peak > 48<<20, "at most 48 MB")
 	return nil
 }
