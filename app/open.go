@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/fault"
-	"blendtray/control"
 )
 
 type openCmd struct {
@@ -61,17 +59,6 @@ func (c *openCmd) Run(e *env) error {
 		e.note("made %s", oneLine(saved.File))
 	}
 	return nil
-}
-
-// openScene saves a copy of the scene that a run left, for "" the last run, and opens the copy in a
-// Blender with a window, which stays when this program ends. It fails when the scene is not there any
-// more, or no Blender can be started.
-func openScene(ctx context.Context, client *control.Client, id string) error {
-	saved, err := client.SaveScene(ctx, api.SceneRequest{Run: id, Client: "blendtray open"})
-	if err != nil {
-		return err
-	}
-	return openSaved(saved)
 }
 
 // openSaved opens the copy of a scene with the program that has made it.

@@ -417,3 +417,14 @@ func (h *trayHost) View() []byte {
 func (h *trayHost) SaveView(text []byte) error {
 	return home.Replace(h.paths.WindowFile(), text, 0o600, nil)
 }
+
+// openScene saves a copy of the scene that a run left, for "" the last run, and opens the copy in a
+// Blender with a window, which stays when this program ends. It fails when the scene is not there any
+// more, or no Blender can be started.
+func openScene(ctx context.Context, client *control.Client, id string) error {
+	saved, err := client.SaveScene(ctx, api.SceneRequest{Run: id, Client: "blendtray open"})
+	if err != nil {
+		return err
+	}
+	return openSaved(saved)
+}

@@ -489,3 +489,11 @@ func (s *indicator) windowFailed(err error) {
 	fmt.Fprintln(s.cfg.Errors, "blendtray:", err)
 	s.fail("The window can't be shown", err)
 }
+
+// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
+func endsRuns(s State) string {
+	if n := len(s.Running); n > 1 {
+		return fmt.Sprintf("%d runs are running. This ends them.", n)
+	}
+	return nameOf(*s.current()) + " is running. This ends the run."
+}

@@ -124,14 +124,6 @@ func scriptsWords(n int) string {
 	return fmt.Sprintf("%d scripts have", n)
 }
 
-// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
-func endsRuns(s State) string {
-	if n := len(s.Running); n > 1 {
-		return fmt.Sprintf("%d runs are running. This ends them.", n)
-	}
-	return nameOf(*s.current()) + " is running. This ends the run."
-}
-
 // waitingWords returns how many runs wait, to be put after a sentence, or "".
 func waitingWords(s State) string {
 	if s.Status.Queued == 0 {
