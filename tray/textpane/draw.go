@@ -126,7 +126,7 @@ func (p *Pane) colours() palette {
 
 // drawRow draws a row whose top is at y.
 func (p *Pane) drawRow(m metrics, r row, y int) {
-	l := p.view.get(r.line)
+	l := r.shown
 	left := m.pad + m.gutter
 	if r.line == p.marked {
 		raster.Fill(p.image, image.Rect(0, y, m.width-m.bar, y+m.cellH), p.palette.mark)

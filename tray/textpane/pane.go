@@ -240,7 +240,8 @@ func (p *Pane) text(from, to selection.Pos) string {
 	if to.Line >= p.end() {
 		last = 0
 	}
-	return all[min(from.Byte, len(all)):max(from.Byte, len(all)-max(0, last-to.Byte))]
+	start := min(from.Byte, len(all)) // the line may have become shorter
+	return all[start:max(start, len(all)-max(0, last-to.Byte))]
 }
 
 func (p *Pane) end() int {

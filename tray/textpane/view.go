@@ -43,8 +43,9 @@ type line struct {
 // row is a row in sight.
 type row struct {
 	place
-	from, to int // its cells
-	first    int // the column of its first cell
+	shown    *line // as it was when the row was found: the text goes on growing
+	from, to int   // its cells
+	first    int   // the column of its first cell
 }
 
 // maxLines is how many lines are kept laid out.
@@ -56,7 +57,8 @@ func (v *view) reset() {
 
 // get returns a line, laid out. A line that is not there is empty.
 func (v *view) get(number int) *line {
-	if version, resets := v.pane.buffer.Version(); resets != v.resets {
+	version, resets, first, end := v.pane.buffer.Now()
+	if resets != v.resets {
 		v.lines, v.version, v.resets = nil, version, resets
 	} else if version != v.version {
 		delete(v.lines, v.last)
@@ -68,7 +70,6 @@ func (v *view) get(number int) *line {
 	if v.lines == nil || len(v.lines) > maxLines {
 		v.lines = map[int]*line{}
 	}
-	first, end := v.pane.buffer.Bounds()
 	if number < first || number >= end {
 		return &line{}
 	}
@@ -107,7 +108,14 @@ func (v *view) rowsOf(number int) []int {
 	if !v.wrap {
 		return oneRow
 	}
-	l := v.get(number)
+	return v.rowsIn(v.get(number))
+}
+
+// rowsIn returns the first cells of the rows of a line that is laid out.
+func (v *view) rowsIn(l *line) []int {
+	if !v.wrap {
+		return oneRow
+	}
 	if l.rows == nil || l.width != v.columns {
 		l.rows, l.width = cells.Rows(l.text, l.cells, max(1, v.columns)), v.columns
 	}
@@ -187,7 +195,7 @@ func (v *view) show(number int) {
 // reveal brings a place in the text into sight, without moving more than necessary.
 func (v *view) reveal(number, at int) {
 	l := v.get(number)
-	rows, cell := v.rowsOf(number), l.cellAt(at)
+	rows, cell := v.rowsIn(l), l.cellAt(at)
 	r := 0
 	for r+1 < len(rows) && rows[r+1] <= cell {
 		r++
@@ -229,10 +237,11 @@ func (v *view) look() {
 	_, end := v.Bounds()
 	at := v.top
 	for len(v.inSight) <= v.rows && at.line < end { // and a part of one more
-		l, rows := v.get(at.line), v.rowsOf(at.line)
+		l := v.get(at.line)
+		rows := v.rowsIn(l)
 		v.widest = max(v.widest, l.columns)
 		for ; at.row < len(rows) && len(v.inSight) <= v.rows; at.row++ {
-			r := row{place: at, from: rows[at.row], to: len(l.cells)}
+			r := row{place: at, shown: l, from: rows[at.row], to: len(l.cells)}
 			if at.row+1 < len(rows) {
 				r.to = rows[at.row+1]
 			}

@@ -197,6 +197,12 @@ func (b *Buffer) Version() (version, resets uint64) {
 	return now.version, now.resets
 }
 
+// Now returns what Version and Bounds return, at one moment.
+func (b *Buffer) Now() (version, resets uint64, first, end int) {
+	now := b.now.Load()
+	return now.version, now.resets, now.first, now.end
+}
+
 // Bounds returns the number of the first line that is kept, and that of the line after the last.
 func (b *Buffer) Bounds() (first, end int) {
 	now := b.now.Load()

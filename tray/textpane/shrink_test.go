@@ -1,0 +1,52 @@
+//go:build !headless
+
+package textpane
+
+import (
+	"strings"
+	"testing"
+
+	"blendtray/tray/textpane/selection"
+)
+
+const bar = "[##########################################################]"
+
+// A script prints on while the pane is drawn, and a progress bar makes its line shorter.
+func TestTheLastLineMayBecomeShorterWhileItIsDrawn(t *testing.T) {
+	for _, wrap := range []bool{false, true} {
+		s := show(t, Options{})
+		s.SetWrap(wrap)
+		ended, stop := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					s.Append([]byte("\r" + strings.Repeat(bar, 3)))
+					s.Append([]byte("\r\x1b[Kok"))
+				}
+			}
+		}()
+		for range 500 {
+			s.draw(400, 300)
+		}
+		close(stop)
+		<-ended
+	}
+}
+
+func TestTheSelectedLineMayBecomeShorter(t *testing.T) {
+	s := show(t, Options{})
+	s.Append([]byte("first\n" + bar))
+	s.see()
+	s.Select(selection.Pos{Line: 1, Byte: 20}, selection.Pos{Line: 1, Byte: 40})
+	if got := s.Selected(); got != bar[20:40] {
+		t.Fatalf("selected: %q", got)
+	}
+	s.Append([]byte("\r\x1b[Kdone"))
+	if got := s.Selected(); got != "" {
+		t.Errorf("selected beyond the end of a line: %q", got)
+	}
+}
