@@ -110,7 +110,7 @@ func (f *Follower) attach(ctx context.Context) error {
 	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	stale := false
+	stale, all := false, false // whether to ask for the status, and for the newest runs
 	for {
 		select {
 		case h, ok := <-events:
@@ -123,15 +123,16 @@ func (f *Follower) attach(ctx context.Context) error {
 			if f.Heard != nil {
 				f.Heard(h.event)
 			}
+			all = all || h.event.Kind == api.KindHistory || h.event.Kind == api.KindGap
 			if f.handle(h.event) && !stale {
 				stale = true
 				timer.Reset(settle)
 			}
 		case <-timer.C:
-			stale = false
-			if err := f.refresh(ctx, false); err != nil {
+			if err := f.refresh(ctx, all); err != nil {
 				return err
 			}
+			stale, all = false, false
 		}
 	}
 }

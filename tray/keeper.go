@@ -33,6 +33,7 @@ type keeper struct {
 // windowProcess is a running process of the window.
 type windowProcess struct {
 	pid      int
+	kill     func() error
 	orders   chan order // closed to end the process
 	requests chan request
 	ended    chan error
@@ -79,6 +80,12 @@ func (k *keeper) serve(ctx context.Context) {
 			k.send(p, o)
 		}
 	}
+	hear := func(r request) {
+		for r.Shown > 0 && len(waiting) > 0 && waiting[0].Show <= r.Shown {
+			waiting, again = waiting[1:], false
+		}
+		k.heard(r)
+	}
 	for {
 		var requests <-chan request
 		var ended <-chan error
@@ -102,11 +109,16 @@ func (k *keeper) serve(ctx context.Context) {
 				k.send(p, o)
 			}
 		case r := <-requests:
-			for r.Shown > 0 && len(waiting) > 0 && waiting[0].Show <= r.Shown {
-				waiting, again = waiting[1:], false
-			}
-			k.heard(r)
+			hear(r)
 		case err := <-ended:
+			for left := true; left; { // what the window has asked for last
+				select {
+				case r := <-requests:
+					hear(r)
+				default:
+					left = false
+				}
+			}
 			p = nil
 			k.heard(request{Focus: new(bool)})
 			if err != nil {
@@ -163,7 +175,7 @@ func (k *keeper) start() (*windowProcess, error) {
 		return nil, err
 	}
 	p := &windowProcess{
-		pid: cmd.Process.Pid, orders: make(chan order, 32), requests: make(chan request, 32), ended: make(chan error, 1),
+		pid: cmd.Process.Pid, kill: cmd.Process.Kill, orders: make(chan order, 32), requests: make(chan request, 32), ended: make(chan error, 1),
 	}
 	go func() {
 		defer in.Close()
@@ -184,8 +196,7 @@ func (k *keeper) start() (*windowProcess, error) {
 	return p, nil
 }
 
-// end ends the process. One that does not end by itself is killed by the end of its input's other
-// side, and by its own patience.
+// end ends the process by the end of its input, and kills it when it does not end in time.
 func (p *windowProcess) end() {
 	close(p.orders)
 	patience := time.After(leaving)
@@ -195,6 +206,7 @@ func (p *windowProcess) end() {
 		case <-p.ended:
 			return
 		case <-patience:
+			_ = p.kill() // it fails where the process has just ended
 			return
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -25,6 +26,15 @@ func TestMain(m *testing.M) {
 		messages(os.Stdin, func(o order) {
 			if o.Run == "crash" {
 				panic("the window is broken")
+			}
+			if o.Run == "quit" {
+				_ = tell(os.Stdout, request{Shown: o.Show})
+				_ = tell(os.Stdout, request{Quit: true})
+				os.Exit(0)
+			}
+			if o.Run == "stuck" {
+				_ = tell(os.Stdout, request{Shown: o.Show})
+				select {}
 			}
 			if o.Run == "deaf" {
 				os.Exit(0) // the person has just closed the window
@@ -43,10 +53,12 @@ func TestMain(m *testing.M) {
 // kept is a keeper of real processes, and what they have said.
 type kept struct {
 	*keeper
-	t *testing.T
+	t    *testing.T
+	stop func() // ends the keeper
 
 	mu     sync.Mutex
 	starts int
+	last   *exec.Cmd
 	heard  []request
 	faults []error
 }
@@ -62,6 +74,7 @@ func newKept(t *testing.T) *kept {
 			k.starts++
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), "TRAY_TEST_WINDOW=obeys")
+			k.last = cmd
 			return cmd
 		},
 		heard: func(r request) {
@@ -81,10 +94,11 @@ func newKept(t *testing.T) *kept {
 		defer close(done)
 		k.serve(ctx)
 	}()
-	t.Cleanup(func() {
+	k.stop = func() {
 		stop()
 		<-done
-	})
+	}
+	t.Cleanup(k.stop)
 	return k
 }
 
@@ -162,6 +176,56 @@ func TestAWindowThatCrashesIsToldAndIsNotStartedOverAndOver(t *testing.T) {
 	k.until("another is shown", func() bool { return k.shown(2) })
 	if k.starts != 3 {
 		t.Errorf("%d windows were started", k.starts)
+	}
+}
+
+func TestWhatAWindowHasAskedForLastIsHeard(t *testing.T) {
+	t.Parallel()
+	k := newKept(t)
+	for n := range 10 {
+		k.show(order{Run: "quit"})
+		k.until("the window has ended", func() bool { return k.ends() == n+1 })
+		if quits := k.quits(); quits != n+1 {
+			t.Fatalf("of %d windows %d have quit the program", n+1, quits)
+		}
+	}
+}
+
+// ends returns how many windows have ended.
+func (k *kept) ends() (n int) {
+	for _, r := range k.heard {
+		if r.Focus != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (k *kept) quits() (n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range k.heard {
+		if r.Quit {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAWindowThatIsStuckIsKilledWithTheTray(t *testing.T) {
+	t.Parallel()
+	k := newKept(t)
+	k.show(order{Run: "stuck"})
+	k.until("it is shown", func() bool { return k.shown(1) })
+	k.mu.Lock()
+	window := k.last
+	k.mu.Unlock()
+	k.stop()
+	// The system knows the process until it has ended and its parent has asked how.
+	for deadline := time.Now().Add(patience); window.Process.Signal(syscall.Signal(0)) == nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the stuck window is still there")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -130,6 +131,8 @@ func RunWindow(ctx context.Context, cfg WindowConfig) error {
 	closed := make(chan struct{})
 	parts.Go(func() {
 		<-ctx.Done()
+		// A window that is stuck must not outlive its tray.
+		time.AfterFunc(leaving, func() { os.Exit(1) })
 		select {
 		case <-closed: // the app has ended already, and can't be called any more
 		default:

@@ -237,6 +237,10 @@ func (t *runsTab) refresh() {
 		t.detail.show(t.activity.runs[0])
 		return
 	}
+	if i := t.activity.index(t.detail.run.ID); i >= 0 && t.activity.runs[i].State != t.detail.run.State {
+		t.detail.show(t.activity.runs[i]) // the event that said so was lost
+		return
+	}
 	t.mark()
 }
 

@@ -116,3 +116,31 @@ func (o *open) agrees() string {
 	}
 	return ""
 }
+
+func TestDeletedRunsLeaveTheList(t *testing.T) {
+	o := openWindow(t, succeeded("/srv/a.py"), succeeded("/srv/b.py"))
+	o.until("the runs are there", func() bool { return len(o.runs.activity.runs) == 2 })
+	b := o.backend
+	b.mu.Lock()
+	b.runs = b.runs[1:]
+	for _, s := range b.subs {
+		s.ch <- api.Event{Kind: api.KindHistory}
+	}
+	b.mu.Unlock()
+	o.until("the deleted run has left the list", func() bool { return len(o.runs.activity.runs) == 1 })
+}
+
+// An event that says how a run has ended may be lost.
+func TestTheListTellsTheDetailsWhatHasBecomeOfARun(t *testing.T) {
+	o := openWindow(t)
+	r := o.backend.add(api.Run{Script: "/srv/live.py", State: api.Running})
+	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == r.ID })
+	b := o.backend
+	b.mu.Lock()
+	b.runs[0].State = api.Interrupted
+	for _, s := range b.subs {
+		s.ch <- api.Event{Kind: api.KindGap}
+	}
+	b.mu.Unlock()
+	o.until("the details say so", func() bool { return strings.Contains(o.runs.detail.title.Text, "interrupted") })
+}

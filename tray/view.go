@@ -121,6 +121,9 @@ func (w *window) settle() {
 		return
 	}
 	i := t.activity.index(p.Top)
+	if i < 0 && t.trouble != "" {
+		return // the next engine brings a reload
+	}
 	if i < 0 && !t.activity.complete && newer(t.activity.runs[len(t.activity.runs)-1].ID, p.Top) {
 		t.load()
 		return

@@ -333,6 +333,8 @@ func (w *window) heard(ev api.Event) {
 		w.runs.detail.feed.heard(ev)
 	case api.KindRun:
 		w.runs.queue(ev)
+	case api.KindHistory, api.KindGap: // runs were deleted, or it is not known what was
+		w.shell.do(w.runs.reload)
 	case api.KindPreview:
 		if r := ev.Run; r != nil {
 			w.shell.do(func() {
