@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -14,19 +15,32 @@ import (
 
 // runFilter are the flags that choose runs.
 type runFilter struct {
-	State  []string `placeholder:"STATE" sep:"none" help:"Only runs in this state: queued, running, succeeded, failed, cancelled, timed-out, crashed or interrupted. May be given more than once."`
-	Name   string   `placeholder:"TEXT" help:"Only runs of scripts with this in their path."`
-	Script string   `placeholder:"FILE" help:"Only runs of this script: its path, or a name such as \"<command line>\"."`
-	Folder string   `placeholder:"DIR" help:"Only runs of scripts that were saved in this watched folder."`
-	Client string   `placeholder:"NAME" help:"Only runs that this program has asked for, as \"runs --json\" names it."`
-	Since  string   `placeholder:"TIME" help:"Only runs that were queued from then on: 2h or 3d ago, 2026-01-31, or \"2026-01-31 15:04\"."`
-	Until  string   `placeholder:"TIME" help:"Only runs that were queued before then."`
-	Pinned bool     `help:"Only runs that are pinned."`
+	State  []string   `placeholder:"STATE" sep:"none" help:"Only runs in this state: queued, running, succeeded, failed, cancelled, timed-out, crashed or interrupted. May be given more than once."`
+	Name   filterText `placeholder:"TEXT" help:"Only runs of scripts with this in their path."`
+	Script filterText `placeholder:"FILE" help:"Only runs of this script: its path, or a name such as \"<command line>\"."`
+	Folder filterText `placeholder:"DIR" help:"Only runs of scripts that were saved in this watched folder."`
+	Client filterText `placeholder:"NAME" help:"Only runs that this program has asked for, as \"runs --json\" names it."`
+	Since  filterText `placeholder:"TIME" help:"Only runs that were queued from then on: 2h or 3d ago, 2026-01-31, or \"2026-01-31 15:04\"."`
+	Until  filterText `placeholder:"TIME" help:"Only runs that were queued before then."`
+	Pinned bool       `help:"Only runs that are pinned."`
+}
+
+// filterText is the value of a flag that chooses runs. It is not empty: a script that is started with
+// an empty variable would choose all runs, and "runs clear" would delete them.
+type filterText string
+
+// UnmarshalText takes a value from the command line, and refuses an empty one.
+func (t *filterText) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("it has no value; leave the flag out to choose runs whatever it is")
+	}
+	*t = filterText(text)
+	return nil
 }
 
 // filter returns what the flags say. It fails when one of them makes no sense.
 func (c *runFilter) filter(now time.Time) (f api.Filter, err error) {
-	f = api.Filter{Name: c.Name, Client: c.Client, Pinned: c.Pinned}
+	f = api.Filter{Name: string(c.Name), Client: string(c.Client), Pinned: c.Pinned}
 	for _, s := range c.State {
 		state, ok := stateNamed(s)
 		if !ok {
@@ -34,20 +48,20 @@ func (c *runFilter) filter(now time.Time) (f api.Filter, err error) {
 		}
 		f.States = append(f.States, state)
 	}
-	if f.Script = c.Script; c.Script != "" && !strings.HasPrefix(c.Script, "<") {
-		if f.Script, err = filepath.Abs(c.Script); err != nil {
+	if f.Script = string(c.Script); f.Script != "" && !strings.HasPrefix(f.Script, "<") {
+		if f.Script, err = filepath.Abs(f.Script); err != nil {
 			return f, err
 		}
 	}
 	if c.Folder != "" {
-		if f.Folder, err = filepath.Abs(c.Folder); err != nil {
+		if f.Folder, err = filepath.Abs(string(c.Folder)); err != nil {
 			return f, err
 		}
 	}
-	if f.Since, err = momentOf("--since", c.Since, now); err != nil {
+	if f.Since, err = momentOf("--since", string(c.Since), now); err != nil {
 		return f, err
 	}
-	f.Until, err = momentOf("--until", c.Until, now)
+	f.Until, err = momentOf("--until", string(c.Until), now)
 	return f, err
 }
 
@@ -75,7 +89,7 @@ func momentOf(flag, text string, now time.Time) (time.Time, error) {
 
 type runsScriptsCmd struct {
 	Number int `name:"number" short:"n" default:"20" placeholder:"N" help:"How many scripts at most (default: 20)."`
-	Last   int `default:"10" placeholder:"N" help:"Of how many runs the end is shown, up to 50 (default: 10)."`
+	Last   int `default:"10" placeholder:"N" help:"How many of the last runs of each script are shown, up to 50 (default: 10)."`
 	runFilter
 	JSON bool `name:"json" help:"Print JSON."`
 }

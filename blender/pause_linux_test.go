@@ -22,8 +22,11 @@ func stopped(pid int) bool {
 func paused(t *testing.T, s *Supervisor) int {
 	t.Helper()
 	eventually(t, "a Blender is paused", s.Pause)
-	pid := s.Status().PID
-	eventually(t, "it is stopped", func() bool { return stopped(pid) })
+	pid := 0
+	eventually(t, "it is stopped", func() bool { // the status has the process a moment later
+		pid = s.Status().PID
+		return stopped(pid)
+	})
 	return pid
 }
 

@@ -37,7 +37,10 @@ func parseFilter(q url.Values) (f api.Filter, err error) {
 			f.Pinned, err = flag(q, key)
 		default:
 			if of := textIn(&f, key); of != nil {
-				*of = values[0]
+				if *of = values[0]; *of == "" {
+					// To take it for a filter that chooses all runs would delete them all.
+					return f, badRequest("%s has no value: leave it out to choose runs whatever it is", key)
+				}
 			}
 		}
 		if err != nil {

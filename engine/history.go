@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"blendtray/api"
@@ -25,6 +28,7 @@ func (e *Engine) Scripts(ctx context.Context, f api.Filter, last int) ([]api.Scr
 	if last <= 0 {
 		last = defaultLast
 	}
+	e.writeEndsNow()
 	return e.store.scripts(ctx, f, before, min(last, maxLast))
 }
 
@@ -78,12 +82,12 @@ func (e *Engine) DeleteRun(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	gone, err := e.store.deleteRuns("id = ?", []any{j.id}, 1)
+	gone, err := e.deleteRuns("id = ?", []any{j.id}, 1)
 	switch {
 	case err != nil:
 		return err
 	case len(gone) == 0:
-		return fmt.Errorf("%w: %s is %s; cancel it first", api.ErrNotEnded, id, j.run.State)
+		return fmt.Errorf("%w: cancel run %s first, or wait for its end", api.ErrNotEnded, id)
 	}
 	e.removePreviews(gone)
 	e.hub.publish(api.Event{Kind: api.KindHistory, ID: id})
@@ -110,7 +114,7 @@ func (e *Engine) ClearRuns(ctx context.Context, f api.Filter) (n int, err error)
 		}
 	}()
 	for ctx.Err() == nil { // others have their turn between two steps
-		gone, err := e.store.deleteRuns(c.clause()[len("WHERE "):], c.args, pruneStep)
+		gone, err := e.deleteRuns(c.clause()[len("WHERE "):], c.args, pruneStep)
 		if err != nil {
 			return n, err
 		}
@@ -120,6 +124,22 @@ func (e *Engine) ClearRuns(ctx context.Context, f api.Filter) (n int, err error)
 		}
 	}
 	return n, ctx.Err()
+}
+
+// deleteRuns deletes runs as store.deleteRuns does, but those that the engine has not done with: whose
+// end is not told yet or not written down, or which are to be repeated.
+func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.writeEndsLocked()
+	e.mu.Lock()
+	kept, err := json.Marshal(slices.AppendSeq([]int64{}, maps.Keys(e.unsaved)))
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	where = "(" + where + ") AND id NOT IN (SELECT value FROM json_each(?))"
+	return e.store.deleteRuns(where, append(slices.Clone(args), string(kept)), limit)
 }
 
 // removePreviews removes the pictures of runs that were deleted.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/blender"
 )
 
 // filters are filters of each kind.
@@ -219,5 +220,89 @@ func TestAPinnedRunStaysAndRunsAreDeleted(t *testing.T) {
 	h.store.mu.Unlock()
 	if err := h.store.recount(); err != nil || h.store.ended != ended || h.store.pinned != pinned {
 		t.Errorf("counted %d ended and %d pinned, there are %d and %d, %v", ended, pinned, h.store.ended, h.store.pinned, err)
+	}
+}
+
+// What ran last decides whether a save is new, also when the run is deleted and an older run is not.
+func TestTheNextEngineKnowsWhatADeletedRunHasRun(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.w.cfg.Scanned(h.watched)
+	a := h.path("a.py")
+	var newest string
+	for _, code := range []string{"A", "B"} {
+		h.w.save(a, code)
+		c := h.call()
+		c.finish(blender.Succeeded)
+		newest = h.ended(c.req.ID).ID
+	}
+	if err := h.DeleteRun(ctx, newest); err != nil {
+		t.Fatal(err)
+	}
+	h = h.again()
+	for code, ran := range map[string]bool{"A": false, "B": true} {
+		h.mu.Lock()
+		l := h.last[a]
+		h.mu.Unlock()
+		if got := l.ran() && l.hash == hashOf([]byte(code)); got != ran {
+			t.Errorf("whether %s ran last: %v", code, got)
+		}
+	}
+	// The deletion of the older run changes nothing.
+	if n, err := h.ClearRuns(ctx, api.Filter{}); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	h = h.again()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.last[a]; !l.ran() || l.hash != hashOf([]byte("B")) {
+		t.Errorf("the last run is %+v", l)
+	}
+}
+
+func TestARunWhoseEndIsWrittenDownLaterIsDeleted(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	h.submit("a")
+	h.call().plain(t)
+	h.ended("1")
+	if scripts, err := h.Scripts(ctx, api.Filter{}, 1); err != nil || len(scripts) != 1 || scripts[0].Last[0].State != api.Succeeded {
+		t.Errorf("the scripts: %+v, %v", scripts, err)
+	}
+	h.submit("b")
+	h.call().plain(t)
+	h.ended("2")
+	if err := h.DeleteRun(ctx, "2"); err != nil {
+		t.Error(err)
+	}
+	h.submit("c")
+	h.call().plain(t)
+	h.ended("3")
+	if n, err := h.ClearRuns(ctx, api.Filter{}); err != nil || n != 2 {
+		t.Errorf("cleared %d, %v", n, err)
+	}
+}
+
+func TestNoTimeIsTooEarlyOrTooLateForAFilter(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.submit("a")
+	h.call().finish(blender.Succeeded)
+	h.ended("1")
+	for name, c := range map[string]struct {
+		f    api.Filter
+		want int
+	}{
+		"since 9999": {api.Filter{Since: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}, 0},
+		"until 1600": {api.Filter{Until: time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)}, 0},
+		"since 1600": {api.Filter{Since: time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)}, 1},
+		"until 9999": {api.Filter{Until: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}, 1},
+	} {
+		if runs, err := h.Runs(ctx, c.f); err != nil || len(runs) != c.want {
+			t.Errorf("%s: %d runs, %v", name, len(runs), err)
+		}
+	}
+	if n, err := h.ClearRuns(ctx, api.Filter{Until: time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)}); err != nil || n != 0 {
+		t.Errorf("cleared %d, %v", n, err)
 	}
 }

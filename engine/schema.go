@@ -76,6 +76,7 @@ ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;       -- so many r
 ALTER TABLE runs ADD COLUMN render TEXT;                            -- JSON: what it renders, or null
 ALTER TABLE runs ADD COLUMN rendered TEXT;                          -- JSON: which frames of that are there
 ALTER TABLE scripts ADD COLUMN ran TEXT NOT NULL DEFAULT '';   -- the bytes of its last run, which was deleted
+ALTER TABLE scripts ADD COLUMN ran_id INTEGER NOT NULL DEFAULT 0;  -- older runs of its path say nothing of it
 ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;      -- 1: the history keeps it
 DROP INDEX runs_script;
 CREATE INDEX runs_folder ON runs (folder, id) WHERE folder <> '';

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -45,10 +46,10 @@ func conditionOf(f api.Filter, before int64) (c condition) {
 		by("runs_state", "state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
 	}
 	if !f.Since.IsZero() {
-		by("runs_queued", "queued_at >= ?", f.Since.UnixNano())
+		by("runs_queued", "queued_at >= ?", moment(f.Since))
 	}
 	if !f.Until.IsZero() {
-		by("runs_queued", "queued_at < ?", f.Until.UnixNano())
+		by("runs_queued", "queued_at < ?", moment(f.Until))
 	}
 	if f.Pinned {
 		by("runs_pinned", "pinned = 1")
@@ -57,6 +58,18 @@ func conditionOf(f api.Filter, before int64) (c condition) {
 		c.parts, c.args = append(c.parts, "id < ?"), append(c.args, before)
 	}
 	return c
+}
+
+// moment returns a time as the database has it, in nanoseconds since 1970. Times that are too early or
+// too late for that are the first and the last.
+func moment(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // clause returns the condition with WHERE before it, or "" where it chooses all runs.
@@ -215,7 +228,7 @@ func (s *store) deleteRuns(where string, args []any, limit int) (gone []deleted,
 				if o.ran() {
 					ran = o.hash
 				}
-				if _, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, o.script); err != nil {
+				if _, err := s.exec(`UPDATE scripts SET ran = ?, ran_id = ? WHERE path = ? AND ran_id < ?`, ran, o.id, o.script, o.id); err != nil {
 					return err
 				}
 			}

@@ -160,7 +160,7 @@ func (s *store) noteCarried(path string, st watcher.Stamp, ran string) error {
 		if err := s.stamp(path, st); err != nil {
 			return err
 		}
-		_, err := s.exec(`UPDATE scripts SET ran = ? WHERE path = ?`, ran, path)
+		_, err := s.exec(`UPDATE scripts SET ran = ?, ran_id = (SELECT coalesce(max(id), 0) FROM runs) WHERE path = ?`, ran, path)
 		return err
 	})
 }

@@ -41,16 +41,19 @@ func (l lastRun) ran() bool {
 // lastRuns returns the last run of every script that was saved in a watched folder, by the
 // script's path. A run that was deleted from the history has no id.
 func (s *store) lastRuns() (map[string]lastRun, error) {
-	rows, err := s.reader.Query(`SELECT path, ran FROM scripts WHERE ran <> ''`)
+	rows, err := s.reader.Query(`SELECT path, ran, ran_id FROM scripts WHERE ran <> '' OR ran_id > 0`)
 	if err != nil {
 		return nil, s.readError(err)
 	}
-	all := map[string]lastRun{}
+	all, known := map[string]lastRun{}, map[string]int64{}
 	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
 		var script string
-		err = rows.Scan(&script, &l.hash)
-		l.state = api.Succeeded // or any that counts as ran
-		all[script] = l
+		var id int64
+		err = rows.Scan(&script, &l.hash, &id)
+		if l.state = api.Succeeded; l.hash != "" { // or any that counts as ran
+			all[script] = l
+		}
+		known[script] = id
 		return l, err
 	})
 	if err != nil {
@@ -65,8 +68,9 @@ func (s *store) lastRuns() (map[string]lastRun, error) {
 	_, err = collect(rows, func(rows *sql.Rows) (l lastRun, err error) {
 		var script, state string
 		err = rows.Scan(&script, &l.id, &l.hash, &state, &l.started, &l.again)
-		l.state = api.State(state)
-		all[script] = l
+		if l.state = api.State(state); l.id > known[script] { // newer runs were deleted otherwise
+			all[script] = l
+		}
 		return l, err
 	})
 	return all, s.readError(err)
