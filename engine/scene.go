@@ -37,7 +37,8 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 		return api.SavedScene{}, fmt.Errorf("%w: file: %q is not the absolute path of a .blend", api.ErrBad, req.File)
 	}
 	run, err := e.leftBy(ctx, req.Run)
-	if errors.Is(err, api.ErrSceneGone) && req.Again && run.ID != "" {
+	// Made again, a run of a session would change what a session of that name has now.
+	if errors.Is(err, api.ErrSceneGone) && req.Again && run.ID != "" && run.Session == "" {
 		if run, err = e.Retry(ctx, run.ID); err == nil {
 			run, err = e.awaitEnd(ctx, run.ID)
 		}
@@ -121,8 +122,12 @@ func (e *Engine) leftBy(ctx context.Context, id string) (api.Run, error) {
 		case !run.State.Final():
 			return run, fmt.Errorf("%w: run %s is %s", api.ErrNotEnded, id, run.State)
 		}
-		if asked = run; run.Session != "" {
-			return run, nil // the session has the scene, if it is there
+		asked = run
+		switch {
+		case run.Session != "":
+			return run, e.stillInSession(run)
+		case !leavesScene(&run):
+			return run, noScene(id)
 		}
 	}
 	runs, err := e.Runs(ctx, api.Filter{Limit: lookedAt})
@@ -137,6 +142,32 @@ func (e *Engine) leftBy(ctx context.Context, id string) (api.Run, error) {
 		run = asked
 	}
 	return run, err
+}
+
+// stillInSession returns nil when the session of a run is there and has been since the run. Else it
+// fails with [api.ErrSceneGone].
+func (e *Engine) stillInSession(run api.Run) error {
+	s, err := e.Session(run.Session)
+	switch {
+	case errors.Is(err, api.ErrNoSession):
+		return fmt.Errorf("%w: the session %s has ended since run %s", api.ErrSceneGone, run.Session, run.ID)
+	case err != nil:
+		return err
+	case run.FinishedAt == nil || run.FinishedAt.Before(s.BegunAt):
+		return fmt.Errorf("%w: the session %s has begun anew since run %s", api.ErrSceneGone, run.Session, run.ID)
+	}
+	return nil
+}
+
+// leavesScene reports whether a run is of the kind that leaves its scene where other runs can look at it.
+func leavesScene(r *api.Run) bool {
+	return !r.InOpenBlender() && r.Session == "" && r.Script != saverName && r.Isolation != api.IsolateScene &&
+		(r.Folder == "" || r.Isolation != api.IsolateKeep)
+}
+
+// noScene returns the error that says that a run has left no scene.
+func noScene(id string) error {
+	return fmt.Errorf("%w: run %s has left no scene that can be looked at", api.ErrNoScene, id)
 }
 
 // gone returns an error that says that the scene of run id is gone, because the run after came later.
@@ -163,8 +194,7 @@ func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, 
 		if with >= 0 && blenderOf(*r) != blenderOf(runs[with]) {
 			continue // it was executed elsewhere
 		}
-		if r.StartedAt == nil || r.InOpenBlender() || r.Session != "" || r.Script == saverName || r.Isolation == api.IsolateScene ||
-			r.Folder != "" && r.Isolation == api.IsolateKeep {
+		if r.StartedAt == nil || !leavesScene(r) {
 			continue // it has left nothing where other runs look
 		}
 		last := left[blenderOf(*r)]
@@ -188,7 +218,7 @@ func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, 
 	case asked == nil && id == "":
 		return api.Run{}, fmt.Errorf("%w: nothing has run yet", api.ErrNoScene)
 	case asked == nil:
-		return api.Run{}, fmt.Errorf("%w: run %s has left no scene that can be looked at", api.ErrNoScene, id)
+		return api.Run{}, noScene(id)
 	case asked.State == api.Crashed:
 		return *asked, fmt.Errorf("%w: run %s has crashed Blender, and the scene went with it", api.ErrNoScene, asked.ID)
 	case asked.State == api.Interrupted:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/blender"
 )
 
 func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
@@ -68,5 +69,47 @@ func TestOnlyASceneThatIsThereIsOpened(t *testing.T) {
 		case test.want == "" && (err == nil || errors.Is(err, api.ErrSceneGone) != test.gone):
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestARunThatLeavesNoSceneIsNotMadeAgainForIt(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	r, err := h.Submit(ctx, api.Submission{Code: []byte("x"), Isolation: api.IsolateScene, Scene: "fresh"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.call().finish(blender.Succeeded)
+	h.ended(r.ID)
+	h.submit("y")
+	h.call().finish(blender.Succeeded)
+	h.ended("2")
+	if _, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: h.path("copy.blend"), Again: true}); !errors.Is(err, api.ErrNoScene) {
+		t.Errorf("%v", err)
+	}
+	if all := h.all(); len(all) != 2 {
+		t.Errorf("there are the runs %v", all)
+	}
+}
+
+func TestTheSceneOfASessionIsGoneWhenItHasBegunAnew(t *testing.T) {
+	t.Parallel()
+	h, b := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	r := h.inSession("chair", "x")
+	h.call().finish(blender.Succeeded)
+	h.ended(r.ID)
+	for what, all := range map[string][]api.Session{
+		"begun anew": {{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady, BegunAt: time.Now().Add(time.Minute)}},
+		"ended":      nil,
+	} {
+		b.mu.Lock()
+		b.all = all
+		b.mu.Unlock()
+		if _, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: h.path("copy.blend"), Again: true}); !errors.Is(err, api.ErrSceneGone) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if all := h.all(); len(all) != 1 {
+		t.Errorf("there are the runs %v", all)
 	}
 }
