@@ -10,12 +10,16 @@ import (
 	"blendtray/api"
 )
 
+// maxQueue is how many waiting runs a list has at most. The engine finds out their order by playing what
+// will happen, and nothing else happens in the meantime.
+const maxQueue = 1000
+
 func (s *Server) getQueue(w http.ResponseWriter, r *http.Request) error {
 	n := int64(0)
 	if q := r.URL.Query(); q.Has("n") {
 		var ok bool
-		if n, ok = number(q.Get("n")); !ok || n < 1 || n > maxList {
-			return badRequest("n=%s is not a number from 1 to %d", q.Get("n"), maxList)
+		if n, ok = number(q.Get("n")); !ok || n < 1 || n > maxQueue {
+			return badRequest("n=%s is not a number from 1 to %d", q.Get("n"), maxQueue)
 		}
 	}
 	queue := s.engine.Queue(int(n))

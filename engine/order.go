@@ -143,7 +143,7 @@ func (e *Engine) moveFirst(ctx context.Context, id string, of api.Front) (api.Ru
 		if err != nil {
 			return api.Run{}, err
 		}
-		return api.Run{}, fmt.Errorf("%w: %s does not wait, it is %s", api.ErrEnded, id, j.run.State)
+		return api.Run{}, fmt.Errorf("%w: run %s does not wait: its state is %s", api.ErrEnded, id, j.run.State)
 	}
 	if err := e.store.setPlace(n, place); err != nil {
 		return api.Run{}, err

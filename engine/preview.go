@@ -64,6 +64,10 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 			}
 			return
 		}
+		if _, err := e.lookUp(ctx, r.ID); errors.Is(err, api.ErrNotFound) {
+			_ = os.Remove(file) // the run was deleted while its picture was made
+			return
+		}
 		r := e.withPreview(r)
 		e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r})
 		e.prunePreviews()
