@@ -161,7 +161,9 @@ type runsUnpinCmd struct {
 	ID string `arg:"" help:"The run's id, as \"blendtray runs\" lists it."`
 }
 
-func (runsUnpinCmd) Help() string { return `The history deletes the run with other runs of its age when runs.history is full.` }
+func (runsUnpinCmd) Help() string {
+	return `The history deletes the run with other runs of its age when runs.history is full.`
+}
 
 func (c *runsUnpinCmd) Run(e *env) error {
 	return e.runDoes(c.ID, (*control.Client).Unpin, "run %s of %s is not pinned any more\n")
