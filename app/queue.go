@@ -24,9 +24,12 @@ func (queueListCmd) Help() string {
 	return `Lists the runs that wait in the order in which they will begin, as it looks now, and what each waits for. The runs of a folder, a client or a session begin in their order; folders and clients take turns.`
 }
 
+// maxQueue is how many waiting runs the engine lists at most.
+const maxQueue = 1000
+
 func (c *queueListCmd) Run(e *env) error {
-	if c.Number < 1 || c.Number > maxRuns {
-		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxRuns)
+	if c.Number < 1 || c.Number > maxQueue {
+		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxQueue)
 	}
 	client, err := e.client()
 	if err != nil {
