@@ -100,6 +100,7 @@ func newOutputView(w *window) *outputView {
 			path, line, _ := namesPlace(text)
 			w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
 		},
+		Wrapped:  func(bool) { toggle(v.wrap) },
 		Shortcut: w.typed,
 	})
 	v.find = &findEntry{entry: entry{typed: w.typed}, step: v.pane.Next}

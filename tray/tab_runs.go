@@ -340,12 +340,23 @@ func (t *runsTab) showQueued() {
 }
 
 // open shows a run that may not be in the list.
-func (t *runsTab) open(id string) {
+func (t *runsTab) open(id string) { t.openOr(id, t.window.fail) }
+
+// reopen shows the run that the last window has shown, and where that run is gone, the newest.
+func (t *runsTab) reopen(id string) {
+	t.openOr(id, func(error) {
+		t.picked = false
+		t.refresh()
+	})
+}
+
+// openOr shows a run, or calls failed with the reason why the run can't be had.
+func (t *runsTab) openOr(id string, failed func(error)) {
 	fetch(t.window, func(ctx context.Context) (api.Run, error) {
 		return t.window.shell.cfg.Client.Run(ctx, id)
 	}, func(r api.Run, err error) {
 		if err != nil {
-			t.window.fail(err)
+			failed(err)
 			return
 		}
 		t.picked = true

@@ -144,3 +144,15 @@ func TestTheListTellsTheDetailsWhatHasBecomeOfARun(t *testing.T) {
 	b.mu.Unlock()
 	o.until("the details say so", func() bool { return strings.Contains(o.runs.detail.title.Text, "interrupted") })
 }
+
+func TestWhereTheRunOfTheLastWindowIsGoneTheNewestIsShown(t *testing.T) {
+	o := openWindow(t, succeeded("/srv/a.py"))
+	o.until("the runs are there", func() bool { return len(o.runs.activity.runs) == 1 })
+	o.runs.picked = true
+	o.runs.detail.set(api.Run{})
+	o.runs.reopen("999")
+	o.until("the newest is shown", func() bool { return o.runs.detail.run.Script == "/srv/a.py" })
+	if o.Canvas().Overlays().Top() != nil {
+		t.Error("a dialog complains")
+	}
+}

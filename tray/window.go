@@ -309,7 +309,7 @@ func (w *window) show(s State) {
 		w.runs.reload()
 		if id := w.chosen; id != "" {
 			w.chosen = ""
-			w.runs.open(id)
+			w.runs.reopen(id)
 		}
 	}
 	w.link = s.Link

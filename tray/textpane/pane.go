@@ -38,6 +38,9 @@ type Options struct {
 	// Opens, if not nil, reports whether a click on a line does something, and Open does it.
 	Opens func(text string) bool
 	Open  func(text string)
+	// Wrapped, if not nil, is told whether long lines are wrapped when a person has changed that in the
+	// pane's menu.
+	Wrapped func(bool)
 	// Shortcut, if not nil, is asked first what to do for a shortcut, and reports whether it did
 	// something.
 	Shortcut func(fyne.Shortcut) bool

@@ -319,7 +319,12 @@ func (p *Pane) menu() *fyne.Menu {
 	copyAll := fyne.NewMenuItem("Copy all", p.CopyAll)
 	selectAll := fyne.NewMenuItem("Select all", p.SelectAll)
 	copyAll.Disabled, selectAll.Disabled = first == end, first == end
-	wrap := fyne.NewMenuItem("Wrap long lines", func() { p.SetWrap(!p.Wrap()) })
+	wrap := fyne.NewMenuItem("Wrap long lines", func() {
+		p.SetWrap(!p.Wrap())
+		if p.opts.Wrapped != nil {
+			p.opts.Wrapped(p.Wrap())
+		}
+	})
 	wrap.Checked = p.Wrap()
 	return fyne.NewMenu("", copySelected, copyAll, selectAll, fyne.NewMenuItemSeparator(), wrap)
 }

@@ -50,3 +50,15 @@ func TestTheSelectedLineMayBecomeShorter(t *testing.T) {
 		t.Errorf("selected beyond the end of a line: %q", got)
 	}
 }
+
+func TestWhoeverHasAButtonForWrappingIsToldOfTheMenu(t *testing.T) {
+	told := []bool{}
+	s := show(t, Options{Wrapped: func(on bool) { told = append(told, on) }})
+	for range 2 {
+		items := s.menu().Items
+		items[len(items)-1].Action()
+	}
+	if len(told) != 2 || !told[0] || told[1] || s.Wrap() {
+		t.Errorf("told %v, and wrapped is %v", told, s.Wrap())
+	}
+}
