@@ -5,6 +5,7 @@ package tray
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -93,10 +94,14 @@ func (t *sendTab) send() {
 	t.history.add(code)
 	pane := t.output.pane
 	pane.Clear()
+	t.window.shell.busy++ // a window that is closed now ends when the engine has the code
 	go func() {
+		taken := sync.OnceFunc(func() { t.window.shell.do(t.window.shell.rested) })
+		defer taken()
 		open := false // the last line has no end
 		sub := api.Submission{Code: []byte(code), Name: "<window>", Scene: "keep", Client: "window"}
 		for ev, err := range t.window.shell.cfg.Client.SubmitAndFollow(t.window.shell.ctx, sub) {
+			taken()
 			text := ""
 			switch {
 			case err != nil:

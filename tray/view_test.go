@@ -95,3 +95,14 @@ func TestAWindowThatIsClosedFinishesWhatItWasAskedFor(t *testing.T) {
 		t.Errorf("after it was read: %s, %q", got, o.shell.now().Trouble)
 	}
 }
+
+func TestAWindowThatIsClosedWaitsUntilTheEngineHasWhatWasSent(t *testing.T) {
+	o := openWindow(t)
+	o.until("it rests", func() bool { return o.shell.busy == 0 })
+	o.send.code.SetText("pass")
+	o.send.send()
+	if o.shell.busy != 1 {
+		t.Errorf("%d requests are under way", o.shell.busy)
+	}
+	o.until("the engine has it", func() bool { return o.shell.busy == 0 && len(o.runs.activity.runs) == 1 })
+}
