@@ -200,7 +200,7 @@ func TestSavesRunInTheBlenderThatIsOpen(t *testing.T) {
 	if s, _ := p.status(); s.Blenders[0].PID != open.Process.Pid || s.Blenders[0].Version == "" {
 		t.Errorf("the status is %+v, and the process %d", s.Blenders, open.Process.Pid)
 	}
-	doctor("is used, which is open")
+	doctor("right  blender    the open Blender ")
 	later := p.save("later.py", "import bpy\nresult = 'Suzanne' in bpy.data.objects\n")
 	if r := p.lastOf(later); r.State != api.Succeeded || string(r.Result) != "true" {
 		t.Errorf("the scene was not kept: %s", r.Result)

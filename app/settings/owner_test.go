@@ -444,9 +444,7 @@ func TestAChangeByHandIsNoticed(t *testing.T) {
 		"runs.history is 5 now",
 		"runs.timeout is none now\nruns.history is 10000 now",
 	}
-	if said := o.told(); !slices.Equal(said, want) {
-		t.Errorf("it said\n%q\nand not\n%q", said, want)
-	}
+	o.eventually(fmt.Sprintf("it has said %q", want), func() bool { return slices.Equal(o.told(), want) })
 }
 
 func TestAFileThatIsStillBeingWrittenIsNotBelieved(t *testing.T) {
