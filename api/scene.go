@@ -16,8 +16,8 @@ type SceneRequest struct {
 
 // SavedScene is a copy of a scene.
 type SavedScene struct {
-	// Run is the run that has left the scene, without its output: another run than that of the request
-	// where that was made again.
+	// Run is the run that has left the scene, without its output. Where the run of the request was made
+	// again, Run is the new run.
 	Run  Run    `json:"run"`
 	File string `json:"file"`
 	// Program is the path of the Blender that has made the copy, or "".

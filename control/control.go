@@ -25,7 +25,7 @@ type Engine interface {
 	RunStale(ctx context.Context) ([]api.Run, error)
 	Run(ctx context.Context, id string) (api.Run, error)
 	Code(ctx context.Context, id string) ([]byte, error)
-	// Changes returns how the code of a run differs from that of the run before of the same script.
+	// Changes returns how the code of a run differs from the code of the run before, of the same script.
 	Changes(ctx context.Context, id string) (api.Changes, error)
 	// Output returns the text that a run printed from the byte from on, the byte where that text
 	// begins, and the number of printed bytes in all.

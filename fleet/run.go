@@ -125,7 +125,7 @@ func needOf(req blender.Request) need {
 
 // Run has a Blender execute a request, as [blender.Supervisor.Run] does. Which one depends on
 // the request's isolation: a new one, one that goes on, or for a look the one that the last
-// isolated run has left, or that of the request's session.
+// isolated run has left, or the Blender of the request's session.
 func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
 	if req.Session != "" {
 		return f.runInSession(ctx, req, sink)

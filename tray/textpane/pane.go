@@ -214,8 +214,8 @@ func (p *Pane) Mark(line int) {
 	p.Refresh()
 }
 
-// Lines returns the number of the first line that the pane has, and that of the line after the
-// last. Lines keep their numbers when older lines are dropped.
+// Lines returns the numbers of the first line that the pane has and of the line after the last.
+// Lines keep their numbers when older lines are dropped.
 func (p *Pane) Lines() (first, end int) { return p.buffer.Bounds() }
 
 // ShowLine brings a line into sight, a third from the top, and stops following.

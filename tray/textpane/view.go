@@ -100,7 +100,7 @@ func (v *view) get(number int) *line {
 // Line returns what a line shows; see [selection.Text].
 func (v *view) Line(number int) string { return v.get(number).text }
 
-// Bounds returns the number of the first line, and that of the line after the last.
+// Bounds returns the numbers of the first line and of the line after the last.
 func (v *view) Bounds() (first, end int) { return v.pane.buffer.Bounds() }
 
 // rowsOf returns the first cells of the rows of a line.
@@ -124,8 +124,7 @@ func (v *view) rowsIn(l *line) []int {
 
 var oneRow = []int{0}
 
-// move returns the place so many rows below another, at most that of the last row, and at least
-// that of the first.
+// move returns the place so many rows below another. It stops at the last row, and at the first.
 func (v *view) move(from place, rows int) place {
 	first, end := v.Bounds()
 	if end == first {

@@ -203,7 +203,7 @@ func (b *Buffer) Now() (version, resets uint64, first, end int) {
 	return now.version, now.resets, now.first, now.end
 }
 
-// Bounds returns the number of the first line that is kept, and that of the line after the last.
+// Bounds returns the numbers of the first line that is kept and of the line after the last.
 func (b *Buffer) Bounds() (first, end int) {
 	now := b.now.Load()
 	return now.first, now.end

@@ -17,7 +17,7 @@ func (p Pos) Before(o Pos) bool { return p.Line < o.Line || p.Line == o.Line && 
 // Text is a text whose lines are asked for by number. Lines that are not there are "".
 type Text interface {
 	Line(number int) string
-	// Bounds returns the number of the first line, and that of the line after the last.
+	// Bounds returns the numbers of the first line and of the line after the last.
 	Bounds() (first, end int)
 }
 
