@@ -337,13 +337,10 @@ func (s *indicator) followSettings() {
 }
 
 func (s *indicator) readLogin() {
-	if s.cfg.Login == nil {
-		return
-	}
-	on, err := s.cfg.Login.Enabled()
+	on := startsAtLogin(s.cfg.Login)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.login = on && err == nil
+	s.login = on
 }
 
 // followLogin reads the switch for the login whenever somebody opens the menu, because the window

@@ -21,6 +21,16 @@ import (
 // notifyKey is the setting that says which runs bring a notification.
 const notifyKey = "tray.notify"
 
+// startsAtLogin reports whether the tray starts at the login. It does not where there is no switch, or
+// where the switch can't be read.
+func startsAtLogin(l Login) bool {
+	if l == nil {
+		return false
+	}
+	on, err := l.Enabled()
+	return on && err == nil
+}
+
 // Login is the switch that starts the tray when the user logs in.
 type Login interface {
 	Enabled() (bool, error)
@@ -281,13 +291,10 @@ func (s *shell) followSettings() {
 }
 
 func (s *shell) readLogin() {
-	if s.cfg.Login == nil {
-		return
-	}
-	on, err := s.cfg.Login.Enabled()
+	on := startsAtLogin(s.cfg.Login)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.login = on && err == nil
+	s.login = on
 }
 
 // followLogin reads the switch for the login at the start and whenever the window comes to the

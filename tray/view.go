@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
 )
 
 // view is where a person is in the window: what the next window begins with, because a window ends
@@ -64,7 +63,7 @@ func (w *window) view() view {
 	if w.found != nil { // the list has not been scrolled back yet
 		p.Top, p.Into = w.found.Top, w.found.Into
 	} else if at := w.runs.list.GetScrollOffset(); at > 0 {
-		height := w.rowHeight()
+		height := w.runs.lineHeight()
 		if line := int(at / height); line < len(w.runs.activity.runs) {
 			p.Top, p.Into = w.runs.activity.runs[line].ID, at-float32(line)*height
 		}
@@ -76,11 +75,6 @@ func (w *window) view() view {
 func keptScripts(sent []string) []string {
 	short := slices.DeleteFunc(slices.Clone(sent), func(code string) bool { return len(code) > maxCode })
 	return short[max(0, len(short)-maxSent):]
-}
-
-// rowHeight returns the height of a line in the list of runs.
-func (w *window) rowHeight() float32 {
-	return newRow().MinSize().Height + w.runs.list.Theme().Size(theme.SizeNamePadding)
 }
 
 // goBack brings the person to a view, in a window that has just been made. The list is scrolled
@@ -130,7 +124,7 @@ func (w *window) settle() {
 	}
 	w.found = nil
 	if i >= 0 {
-		t.list.ScrollToOffset(float32(i)*w.rowHeight() + p.Into)
+		t.list.ScrollToOffset(float32(i)*w.runs.lineHeight() + p.Into)
 	}
 }
 
