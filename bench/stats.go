@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,13 +16,14 @@ import (
 // sample is a set of durations, in any order.
 type sample []time.Duration
 
-// quantile returns the duration below which the share q (0 to 1) of the sample lies.
+// quantile returns the smallest duration of the sample that at least the share q (0 to 1) of the
+// sample does not exceed: the nearest rank. It returns 0 for an empty sample.
 func (s sample) quantile(q float64) time.Duration {
 	if len(s) == 0 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(s))
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+	return sorted[max(int(math.Ceil(q*float64(len(sorted)))), 1)-1]
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond)) }
