@@ -15,9 +15,9 @@ const (
 	heapRoom = 4 << 20
 	// leastPercent is how much garbage a large heap may hold, as a share of what is in use. Go's
 	// own default is 100, which doubles the memory of an engine for which thousands of saves wait.
-	leastPercent = 20
+	leastPercent = 15
 	mostPercent  = 200
-	percentStep  = 20
+	percentStep  = 15
 )
 
 // percentOf returns the percentage for [debug.SetGCPercent] where a number of bytes is in use.

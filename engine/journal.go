@@ -59,8 +59,8 @@ type over struct {
 	Again  bool    `json:"again"`
 	Repeat bool    `json:"repeat"`
 	// Queued: the run waits again, after so many repeats.
-	Queued  bool `json:"queued"`
-	Repeats int  `json:"repeats"`
+	Queued  bool  `json:"queued"`
+	Repeats int32 `json:"repeats"`
 }
 
 // journalFile returns the path of a run's journal, or "" when the engine keeps none.

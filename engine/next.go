@@ -104,14 +104,13 @@ func (l *load) counts(j *job) bool {
 // whatever the settings have become.
 type stake struct {
 	need    need
-	held    bool // there is a stake
 	counted bool
 	sent    bool // the job has no Blender yet
 }
 
 // add notes a run as running. Its Blender is not taken before [load.take].
 func (l *load) add(j *job) {
-	j.stake = stake{need: l.need(j), held: true, counted: l.counts(j), sent: true}
+	j.stake = &stake{need: l.need(j), counted: l.counts(j), sent: true}
 	l.change(j, 1)
 	// The Blender that is free may be the one that the run takes in a moment.
 	l.send(j, 1)
@@ -119,7 +118,7 @@ func (l *load) add(j *job) {
 
 // take notes that a run has its Blender, or needs none any more.
 func (l *load) take(j *job) {
-	if j.stake.sent {
+	if j.stake != nil && j.stake.sent {
 		j.stake.sent = false
 		l.send(j, -1)
 	}
@@ -127,12 +126,12 @@ func (l *load) take(j *job) {
 
 // remove notes that a run is not running any more.
 func (l *load) remove(j *job) {
-	if !j.stake.held {
+	if j.stake == nil {
 		return
 	}
 	l.take(j)
 	l.change(j, -1)
-	j.stake = stake{}
+	j.stake = nil
 }
 
 func (l *load) send(j *job, by int) {

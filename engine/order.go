@@ -92,7 +92,7 @@ func (e *Engine) whyLocked(l *load, j *job, before string) string {
 			return fmt.Sprintf("run %s of the same script is running", r.run.ID)
 		case j.run.Session != "" && r.line == j.line:
 			return fmt.Sprintf("run %s is running in the session", r.run.ID)
-		case n.isolation != api.IsolateProcess && r.stake.held && r.stake.need == n:
+		case n.isolation != api.IsolateProcess && r.stake != nil && r.stake.need == n:
 			return fmt.Sprintf("run %s is running in the Blender that it needs", r.run.ID)
 		}
 	}

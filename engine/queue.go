@@ -22,6 +22,7 @@ type job struct {
 	again  bool // a save of the same bytes is to run again, though the run has begun
 	repeat bool // it has ended because Blender died, and is still to be repeated
 	saved  bool // its end is in the database
+	older  bool // it was made for an engine before this one
 	dir    string
 	limit  time.Duration
 	code   []byte // nil when only the database has it
@@ -29,12 +30,11 @@ type job struct {
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not
 	worker   *worker   // the worker that executes the job; nil while the job is queued
-	stake    stake     // what it has of Engine.load; empty while it is queued
+	stake    *stake    // what it has of Engine.load; nil while it is queued
 	patience time.Time // until when the job waits for an open Blender; zero while it need not wait
 	attempts int32     // how often engines before this one have sent it
 	refusals int32     // how often a Blender has died with it before it began
-	repeats  int       // how often the engine has repeated it by itself: see FolderSettings.Retries
-	older    bool      // it was made for an engine before this one
+	repeats  int32     // how often the engine has repeated it by itself: see FolderSettings.Retries
 	carried  []string  // the paths to which the script was renamed since it was saved
 	chain    *chain    // how a save came about that a run has made; nil for a person's save
 	rendered *rendered // the frames that Blenders before the current one have rendered, or nil; Engine.turn guards it

@@ -164,7 +164,7 @@ func (e *Engine) mayRepeat(j *job) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.folders[j.run.Folder]
-	return f != nil && j.repeats < int(f.policy.Retries) && e.queue.saved(j.run.Script) == nil
+	return f != nil && int(j.repeats) < int(f.policy.Retries) && e.queue.saved(j.run.Script) == nil
 }
 
 // repeatOf returns the run that repeats a run that was cut off.

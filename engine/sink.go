@@ -35,7 +35,7 @@ func (s *sink) Taken(pid int) {
 
 // takeLocked notes that the job has its Blender. It needs mu.
 func (j *job) takeLocked(e *Engine) {
-	if j.stake.sent && e.queue.len() > 0 {
+	if j.stake != nil && j.stake.sent && e.queue.len() > 0 {
 		e.wakeWorkersLocked()
 	}
 	e.load.take(j)

@@ -192,7 +192,7 @@ func (s *store) startLocked(id int64, at time.Time) error {
 }
 
 // setQueued writes down that a run waits again, after so many repeats.
-func (s *store) setQueued(id int64, repeats int) error {
+func (s *store) setQueued(id int64, repeats int32) error {
 	return s.tx(func() error {
 		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL, reason = '', output_bytes = 0, repeats = ? WHERE id = ?`,
 			string(api.Queued), repeats, id)
