@@ -163,9 +163,12 @@ type Progress struct {
 	Picture string `json:"picture"`
 }
 
+// Refused is the type of the error of a run that no Blender has executed.
+const Refused = "RunRefused"
+
 // ScriptError is what ended a run that did not succeed.
 type ScriptError struct {
-	// Type is the exception's class, or "Crash", "TimeLimit", "RunCancelled", "RunRefused".
+	// Type is the exception's class, or "Crash", "TimeLimit", "RunCancelled", or [Refused].
 	Type    string `json:"type"`
 	Message string `json:"message"`
 	// Line is the line in the script itself, 0 when there is none.
@@ -211,6 +214,9 @@ type Submission struct {
 	// Peer tells the programs apart that ask without a name of their own: which of them belong
 	// together, as the server knows it, or "". Clients don't send it.
 	Peer string `json:"-"`
+	// Left is the isolated run whose scene the run looks at: when another isolated run has come after, the
+	// run is refused. "" is what is there. Clients don't send it.
+	Left string `json:"-"`
 	// Blender is the Blender that is to execute the run: the name of a Blender, "open" or
 	// "open-PID", or a version, such as "4.5", which means the newest Blender of that version. With
 	// "" a comment in the script may name the Blender, else the run is for the default Blender.

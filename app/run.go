@@ -556,7 +556,7 @@ func because(run api.Run) string {
 		text := run.Error.Type
 		switch {
 		case run.Error.Message == "":
-		case text == "" || text == "Crash" || text == "TimeLimit" || text == "RunRefused" || run.State == api.Cancelled:
+		case text == "" || text == "Crash" || text == "TimeLimit" || text == api.Refused || run.State == api.Cancelled:
 			// The script knows of no exception.
 			text = run.Error.Message
 		default:

@@ -30,6 +30,9 @@ type Request struct {
 	// Blender by them.
 	Isolation api.Isolation
 	Look      bool
+	// Left, for a run that looks, is the isolated run whose leavings are looked at: when another isolated
+	// run has come after, the run is refused. "" is whatever the last isolated run has left.
+	Left string
 	// Session is the name of the session in whose Blender the run goes on; "" for none. A single
 	// Blender ignores it.
 	Session string

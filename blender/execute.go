@@ -228,7 +228,7 @@ func refused(version string, err error) Outcome {
 	now := time.Now()
 	return Outcome{
 		Verdict: Errored, Started: now, Finished: now, Version: version,
-		Error: &api.ScriptError{Type: "RunRefused", Message: err.Error()},
+		Error: &api.ScriptError{Type: api.Refused, Message: err.Error()},
 	}
 }
 

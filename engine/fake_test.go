@@ -24,14 +24,15 @@ type fakeBlender struct {
 	// do, when set, does each run at once; otherwise the test takes it from calls.
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
-	mu     sync.Mutex
-	busy   func(req blender.Request) bool  // for which runs no Blender is free; nil for none
-	fails  func(req blender.Request) error // why there is none for a run, which is not waited for; nil for no run
-	spec   api.BlenderSpec
-	status api.BlenderStatus
-	scenes []string
-	alerts []blender.Request
-	news   chan struct{} // closed when status changes
+	mu        sync.Mutex
+	busy      func(req blender.Request) bool  // for which runs no Blender is free; nil for none
+	fails     func(req blender.Request) error // why there is none for a run, which is not waited for; nil for no run
+	spec      api.BlenderSpec
+	status    api.BlenderStatus
+	scenes    []string
+	alerts    []blender.Request
+	processes []api.ProcessStatus
+	news      chan struct{} // closed when status changes
 }
 
 // call is one run in the hands of a test.
@@ -146,7 +147,11 @@ func (f *fakeBlender) expected() []string {
 	return f.scenes
 }
 
-func (f *fakeBlender) Processes() []api.ProcessStatus { return nil }
+func (f *fakeBlender) Processes() []api.ProcessStatus {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.processes
+}
 
 func (f *fakeBlender) Configure(spec api.BlenderSpec) {
 	f.mu.Lock()

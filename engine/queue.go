@@ -24,6 +24,7 @@ type job struct {
 	saved  bool // its end is in the database
 	older  bool // it was made for an engine before this one
 	dir    string
+	left   string // the isolated run whose scene it saves: see blender.Request.Left; "" for other jobs
 	limit  time.Duration
 	code   []byte // nil when only the database has it
 
@@ -73,7 +74,7 @@ func (j *job) request(code []byte) blender.Request {
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
 		// A watched folder keeps its own state; other runs look at what the last run left.
 		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "" && j.run.Session == "",
-		Session: j.run.Session, Echo: j.echo, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
+		Left: j.left, Session: j.run.Session, Echo: j.echo, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
 		Limits: blender.Limits{
 			Memory: uint64(j.run.Limits.MaxMemory), Nice: j.run.Limits.Nice, Processes: j.run.Limits.MaxProcesses,
 		},

@@ -57,9 +57,16 @@ func (e *Engine) loadQueue() error {
 	}
 	e.queue = queue{}
 	for _, j := range jobs {
-		if operationOf(&j.run) != "" {
-			// Its session is gone, and another of the same name must not be saved over its file.
-			if err := e.store.interrupt(j.id, time.Now(), "the engine ended before it began, and its session with it", nil); err != nil {
+		// What it saves is gone, and another scene must not be saved over its file.
+		why := ""
+		switch {
+		case operationOf(&j.run) != "":
+			why = "the engine ended before it began, and its session with it"
+		case j.run.Script == saverName:
+			why = "the engine ended before it began, and the Blender with the scene"
+		}
+		if why != "" {
+			if err := e.store.interrupt(j.id, time.Now(), why, nil); err != nil {
 				return err
 			}
 			continue

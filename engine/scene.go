@@ -36,6 +36,7 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 	if req.File != "" && (!filepath.IsAbs(req.File) || !strings.EqualFold(filepath.Ext(req.File), ".blend")) {
 		return api.SavedScene{}, fmt.Errorf("%w: file: %q is not the absolute path of a .blend", api.ErrBad, req.File)
 	}
+	left := e.leftIn() // before the run is looked for: what comes after it is noticed
 	run, err := e.leftBy(ctx, req.Run)
 	// Made again, a run of a session would change what a session of that name has now.
 	if errors.Is(err, api.ErrSceneGone) && req.Again && run.ID != "" && run.Session == "" {
@@ -43,6 +44,7 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 			run, err = e.awaitEnd(ctx, run.ID)
 		}
 		if err == nil {
+			left = e.leftIn()
 			run, err = e.leftBy(ctx, run.ID)
 		}
 	}
@@ -63,7 +65,7 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 	if run.Session != "" {
 		_, err = e.DoInSession(ctx, api.SessionRequest{Session: run.Session, Operation: api.SessionSave, File: saved.File, Client: req.Client})
 	} else {
-		err = e.saveScene(ctx, run, saved.File, req.Client)
+		err = e.saveScene(ctx, run, left[blenderOf(run)], saved.File, req.Client)
 	}
 	saved.Run = run
 	saved.Run.Output = ""
@@ -93,10 +95,11 @@ func (e *Engine) copyFile(run api.Run) (string, error) {
 	return filepath.Join(dir, fmt.Sprintf("%s-%s.blend", name, run.ID)), nil
 }
 
-// saveScene has the Blender in which a run has left its scene save a copy of the scene as file.
-func (e *Engine) saveScene(ctx context.Context, run api.Run, file, client string) error {
+// saveScene has the Blender in which a run has left its scene save a copy of the scene as file. left is
+// the isolated run that ended last there: when another comes after, nothing is saved.
+func (e *Engine) saveScene(ctx context.Context, run api.Run, left, file, client string) error {
 	saved, err := e.Submit(ctx, api.Submission{
-		Code: []byte(saver), Name: saverName, Args: []string{file}, Scene: "keep", Client: client, Blender: blenderOf(run),
+		Code: []byte(saver), Name: saverName, Args: []string{file}, Scene: "keep", Client: client, Blender: blenderOf(run), Left: left,
 	})
 	if err == nil {
 		saved, err = e.awaitEnd(ctx, saved.ID)
@@ -104,6 +107,8 @@ func (e *Engine) saveScene(ctx context.Context, run api.Run, file, client string
 	switch {
 	case err != nil:
 		return err
+	case saved.Error != nil && saved.Error.Type == api.Refused:
+		return fmt.Errorf("%w: %s", api.ErrSceneGone, saved.Error.Message)
 	case saved.State != api.Succeeded:
 		return fmt.Errorf("%w: the scene of run %s can't be saved: %s", api.ErrNoScene, run.ID, whyNot(saved))
 	}
@@ -175,16 +180,24 @@ func gone(after, id string) error {
 	return fmt.Errorf("%w: run %s came after run %s", api.ErrSceneGone, after, id)
 }
 
-// sceneOf chooses from runs, the newest first, the run with an id, or for "" the last run. It fails
-// when the Blender that has the run's scene is not there in the status st of the engine.
-func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
-	var asked *api.Run
-	left := map[string]string{} // of each Blender that is there, the isolated run that ended last
+// leftIn returns the isolated run that ended last in each Blender that is there.
+func (e *Engine) leftIn() map[string]string { return leftIn(e.Status()) }
+
+func leftIn(st api.Status) map[string]string {
+	left := map[string]string{}
 	for _, p := range st.Processes {
 		if p.Left != "" {
 			left[cmp.Or(p.Blender, api.DefaultBlender)] = p.Left
 		}
 	}
+	return left
+}
+
+// sceneOf chooses from runs, the newest first, the run with an id, or for "" the last run. It fails
+// when the Blender that has the run's scene is not there in the status st of the engine.
+func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, error) {
+	var asked *api.Run
+	left := leftIn(st)
 	with := -1 // the run with the id
 	if id != "" {
 		with = slices.IndexFunc(runs, func(r api.Run) bool { return r.ID == id })

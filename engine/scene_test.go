@@ -113,3 +113,45 @@ func TestTheSceneOfASessionIsGoneWhenItHasBegunAnew(t *testing.T) {
 		t.Errorf("there are the runs %v", all)
 	}
 }
+
+// Between the look for the scene and its saving another run may come.
+func TestTheSceneOfAnotherRunIsNotSaved(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	r := h.submit("x")
+	h.call().finish(blender.Succeeded)
+	h.ended(r.ID)
+	h.b.mu.Lock()
+	h.b.processes = []api.ProcessStatus{{Use: "left", Left: r.ID}}
+	h.b.mu.Unlock()
+	failed := make(chan error)
+	go func() {
+		_, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: h.path("copy.blend")})
+		failed <- err
+	}()
+	c := h.call()
+	if c.req.Left != r.ID || !c.req.Look {
+		t.Errorf("it looks at %q: %+v", c.req.Left, c.req)
+	}
+	c.end <- result{out: blender.Outcome{Verdict: blender.Errored, Error: &api.ScriptError{Type: api.Refused, Message: "run 2 came after run 1"}}}
+	if err := <-failed; !errors.Is(err, api.ErrSceneGone) {
+		t.Errorf("it was saved: %v", err)
+	}
+	if _, err := h.Retry(ctx, c.req.ID); !errors.Is(err, api.ErrBad) {
+		t.Errorf("it is saved again: %v", err)
+	}
+}
+
+func TestASceneIsNotSavedByTheNextEngine(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	r, err := h.Submit(ctx, api.Submission{Code: []byte(saver), Name: saverName, Args: []string{h.path("copy.blend")}, Scene: "keep", Left: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := h.again()
+	next.serve()
+	if got := next.ended(r.ID); got.State != api.Interrupted {
+		t.Errorf("%s: %s", got.State, got.Reason)
+	}
+}

@@ -156,7 +156,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkTexts(s); err != nil {
 		return nil, err
 	}
-	j := &job{peer: s.Peer, dir: s.Dir, isFile: s.Script != "", echo: s.Echo, code: blob(s.Code)}
+	j := &job{peer: s.Peer, dir: s.Dir, left: s.Left, isFile: s.Script != "", echo: s.Echo, code: blob(s.Code)}
 	if s.Attach && s.Blender != "" {
 		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
 	}
@@ -431,6 +431,9 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	}
 	if operationOf(&old.run) != "" {
 		return api.Run{}, fmt.Errorf("%w: run %s is an operation of a session and no script; ask the session again", api.ErrBad, id)
+	}
+	if old.run.Script == saverName {
+		return api.Run{}, fmt.Errorf("%w: run %s has saved a scene that another run left; ask for that scene again", api.ErrBad, id)
 	}
 	code, err := e.store.code(ctx, old.id)
 	if err != nil {

@@ -166,6 +166,37 @@ func TestWhatTheLastRunLeftCanBeLookedAt(t *testing.T) {
 	})
 }
 
+func TestALookAtWhatARunHasLeftIsRefusedAfterAnotherRun(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	run := func(req blender.Request) blender.Outcome {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		out, err := f.Run(ctx, req, newRecorder())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	isolated := blender.Request{Code: []byte("pass"), Scene: "fresh", Isolation: api.IsolateProcess}
+	look := blender.Request{ID: "look", Code: []byte("pass"), Scene: "keep", Isolation: api.IsolateKeep, Look: true, Left: "first"}
+	isolated.ID = "first"
+	run(isolated)
+	if out := run(look); out.Verdict != blender.Succeeded {
+		t.Errorf("%+v, %+v", out, out.Error)
+	}
+	isolated.ID = "second"
+	run(isolated)
+	if out := run(look); out.Verdict != blender.Errored || out.Error.Type != api.Refused || !strings.Contains(out.Error.Message, "second came after run first") {
+		t.Errorf("%+v, %+v", out, out.Error)
+	}
+	look.Left = ""
+	if out := run(look); out.Verdict != blender.Succeeded {
+		t.Errorf("a look that is not refused: %+v, %+v", out, out.Error)
+	}
+}
+
 func TestALookIsNotCutOffByTheNextRun(t *testing.T) {
 	t.Parallel()
 	f := real(t, api.FleetSettings{Ahead: 1})

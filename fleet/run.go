@@ -139,6 +139,18 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		return blender.Outcome{}, err
 	}
 	f.mu.Lock()
+	if req.Left != "" && req.Left != m.left {
+		after := m.left
+		m.busy = false
+		f.runs--
+		f.newsLocked()
+		f.mu.Unlock()
+		f.publish()
+		if after == "" {
+			return refused("the Blender that had it has ended"), nil
+		}
+		return refused(fmt.Sprintf("run %s came after run %s", after, req.Left)), nil
+	}
 	first := m.use == clean
 	if first {
 		m.use = spent

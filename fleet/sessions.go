@@ -136,12 +136,12 @@ func (f *Fleet) refusalLocked(req blender.Request) string {
 	return mayBegin(req.Session, f.sessionViewsLocked(), f.spec.Sessions.MaxOf(runtime.NumCPU(), f.cfg.Memory), p.scarce, f.cfg.Now())
 }
 
-// refusedBySession returns the outcome of a run that no session executes.
-func refusedBySession(why string) blender.Outcome {
+// refused returns the outcome of a run that no Blender executes, for the reason why.
+func refused(why string) blender.Outcome {
 	now := time.Now()
 	return blender.Outcome{
 		Verdict: blender.Errored, Started: now, Finished: now,
-		Error: &api.ScriptError{Type: "RunRefused", Message: why},
+		Error: &api.ScriptError{Type: api.Refused, Message: why},
 	}
 }
 
@@ -152,7 +152,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	f.mu.Lock()
 	if why := f.refusalLocked(req); why != "" {
 		f.mu.Unlock()
-		return refusedBySession(why), nil
+		return refused(why), nil
 	}
 	s := f.sessions[req.Session]
 	fresh := s == nil || s.ended
@@ -193,7 +193,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	var out blender.Outcome
 	ran := err == nil
 	if !ran {
-		out, err = refusedBySession(err.Error()), nil
+		out, err = refused(err.Error()), nil
 	} else {
 		if note != "" {
 			sink = &notedSink{Sink: sink, note: note}
@@ -205,7 +205,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 		}
 		out, err = m.b.Run(ctx, req, sink)
 		if failed := end(err == nil && out.Verdict == blender.Succeeded); failed != nil {
-			out = refusedBySession(failed.Error())
+			out = refused(failed.Error())
 		}
 		out.Note = note
 	}
