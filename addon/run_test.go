@@ -629,6 +629,22 @@ for i in range(5):
 	check(t, "the last progress", []any{last["fraction"], last["text"]}, []any{1.0, "step 4"})
 }
 
+// A script that reports twice at once and then works for long is shown with what it reported last.
+func TestTheLastOfSeveralProgressesIsTold(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	id := s.start(`
+import tcp_echo, time
+for i in range(5):
+    tcp_echo.progress(i / 10, f"step {i}")
+while True:
+    time.sleep(0.01)
+`)
+	for last := ""; last != "step 4"; last = s.receiveType("progress").text("text") {
+	}
+	s.send(message{"type": "cancel", "id": id})
+	s.receiveType("finished")
+}
+
 func TestOutputLiesBetweenTheMarksInOrder(t *testing.T) {
 	p := sharedBlender(t)
 	s := connect(t, p)

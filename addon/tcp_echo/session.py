@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -132,7 +131,10 @@ class Session(Listener):
         # Whether the peer wants the output of its runs. A supervisor reads it from the pipe.
         self.wants_output = False
         self._runs: dict[str, Run] = {}
-        self._last_progress = 0.0
+        # What a script has reported last, unless it was sent, and whether _send_progress will be
+        # called.
+        self._progress: tuple[str, float, str] | None = None
+        self._progress_due = False
         # The runs since the last push whose `started` may be held back.
         self._at_once = 0
 
@@ -314,7 +316,7 @@ class Session(Listener):
         )
 
     def started(self, run: Run, when: float) -> None:
-        self._last_progress = -_PROGRESS_INTERVAL  # so the first progress of each run is sent
+        self._progress_due = False  # so the first progress of each run is sent at once
         # Many scripts end within a millisecond: one packet then carries this and `finished`.
         self._connection.send(
             frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii")),
@@ -342,16 +344,24 @@ class Session(Listener):
             self._send(type="output", id=run.id, text=text)
 
     def progress(self, run: Run, fraction: float, text: str) -> None:
-        now = time.monotonic()
-        if now - self._last_progress < _PROGRESS_INTERVAL and fraction < 1:
-            return
-        self._last_progress = now
+        self._progress = (run.id, fraction, text)
+        if self._progress_due and fraction < 1:
+            return  # the newest is sent when it is due
+        self._progress_due = True
         # The I/O thread sends it, because a script may be interrupted in the middle of `send`.
-        self._service.server.call(self._send_progress, run.id, fraction, text)
+        self._service.server.call(self._send_progress)
 
-    def _send_progress(self, run_id: str, fraction: float, text: str) -> None:
+    def _send_progress(self) -> None:
+        """Send the newest progress, and again what is reported within the interval after it."""
+        if self._progress is None:
+            self._progress_due = False
+            if self._progress is None:  # the script may have reported just before that
+                return
+            self._progress_due = True
+        (run_id, fraction, text), self._progress = self._progress, None
         if run_id in self._runs and not self._connection.backed_up:
             self._send(type="progress", id=run_id, fraction=fraction, text=text)
+        self._service.server.loop.call_later(_PROGRESS_INTERVAL, self._send_progress)
 
     def frame(
         self, run: Run, frame: int, done: int, frames: int, picture: str, rendering: bool
