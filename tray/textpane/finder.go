@@ -94,6 +94,9 @@ func (f *finder) search() {
 			}
 			f.stop = nil
 			f.found = append(f.found, found...)
+			if len(f.found) > 0 { // the last line may have lost the shown match
+				f.at = min(f.at, len(f.found)-1)
+			}
 			if !f.moved && len(f.found) > 0 {
 				f.first()
 			}
@@ -149,7 +152,8 @@ func (f *finder) tell() {
 	}
 	found := Found{Count: len(f.found), More: len(f.found) >= maxFound, Searching: f.stop != nil}
 	if found.Count > 0 {
-		found.At = f.at + 1
+		// The shown match may be in the last line, which is being searched again.
+		found.At = min(f.at, found.Count-1) + 1
 	}
 	f.told(found)
 }

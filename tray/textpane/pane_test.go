@@ -357,6 +357,28 @@ func TestWhatComesIsFoundToo(t *testing.T) {
 	}
 }
 
+// The last line is searched again with each text that comes, and may lose the match that is shown.
+func TestTheShownMatchIsAlwaysOneOfThoseThereAre(t *testing.T) {
+	s := show(t, Options{})
+	s.SetText("match\n1 % match")
+	var got Found
+	s.Find(find.Query{Text: "match"}, func(f Found) {
+		if got = f; f.At > f.Count {
+			t.Errorf("match %d of %d", f.At, f.Count)
+		}
+	})
+	s.until("the matches", func() bool { return got.Count == 2 && !got.Searching })
+	s.Next(-1)
+	s.Append([]byte(" more"))
+	s.until("the search has ended", func() bool { return got.At == 2 && got.Count == 2 && !got.Searching })
+	s.Append([]byte("\r2 % nothing left"))
+	s.until("the match is gone", func() bool { return got.Count == 1 && !got.Searching })
+	s.Next(1) // there is one to go to
+	if got.At != 1 {
+		t.Errorf("it shows match %d", got.At)
+	}
+}
+
 func TestAClickOnALineOpensWhatItNames(t *testing.T) {
 	var opened []string
 	s := show(t, Options{
