@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,9 +35,9 @@ type outputView struct {
 
 	above    *widget.Label // how much is not shown; hidden while everything is
 	aboveBox *fyne.Container
-	// beginning, if not nil, returns the text that the engine has from the beginning of what is
-	// shown.
-	beginning func(context.Context) ([]byte, error)
+	// beginning, if not nil, returns a function for any goroutine that returns the text that the engine
+	// has from the beginning of what is shown now.
+	beginning func() func(context.Context) ([]byte, error)
 }
 
 // place matches a line of a traceback that names a file and a line.
@@ -183,16 +184,18 @@ func megabytes(n int64) string { return fmt.Sprintf("%d MB", max(1, n>>20)) }
 
 // openWhole writes the beginning that the engine has, and what is shown, into a file, and opens it.
 func (v *outputView) openWhole() {
-	w := v.window
+	w, write := v.window, v.pane.Writer()
+	_, dropped := v.pane.Kept()
+	beginning := func(context.Context) ([]byte, error) { return nil, nil }
+	if v.beginning != nil && dropped > 0 {
+		beginning = v.beginning()
+	}
 	w.shell.try("open the output", func(ctx context.Context) error {
-		var first []byte
-		if v.beginning != nil {
-			var err error
-			if first, err = v.beginning(ctx); err != nil {
-				return err
-			}
+		first, err := beginning(ctx)
+		if err != nil {
+			return err
 		}
-		path, err := writeWhole(v.pane, first)
+		path, err := writeWhole(write, first, dropped)
 		if err != nil {
 			return err
 		}
@@ -200,28 +203,31 @@ func (v *outputView) openWhole() {
 	})
 }
 
-// writeWhole writes the text of a pane into a new file, after its beginning as far as somebody has
-// that, and a line that says how much is missing between them. It returns the path of the file.
-func writeWhole(pane *textpane.Pane, beginning []byte) (string, error) {
+// writeWhole writes a text into a new file, after its beginning as far as somebody has that, and a line
+// that says how many of the bytes before the text are missing between them. It returns the path of the
+// file.
+func writeWhole(write func(io.Writer) error, beginning []byte, before int64) (string, error) {
 	file, err := os.CreateTemp("", "blendtray-output-*.txt")
 	if err != nil {
 		return "", err
 	}
-	_, dropped := pane.Kept()
-	if missing := dropped - int64(len(beginning)); missing > 0 {
+	if missing := before - int64(len(beginning)); missing > 0 {
 		beginning = fmt.Appendf(beginning, "\n[… %d bytes of output are not kept …]\n", missing)
 	}
-	if dropped == 0 {
-		beginning = nil // the pane has everything
+	if _, err = file.Write(beginning); err == nil {
+		err = write(file)
 	}
-	_, err = file.Write(beginning)
 	if err == nil {
-		_, err = file.WriteString(pane.Text() + "\n")
+		_, err = file.WriteString("\n")
 	}
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
-	return file.Name(), err
+	if err != nil {
+		_ = os.Remove(file.Name()) // a part of it would be taken for the whole
+		return "", err
+	}
+	return file.Name(), nil
 }
 
 // isStatus reports whether a line is one by which Blender says how far a render is, which the

@@ -33,6 +33,7 @@ type outputFeed struct {
 	asking  bool    // the engine is asked for what comes next
 	waiting []api.Event
 	held    int    // bytes in waiting
+	missed  bool   // an event has come that is not among them
 	tail    []byte // the last bytes that the pane was given, for the traceback
 	ended   bool   // what follows the output was shown
 }
@@ -51,7 +52,7 @@ const (
 func (f *outputFeed) show(r api.Run) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.run, f.have, f.waiting, f.held, f.tail, f.ended = r, 0, nil, 0, nil, false
+	f.run, f.have, f.waiting, f.held, f.missed, f.tail, f.ended = r, 0, nil, 0, false, nil, false
 	f.pane.Clear()
 	f.askLocked()
 }
@@ -77,10 +78,12 @@ func (f *outputFeed) heard(ev api.Event) {
 		return
 	}
 	if f.asking {
-		if f.held < maxWaiting {
-			f.waiting = append(f.waiting, ev)
-			f.held += len(ev.Text)
+		if f.held >= maxWaiting {
+			f.missed = true // the engine is asked for it
+			return
 		}
+		f.waiting = append(f.waiting, ev)
+		f.held += len(ev.Text)
 		return
 	}
 	if !f.takeLocked(ev) {
@@ -171,7 +174,8 @@ func (f *outputFeed) answeredLocked(text []byte, at, total int64, err error) (ag
 			return true
 		}
 	}
-	if f.have < total {
+	missed := f.missed
+	if f.missed = false; missed || f.have < total {
 		return true
 	}
 	if f.run.State.Final() && !f.ended {

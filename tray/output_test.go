@@ -5,6 +5,7 @@ package tray
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -96,7 +97,9 @@ func TestWhatIsNotShownIsTold(t *testing.T) {
 	o := openWindow(t)
 	v := o.runs.detail.output
 	v.pane = textpane.New(textpane.Options{Buffer: buffer.Options{Max: 2 << 20, Dir: t.TempDir()}, Do: o.shell.do})
-	v.beginning = func(context.Context) ([]byte, error) { return []byte("the beginning\n"), nil }
+	v.beginning = func() func(context.Context) ([]byte, error) {
+		return func(context.Context) ([]byte, error) { return []byte("the beginning\n"), nil }
+	}
 	v.pane.Append(bytes.Repeat([]byte("a line of the output\n"), 400_000))
 	v.tellAbove()
 	if !v.aboveBox.Visible() || !strings.Contains(v.above.Text, "6 MB above are not shown") {
@@ -199,5 +202,50 @@ func TestNoTextIsLostOrShownTwice(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+	}
+}
+
+// While the engine answers, the feed holds a bounded part of what is printed.
+func TestWhatTheFeedDoesNotHoldIsAskedFor(t *testing.T) {
+	t.Parallel()
+	sink, answer := &textSink{}, make(chan string)
+	var mu sync.Mutex
+	printed := "first"
+	f := &outputFeed{ctx: t.Context(), pane: sink, ask: func(_ context.Context, _ string, from int64) ([]byte, int64, int64, error) {
+		if text, ok := <-answer; ok { // it was printed before what follows
+			return []byte(text), from, int64(len(text)), nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return []byte(printed[from:]), from, int64(len(printed)), nil
+	}}
+	run := api.Run{ID: "1", State: api.Running}
+	f.show(run)
+	for _, text := range []string{strings.Repeat("x", maxWaiting), "the end"} {
+		f.heard(api.Event{Kind: api.KindOutput, ID: "1", From: int64(len(printed)), Text: text})
+		mu.Lock()
+		printed += text
+		mu.Unlock()
+	}
+	run.State = api.Succeeded
+	f.update(run)
+	answer <- "first"
+	close(answer)
+	for deadline := time.Now().Add(patience); sink.String() != printed; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d bytes are shown", len(sink.String()), len(printed))
+		}
+	}
+}
+
+func TestTheWholeOfAnotherRunIsNotWritten(t *testing.T) {
+	v := openWindow(t).runs.detail.output
+	v.pane.Append([]byte("of the first run\n"))
+	write := v.pane.Writer()
+	v.pane.Clear()
+	v.pane.Append([]byte("of the second run\n"))
+	if path, err := writeWhole(write, []byte("beginning\n"), 10); !errors.Is(err, buffer.ErrReset) || path != "" {
+		os.Remove(path)
+		t.Errorf("%q, %v", path, err)
 	}
 }

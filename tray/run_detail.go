@@ -44,9 +44,12 @@ func newRunDetail(w *window) *runDetail {
 	d.cause.Importance = widget.DangerImportance
 	d.output = newOutputView(w)
 	d.feed = &outputFeed{ctx: w.shell.ctx, pane: d.output.pane, ask: w.shell.cfg.Client.Output}
-	d.output.beginning = func(ctx context.Context) ([]byte, error) {
-		text, _, _, err := w.shell.cfg.Client.Output(ctx, d.run.ID, 0)
-		return text, err
+	d.output.beginning = func() func(context.Context) ([]byte, error) {
+		id := d.run.ID
+		return func(ctx context.Context) ([]byte, error) {
+			text, _, _, err := w.shell.cfg.Client.Output(ctx, id, 0)
+			return text, err
+		}
 	}
 	d.images = container.NewHBox()
 	s := w.shell

@@ -5,6 +5,7 @@ package textpane
 import (
 	"image"
 	"image/color"
+	"io"
 	"sync"
 	"time"
 
@@ -142,6 +143,14 @@ func (p *Pane) Close() {
 
 // Text returns all lines without their styles.
 func (p *Pane) Text() string { return p.buffer.Text(p.buffer.Bounds()) }
+
+// Writer returns a function that writes the text that the pane has now, and what comes after it, without
+// styles. The function may be called on any goroutine. It fails when another text is shown by then
+// ([buffer.ErrReset]), or as the writer does.
+func (p *Pane) Writer() func(io.Writer) error {
+	_, resets := p.buffer.Version()
+	return func(w io.Writer) error { return p.buffer.WriteText(w, resets) }
+}
 
 // Kept returns how many bytes of text the pane has, and how many bytes of older text it does not
 // have any more.

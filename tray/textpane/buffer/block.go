@@ -1,7 +1,10 @@
 package buffer
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io"
 	"iter"
 	"sort"
 
@@ -124,14 +127,53 @@ func (b *Buffer) Blocks(from, to int) iter.Seq[Block] {
 // Text returns what the lines from a line to the line before another show, without styles.
 func (b *Buffer) Text(from, to int) string {
 	var out bytes.Buffer
+	_ = b.write(&out, from, to, func() bool { return true }) // a bytes.Buffer takes everything
+	return out.String()
+}
+
+// ErrReset says that the buffer was made empty while its text was being written.
+var ErrReset = errors.New("another text is shown by now")
+
+// WriteText writes what all lines show, without styles, unless the buffer was reset since it had been
+// reset so many times (see [Buffer.Version]). It fails with [ErrReset], also when the buffer is reset
+// meanwhile, or as w does.
+func (b *Buffer) WriteText(w io.Writer, resets uint64) error {
+	_, now, first, end := b.Now()
+	same := func() bool { return now == resets }
+	if !same() {
+		return ErrReset
+	}
+	out := bufio.NewWriterSize(w, 1<<20)
+	err := b.write(out, first, end, func() bool {
+		_, now = b.Version()
+		return same()
+	})
+	if err == nil {
+		err = out.Flush()
+	}
+	return err
+}
+
+// write writes what the lines from a line to the line before another show, as long as the text is the
+// same.
+func (b *Buffer) write(out io.Writer, from, to int, same func() bool) error {
 	first, _ := b.Bounds()
 	from = max(from, first)
 	for line := range b.Lines(from, to) {
-		if line.Number > from && !line.Joins {
-			out.WriteByte('\n')
+		if !same() {
+			return ErrReset
 		}
 		shown, _ := ansi.Parse(line.Raw, line.Start)
-		out.WriteString(shown.Text)
+		text := shown.Text
+		if line.Number > from && !line.Joins {
+			text = "\n" + text
+		}
+		if _, err := io.WriteString(out, text); err != nil {
+			return err
+		}
 	}
-	return out.String()
+	if !same() {
+		return ErrReset
+	}
+	return nil
 }
