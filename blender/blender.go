@@ -50,7 +50,7 @@ type Request struct {
 	// [LeftoverBlender].
 	Leftover Leftover
 	Limits   Limits
-	// Journal is the path of an empty file in which Blender itself writes down that the run begins,
+	// Journal is the path of a file without lines in which Blender itself writes down that the run begins,
 	// what it writes in the folders Watched, and how it ended; "" for none. See docs/protocol.md.
 	Journal string
 	Watched []string

@@ -97,7 +97,7 @@ func (e *Engine) settleLocked() {
 }
 
 // startArrivalLocked writes down in one transaction that an arrival was made and is about to be sent,
-// with an empty journal, and tells every subscriber that the run was queued. Where that can't be
+// with a journal that has no lines, and tells every subscriber that the run was queued. Where that can't be
 // written down, it puts the arrival into the queue and returns false. The caller closes written when
 // the run is running. startArrivalLocked needs turn.
 func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {

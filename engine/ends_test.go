@@ -1,6 +1,11 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -107,5 +112,66 @@ func TestAnEndWaitsOnlyWhenTheJournalHasAllOfIt(t *testing.T) {
 				t.Errorf("the database has run 1 as %s, and it has %s", state, last.State)
 			}
 		})
+	}
+}
+
+// The journal of a run becomes the journal of a later run, which never has a line of the first.
+func TestAJournalServesALaterRunWithoutItsLines(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	seen := map[uint64]string{}
+	again := false
+	for n := range 4 {
+		h.submit(fmt.Sprint(n))
+		c := h.call()
+		if text, err := os.ReadFile(c.req.Journal); err != nil || string(text) != noLines {
+			t.Fatalf("the journal of run %s begins with %q, %v", c.req.ID, text, err)
+		}
+		if before := seen[inodeOf(c.req.Journal)]; before != "" {
+			again = true
+			if _, err := os.Stat(before); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the file has its earlier name, too: %v", err)
+			}
+		}
+		seen[inodeOf(c.req.Journal)] = c.req.Journal
+		c.plain(t)
+		h.ended(c.req.ID)
+	}
+	if !again {
+		t.Error("each run has a new file")
+	}
+	// The engine is killed when it has sent a run whose file another run had.
+	h.submit("sent")
+	c := h.call()
+	if seen[inodeOf(c.req.Journal)] == "" {
+		t.Fatal("the run has a new file")
+	}
+	next := h.die()
+	next.serve()
+	next.call().finish(blender.Succeeded)
+	if r := next.ended(c.req.ID); r.State != api.Succeeded || r.ExitCode == nil && r.Seconds == 0.1 {
+		t.Errorf("%+v", r)
+	}
+	c.plain(t)
+	h.ended(c.req.ID)
+}
+
+func TestTheJournalOfARunThatLeavesSomethingServesNoOther(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	for _, line := range []string{"child", `wrote 0 1 "/a"`} {
+		r := h.submit(line)
+		c := h.call()
+		c.writes(t, line)
+		c.plain(t)
+		h.ended(r.ID)
+		eventually(t, "its end is in the database", func() bool { return h.inDatabase(r.ID) == api.Succeeded })
+	}
+	h.spares.mu.Lock()
+	defer h.spares.mu.Unlock()
+	for _, path := range h.spares.paths {
+		if base := filepath.Base(path); base == "1" || base == "2" {
+			t.Errorf("the journal of run %s is kept", base)
+		}
 	}
 }

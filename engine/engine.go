@@ -123,11 +123,12 @@ type Config struct {
 // mu guards memory alone and is never held while anything waits, so that looking at the engine
 // is always quick.
 type Engine struct {
-	cfg   Config
-	log   *slog.Logger
-	store *store
-	hub   *hub
-	began time.Time
+	cfg    Config
+	log    *slog.Logger
+	store  *store
+	hub    *hub
+	spares spareJournals
+	began  time.Time
 
 	watcher Watcher
 
@@ -265,6 +266,7 @@ func (e *Engine) Close() error {
 		e.mu.Unlock()
 		e.turn.Unlock()
 		e.releaseClaims()
+		e.spares.remove()
 		e.hub.close()
 		err = e.store.close()
 	})

@@ -145,7 +145,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	return code, true, nil
 }
 
-// startQueuedLocked writes down that a run of the queue is about to be sent, with an empty journal. It
+// startQueuedLocked writes down that a run of the queue is about to be sent, with a journal that has no lines. It
 // fails when that can't be written down, and then keeps runs from beginning. It needs turn.
 func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	j.journal = e.beginJournal(j.id, open)
@@ -153,7 +153,7 @@ func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	err := e.store.setRunning(j.id, time.Now(), save)
 	saved(err)
 	if err != nil {
-		// The empty journal stays: where the database says that the run is running, because it could
+		// The journal stays: where the database says that the run is running, because it could
 		// not be queued again, the journal proves that it has not begun.
 		e.block(err)
 	}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal of a run: a file in which Blender itself writes down what has become of the run.
 
-The engine that asked for the run makes the file, empty, before it sends the run, and reads it when
-it can't know otherwise: when it was killed, or when it asks whether a script has saved a script.
+The engine that asked for the run makes the file, with an empty line, before it sends the run, and
+reads it when it can't know otherwise: when it was killed, or when it asks whether a script has
+saved a script.
 Each line is one `write` to the file. A line is there before what it tells of happens:
 
     begun                       the first line of the script is about to be executed
