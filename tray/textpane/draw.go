@@ -4,6 +4,7 @@ package textpane
 
 import (
 	"image"
+	"image/color"
 	"strconv"
 	"sync"
 	"time"
@@ -84,7 +85,10 @@ func (p *Pane) measure(w, h int) metrics {
 	p.painter.Resize(p.Theme().Size(theme.SizeNameText) * m.scale)
 	m.cellW, m.cellH = p.painter.Cell()
 	m.pad, m.bar = int(4*m.scale), int(barWidth*m.scale)
-	if p.opts.Numbers {
+	switch {
+	case p.opts.Labels != nil:
+		m.gutter = (p.opts.LabelWidth() + 2) * m.cellW
+	case p.opts.Numbers:
 		_, end := p.buffer.Bounds()
 		m.gutter = (len(strconv.Itoa(end)) + 2) * m.cellW
 	}
@@ -128,8 +132,9 @@ func (p *Pane) colours() palette {
 func (p *Pane) drawRow(m metrics, r row, y int) {
 	l := r.shown
 	left := m.pad + m.gutter
-	if r.line == p.marked {
-		raster.Fill(p.image, image.Rect(0, y, m.width-m.bar, y+m.cellH), p.palette.mark)
+	ground := p.ground(r.line)
+	if ground != p.palette.back {
+		raster.Fill(p.image, image.Rect(0, y, m.width-m.bar, y+m.cellH), ground)
 	}
 	from, to, end := p.sel.InLine(r.line, len(l.text))
 	matches := p.finder.inLine(r.line)
@@ -151,13 +156,10 @@ func (p *Pane) drawRow(m metrics, r row, y int) {
 		look := p.look(st)
 		if span < len(l.spans) && l.spans[span].Start <= c.Start {
 			s := l.spans[span]
-			look.Fg = opaque(s.Color, p.palette.back)
+			look.Fg = opaque(s.Color, ground)
 			look.Bold, look.Italic = look.Bold || s.Bold, look.Italic || s.Italic
 		}
-		back := p.palette.back
-		if r.line == p.marked {
-			back = p.palette.mark
-		}
+		back := ground
 		for _, f := range matches {
 			if f.Start <= c.Start && c.Start < f.End {
 				look.Bg = p.palette.found
@@ -183,11 +185,35 @@ func (p *Pane) drawRow(m metrics, r row, y int) {
 		x := left + (l.columns-r.first-p.view.left)*m.cellW
 		raster.Fill(text, image.Rect(x, y, x+m.cellW/2, y+m.cellH), p.palette.select_)
 	}
-	if p.opts.Numbers && r.row == 0 {
-		number := strconv.Itoa(r.line + 1)
-		all, columns := cells.Layout(number)
-		p.painter.Row(p.image, left-(columns+1)*m.cellW, y, number, all, 0, func(int) raster.Look { return raster.Look{Fg: p.palette.faint} })
+	if label := p.label(r.line); label != "" && r.row == 0 {
+		all, columns := cells.Layout(label)
+		look := raster.Look{Fg: p.palette.on(ground, p.palette.faint)}
+		p.painter.Row(p.image, left-(columns+1)*m.cellW, y, label, all, 0, func(int) raster.Look { return look })
 	}
+}
+
+// label returns what stands beside a line, or "".
+func (p *Pane) label(line int) string {
+	switch {
+	case p.opts.Labels != nil:
+		return p.opts.Labels(line)
+	case p.opts.Numbers:
+		return strconv.Itoa(line + 1)
+	}
+	return ""
+}
+
+// ground returns the background of a line.
+func (p *Pane) ground(line int) color.RGBA {
+	if line == p.marked {
+		return p.palette.mark
+	}
+	if p.opts.Back != nil {
+		if c := p.opts.Back(line); c != nil {
+			return opaque(c, p.palette.back)
+		}
+	}
+	return p.palette.back
 }
 
 // look returns how text in a style looks.

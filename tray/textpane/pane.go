@@ -36,6 +36,12 @@ type Options struct {
 	// Spans, if not nil, returns the colours of a line, such as those of code. They go before those
 	// that the text brings along.
 	Spans func(line int, text string) []Span
+	// Labels, if not nil, returns what stands beside a line in place of its number, and LabelWidth how
+	// many columns the widest label has.
+	Labels     func(line int) string
+	LabelWidth func() int
+	// Back, if not nil, returns the background of a line, or nil where the line has none of its own.
+	Back func(line int) color.Color
 	// Opens, if not nil, reports whether a click on a line does something, and Open does it.
 	Opens func(text string) bool
 	Open  func(text string)
@@ -227,7 +233,11 @@ func (p *Pane) Mark(line int) {
 // Lines keep their numbers when older lines are dropped.
 func (p *Pane) Lines() (first, end int) { return p.buffer.Bounds() }
 
-// ShowLine brings a line into sight, a third from the top, and stops following.
+// Line returns the text of a line without its styles, or "" where the pane does not have the line.
+func (p *Pane) Line(line int) string { return p.view.Line(line) }
+
+// ShowLine brings a line into sight, a third from the top, and stops following. A pane that was not
+// drawn yet does so when it is drawn.
 func (p *Pane) ShowLine(line int) {
 	p.view.show(line)
 	p.Refresh()

@@ -14,6 +14,7 @@ type view struct {
 	follow bool
 	top    place // the first row in sight
 	left   int   // the first column in sight
+	wanted int   // one more than the line to show when it is known how much is in sight, or 0
 
 	// The size of the pane in cells, as it was drawn last.
 	rows, columns int
@@ -188,6 +189,10 @@ func (v *view) goTo(to place) {
 
 // show brings a line into sight.
 func (v *view) show(number int) {
+	v.wanted = 0
+	if v.rows == 0 {
+		v.wanted = number + 1
+	}
 	v.goTo(v.move(place{line: number}, -v.rows/3))
 }
 
@@ -231,6 +236,9 @@ func (l *line) cellAt(at int) int {
 
 // look finds out which rows are in sight.
 func (v *view) look() {
+	if v.wanted > 0 {
+		v.show(v.wanted - 1)
+	}
 	v.settle()
 	v.inSight, v.widest = v.inSight[:0], 0
 	_, end := v.Bounds()
