@@ -34,6 +34,7 @@ type Settings struct {
 	Sessions SessionSettings            `toml:"sessions"`
 	Runs     RunSettings                `toml:"runs"`
 	Tray     TraySettings               `toml:"tray"`
+	Window   WindowSettings             `toml:"window"`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -134,6 +135,11 @@ func limits(memory Bytes, nice, processes uint32) Limits {
 // TraySettings are for the tray alone.
 type TraySettings struct {
 	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"which runs are told on the desktop: \u0060\"failures\"\u0060, \u0060\"all\"\u0060 that end, or \u0060\"off\"\u0060"`
+}
+
+// WindowSettings are for the window alone.
+type WindowSettings struct {
+	Editor Command `toml:"editor" default:"" holds:"now" label:"Editor" help:"the command that opens a script in your editor: \u0060{file}\u0060 stands for its path, and \u0060{line}\u0060 for the line that failed, as in \u0060\"code --goto {file}:{line}\"\u0060; a part with spaces stands in single quotes. Empty: \u0060$VISUAL\u0060 of the tray's environment, else an editor that is installed and can open a file at a line, else the desktop's program for the file"`
 }
 
 // WatchSettings are a folder and which of its files are scripts.

@@ -82,7 +82,7 @@ func runTray(e *env) error {
 	_, unseen := os.Stat(paths.WindowFile())
 	err = tray.Run(ctx, tray.Config{
 		Client: client, Login: atLogin, Show: show,
-		Open:        func(path string) error { return openOnDesktop(path, 0) },
+		Open:        openOnDesktop,
 		Window:      func() *exec.Cmd { return exec.Command(program, "window") },
 		OpenAtStart: errors.Is(unseen, os.ErrNotExist),
 		Errors:      e.err,
@@ -390,7 +390,17 @@ func (h *trayHost) Choose(ctx context.Context, path string) error {
 }
 
 // Open opens a file or folder with the desktop's program for it.
-func (h *trayHost) Open(path string, line int) error { return openOnDesktop(path, line) }
+func (h *trayHost) Open(path string, line int) error {
+	if line > 0 {
+		return editFile("", path, line)
+	}
+	return openOnDesktop(path)
+}
+
+// Edit opens a file in a person's editor at a line.
+func (h *trayHost) Edit(command api.Command, path string, line int) error {
+	return editFile(command, path, line)
+}
 
 // OpenScene opens a copy of the scene that a run left in a Blender with a window.
 func (h *trayHost) OpenScene(ctx context.Context, run string) error {

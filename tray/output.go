@@ -99,7 +99,7 @@ func newOutputView(w *window) *outputView {
 		Opens:  func(text string) bool { _, _, ok := namesPlace(text); return ok },
 		Open: func(text string) {
 			path, line, _ := namesPlace(text)
-			w.shell.try("open the script", func(context.Context) error { return w.shell.cfg.Host.Open(path, line) })
+			w.edit(path, line)
 		},
 		Wrapped:  func(bool) { toggle(v.wrap) },
 		Shortcut: w.typed,

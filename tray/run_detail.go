@@ -70,7 +70,7 @@ func newRunDetail(w *window) *runDetail {
 		if d.run.Error != nil {
 			line = d.run.Error.Line
 		}
-		s.try("open the script", func(context.Context) error { return s.cfg.Host.Open(path, line) })
+		w.edit(path, line)
 	})
 	d.where = widget.NewButtonWithIcon("Show in folder", theme.FolderOpenIcon(), func() {
 		folder := filepath.Dir(d.run.Script)

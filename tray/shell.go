@@ -58,9 +58,12 @@ type Host interface {
 	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it. It
 	// returns the Blender as it is then. It takes seconds.
 	SetAddOn(ctx context.Context, in Found, want bool) (Found, error)
-	// Open opens a file or a folder with the desktop's program for it. It opens a file at a line
-	// if line is not 0 and the program can do that.
+	// Open opens a file or a folder with the desktop's program for it, or with a line that is not 0 as
+	// Edit without a command.
 	Open(path string, line int) error
+	// Edit opens a file in a person's editor: with a command of the settings, or for "" with the
+	// editor that is found. The editor shows a line if line is not 0 and the editor can do that.
+	Edit(command api.Command, path string, line int) error
 	// OpenScene opens a copy of the scene that a run left in a Blender with a window. It fails when
 	// the scene is not there any more. It takes seconds.
 	OpenScene(ctx context.Context, run string) error

@@ -80,7 +80,7 @@ func newWindow(s *shell) *window {
 	w.mend = widget.NewButtonWithIcon("Open the settings", theme.DocumentCreateIcon(), func() {
 		s.try("open the settings", func(context.Context) error {
 			file := s.now().Status.Settings
-			return s.cfg.Host.Open(file.File, file.Line)
+			return s.cfg.Host.Edit("", file.File, file.Line) // what is wrong may be the editor
 		})
 	})
 	w.mend.Hide()

@@ -151,6 +151,7 @@ type hostOfTest struct {
 	mu     sync.Mutex
 	opened []string
 	chosen []string
+	editor api.Command // the command of the last file that was edited
 	view   []byte
 }
 
@@ -169,6 +170,7 @@ func newSettingsOfTest() *settingsOfTest {
 			{Key: "runs.timeout", Label: "Time limit", Type: api.TypeDuration, Value: "none", Default: "none", Holds: api.HoldsFromBlenderStart},
 			{Key: notifyKey, Label: "Notifications", Type: api.TypeWord, Words: []string{"failures", "all"}, Value: "failures", Default: "failures"},
 			{Key: "blender.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true, Fixed: "set by the variable X"},
+			{Key: editorKey, Label: "Editor", Type: api.TypeText, Value: "", Default: ""},
 			{Key: "blender.port", Type: api.TypeNumber, Value: 0, Default: 0},
 			{Key: "blenders.b.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true},
 		},
@@ -250,6 +252,13 @@ func (h *hostOfTest) Open(path string, line int) error {
 	defer h.mu.Unlock()
 	h.opened = append(h.opened, fmt.Sprintf("%s:%d", path, line))
 	return nil
+}
+
+func (h *hostOfTest) Edit(command api.Command, path string, line int) error {
+	h.mu.Lock()
+	h.editor = command
+	h.mu.Unlock()
+	return h.Open(path, line)
 }
 
 func (h *hostOfTest) OpenScene(_ context.Context, run string) error {
@@ -421,11 +430,15 @@ func TestTheNewestRunIsShownWithItsOutput(t *testing.T) {
 		defer o.host.mu.Unlock()
 		return slices.Equal(slices.Compact(slices.Clone(o.host.opened)), []string{"/srv/help.py:2"})
 	})
+	o.change(func(ctx context.Context) (api.SettingsReport, error) {
+		return o.shell.cfg.Client.SetSetting(ctx, editorKey, "my editor")
+	}, o.failed)
+	o.until("the editor is set", func() bool { return o.editor() == "my editor" })
 	test.Tap(d.script)
 	o.until("the script is opened at its line", func() bool {
 		o.host.mu.Lock()
 		defer o.host.mu.Unlock()
-		return slices.Contains(o.host.opened, "/srv/bad.py:4")
+		return slices.Contains(o.host.opened, "/srv/bad.py:4") && o.host.editor == "my editor"
 	})
 	test.Tap(d.again)
 	o.until("it runs again", func() bool { return len(o.runs.activity.runs) == 4 })
@@ -627,7 +640,7 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 	field := func(n int) fyne.CanvasObject {
 		return o.settings.rows.Objects[n].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0]
 	}
-	if n := len(o.settings.rows.Objects); n != 4 {
+	if n := len(o.settings.rows.Objects); n != 5 {
 		t.Fatalf("%d settings are shown, and not those with a label of the one Blender", n)
 	}
 	changed := func(want ...string) {

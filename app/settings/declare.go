@@ -124,7 +124,7 @@ func typeOf(value any, path string) (api.SettingType, []string) {
 		return api.TypeSize, nil
 	case bool:
 		return api.TypeBool, nil
-	case api.Frame, api.Frames:
+	case api.Frame, api.Frames, api.Command:
 		return api.TypeText, nil
 	case []string:
 		return api.TypeList, nil
