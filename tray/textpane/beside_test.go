@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 )
 
@@ -62,5 +63,19 @@ func TestALineIsShownByAPaneThatWasNotDrawnYet(t *testing.T) {
 	p.draw(600, 300)
 	if p.view.top != before {
 		t.Errorf("who scrolls is taken back to %v", p.view.top)
+	}
+}
+
+func TestAShortcutThatOpensSomethingDoesNotLeaveShiftHeld(t *testing.T) {
+	s := show(t, Options{Shortcut: func(fyne.Shortcut) bool { return true }})
+	s.SetText(strings.Repeat("a line\n", 400))
+	s.see()
+	s.FocusGained()
+	s.KeyDown(&fyne.KeyEvent{Name: desktop.KeyShiftLeft})
+	s.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierControl | fyne.KeyModifierShift})
+	s.ShowTop(100) // a menu that was open has heard the release of Shift
+	s.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	if s.Selected() != "" || s.Top() != 101 {
+		t.Errorf("selected is %q, and line %d is on top", s.Selected(), s.Top())
 	}
 }

@@ -131,6 +131,7 @@ func (p *Pane) leadTo(to selection.Pos) {
 // text; see [fyne.Shortcutable].
 func (p *Pane) TypedShortcut(s fyne.Shortcut) {
 	if p.opts.Shortcut != nil && p.opts.Shortcut(s) {
+		p.shift = false // what the shortcut has opened may hear the release of Shift in place of the pane
 		return
 	}
 	switch s := s.(type) {

@@ -243,6 +243,16 @@ func (p *Pane) ShowLine(line int) {
 	p.Refresh()
 }
 
+// Top returns the first line in sight.
+func (p *Pane) Top() int { return p.view.top.line }
+
+// ShowTop makes a line the first in sight, if it can be, and stops following.
+func (p *Pane) ShowTop(line int) {
+	p.view.wanted = 0
+	p.view.goTo(p.view.move(place{line: line}, 0))
+	p.Refresh()
+}
+
 // Selected returns the selected text, or "".
 func (p *Pane) Selected() string {
 	from, to, ok := p.sel.Range()
