@@ -5,7 +5,6 @@ package tray
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"blendtray/api"
 )
@@ -16,16 +15,16 @@ const pageRuns = 500
 // activity is the list of runs that the window shows: newest first, as many as the window has
 // asked for. Events keep it up to date.
 type activity struct {
-	name   string // the name that is searched for, in lower case
-	states []api.State
-	runs   []api.Run
+	query api.Filter // which runs are listed
+	runs  []api.Run
 	// complete is true when there are no older runs.
 	complete bool
 }
 
 // filter returns what to ask for next: runs older than those in the list.
 func (a *activity) filter() api.Filter {
-	f := api.Filter{Limit: pageRuns, Name: a.name, States: a.states}
+	f := a.query
+	f.Limit = pageRuns
 	if len(a.runs) > 0 {
 		f.Before = a.runs[len(a.runs)-1].ID
 	}
@@ -73,6 +72,20 @@ func (a *activity) update(r api.Run) bool {
 	return true
 }
 
+// remove takes a run out of the list, and returns the run that is in its place then: the next older
+// run, or the last. ok is false when the run was not there, or no run is left.
+func (a *activity) remove(id string) (next api.Run, ok bool) {
+	i, there := a.place(id)
+	if !there {
+		return api.Run{}, false
+	}
+	a.runs = slices.Delete(a.runs, i, i+1)
+	if len(a.runs) == 0 {
+		return api.Run{}, false
+	}
+	return a.runs[min(i, len(a.runs)-1)], true
+}
+
 // newer reports whether the run with id a is newer. Ids are decimal numbers that grow.
 func newer(a, b string) bool {
 	if len(a) != len(b) {
@@ -81,6 +94,4 @@ func newer(a, b string) bool {
 	return a > b
 }
 
-func (a *activity) fits(r api.Run) bool {
-	return strings.Contains(strings.ToLower(r.Script), a.name) && (len(a.states) == 0 || slices.Contains(a.states, r.State))
-}
+func (a *activity) fits(r api.Run) bool { return chooses(a.query, r) }

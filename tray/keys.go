@@ -14,6 +14,33 @@ type shortcut struct {
 	do  func()
 }
 
+// chord is what a key does together with modifiers in the tab Activity.
+type chord struct {
+	keys desktop.CustomShortcut
+	do   func()
+}
+
+// chords returns the shortcuts of the tab Activity, which mean nothing in other tabs.
+func (w *window) chords() []chord {
+	const main = fyne.KeyModifierShortcutDefault
+	return append([]chord{
+		{desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: main | fyne.KeyModifierShift}, w.runs.showFilters},
+		{desktop.CustomShortcut{KeyName: fyne.KeyG, Modifier: main}, func() {
+			w.runs.setGrouped(!w.runs.grouped)
+			w.goToContent(w.runs.content)
+		}},
+	}, w.runs.detail.shortcuts()...)
+}
+
+// runChord does what keys do in the tab Activity. It reports whether that tab is in sight.
+func (w *window) runChord(c chord) bool {
+	if w.tabs.Selected().Content != w.runs.content {
+		return false
+	}
+	w.run(shortcut{do: c.do})
+	return true
+}
+
 // shortcuts returns the shortcuts that work everywhere in the window.
 func (w *window) shortcuts() []shortcut {
 	s := w.shell
@@ -23,7 +50,7 @@ func (w *window) shortcuts() []shortcut {
 				w.Canvas().Focus(w.send.output.find)
 				return
 			}
-			w.focus(w.runs.detail.output.find)
+			w.focus(w.runs.detail.finding())
 		}},
 		{fyne.KeyK, func() { w.focus(w.runs.search) }},
 		{fyne.KeyR, func() {
@@ -52,7 +79,15 @@ func (w *window) shortcuts() []shortcut {
 // typed runs a shortcut of the window, and returns false when the window has no such shortcut.
 func (w *window) typed(s fyne.Shortcut) bool {
 	typed, ok := s.(*desktop.CustomShortcut)
-	if !ok || typed.Modifier != fyne.KeyModifierShortcutDefault {
+	if !ok {
+		return false
+	}
+	for _, c := range w.chords() {
+		if c.keys == *typed && w.runChord(c) {
+			return true
+		}
+	}
+	if typed.Modifier != fyne.KeyModifierShortcutDefault {
 		return false
 	}
 	for _, c := range w.shortcuts() {
@@ -80,8 +115,17 @@ func press(b *widget.Button) {
 
 // focus goes to a field in the tab Activity.
 func (w *window) focus(at fyne.Focusable) {
-	w.tabs.SelectIndex(0)
+	w.selectTab(w.runs.content)
 	w.Canvas().Focus(at)
+}
+
+// goToContent goes to the tab with a content as goTo does.
+func (w *window) goToContent(content fyne.CanvasObject) {
+	for i, item := range w.tabs.Items {
+		if item.Content == content {
+			w.goTo(i)
+		}
+	}
 }
 
 // goTo goes to a tab, and in it to the field to type in or the list to choose from.
@@ -89,6 +133,10 @@ func (w *window) goTo(tab int) {
 	w.tabs.SelectIndex(tab)
 	switch w.tabs.Selected().Content {
 	case w.runs.content:
+		if w.runs.showsScripts() {
+			w.Canvas().Focus(w.runs.scripts.list)
+			return
+		}
 		w.Canvas().Focus(w.runs.list)
 	case w.send.content:
 		w.Canvas().Focus(w.send.code)
@@ -114,6 +162,8 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 type runList struct {
 	widget.List
 	step func(by int)
+	back func() // goes back to the list of scripts
+	del  func() // deletes the shown run
 }
 
 func (l *runList) TypedKey(key *fyne.KeyEvent) {
@@ -131,6 +181,10 @@ func (l *runList) TypedKey(key *fyne.KeyEvent) {
 		l.step(-all)
 	case fyne.KeyEnd:
 		l.step(all)
+	case fyne.KeyBackspace, fyne.KeyLeft:
+		l.back()
+	case fyne.KeyDelete:
+		l.del()
 	default:
 		l.List.TypedKey(key)
 	}

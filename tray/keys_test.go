@@ -144,6 +144,39 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 	o.send.code.SetText("x = 5")
 	press(fyne.KeyR)
 	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 5") })
+	// What keys do in Activity, they do there alone, also where a field has the focus.
+	chord := func(key fyne.KeyName, mod fyne.KeyModifier) {
+		s := &desktop.CustomShortcut{KeyName: key, Modifier: mod}
+		if focused, ok := o.Canvas().Focused().(fyne.Shortcutable); ok {
+			focused.TypedShortcut(s)
+			return
+		}
+		o.typed(s)
+	}
+	chord(fyne.Key2, fyne.KeyModifierAlt)
+	chord(fyne.KeyM, fyne.KeyModifierShortcutDefault)
+	if o.covered() || o.runs.detail.pane() != "output" {
+		t.Errorf("keys of Activity do something in another tab: a menu %v, the tab %s", o.covered(), o.runs.detail.pane())
+	}
+	press(fyne.KeyK)
+	chord(fyne.Key2, fyne.KeyModifierAlt)
+	if o.runs.detail.pane() != "code" || o.Canvas().Focused() != fyne.Focusable(o.runs.detail.code.view.pane) {
+		t.Errorf("the tab %s of the run is in sight, and the keys go to %T", o.runs.detail.pane(), o.Canvas().Focused())
+	}
+	press(fyne.KeyF)
+	if o.Canvas().Focused() != fyne.Focusable(o.runs.detail.code.view.find) {
+		t.Errorf("text is searched in %T", o.Canvas().Focused())
+	}
+	chord(fyne.KeyM, fyne.KeyModifierShortcutDefault)
+	if !o.covered() {
+		t.Error("the menu is not shown")
+	}
+	o.Canvas().Overlays().Remove(o.Canvas().Overlays().Top())
+	press(fyne.KeyG)
+	if !o.runs.grouped || o.Canvas().Focused() != fyne.Focusable(o.runs.scripts.list) {
+		t.Errorf("scripts are listed: %v, and the keys go to %T", o.runs.grouped, o.Canvas().Focused())
+	}
+	press(fyne.KeyG)
 	press(fyne.Key4)
 	press(fyne.KeyR) // the key means nothing in this tab
 	press(fyne.KeyE)

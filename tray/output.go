@@ -32,6 +32,7 @@ type outputView struct {
 	count   *widget.Label
 	exact   *widget.Button
 	wrap    *widget.Button
+	follow  *widget.Button // shows the newest line; hidden where no text grows
 
 	above    *widget.Label // how much is not shown; hidden while everything is
 	aboveBox *fyne.Container
@@ -75,6 +76,16 @@ func (e *findEntry) shift(key *fyne.KeyEvent, down bool) {
 	}
 }
 
+// TypedShortcut forgets that Shift is held when the window has the shortcut: what the shortcut opens may
+// hear the release of Shift in place of the field.
+func (e *findEntry) TypedShortcut(s fyne.Shortcut) {
+	if e.typed(s) {
+		e.back = false
+		return
+	}
+	e.Entry.TypedShortcut(s)
+}
+
 func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 	switch key.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
@@ -90,22 +101,30 @@ func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 	}
 }
 
-// newOutputView returns an empty view.
+// newOutputView returns an empty view of an output.
 func newOutputView(w *window) *outputView {
-	v := &outputView{window: w, count: widget.NewLabel("")}
-	v.pane = textpane.New(textpane.Options{
+	v := newTextView(w, "Find in the output", textpane.Options{
 		Buffer: buffer.Options{Hide: isStatus},
-		Do:     func(f func()) { w.shell.do(func() { f(); v.tellAbove() }) },
 		Opens:  func(text string) bool { _, _, ok := namesPlace(text); return ok },
 		Open: func(text string) {
 			path, line, _ := namesPlace(text)
 			w.edit(path, line)
 		},
-		Wrapped:  func(bool) { toggle(v.wrap) },
-		Shortcut: w.typed,
 	})
+	v.follow.Show()
+	return v
+}
+
+// newTextView returns an empty view of a text with a pane of its own kind. placeHolder stands in the
+// empty field for the text to find.
+func newTextView(w *window, placeHolder string, opts textpane.Options) *outputView {
+	v := &outputView{window: w, count: widget.NewLabel("")}
+	opts.Do = func(f func()) { w.shell.do(func() { f(); v.tellAbove() }) }
+	opts.Wrapped = func(bool) { toggle(v.wrap) }
+	opts.Shortcut = w.typed
+	v.pane = textpane.New(opts)
 	v.find = &findEntry{entry: entry{typed: w.typed}, step: v.pane.Next}
-	v.find.SetPlaceHolder("Find in the output")
+	v.find.SetPlaceHolder(placeHolder)
 	v.find.ExtendBaseWidget(v.find)
 	v.find.OnChanged = func(string) { v.search() }
 	v.exact = widget.NewButton("Aa", func() {
@@ -117,12 +136,14 @@ func newOutputView(w *window) *outputView {
 		v.pane.SetWrap(isOn(v.wrap))
 	})
 	v.exact.Importance, v.wrap.Importance = widget.LowImportance, widget.LowImportance
+	v.follow = widget.NewButtonWithIcon("", theme.DownloadIcon(), v.pane.Follow)
+	v.follow.Hide()
 	buttons := container.NewHBox(
 		v.count,
 		widget.NewButtonWithIcon("", theme.MoveUpIcon(), func() { v.pane.Next(-1) }),
 		widget.NewButtonWithIcon("", theme.MoveDownIcon(), func() { v.pane.Next(1) }),
 		v.exact, v.wrap,
-		widget.NewButtonWithIcon("", theme.DownloadIcon(), v.pane.Follow),
+		v.follow,
 	)
 	v.above = widget.NewLabel("")
 	v.above.Wrapping = fyne.TextWrapWord

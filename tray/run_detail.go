@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -18,28 +20,45 @@ import (
 	"blendtray/api"
 )
 
-// runDetail shows everything about one run.
+// runDetail shows everything about one run: a head, what can be done with the run, and tabs below.
 type runDetail struct {
 	window  *window
 	content fyne.CanvasObject
 	run     api.Run
 
-	title, about, cause          *widget.Label
-	output                       *outputView
-	feed                         *outputFeed
-	images                       *fyne.Container
-	pictures                     string // the paths of the shown images, to compare
-	again, cancel, script, where *widget.Button
-	scene                        *widget.Button // opens the scene that the run left
+	title, where, about, cause *widget.Label
+	again, cancel, edit        *widget.Button
+	script, more               *widget.Button
+	head                       *fyne.Container
+	opening                    bool // the scene is being opened
+
+	panes    *container.AppTabs
+	output   *outputView
+	feed     *outputFeed
+	code     *codeView
+	changes  *changesView
+	pictures *picturesView
+	facts    *factsView
 }
+
+// paneOfRun is a tab below the head of a run. It is filled when it is shown, and forgets its run when
+// another run is shown.
+type paneOfRun interface {
+	show(r api.Run)
+	drop()
+}
+
+// paneNames are the names by which the view keeps the tabs of a run, in their order.
+var paneNames = []string{"output", "code", "changes", "pictures", "details"}
 
 func newRunDetail(w *window) *runDetail {
 	d := &runDetail{window: w}
 	d.title = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	d.title.Truncation = fyne.TextTruncateEllipsis
-	d.about = widget.NewLabel("")
-	d.about.Truncation = fyne.TextTruncateEllipsis
-	d.cause = widget.NewLabel("")
+	d.where, d.about, d.cause = widget.NewLabel(""), widget.NewLabel(""), widget.NewLabel("")
+	for _, line := range []*widget.Label{d.title, d.where, d.about} {
+		line.Truncation = fyne.TextTruncateEllipsis
+	}
+	d.where.Selectable = true
 	d.cause.Wrapping = fyne.TextWrapWord
 	d.cause.Importance = widget.DangerImportance
 	d.output = newOutputView(w)
@@ -51,46 +70,152 @@ func newRunDetail(w *window) *runDetail {
 			return text, err
 		}
 	}
-	d.images = container.NewHBox()
-	s := w.shell
-	d.again = widget.NewButtonWithIcon("Run again", theme.MediaReplayIcon(), func() {
-		id := d.run.ID
-		fetch(w, func(ctx context.Context) (api.Run, error) { return s.cfg.Client.Retry(ctx, id) },
-			func(r api.Run, err error) {
-				if err != nil {
-					w.fail(err)
-					return
-				}
-				d.show(r)
-			})
-	})
-	d.cancel = widget.NewButtonWithIcon("Cancel", theme.CancelIcon(), func() { s.ask(Item{Do: CancelRun, ID: d.run.ID}) })
-	d.script = widget.NewButtonWithIcon("Open script", theme.DocumentIcon(), func() {
-		path, line := d.run.Script, 0
-		if d.run.Error != nil {
-			line = d.run.Error.Line
-		}
-		w.edit(path, line)
-	})
-	d.where = widget.NewButtonWithIcon("Show in folder", theme.FolderOpenIcon(), func() {
-		folder := filepath.Dir(d.run.Script)
-		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(folder, 0) })
-	})
-	d.scene = widget.NewButtonWithIcon("Open in Blender", theme.ComputerIcon(), func() {
-		id := d.run.ID
-		d.scene.Disable()
-		w.runs.picked = true // the run that saves the copy does not take its place
-		fetchWithin(w, inBlender, func(ctx context.Context) (string, error) { return id, s.cfg.Host.OpenScene(ctx, id) },
-			func(_ string, err error) {
-				enable(d.scene, leavesScene(d.run))
-				w.failed(err)
-			})
-	})
-	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.script, d.where, d.scene)
-	head := container.NewVBox(d.title, d.about, d.cause, container.NewPadded(buttons), container.NewHScroll(container.NewPadded(d.images)))
-	d.content = container.NewBorder(head, nil, nil, nil, d.output.content)
+	d.code, d.changes, d.pictures, d.facts = newCodeView(w), newChangesView(w), newPicturesView(w), newFactsView(w)
+	button := func(id actionID, name string) *widget.Button {
+		return widget.NewButtonWithIcon(name, iconOf(id), func() { d.act(id) })
+	}
+	d.again = button(runAgain, lang.L("Run again"))
+	d.cancel = button(cancelRun, lang.L("Cancel"))
+	d.edit = button(editAndRun, lang.L("Edit and run"))
+	d.script = button(openInEditor, lang.L("Open in editor"))
+	d.more = widget.NewButtonWithIcon(lang.L("More…"), theme.MoreHorizontalIcon(), d.showMenu)
+	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.edit, d.script, d.more)
+	lines := container.New(tightLines{}, d.title, d.where, d.about, d.cause)
+	d.head = container.NewVBox(lines, container.NewPadded(buttons))
+	d.panes = container.NewAppTabs(
+		container.NewTabItem(lang.L("Output"), d.output.content),
+		container.NewTabItem(lang.L("Code"), d.code.content),
+		container.NewTabItem(lang.L("Changes"), d.changes.content),
+		container.NewTabItem(lang.L("Pictures"), d.pictures.content),
+		container.NewTabItem(lang.L("Details"), d.facts.content),
+	)
+	d.panes.OnSelected = func(*container.TabItem) { d.fill() }
+	d.content = container.NewBorder(d.head, nil, nil, nil, d.panes)
 	d.set(api.Run{})
 	return d
+}
+
+// tightLines puts lines below each other without a space between them.
+type tightLines struct{}
+
+func (tightLines) Layout(lines []fyne.CanvasObject, size fyne.Size) {
+	y := float32(0)
+	for _, line := range lines {
+		if !line.Visible() {
+			continue
+		}
+		line.Resize(fyne.NewSize(size.Width, line.MinSize().Height)) // which wraps what it shows
+		height := line.MinSize().Height
+		line.Resize(fyne.NewSize(size.Width, height))
+		line.Move(fyne.NewPos(0, y))
+		y += height - tightBy()
+	}
+}
+
+func (tightLines) MinSize(lines []fyne.CanvasObject) (size fyne.Size) {
+	for _, line := range lines {
+		if line.Visible() {
+			least := line.MinSize()
+			size.Width = max(size.Width, least.Width)
+			size.Height += least.Height - tightBy()
+		}
+	}
+	size.Height += tightBy()
+	return size
+}
+
+// tightBy is by how much labels overlap: the space that a label leaves above and below its text.
+func tightBy() float32 { return 2 * theme.InnerPadding() * 0.75 }
+
+// lazy returns the tabs that are filled when they are shown, in their order after the output.
+func (d *runDetail) lazy() []paneOfRun {
+	return []paneOfRun{d.code, d.changes, d.pictures, d.facts}
+}
+
+// fill shows the run in the tab that is in sight.
+func (d *runDetail) fill() {
+	if i := d.panes.SelectedIndex(); i > 0 && d.run.ID != "" {
+		d.lazy()[i-1].show(d.run)
+	}
+}
+
+// goTo goes to a tab of the run.
+func (d *runDetail) goTo(i int) {
+	w := d.window
+	w.selectTab(w.runs.content)
+	d.panes.SelectIndex(i)
+	switch d.panes.Selected().Content {
+	case d.output.content:
+		w.Canvas().Focus(d.output.pane)
+	case d.code.content:
+		w.Canvas().Focus(d.code.view.pane)
+	case d.changes.content:
+		w.Canvas().Focus(d.changes.view.pane)
+	case d.facts.content:
+		w.Canvas().Focus(d.facts.view.pane)
+	}
+}
+
+// pane returns the name of the tab in sight, and showPane goes to the tab with a name.
+func (d *runDetail) pane() string { return paneNames[max(0, d.panes.SelectedIndex())] }
+
+func (d *runDetail) showPane(name string) {
+	if i := slices.Index(paneNames, name); i >= 0 {
+		d.panes.SelectIndex(i)
+	}
+}
+
+// finding returns the field for the text to find in the tab in sight.
+func (d *runDetail) finding() fyne.Focusable {
+	switch d.panes.Selected().Content {
+	case d.code.content:
+		return d.code.view.find
+	case d.changes.content:
+		return d.changes.view.find
+	case d.facts.content:
+		return d.facts.view.find
+	}
+	d.panes.SelectIndex(0)
+	return d.output.find
+}
+
+// jump shows the error of the run: in the output if the output is in sight, else in the code, or in
+// the output where the code has no line that failed.
+func (d *runDetail) jump() {
+	inOutput := d.panes.Selected().Content == d.output.content
+	if !inOutput && lineOf(d.run) > 0 {
+		d.goTo(slices.Index(paneNames, "code"))
+		d.code.showError() // before the code is there, it shows the line by itself
+		return
+	}
+	d.goTo(0)
+	if line := lineOfError(d.output.pane, d.run); line >= 0 {
+		d.output.pane.Mark(line)
+		d.output.pane.ShowLine(line)
+	}
+}
+
+// maxErrorSearch is how many lines from the end are searched for a traceback.
+const maxErrorSearch = 5000
+
+// lineOfError returns the line of an output that names the place in the script where the run failed,
+// or the beginning of the last traceback; -1 where there is none.
+func lineOfError(pane interface {
+	Lines() (first, end int)
+	Line(int) string
+}, r api.Run,
+) int {
+	first, end := pane.Lines()
+	place := fmt.Sprintf("File \"%s\", line %d", r.Script, lineOf(r))
+	for i := end - 1; i >= max(first, end-maxErrorSearch); i-- {
+		switch text := pane.Line(i); {
+		case lineOf(r) > 0 && strings.Contains(text, place):
+			return i
+		case strings.HasPrefix(text, "Traceback (most recent call last)"):
+			return i
+		}
+	}
+	return -1
 }
 
 // show shows a run and what it prints.
@@ -106,56 +231,114 @@ func (d *runDetail) show(r api.Run) {
 }
 
 func (d *runDetail) set(r api.Run) {
-	d.run = r
-	for _, b := range []*widget.Button{d.again, d.cancel, d.script, d.where, d.scene} {
-		b.Show()
-		if r.ID == "" {
-			b.Hide()
+	if r.ID != d.run.ID {
+		for _, pane := range d.lazy() {
+			pane.drop()
 		}
 	}
+	d.run = r
+	d.head.Hidden, d.panes.Hidden = r.ID == "", r.ID == ""
 	if r.ID == "" {
 		d.title.SetText("")
-		d.about.SetText("")
-		d.cause.Hide()
+		d.content.Refresh()
 		return
 	}
-	enable(d.again, r.State.Final())
-	enable(d.cancel, !r.State.Final())
-	enable(d.scene, leavesScene(r))
-	enable(d.script, filepath.IsAbs(r.Script) && !r.RendersOnly())
-	enable(d.where, filepath.IsAbs(r.Script))
-	d.title.SetText(nameOf(r) + " · " + stateWord(r.State))
-	about := fmt.Sprintf("run %s · %s · scene %s", r.ID, when(r.QueuedAt, time.Now()), sceneWord(r.Scene))
-	if r.Render != nil {
-		about += " · renders " + oneLine(r.Render.String(), maxLabel)
-	}
-	if r.HasTaken() {
-		about += " · " + clock(elapsed(r, time.Now()))
-	}
-	if r.BlenderVersion != "" {
-		about += " · Blender " + r.ExecutedBy()
-	}
-	if r.Session != "" {
-		about += " · session " + r.Session
-	}
-	if r.PID != 0 {
-		about += fmt.Sprintf(" · process %d", r.PID)
-	}
-	d.about.SetText(about)
+	d.again.Hidden, d.cancel.Hidden = !r.State.Final(), r.State.Final()
+	enable(d.again, able(r, runAgain))
+	enable(d.cancel, able(r, cancelRun))
+	enable(d.edit, able(r, editAndRun))
+	enable(d.script, able(r, openInEditor))
+	d.title.SetText(titleOf(r, time.Now()))
+	d.where.SetText(whereOf(r))
+	d.where.Hidden = d.where.Text == ""
+	d.about.SetText(aboutOf(r, time.Now()))
+	d.showCause(r)
+	d.countPictures(r)
+	d.fill()
+	d.window.preview.show(r)
+	d.content.Refresh()
+}
+
+// showCause shows in a line why the run has failed, or its result.
+func (d *runDetail) showCause(r api.Run) {
 	d.cause.Importance = widget.DangerImportance
+	d.cause.Wrapping, d.cause.Truncation = fyne.TextWrapWord, fyne.TextTruncateOff
 	switch {
 	case r.State.Final() && r.State != api.Succeeded:
 		d.cause.SetText(oneLine(why(r), 300))
 		d.cause.Show()
 	case len(r.Result) > 0 && string(r.Result) != "null":
 		d.cause.Importance = widget.MediumImportance
+		d.cause.Wrapping, d.cause.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis // the details have all of it
 		d.cause.SetText("result " + oneLine(string(r.Result), 300))
 		d.cause.Show()
 	default:
 		d.cause.Hide()
 	}
-	d.showImages(r)
-	d.window.preview.show(r)
+}
+
+// countPictures says in the tab Pictures how many there are.
+func (d *runDetail) countPictures(r api.Run) {
+	text := lang.L("Pictures")
+	if n := countOfPictures(r); n > 0 {
+		text = fmt.Sprintf("%s (%d)", text, n)
+	}
+	if item := d.panes.Items[slices.Index(paneNames, "pictures")]; item.Text != text {
+		item.Text = text
+		d.panes.Refresh()
+	}
+}
+
+// tick shows how long a run takes that is running.
+func (d *runDetail) tick() {
+	if d.run.State == api.Running {
+		d.title.SetText(titleOf(d.run, time.Now()))
+	}
+}
+
+// titleOf returns the first line about a run: its name, its state and how long it takes.
+func titleOf(r api.Run, now time.Time) string {
+	text := nameOf(r) + " · " + stateWord(r.State)
+	if r.HasTaken() || r.State == api.Running && r.StartedAt != nil {
+		text += " · " + clock(elapsed(r, now))
+	}
+	if p := r.Progress; p != nil && p.Fraction >= 0 && !r.State.Final() {
+		text += fmt.Sprintf(" · %d %%", int(min(p.Fraction, 1)*100))
+	}
+	return text
+}
+
+// whereOf returns the path of a run's script, and its watched folder; "" for a script without a file.
+func whereOf(r api.Run) string {
+	if !filepath.IsAbs(r.Script) {
+		return ""
+	}
+	text := oneLine(r.Script, 200)
+	if r.Folder != "" {
+		text = lang.L("{{.Path}} · in the folder {{.Folder}}", slots{"Path": text, "Folder": filepath.Base(r.Folder)})
+	}
+	return text
+}
+
+// aboutOf returns what else is important about a run.
+func aboutOf(r api.Run, now time.Time) string {
+	parts := []string{
+		lang.L("run {{.Run}}", slots{"Run": r.ID}), when(r.QueuedAt, now),
+		lang.L("scene {{.Scene}}", slots{"Scene": sceneWord(r.Scene)}),
+	}
+	if r.Render != nil {
+		parts = append(parts, lang.L("renders {{.Frames}}", slots{"Frames": oneLine(r.Render.String(), maxLabel)}))
+	}
+	if r.BlenderVersion != "" {
+		parts = append(parts, "Blender "+r.ExecutedBy())
+	}
+	if r.Session != "" {
+		parts = append(parts, lang.L("session {{.Session}}", slots{"Session": r.Session}))
+	}
+	if r.PID != 0 {
+		parts = append(parts, lang.L("process {{.Number}}", slots{"Number": r.PID}))
+	}
+	return strings.Join(parts, " · ")
 }
 
 // leavesScene reports whether a run has left a scene in a Blender that the engine has started.
@@ -170,41 +353,12 @@ func sceneWord(scene string) string {
 	return scene
 }
 
-// showImages shows the files that the run made: pictures as thumbnails, other files by name.
-func (d *runDetail) showImages(r api.Run) {
-	const most = 12
-	paths := r.Outputs
-	all := strings.Join(append([]string{r.ID, r.Preview}, paths...), "\n")
-	if all == d.pictures {
-		return // else the files would be read again
-	}
-	d.pictures = all
-	d.images.RemoveAll()
-	if r.Preview != "" {
-		d.images.Add(newThumbnail(d.window, r.Preview, "scene", func() { d.window.showPreview(r) }))
-	}
-	for _, path := range paths[:min(most, len(paths))] {
-		open := func() {
-			d.window.shell.try("open it", func(context.Context) error { return d.window.shell.cfg.Host.Open(path, 0) })
-		}
-		switch strings.ToLower(filepath.Ext(path)) {
-		case ".png", ".jpg", ".jpeg", ".webp":
-			d.images.Add(newThumbnail(d.window, path, oneLine(filepath.Base(path), 14), open))
-		default:
-			d.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
-		}
-	}
-	if more := len(paths) - most; more > 0 {
-		d.images.Add(widget.NewLabel(fmt.Sprintf("and %d more", more)))
-	}
-	d.images.Refresh()
-}
-
 // pictured adds the picture of the scene that a run left, if that run is shown.
 func (d *runDetail) pictured(r api.Run) {
 	if r.ID == d.run.ID {
 		d.run.Preview = r.Preview
-		d.showImages(d.run)
+		d.countPictures(d.run)
+		d.fill()
 	}
 }
 

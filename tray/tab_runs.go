@@ -4,30 +4,39 @@ package tray
 
 import (
 	"context"
-	"strings"
+	"errors"
 	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"blendtray/api"
 )
 
-// runsTab is the tab Activity: the runs, newest first, and everything about the selected run.
+// runsTab is the tab Activity: the runs, newest first, or the scripts, and everything about the
+// selected run.
 type runsTab struct {
 	window  *window
 	content fyne.CanvasObject
 	list    *runList
+	scripts *scriptList
 	search  *entry
-	state   *widget.Select
+	choose  *widget.Button // shows the menu with the filters
+	group   *widget.Button // lists scripts in place of runs
+	chips   *fyne.Container
 	empty   *widget.Label
 	hint    *widget.Label // how runs that wait would go faster; hidden while there is nothing to say
 	detail  *runDetail
 
+	filter   runFilter
+	grouped  bool // scripts are listed, unless the filter has a script
+	today    string
 	activity activity
 	// picked is true when somebody chose the shown run. Else the newest run is shown.
 	picked  bool
@@ -42,21 +51,9 @@ type runsTab struct {
 	busy   bool
 }
 
-// stateFilters are the choices beside the search, and the states that each choice shows.
-var stateFilters = []struct {
-	name   string
-	states []api.State
-}{
-	{"All", nil},
-	{"Succeeded", []api.State{api.Succeeded}},
-	{"Failed", []api.State{api.Failed, api.Crashed, api.TimedOut}},
-	{"Waiting and running", []api.State{api.Queued, api.Running}},
-	{"Cancelled", []api.State{api.Cancelled, api.Interrupted}},
-}
-
 func newRunsTab(w *window) *runsTab {
 	t := &runsTab{window: w}
-	t.list = &runList{step: t.step}
+	t.list = &runList{step: t.step, back: t.leaveScript, del: func() { t.detail.act(deleteRun) }}
 	t.list.Length = func() int { return len(t.activity.runs) }
 	t.list.CreateItem, t.list.UpdateItem = newRow, t.fill
 	t.list.ExtendBaseWidget(t.list)
@@ -66,17 +63,19 @@ func newRunsTab(w *window) *runsTab {
 			t.detail.show(t.activity.runs[i])
 		}
 	}
+	t.scripts = newScriptList(t)
 	t.search = &entry{typed: w.typed}
 	t.search.ExtendBaseWidget(t.search)
 	t.search.SetPlaceHolder("Search by name")
-	t.search.OnChanged = func(string) { t.reload() }
-	var names []string
-	for _, f := range stateFilters {
-		names = append(names, f.name)
+	t.search.OnChanged = func(text string) {
+		t.filter.Search = text
+		t.reload()
 	}
-	t.state = widget.NewSelect(names, nil)
-	t.state.SetSelectedIndex(0)
-	t.state.OnChanged = func(string) { t.reload() }
+	t.choose = widget.NewButtonWithIcon(lang.L("Filter"), theme.MenuDropDownIcon(), t.showFilters)
+	t.choose.IconPlacement = widget.ButtonIconTrailingText
+	t.group = widget.NewButton(lang.L("By script"), func() { t.setGrouped(!t.grouped) })
+	t.chips = container.New(layout.NewRowWrapLayout())
+	t.chips.Hide()
 	t.empty = widget.NewLabel("")
 	t.empty.Wrapping = fyne.TextWrapWord
 	t.empty.Alignment = fyne.TextAlignCenter
@@ -85,18 +84,23 @@ func newRunsTab(w *window) *runsTab {
 	t.hint.Wrapping = fyne.TextWrapWord
 	t.hint.Importance = widget.WarningImportance
 	t.hint.Hide()
-	filters := container.NewVBox(container.NewBorder(nil, nil, nil, t.state, t.search), t.hint)
+	filters := container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(t.choose, t.group), t.search), t.chips, t.hint)
 	split := container.NewHSplit(
-		container.NewBorder(filters, nil, nil, nil, container.NewStack(t.list, container.NewPadded(t.empty))),
+		container.NewBorder(filters, nil, nil, nil, container.NewStack(t.list, t.scripts.list, container.NewPadded(t.empty))),
 		t.detail.content,
 	)
 	split.SetOffset(0.4)
 	t.content = split
+	t.showFilter()
 	return t
 }
 
-// show shows what the engine says about runs that wait.
+// show shows what the engine says about runs that wait, and how long a run takes.
 func (t *runsTab) show(s State) {
+	t.detail.tick()
+	if t.today != "" && t.today != time.Now().Format(day) && t.filter.When != "" {
+		t.again() // the day has changed
+	}
 	text := s.Status.Hint
 	if s.Link != Attached {
 		text = ""
@@ -139,11 +143,17 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	if r.HasTaken() {
 		about.Text = clock(elapsed(r, time.Now())) + "   " + about.Text
 	}
+	if r.Pinned {
+		about.Text = pinSign + "   " + about.Text
+	}
 	about.Refresh()
 	if i > len(t.activity.runs)-pageRuns/5 {
 		t.load()
 	}
 }
+
+// pinSign stands before the time of a run that is pinned.
+const pinSign = "★"
 
 // when returns a moment as text: the time of day, and the date unless it is today.
 func when(at, now time.Time) string {
@@ -171,11 +181,99 @@ func colorOf(state api.State) fyne.ThemeColorName {
 func (t *runsTab) reload() {
 	t.asked++
 	t.loading = false
-	states := stateFilters[max(0, t.state.SelectedIndex())].states
-	t.activity = activity{name: strings.ToLower(strings.TrimSpace(t.search.Text)), states: states}
+	now := time.Now()
+	t.today = now.Format(day)
+	t.activity = activity{query: t.filter.query(now)}
 	t.scrollTo(0)
 	t.load()
+	if t.showsScripts() {
+		t.scripts.reload()
+	}
 	t.refresh()
+}
+
+// again makes the list again from what the engine has, and goes back to the lines that are in sight.
+func (t *runsTab) again() {
+	if top, into := t.place(); top != "" && t.window.found == nil {
+		t.window.found = &view{Top: top, Into: into}
+	}
+	t.reload()
+}
+
+// place returns the run in the first line in sight, and how far that line is scrolled out of sight; ""
+// at the top of the list, where new runs are to be seen.
+func (t *runsTab) place() (top string, into float32) {
+	at := t.list.GetScrollOffset()
+	height := t.lineHeight()
+	line := int(at / height)
+	if at <= 0 || line >= len(t.activity.runs) {
+		return "", 0
+	}
+	return t.activity.runs[line].ID, at - float32(line)*height
+}
+
+// setFilter shows the runs that a filter chooses.
+func (t *runsTab) setFilter(f runFilter) {
+	t.filter = f
+	if t.search.Text != f.Search {
+		t.search.Text = f.Search // SetText would reload
+		t.search.Refresh()
+	}
+	t.window.found = nil
+	t.showFilter()
+	t.reload()
+}
+
+// setGrouped lists scripts or runs.
+func (t *runsTab) setGrouped(grouped bool) {
+	t.grouped = grouped
+	t.filter.Script = "" // who wants to see scripts wants to see them all, and who does not, all runs
+	t.setFilter(t.filter)
+}
+
+// showScript shows the runs of a script in the list.
+func (t *runsTab) showScript(script string) {
+	f := t.filter
+	f.Script = script
+	t.picked = false // the newest run of the script is shown
+	t.setFilter(f)
+	t.window.Canvas().Focus(t.list)
+}
+
+// leaveScript goes back from the runs of a script to the list of scripts.
+func (t *runsTab) leaveScript() {
+	if f := t.filter; t.grouped && f.Script != "" {
+		f.Script = ""
+		t.setFilter(f)
+		t.window.Canvas().Focus(t.scripts.list)
+	}
+}
+
+// showsScripts reports whether scripts are listed, and not runs.
+func (t *runsTab) showsScripts() bool { return t.grouped && t.filter.Script == "" }
+
+// showFilter shows what the filter is, each part with a button that takes the part away.
+func (t *runsTab) showFilter() {
+	t.chips.RemoveAll()
+	for _, c := range t.filter.chips() {
+		b := widget.NewButtonWithIcon(c.words, theme.CancelIcon(), func() {
+			f := t.filter // which a person may have changed since
+			c.remove(&f)
+			t.setFilter(f)
+		})
+		b.IconPlacement = widget.ButtonIconTrailingText
+		t.chips.Add(b)
+	}
+	t.chips.Hidden = len(t.chips.Objects) == 0
+	t.group.Importance = widget.MediumImportance
+	if t.grouped {
+		t.group.Importance = widget.HighImportance
+	}
+	t.group.Refresh()
+	t.list.Hidden, t.scripts.list.Hidden = t.showsScripts(), !t.showsScripts()
+	if t.content != nil {
+		t.content.Refresh()
+	}
 }
 
 // load asks for the next page, if there is one.
@@ -208,18 +306,24 @@ func (t *runsTab) load() {
 // emptyWords returns the sentence that says why the list is empty, or "" when it is not.
 func (t *runsTab) emptyWords() string {
 	switch {
+	case t.showsScripts():
+		return t.scripts.emptyWords()
 	case len(t.activity.runs) > 0:
 		return ""
 	case t.trouble != "":
-		return "The runs can't be listed: " + t.trouble
+		return lang.L("The runs can't be listed: {{.Why}}", slots{"Why": t.trouble})
 	case !t.activity.complete:
-		return "Asking the engine for its runs…"
-	case t.activity.name != "" && t.activity.states != nil:
-		return "No run matches the name and the state."
-	case t.activity.name != "" || t.activity.states != nil:
-		return "No run matches."
+		return lang.L("Asking the engine for its runs…")
 	}
-	return "Nothing has run yet. Save a Python script in a watched folder, and it appears here."
+	return nothingWords(t.filter)
+}
+
+// nothingWords returns the sentence that says that a filter chooses no run.
+func nothingWords(f runFilter) string {
+	if words := f.words(); words != "" {
+		return lang.L("No run matches: {{.Filter}}.", slots{"Filter": words})
+	}
+	return lang.L("Nothing has run yet. Save a Python script in a watched folder, and it appears here.")
 }
 
 func (t *runsTab) refresh() {
@@ -232,6 +336,7 @@ func (t *runsTab) refresh() {
 		t.scrollTo(t.lowest())
 	}
 	t.list.Refresh()
+	t.scripts.list.Refresh()
 	t.window.settle()
 	if !t.picked && len(t.activity.runs) > 0 && t.activity.runs[0].ID != t.detail.run.ID {
 		t.detail.show(t.activity.runs[0])
@@ -245,8 +350,11 @@ func (t *runsTab) refresh() {
 }
 
 // lineHeight returns the height of a line of the list, with the space between two lines.
-func (t *runsTab) lineHeight() float32 {
-	return newRow().MinSize().Height + t.list.Theme().Size(theme.SizeNamePadding)
+func (t *runsTab) lineHeight() float32 { return heightIn(&t.list.List, newRow()) }
+
+// heightIn returns the height of a line of a list, with the space between two lines.
+func heightIn(list *widget.List, line fyne.CanvasObject) float32 {
+	return line.MinSize().Height + list.Theme().Size(theme.SizeNamePadding)
 }
 
 // lowest returns the offset of the list at its end.
@@ -337,7 +445,85 @@ func (t *runsTab) showQueued() {
 		t.stay(first)
 		t.refresh()
 	}
+	if len(events) > 0 && t.showsScripts() {
+		t.scripts.outdated()
+	}
 }
+
+// history shows what has become of the runs that a client has deleted or pinned: of the run with an id,
+// or for "" of all.
+func (t *runsTab) history(id string) {
+	if t.showsScripts() {
+		t.scripts.outdated()
+	}
+	if id == "" {
+		t.again()
+		return
+	}
+	fetch(t.window, func(ctx context.Context) (api.Run, error) { return t.window.shell.cfg.Client.Run(ctx, id) },
+		func(r api.Run, err error) {
+			switch {
+			case errors.Is(err, api.ErrNotFound):
+				t.gone(id)
+				return
+			case err != nil:
+				return // the next engine brings a reload
+			case t.activity.update(r):
+				t.refresh()
+			}
+			if t.detail.run.ID == id {
+				t.detail.show(r)
+			}
+		})
+}
+
+// gone takes a run that was deleted out of the list, and shows the run in its place if it is shown.
+func (t *runsTab) gone(id string) {
+	next, ok := t.activity.remove(id)
+	if t.detail.run.ID == id {
+		t.detail.show(next) // which is no run when none is left
+		t.picked = ok && t.activity.index(next.ID) > 0
+	}
+	t.refresh()
+}
+
+// remove has the engine delete a run.
+func (t *runsTab) remove(r api.Run) {
+	fetch(t.window, func(ctx context.Context) (string, error) {
+		return r.ID, t.window.shell.cfg.Client.DeleteRun(ctx, r.ID)
+	}, func(id string, err error) {
+		if err != nil {
+			t.window.fail(err)
+			return
+		}
+		t.gone(id)
+	})
+}
+
+// clear asks whether to delete the runs that the filter chooses, and has the engine delete them.
+func (t *runsTab) clear() {
+	title, text := lang.L("Delete all runs?"), lang.L("All runs that have ended leave the history, with their output.")
+	if words := t.filter.words(); words != "" {
+		title = lang.L("Delete the runs of this filter?")
+		text = lang.L("All runs that have ended leave the history, with their output, if they match: {{.Filter}}.", slots{"Filter": words})
+	}
+	text += "\n" + lang.L("Runs that are pinned stay, and so do the files that runs have made.")
+	filter := t.filter.query(time.Now())
+	t.window.confirm(title, text, lang.L("Delete"), func() {
+		fetchWithin(t.window, clearTime, func(ctx context.Context) (int, error) {
+			return t.window.shell.cfg.Client.ClearRuns(ctx, filter)
+		}, func(n int, err error) {
+			if err != nil {
+				t.window.fail(err)
+				return
+			}
+			t.window.note(lang.L("Deleted runs: {{.Count}}", slots{"Count": n}))
+		})
+	})
+}
+
+// clearTime is how long the engine may take to delete all runs.
+const clearTime = 5 * time.Minute
 
 // open shows a run that may not be in the list.
 func (t *runsTab) open(id string) { t.openOr(id, t.window.fail) }

@@ -31,7 +31,7 @@ func TestASearchAfterScrollingShowsWhatThereIs(t *testing.T) {
 	if words := o.runs.empty.Text; words == "" {
 		t.Error("the list is empty, and nothing says why")
 	}
-	o.until("it is told that nothing matches", func() bool { return o.runs.empty.Text == "No run matches." })
+	o.until("it is told that nothing matches", func() bool { return o.runs.empty.Text == "No run matches: “no such name”." })
 }
 
 // linesInSight returns how many lines of the list of runs are wholly in sight, as Fyne places them.
@@ -68,7 +68,10 @@ func TestTheListAgreesWithTheEngine(t *testing.T) {
 			case 2:
 				o.runs.search.SetText([]string{"", "", "1", "13", "none"}[r.IntN(5)])
 			case 3:
-				o.runs.state.SetSelectedIndex(r.IntN(len(stateFilters)))
+				filter := o.runs.filter
+				filter.States = []string{"", "Succeeded", "Failed", "Waiting and running", "Cancelled"}[r.IntN(5)]
+				filter.Script = []string{"", "", "", "/srv/7.py"}[r.IntN(4)]
+				o.runs.setFilter(filter)
 			case 4:
 				o.backend.add(api.Run{Script: fmt.Sprintf("/srv/%d.py", r.IntN(97)), State: api.Queued})
 			case 5:

@@ -81,6 +81,15 @@ func newSendTab(w *window) *sendTab {
 	return t
 }
 
+// edit puts code into the field, to be changed and run. What was typed there before comes back with the
+// Up key.
+func (t *sendTab) edit(code string) {
+	if strings.TrimSpace(t.code.Text) != "" {
+		t.history.add(t.code.Text)
+	}
+	t.code.SetText(code)
+}
+
 func (t *sendTab) show(s State) { enable(t.run, s.Link == Attached && !t.busy) }
 
 // send runs the typed script, and shows its output and how it ended.

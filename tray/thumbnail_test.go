@@ -93,14 +93,20 @@ func TestThePicturesOfARunComeAndOpen(t *testing.T) {
 	r.Outputs = []string{good, bad, filepath.Join(dir, "a.blend")}
 	o := openWindow(t, r)
 	d := o.runs.detail
-	o.until("they are shown", func() bool { return len(d.images.Objects) == 3 && strings.Contains(d.output.pane.Text(), "hello") })
-	first, second := d.images.Objects[0].(*thumbnail), d.images.Objects[1].(*thumbnail)
+	o.until("the run is shown", func() bool { return d.run.ID == "1" })
+	images := d.pictures.images
+	if len(images.Objects) != 0 {
+		t.Error("the pictures are read although nobody looks at them")
+	}
+	d.showPane("pictures")
+	o.until("they are shown", func() bool { return len(images.Objects) == 3 && strings.Contains(d.output.pane.Text(), "hello") })
+	first, second := images.Objects[0].(*thumbnail), images.Objects[1].(*thumbnail)
 	o.until("the pictures have come", func() bool { return first.image.Image != nil && second.image.Resource != nil })
 	again := d.run
 	again.Reason = "changed"
 	o.runs.queue(api.Event{Kind: api.KindRun, ID: again.ID, Run: &again})
 	o.until("the change is shown", func() bool { return d.run.Reason == "changed" })
-	if d.images.Objects[0] != first {
+	if images.Objects[0] != first {
 		t.Error("the pictures were read again")
 	}
 	test.Tap(first)

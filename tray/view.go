@@ -16,9 +16,11 @@ type view struct {
 	Width  float32 `json:"width"`
 	Height float32 `json:"height"`
 	Tab    int     `json:"tab"`
-	// Search and States say which runs are listed. States is the name of a filter.
-	Search string `json:"search"`
-	States string `json:"states"`
+	// Filter says which runs are listed, and Grouped whether scripts are listed in place of runs.
+	Filter  runFilter `json:"filter"`
+	Grouped bool      `json:"grouped"`
+	// Pane is the tab below the head of the run.
+	Pane string `json:"pane"`
 	// Run is the run that a person has chosen, or "" where the newest is shown.
 	Run string `json:"run"`
 	// Top is the run in the first line in sight, and Into how far that line is scrolled out of sight.
@@ -52,7 +54,8 @@ func (w *window) view() view {
 	size := w.Canvas().Size()
 	p := view{
 		Width: size.Width, Height: size.Height, Tab: w.tabs.SelectedIndex(),
-		Search: w.runs.search.Text, States: w.runs.state.Selected, Sent: keptScripts(w.send.history.sent),
+		Filter: w.runs.filter, Grouped: w.runs.grouped, Pane: w.runs.detail.pane(),
+		Sent: keptScripts(w.send.history.sent),
 	}
 	if len(w.send.code.Text) <= maxCode {
 		p.Code = w.send.code.Text
@@ -62,11 +65,8 @@ func (w *window) view() view {
 	}
 	if w.found != nil { // the list has not been scrolled back yet
 		p.Top, p.Into = w.found.Top, w.found.Into
-	} else if at := w.runs.list.GetScrollOffset(); at > 0 {
-		height := w.runs.lineHeight()
-		if line := int(at / height); line < len(w.runs.activity.runs) {
-			p.Top, p.Into = w.runs.activity.runs[line].ID, at-float32(line)*height
-		}
+	} else {
+		p.Top, p.Into = w.runs.place()
 	}
 	return p
 }
@@ -82,12 +82,11 @@ func keptScripts(sent []string) []string {
 func (w *window) goBack(p view) {
 	w.Resize(fyne.NewSize(p.Width, p.Height))
 	t := w.runs
-	t.search.Text = p.Search
-	if i := slices.Index(t.state.Options, p.States); i >= 0 {
-		t.state.Selected = p.States
-	}
+	t.filter, t.grouped = p.Filter, p.Grouped
+	t.search.Text = p.Filter.Search
 	t.search.Refresh()
-	t.state.Refresh()
+	t.showFilter()
+	t.detail.showPane(p.Pane)
 	if p.Run != "" {
 		t.picked = true
 		w.chosen = p.Run
@@ -114,18 +113,20 @@ func (w *window) settle() {
 	if len(t.activity.runs) == 0 {
 		return
 	}
-	i := t.activity.index(p.Top)
-	if i < 0 && t.trouble != "" {
+	i, there := t.activity.place(p.Top)
+	if !there && t.trouble != "" {
 		return // the next engine brings a reload
 	}
-	if i < 0 && !t.activity.complete && newer(t.activity.runs[len(t.activity.runs)-1].ID, p.Top) {
+	if !there && !t.activity.complete && newer(t.activity.runs[len(t.activity.runs)-1].ID, p.Top) {
 		t.load()
 		return
 	}
 	w.found = nil
-	if i >= 0 {
-		t.list.ScrollToOffset(float32(i)*w.runs.lineHeight() + p.Into)
+	into := p.Into
+	if !there {
+		into = 0 // the run is gone, and the next older run takes its place
 	}
+	t.list.ScrollToOffset(min(float32(i)*w.runs.lineHeight()+into, t.lowest()))
 }
 
 // saveView keeps where the person is for the next window.

@@ -50,12 +50,13 @@ func TestASearchIsKept(t *testing.T) {
 	host := &hostOfTest{}
 	o := openWindowOf(t, host, failed("/srv/bad.py"), succeeded("/srv/bad.py"), failed("/srv/worse.py"))
 	o.runs.search.SetText("bad")
-	o.runs.state.SetSelected("Failed")
+	o.runs.setFilter(runFilter{Search: "bad", States: "Failed"})
+	o.runs.detail.goTo(1)
 	o.shell.saveView()
 	next := openWindowOf(t, host, failed("/srv/bad.py"), succeeded("/srv/bad.py"), failed("/srv/worse.py"))
 	next.until("the run is found", func() bool { return len(next.runs.activity.runs) == 1 && next.runs.activity.runs[0].ID == "1" })
-	if next.runs.search.Text != "bad" || next.runs.state.Selected != "Failed" {
-		t.Errorf("it searches for %q in %q", next.runs.search.Text, next.runs.state.Selected)
+	if next.runs.search.Text != "bad" || next.runs.filter != (runFilter{Search: "bad", States: "Failed"}) || next.runs.detail.pane() != "code" {
+		t.Errorf("it searches for %q by %+v, and shows %s", next.runs.search.Text, next.runs.filter, next.runs.detail.pane())
 	}
 }
 

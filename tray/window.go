@@ -121,6 +121,9 @@ func newWindow(s *shell) *window {
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
 	}
+	for _, c := range w.chords() {
+		w.Canvas().AddShortcut(&c.keys, func(fyne.Shortcut) { w.runChord(c) })
+	}
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
 	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
 	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
@@ -333,8 +336,10 @@ func (w *window) heard(ev api.Event) {
 		w.runs.detail.feed.heard(ev)
 	case api.KindRun:
 		w.runs.queue(ev)
-	case api.KindHistory, api.KindGap: // runs were deleted, or it is not known what was
-		w.shell.do(w.runs.reload)
+	case api.KindHistory: // runs were deleted or pinned
+		w.shell.do(func() { w.runs.history(ev.ID) })
+	case api.KindGap: // it is not known what was
+		w.shell.do(w.runs.again)
 	case api.KindPreview:
 		if r := ev.Run; r != nil {
 			w.shell.do(func() {
@@ -355,6 +360,15 @@ func (w *window) open(id string) {
 func (w *window) showPreview(r api.Run) {
 	w.preview.show(r)
 	w.tabs.SelectIndex(1)
+}
+
+// selectTab goes to the tab with a content.
+func (w *window) selectTab(content fyne.CanvasObject) {
+	for i, item := range w.tabs.Items {
+		if item.Content == content {
+			w.tabs.SelectIndex(i)
+		}
+	}
 }
 
 // fetch calls ask on a goroutine of its own, and show with the answer on Fyne's goroutine, on which

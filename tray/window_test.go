@@ -31,6 +31,11 @@ type backend struct {
 	mu   sync.Mutex
 	runs []api.Run // oldest first
 	subs []*subscription
+	made int // how many runs were made
+
+	codes      map[string]string // by the id of a run
+	changes    map[string]api.Changes
+	codesAsked int
 }
 
 type subscription struct{ ch chan api.Event }
@@ -63,8 +68,7 @@ func (b *backend) Runs(_ context.Context, f api.Filter) ([]api.Run, error) {
 	for i := len(b.runs) - 1; i >= 0 && len(found) < f.Limit; i-- {
 		r := b.runs[i]
 		r.Output = ""
-		if (f.Before == "" || newer(f.Before, r.ID)) && (len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
-			strings.Contains(strings.ToLower(r.Script), strings.ToLower(f.Name)) {
+		if (f.Before == "" || newer(f.Before, r.ID)) && chooses(f, r) {
 			found = append(found, r)
 		}
 	}
@@ -74,7 +78,8 @@ func (b *backend) Runs(_ context.Context, f api.Filter) ([]api.Run, error) {
 func (b *backend) add(r api.Run) api.Run {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.ID = strconv.Itoa(len(b.runs) + 1)
+	b.made++
+	r.ID = strconv.Itoa(b.made)
 	if r.QueuedAt.IsZero() {
 		r.QueuedAt = time.Now()
 	}
@@ -115,7 +120,78 @@ func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 
 func (b *backend) Cancel(ctx context.Context, id string) (api.Run, error) { return b.Run(ctx, id) }
 
-func (b *backend) Code(context.Context, string) ([]byte, error) { return nil, nil }
+func (b *backend) Code(_ context.Context, id string) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.codesAsked++
+	if code, ok := b.codes[id]; ok {
+		return []byte(code), nil
+	}
+	return nil, api.ErrNotFound
+}
+
+func (b *backend) Changes(_ context.Context, id string) (api.Changes, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changes[id], nil
+}
+
+func (b *backend) Scripts(_ context.Context, f api.Filter, last int) ([]api.ScriptRuns, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []api.ScriptRuns
+	for _, r := range slices.Backward(b.runs) {
+		if !chooses(f, r) {
+			continue
+		}
+		i := slices.IndexFunc(all, func(s api.ScriptRuns) bool { return s.Script == r.Script })
+		if i < 0 {
+			i = len(all)
+			all = append(all, api.ScriptRuns{Script: r.Script, Folder: r.Folder})
+		}
+		if all[i].Runs++; len(all[i].Last) < last {
+			all[i].Last = append(all[i].Last, api.Verdict{ID: r.ID, State: r.State, QueuedAt: r.QueuedAt, Pinned: r.Pinned})
+		}
+	}
+	return all[:min(len(all), f.Limit)], nil
+}
+
+func (b *backend) Pin(_ context.Context, id string, on bool) (api.Run, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.runs {
+		if b.runs[i].ID == id {
+			b.runs[i].Pinned = on
+			b.tellLocked(api.Event{Kind: api.KindHistory, ID: id})
+			return b.runs[i], nil
+		}
+	}
+	return api.Run{}, api.ErrNotFound
+}
+
+func (b *backend) DeleteRun(_ context.Context, id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runs = slices.DeleteFunc(b.runs, func(r api.Run) bool { return r.ID == id })
+	b.tellLocked(api.Event{Kind: api.KindHistory, ID: id})
+	return nil
+}
+
+func (b *backend) ClearRuns(_ context.Context, f api.Filter) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.runs)
+	b.runs = slices.DeleteFunc(b.runs, func(r api.Run) bool { return r.State.Final() && !r.Pinned && chooses(f, r) })
+	b.tellLocked(api.Event{Kind: api.KindHistory})
+	return before - len(b.runs), nil
+}
+
+// tellLocked tells all who listen of an event. It needs mu.
+func (b *backend) tellLocked(ev api.Event) {
+	for _, s := range b.subs {
+		s.ch <- ev
+	}
+}
 
 func (b *backend) Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error) {
 	r, err := b.Run(ctx, id)
@@ -456,8 +532,8 @@ func TestTheSceneOfARunIsOpened(t *testing.T) {
 		return slices.Clone(o.host.opened)
 	}
 	id := d.run.ID
-	test.Tap(d.scene)
-	o.until("its scene is opened", func() bool { return slices.Equal(opened(), []string{"scene of " + id}) && !d.scene.Disabled() })
+	d.act(openInBlender)
+	o.until("its scene is opened", func() bool { return slices.Equal(opened(), []string{"scene of " + id}) && !d.opening })
 	// The run that saves the copy does not take the place of the shown run.
 	o.backend.add(succeeded("/srv/copy.py"))
 	o.until("the copy is listed", func() bool { return len(o.runs.activity.runs) == 4 })
@@ -466,14 +542,14 @@ func TestTheSceneOfARunIsOpened(t *testing.T) {
 	}
 	o.runs.list.Select(2)
 	o.until("the crashed run is shown", func() bool { return strings.Contains(d.title.Text, "crash.py") })
-	if !d.scene.Disabled() {
+	if able(d.run, openInBlender) {
 		t.Error("the scene of a run that has crashed can be opened")
 	}
 	o.runs.list.Select(3)
 	o.until("the first run is shown", func() bool { return strings.Contains(d.title.Text, "first.py") })
-	test.Tap(d.scene)
+	d.act(openInBlender)
 	o.until("it is told that the scene is gone", func() bool { return o.Canvas().Overlays().Top() != nil })
-	if d.scene.Disabled() {
+	if d.opening {
 		t.Error("nobody can try again")
 	}
 }
@@ -494,13 +570,13 @@ func TestRunsAreSearchedAndFiltered(t *testing.T) {
 	test.Type(o.runs.search, "GOO")
 	shows("good.py")
 	o.runs.search.SetText("")
-	o.runs.state.SetSelected("Failed")
+	o.runs.setFilter(runFilter{States: "Failed"})
 	shows("bad.py")
 	o.backend.add(succeeded("/srv/more.py"))
 	o.backend.add(failed("/srv/worse.py"))
 	shows("worse.py", "bad.py")
-	o.runs.state.SetSelected("Cancelled")
-	o.until("nothing is found", func() bool { return o.runs.empty.Text == "No run matches." })
+	o.runs.setFilter(runFilter{States: "Cancelled"})
+	o.until("nothing is found", func() bool { return o.runs.empty.Text == "No run matches: Cancelled." })
 }
 
 func TestTenThousandRunsComePageByPage(t *testing.T) {
@@ -749,8 +825,9 @@ func TestThePictureOfARunIsShown(t *testing.T) {
 	r.Preview = file
 	o.heard(api.Event{Kind: api.KindPreview, ID: "1", Run: &r})
 	o.until("it is shown", func() bool { return o.preview.image.File == file })
-	if o.preview.hint.Visible() || len(o.runs.detail.images.Objects) != 1 {
-		t.Errorf("the hint stays, or %d pictures are with the run", len(o.runs.detail.images.Objects))
+	o.runs.detail.showPane("pictures")
+	if n := len(o.runs.detail.pictures.images.Objects); o.preview.hint.Visible() || n != 1 {
+		t.Errorf("the hint stays, or %d pictures are with the run", n)
 	}
 }
 

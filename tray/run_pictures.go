@@ -1,0 +1,108 @@
+//go:build !headless
+
+package tray
+
+import (
+	"path/filepath"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/api"
+)
+
+// maxPictures is how many pictures and files of a run are shown.
+const maxPictures = 60
+
+// picturesView is the tab Pictures of a run: the files that the run made, pictures as thumbnails, and
+// the picture of its scene.
+type picturesView struct {
+	window  *window
+	content fyne.CanvasObject
+	images  *fyne.Container
+	remark  *remark
+	shown   string // what is shown, to compare, or ""
+}
+
+func newPicturesView(w *window) *picturesView {
+	v := &picturesView{window: w, images: container.New(layout.NewRowWrapLayout())}
+	v.remark, v.content = newRemark("", nil, container.NewVScroll(container.NewPadded(v.images)))
+	return v
+}
+
+// show shows the files of a run.
+func (v *picturesView) show(r api.Run) {
+	v.remark.say(picturesWords(r), false)
+	all := strings.Join(append([]string{r.ID, r.Preview}, r.Outputs...), "\n")
+	if all == v.shown {
+		return // else the files would be read again
+	}
+	v.shown = all
+	v.images.RemoveAll()
+	if r.Preview != "" {
+		v.images.Add(newThumbnail(v.window, r.Preview, lang.L("scene"), func() { openPicture(v.window, r, scenePicture) }))
+	}
+	for i, path := range r.Outputs[:min(maxPictures, len(r.Outputs))] {
+		open := func() { openPicture(v.window, r, i) }
+		switch strings.ToLower(filepath.Ext(path)) {
+		case ".png", ".jpg", ".jpeg", ".webp":
+			v.images.Add(newThumbnail(v.window, path, oneLine(filepath.Base(path), 14), open))
+		default:
+			v.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
+		}
+	}
+	v.images.Refresh()
+}
+
+// picturesWords returns the sentence above the pictures of a run: why there are none, or how many are
+// not shown; or "".
+func picturesWords(r api.Run) string {
+	n := len(r.Outputs)
+	switch {
+	case n > maxPictures:
+		return lang.L("The run made {{.Count}} files. The first {{.Shown}} are shown, and the tab Details lists all.", slots{"Count": n, "Shown": maxPictures})
+	case n > 0 || r.Preview != "":
+		return ""
+	case r.ID == "":
+		return ""
+	case !r.State.Final():
+		return lang.L("What the run renders or saves appears here.")
+	}
+	return lang.L("The run made no picture and no other file.")
+}
+
+// drop forgets the pictures.
+func (v *picturesView) drop() {
+	if v.shown == "" {
+		return
+	}
+	v.shown = ""
+	v.images.RemoveAll()
+	v.remark.say("", false)
+}
+
+// scenePicture stands for the picture of the scene in place of the index of an output.
+const scenePicture = -1
+
+// openPicture opens a picture of a run: the output with an index, or the picture of the scene.
+func openPicture(w *window, r api.Run, index int) {
+	if index == scenePicture {
+		w.showPreview(r)
+		return
+	}
+	openFile(w, r.Outputs[index])
+}
+
+// countOfPictures returns how many pictures and files a run has to show.
+func countOfPictures(r api.Run) int {
+	n := len(r.Outputs)
+	if r.Preview != "" {
+		n++
+	}
+	return n
+}
