@@ -16,7 +16,7 @@ const pageRuns = 500
 // asked for. Events keep it up to date.
 type activity struct {
 	query api.Filter // which runs are listed
-	runs  []api.Run
+	runs  []*api.Run // pointers, because runs that come move all others
 	// complete is true when there are no older runs.
 	complete bool
 }
@@ -36,7 +36,7 @@ func (a *activity) older(page []api.Run) {
 	a.complete = len(page) < pageRuns
 	for _, r := range page {
 		if i, there := a.place(r.ID); !there {
-			a.runs = slices.Insert(a.runs, i, r)
+			a.runs = slices.Insert(a.runs, i, &r)
 		}
 	}
 }
@@ -63,9 +63,9 @@ func (a *activity) update(r api.Run) bool {
 	case there && !fits:
 		a.runs = slices.Delete(a.runs, i, i+1)
 	case there:
-		a.runs[i] = r
+		a.runs[i] = &r
 	case fits && (i < len(a.runs) || a.complete):
-		a.runs = slices.Insert(a.runs, i, r)
+		a.runs = slices.Insert(a.runs, i, &r)
 	default:
 		return false
 	}
@@ -83,7 +83,7 @@ func (a *activity) remove(id string) (next api.Run, ok bool) {
 	if len(a.runs) == 0 {
 		return api.Run{}, false
 	}
-	return a.runs[min(i, len(a.runs)-1)], true
+	return *a.runs[min(i, len(a.runs)-1)], true
 }
 
 // newer reports whether the run with id a is newer. Ids are decimal numbers that grow.

@@ -31,7 +31,8 @@ type runsTab struct {
 	group   *widget.Button // lists scripts in place of runs
 	chips   *fyne.Container
 	empty   *widget.Label
-	hint    *widget.Label // how runs that wait would go faster; hidden while there is nothing to say
+	side    *fyne.Container // the list, with what is above the list
+	hint    *widget.Label   // how runs that wait would go faster; hidden while there is nothing to say
 	detail  *runDetail
 
 	filter   runFilter
@@ -60,10 +61,11 @@ func newRunsTab(w *window) *runsTab {
 	t.list.OnSelected = func(i widget.ListItemID) {
 		if i < len(t.activity.runs) && !t.marking {
 			t.picked = i > 0 // who selects the newest run wants the newest from then on
-			t.detail.show(t.activity.runs[i])
+			t.detail.show(*t.activity.runs[i])
 		}
 	}
 	t.scripts = newScriptList(t)
+	t.scripts.list.Hide()
 	t.search = &entry{typed: w.typed}
 	t.search.ExtendBaseWidget(t.search)
 	t.search.SetPlaceHolder("Search by name")
@@ -85,10 +87,8 @@ func newRunsTab(w *window) *runsTab {
 	t.hint.Importance = widget.WarningImportance
 	t.hint.Hide()
 	filters := container.NewVBox(container.NewBorder(nil, nil, nil, container.NewHBox(t.choose, t.group), t.search), t.chips, t.hint)
-	split := container.NewHSplit(
-		container.NewBorder(filters, nil, nil, nil, container.NewStack(t.list, t.scripts.list, container.NewPadded(t.empty))),
-		t.detail.content,
-	)
+	t.side = container.NewBorder(filters, nil, nil, nil, container.NewStack(t.list, t.scripts.list, container.NewPadded(t.empty)))
+	split := container.NewHSplit(t.side, t.detail.content)
 	split.SetOffset(0.4)
 	t.content = split
 	t.showFilter()
@@ -110,7 +110,7 @@ func (t *runsTab) show(s State) {
 	}
 	t.hint.SetText(text)
 	t.hint.Hidden = text == ""
-	t.content.Refresh()
+	t.side.Refresh()
 }
 
 // newRow returns an empty line of the list: a sign, the name, how long the run took, and when it
@@ -130,7 +130,7 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	if i >= len(t.activity.runs) {
 		return
 	}
-	r := t.activity.runs[i]
+	r := *t.activity.runs[i]
 	parts := row.(*fyne.Container).Objects
 	name := parts[0].(*widget.Label)
 	sign := parts[1].(*fyne.Container).Objects[0].(*canvas.Text)
@@ -264,15 +264,19 @@ func (t *runsTab) showFilter() {
 		b.IconPlacement = widget.ButtonIconTrailingText
 		t.chips.Add(b)
 	}
+	changed := t.chips.Hidden != (len(t.chips.Objects) == 0) || !t.chips.Hidden
 	t.chips.Hidden = len(t.chips.Objects) == 0
 	t.group.Importance = widget.MediumImportance
 	if t.grouped {
 		t.group.Importance = widget.HighImportance
 	}
 	t.group.Refresh()
-	t.list.Hidden, t.scripts.list.Hidden = t.showsScripts(), !t.showsScripts()
-	if t.content != nil {
-		t.content.Refresh()
+	if scripts := t.showsScripts(); scripts == t.list.Visible() {
+		t.list.Hidden, t.scripts.list.Hidden = scripts, !scripts
+		changed = true
+	}
+	if changed && t.side != nil {
+		t.side.Refresh() // and not the whole tab, which takes long
 	}
 }
 
@@ -339,11 +343,11 @@ func (t *runsTab) refresh() {
 	t.scripts.list.Refresh()
 	t.window.settle()
 	if !t.picked && len(t.activity.runs) > 0 && t.activity.runs[0].ID != t.detail.run.ID {
-		t.detail.show(t.activity.runs[0])
+		t.detail.show(*t.activity.runs[0])
 		return
 	}
 	if i := t.activity.index(t.detail.run.ID); i >= 0 && t.activity.runs[i].State != t.detail.run.State {
-		t.detail.show(t.activity.runs[i]) // the event that said so was lost
+		t.detail.show(*t.activity.runs[i]) // the event that said so was lost
 		return
 	}
 	t.mark()
