@@ -403,12 +403,8 @@ func (h *trayHost) Edit(command api.Command, path string, line int) error {
 }
 
 // OpenScene opens a copy of the scene that a run left in a Blender with a window.
-func (h *trayHost) OpenScene(ctx context.Context, run string) error {
-	err := openScene(ctx, h.client, run)
-	if errors.Is(err, api.ErrSceneGone) {
-		return fmt.Errorf("%w.\nRun it again, then open it", err)
-	}
-	return err
+func (h *trayHost) OpenScene(ctx context.Context, run string, again bool) error {
+	return openScene(ctx, h.client, run, again)
 }
 
 // BlenderLog returns the path of Blender's log.
@@ -429,10 +425,10 @@ func (h *trayHost) SaveView(text []byte) error {
 }
 
 // openScene saves a copy of the scene that a run left, for "" the last run, and opens the copy in a
-// Blender with a window, which stays when this program ends. It fails when the scene is not there any
-// more, or no Blender can be started.
-func openScene(ctx context.Context, client *control.Client, id string) error {
-	saved, err := client.SaveScene(ctx, api.SceneRequest{Run: id, Client: "blendtray open"})
+// Blender with a window, which stays when this program ends. It fails with [api.ErrSceneGone] when the
+// scene is not there any more, unless the run may be made again, and when no Blender can be started.
+func openScene(ctx context.Context, client *control.Client, id string, again bool) error {
+	saved, err := client.SaveScene(ctx, api.SceneRequest{Run: id, Again: again, Client: "blendtray open"})
 	if err != nil {
 		return err
 	}

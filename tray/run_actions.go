@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
@@ -155,7 +156,7 @@ func (d *runDetail) act(id actionID) {
 		folder := filepath.Dir(r.Script)
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(folder, 0) })
 	case openInBlender:
-		d.openScene()
+		d.openScene(r, false)
 	case jumpToError:
 		d.jump()
 	case copyTraceback:
@@ -198,19 +199,32 @@ func (d *runDetail) withCode(do func(code string)) {
 	})
 }
 
-// openScene opens a copy of the scene that the shown run left in a Blender with a window.
-func (d *runDetail) openScene() {
-	id, w := d.run.ID, d.window
+// againTime is how long a run may take that is made again for its scene.
+const againTime = time.Hour
+
+// openScene opens a copy of the scene that a run left in a Blender with a window. Where the scene is
+// gone, it asks whether to make the run once more, unless again says so already.
+func (d *runDetail) openScene(r api.Run, again bool) {
+	w := d.window
 	if d.opening {
 		return
 	}
 	d.opening = true
 	w.runs.picked = true // the run that saves the copy does not take its place
 	w.note(lang.L("The scene is saved as a copy and opened in Blender…"))
-	fetchWithin(w, inBlender, func(ctx context.Context) (string, error) { return id, w.shell.cfg.Host.OpenScene(ctx, id) },
+	most := inBlender
+	if again {
+		most = againTime
+	}
+	fetchWithin(w, most, func(ctx context.Context) (string, error) { return r.ID, w.shell.cfg.Host.OpenScene(ctx, r.ID, again) },
 		func(_ string, err error) {
 			d.opening = false
 			w.note("")
+			if errors.Is(err, api.ErrSceneGone) && !again {
+				w.confirm(lang.L("The scene of this run is gone"), lang.L("Only the Blender of the last run still has its scene. Blendtray can run the script again, and open the scene that it leaves then."),
+					lang.L("Run again and open"), func() { d.openScene(r, true) })
+				return
+			}
 			w.failed(err)
 		})
 }

@@ -64,9 +64,10 @@ type Host interface {
 	// Edit opens a file in a person's editor: with a command of the settings, or for "" with the
 	// editor that is found. The editor shows a line if line is not 0 and the editor can do that.
 	Edit(command api.Command, path string, line int) error
-	// OpenScene opens a copy of the scene that a run left in a Blender with a window. It fails when
-	// the scene is not there any more. It takes seconds.
-	OpenScene(ctx context.Context, run string) error
+	// OpenScene opens a copy of the scene that a run left in a Blender with a window. Where the scene is
+	// not there any more, it fails with [api.ErrSceneGone], or with again makes the run once more first.
+	// It takes seconds.
+	OpenScene(ctx context.Context, run string, again bool) error
 	// BlenderLog returns the path of Blender's log.
 	BlenderLog() string
 	// View returns what SaveView was given last, or nil.

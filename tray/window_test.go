@@ -337,12 +337,18 @@ func (h *hostOfTest) Edit(command api.Command, path string, line int) error {
 	return h.Open(path, line)
 }
 
-func (h *hostOfTest) OpenScene(_ context.Context, run string) error {
+func (h *hostOfTest) OpenScene(_ context.Context, run string, again bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if run == "1" && !again {
+		return api.ErrSceneGone
+	}
+	if again {
+		run += " again"
+	}
 	h.opened = append(h.opened, "scene of "+run)
-	if run == "1" {
-		return errors.New("the scene is gone")
+	if run == "3 again" {
+		return errors.New("no Blender can be started")
 	}
 	return nil
 }
@@ -548,7 +554,13 @@ func TestTheSceneOfARunIsOpened(t *testing.T) {
 	o.runs.list.Select(3)
 	o.until("the first run is shown", func() bool { return strings.Contains(d.title.Text, "first.py") })
 	d.act(openInBlender)
-	o.until("it is told that the scene is gone", func() bool { return o.Canvas().Overlays().Top() != nil })
+	o.until("it is told that the scene is gone", func() bool { return o.dialogSays("still has its scene") })
+	test.Tap(o.dialogButtons()["Run again and open"])
+	o.until("the run is made again, and its scene opened", func() bool { return slices.Contains(opened(), "scene of 1 again") && !d.opening })
+	third := d.run
+	third.ID = "3"
+	d.openScene(third, true)
+	o.until("it is told that this fails", func() bool { return o.dialogSays("Blender can be started") })
 	if d.opening {
 		t.Error("nobody can try again")
 	}
