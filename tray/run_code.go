@@ -52,7 +52,7 @@ type codeRow struct {
 // readCode returns how the source of a run is shown.
 func readCode(source []byte) shownCode {
 	if len(source) > maxCodeShown {
-		return shownCode{tooLong: true, notice: lang.L("The script has {{.Size}}, which is too much to be shown here.", slots{"Size": megabytes(int64(len(source)))})}
+		return shownCode{tooLong: true, notice: lang.L("The script has {{.Size}}, which is too much to be shown here.", slots{"Size": size(int64(len(source)))})}
 	}
 	c := shownCode{}
 	text := string(bytes.TrimPrefix(source, []byte("\ufeff")))

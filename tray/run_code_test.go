@@ -32,7 +32,7 @@ func TestCodeIsReadAsAPaneShowsIt(t *testing.T) {
 		{"signs", "名字 = '🐒'", "名字 = '🐒'\n", 1, ""},
 		{"a long line", "x\n" + long + "\ny", "x\n" + long[:maxCodeRow] + "\n" + long[maxCodeRow:] + "\ny\n", 3, ""},
 		{"long code", strings.Repeat("x = 1\n", maxCodeColored/6+1), strings.Repeat("x = 1\n", maxCodeColored/6+1), maxCodeColored/6 + 1, "without colours"},
-		{"too long code", strings.Repeat("x = 1\n", maxCodeShown/6+1), "", 0, "4 MB"},
+		{"too long code", strings.Repeat("x = 1\n", maxCodeShown/6+1), "", 0, "4.2 MB"},
 	} {
 		got := readCode([]byte(c.source))
 		if got.text != c.text || got.lines != c.lines || !strings.Contains(got.notice, c.notice) || (got.notice == "") != (c.notice == "") {
@@ -124,7 +124,7 @@ func TestCodeThatIsTooLongIsOffered(t *testing.T) {
 	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
 	o.runs.detail.goTo(1)
 	v := o.runs.detail.code
-	o.until("the file is offered", func() bool { return v.remark.button.Visible() && strings.Contains(v.remark.words.Text, "15 MB") })
+	o.until("the file is offered", func() bool { return v.remark.button.Visible() && strings.Contains(v.remark.words.Text, "16.8 MB") })
 	v.remark.button.OnTapped()
 	var opened string
 	o.until("it is opened at the line that failed", func() bool {

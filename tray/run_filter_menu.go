@@ -124,9 +124,8 @@ type dayEntry struct {
 
 func newDayEntry(text string) *dayEntry {
 	e := &dayEntry{}
-	e.ExtendBaseWidget(e)
-	e.SetText(text)
-	e.SetPlaceHolder(time.Now().Format(day))
+	e.Text = text
+	e.PlaceHolder = time.Now().Format(day)
 	e.Validator = func(text string) error {
 		if text = strings.TrimSpace(text); text == "" {
 			return nil
@@ -139,6 +138,7 @@ func newDayEntry(text string) *dayEntry {
 	pick := widget.NewButtonWithIcon("", theme.CalendarIcon(), e.pick)
 	pick.Importance = widget.LowImportance
 	e.ActionItem = pick
+	e.ExtendBaseWidget(e) // after what the field is made of
 	return e
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"blendtray/api"
 )
@@ -183,6 +185,9 @@ func TestDaysAreAskedFor(t *testing.T) {
 	field, ok := o.Canvas().Focused().(*dayEntry)
 	if !ok {
 		t.Fatalf("the keys go to %T", o.Canvas().Focused())
+	}
+	if _, ok := field.ActionItem.(*widget.Button); !ok || !slices.Contains(test.LaidOutObjects(field), fyne.CanvasObject(field.ActionItem)) {
+		t.Error("the field has no calendar")
 	}
 	field.SetText("yesterday")
 	field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
