@@ -42,6 +42,9 @@ type EngineStatus struct {
 	PID           int     `json:"pid"`
 	Version       string  `json:"version"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
+	// Usage is what the process took, without Blenders, when it was measured last, at most 10 s ago;
+	// nil before the first time.
+	Usage *UsageSample `json:"usage"`
 }
 
 // BlenderState is where a Blender stands.
@@ -110,6 +113,9 @@ type ProcessStatus struct {
 	Left        string `json:"left"`
 	Port        int    `json:"port"`
 	MemoryBytes uint64 `json:"memory_bytes"`
+	// Usage is what the process and the processes that it has started took when they were measured
+	// last, at most 10 s ago; nil before the first time.
+	Usage *UsageSample `json:"usage"`
 	// Scene is the .blend that the process has opened at its start, or "".
 	Scene string `json:"scene"`
 	// Session is the name of the session that has the process, or "".

@@ -35,7 +35,7 @@ func (c *queueListCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	queue, err := client.Queue(e, c.Number)
+	queue, total, err := client.Queue(e, c.Number)
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,9 @@ func (c *queueListCmd) Run(e *env) error {
 			cell{text: oneLine(nameOf(q.Run))}, cell{text: oneLine(q.Why)})
 	}
 	e.printTable(t)
+	if more := total - len(queue); more > 0 {
+		e.note("and %d more", more)
+	}
 	return nil
 }
 

@@ -175,7 +175,7 @@ func queued(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	c := clientOf(ts)
 	await(ts, args[0]+" runs wait", func(ctx context.Context) bool {
-		queue, err := c.Queue(ctx, 0)
+		queue, _, err := c.Queue(ctx, 0)
 		return err == nil && len(queue) == want
 	})
 }

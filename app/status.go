@@ -33,8 +33,8 @@ func (c *statusCmd) Run(e *env) error {
 }
 
 func (e *env) printStatus(st api.Status) {
-	e.printf("%-8s %s for %s, version %s, process %d\n", "engine", paint(e.colorOut, green, "running"),
-		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID)
+	e.printf("%-8s %s for %s, version %s, process %d%s\n", "engine", paint(e.colorOut, green, "running"),
+		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID, usageFact(st.Engine.Usage))
 	e.printBlenders(st)
 	if names := sessionsOf(st); len(names) > 0 {
 		e.printf("%-8s %s\n", "sessions", strings.Join(names, ", "))
@@ -111,7 +111,7 @@ func (e *env) printBlenders(st api.Status) {
 		if len(st.Blenders) > 1 {
 			name = clean(b.Name) + ", "
 		}
-		e.printf("%-8s %s%s\n", "blender", name, e.describeBlender(b))
+		e.printf("%-8s %s%s\n", "blender", name, e.describeBlender(b, usageOf(st, b.Name)))
 	}
 }
 
@@ -131,7 +131,44 @@ func startOf(b api.BlenderStatus) string {
 	return "blendtray start " + b.Name
 }
 
-func (e *env) describeBlender(b api.BlenderStatus) string {
+// usageOf returns what the processes of a Blender, and what they have started, took together when they were
+// measured last, or nil. How many processes there are is that of Blenders alone.
+func usageOf(st api.Status, blender string) *api.UsageSample {
+	var all api.UsageSample
+	for _, p := range st.Processes {
+		if p.Blender == blender && p.Usage != nil {
+			all.MemoryBytes += p.Usage.MemoryBytes
+			all.CPUCores += p.Usage.CPUCores
+			all.Processes++
+		}
+	}
+	if all.Processes == 0 {
+		return nil
+	}
+	return &all
+}
+
+// usageFact returns in words what processes took, to be put after other facts, or "".
+func usageFact(u *api.UsageSample) string {
+	if u == nil {
+		return ""
+	}
+	text := ", " + size(u.MemoryBytes) + ", " + cores(u.CPUCores)
+	if u.Processes > 1 {
+		text += fmt.Sprintf(" (%d processes)", u.Processes)
+	}
+	return text
+}
+
+// cores returns in words how many cores were busy.
+func cores(n float64) string {
+	if n < 0.995 {
+		return fmt.Sprintf("%.0f %% of a core", n*100)
+	}
+	return fmt.Sprintf("%.1f cores", n)
+}
+
+func (e *env) describeBlender(b api.BlenderStatus, usage *api.UsageSample) string {
 	text := paint(e.colorOut, styleOf(string(b.State)), stateOf(b))
 	var facts []string
 	if b.Version != "" {
@@ -143,7 +180,9 @@ func (e *env) describeBlender(b api.BlenderStatus) string {
 	if b.Port != 0 {
 		facts = append(facts, fmt.Sprintf("port %d", b.Port))
 	}
-	if b.MemoryBytes != 0 {
+	if usage != nil {
+		facts = append(facts, strings.TrimPrefix(usageFact(usage), ", "))
+	} else if b.MemoryBytes != 0 {
 		facts = append(facts, size(b.MemoryBytes))
 	}
 	if b.Run != "" {

@@ -199,21 +199,26 @@ func outgoing(s api.Submission) submission {
 
 // ask sends a request, with in as its body unless in is nil, and returns the decoded answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
-	var out T
+	out, _, err := askWithHeader[T](ctx, c, method, path, in)
+	return out, err
+}
+
+// askWithHeader is ask for an answer whose header says something, too.
+func askWithHeader[T any](ctx context.Context, c *Client, method, path string, in any) (out T, header http.Header, err error) {
 	res, err := c.do(ctx, method, path, in)
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
 	if err != nil {
-		return out, c.lost(ctx, err)
+		return out, nil, c.lost(ctx, err)
 	}
 	// The decoding is not strict: an engine that is newer than its client may send more fields.
 	if err := json.Unmarshal(data, &out); err != nil {
-		return out, fmt.Errorf("the answer of the engine on %s: %w", c.address, err)
+		return out, nil, fmt.Errorf("the answer of the engine on %s: %w", c.address, err)
 	}
-	return out, nil
+	return out, res.Header, nil
 }
 
 // do sends a request and returns the answer. It fails unless the answer has a good status.

@@ -10,6 +10,7 @@ package control
 
 import (
 	"context"
+	"time"
 
 	"blendtray/api"
 )
@@ -34,8 +35,11 @@ type Engine interface {
 	Preview(ctx context.Context, id string) ([]byte, error)
 	// SaveScene saves a copy of the scene that a run has left.
 	SaveScene(ctx context.Context, req api.SceneRequest) (api.SavedScene, error)
-	// Queue returns the first n runs that wait, in the order in which they will begin; 0 is 100.
-	Queue(n int) []api.QueuedRun
+	// Queue returns the first n runs that wait, in the order in which they will begin; 0 is 100. total is
+	// how many wait in all.
+	Queue(n int) (first []api.QueuedRun, total int)
+	// CancelLine cancels all runs of a line that wait, and returns how many.
+	CancelLine(ctx context.Context, of api.QueueLine) (int, error)
 	// MoveFirst puts a run that waits ahead of others.
 	MoveFirst(ctx context.Context, id string, of api.Front) (api.Run, error)
 	Runs(ctx context.Context, f api.Filter) ([]api.Run, error)
@@ -48,6 +52,8 @@ type Engine interface {
 	DeleteRun(ctx context.Context, id string) error
 	ClearRuns(ctx context.Context, f api.Filter) (int, error)
 	Status() api.Status
+	// Usage returns how much memory and how many cores the engine and its Blenders took after since.
+	Usage(since time.Time) api.Usage
 	// StartBlender, StopBlender and RestartBlender take the name of a Blender, or "" for the
 	// usual Blenders.
 	StartBlender(ctx context.Context, name string) error

@@ -251,8 +251,25 @@ func (f *fakeEngine) SaveScene(_ context.Context, req api.SceneRequest) (api.Sav
 	return api.SavedScene{File: req.File, Program: "/usr/bin/blender", Run: api.Run{ID: req.Run}}, nil
 }
 
-func (f *fakeEngine) Queue(n int) []api.QueuedRun {
-	return []api.QueuedRun{{Position: n, Line: "/a"}}
+func (f *fakeEngine) Queue(n int) ([]api.QueuedRun, int) {
+	return []api.QueuedRun{{Position: n, Line: "/a"}}, 4711
+}
+
+func (f *fakeEngine) CancelLine(_ context.Context, of api.QueueLine) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "cancel "+of.LineKind+" "+of.Line)
+	if of.LineKind == "" {
+		return 0, api.ErrBad
+	}
+	return 3, nil
+}
+
+func (f *fakeEngine) Usage(since time.Time) api.Usage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "usage since "+since.Format(time.RFC3339Nano))
+	return api.Usage{Cores: 4}
 }
 
 func (f *fakeEngine) MoveFirst(_ context.Context, id string, of api.Front) (api.Run, error) {

@@ -40,8 +40,23 @@ func TestTheHistoryIsChangedOverControl(t *testing.T) {
 	if want := []string{"clear me" + since.String(), "scripts 3 5/a"}; !slices.Equal(f.asked, want) {
 		t.Errorf("the engine was asked %q, want %q", f.asked, want)
 	}
-	if queue, err := c.Queue(ctx, 3); err != nil || len(queue) != 1 || queue[0].Position != 3 || queue[0].Run.Args == nil {
-		t.Errorf("Queue: %+v, %v", queue, err)
+	if queue, total, err := c.Queue(ctx, 3); err != nil || total != 4711 || len(queue) != 1 || queue[0].Position != 3 || queue[0].Run.Args == nil {
+		t.Errorf("Queue: %+v of %d, %v", queue, total, err)
+	}
+	f.asked = nil
+	if n, err := c.CancelLine(ctx, api.QueueLine{Line: "/a b", LineKind: "folder"}); err != nil || n != 3 {
+		t.Errorf("CancelLine: %d, %v", n, err)
+	}
+	_, noKind := c.CancelLine(ctx, api.QueueLine{})
+	refusedWith(t, noKind, http.StatusBadRequest, CodeBadRequest)
+	if usage, err := c.Usage(ctx, since); err != nil || usage.Cores != 4 || usage.Processes == nil || usage.Engine == nil {
+		t.Errorf("Usage: %+v, %v", usage, err)
+	}
+	if _, err := c.Usage(ctx, time.Time{}); err != nil {
+		t.Errorf("Usage since the beginning: %v", err)
+	}
+	if want := []string{"cancel folder /a b", "cancel  ", "usage since " + since.Format(time.RFC3339Nano), "usage since 0001-01-01T00:00:00Z"}; !slices.Equal(f.asked, want) {
+		t.Errorf("the engine was asked %q, want %q", f.asked, want)
 	}
 	f.asked = nil
 	for _, of := range []api.Front{api.FrontOfAll, api.FrontOfLine} {
@@ -54,7 +69,7 @@ func TestTheHistoryIsChangedOverControl(t *testing.T) {
 	}
 	_, notQueued := c.MoveFirst(ctx, "running", api.FrontOfAll)
 	refusedWith(t, notQueued, http.StatusConflict, CodeConflict)
-	for _, path := range []string{"/queue?n=0", "/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
+	for _, path := range []string{"/queue?n=0", "/usage?since=now", "/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
 		_, err := ask[any](ctx, c, http.MethodGet, path, nil)
 		refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
 	}

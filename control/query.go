@@ -18,6 +18,8 @@ var parameters = map[string][]string{
 	"POST /runs":            {"stream"},
 	"GET /runs/{id}/output": {"from"},
 	"GET /queue":            {"n"},
+	"POST /queue/cancel":    {"line", "line_kind"},
+	"GET /usage":            {"since"},
 	"POST /runs/{id}/first": {"of"},
 	"POST /blender/start":   {"name"},
 	"POST /blender/stop":    {"name"},

@@ -22,10 +22,11 @@ func (s *Server) getQueue(w http.ResponseWriter, r *http.Request) error {
 			return badRequest("n=%s is not a number from 1 to %d", q.Get("n"), maxQueue)
 		}
 	}
-	queue := s.engine.Queue(int(n))
+	queue, total := s.engine.Queue(int(n))
 	for i := range queue {
 		queue[i].Run = tidy(queue[i].Run)
 	}
+	w.Header().Set(headerTotal, strconv.Itoa(total))
 	s.answer(w, http.StatusOK, orEmpty(queue))
 	return nil
 }
@@ -35,14 +36,43 @@ func (s *Server) postFirst(w http.ResponseWriter, r *http.Request) error {
 	return s.answerRun(w, http.StatusOK)(s.engine.MoveFirst(r.Context(), r.PathValue("id"), of))
 }
 
+func (s *Server) postCancelQueue(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	n, err := s.engine.CancelLine(r.Context(), api.QueueLine{Line: q.Get("line"), LineKind: q.Get("line_kind")})
+	if err != nil {
+		return err
+	}
+	s.answer(w, http.StatusOK, cancelled{n})
+	return nil
+}
+
+// cancelled is the answer to a request that cancels runs.
+type cancelled struct {
+	Cancelled int `json:"cancelled"`
+}
+
 // Queue returns the first n runs that wait, in the order in which they will begin as it looks now; 0
-// is 100.
-func (c *Client) Queue(ctx context.Context, n int) ([]api.QueuedRun, error) {
+// is 100. total is how many wait in all.
+func (c *Client) Queue(ctx context.Context, n int) (first []api.QueuedRun, total int, err error) {
 	path := "/queue"
 	if n != 0 {
 		path += "?n=" + strconv.Itoa(n)
 	}
-	return ask[[]api.QueuedRun](ctx, c, http.MethodGet, path, nil)
+	first, header, err := askWithHeader[[]api.QueuedRun](ctx, c, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	if total, err = strconv.Atoi(header.Get(headerTotal)); err != nil {
+		total = len(first) // the engine is older than the client
+	}
+	return first, total, nil
+}
+
+// CancelLine cancels all runs of a folder, a client or a session that wait, and returns how many.
+func (c *Client) CancelLine(ctx context.Context, of api.QueueLine) (int, error) {
+	q := url.Values{"line": {of.Line}, "line_kind": {of.LineKind}}
+	done, err := ask[cancelled](ctx, c, http.MethodPost, "/queue/cancel?"+q.Encode(), nil)
+	return done.Cancelled, err
 }
 
 // MoveFirst puts a run that waits ahead of all others, or of those of its folder, client or session,

@@ -173,6 +173,8 @@ func (s *Server) routes() http.Handler {
 		"/scripts":           {http.MethodGet: s.getScripts},
 		"/runs/{id}":         {http.MethodGet: s.getRun, http.MethodDelete: s.deleteRun},
 		"/queue":             {http.MethodGet: s.getQueue},
+		"/queue/cancel":      {http.MethodPost: s.postCancelQueue},
+		"/usage":             {http.MethodGet: s.getUsage},
 		"/runs/{id}/first":   {http.MethodPost: s.postFirst},
 		"/runs/{id}/pin":     {http.MethodPost: s.pins(true)},
 		"/runs/{id}/unpin":   {http.MethodPost: s.pins(false)},

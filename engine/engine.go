@@ -173,6 +173,7 @@ type Engine struct {
 	retries chan struct{} // gets a signal after a failed write: try again
 	reclaim chan struct{} // gets a signal when the watcher is to leave a folder
 	helpers helpers
+	usage   usage
 	arrange chan struct{} // gets a signal when folders may name other Blenders
 	serving bool          // guarded by turn
 	working group         // the workers
@@ -210,6 +211,7 @@ func Open(cfg Config) (*Engine, error) {
 		arrange: make(chan struct{}, 1),
 		needed:  map[string]bool{},
 		helpers: newHelpers(),
+		usage:   usage{woken: make(chan struct{}, 1)},
 
 		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
 	}

@@ -37,6 +37,7 @@ func (e *Engine) Status() api.Status {
 		st.Blenders = append(st.Blenders, w.statusNow())
 		st.Processes = append(st.Processes, w.processes()...)
 	}
+	e.usage.addUsage(&st)
 	st.Folders = e.folderStatuses()
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -58,55 +58,130 @@ func (q *queue) order(l *load, n int) (jobs []*job) {
 	return jobs
 }
 
+// kindsOfLines are the kinds of lines as clients read them.
+var kindsOfLines = [...]string{clientLine: "client", folderLine: "folder", sessionLine: "session"}
+
+// shown returns a line as clients read it: without the programs that ask together.
+func (l line) shown() api.QueueLine {
+	name, _, _ := strings.Cut(l.name, "\x00")
+	return api.QueueLine{Line: name, LineKind: kindsOfLines[l.kind]}
+}
+
 // Queue returns the first n runs that wait, in the order in which they will begin as it looks now, and
-// why each waits; 0 is 100 runs.
-func (e *Engine) Queue(n int) []api.QueuedRun {
+// why each waits; 0 is 100 runs. total is how many wait in all.
+func (e *Engine) Queue(n int) (all []api.QueuedRun, total int) {
 	if n <= 0 {
 		n = defaultQueue
 	}
-	all := []api.QueuedRun{}
+	all = []api.QueuedRun{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.loadLocked()
 	before := ""
 	for i, j := range e.queue.order(l, min(n, maxList)) {
-		q := api.QueuedRun{Position: i + 1, Run: e.snapshotLocked(j), Ahead: j.ahead(), Why: e.whyLocked(l, j, before)}
-		q.Line, _, _ = strings.Cut(j.line.name, "\x00")
-		q.LineKind = [...]string{clientLine: "client", folderLine: "folder", sessionLine: "session"}[j.line.kind]
+		shown := j.line.shown()
+		q := api.QueuedRun{Position: i + 1, Run: e.snapshotLocked(j), Line: shown.Line, LineKind: shown.LineKind, Ahead: j.ahead()}
+		q.Reason, q.Behind, q.Why = e.whyLocked(l, j, before)
 		all = append(all, q)
 		before = j.run.ID
 	}
-	return all
+	return all, e.queue.len()
 }
 
-// whyLocked returns in a sentence what a queued job waits for. before is the run that begins before it,
-// or "". It needs mu.
-func (e *Engine) whyLocked(l *load, j *job, before string) string {
+// whyLocked returns what a queued job waits for: as a word, with the run that it waits for or "", and as a
+// sentence. before is the run that begins before it, or "". It needs mu.
+func (e *Engine) whyLocked(l *load, j *job, before string) (reason api.QueueReason, behind, why string) {
 	if why := e.waitsForLocked(j); why != "" {
-		return why
+		return e.delayOfLocked(j), "", why
 	}
 	n := l.need(j)
 	for _, r := range e.running {
-		switch {
+		switch id := r.run.ID; {
 		case j.isFile && r.isFile && r.run.Script == j.run.Script:
-			return fmt.Sprintf("run %s of the same script is running", r.run.ID)
+			return api.WaitsForScript, id, fmt.Sprintf("run %s of the same script is running", id)
 		case j.run.Session != "" && r.line == j.line:
-			return fmt.Sprintf("run %s is running in the session", r.run.ID)
+			return api.WaitsForSession, id, fmt.Sprintf("run %s is running in the session", id)
 		case n.isolation != api.IsolateProcess && r.stake != nil && r.stake.need == n:
-			return fmt.Sprintf("run %s is running in the Blender that it needs", r.run.ID)
+			return api.WaitsForState, id, fmt.Sprintf("run %s is running in the Blender that it needs", id)
 		}
 	}
 	switch {
 	case l.counts(j) && l.counted >= l.parallel && l.parallel == 1:
-		return "another run is running, and runs.parallel allows one"
+		return api.WaitsForPlace, "", "another run is running, and runs.parallel allows one"
 	case l.counts(j) && l.counted >= l.parallel:
-		return fmt.Sprintf("%d runs are running, and runs.parallel allows no more", l.counted)
+		return api.WaitsForPlace, "", fmt.Sprintf("%d runs are running, and runs.parallel allows no more", l.counted)
 	case l.waits[n] > 0 || l.sent[n] > 0:
-		return "no Blender is free for it yet"
+		return api.WaitsForFree, "", "no Blender is free for it yet"
 	case before != "":
-		return fmt.Sprintf("run %s begins before it", before)
+		return api.WaitsForTurn, before, fmt.Sprintf("run %s begins before it", before)
 	}
-	return "it begins in a moment"
+	return api.WaitsForNothing, "", "it begins in a moment"
+}
+
+// delayOfLocked returns as a word what [Engine.waitsForLocked] says of a job. It needs mu.
+func (e *Engine) delayOfLocked(j *job) api.QueueReason {
+	w := e.workerLocked(j.run.Blender)
+	switch {
+	case e.blocked != "":
+		return api.WaitsForEngine
+	case w == nil || w.halted:
+		return api.WaitsForBlender
+	}
+	switch w.status.State {
+	case api.BlenderStarting, api.BlenderStopped:
+		if w.status.Source != api.SourceOpen {
+			return api.WaitsForStart
+		}
+	}
+	return api.WaitsForBlender
+}
+
+// CancelLine cancels all runs of a line that wait, the last first, so that none of them begins meanwhile.
+// It returns how many, and fails with [api.ErrBad] when there is no such kind of lines. Runs of the line
+// that are running go on.
+func (e *Engine) CancelLine(ctx context.Context, of api.QueueLine) (cancelled int, err error) {
+	if !slices.Contains(kindsOfLines[:], of.LineKind) {
+		return 0, fmt.Errorf("%w: line_kind: %q is none of %s", api.ErrBad, of.LineKind, strings.Join(kindsOfLines[:], ", "))
+	}
+	var ids []string
+	e.mu.Lock()
+	for _, j := range slices.Backward(e.queue.jobs) {
+		if j.line.shown() == of {
+			ids = append(ids, j.run.ID)
+		}
+	}
+	e.mu.Unlock()
+	for _, id := range ids {
+		ended, err := e.cancelQueued(id)
+		if err != nil {
+			return cancelled, err
+		}
+		if ended {
+			cancelled++
+		}
+		if ctx.Err() != nil {
+			return cancelled, ctx.Err()
+		}
+	}
+	return cancelled, nil
+}
+
+// cancelQueued cancels a run that waits, and reports whether it waited.
+func (e *Engine) cancelQueued(id string) (bool, error) {
+	n, _ := parseID(id)
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	stopping, j := e.stopping, e.queue.find(n)
+	e.mu.Unlock()
+	if stopping {
+		return false, api.ErrStopping
+	}
+	if j == nil {
+		return false, nil
+	}
+	e.endLocked(j, api.Run{State: api.Cancelled, Reason: cancelledWaiting})
+	return true, nil
 }
 
 // MoveFirst puts a waiting run ahead of all others, or of those of its folder, client or session, and

@@ -9,10 +9,16 @@ import (
 	"blendtray/api"
 )
 
+// listed returns the first n runs that wait.
+func (h *house) listed(n int) []api.QueuedRun {
+	first, _ := h.Queue(n)
+	return first
+}
+
 // inOrder returns what waits, in its order, as names of scripts.
 func (h *house) inOrder() string {
 	names := []string{}
-	for i, q := range h.Queue(0) {
+	for i, q := range h.listed(0) {
 		if q.Position != i+1 || q.Why == "" {
 			h.t.Errorf("at %d stands %+v", i+1, q)
 		}
@@ -28,7 +34,7 @@ func (h *house) inOrder() string {
 // idOf returns the id of the run of a script that waits.
 func (h *house) idOf(name string) string {
 	h.t.Helper()
-	for _, q := range h.Queue(0) {
+	for _, q := range h.listed(0) {
 		if filepath.Base(q.Run.Script) == name {
 			return q.Run.ID
 		}
@@ -56,17 +62,24 @@ func TestTheQueueIsListedInTheOrderInWhichItBegins(t *testing.T) {
 	h.w.save(h.beside("more", "e.py"), "x")
 	h.w.save(h.beside("more", "f.py"), "x")
 	order := h.inOrder()
-	queue := h.Queue(0)
+	queue := h.listed(0)
 	if first := queue[0]; first.LineKind != "folder" || first.Line != filepath.Dir(first.Run.Script) || !strings.Contains(first.Why, "runs.parallel") {
 		t.Errorf("the first is %+v", first)
 	}
 	for _, q := range queue {
+		want := api.WaitsForPlace
+		if filepath.Base(q.Run.Script) == "running.py" {
+			want = api.WaitsForScript
+		}
+		if q.Reason != want || (q.Behind != "") != (want == api.WaitsForScript) {
+			t.Errorf("run %s waits for %q behind %q", q.Run.ID, q.Reason, q.Behind)
+		}
 		if filepath.Base(q.Run.Script) == "running.py" && q.Why != "run "+current.req.ID+" of the same script is running" {
 			t.Errorf("why: %q", q.Why)
 		}
 	}
-	if short := h.Queue(2); len(short) != 2 {
-		t.Errorf("two of them: %+v", short)
+	if short, total := h.Queue(2); len(short) != 2 || total != 7 {
+		t.Errorf("two of them: %+v of %d", short, total)
 	}
 
 	// That is how they begin.
@@ -129,5 +142,35 @@ func TestARunIsPutAheadOfOthers(t *testing.T) {
 	}
 	if got := strings.Join(began, " "); !strings.HasPrefix(got, "f.py c.py ") {
 		t.Errorf("they began as %s", got)
+	}
+}
+
+func TestTheRunsOfAFolderAreCancelledTogether(t *testing.T) {
+	t.Parallel()
+	h := open(t, folders(func(*api.FolderSettings) {}, "more")).serve()
+	h.w.save(h.path("running.py"), "x")
+	current := h.call()
+	for _, name := range []string{"a.py", "b.py", "c.py"} {
+		h.w.save(h.path(name), name)
+	}
+	h.w.save(h.beside("more", "e.py"), "x")
+	for _, bad := range []string{"", "folders"} {
+		if _, err := h.CancelLine(ctx, api.QueueLine{Line: filepath.Dir(h.path("a.py")), LineKind: bad}); !errors.Is(err, api.ErrBad) {
+			t.Errorf("of the kind %q: %v", bad, err)
+		}
+	}
+	if n, err := h.CancelLine(ctx, api.QueueLine{Line: filepath.Dir(h.path("a.py")), LineKind: "client"}); err != nil || n != 0 {
+		t.Errorf("of a client: %d, %v", n, err)
+	}
+	if n, err := h.CancelLine(ctx, api.QueueLine{Line: filepath.Dir(h.path("a.py")), LineKind: "folder"}); err != nil || n != 3 {
+		t.Errorf("of the folder: %d, %v", n, err)
+	}
+	if got := h.inOrder(); got != "e.py" {
+		t.Errorf("%s wait", got)
+	}
+	current.finish("succeeded") // what was running goes on
+	eventually(t, "it has succeeded", func() bool { r, err := h.Run(ctx, current.req.ID); return err == nil && r.State == api.Succeeded })
+	for _, q := range h.listed(0) {
+		h.Cancel(ctx, q.Run.ID)
 	}
 }

@@ -40,6 +40,7 @@ func (e *Engine) Serve(ctx context.Context) error {
 	e.turn.Unlock()
 	keeping.start(e.keep)
 	keeping.start(e.arrangeBlenders)
+	keeping.start(e.keepUsage)
 	if e.cfg.Claim != nil {
 		keeping.start(e.keepClaims)
 	}

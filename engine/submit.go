@@ -492,7 +492,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 		return api.Run{}, api.ErrStopping
 	}
 	if j != nil {
-		r := e.endLocked(j, api.Run{State: api.Cancelled, Reason: "cancelled on request while it waited"})
+		r := e.endLocked(j, api.Run{State: api.Cancelled, Reason: cancelledWaiting})
 		e.turn.Unlock()
 		return r, nil
 	}
@@ -504,6 +504,9 @@ func (e *Engine) Cancel(ctx context.Context, id string) (api.Run, error) {
 	}
 	return api.Run{}, fmt.Errorf("%w: %s is changing just now, ask again", api.ErrEnded, id)
 }
+
+// cancelledWaiting is the reason of a run that was cancelled while it waited.
+const cancelledWaiting = "cancelled on request while it waited"
 
 // askToEndLocked cancels a running job and keeps the first reason. It needs mu.
 func (j *job) askToEndLocked(why string, byStop bool) {

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"blendtray/api"
+)
+
+func TestNobodyWaitsLongForAMeasurementAndMeasuringTakesLittle(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		looked bool
+		took   time.Duration
+		want   time.Duration
+	}{
+		{true, time.Millisecond, 2 * time.Second},
+		{false, time.Millisecond, 10 * time.Second},
+		{true, 50 * time.Millisecond, 10 * time.Second},
+		{false, 50 * time.Millisecond, 250 * time.Second},
+	} {
+		if got := usageWait(x.looked, x.took); got != x.want {
+			t.Errorf("%+v: %s", x, got)
+		}
+	}
+}
+
+func TestSamplesAreKeptForTenMinutesAndAreBounded(t *testing.T) {
+	t.Parallel()
+	var kept []api.UsageSample
+	began := time.Now()
+	for i := range 2000 {
+		at := began.Add(time.Duration(i) * time.Second)
+		kept = keepSample(kept, api.UsageSample{At: at, Processes: i}, at)
+		if len(kept) > maxSamples || kept[len(kept)-1].Processes != i || at.Sub(kept[0].At) > api.UsageSpan {
+			t.Fatalf("%d samples are kept, from %s to %s", len(kept), kept[0].At, at)
+		}
+	}
+	if got := samplesAfter(kept, kept[len(kept)-3].At); len(got) != 2 || got[0].Processes != 1998 {
+		t.Errorf("after the third last: %+v", got)
+	}
+	if got := recentSamples(kept, began.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("%d are kept after an hour", len(got))
+	}
+}
+
+func TestProcessesThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
+	t.Parallel()
+	u := &usage{}
+	now := time.Now()
+	sample := []api.UsageSample{{At: now}}
+	for i := range 2 * maxEnded {
+		u.processes = append(u.processes, api.ProcessUsage{PID: i + 1, Samples: sample})
+	}
+	u.noteLocked(nil, nil, time.Second, now)
+	if len(u.processes) != maxEnded || !u.processes[0].Ended || u.processes[0].PID != maxEnded+1 {
+		t.Errorf("%d are kept, from %+v", len(u.processes), u.processes[0])
+	}
+	u.noteLocked(nil, nil, time.Second, now.Add(api.UsageSpan+time.Minute))
+	if len(u.processes) != 0 {
+		t.Errorf("%d are kept after the span", len(u.processes))
+	}
+}
