@@ -22,6 +22,8 @@ type ProcessUsage struct {
 	// Blender and PID are those of the [ProcessStatus].
 	Blender string `json:"blender"`
 	PID     int    `json:"pid"`
+	// SeenAt is when it was measured first, which tells it from another process that had its id before.
+	SeenAt time.Time `json:"seen_at"`
 	// Ended is true when the process is not there any more.
 	Ended   bool          `json:"ended"`
 	Samples []UsageSample `json:"samples"` // the oldest first

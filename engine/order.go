@@ -77,13 +77,18 @@ func (e *Engine) Queue(n int) (all []api.QueuedRun, total int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.loadLocked()
-	before := ""
+	before, free := "", "" // the last run of those that runs.parallel counts, and of the others
 	for i, j := range e.queue.order(l, min(n, maxList)) {
 		shown := j.line.shown()
 		q := api.QueuedRun{Position: i + 1, Run: e.snapshotLocked(j), Line: shown.Line, LineKind: shown.LineKind, Ahead: j.ahead()}
-		q.Reason, q.Behind, q.Why = e.whyLocked(l, j, before)
+		if l.counts(j) {
+			q.Reason, q.Behind, q.Why = e.whyLocked(l, j, before)
+			before = j.run.ID
+		} else {
+			q.Reason, q.Behind, q.Why = e.whyLocked(l, j, free)
+			free = j.run.ID
+		}
 		all = append(all, q)
-		before = j.run.ID
 	}
 	return all, e.queue.len()
 }
@@ -106,14 +111,14 @@ func (e *Engine) whyLocked(l *load, j *job, before string) (reason api.QueueReas
 		}
 	}
 	switch {
-	case l.counts(j) && l.counted >= l.parallel && l.parallel == 1:
-		return api.WaitsForPlace, "", "another run is running, and runs.parallel allows one"
-	case l.counts(j) && l.counted >= l.parallel:
-		return api.WaitsForPlace, "", fmt.Sprintf("%d runs are running, and runs.parallel allows no more", l.counted)
 	case l.waits[n] > 0 || l.sent[n] > 0:
 		return api.WaitsForFree, "", "no Blender is free for it yet"
 	case before != "":
 		return api.WaitsForTurn, before, fmt.Sprintf("run %s begins before it", before)
+	case l.counts(j) && l.counted >= l.parallel && l.parallel == 1:
+		return api.WaitsForPlace, "", "another run is running, and runs.parallel allows one"
+	case l.counts(j) && l.counted >= l.parallel:
+		return api.WaitsForPlace, "", fmt.Sprintf("%d runs are running, and runs.parallel allows no more", l.counted)
 	}
 	return api.WaitsForNothing, "", "it begins in a moment"
 }

@@ -67,11 +67,16 @@ func TestTheQueueIsListedInTheOrderInWhichItBegins(t *testing.T) {
 		t.Errorf("the first is %+v", first)
 	}
 	for _, q := range queue {
-		want := api.WaitsForPlace
-		if filepath.Base(q.Run.Script) == "running.py" {
-			want = api.WaitsForScript
+		want, behind := api.WaitsForTurn, ""
+		switch {
+		case filepath.Base(q.Run.Script) == "running.py":
+			want, behind = api.WaitsForScript, current.req.ID
+		case q.Position == 1:
+			want = api.WaitsForPlace
+		default:
+			behind = queue[q.Position-2].Run.ID
 		}
-		if q.Reason != want || (q.Behind != "") != (want == api.WaitsForScript) {
+		if q.Reason != want || q.Behind != behind {
 			t.Errorf("run %s waits for %q behind %q", q.Run.ID, q.Reason, q.Behind)
 		}
 		if filepath.Base(q.Run.Script) == "running.py" && q.Why != "run "+current.req.ID+" of the same script is running" {

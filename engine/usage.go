@@ -155,7 +155,7 @@ func (u *usage) noteLocked(found []api.ProcessStatus, now map[int]blender.Measur
 		}
 		if i < 0 {
 			i = len(u.processes)
-			u.processes = append(u.processes, api.ProcessUsage{Blender: p.Blender, PID: p.PID})
+			u.processes = append(u.processes, api.ProcessUsage{Blender: p.Blender, PID: p.PID, SeenAt: at.Round(0).UTC()})
 		}
 		k := &u.processes[i]
 		k.Samples = keepSample(k.Samples, sampleOf(m, u.before[p.PID], interval, at), at)

@@ -70,7 +70,7 @@ func (w *window) shortcuts() []shortcut {
 		{fyne.KeyW, s.closeWindow},
 		{fyne.KeyQ, s.quit},
 	}
-	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6} {
+	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8} {
 		all = append(all, shortcut{key, func() { w.goTo(i) }})
 	}
 	return all
@@ -130,6 +130,9 @@ func (w *window) goToContent(content fyne.CanvasObject) {
 
 // goTo goes to a tab, and in it to the field to type in or the list to choose from.
 func (w *window) goTo(tab int) {
+	if tab < 0 || tab >= len(w.tabs.Items) {
+		return
+	}
 	w.tabs.SelectIndex(tab)
 	switch w.tabs.Selected().Content {
 	case w.runs.content:
@@ -138,6 +141,8 @@ func (w *window) goTo(tab int) {
 			return
 		}
 		w.Canvas().Focus(w.runs.list)
+	case w.queue.content:
+		w.Canvas().Focus(w.queue.list)
 	case w.send.content:
 		w.Canvas().Focus(w.send.code)
 	default:

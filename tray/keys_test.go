@@ -118,11 +118,11 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		tab   int
 		focus fyne.Focusable
 	}{
-		{fyne.Key5, 4, o.send.code},
+		{fyne.Key3, 2, o.queue.list},
 		{fyne.KeyK, 0, o.runs.search},
 		{fyne.KeyF, 0, o.runs.detail.output.find},
 		{fyne.Key2, 1, nil},
-		{fyne.Key6, 5, nil},
+		{fyne.Key6, 5, o.send.code},
 		{fyne.Key1, 0, o.runs.list},
 	} {
 		press(step.key)
@@ -140,7 +140,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		return len(o.host.opened) == 1
 	})
 	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.send.run.Disabled() })
-	press(fyne.Key5)
+	press(fyne.Key6)
 	o.send.code.SetText("x = 5")
 	press(fyne.KeyR)
 	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 5") })

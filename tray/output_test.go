@@ -149,7 +149,7 @@ func TestSendShowsItsOutputAsTheRunsDo(t *testing.T) {
 	o.send.code.SetText("1")
 	test.Tap(o.send.run)
 	o.until("it has run", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 1") && !o.send.busy })
-	o.tabs.SelectIndex(4)
+	o.tabs.SelectIndex(o.tabOf(o.send.content))
 	o.typed(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault})
 	if o.Canvas().Focused() != fyne.Focusable(o.send.output.find) {
 		t.Error("the text to find is typed elsewhere")

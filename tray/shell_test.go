@@ -160,7 +160,7 @@ func TestAScriptThatIsDroppedRunsAndItsFolderIsOffered(t *testing.T) {
 	if err := os.WriteFile(script, []byte("print(1)\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.tabs.SelectIndex(3)
+	o.tabs.SelectIndex(o.tabOf(o.folders.content))
 	o.folders.dropped([]fyne.URI{storage.NewFileURI(script)})
 	o.until("it has run and is shown", func() bool { return o.tabs.SelectedIndex() == 0 && o.runs.detail.run.ID == "1" })
 	if !o.watch.Visible() || len(o.owned.changes()) != 0 {

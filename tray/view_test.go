@@ -21,7 +21,7 @@ func TestTheNextWindowBeginsWhereTheLastOneWas(t *testing.T) {
 	o.until("it is shown", func() bool { return o.runs.detail.run.ID == "100" })
 	o.send.history.add("x = 1")
 	o.send.code.SetText("half a line")
-	o.tabs.SelectIndex(4)
+	o.tabs.SelectIndex(o.tabOf(o.send.content))
 	before := o.view()
 	if before.Top == "" {
 		t.Fatalf("the list is at the top: %+v", before)
@@ -30,7 +30,7 @@ func TestTheNextWindowBeginsWhereTheLastOneWas(t *testing.T) {
 
 	next := openWindowOf(t, host, many(700)...)
 	next.Resize(fyne.NewSize(900, 600))
-	if got := next.view(); got.Tab != 4 || got.Code != "half a line" || len(got.Sent) != 1 || got.Top != before.Top || got.Run != "" && got.Run != "100" {
+	if got := next.view(); got.Tab != before.Tab || got.Code != "half a line" || len(got.Sent) != 1 || got.Top != before.Top || got.Run != "" && got.Run != "100" {
 		t.Errorf("at first it is at %+v, want %+v", got, before)
 	}
 	next.until("the run is shown", func() bool { return next.runs.detail.run.ID == "100" })

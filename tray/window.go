@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -49,6 +50,7 @@ type window struct {
 	preview           *previewTab
 	settings          *settingsForm
 	send              *sendTab
+	queue             *queueTab
 	noted             string
 	link              Link
 
@@ -60,8 +62,10 @@ type window struct {
 	found  *view
 }
 
-// blenderTabIndex is the index of the tab Blender.
-const blenderTabIndex = 2
+// tabOf returns the index of the tab with a content, or -1.
+func (w *window) tabOf(content fyne.CanvasObject) int {
+	return slices.IndexFunc(w.tabs.Items, func(item *container.TabItem) bool { return item.Content == content })
+}
 
 func newWindow(s *shell) *window {
 	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, link: -1, decoding: make(chan struct{}, 1)}
@@ -73,7 +77,7 @@ func newWindow(s *shell) *window {
 	})
 	w.restart.Hide()
 	w.choose = widget.NewButtonWithIcon("Choose a Blender", theme.SearchIcon(), func() {
-		w.goTo(blenderTabIndex)
+		w.goTo(w.tabOf(w.blender.content))
 		press(w.blender.all)
 	})
 	w.choose.Hide()
@@ -108,16 +112,19 @@ func newWindow(s *shell) *window {
 	})
 	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
 	w.preview = newPreviewTab(w)
+	w.queue = newQueueTab(w)
 	settings, form := newSettingsTab(w)
 	w.settings = form
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon("Activity", theme.ListIcon(), w.runs.content),
 		container.NewTabItemWithIcon("Preview", theme.VisibilityIcon(), w.preview.content),
+		container.NewTabItemWithIcon(lang.L("Queue"), theme.MenuIcon(), w.queue.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
 		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
+	w.tabs.OnSelected = func(*container.TabItem) { w.queue.show(s.now()) }
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
 	}
@@ -306,6 +313,7 @@ func (w *window) show(s State) {
 	}
 	w.runs.show(s)
 	w.blender.show(s)
+	w.queue.show(s)
 	w.folders.show(s)
 	w.send.show(s)
 	if s.Link == Attached && w.link != Attached {
@@ -331,6 +339,9 @@ func enable(b *widget.Button, on bool) {
 
 // heard shows an event. It may be called on any goroutine.
 func (w *window) heard(ev api.Event) {
+	if ev.Kind != api.KindOutput && ev.Kind != api.KindProgress {
+		w.queue.heard()
+	}
 	switch ev.Kind {
 	case api.KindOutput:
 		w.runs.detail.feed.heard(ev)

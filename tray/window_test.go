@@ -36,6 +36,9 @@ type backend struct {
 	codes      map[string]string // by the id of a run
 	changes    map[string]api.Changes
 	codesAsked int
+
+
+	waits queueOfTest
 }
 
 type subscription struct{ ch chan api.Event }
@@ -912,7 +915,7 @@ func TestABlenderThatCannotStartIsToldUntilItIsRead(t *testing.T) {
 	}
 	test.Tap(o.choose)
 	o.until("the Blenders are shown", func() bool {
-		return o.tabs.SelectedIndex() == blenderTabIndex && len(o.blender.found.Objects) == 2
+		return o.tabs.SelectedIndex() == o.tabOf(o.blender.content) && len(o.blender.found.Objects) == 2
 	})
 	waits := attached(api.BlenderStarting)
 	waits.Status.Blenders[0].Source, waits.Status.Blenders[0].Reason = api.SourceOpen, "it waits for one"

@@ -1,0 +1,212 @@
+//go:build !headless
+
+package tray
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2/lang"
+
+	"blendtray/api"
+)
+
+// processUse returns in words what a process does. run is the run that it executes, or nil when nothing is
+// known of that.
+func processUse(p api.ProcessStatus, run *api.Run, now time.Time) string {
+	session := ""
+	if p.Session != "" {
+		session = lang.L("session {{.Name}}", map[string]any{"Name": oneLine(p.Session, 32)})
+	}
+	switch p.State {
+	case api.BlenderStarting:
+		return joined(session, lang.L("starting"))
+	case api.BlenderStopping:
+		return joined(session, lang.L("stopping"))
+	case api.BlenderFailed:
+		return joined(session, lang.L("it could not be started"))
+	case api.BlenderStopped:
+		return joined(session, lang.L("stopped"))
+	}
+	switch {
+	case run != nil && run.StartedAt != nil:
+		return joined(session, lang.L("running {{.Run}}", map[string]any{"Run": runningWords(*run, now)}))
+	case p.Run != "":
+		return joined(session, lang.L("running run {{.ID}}", map[string]any{"ID": p.Run}))
+	case session != "":
+		return joined(session, lang.L("idle"))
+	}
+	switch p.Use {
+	case "waiting":
+		if p.Scene != "" {
+			return lang.L("waiting for the next run, with {{.File}} open", map[string]any{"File": oneLine(filepath.Base(p.Scene), 32)})
+		}
+		return lang.L("waiting for the next run, with nothing run in it")
+	case "left":
+		if p.Left != "" {
+			return lang.L("idle, with what run {{.ID}} left", map[string]any{"ID": p.Left})
+		}
+		return lang.L("idle, with what the last run left")
+	case "scene":
+		return lang.L("idle; each run gets a new scene")
+	case "keep":
+		return lang.L("idle; it keeps its state from run to run")
+	case "open":
+		return lang.L("idle; a person has it open")
+	}
+	return lang.L("idle")
+}
+
+// runningWords returns which script is running, since when, and how far it is.
+func runningWords(r api.Run, now time.Time) string {
+	text := lang.L("{{.Name}} for {{.Time}}", map[string]any{"Name": nameOf(r), "Time": clock(elapsed(r, now))})
+	if p := r.Progress; p != nil && p.Fraction >= 0 {
+		text += fmt.Sprintf(" · %d %%", int(min(p.Fraction, 1)*100))
+		if p.RemainingSeconds >= 1 {
+			text += " · " + lang.L("{{.Time}} left", map[string]any{"Time": clock(time.Duration(p.RemainingSeconds * float64(time.Second)))})
+		}
+	}
+	return text
+}
+
+// restingUse returns in words why a Blender has no process.
+func restingUse(b api.BlenderStatus) string {
+	switch {
+	case b.Resting:
+		return lang.L("resting; it starts when a run asks for it")
+	case b.State == api.BlenderFailed:
+		return lang.L("it can't start: {{.Reason}}", map[string]any{"Reason": reasonOf(b.Reason)})
+	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
+		return lang.L("waiting until a person opens it")
+	case b.State == api.BlenderStarting:
+		return lang.L("starting")
+	case b.State == api.BlenderStopping:
+		return lang.L("stopping")
+	case b.State == api.BlenderReady:
+		return lang.L("it starts when a run needs it")
+	}
+	return lang.L("stopped")
+}
+
+// blenderTitle returns the name of a Blender to show, with its version as far as it is known, and the id
+// of the process unless it is 0.
+func blenderTitle(name, version string, pid int) string {
+	title := "Blender"
+	if version != "" {
+		title += " " + version
+	}
+	process := ""
+	if pid != 0 {
+		process = lang.L("process {{.PID}}", map[string]any{"PID": pid})
+	}
+	return joined(title, oneLine(name, 32), process)
+}
+
+// joined joins the texts that are not "".
+func joined(texts ...string) string {
+	var all []string
+	for _, t := range texts {
+		if t != "" {
+			all = append(all, t)
+		}
+	}
+	return strings.Join(all, " · ")
+}
+
+// waitsWhy returns in words why a run waits. names has the names of runs by their ids, as far as they are
+// known.
+func waitsWhy(q api.QueuedRun, names map[string]string) string {
+	behind := map[string]any{"Run": names[q.Behind]}
+	if names[q.Behind] == "" {
+		behind["Run"] = lang.L("run {{.ID}}", map[string]any{"ID": q.Behind})
+	}
+	switch q.Reason {
+	case api.WaitsForStart:
+		return lang.L("its Blender starts")
+	case api.WaitsForScript:
+		return lang.L("the same script is running")
+	case api.WaitsForSession:
+		return lang.L("the session is busy with {{.Run}}", behind)
+	case api.WaitsForState:
+		return lang.L("the Blender whose state it needs is busy with {{.Run}}", behind)
+	case api.WaitsForPlace:
+		return lang.L("no more runs may be running at the same time")
+	case api.WaitsForFree:
+		return lang.L("every Blender for it is busy")
+	case api.WaitsForTurn:
+		return lang.L("its turn comes after {{.Run}}", behind)
+	case api.WaitsForNothing:
+		return lang.L("it begins in a moment")
+	}
+	return oneLine(q.Why, 200) // the engine alone knows
+}
+
+// lineWords returns whose turn a run waits for, in words.
+func lineWords(of api.QueueLine) string {
+	switch of.LineKind {
+	case "folder":
+		return shortPath(of.Line)
+	case "session":
+		return lang.L("session {{.Name}}", map[string]any{"Name": oneLine(of.Line, 32)})
+	}
+	if of.Line == "" {
+		return lang.L("a program")
+	}
+	return oneLine(of.Line, 32)
+}
+
+// shortPath returns the last two parts of a path.
+func shortPath(path string) string {
+	parent := filepath.Base(filepath.Dir(path))
+	if parent == string(filepath.Separator) || parent == "." {
+		return oneLine(path, 40)
+	}
+	return oneLine("…"+string(filepath.Separator)+filepath.Join(parent, filepath.Base(path)), 40)
+}
+
+// cancelLineLabel returns the text of the button that cancels a line.
+func cancelLineLabel(kind string) string {
+	switch kind {
+	case "session":
+		return lang.L("Cancel all of this session")
+	case "client":
+		return lang.L("Cancel all of this program")
+	}
+	return lang.L("Cancel all of this folder")
+}
+
+// waitWords returns how many runs wait.
+func waitWords(n int) string {
+	if n == 1 {
+		return lang.L("1 run waits")
+	}
+	return lang.N("{{.Count}} runs wait", n, map[string]any{"Count": grouped(n)})
+}
+
+// grouped returns a number with its digits in groups of three.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// coresText returns how much of the processors was taken.
+func coresText(n float64) string {
+	if n < 0.995 {
+		return lang.L("CPU {{.Percent}} % of a core", map[string]any{"Percent": fmt.Sprintf("%.0f", n*100)})
+	}
+	return lang.L("CPU {{.Cores}} cores", map[string]any{"Cores": fmt.Sprintf("%.1f", n)})
+}
+
+// memoryText returns how much memory was taken, and by how many processes where there are several.
+func memoryText(s api.UsageSample) string {
+	text := bytesText(s.MemoryBytes)
+	if s.Processes > 1 {
+		return lang.L("{{.Memory}} in {{.Count}} processes", map[string]any{"Memory": text, "Count": s.Processes})
+	}
+	return lang.L("memory {{.Memory}}", map[string]any{"Memory": text})
+}
