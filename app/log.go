@@ -1,26 +1,23 @@
 package app
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"time"
 
 	"blendtray/app/fault"
 	"blendtray/app/home"
+	"blendtray/logfile"
 )
 
 type logCmd struct {
-	Follow bool `short:"f" help:"Go on showing what is added, until Ctrl-C."`
-	Number int  `name:"number" short:"n" default:"50" placeholder:"N" help:"Begin with the last N lines (default: 50)."`
-	Engine bool `help:"Show the engine's own log instead of Blender's."`
+	Follow  bool   `short:"f" help:"Go on showing what is added, until Ctrl-C."`
+	Number  int    `name:"number" short:"n" default:"50" placeholder:"N" help:"Begin with the last N lines (default: 50)."`
+	Engine  bool   `help:"Show the engine's own log instead of Blender's." xor:"which"`
+	Blender string `placeholder:"NAME" help:"Show the log of the Blender with this name instead of the default Blender's." xor:"which"`
 }
 
 func (logCmd) Help() string {
-	return `All that Blender prints: while it starts, in runs, between them, and when it dies. "blendtray runs show ID" shows what one run printed. The log is read from its file, so no engine need be there; when a new file takes its place, -f goes on with the new file.`
+	return `All that Blender prints, the processes of a Blender together: while it starts, in runs, between them, and when it dies. "blendtray runs show ID" shows what one run printed. The log is read from its file, so no engine need be there; when a new file takes its place, -f goes on with the new file.`
 }
 
 func (c *logCmd) Run(e *env) error {
@@ -31,13 +28,13 @@ func (c *logCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	path := paths.BlenderLog()
+	path := paths.BlenderLog(c.Blender)
 	if c.Engine {
 		path = paths.EngineLog()
 	}
-	t := &tail{path: path, write: e.writeOut}
-	defer t.close()
-	err = t.begin(c.Number)
+	t := &logfile.Tail{Path: path, Write: e.writeOut}
+	defer t.Close()
+	err = t.Begin(c.Number)
 	if errors.Is(err, fs.ErrNotExist) && !c.Follow {
 		return fault.New(fault.Failed, "the first `blendtray serve` begins it", "there is no log yet: %s", path)
 	}
@@ -47,143 +44,5 @@ func (c *logCmd) Run(e *env) error {
 	if !c.Follow {
 		return nil
 	}
-	return t.follow(e)
-}
-
-// tail shows the end of a file and everything that is added to the file.
-type tail struct {
-	path  string
-	write func(string)
-	file  *os.File
-	at    int64
-}
-
-func (t *tail) close() {
-	if t.file != nil {
-		t.file.Close() // the file was only read
-	}
-}
-
-// begin opens the file and shows its last n lines.
-func (t *tail) begin(n int) error {
-	f, err := os.Open(t.path)
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	t.file = f
-	if t.at, err = lastLines(f, n); err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	return t.drain()
-}
-
-// lastLines returns the offset where the last n lines of a file begin. An unfinished last line
-// counts as a line.
-func lastLines(f io.ReadSeeker, n int) (int64, error) {
-	end, err := f.Seek(0, io.SeekEnd)
-	if err != nil || n == 0 {
-		return end, err
-	}
-	buf := make([]byte, 64<<10)
-	seen := 0
-	for pos := end; pos > 0; {
-		size := min(int64(len(buf)), pos)
-		pos -= size
-		if _, err := f.Seek(pos, io.SeekStart); err != nil {
-			return 0, err
-		}
-		if _, err := io.ReadFull(f, buf[:size]); err != nil {
-			return 0, err
-		}
-		for i := size - 1; i >= 0; i-- {
-			if buf[i] != '\n' || pos+i == end-1 {
-				continue // the line feed at the very end begins no line
-			}
-			if seen++; seen == n {
-				return pos + i + 1, nil
-			}
-		}
-	}
-	return 0, nil
-}
-
-// drain shows everything between the last shown byte and the end of the file.
-func (t *tail) drain() error {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := t.file.ReadAt(buf, t.at)
-		t.at += int64(n)
-		t.write(string(buf[:n]))
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the log: %w", err)
-		}
-	}
-}
-
-// lookTime is how often a followed log is looked at. File events of the system would not say
-// more, and do not come on every file system.
-const lookTime = 200 * time.Millisecond
-
-// follow shows what is added until ctx ends. When a log is full, it is moved aside and a new log
-// begins; follow shows the last lines of the old log before the new log.
-func (t *tail) follow(ctx context.Context) error {
-	tick := time.NewTicker(lookTime)
-	defer tick.Stop()
-	for {
-		if err := t.poll(); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-func (t *tail) poll() error {
-	now, err := os.Stat(t.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	if t.file != nil {
-		if err := t.drain(); err != nil {
-			return err
-		}
-		if now == nil {
-			return nil // between the old log and the new log
-		}
-		was, err := t.file.Stat()
-		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-		if os.SameFile(was, now) {
-			if now.Size() < t.at {
-				t.at = 0 // somebody emptied the file
-			}
-			return nil
-		}
-		// drain is called again: the old log may have got its last lines between the first call
-		// and the new log.
-		if err := t.drain(); err != nil {
-			return err
-		}
-		t.close()
-		t.file = nil
-	}
-	if now == nil {
-		return nil
-	}
-	f, err := os.Open(t.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	t.file, t.at = f, 0
-	return t.drain()
+	return t.Follow(e)
 }

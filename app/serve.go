@@ -210,7 +210,7 @@ func (h *house) newFleet(spec api.BlenderSpec, changed func(api.BlenderStatus)) 
 		Spec: spec, Memory: total, Free: freeMemory, Changed: changed, Logger: h.logs.Logger,
 		Checkpoints: filepath.Join(h.paths.Checkpoints(), url.PathEscape(spec.Name)),
 		NewMember: func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) fleet.Member {
-			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender, Logger: h.logs.Logger, Changed: changed}
+			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender(spec.Name), Logger: h.logs.Logger, Changed: changed}
 			if public {
 				c.Announce = func(pid, port int, token string) func() { return h.openDoor(spec.Name, pid, port, token) }
 			}

@@ -407,8 +407,14 @@ func (h *trayHost) OpenScene(ctx context.Context, run string, again bool) error 
 	return openScene(ctx, h.client, run, again)
 }
 
-// BlenderLog returns the path of Blender's log.
-func (h *trayHost) BlenderLog() string { return h.paths.BlenderLog() }
+// Logs returns the log of the engine and those of the Blenders.
+func (h *trayHost) Logs() []tray.Log {
+	logs := []tray.Log{{Path: h.paths.EngineLog()}}
+	for _, name := range h.paths.BlenderLogs() {
+		logs = append(logs, tray.Log{Blender: name, Path: h.paths.BlenderLog(name)})
+	}
+	return logs
+}
 
 // View returns what the last window has kept, or nil.
 func (h *trayHost) View() []byte {

@@ -46,8 +46,12 @@ func (w *window) shortcuts() []shortcut {
 	s := w.shell
 	all := []shortcut{
 		{fyne.KeyF, func() {
-			if w.tabs.Selected().Content == w.send.content {
+			switch w.tabs.Selected().Content {
+			case w.send.content:
 				w.Canvas().Focus(w.send.output.find)
+				return
+			case w.log.content:
+				w.Canvas().Focus(w.log.view.find)
 				return
 			}
 			w.focus(w.runs.detail.finding())
@@ -145,6 +149,8 @@ func (w *window) goTo(tab int) {
 		w.Canvas().Focus(w.queue.list)
 	case w.send.content:
 		w.Canvas().Focus(w.send.code)
+	case w.log.content:
+		w.Canvas().Focus(w.log.filter)
 	default:
 		w.Canvas().Unfocus()
 	}

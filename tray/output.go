@@ -14,6 +14,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -103,8 +104,15 @@ func (e *findEntry) TypedKey(key *fyne.KeyEvent) {
 
 // newOutputView returns an empty view of an output.
 func newOutputView(w *window) *outputView {
-	v := newTextView(w, "Find in the output", textpane.Options{
-		Buffer: buffer.Options{Hide: isStatus},
+	return newGrowingView(w, lang.L("Find in the output"), isStatus)
+}
+
+// newGrowingView returns an empty view of a text that grows, in which hide leaves out lines unless it is
+// nil. A click on a line that names a file and a line opens that. placeHolder stands in the empty field
+// for the text to find.
+func newGrowingView(w *window, placeHolder string, hide func(line []byte, open bool) bool) *outputView {
+	v := newTextView(w, placeHolder, textpane.Options{
+		Buffer: buffer.Options{Hide: hide},
 		Opens:  func(text string) bool { _, _, ok := namesPlace(text); return ok },
 		Open: func(text string) {
 			path, line, _ := namesPlace(text)

@@ -48,6 +48,13 @@ type Found struct {
 	HasAddOn bool
 }
 
+// Log is a log file of the engine or of a Blender.
+type Log struct {
+	// Blender is the name of the Blender, or "" for the engine's log.
+	Blender string
+	Path    string
+}
+
 // Host is what the window asks of the program that it belongs to, besides the engine.
 type Host interface {
 	// Blenders returns the Blenders of this machine. path is the path in the settings, or "".
@@ -68,8 +75,9 @@ type Host interface {
 	// not there any more, it fails with [api.ErrSceneGone], or with again makes the run once more first.
 	// It takes seconds.
 	OpenScene(ctx context.Context, run string, again bool) error
-	// BlenderLog returns the path of Blender's log.
-	BlenderLog() string
+	// Logs returns the log of the engine and then those of the Blenders, the default Blender first. A file
+	// may not be there yet.
+	Logs() []Log
 	// View returns what SaveView was given last, or nil.
 	View() []byte
 	// SaveView keeps a text for the next window.

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -44,9 +45,7 @@ func newBlenderTab(w *window) *blenderTab {
 	}
 	s := w.shell
 	t.restart = widget.NewButtonWithIcon("Restart", theme.ViewRefreshIcon(), func() { s.ask(Item{Do: RestartBlender}) })
-	log := widget.NewButtonWithIcon("Open log", theme.DocumentIcon(), func() {
-		s.try("open the log", func(context.Context) error { return s.cfg.Host.Open(s.cfg.Host.BlenderLog(), 0) })
-	})
+	log := widget.NewButtonWithIcon(lang.L("Show its log"), theme.DocumentIcon(), func() { w.showLog(t.shown.Name) })
 	t.all = widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
 	t.all.OnTapped = func() { t.findBlenders(t.all) }
 	choose := widget.NewButtonWithIcon("Choose another…", theme.FolderOpenIcon(), t.choose)

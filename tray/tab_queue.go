@@ -43,16 +43,16 @@ type queueTab struct {
 	waiting                      waitingRuns
 	names                        map[string]string
 
-	usage             usageKept
-	state             State
-	stale             atomic.Bool // what waits may have changed
-	ticking           bool        // tick comes by itself
-	asking            bool        // the engine is asked for what waits
-	asked             bool        // the engine has answered once
-	measuring         bool        // the engine is asked for memory and CPU
-	measured          time.Time   // when it was asked last
-	trouble           string      // why what waits is not known, or ""
-	choosing, filling bool        // the window selects a line or fills a check box, and no person
+	usage     usageKept
+	state     State
+	stale     atomic.Bool // what waits may have changed
+	ticking   bool        // tick comes by itself
+	asking    bool        // the engine is asked for what waits
+	asked     bool        // the engine has answered once
+	measuring bool        // the engine is asked for memory and CPU
+	measured  time.Time   // when it was asked last
+	trouble   string      // why what waits is not known, or ""
+	choosing  bool        // the window selects a line, and no person
 }
 
 func newQueueTab(w *window) *queueTab {

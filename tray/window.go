@@ -51,6 +51,7 @@ type window struct {
 	settings          *settingsForm
 	send              *sendTab
 	queue             *queueTab
+	log               *logTab
 	noted             string
 	link              Link
 
@@ -112,7 +113,7 @@ func newWindow(s *shell) *window {
 	})
 	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
 	w.preview = newPreviewTab(w)
-	w.queue = newQueueTab(w)
+	w.queue, w.log = newQueueTab(w), newLogTab(w)
 	settings, form := newSettingsTab(w)
 	w.settings = form
 	w.tabs = container.NewAppTabs(
@@ -122,9 +123,13 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
 		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
+		container.NewTabItemWithIcon(lang.L("Log"), theme.DocumentIcon(), w.log.content),
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
-	w.tabs.OnSelected = func(*container.TabItem) { w.queue.show(s.now()) }
+	w.tabs.OnSelected = func(item *container.TabItem) {
+		w.queue.show(s.now())
+		w.log.turn(item.Content == w.log.content)
+	}
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
 	}

@@ -37,7 +37,6 @@ type backend struct {
 	changes    map[string]api.Changes
 	codesAsked int
 
-
 	waits queueOfTest
 }
 
@@ -232,6 +231,7 @@ type hostOfTest struct {
 	chosen []string
 	editor api.Command // the command of the last file that was edited
 	view   []byte
+	logs   []Log
 }
 
 // settingsOfTest are settings without a file.
@@ -356,7 +356,7 @@ func (h *hostOfTest) OpenScene(_ context.Context, run string, again bool) error 
 	return nil
 }
 
-func (h *hostOfTest) BlenderLog() string { return "/log" }
+func (h *hostOfTest) Logs() []Log { return h.logs }
 
 func (h *hostOfTest) View() []byte {
 	h.mu.Lock()

@@ -21,40 +21,49 @@ const (
 
 // Logs are the log files of a running engine.
 type Logs struct {
-	// Blender writes to the log of what Blender prints.
-	Blender io.Writer
 	// Logger writes to the log of the engine. It also shows warnings to the user.
 	Logger *slog.Logger
 
-	files  []io.Closer
+	paths  Paths
 	recent *recent
+
+	mu    sync.Mutex
+	files map[string]*timberjack.Logger // by path
 }
 
 // OpenLogs opens the log files. warn is called with the text of each warning, which may hold
 // control characters from elsewhere.
 func OpenLogs(p Paths, warn func(text string)) *Logs {
-	open := func(file string) *timberjack.Logger {
-		return &timberjack.Logger{
-			Filename: file,
+	l := &Logs{paths: p, recent: &recent{}, files: map[string]*timberjack.Logger{}}
+	l.Logger = slog.New(bothHandlers{
+		slog.NewTextHandler(l.open(p.EngineLog()), &slog.HandlerOptions{Level: slog.LevelInfo}),
+		&warnHandler{warn: warn, warned: l.recent},
+	})
+	return l
+}
+
+// Blender returns where what the Blender with a name prints is written to. All processes of the Blender
+// have one log.
+func (l *Logs) Blender(name string) io.Writer { return l.open(l.paths.BlenderLog(name)) }
+
+// open returns the log at a path. The file is made when something is written.
+func (l *Logs) open(path string) io.Writer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files[path] == nil {
+		l.files[path] = &timberjack.Logger{
+			Filename: path,
 			MaxSize:  logMegabytes, MaxBackups: logBackups,
 			LocalTime: true, FileMode: 0o600,
 		}
 	}
-	engine, blender := open(p.EngineLog()), open(p.BlenderLog())
-	warned := &recent{}
-	return &Logs{
-		Blender: blender,
-		Logger: slog.New(bothHandlers{
-			slog.NewTextHandler(engine, &slog.HandlerOptions{Level: slog.LevelInfo}),
-			&warnHandler{warn: warn, warned: warned},
-		}),
-		files:  []io.Closer{engine, blender},
-		recent: warned,
-	}
+	return l.files[path]
 }
 
 // Close closes the log files.
 func (l *Logs) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, f := range l.files {
 		f.Close() // each line was written when it came
 	}

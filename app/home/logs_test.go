@@ -2,6 +2,7 @@ package home
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +15,10 @@ func TestWarningsAreShownAndEverythingIsWrittenDown(t *testing.T) {
 	logs := OpenLogs(paths, func(text string) { warned = append(warned, text) })
 	logs.Logger.Info("a folder is watched", "path", "/a")
 	logs.Logger.With("folder", "/b").Warn("it can't be watched", "error", "no space")
-	if _, err := logs.Blender.Write([]byte("Blender 4.2\n")); err != nil {
-		t.Error(err)
+	for _, name := range []string{"default", "second", "4.5", "default"} {
+		if _, err := logs.Blender(name).Write([]byte("Blender " + name + "\n")); err != nil {
+			t.Error(err)
+		}
 	}
 	logs.Close()
 
@@ -29,7 +32,18 @@ func TestWarningsAreShownAndEverythingIsWrittenDown(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "a folder is watched") || !strings.Contains(string(text), "no space") {
 		t.Errorf("the engine's log holds %q, %v", text, err)
 	}
-	if text, err := os.ReadFile(paths.BlenderLog()); err != nil || string(text) != "Blender 4.2\n" {
-		t.Errorf("Blender's log holds %q, %v", text, err)
+	for name, want := range map[string]string{"": "Blender default\nBlender default\n", "second": "Blender second\n", "4.5": "Blender 4.5\n"} {
+		if text, err := os.ReadFile(paths.BlenderLog(name)); err != nil || string(text) != want {
+			t.Errorf("the log of %q holds %q, %v", name, text, err)
+		}
+	}
+	// A log that was put aside is no log of a Blender.
+	for _, full := range []string{"blender-2026-01-02T10-00-00.000-size.log", "blender.second-2026-01-02T10-00-00.000-size.log"} {
+		if err := os.WriteFile(filepath.Join(paths.Log, full), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names := paths.BlenderLogs(); !slices.Equal(names, []string{"default", "4.5", "second"}) {
+		t.Errorf("there are the logs of %q", names)
 	}
 }

@@ -14,8 +14,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/adrg/xdg"
+
+	"blendtray/api"
 )
 
 // Paths are the folders in which the program keeps its files. This file is the only place that
@@ -126,8 +130,29 @@ func (p Paths) Debugger() string { return filepath.Join(p.Data, "debugpy") }
 // EngineLog is the log of the engine.
 func (p Paths) EngineLog() string { return filepath.Join(p.Log, "engine.log") }
 
-// BlenderLog is the log of everything that Blender prints.
-func (p Paths) BlenderLog() string { return filepath.Join(p.Log, "blender.log") }
+// BlenderLog is the log of everything that the Blender with a name prints; "" is the default Blender. A dot
+// stands before the name: behind a dash stands the time at which a full log was put aside.
+func (p Paths) BlenderLog(name string) string {
+	if name == "" || name == api.DefaultBlender {
+		return filepath.Join(p.Log, "blender.log")
+	}
+	return filepath.Join(p.Log, "blender."+url.PathEscape(name)+".log")
+}
+
+// BlenderLogs returns the names of the Blenders that have a log, the default Blender first.
+func (p Paths) BlenderLogs() (names []string) {
+	found, _ := filepath.Glob(filepath.Join(p.Log, "blender.*.log")) // the pattern is right
+	for _, path := range found {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "blender."), ".log")
+		if name, err := url.PathUnescape(name); err == nil && p.BlenderLog(name) == path && !putAside.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return append([]string{api.DefaultBlender}, names...)
+}
+
+// putAside matches the end of the name of a log that was put aside because it was full.
+var putAside = regexp.MustCompile(`-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d`)
 
 // ServiceLog is the log of the service on systems that keep no log of what a service prints.
 func (p Paths) ServiceLog() string { return filepath.Join(p.Log, "service.log") }

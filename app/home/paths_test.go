@@ -16,7 +16,7 @@ func TestEverythingLiesBelowTheHomeThatIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		p.SettingsFile(), p.Database(), p.DoorFile("default"), p.OpenBlenders(), p.EngineLog(), p.BlenderLog(), p.ServiceLog(),
+		p.SettingsFile(), p.Database(), p.DoorFile("default"), p.OpenBlenders(), p.EngineLog(), p.BlenderLog("a"), p.ServiceLog(),
 		p.Tray(), p.Blenders(), p.Previews(), p.engineLock(), p.engineHolder(), p.trayLock(),
 	} {
 		if rel, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(rel) || rel == "." {

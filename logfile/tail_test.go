@@ -1,4 +1,4 @@
-package app
+package logfile
 
 import (
 	"os"
@@ -26,11 +26,11 @@ func TestTheLastLinesOfALog(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "log")
 		write(t, path, x.text)
 		var got strings.Builder
-		tl := &tail{path: path, write: func(s string) { got.WriteString(s) }}
-		if err := tl.begin(x.n); err != nil {
+		tl := &Tail{Path: path, Write: func(s string) { got.WriteString(s) }}
+		if err := tl.Begin(x.n); err != nil {
 			t.Fatal(err)
 		}
-		tl.close()
+		tl.Close()
 		if got.String() != x.want {
 			t.Errorf("last %d of %.20q: %.40q, want %.40q", x.n, x.text, got.String(), x.want)
 		}
@@ -41,8 +41,8 @@ func TestFollowingALogGoesOnOverItsRotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
 	var got strings.Builder
-	tl := &tail{path: path, write: func(s string) { got.WriteString(s) }}
-	defer func() { tl.close() }()
+	tl := &Tail{Path: path, Write: func(s string) { got.WriteString(s) }}
+	defer func() { tl.Close() }()
 	look := func(want string) {
 		t.Helper()
 		if err := tl.poll(); err != nil {
