@@ -82,7 +82,10 @@ func newLogTab(w *window) *logTab {
 	t.aboveBox.Hide()
 	t.empty = widget.NewLabel("")
 	t.empty.Wrapping, t.empty.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
-	bar := container.NewBorder(nil, nil, container.NewHBox(t.choice, t.level), container.NewHBox(t.follow, open, where), t.filter)
+	height := t.choice.MinSize().Height // a Select is as wide as its first text
+	choices := container.NewHBox(
+		container.NewGridWrap(fyne.NewSize(170, height), t.choice), container.NewGridWrap(fyne.NewSize(185, height), t.level))
+	bar := container.NewBorder(nil, nil, choices, container.NewHBox(t.follow, open, where), t.filter)
 	t.content = container.NewBorder(container.NewVBox(container.NewPadded(bar), t.aboveBox), nil, nil, nil,
 		container.NewStack(t.view.content, container.New(layout.NewCustomPaddedLayout(40, 0, 40, 40), container.NewVBox(t.empty))))
 	t.level.SetSelectedIndex(0)
