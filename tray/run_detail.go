@@ -30,7 +30,8 @@ type runDetail struct {
 	again, cancel, edit        *widget.Button
 	script, more               *widget.Button
 	head                       *fyne.Container
-	opening                    bool // the scene is being opened
+	opening                    bool   // the scene is being opened
+	placed                     string // what takes room in the head, as it was laid out last
 
 	panes    *container.AppTabs
 	output   *outputView
@@ -240,7 +241,7 @@ func (d *runDetail) set(r api.Run) {
 	d.head.Hidden, d.panes.Hidden = r.ID == "", r.ID == ""
 	if r.ID == "" {
 		d.title.SetText("")
-		d.content.Refresh()
+		d.layOut()
 		return
 	}
 	d.again.Hidden, d.cancel.Hidden = !r.State.Final(), r.State.Final()
@@ -256,7 +257,17 @@ func (d *runDetail) set(r api.Run) {
 	d.countPictures(r)
 	d.fill()
 	d.window.preview.show(r)
-	d.content.Refresh()
+	d.layOut()
+}
+
+// layOut lays the run out again when something in its head takes more room or less. A run that is
+// running changes many times in a second, and to draw all of it takes long.
+func (d *runDetail) layOut() {
+	placed := fmt.Sprint(d.head.Hidden, d.where.Hidden, d.again.Hidden, d.cause.Hidden, d.cause.Wrapping, d.cause.Text)
+	if placed != d.placed {
+		d.placed = placed
+		d.content.Refresh()
+	}
 }
 
 // showCause shows in a line why the run has failed, or its result.

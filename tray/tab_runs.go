@@ -466,6 +466,7 @@ func (t *runsTab) history(id string) {
 	}
 	fetch(t.window, func(ctx context.Context) (api.Run, error) { return t.window.shell.cfg.Client.Run(ctx, id) },
 		func(r api.Run, err error) {
+			r.Output = "" // a list has no output
 			switch {
 			case errors.Is(err, api.ErrNotFound):
 				t.gone(id)
