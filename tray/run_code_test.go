@@ -244,3 +244,17 @@ func TestTheChangesOfARunAreShown(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHeadSaysWhatARunWaitsFor(t *testing.T) {
+	o := openWindow(t, api.Run{Script: "/srv/a.py", Folder: "/srv", State: api.Queued, Reason: "run 7 of the same script is running"})
+	d := o.runs.detail
+	o.until("the run is shown", func() bool { return d.run.ID == "1" })
+	if !d.cause.Visible() || d.cause.Text != "run 7 of the same script is running" || d.where.Text != "/srv/a.py · in the folder srv" {
+		t.Errorf("it says %q and %q", d.where.Text, d.cause.Text)
+	}
+	if !d.cancel.Visible() || d.again.Visible() {
+		t.Error("a run that waits can be run again, and not be cancelled")
+	}
+	o.backend.ends("1", api.Succeeded)
+	o.until("it has ended", func() bool { return !d.cause.Visible() && d.again.Visible() && !d.cancel.Visible() })
+}

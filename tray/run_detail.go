@@ -270,13 +270,17 @@ func (d *runDetail) layOut() {
 	}
 }
 
-// showCause shows in a line why the run has failed, or its result.
+// showCause shows in a line why the run has failed, what it waits for, or its result.
 func (d *runDetail) showCause(r api.Run) {
 	d.cause.Importance = widget.DangerImportance
 	d.cause.Wrapping, d.cause.Truncation = fyne.TextWrapWord, fyne.TextTruncateOff
 	switch {
 	case r.State.Final() && r.State != api.Succeeded:
 		d.cause.SetText(oneLine(why(r), 300))
+		d.cause.Show()
+	case !r.State.Final() && r.Reason != "":
+		d.cause.Importance = widget.MediumImportance
+		d.cause.SetText(oneLine(r.Reason, 300)) // what the run waits for
 		d.cause.Show()
 	case len(r.Result) > 0 && string(r.Result) != "null":
 		d.cause.Importance = widget.MediumImportance
