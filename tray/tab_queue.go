@@ -23,6 +23,9 @@ import (
 const (
 	// queuePace is the shortest time between two requests for what waits.
 	queuePace = time.Second
+	// queueShare bounds what the engine does for the list: of ten thousand runs that wait it takes up to 120 ms
+	// to find out the order of the first thousand, and begins no run meanwhile.
+	queueShare = 20
 	// usagePace is how often the engine is asked for memory and CPU, which is how often it measures.
 	usagePace = 2 * time.Second
 )
@@ -49,6 +52,7 @@ type queueTab struct {
 	ticking   bool        // tick comes by itself
 	asking    bool        // the engine is asked for what waits
 	asked     bool        // the engine has answered once
+	askAgain  time.Time   // when it may be asked again
 	measuring bool        // the engine is asked for memory and CPU
 	measured  time.Time   // when it was asked last
 	trouble   string      // why what waits is not known, or ""
@@ -153,7 +157,8 @@ func (t *queueTab) tick() {
 
 // ask asks the engine for what waits, if that may have changed.
 func (t *queueTab) ask() {
-	if t.asking || !t.stale.Swap(false) {
+	began := time.Now()
+	if t.asking || began.Before(t.askAgain) || !t.stale.Swap(false) {
 		return
 	}
 	t.asking = true
@@ -165,7 +170,8 @@ func (t *queueTab) ask() {
 		runs, total, err := t.window.shell.cfg.Client.Queue(ctx, maxListed)
 		return answer{runs, total}, err
 	}, func(a answer, err error) {
-		t.asking, t.asked, t.trouble = false, true, ""
+		now := time.Now()
+		t.asking, t.asked, t.trouble, t.askAgain = false, true, "", now.Add(now.Sub(began)*queueShare)
 		if err != nil {
 			t.trouble = err.Error()
 			t.stale.Store(true)
@@ -321,6 +327,7 @@ func (t *queueTab) act(do func(ctx context.Context, id string) error) {
 func (t *queueTab) acted(err error) {
 	t.window.failed(err)
 	t.stale.Store(true)
+	t.askAgain = time.Time{} // a person waits for it
 	if t.shown() {
 		t.ask()
 	}
