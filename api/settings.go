@@ -34,6 +34,7 @@ type Settings struct {
 	Sessions SessionSettings            `toml:"sessions"`
 	Runs     RunSettings                `toml:"runs"`
 	Tray     TraySettings               `toml:"tray"`
+	Window   WindowSettings             `toml:"window"`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -46,6 +47,8 @@ const (
 	HoldsNow Holds = "now"
 	// HoldsFromBlenderStart: from the next start of Blender on.
 	HoldsFromBlenderStart Holds = "blender-start"
+	// HoldsFromWindowStart: when the window is opened again; the tray follows when it starts again.
+	HoldsFromWindowStart Holds = "window-start"
 )
 
 // BlenderSettings choose a Blender and say when it is replaced.
@@ -134,6 +137,11 @@ func limits(memory Bytes, nice, processes uint32) Limits {
 // TraySettings are for the tray alone.
 type TraySettings struct {
 	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"which runs are told on the desktop: \u0060\"failures\"\u0060, \u0060\"all\"\u0060 that end, or \u0060\"off\"\u0060"`
+}
+
+// WindowSettings are for what a person sees: the window, and the menu of the tray.
+type WindowSettings struct {
+	Language Language `toml:"language" default:"auto" holds:"window-start" label:"Language" help:"the language of the window and of the tray: \u0060\"auto\"\u0060: the system's, or English where there is no translation; \u0060\"en\"\u0060, \u0060\"de\"\u0060 or \u0060\"zh\"\u0060. Commands, logs and what the engine says are in English. The next window has it, and the menu of the tray when the tray starts again"`
 }
 
 // WatchSettings are a folder and which of its files are scripts.

@@ -23,13 +23,15 @@ import (
 type rooms map[string]any
 
 // The rooms. Each is looked at twice: when an engine is opened with the settings, and when an
-// engine that runs takes them over. The tray asks for its settings.
+// engine that runs takes them over. The tray asks for its settings, and the
+// window reads them when it starts.
 const (
 	roomRuns    = "the engine's runs"
 	roomFolders = "the engine's folders"
 	roomWatcher = "the watcher"
 	roomBlender = "the Blenders"
 	roomTray    = "the tray"
+	roomWindow  = "the window"
 	reloaded    = ", after a change"
 )
 
@@ -51,6 +53,8 @@ func users(d *settings.Declaration) []string {
 		}
 	case "tray":
 		return []string{roomTray}
+	case "window":
+		return []string{roomWindow}
 	default:
 		all = []string{roomBlender}
 	}
@@ -76,6 +80,7 @@ func lastRooms(t *testing.T, source settings.Source) rooms {
 	}
 	notify, _ := owner.Report().Find("tray.notify")
 	got[roomTray] = notify.Value
+	got[roomWindow] = languageOf(source)
 	return got
 }
 
@@ -292,6 +297,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"sessions", "[sessions]", ""},
 		{"runs", "[runs]", ""},
 		{"tray", "[tray]", ""},
+		{"window", "[window]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
 	} {
 		for i, d := range settings.Declarations(table.name) {
@@ -314,7 +320,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

@@ -72,11 +72,11 @@ func (t *blenderTab) show(s State) {
 	}
 	t.shown = b
 	set := t.set
-	set("State", string(b.State))
+	set("State", blenderWord(b.State))
 	set("Version", b.Version)
 	set("Program", b.Path)
 	if b.Reason != "" {
-		set("State", string(b.State)+": "+b.Reason)
+		set("State", because(blenderWord(b.State), b.Reason))
 	}
 	set("Why this one", whyThisOne(b))
 	set("Process", "")
@@ -88,7 +88,7 @@ func (t *blenderTab) show(s State) {
 	}
 	if b.PID != 0 {
 		set("Process", fmt.Sprint(b.PID))
-		set("Memory", bytesText(b.MemoryBytes))
+		set("Memory", size(int64(b.MemoryBytes)))
 	}
 	if b.Port != 0 {
 		set("Add-on", fmt.Sprintf("serves at 127.0.0.1:%d on the %s", b.Port, b.Loop))
@@ -240,18 +240,3 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 
 // inBlender is how long a request may take that starts several Blenders, one after the other.
 const inBlender = 3 * time.Minute
-
-// bytesText returns a size in decimal units.
-func bytesText(n uint64) string {
-	v, unit := float64(n), "bytes"
-	for _, next := range []string{"KB", "MB", "GB", "TB"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, next
-	}
-	if unit == "bytes" || v >= 9.95 {
-		return fmt.Sprintf("%.0f %s", v, unit)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
-}

@@ -151,7 +151,7 @@ func when(at, now time.Time) string {
 	if y, d := now.Local().Year(), now.Local().YearDay(); at.Year() == y && at.YearDay() == d {
 		return at.Format("15:04:05")
 	}
-	return at.Format("2 Jan 15:04")
+	return date(at)
 }
 
 func colorOf(state api.State) fyne.ThemeColorName {
