@@ -23,9 +23,11 @@ const (
 	maxName  = 32
 )
 
-// The signs between which a text is from left to right whatever it has, and changes nothing outside.
+// The signs between which a text is from left to right whatever it has, and changes nothing outside. The
+// first of them has a line that begins with such a text begin at the left: GTK's menus take the first
+// letter for that, also between such signs.
 const (
-	leftToRight = "\u2066"
+	leftToRight = "\u200e\u2066"
 	endOfThat   = "\u2069"
 )
 

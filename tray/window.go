@@ -186,6 +186,7 @@ func (w *window) confirm(title, text, yes string, do func()) {
 		}
 	}, w)
 	d.SetConfirmText(yes)
+	d.SetDismissText(lang.L("Cancel"))
 	w.present(d, d.Confirm, nil)
 }
 
