@@ -109,7 +109,7 @@ func (f *found) read(name string, source []byte) error {
 	}
 	r := reader{found: f, name: name, files: files}
 	for _, d := range file.Decls {
-		r.function = ""
+		r.function, r.data = "", map[string]*ast.CompositeLit{}
 		if fn, ok := d.(*ast.FuncDecl); ok {
 			r.function = fn.Name.Name
 		}
@@ -124,6 +124,8 @@ type reader struct {
 	name     string
 	files    *token.FileSet
 	function string // that is being read
+	// data has the literals of the function that a variable stands for.
+	data map[string]*ast.CompositeLit
 }
 
 func (r *reader) place(n ast.Node) string {
@@ -145,6 +147,11 @@ func (r *reader) visit(n ast.Node) bool {
 		}
 	case *ast.AssignStmt:
 		for i, to := range n.Lhs {
+			if name, ok := to.(*ast.Ident); ok && i < len(n.Rhs) {
+				if value, is := n.Rhs[i].(*ast.CompositeLit); is {
+					r.data[name.Name] = value
+				}
+			}
 			if field, ok := to.(*ast.SelectorExpr); ok && slices.Contains(showing, field.Sel.Name) && i < len(n.Rhs) {
 				r.shown(n.Rhs[i])
 			}
@@ -215,6 +222,9 @@ func (r *reader) localize(name string, call *ast.CallExpr) {
 	}
 	if len(args) > 0 {
 		data, is := args[0].(*ast.CompositeLit)
+		if name, variable := args[0].(*ast.Ident); variable {
+			data, is = r.data[name.Name], r.data[name.Name] != nil
+		}
 		if !is {
 			r.fault(call, "the data for %q is no literal, so its fields can't be checked", t.key)
 			return
@@ -273,7 +283,8 @@ func (f *found) add(t text) {
 	f.texts[t.key] = t
 }
 
-// settings returns the texts of the settings that the window shows.
+// settings returns the texts of the settings that the window shows: of a setting its label and what it
+// does, and of a table what the tags title and about say, if it has them.
 func settings(of reflect.Type) []text {
 	var all []text
 	for i := range of.NumField() {
@@ -282,9 +293,14 @@ func settings(of reflect.Type) []text {
 		for inner.Kind() == reflect.Slice || inner.Kind() == reflect.Map {
 			inner = inner.Elem()
 		}
-		if label := field.Tag.Get("label"); label != "" {
-			where := "api.Settings, " + field.Tag.Get("toml")
-			all = append(all, text{key: label, where: where}, text{key: field.Tag.Get("help"), where: where})
+		tags := []string{"title", "about"}
+		if field.Tag.Get("label") != "" {
+			tags = []string{"label", "help"}
+		}
+		for _, tag := range tags {
+			if key := field.Tag.Get(tag); key != "" {
+				all = append(all, text{key: key, where: "api.Settings, " + field.Tag.Get("toml")})
+			}
 		}
 		if field.Tag.Get("help") == "" && inner.Kind() == reflect.Struct {
 			all = append(all, settings(inner)...)

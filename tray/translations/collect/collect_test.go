@@ -107,6 +107,7 @@ func TestTextsAreFoundWhereTheyAreShown(t *testing.T) {
 		`l := widget.NewLabel(lang.N(name, n))`:                                    `is no literal`,
 		`l := widget.NewLabel(lang.L("{{.A}}", data))`:                             `data for "{{.A}}" is no literal`,
 		`a, b := lang.L("word"), lang.N("word", n)`:                                `another text`,
+		`d := with{"A": n}; l := widget.NewLabel(lang.L("{{.A}}", d))`:             "",
 		`l := widget.NewLabel(lang.L("Some words"))`:                               "",
 		`l := widget.NewLabel("")`:                                                 "",
 		`l := widget.NewLabel("Blender")`:                                          "",
