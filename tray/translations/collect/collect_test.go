@@ -79,6 +79,12 @@ func TestWhatIsPreparedIsWhole(t *testing.T) {
 		if n := len(of(prepared, l.Name)); n != len(prepared) {
 			t.Errorf("%d of %d prepared texts are in the language %s", n, len(prepared), l.Name)
 		}
+		c := of(prepared, l.Name)
+		for key := range c {
+			if got := fieldsOf(c.forms(key)["other"]); !slices.Equal(got, fieldsOf(key)) {
+				t.Errorf("%s: the text for %q has the places %v", l.Name, key, got)
+			}
+		}
 	}
 }
 
