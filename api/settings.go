@@ -141,7 +141,7 @@ type TraySettings struct {
 
 // WindowSettings are for what a person sees: the window, and the menu of the tray.
 type WindowSettings struct {
-	Language Language `toml:"language" default:"auto" holds:"window-start" label:"Language" help:"the language of the window and of the tray: \u0060\"auto\"\u0060: the system's, or English where there is no translation; \u0060\"en\"\u0060, \u0060\"de\"\u0060 or \u0060\"zh\"\u0060. Commands, logs and what the engine says are in English. The next window has it, and the menu of the tray when the tray starts again"`
+	Language Language `toml:"language" default:"auto" holds:"window-start" label:"Language" help:"The language of the window and of the tray. \u0060\"auto\"\u0060 is the language of the system, or English where there is no translation; \u0060\"en\"\u0060, \u0060\"de\"\u0060 and \u0060\"zh\"\u0060 are English, German and Simplified Chinese. Commands, logs and the messages of the engine are in English. A change holds for the next window, and for the menu of the tray when the tray starts again."`
 }
 
 // WatchSettings are a folder and which of its files are scripts.

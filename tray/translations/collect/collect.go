@@ -8,7 +8,6 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
-	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -36,9 +35,6 @@ type found struct {
 	// untranslated counts the texts of a file that a person sees and that are in no catalogue.
 	untranslated map[string]int
 }
-
-// folders are where texts for a person are, from the module's root.
-var folders = []string{"tray", "tray/textpane"}
 
 // later are files whose texts do not come from the catalogues yet. A file without such texts must
 // leave the list.
@@ -72,27 +68,26 @@ var shows = []string{
 // showing are fields that show their texts.
 var showing = []string{"Text", "Label", "PlaceHolder", "Title", "Subtitle"}
 
-// collect reads the code below root.
+// collect reads the code of the tray and the window below root, the module's folder.
 func collect(root fs.FS) (found, error) {
 	got := found{texts: map[string]text{}, untranslated: map[string]int{}}
-	for _, folder := range folders {
-		entries, err := fs.ReadDir(root, folder)
+	err := fs.WalkDir(root, "tray", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "tray/translations" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		source, err := fs.ReadFile(root, name)
 		if err != nil {
-			return found{}, err
+			return err
 		}
-		for _, e := range entries {
-			name := path.Join(folder, e.Name())
-			if e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			source, err := fs.ReadFile(root, name)
-			if err != nil {
-				return found{}, err
-			}
-			if err := got.read(name, source); err != nil {
-				return found{}, err
-			}
-		}
+		return got.read(name, source)
+	})
+	if err != nil {
+		return found{}, err
 	}
 	for _, s := range settings(reflect.TypeFor[api.Settings]()) {
 		got.add(s)
