@@ -68,6 +68,13 @@ var shows = []string{
 // showing are fields that show their texts.
 var showing = []string{"Text", "Label", "PlaceHolder", "Title", "Subtitle"}
 
+// foreign are fields that hold what others have written, such as the name of a file, and safe are the
+// functions that make such a text harmless; see names.go of the tray.
+var (
+	foreign = []string{"Script", "Path", "Reason", "Message", "Trouble", "Fixed"}
+	safe    = []string{"plain", "visible", "oneLine", "nameOf", "because", "reasonOf", "cantStart", "runLine", "headline", "why"}
+)
+
 // collect reads the code of the tray and the window below root, the module's folder.
 func collect(root fs.FS) (found, error) {
 	got := found{texts: map[string]text{}, untranslated: map[string]int{}}
@@ -139,6 +146,7 @@ func (r *reader) visit(n ast.Node) bool {
 	case *ast.KeyValueExpr:
 		if key, ok := n.Key.(*ast.Ident); ok && slices.Contains(showing, key.Name) {
 			r.shown(n.Value)
+			r.harmless(n.Value)
 		}
 	case *ast.AssignStmt:
 		for i, to := range n.Lhs {
@@ -149,6 +157,7 @@ func (r *reader) visit(n ast.Node) bool {
 			}
 			if field, ok := to.(*ast.SelectorExpr); ok && slices.Contains(showing, field.Sel.Name) && i < len(n.Rhs) {
 				r.shown(n.Rhs[i])
+				r.harmless(n.Rhs[i])
 			}
 		}
 	}
@@ -170,6 +179,7 @@ func (r *reader) call(call *ast.CallExpr) {
 	case slices.Contains(shows, name):
 		for _, arg := range call.Args {
 			r.shown(arg)
+			r.harmless(arg)
 		}
 	}
 }
@@ -228,6 +238,7 @@ func (r *reader) localize(name string, call *ast.CallExpr) {
 			if pair, is := e.(*ast.KeyValueExpr); is {
 				field, _ := literal(pair.Key)
 				t.fields = append(t.fields, field)
+				r.harmless(pair.Value)
 			}
 		}
 	}
@@ -251,6 +262,33 @@ func (r *reader) shown(e ast.Expr) {
 				if !slices.Contains(later, r.name) {
 					r.fault(n, "%q is shown and comes from no catalogue; write lang.L(%q)", value, value)
 				}
+			}
+		}
+		return true
+	})
+}
+
+// harmless finds what others have written in an expression that a person sees.
+func (r *reader) harmless(e ast.Expr) {
+	if slices.Contains(later, r.name) {
+		return
+	}
+	ast.Inspect(e, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			pkg, name := called(n)
+			if pkg == "filepath" && name == "Base" || name == "Error" && len(n.Args) == 0 {
+				r.fault(n, "others have written what %s.%s returns; show it by plain, visible or oneLine", pkg, name)
+				return false
+			}
+			return pkg != "lang" && !slices.Contains(safe, name)
+		case *ast.FuncLit, *ast.IndexExpr:
+			return false // what a click does; the key of a map
+		case *ast.BinaryExpr:
+			return n.Op == token.ADD // and no comparison
+		case *ast.SelectorExpr:
+			if slices.Contains(foreign, n.Sel.Name) {
+				r.fault(n, "others have written the field %s; show it by plain, visible or oneLine", n.Sel.Name)
 			}
 		}
 		return true
