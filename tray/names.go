@@ -14,7 +14,7 @@ import (
 )
 
 // Names of files, and what scripts say, come from others. What is shown of them passes through plain
-// visible or oneLine, so that it neither breaks a line nor looks like something that it is not.
+// revealed or oneLine, so that it neither breaks a line nor looks like something that it is not.
 
 const (
 	// maxLabel is how wide a line of the menu may be, in letters of which a Chinese sign or an emoji
@@ -37,11 +37,11 @@ func plain(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
 	})
-	return visible(strings.Join(words, " "))
+	return revealed(strings.Join(words, " "))
 }
 
-// visible returns a text of several lines in which nothing changes the order of the signs; see plain.
-func visible(text string) string {
+// revealed returns a text of several lines in which nothing changes the order of the signs; see plain.
+func revealed(text string) string {
 	if !strings.ContainsFunc(text, api.HidesText) {
 		return text
 	}

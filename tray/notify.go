@@ -119,7 +119,7 @@ func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 	}
 	one := n.held[len(n.held)-1]
 	if others := len(n.held) - 1; others > 0 {
-		one.text = lang.N("{{.Text}} (and {{.Count}} more before it)", others, with{"Text": one.text, "Count": others})
+		one.text = lang.N("{{.Text}} (and {{.Count}} more before it)", others, with{"Text": one.text, "Count": grouped(others)})
 	}
 	n.held, n.last = nil, now
 	return &one, 0

@@ -161,9 +161,9 @@ func (v *outputView) countWords(f textpane.Found) string {
 	case f.Count == 0:
 		return lang.L("not found")
 	case f.More:
-		return lang.L("{{.At}} of {{.Count}} or more", with{"At": f.At, "Count": f.Count})
+		return lang.L("{{.At}} of {{.Count}} or more", with{"At": grouped(f.At), "Count": grouped(f.Count)})
 	}
-	return lang.L("{{.At}} of {{.Count}}", with{"At": f.At, "Count": f.Count})
+	return lang.L("{{.At}} of {{.Count}}", with{"At": grouped(f.At), "Count": grouped(f.Count)})
 }
 
 // tellAbove says how much was printed before what is shown.
@@ -171,7 +171,7 @@ func (v *outputView) tellAbove() {
 	kept, dropped := v.pane.Kept()
 	text := ""
 	if dropped > 0 {
-		text = lang.L("{{.Missing}} above are not shown: the window keeps the newest {{.Kept}}.", with{"Missing": size(dropped), "Kept": size(kept)})
+		text = lang.L("{{.Missing}} above are not shown: the window keeps the newest {{.Kept}}.", with{"Missing": bytesText(dropped), "Kept": bytesText(kept)})
 	}
 	if text == v.above.Text {
 		return

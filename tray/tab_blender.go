@@ -88,7 +88,7 @@ func (t *blenderTab) show(s State) {
 	}
 	if b.PID != 0 {
 		set("Process", fmt.Sprint(b.PID))
-		set("Memory", size(int64(b.MemoryBytes)))
+		set("Memory", bytesText(b.MemoryBytes))
 	}
 	if b.Port != 0 {
 		set("Add-on", fmt.Sprintf("serves at 127.0.0.1:%d on the %s", b.Port, b.Loop))

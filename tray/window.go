@@ -255,7 +255,7 @@ func (w *window) failed(err error) {
 
 // fail shows an error of a request that a person has just made.
 func (w *window) fail(err error) {
-	w.present(dialog.NewError(errors.New(visible(err.Error())), w), nil, nil)
+	w.present(dialog.NewError(errors.New(revealed(err.Error())), w), nil, nil)
 }
 
 // show shows a state in the window.
@@ -280,7 +280,7 @@ func (w *window) show(s State) {
 	}
 	switch gone := engineGone(s); {
 	case s.Trouble != "":
-		w.say(visible(s.Trouble), widget.DangerImportance)
+		w.say(revealed(s.Trouble), widget.DangerImportance)
 		w.engine.Hidden = !gone
 	case gone:
 		w.say(lang.L("The engine has ended. No folder is watched and nothing runs until there is an engine again."), widget.DangerImportance)

@@ -24,7 +24,7 @@ func couldNot(what deed) string { return lang.L("Could not " + string(what)) }
 
 // because returns a sentence with the reason after it.
 func because(sentence, reason string) string {
-	return lang.L("{{.Sentence}}: {{.Reason}}", with{"Sentence": sentence, "Reason": visible(reason)})
+	return lang.L("{{.Sentence}}: {{.Reason}}", with{"Sentence": sentence, "Reason": revealed(reason)})
 }
 
 // beside returns a line of things that are true beside each other. Empty texts are left out.
@@ -62,8 +62,20 @@ func percent(fraction float64) string {
 	return lang.L("{{.Number}} %", with{"Number": int(max(0, min(fraction, 1)) * 100)})
 }
 
-// size returns a number of bytes: "340 KB", "1.5 MB", "12 GB".
-func size(n int64) string {
+// grouped returns a number with its digits in groups of three: "12,345".
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + lang.X("sign between groups of digits", ",") + text[i:]
+	}
+	return text
+}
+
+// bytesText returns a number of bytes in decimal units: "340 KB", "1.5 MB", "12 GB".
+func bytesText[N int64 | uint64](n N) string {
+	if n < 1000 {
+		return lang.N("{{.Count}} bytes", int(n), with{"Count": int(n)})
+	}
 	v, unit := float64(n)/1000, "KB"
 	for _, next := range []string{"MB", "GB", "TB"} {
 		if v < 999.5 {
@@ -72,7 +84,7 @@ func size(n int64) string {
 		v, unit = v/1000, next
 	}
 	digits := 0
-	if v < 9.95 && unit != "KB" {
+	if v < 9.95 {
 		digits = 1
 	}
 	return lang.L("{{.Number}} {{.Unit}}", with{"Number": decimal(v, digits), "Unit": unit})
@@ -103,14 +115,14 @@ func headline(s State, now time.Time) string {
 		return lang.L("The engine has ended. Looking for another…")
 	}
 	if n := s.Status.SavesWaiting; n > 0 {
-		return lang.N("{{.Count}} saved scripts wait: {{.Reason}}", n, with{"Count": n, "Reason": reasonOf(s.Status.SavesWaitFor)})
+		return lang.N("{{.Count}} saved scripts wait: {{.Reason}}", n, with{"Count": grouped(n), "Reason": reasonOf(s.Status.SavesWaitFor)})
 	}
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {
 	case len(s.Running) > 1:
 		more := len(s.Running) - 1
-		return beside(progressWords(*s.current(), now), lang.N("{{.Count}} more running", more, with{"Count": more}), waiting)
+		return beside(progressWords(*s.current(), now), lang.N("{{.Count}} more running", more, with{"Count": grouped(more)}), waiting)
 	case len(s.Running) > 0:
 		return beside(progressWords(*s.current(), now), waiting)
 	case b.State == api.BlenderFailed:
@@ -169,7 +181,7 @@ func staleWords(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": n})
+	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": grouped(n)})
 }
 
 // waitingWords returns how many runs wait, or "" for none.
@@ -178,12 +190,12 @@ func waitingWords(s State) string {
 	if n == 0 {
 		return ""
 	}
-	return lang.N("{{.Count}} waiting", n, with{"Count": n})
+	return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
 func wrongSettings(s State) string {
-	reason := visible(s.Status.Settings.Error)
+	reason := revealed(s.Status.Settings.Error)
 	if s.Link == Attached {
 		return lang.L("The settings file has an error:\n{{.Reason}}\nThe settings from before hold until it is corrected.", with{"Reason": reason})
 	}
@@ -273,7 +285,7 @@ func stateWord(state api.State) string {
 // endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
 func endsRuns(s State) string {
 	if n := len(s.Running); n > 1 {
-		return lang.N("{{.Count}} runs are running. This ends them.", n, with{"Count": n})
+		return lang.N("{{.Count}} runs are running. This ends them.", n, with{"Count": grouped(n)})
 	}
 	return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(*s.current())})
 }
