@@ -47,6 +47,8 @@ const (
 	HoldsNow Holds = "now"
 	// HoldsFromBlenderStart: from the next start of Blender on.
 	HoldsFromBlenderStart Holds = "blender-start"
+	// HoldsFromWindowStart: when the window is opened again; the tray follows when it starts again.
+	HoldsFromWindowStart Holds = "window-start"
 )
 
 // BlenderSettings choose a Blender and say when it is replaced.
@@ -137,9 +139,10 @@ type TraySettings struct {
 	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"which runs are told on the desktop: \u0060\"failures\"\u0060, \u0060\"all\"\u0060 that end, or \u0060\"off\"\u0060"`
 }
 
-// WindowSettings are for the window alone.
+// WindowSettings are for what a person sees: the window, and the menu of the tray.
 type WindowSettings struct {
-	Editor Command `toml:"editor" default:"" holds:"now" label:"Editor" help:"the command that opens a script in your editor: \u0060{file}\u0060 stands for its path, and \u0060{line}\u0060 for the line that failed, as in \u0060\"code --goto {file}:{line}\"\u0060; a part with spaces stands in single quotes. Empty: \u0060$VISUAL\u0060 of the tray's environment, else an editor that is installed and can open a file at a line, else the desktop's program for the file"`
+	Language Language `toml:"language" default:"auto" holds:"window-start" label:"Language" help:"The language of the window and of the tray. \u0060\"auto\"\u0060 is the language of the system, or English where there is no translation; \u0060\"en\"\u0060, \u0060\"de\"\u0060 and \u0060\"zh\"\u0060 are English, German and Simplified Chinese. Commands, logs and the messages of the engine are in English. A change holds for the next window, and for the menu of the tray when the tray starts again."`
+	Editor   Command  `toml:"editor" default:"" holds:"now" label:"Editor" help:"the command that opens a script in your editor: \u0060{file}\u0060 stands for its path, and \u0060{line}\u0060 for the line that failed, as in \u0060\"code --goto {file}:{line}\"\u0060; a part with spaces stands in single quotes. Empty: \u0060$VISUAL\u0060 of the tray's environment, else an editor that is installed and can open a file at a line, else the desktop's program for the file"`
 }
 
 // WatchSettings are a folder and which of its files are scripts.

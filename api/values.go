@@ -197,6 +197,8 @@ type (
 	Preview uint8
 	// Notify is which runs the tray tells on the desktop.
 	Notify uint8
+	// Language is the language of the window and the tray.
+	Language uint8
 	// Isolation is what a run shares with the runs before it.
 	Isolation uint8
 	// Leftover is when a process ends that a run has left running, at the latest.
@@ -270,6 +272,7 @@ var (
 	onBusyWords   = []string{"wait", "cancel"}
 	previewWords  = []string{"off", "cycles", "workbench"}
 	notifyWords   = []string{"failures", "all", "off"}
+	languageWords = []string{"auto", "en", "de", "zh"}
 
 	onStopWords   = []string{"wait", "requeue"}
 	leftoverWords = []string{"auto", "blender", "run"}
@@ -286,6 +289,9 @@ func (OnHelper) Words() []string { return slices.Clone(onHelperWords) }
 
 // Words returns the words that may be written, the default first.
 func (Preview) Words() []string { return slices.Clone(previewWords) }
+
+// Words returns the words that may be written, the default first.
+func (Language) Words() []string { return slices.Clone(languageWords) }
 
 // Words returns the words that may be written, the default first.
 func (Notify) Words() []string { return slices.Clone(notifyWords) }
@@ -348,6 +354,15 @@ func (o OnHelper) String() string { return onHelperWords[o] }
 
 // String returns the word.
 func (p Preview) String() string { return previewWords[p] }
+
+// String returns the word: "auto" for the system's language, or a language.
+func (l Language) String() string { return languageWords[l] }
+
+// MarshalText writes the word.
+func (l Language) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (l *Language) UnmarshalText(text []byte) error { return unmarshalWord(l, languageWords, text) }
 
 // String returns the word.
 func (n Notify) String() string { return notifyWords[n] }

@@ -59,6 +59,17 @@ func homeSource(paths home.Paths) settings.Source {
 	return settings.Source{File: paths.SettingsFile(), Environ: os.Environ()}
 }
 
+// languageOf returns the language that the settings choose for the window and the tray: a word of
+// [api.Language]. Where the settings can't be read, it is the system's: there is a window, too, while
+// they are wrong.
+func languageOf(source settings.Source) string {
+	loaded, err := source.Load()
+	if err != nil {
+		return settings.Default().Window.Language.String()
+	}
+	return loaded.Window.Language.String()
+}
+
 // engineRuns returns an error that says which engine runs already, and what to do, when err is a
 // [home.EngineRunsError]. It returns other errors unchanged.
 func engineRuns(err error) error {

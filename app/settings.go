@@ -161,16 +161,23 @@ func howItIs(s api.Setting, file string) string {
 	if s.From != api.FromDefault {
 		text += "; the default is " + quotedIfEmpty(api.Setting{Value: s.Default})
 	}
-	if s.Fixed == "" && s.Holds == api.HoldsFromBlenderStart {
+	switch {
+	case s.Fixed != "":
+	case s.Holds == api.HoldsFromBlenderStart:
 		text += "; a change holds from the next start of Blender on"
+	case s.Holds == api.HoldsFromWindowStart:
+		text += "; a change holds from the next start of the window on"
 	}
 	return text
 }
 
 // whenItHolds returns when a change begins to hold, or "" when it holds at once.
 func whenItHolds(s api.Setting) string {
-	if s.Holds == api.HoldsFromBlenderStart {
+	switch s.Holds {
+	case api.HoldsFromBlenderStart:
 		return ", from the next start of Blender on (`blendtray restart`)"
+	case api.HoldsFromWindowStart:
+		return ", from the next start of the window on"
 	}
 	return ""
 }

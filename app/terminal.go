@@ -182,7 +182,7 @@ func escapeHidden(text string) string {
 	return b.String()
 }
 
-func mustEscape(r rune) bool { return r != '\n' && hidden(r) }
+func mustEscape(r rune) bool { return r != '\n' && api.HidesText(r) }
 
 // exit prints a command's error and returns the exit code for it.
 func (t *terminal) exit(err error) int {
@@ -214,7 +214,7 @@ func (t *terminal) finish() {
 // or change the order of the text, but with its lines.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || !hidden(r) {
+		if r == '\n' || r == '\t' || !api.HidesText(r) {
 			return r
 		}
 		return unicode.ReplacementChar

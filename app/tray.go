@@ -81,7 +81,7 @@ func runTray(e *env) error {
 	}
 	_, unseen := os.Stat(paths.WindowFile())
 	err = tray.Run(ctx, tray.Config{
-		Client: client, Login: atLogin, Show: show,
+		Client: client, Language: languageOf(homeSource(paths)), Login: atLogin, Show: show,
 		Open:        openOnDesktop,
 		Window:      func() *exec.Cmd { return exec.Command(program, "window") },
 		OpenAtStart: errors.Is(unseen, os.ErrNotExist),

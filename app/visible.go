@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"blendtray/api"
 )
 
 // visible makes the text for a terminal harmless, as less does: a terminal takes orders from
@@ -95,7 +97,7 @@ func (v *visible) next(data []byte) (n int, shown string) {
 		return 0, ""
 	}
 	r, n := utf8.DecodeRune(data)
-	if hidden(r) {
+	if api.HidesText(r) {
 		return n, fmt.Sprintf("<U+%04X>", r)
 	}
 	return n, string(r) // the replacement character for a byte that is no UTF-8
@@ -125,10 +127,4 @@ func color(data []byte) (n int, whole bool) {
 		}
 	}
 	return 0, len(data) >= maxColor
-}
-
-// hidden reports whether a character orders a terminal about or changes the order of a text: a
-// control character, a bidirectional control, or a separator of lines or paragraphs.
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"blendtray/api"
 )
 
 // orders are what a terminal would obey, and what is shown for each.
@@ -89,7 +91,7 @@ func TestLinesOfServeHaveNoOrders(t *testing.T) {
 	t.Parallel()
 	for text := range orders {
 		p := &prefixer{prefix: "| "}
-		if got := p.add(text+"\n") + p.rest(); strings.ContainsFunc(strings.TrimSuffix(got, "\n"), func(r rune) bool { return r != '\t' && r != '\n' && hidden(r) }) {
+		if got := p.add(text+"\n") + p.rest(); strings.ContainsFunc(strings.TrimSuffix(got, "\n"), func(r rune) bool { return r != '\t' && r != '\n' && api.HidesText(r) }) {
 			t.Errorf("%q is %q", text, got)
 		}
 	}
@@ -104,7 +106,7 @@ func FuzzATerminalIsNotOrderedAbout(f *testing.F) {
 		at = max(0, min(at, len(text)))
 		got := v.add(text[:at]) + v.add(text[at:]) + v.rest()
 		for _, r := range got {
-			if hidden(r) && r != '\n' && r != '\t' && r != '\r' {
+			if api.HidesText(r) && r != '\n' && r != '\t' && r != '\r' {
 				t.Errorf("%q is %q", text, got)
 			}
 		}

@@ -23,7 +23,8 @@ import (
 type rooms map[string]any
 
 // The rooms. Each is looked at twice: when an engine is opened with the settings, and when an
-// engine that runs takes them over. The tray and the window ask for their settings.
+// engine that runs takes them over. The tray and the window ask for their settings, and the
+// language is read when they start.
 const (
 	roomRuns    = "the engine's runs"
 	roomFolders = "the engine's folders"
@@ -80,7 +81,7 @@ func lastRooms(t *testing.T, source settings.Source) rooms {
 	notify, _ := owner.Report().Find("tray.notify")
 	got[roomTray] = notify.Value
 	editor, _ := owner.Report().Find("window.editor")
-	got[roomWindow] = editor.Value
+	got[roomWindow] = []any{editor.Value, languageOf(source)}
 	return got
 }
 

@@ -34,7 +34,7 @@ func (windowCmd) Run(e *env) error {
 	requests := os.Stdout
 	os.Stdout = os.Stderr // what a library prints is no request
 	return tray.RunWindow(e, tray.WindowConfig{
-		Client: client, Host: &trayHost{paths: paths, client: client}, Login: atLogin,
+		Client: client, Language: languageOf(homeSource(paths)), Host: &trayHost{paths: paths, client: client}, Login: atLogin,
 		Orders: e.stdin, Requests: requests,
 	})
 }

@@ -32,6 +32,7 @@ const patience = 90 * time.Second
 var binary string
 
 func TestMain(m *testing.M) {
+	os.Setenv("LANGUAGE", "en") // the tests read what the tray says
 	dir, err := os.MkdirTemp("", "blendtray-e2e-")
 	if err != nil {
 		panic(err)

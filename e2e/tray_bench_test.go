@@ -37,7 +37,7 @@ func BenchmarkTheMenuFollowsBlender(b *testing.B) {
 		for _, step := range []struct {
 			click, says string
 			state       api.BlenderState
-		}{{"Stop Blender", "Stopped", api.BlenderStopped}, {"Start Blender", "· ready", api.BlenderReady}} {
+		}{{"Stop Blender", "Blender is stopped", api.BlenderStopped}, {"Start Blender", "· ready", api.BlenderReady}} {
 			icon.click(step.click)
 			var seen time.Time
 			for seen.IsZero() {

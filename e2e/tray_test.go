@@ -326,12 +326,12 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 		return err == nil && slices.ContainsFunc(items, func(s string) bool { return strings.Contains(s, "/StatusNotifierItem") })
 	})
 	ready := icon.icon()
-	for _, label := range []string{"Stop Blender", "Restart Blender", "Pause watching", "Open drop folder", "Show window", "Start at login", "Quit"} {
+	for _, label := range []string{"Stop Blender", "Restart Blender", "Pause watching", "Open the scripts folder", "Show the window", "Start at login", "Quit"} {
 		if e, ok := icon.line(label); !ok || !e.enabled {
 			t.Errorf("%s: %+v", label, e)
 		}
 	}
-	for _, label := range []string{"Start Blender", "Cancel current run"} {
+	for _, label := range []string{"Start Blender", "Cancel the current run"} {
 		if e, ok := icon.line(label); !ok || e.enabled {
 			t.Errorf("%s: %+v", label, e)
 		}
@@ -344,7 +344,7 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	p.save("long.py", "import tcp_echo, time\nfor i in range(1000):\n    tcp_echo.progress(i / 1000)\n    time.sleep(0.1)\n")
 	icon.says("long.py · ")
 	d.eventually("the icon changes while it runs", func() bool { return icon.icon() != ready })
-	icon.click("Cancel current run")
+	icon.click("Cancel the current run")
 	icon.says("· ready")
 	d.eventually("the icon is as before", func() bool { return icon.icon() == ready })
 	if run := p.lastOf(filepath.Join(p.folder, "long.py")); run.State != api.Cancelled {
@@ -352,7 +352,7 @@ func TestTheTrayStartsStopsAndCancelsInRealBlender(t *testing.T) {
 	}
 
 	icon.click("Stop Blender")
-	icon.says("Stopped")
+	icon.says("Blender is stopped")
 	if s, ok := p.status(); !ok || s.Blenders[0].PID != 0 || icon.icon() == ready {
 		t.Errorf("status %+v %v", s, ok)
 	}
@@ -446,7 +446,7 @@ func TestTheTrayWaitsForTheMendedSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	icon := d.tray(p)
-	icon.says("The settings are wrong")
+	icon.says("The settings file has an error")
 	if s, ok := p.status(); ok {
 		t.Errorf("an engine runs: %+v", s)
 	}
@@ -461,7 +461,7 @@ func TestTheTrayWaitsForTheMendedSettings(t *testing.T) {
 	if err := os.WriteFile(settings, []byte(right+"x = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	icon.says("the settings are wrong")
+	icon.says("the settings file has an error")
 	if run := p.lastOf(p.save("a.py", "result = 1\n")); run.State != api.Succeeded {
 		t.Errorf("the run: %+v", run)
 	}

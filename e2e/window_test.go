@@ -120,10 +120,10 @@ func TestTheWindowIsAProcessThatEndsWhenItIsClosed(t *testing.T) {
 	if pid := icon.windowProcess(); pid != 0 {
 		t.Errorf("a window runs before anybody has asked for it: process %d", pid)
 	}
-	icon.click("Show window")
+	icon.click("Show the window")
 	first := icon.opened()
 	// Who asks again gets the window that is there.
-	icon.click("Show window")
+	icon.click("Show the window")
 	again := exec.Command(trayBinary(t))
 	again.Env = icon.cmd.Env
 	if out, err := again.CombinedOutput(); err != nil || len(out) > 0 {
@@ -133,7 +133,7 @@ func TestTheWindowIsAProcessThatEndsWhenItIsClosed(t *testing.T) {
 		t.Errorf("another window was started: process %d beside %d", pid, first)
 	}
 	icon.closeWindow(first)
-	icon.click("Show window")
+	icon.click("Show the window")
 	second := icon.opened()
 	// Runs go on while windows come and go, and leave nothing in the tray.
 	for n := range 30 {
@@ -159,7 +159,7 @@ func TestAWindowThatCrashesCostsNeitherTheTrayNorARun(t *testing.T) {
 	p, icon := d.ownTray()
 	p.save("long.py", "import time\nwhile True: time.sleep(0.05)\n")
 	icon.says("long.py · ")
-	icon.click("Show window")
+	icon.click("Show the window")
 	pid := icon.opened()
 	if err := syscall.Kill(pid, syscall.SIGSEGV); err != nil {
 		t.Fatal(err)
@@ -169,9 +169,9 @@ func TestAWindowThatCrashesCostsNeitherTheTrayNorARun(t *testing.T) {
 		t.Errorf("the run is gone: %+v", s)
 	}
 	icon.says("long.py · ")
-	icon.click("Show window")
+	icon.click("Show the window")
 	icon.opened()
-	icon.click("Cancel current run")
+	icon.click("Cancel the current run")
 	icon.says("· ready")
 }
 
@@ -184,7 +184,7 @@ func TestTheWindowEndsWithItsTrayHoweverThatEnds(t *testing.T) {
 			d.panel()
 			icon := d.tray(started(t, "")) // whose engine outlives the tray
 			icon.says("· ready")
-			icon.click("Show window")
+			icon.click("Show the window")
 			pid := icon.opened()
 			if err := icon.cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
@@ -224,7 +224,7 @@ func BenchmarkTrayAtRest(b *testing.B) {
 			p.save(fmt.Sprintf("many_%d.py", n), "print('x' * 1000)\n")
 		}
 		p.eventually("all have run", func() bool { s, ok := p.status(); return ok && s.Running == 0 && s.Queued == 0 && len(p.runs()) >= 200 })
-		icon.click("Show window")
+		icon.click("Show the window")
 		window := icon.opened()
 		time.Sleep(watched / 3) // what the opening takes is not part of the rest
 		share := shareOfCore(b, window, watched)
@@ -275,7 +275,7 @@ func BenchmarkTrayOpensItsWindow(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		icon.click("Show window")
+		icon.click("Show the window")
 		for id := ""; ; {
 			if id == "" {
 				id = d.window()

@@ -2,7 +2,7 @@
 # Takes pictures of the tray and of every tab of the window, in both themes, on a display, bus
 # and panel of their own: build/screenshots/*.png.
 #
-# Usage: scripts/screenshots.sh PROGRAM
+# Usage: [SCREENSHOTS_LANGUAGE=de] scripts/screenshots.sh PROGRAM
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:?usage: scripts/screenshots.sh PROGRAM}")
@@ -27,7 +27,7 @@ rm -rf "$out"
 mkdir -p "$out" "$home/run" "$home/.config/xfce4/xfconf/xfce-perchannel-xml"
 chmod 700 "$home/run"
 export XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/.config BLENDTRAY_HOME=$home/bt
-export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1
+export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 BLENDTRAY_WINDOW_LANGUAGE=${SCREENSHOTS_LANGUAGE:-en}
 cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
 <?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">

@@ -11,17 +11,21 @@ import (
 	"sync"
 	"time"
 
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/systray"
 
 	"blendtray/api"
 	"blendtray/assets"
 	"blendtray/control"
+	"blendtray/tray/translations"
 )
 
 // Config is what a tray is made from.
 type Config struct {
 	Client *control.Client
-	Login  Login
+	// Language is the language of the texts: a word of [api.Language].
+	Language string
+	Login    Login
 	// Open opens a folder with the desktop's program for it.
 	Open func(path string) error
 	// Window returns the command of the process that calls [RunWindow]. It must not be started.
@@ -76,6 +80,9 @@ type indicator struct {
 func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := translations.Use(cfg.Language); err != nil {
+		fmt.Fprintln(cfg.Errors, "blendtray:", err)
+	}
 	s := newIndicator(ctx, stop, cfg)
 	var parts sync.WaitGroup
 	begin := func() {
@@ -137,7 +144,7 @@ func (s *indicator) awaitHost() {
 			return
 		case !said && time.Since(began) >= patience:
 			said = true
-			s.setNote("The tray icon can't be shown: " + why)
+			s.setNote(because(lang.L("The tray icon can't be shown"), translated(why)))
 			s.window.show(order{})
 		}
 		select {
@@ -329,7 +336,7 @@ func (s *indicator) followSettings() {
 			s.wakeNotify()
 			s.poke()
 		case err := <-s.cfg.Ended:
-			s.fail("The engine has ended", err)
+			s.fail(lang.L("The engine has ended"), err)
 		case <-s.ctx.Done():
 			return
 		}
@@ -416,27 +423,27 @@ func (s *indicator) ask(it Item) {
 
 // asking returns what a click on an item asks of the engine, in words and as a function, or nil when
 // the click asks for nothing.
-func asking(c *control.Client, it Item) (what string, do func(context.Context) error) {
+func asking(c *control.Client, it Item) (what deed, do func(context.Context) error) {
 	switch it.Do {
 	case StartBlender:
-		return "start Blender", func(ctx context.Context) error { _, err := c.StartBlender(ctx, ""); return err }
+		return deed("start Blender"), func(ctx context.Context) error { _, err := c.StartBlender(ctx, ""); return err }
 	case StopBlender:
-		return "stop Blender", func(ctx context.Context) error { _, err := c.StopBlender(ctx, ""); return err }
+		return deed("stop Blender"), func(ctx context.Context) error { _, err := c.StopBlender(ctx, ""); return err }
 	case RestartBlender:
-		return "restart Blender", func(ctx context.Context) error { _, err := c.RestartBlender(ctx, ""); return err }
+		return deed("restart Blender"), func(ctx context.Context) error { _, err := c.RestartBlender(ctx, ""); return err }
 	case CancelRun:
-		return "cancel the run", func(ctx context.Context) error { _, err := c.Cancel(ctx, it.ID); return err }
+		return deed("cancel the run"), func(ctx context.Context) error { _, err := c.Cancel(ctx, it.ID); return err }
 	case PauseWatching:
-		return "pause watching", func(ctx context.Context) error { _, err := c.PauseWatching(ctx, it.On); return err }
+		return deed("pause watching"), func(ctx context.Context) error { _, err := c.PauseWatching(ctx, it.On); return err }
 	}
 	return "", nil
 }
 
 // try calls do, which may take a while, on another goroutine. It tells the error, if there is one.
-func (s *indicator) try(what string, do func(context.Context) error) {
+func (s *indicator) try(what deed, do func(context.Context) error) {
 	go func() {
 		if err := do(s.ctx); err != nil && s.ctx.Err() == nil {
-			s.fail("Could not "+what, err)
+			s.fail(couldNot(what), err)
 			return
 		}
 		s.setTrouble("")
@@ -446,7 +453,7 @@ func (s *indicator) try(what string, do func(context.Context) error) {
 // fail tells a person that what they have asked for did not succeed: in the window, and by a
 // notification, because the window may be closed.
 func (s *indicator) fail(what string, err error) {
-	s.setTrouble(what + ": " + err.Error())
+	s.setTrouble(because(what, err.Error()))
 	s.mu.Lock()
 	s.notices.add(notice{what, oneLine(err.Error(), 200), ""})
 	s.mu.Unlock()
@@ -484,13 +491,5 @@ func (s *indicator) asked(r request) {
 // windowFailed tells that the window's process has ended by a fault, which costs nothing else.
 func (s *indicator) windowFailed(err error) {
 	fmt.Fprintln(s.cfg.Errors, "blendtray:", err)
-	s.fail("The window can't be shown", err)
-}
-
-// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
-func endsRuns(s State) string {
-	if n := len(s.Running); n > 1 {
-		return fmt.Sprintf("%d runs are running. This ends them.", n)
-	}
-	return nameOf(*s.current()) + " is running. This ends the run."
+	s.fail(lang.L("The window can't be shown"), err)
 }

@@ -3,6 +3,8 @@ package tray
 import (
 	"time"
 
+	"fyne.io/fyne/v2/lang"
+
 	"blendtray/api"
 )
 
@@ -48,19 +50,19 @@ var separator = Item{Separator: true}
 func Menu(s State, now time.Time) []Item {
 	attached := s.Link == Attached
 	can := possible(s)
-	start := Item{Label: "Start Blender", Enabled: can.start, Do: StartBlender}
+	start := Item{Label: lang.L("Start Blender"), Enabled: can.start, Do: StartBlender}
 	if engineGone(s) {
-		start = Item{Label: "Start the engine here", Enabled: true, Do: StartEngine}
+		start = Item{Label: lang.L("Start the engine here"), Enabled: true, Do: StartEngine}
 	}
 	items := []Item{
-		{Label: oneLine(headline(s, now), maxLabel), Enabled: true, Do: ShowWindow},
+		{Label: cut(headline(s, now), maxLabel), Enabled: true, Do: ShowWindow},
 		separator,
 		start,
-		{Label: "Stop Blender", Enabled: can.stop, Do: StopBlender},
-		{Label: "Restart Blender", Enabled: can.restart, Do: RestartBlender},
-		{Label: "Cancel current run", Enabled: can.cancel, Do: CancelRun},
+		{Label: lang.L("Stop Blender"), Enabled: can.stop, Do: StopBlender},
+		{Label: lang.L("Restart Blender"), Enabled: can.restart, Do: RestartBlender},
+		{Label: lang.L("Cancel the current run"), Enabled: can.cancel, Do: CancelRun},
 		{
-			Label: "Pause watching", Enabled: attached, Check: true, Checked: s.Status.WatchingPaused,
+			Label: lang.L("Pause watching"), Enabled: attached, Check: true, Checked: s.Status.WatchingPaused,
 			Do: PauseWatching, On: !s.Status.WatchingPaused,
 		},
 		separator,
@@ -72,25 +74,25 @@ func Menu(s State, now time.Time) []Item {
 		item := Item{Hidden: true, Do: ShowRun}
 		if i < len(s.Recent) {
 			item = Item{
-				Label: oneLine(runLine(s.Recent[i], now), maxLabel), Enabled: true, Do: ShowRun, ID: s.Recent[i].ID,
+				Label: cut(runLine(s.Recent[i], now), maxLabel), Enabled: true, Do: ShowRun, ID: s.Recent[i].ID,
 			}
 		} else if i == 0 {
-			item = Item{Label: "No runs yet", Do: ShowRun}
+			item = Item{Label: lang.L("No runs yet"), Do: ShowRun}
 			if !attached {
-				item.Label = "The runs are shown when there is an engine"
+				item.Label = lang.L("Without an engine there are no runs to show")
 			}
 		}
 		items = append(items, item)
 	}
-	quit := "Quit"
+	quit := lang.L("Quit")
 	if attached && !s.Own {
-		quit = "Quit (the engine keeps running)"
+		quit = lang.L("Quit (the engine keeps running)")
 	}
 	return append(items,
 		separator,
-		Item{Label: "Open drop folder", Enabled: s.Folder != "", Do: OpenFolder},
-		Item{Label: "Show window", Enabled: true, Do: ShowWindow},
-		Item{Label: "Start at login", Enabled: true, Check: true, Checked: s.Login, Do: StartAtLogin, On: !s.Login},
+		Item{Label: lang.L("Open the scripts folder"), Enabled: s.Folder != "", Do: OpenFolder},
+		Item{Label: lang.L("Show the window"), Enabled: true, Do: ShowWindow},
+		Item{Label: lang.L("Start at login"), Enabled: true, Check: true, Checked: s.Login, Do: StartAtLogin, On: !s.Login},
 		separator,
 		Item{Label: quit, Enabled: true, Do: Quit},
 	)

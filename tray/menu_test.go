@@ -57,31 +57,31 @@ func TestTheIconCallsForAttentionWhenScriptsAreRefused(t *testing.T) {
 func TestTheFirstLineSaysHowThingsAre(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]State{
-		"Looking for the engine…":               {},
-		"The engine has ended · looking for it": {Link: Lost},
-		"Blender 4.5.1 · ready":                 attached(api.BlenderReady),
-		"Blender 4.5.1 · watching is paused":    attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
-		"Waiting for an open Blender":           attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
-		"Blender is starting… · 2 waiting":      attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
-		"Stopped":                               attached(api.BlenderStopped),
-		"Blender 3.4.1 · ready · 2 scripts have changed modules": attached(api.BlenderReady, func(s *State) {
+		"Looking for the engine…":                    {},
+		"The engine has ended. Looking for another…": {Link: Lost},
+		"Blender 4.5.1 · ready":                      attached(api.BlenderReady),
+		"Blender 4.5.1 · watching is paused":         attached(api.BlenderReady, func(s *State) { s.Status.WatchingPaused = true }),
+		"Waiting for an open Blender":                attached(api.BlenderStarting, func(s *State) { s.Status.Blenders[0].Source = api.SourceOpen }),
+		"Blender is starting… · 2 waiting":           attached(api.BlenderStarting, func(s *State) { s.Status.Queued = 2 }),
+		"Blender is stopped":                         attached(api.BlenderStopped),
+		"Blender 3.4.1 · ready · modules of 2 scripts have changed": attached(api.BlenderReady, func(s *State) {
 			s.Status.Blenders[0].Version = "3.4.1"
 			s.Status.Folders = []api.FolderStatus{{Path: "/w", Stale: []string{"/w/a.py", "/w/b.py"}}}
 		}),
-		"3 saves wait: the disk is full":                       attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
-		"Stopped · 3 waiting":                                  attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
-		"Blender is stopping…":                                 attached(api.BlenderStopping),
-		"Blender is stopping… · 2 waiting":                     attached(api.BlenderStopping, func(s *State) { s.Status.Queued = 2 }),
-		"Blender can't start: no reason is known · 2 waiting":  attached(api.BlenderFailed, func(s *State) { s.Status.Queued = 2 }),
-		"Blender can't start: there is no file /opt/b":         attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
-		"Blender can't start: no reason is known":              attached(api.BlenderFailed),
-		"turntable.py · 42 % · 2 more running · 1 waiting":     attached(api.BlenderRunning, running(nil), running(nil), running(&api.Progress{Fraction: 0.42}), func(s *State) { s.Status.Queued = 1 }),
-		"turntable.py · 1:10":                                  attached(api.BlenderRunning, running(nil)),
-		"turntable.py · 42 % · 1:10 left":                      attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
-		"turntable.py · 100 %":                                 attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),
-		"turntable.py · 1:10 · 1 waiting":                      attached(api.BlenderRunning, running(&api.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
-		"Blender can't start: a b":                             attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
-		"Blender 4.5.1 · ready · others may write to a folder": attached(api.BlenderReady, refusing),
+		"3 saved scripts wait: the disk is full":                                          attached(api.BlenderReady, func(s *State) { s.Status.SavesWaiting, s.Status.SavesWaitFor = 3, "the disk is full" }),
+		"Blender is stopped · 3 waiting":                                                  attached(api.BlenderStopped, func(s *State) { s.Status.Queued = 3 }),
+		"Blender is stopping…":                                                            attached(api.BlenderStopping),
+		"Blender is stopping… · 2 waiting":                                                attached(api.BlenderStopping, func(s *State) { s.Status.Queued = 2 }),
+		"Blender can't start: no reason is known · 2 waiting":                             attached(api.BlenderFailed, func(s *State) { s.Status.Queued = 2 }),
+		"Blender can't start: there is no file /opt/b":                                    attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "there is no file /opt/b\nand more" }),
+		"Blender can't start: no reason is known":                                         attached(api.BlenderFailed),
+		"turntable.py · 42 % · 2 more running · 1 waiting":                                attached(api.BlenderRunning, running(nil), running(nil), running(&api.Progress{Fraction: 0.42}), func(s *State) { s.Status.Queued = 1 }),
+		"turntable.py · 1:10":                                                             attached(api.BlenderRunning, running(nil)),
+		"turntable.py · 42 % · 1:10 left":                                                 attached(api.BlenderRunning, running(&api.Progress{Fraction: 0.429, RemainingSeconds: 70})),
+		"turntable.py · 100 %":                                                            attached(api.BlenderRunning, running(&api.Progress{Fraction: 7})),
+		"turntable.py · 1:10 · 1 waiting":                                                 attached(api.BlenderRunning, running(&api.Progress{Fraction: -1}), func(s *State) { s.Status.Queued = 1 }),
+		"Blender can't start: a b":                                                        attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = "a\x1b\tb" }),
+		"Blender 4.5.1 · ready · other users may write to a folder":                       attached(api.BlenderReady, refusing),
 		"Blender can't start: " + strings.Repeat("x", 18) + "…" + strings.Repeat("x", 20): attached(api.BlenderFailed, func(s *State) { s.Status.Blenders[0].Reason = strings.Repeat("x", 500) }),
 	} {
 		if got := Menu(s, now)[0].Label; got != want {
@@ -176,11 +176,11 @@ func TestRecentRunsHaveTheirVerdict(t *testing.T) {
 		"✓ hello.py · 11 ms":              {Script: "/a/hello.py", State: api.Succeeded, StartedAt: &began, Seconds: 0.0112},
 		"✗ bad.py · KeyError, line 4":     {Script: "/a/bad.py", State: api.Failed, Error: &api.ScriptError{Type: "KeyError", Line: 4}},
 		"✗ bad.py · failed":               {Script: "/a/bad.py", State: api.Failed},
-		"✗ boom.py · crashed":             {Script: "/a/boom.py", State: api.Crashed, Error: &api.ScriptError{Type: "Crash"}},
+		"✗ boom.py · Blender crashed":     {Script: "/a/boom.py", State: api.Crashed, Error: &api.ScriptError{Type: "Crash"}},
 		"✗ slow.py · over its time limit": {Script: "/a/slow.py", State: api.TimedOut},
 		"– off.py · cancelled":            {Script: "/a/off.py", State: api.Cancelled},
 		"▶ on.py":                         {Script: "/a/on.py", State: api.Running, StartedAt: &began},
-		"… next.py · queued":              {Script: "/a/next.py", State: api.Queued},
+		"… next.py · waiting":             {Script: "/a/next.py", State: api.Queued},
 		"✓ <command line> · 0 ms":         {Script: "<command line>", State: api.Succeeded},
 	} {
 		items := Menu(attached(api.BlenderReady, func(s *State) { s.Recent = []api.Run{r} }), now)

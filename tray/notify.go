@@ -1,9 +1,10 @@
 package tray
 
 import (
-	"fmt"
 	"strings"
 	"time"
+
+	"fyne.io/fyne/v2/lang"
 
 	"blendtray/api"
 )
@@ -50,7 +51,7 @@ const (
 // notice.
 func (n *notices) settings(wrong string) {
 	if wrong != "" && wrong != n.wrong && n.which != "off" {
-		n.add(notice{"The settings are wrong", oneLine(wrong, 200), ""})
+		n.add(notice{lang.L("The settings file has an error"), oneLine(wrong, 200), ""})
 	}
 	n.wrong = wrong
 }
@@ -66,16 +67,16 @@ func (n *notices) observe(ev api.Event) {
 		title := ""
 		switch r.State {
 		case api.Failed:
-			title = nameOf(r) + " failed"
+			title = lang.L("{{.Script}} failed", with{"Script": nameOf(r)})
 		case api.Crashed:
-			title = nameOf(r) + " crashed Blender"
+			title = lang.L("{{.Script}} crashed Blender", with{"Script": nameOf(r)})
 		case api.TimedOut:
-			title = nameOf(r) + " exceeded its time limit"
+			title = lang.L("{{.Script}} exceeded its time limit", with{"Script": nameOf(r)})
 		case api.Succeeded:
 			if n.which != "all" {
 				return
 			}
-			title = nameOf(r) + " succeeded"
+			title = lang.L("{{.Script}} succeeded", with{"Script": nameOf(r)})
 		default:
 			return
 		}
@@ -84,7 +85,7 @@ func (n *notices) observe(ev api.Event) {
 		}
 		text := why(r)
 		if r.State == api.Succeeded {
-			text = "in " + clock(elapsed(r, time.Now()))
+			text = lang.L("It took {{.Duration}}.", with{"Duration": clock(elapsed(r, time.Now()))})
 		}
 		n.add(notice{title, oneLine(text, 200), r.ID})
 	case ev.Kind == api.KindBlender && ev.Blender != nil:
@@ -95,9 +96,9 @@ func (n *notices) observe(ev api.Event) {
 					n.broken = map[string]bool{}
 				}
 				n.broken[name] = true
-				title := "Blender can't start"
+				title := lang.L("Blender can't start")
 				if name != "" && name != api.DefaultBlender {
-					title = "Blender " + name + " can't start"
+					title = lang.L("Blender {{.Name}} can't start", with{"Name": plain(name)})
 				}
 				n.add(notice{title, oneLine(reasonOf(ev.Blender.Reason), 200), ""})
 			}
@@ -118,7 +119,7 @@ func (n *notices) due(now time.Time) (show *notice, again time.Duration) {
 	}
 	one := n.held[len(n.held)-1]
 	if others := len(n.held) - 1; others > 0 {
-		one.text = fmt.Sprintf("and %d more before it. %s", others, one.text)
+		one.text = lang.N("{{.Text}} (and {{.Count}} more before it)", others, with{"Text": one.text, "Count": grouped(others)})
 	}
 	n.held, n.last = nil, now
 	return &one, 0
@@ -134,7 +135,7 @@ func why(r api.Run) string {
 		text = r.Error.Type + ": " + text
 	}
 	if r.Error.Line > 0 {
-		text += fmt.Sprintf(" (line %d)", r.Error.Line)
+		text = lang.L("{{.Cause}} (line {{.Line}})", with{"Cause": text, "Line": r.Error.Line})
 	}
 	return text
 }

@@ -57,7 +57,7 @@ func TestThereIsNeverMoreThanOneNotificationInFiveSeconds(t *testing.T) {
 		t.Errorf("after a second: %+v, again in %v", show, again)
 	}
 	show, _ = n.due(now.Add(5 * time.Second))
-	if show == nil || show.run != "d.py" || !strings.HasPrefix(show.text, "and 2 more before it. ") {
+	if show == nil || show.run != "d.py" || !strings.HasSuffix(show.text, " (and 2 more before it)") {
 		t.Errorf("after five: %+v", show)
 	}
 	if show, again = n.due(now.Add(time.Minute)); show != nil || again != 0 {
@@ -111,7 +111,7 @@ func TestWrongSettingsAreToldOnce(t *testing.T) {
 	}
 	var s State
 	s.Status.Settings.Error = wrong
-	for link, says := range map[Link]string{Attached: "previous settings hold", Link(0): "starts when"} {
+	for link, says := range map[Link]string{Attached: "settings from before hold", Link(0): "starts when"} {
 		s.Link = link
 		if text := wrongSettings(s); !strings.Contains(text, says) || !strings.Contains(text, wrong) {
 			t.Errorf("%v: %q should hold %q", link, text, says)

@@ -139,7 +139,7 @@ func newTextView(w *window, placeHolder string, opts textpane.Options) *outputVi
 		toggle(v.exact)
 		v.search()
 	})
-	v.wrap = widget.NewButton("Wrap", func() {
+	v.wrap = widget.NewButton(lang.L("Wrap"), func() {
 		toggle(v.wrap)
 		v.pane.SetWrap(isOn(v.wrap))
 	})
@@ -155,7 +155,7 @@ func newTextView(w *window, placeHolder string, opts textpane.Options) *outputVi
 	)
 	v.above = widget.NewLabel("")
 	v.above.Wrapping = fyne.TextWrapWord
-	v.aboveBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon("Open the whole", theme.DocumentIcon(), v.openWhole), v.above)
+	v.aboveBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon(lang.L("Open the whole output"), theme.DocumentIcon(), v.openWhole), v.above)
 	v.aboveBox.Hide()
 	v.content = container.NewPadded(container.NewBorder(v.aboveBox, container.NewBorder(nil, nil, nil, buttons, v.find), nil, nil, v.pane))
 	return v
@@ -185,13 +185,13 @@ func (v *outputView) countWords(f textpane.Found) string {
 	case v.find.Text == "":
 		return ""
 	case f.Count == 0 && f.Searching:
-		return "searching…"
+		return lang.L("searching…")
 	case f.Count == 0:
-		return "not found"
+		return lang.L("not found")
 	case f.More:
-		return fmt.Sprintf("%d of %d+", f.At, f.Count)
+		return lang.L("{{.At}} of {{.Count}} or more", with{"At": grouped(f.At), "Count": grouped(f.Count)})
 	}
-	return fmt.Sprintf("%d of %d", f.At, f.Count)
+	return lang.L("{{.At}} of {{.Count}}", with{"At": grouped(f.At), "Count": grouped(f.Count)})
 }
 
 // tellAbove says how much was printed before what is shown.
@@ -199,7 +199,7 @@ func (v *outputView) tellAbove() {
 	kept, dropped := v.pane.Kept()
 	text := ""
 	if dropped > 0 {
-		text = fmt.Sprintf("%s above are not shown: the window keeps the newest %s.", megabytes(dropped), megabytes(kept))
+		text = lang.L("{{.Missing}} above are not shown: the window keeps the newest {{.Kept}}.", with{"Missing": bytesText(dropped), "Kept": bytesText(kept)})
 	}
 	if text == v.above.Text {
 		return
@@ -208,8 +208,6 @@ func (v *outputView) tellAbove() {
 	v.aboveBox.Hidden = text == ""
 	v.content.Refresh()
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%d MB", max(1, n>>20)) }
 
 // openWhole writes the beginning that the engine has, and what is shown, into a file, and opens it.
 func (v *outputView) openWhole() {

@@ -185,15 +185,6 @@ func waitWords(n int) string {
 	return lang.N("{{.Count}} runs wait", n, map[string]any{"Count": grouped(n)})
 }
 
-// grouped returns a number with its digits in groups of three.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // coresText returns how much of the processors was taken.
 func coresText(n float64) string {
 	if n < 0.995 {

@@ -213,7 +213,7 @@ func (v *changesView) show(r api.Run) {
 			return // another run is shown by now
 		}
 		if err != nil {
-			v.remark.say(lang.L("The changes can't be read: {{.Why}}", slots{"Why": err.Error()}), false)
+			v.remark.say(lang.L("The changes can't be read: {{.Why}}", slots{"Why": revealed(err.Error())}), false)
 			return
 		}
 		v.remark.say(a.words, false)

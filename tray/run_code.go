@@ -253,7 +253,7 @@ func (v *codeView) show(r api.Run) {
 		}
 		v.there = true
 		if err != nil {
-			v.remark.say(lang.L("The code can't be read: {{.Why}}", slots{"Why": err.Error()}), false)
+			v.remark.say(lang.L("The code can't be read: {{.Why}}", slots{"Why": revealed(err.Error())}), false)
 			return
 		}
 		v.remark.say(code.notice, code.tooLong)
@@ -355,5 +355,5 @@ func noCodeWords(r api.Run) string {
 	case r.Source == api.FromSession:
 		return lang.L("This run has no script: it is an operation of the session {{.Session}}.", slots{"Session": r.Session})
 	}
-	return lang.L("This run has no script: it renders the scene in {{.File}}.", slots{"File": r.Script})
+	return lang.L("This run has no script: it renders the scene in {{.File}}.", slots{"File": plain(r.Script)})
 }

@@ -124,7 +124,7 @@ func TestCodeThatIsTooLongIsOffered(t *testing.T) {
 	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
 	o.runs.detail.goTo(1)
 	v := o.runs.detail.code
-	o.until("the file is offered", func() bool { return v.remark.button.Visible() && strings.Contains(v.remark.words.Text, "16.8 MB") })
+	o.until("the file is offered", func() bool { return v.remark.button.Visible() && strings.Contains(v.remark.words.Text, "17 MB") })
 	v.remark.button.OnTapped()
 	var opened string
 	o.until("it is opened at the line that failed", func() bool {

@@ -285,7 +285,7 @@ func (d *runDetail) showCause(r api.Run) {
 	case len(r.Result) > 0 && string(r.Result) != "null":
 		d.cause.Importance = widget.MediumImportance
 		d.cause.Wrapping, d.cause.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis // the details have all of it
-		d.cause.SetText("result " + oneLine(string(r.Result), 300))
+		d.cause.SetText(lang.L("result {{.Value}}", slots{"Value": oneLine(string(r.Result), 300)}))
 		d.cause.Show()
 	default:
 		d.cause.Hide()
@@ -330,7 +330,7 @@ func whereOf(r api.Run) string {
 	}
 	text := oneLine(r.Script, 200)
 	if r.Folder != "" {
-		text = lang.L("{{.Path}} · in the folder {{.Folder}}", slots{"Path": text, "Folder": filepath.Base(r.Folder)})
+		text = lang.L("{{.Path}} · in the folder {{.Folder}}", slots{"Path": text, "Folder": oneLine(filepath.Base(r.Folder), maxName)})
 	}
 	return text
 }

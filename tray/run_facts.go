@@ -188,17 +188,10 @@ func seconds(s float64) string {
 
 // size returns a number of bytes as text, or "" for none.
 func size(n int64) string {
-	switch {
-	case n <= 0:
+	if n <= 0 {
 		return ""
-	case n < 1000:
-		return lang.L("{{.Count}} bytes", slots{"Count": n})
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	return bytesText(n)
 }
 
 func leftover(r api.Run) string {

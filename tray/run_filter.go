@@ -43,10 +43,10 @@ var stateFilters = []struct {
 	key    string
 	states []api.State
 }{
-	{"Succeeded", []api.State{api.Succeeded}},
-	{"Failed", []api.State{api.Failed, api.Crashed, api.TimedOut}},
-	{"Waiting and running", []api.State{api.Queued, api.Running}},
-	{"Cancelled", []api.State{api.Cancelled, api.Interrupted}},
+	{english("Succeeded"), []api.State{api.Succeeded}},
+	{english("Failed"), []api.State{api.Failed, api.Crashed, api.TimedOut}},
+	{english("Waiting and running"), []api.State{api.Queued, api.Running}},
+	{english("Cancelled"), []api.State{api.Cancelled, api.Interrupted}},
 }
 
 // day is how days are written in a [runFilter].
@@ -110,7 +110,7 @@ func (f runFilter) chips() (all []chip) {
 		add(nameOf(api.Run{Script: f.Script}), func(f *runFilter) { f.Script = "" })
 	}
 	if f.States != "" {
-		add(lang.L(f.States), func(f *runFilter) { f.States = "" })
+		add(translated(f.States), func(f *runFilter) { f.States = "" })
 	}
 	if f.Folder != "" {
 		add(lang.L("in {{.Folder}}", slots{"Folder": oneLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })

@@ -36,7 +36,7 @@ func filterMenu(f runFilter, folders []string, set func(runFilter), days, clear 
 	}
 	states := []*fyne.MenuItem{choice(lang.L("Any state"), f.States == "", func(f *runFilter) { f.States = "" })}
 	for _, s := range stateFilters {
-		states = append(states, choice(lang.L(s.key), f.States == s.key, func(f *runFilter) { f.States = s.key }))
+		states = append(states, choice(translated(s.key), f.States == s.key, func(f *runFilter) { f.States = s.key }))
 	}
 	if f.Folder != "" && !slices.Contains(folders, f.Folder) {
 		folders = append(slices.Clone(folders), f.Folder) // it is not watched any more

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -11,11 +12,13 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 
 	"blendtray/api"
 	"blendtray/assets"
 	"blendtray/control"
+	"blendtray/tray/translations"
 )
 
 // notifyKey is the setting that says which runs bring a notification.
@@ -87,8 +90,10 @@ type Host interface {
 // WindowConfig is what a window is made from.
 type WindowConfig struct {
 	Client *control.Client
-	Host   Host
-	Login  Login
+	// Language is the language of the texts: a word of [api.Language].
+	Language string
+	Host     Host
+	Login    Login
 	// Orders is where the orders of the tray come from. The window ends with them.
 	Orders io.Reader
 	// Requests is where the window writes what it asks of the tray.
@@ -129,6 +134,9 @@ type shell struct {
 func RunWindow(ctx context.Context, cfg WindowConfig) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := translations.Use(cfg.Language); err != nil {
+		fmt.Fprintln(os.Stderr, "blendtray:", err)
+	}
 	s := newShell(ctx, cfg, app.NewWithID("org.blendtray.Blendtray"), fyne.Do)
 	s.app.Settings().SetTheme(palette{theme.DefaultTheme()})
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
@@ -356,14 +364,14 @@ func (s *shell) carryOut(it Item) {
 
 // try calls do, which may take a while, on another goroutine. It shows the error, if there is one.
 // It must be called on Fyne's goroutine.
-func (s *shell) try(what string, do func(context.Context) error) {
+func (s *shell) try(what deed, do func(context.Context) error) {
 	s.busy++
 	go func() {
 		err := do(s.ctx)
 		s.mu.Lock()
 		s.trouble = ""
 		if err != nil && s.ctx.Err() == nil {
-			s.trouble = "Could not " + what + ": " + err.Error()
+			s.trouble = because(couldNot(what), err.Error())
 		}
 		s.mu.Unlock()
 		s.poke()
@@ -421,11 +429,11 @@ func (s *shell) focused(on bool) { s.request(request{Focus: &on}) }
 func (s *shell) confirm(q question, words string) {
 	switch q {
 	case askQuit:
-		s.window.confirm("Quit Blendtray?", words, "Quit", s.leave)
+		s.window.confirm(lang.L("Quit Blendtray?"), words, lang.L("Quit"), s.leave)
 	case askStop:
-		s.window.confirm("Stop Blender?", words, "Stop Blender", func() { s.carryOut(Item{Do: StopBlender}) })
+		s.window.confirm(lang.L("Stop Blender?"), words, lang.L("Stop Blender"), func() { s.carryOut(Item{Do: StopBlender}) })
 	case askRestart:
-		s.window.confirm("Restart Blender?", words, "Restart Blender", func() { s.carryOut(Item{Do: RestartBlender}) })
+		s.window.confirm(lang.L("Restart Blender?"), words, lang.L("Restart Blender"), func() { s.carryOut(Item{Do: RestartBlender}) })
 	}
 }
 

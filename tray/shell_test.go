@@ -127,7 +127,7 @@ func TestTheTrayHearsWhetherTheWindowHasTheFocus(t *testing.T) {
 func TestWithoutAnEngineTheWindowOffersToStartOneAndClaimsNothing(t *testing.T) {
 	o := openWindow(t)
 	o.show(State{Link: Lost})
-	if !o.engine.Visible() || !strings.Contains(o.banner.Text, "no folder is watched and nothing runs") {
+	if !o.engine.Visible() || !strings.Contains(o.banner.Text, "No folder is watched and nothing runs") {
 		t.Errorf("the banner says %q", o.banner.Text)
 	}
 	if text := o.folders.rows.Objects[0].(*widget.Label).Text; strings.Contains(text, "No folder") {

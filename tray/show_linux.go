@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fyne.io/fyne/v2/lang"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -31,7 +32,7 @@ func (s *indicator) show(n notice) {
 		}
 		var id uint32
 		call := conn.Object(name, path).CallWithContext(s.ctx, name+".Notify", 0, "Blendtray", uint32(0), "blendtray",
-			n.title, text, []string{"default", "Show"}, map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("blendtray")}, int32(-1))
+			n.title, text, []string{"default", lang.L("Show")}, map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("blendtray")}, int32(-1))
 		if call.Store(&id) != nil {
 			return // nothing shows notifications here
 		}

@@ -30,7 +30,7 @@ type State struct {
 	Recent []api.Run
 	// Running are the runs that are running, with their progress, in the order in which they began.
 	Running []api.Run
-	// Folder is the folder that "Open drop folder" opens, or "".
+	// Folder is the folder that "Open the scripts folder" opens, or "".
 	Folder string
 	// Login is true when the tray starts at login.
 	Login bool

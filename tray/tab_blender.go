@@ -36,19 +36,22 @@ type blenderTab struct {
 func newBlenderTab(w *window) *blenderTab {
 	t := &blenderTab{window: w, values: map[string]*widget.Label{}}
 	t.facts = widget.NewForm()
-	for _, name := range []string{"State", "Version", "Program", "Why this one", "Process", "Memory", "Waiting", "Runs", "Add-on"} {
+	for _, name := range []string{
+		english("State"), english("Version"), english("Program"), english("Why this one"), english("Process"), english("Memory"),
+		english("Waiting"), english("Runs"), english("Add-on"),
+	} {
 		value := widget.NewLabel("")
 		value.Wrapping = fyne.TextWrapWord
 		value.Selectable = true
 		t.values[name] = value
-		t.facts.Append(name, value)
+		t.facts.Append(translated(name), value)
 	}
 	s := w.shell
-	t.restart = widget.NewButtonWithIcon("Restart", theme.ViewRefreshIcon(), func() { s.ask(Item{Do: RestartBlender}) })
+	t.restart = widget.NewButtonWithIcon(lang.L("Restart"), theme.ViewRefreshIcon(), func() { s.ask(Item{Do: RestartBlender}) })
 	log := widget.NewButtonWithIcon(lang.L("Show its log"), theme.DocumentIcon(), func() { w.showLog(t.shown.Name) })
-	t.all = widget.NewButtonWithIcon("Show all Blenders", theme.SearchIcon(), nil)
+	t.all = widget.NewButtonWithIcon(lang.L("Show all Blenders"), theme.SearchIcon(), nil)
 	t.all.OnTapped = func() { t.findBlenders(t.all) }
-	choose := widget.NewButtonWithIcon("Choose another…", theme.FolderOpenIcon(), t.choose)
+	choose := widget.NewButtonWithIcon(lang.L("Choose another…"), theme.FolderOpenIcon(), t.choose)
 	t.found = container.NewVBox()
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
 		t.facts, container.NewHBox(t.restart, log, t.all, choose), t.found,
@@ -71,11 +74,11 @@ func (t *blenderTab) show(s State) {
 	}
 	t.shown = b
 	set := t.set
-	set("State", string(b.State))
+	set("State", blenderWord(b.State))
 	set("Version", b.Version)
-	set("Program", b.Path)
+	set("Program", plain(b.Path))
 	if b.Reason != "" {
-		set("State", string(b.State)+": "+b.Reason)
+		set("State", because(blenderWord(b.State), b.Reason))
 	}
 	set("Why this one", whyThisOne(b))
 	set("Process", "")
@@ -83,14 +86,14 @@ func (t *blenderTab) show(s State) {
 	set("Waiting", "")
 	set("Add-on", "")
 	if b.Waiting > 0 {
-		set("Waiting", fmt.Sprintf("%d, with nothing run in it, for the next run", b.Waiting))
+		set("Waiting", lang.N("{{.Count}} for the next runs, in which nothing has run", b.Waiting, with{"Count": grouped(b.Waiting)}))
 	}
 	if b.PID != 0 {
 		set("Process", fmt.Sprint(b.PID))
 		set("Memory", bytesText(b.MemoryBytes))
 	}
 	if b.Port != 0 {
-		set("Add-on", fmt.Sprintf("serves at 127.0.0.1:%d on the %s", b.Port, b.Loop))
+		set("Add-on", lang.L("serves at {{.Address}} on the {{.Loop}}", with{"Address": fmt.Sprintf("127.0.0.1:%d", b.Port), "Loop": b.Loop}))
 	}
 }
 
@@ -99,7 +102,7 @@ func runsWords(st api.Status) string {
 	if st.Running == 0 && st.Queued == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d running, %d waiting", st.Running, st.Queued)
+	return lang.L("{{.Running}} running, {{.Waiting}} waiting", with{"Running": grouped(st.Running), "Waiting": grouped(st.Queued)})
 }
 
 // set shows the value of a fact, or a dash for "".
@@ -125,7 +128,7 @@ func (t *blenderTab) use(path string) {
 			t.window.fail(err)
 			return
 		}
-		t.window.noteRestart(path + " is used from the next start of Blender.")
+		t.window.noteRestart(lang.L("{{.Program}} is used from the next start of Blender.", with{"Program": plain(path)}))
 	})
 }
 
@@ -148,11 +151,11 @@ func whyThisOne(b api.BlenderStatus) string {
 	case "":
 		return ""
 	case api.SourceChosen:
-		return "it was chosen, in the settings or for this start"
+		return lang.L("it was chosen, in the settings or for this start")
 	case api.SourceOpen:
-		return "the settings ask for an open Blender"
+		return lang.L("the settings ask for an open Blender")
 	}
-	return "the newest Blender that works; found in " + b.Source
+	return lang.L("the newest Blender that works; found in {{.Place}}", with{"Place": b.Source})
 }
 
 // findBlenders looks for the Blenders of this machine and lists them, to choose from.
@@ -168,7 +171,7 @@ func (t *blenderTab) findBlenders(button *widget.Button) {
 			t.others = all
 			t.list()
 			if len(all) == 0 {
-				t.found.Add(widget.NewLabel("No Blender was found. Install one, or choose the program."))
+				t.found.Add(widget.NewLabel(lang.L("No Blender was found. Install one, or choose the program.")))
 			}
 		})
 }
@@ -183,14 +186,14 @@ func (t *blenderTab) list() {
 }
 
 func (t *blenderTab) row(f *Found) fyne.CanvasObject {
-	name := widget.NewLabelWithStyle("Blender "+f.Version, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	where := widget.NewLabel(f.Path + "  (" + f.Source + ")")
+	name := widget.NewLabelWithStyle(lang.L("Blender {{.Version}}", with{"Version": f.Version}), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	where := widget.NewLabel(lang.L("{{.Program}}  ({{.Place}})", with{"Program": plain(f.Path), "Place": f.Source}))
 	where.Truncation = fyne.TextTruncateEllipsis
 	if f.Trouble != "" {
-		name.SetText("Can't be used")
-		where.SetText(f.Path + ": " + f.Trouble)
+		name.SetText(lang.L("Can't be used"))
+		where.SetText(because(plain(f.Path), f.Trouble))
 	}
-	use := widget.NewButton("Use this one", func() { t.use(f.Path) })
+	use := widget.NewButton(lang.L("Use this one"), func() { t.use(f.Path) })
 	if f.Trouble != "" || f.Path == t.shown.Path {
 		use.Disable()
 	}
@@ -207,17 +210,17 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 	state.Wrapping = fyne.TextWrapWord
 	button := widget.NewButton("", nil)
 	show := func() {
-		state.SetText("Add-on, for a Blender that you open yourself: " + f.AddOn)
-		button.SetText("Install the add-on")
+		state.SetText(lang.L("Add-on, for a Blender that you open yourself: {{.State}}", with{"State": plain(f.AddOn)}))
+		button.SetText(lang.L("Install the add-on"))
 		if f.HasAddOn {
-			button.SetText("Remove the add-on")
+			button.SetText(lang.L("Remove the add-on"))
 		}
 		button.Enable()
 	}
 	button.OnTapped = func() {
 		button.Disable()
 		before, want := *f, !f.HasAddOn
-		state.SetText("A moment…")
+		state.SetText(lang.L("One moment…"))
 		fetchWithin(t.window, inBlender, func(ctx context.Context) (Found, error) {
 			return t.window.shell.cfg.Host.SetAddOn(ctx, before, want)
 		}, func(now Found, err error) {
@@ -228,7 +231,7 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 				t.window.note("")
 			}
 			if err == nil && want {
-				t.window.note("The add-on is installed and has run code. Enable \"TCP Echo\" in that Blender's preferences, under Add-ons, and start serving.")
+				t.window.note(lang.L("The add-on is installed and has run code. Enable “TCP Echo” in the preferences of that Blender, under Add-ons, and start serving."))
 			}
 			show()
 		})
@@ -239,18 +242,3 @@ func (t *blenderTab) addOn(f *Found) fyne.CanvasObject {
 
 // inBlender is how long a request may take that starts several Blenders, one after the other.
 const inBlender = 3 * time.Minute
-
-// bytesText returns a size in decimal units.
-func bytesText(n uint64) string {
-	v, unit := float64(n), "bytes"
-	for _, next := range []string{"KB", "MB", "GB", "TB"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, next
-	}
-	if unit == "bytes" || v >= 9.95 {
-		return fmt.Sprintf("%.0f %s", v, unit)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
-}

@@ -123,7 +123,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		how.SetText(how.Text + "; " + f.Note)
 	}
 	if n := len(f.Stale); n > 0 {
-		how.SetText(how.Text + "; " + scriptsWords(n) + " changed modules: blendtray retry --stale runs them again")
+		how.SetText(how.Text + "; " + staleWords(n) + ": blendtray retry --stale runs them again")
 	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance

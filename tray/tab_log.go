@@ -282,9 +282,9 @@ func (t *logTab) emptyWords(log Log, filter logfile.Filter, err error) string {
 	t.mu.Unlock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return lang.L("There is no log yet: {{.Path}}", map[string]any{"Path": log.Path})
+		return lang.L("There is no log yet: {{.Path}}", map[string]any{"Path": plain(log.Path)})
 	case err != nil:
-		return lang.L("The log can't be read: {{.Reason}}", map[string]any{"Reason": err.Error()})
+		return lang.L("The log can't be read: {{.Reason}}", map[string]any{"Reason": revealed(err.Error())})
 	case some:
 		return ""
 	case !filter.All():

@@ -68,7 +68,7 @@ func newRunsTab(w *window) *runsTab {
 	t.scripts.list.Hide()
 	t.search = &entry{typed: w.typed}
 	t.search.ExtendBaseWidget(t.search)
-	t.search.SetPlaceHolder("Search by name")
+	t.search.SetPlaceHolder(lang.L("Search by name"))
 	t.search.OnChanged = func(text string) {
 		t.filter.Search = text
 		t.reload()
@@ -161,7 +161,7 @@ func when(at, now time.Time) string {
 	if y, d := now.Local().Year(), now.Local().YearDay(); at.Year() == y && at.YearDay() == d {
 		return at.Format("15:04:05")
 	}
-	return at.Format("2 Jan 15:04")
+	return date(at)
 }
 
 func colorOf(state api.State) fyne.ThemeColorName {

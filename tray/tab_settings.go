@@ -12,6 +12,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/widget"
 
 	"blendtray/api"
@@ -73,7 +74,7 @@ func (f *settingsForm) row(s api.Setting) fyne.CanvasObject {
 	if s.Fixed != "" {
 		hint = "It can't be changed here: it is " + s.Fixed + "."
 	}
-	label := widget.NewLabel(s.Label + "\n" + hint)
+	label := widget.NewLabel(settingLabel(s) + "\n" + hint)
 	label.Wrapping = fyne.TextWrapWord
 	wrong := widget.NewLabel("")
 	wrong.Wrapping = fyne.TextWrapWord
@@ -178,8 +179,11 @@ func (f *settingsForm) set(s api.Setting, text string) {
 			return
 		}
 		f.showAgain() // 90s was typed, and 1m30s is shown
-		if s.Holds == api.HoldsFromBlenderStart {
+		switch s.Holds {
+		case api.HoldsFromBlenderStart:
 			f.window.noteRestart("The change takes effect at the next start of Blender.")
+		case api.HoldsFromWindowStart:
+			f.window.note(lang.L("The change takes effect when the window is opened again."))
 		}
 	})
 }
@@ -224,7 +228,7 @@ var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
 
 // plainHelp returns the help of a setting without Markdown, and how its value is written.
 func plainHelp(s api.Setting) string {
-	text := strings.NewReplacer("`", "", `"`, "").Replace(markdownLink.ReplaceAllString(s.Help, ""))
+	text := strings.NewReplacer("`", "", `"`, "").Replace(markdownLink.ReplaceAllString(settingHelp(s), ""))
 	switch s.Type {
 	case api.TypeDuration:
 		text += "; such as 30s, 1h30m, or none"

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -72,26 +73,26 @@ func newWindow(s *shell) *window {
 	w := &window{Window: s.app.NewWindow("Blendtray"), shell: s, link: -1, decoding: make(chan struct{}, 1)}
 	w.banner = widget.NewLabel("")
 	w.banner.Wrapping = fyne.TextWrapWord
-	w.restart = widget.NewButtonWithIcon("Restart Blender", theme.ViewRefreshIcon(), func() {
+	w.restart = widget.NewButtonWithIcon(lang.L("Restart Blender"), theme.ViewRefreshIcon(), func() {
 		w.note("")
 		s.ask(Item{Do: RestartBlender})
 	})
 	w.restart.Hide()
-	w.choose = widget.NewButtonWithIcon("Choose a Blender", theme.SearchIcon(), func() {
+	w.choose = widget.NewButtonWithIcon(lang.L("Choose a Blender"), theme.SearchIcon(), func() {
 		w.goTo(w.tabOf(w.blender.content))
 		press(w.blender.all)
 	})
 	w.choose.Hide()
-	w.mend = widget.NewButtonWithIcon("Open the settings", theme.DocumentCreateIcon(), func() {
+	w.mend = widget.NewButtonWithIcon(lang.L("Open the settings"), theme.DocumentCreateIcon(), func() {
 		s.try("open the settings", func(context.Context) error {
 			file := s.now().Status.Settings
 			return s.cfg.Host.Edit("", file.File, file.Line) // what is wrong may be the editor
 		})
 	})
 	w.mend.Hide()
-	w.engine = widget.NewButtonWithIcon("Start the engine here", theme.MediaPlayIcon(), func() { s.request(request{StartEngine: true}) })
+	w.engine = widget.NewButtonWithIcon(lang.L("Start the engine here"), theme.MediaPlayIcon(), func() { s.request(request{StartEngine: true}) })
 	w.engine.Hide()
-	w.watch = widget.NewButtonWithIcon("Watch its folder", theme.VisibilityIcon(), func() {
+	w.watch = widget.NewButtonWithIcon(lang.L("Watch its folder"), theme.VisibilityIcon(), func() {
 		w.note("")
 		w.folders.add(w.toWatch)
 	})
@@ -104,9 +105,9 @@ func newWindow(s *shell) *window {
 	w.headline.Truncation = fyne.TextTruncateEllipsis
 	w.bar = widget.NewProgressBar()
 	w.bar.Hide()
-	w.start = widget.NewButtonWithIcon("Start Blender", theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
-	w.stop = widget.NewButtonWithIcon("Stop Blender", theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
-	w.cancel = widget.NewButtonWithIcon("Cancel run", theme.CancelIcon(), func() {
+	w.start = widget.NewButtonWithIcon(lang.L("Start Blender"), theme.MediaPlayIcon(), func() { s.ask(Item{Do: StartBlender}) })
+	w.stop = widget.NewButtonWithIcon(lang.L("Stop Blender"), theme.MediaStopIcon(), func() { s.ask(Item{Do: StopBlender}) })
+	w.cancel = widget.NewButtonWithIcon(lang.L("Cancel run"), theme.CancelIcon(), func() {
 		if c := s.now().current(); c != nil {
 			s.ask(Item{Do: CancelRun, ID: c.ID})
 		}
@@ -117,14 +118,14 @@ func newWindow(s *shell) *window {
 	settings, form := newSettingsTab(w)
 	w.settings = form
 	w.tabs = container.NewAppTabs(
-		container.NewTabItemWithIcon("Activity", theme.ListIcon(), w.runs.content),
-		container.NewTabItemWithIcon("Preview", theme.VisibilityIcon(), w.preview.content),
+		container.NewTabItemWithIcon(lang.L("Activity"), theme.ListIcon(), w.runs.content),
+		container.NewTabItemWithIcon(lang.L("Preview"), theme.VisibilityIcon(), w.preview.content),
 		container.NewTabItemWithIcon(lang.L("Queue"), theme.MenuIcon(), w.queue.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
-		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
-		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
+		container.NewTabItemWithIcon(lang.L("Folders"), theme.FolderIcon(), w.folders.content),
+		container.NewTabItemWithIcon(lang.L("Send"), theme.MailSendIcon(), w.send.content),
 		container.NewTabItemWithIcon(lang.L("Log"), theme.DocumentIcon(), w.log.content),
-		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
+		container.NewTabItemWithIcon(lang.L("Settings"), theme.SettingsIcon(), settings),
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
@@ -200,6 +201,7 @@ func (w *window) confirm(title, text, yes string, do func()) {
 		}
 	}, w)
 	d.SetConfirmText(yes)
+	d.SetDismissText(lang.L("Cancel"))
 	w.present(d, d.Confirm, nil)
 }
 
@@ -266,7 +268,9 @@ func (w *window) failed(err error) {
 }
 
 // fail shows an error of a request that a person has just made.
-func (w *window) fail(err error) { w.present(dialog.NewError(err, w), nil, nil) }
+func (w *window) fail(err error) {
+	w.present(dialog.NewError(errors.New(revealed(err.Error())), w), nil, nil)
+}
 
 // show shows a state in the window.
 func (w *window) show(s State) {
@@ -275,7 +279,7 @@ func (w *window) show(s State) {
 	failed := b.State == api.BlenderFailed
 	switch {
 	case failed:
-		first, reason = "Blender can't start"+waitingWords(s), b.Reason // the banner shows the reason
+		first, reason = beside(lang.L("Blender can't start"), waitingWords(s)), b.Reason // the banner shows the reason
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
 		reason = b.Reason
 	}
@@ -283,26 +287,26 @@ func (w *window) show(s State) {
 		w.dismissed = ""
 	}
 	w.headline.SetText(first)
-	w.SetTitle("Blendtray · " + oneLine(first, 50))
+	w.SetTitle(beside("Blendtray", cut(first, 50)))
 	wrong := s.Status.Settings.Error
 	if wrong == "" {
 		w.dismissedSettings = ""
 	}
 	switch gone := engineGone(s); {
 	case s.Trouble != "":
-		w.say(s.Trouble, widget.DangerImportance)
+		w.say(revealed(s.Trouble), widget.DangerImportance)
 		w.engine.Hidden = !gone
 	case gone:
-		w.say("The engine has ended. Until there is one again, no folder is watched and nothing runs.", widget.DangerImportance)
+		w.say(lang.L("The engine has ended. No folder is watched and nothing runs until there is an engine again."), widget.DangerImportance)
 		w.engine.Show()
 	case wrong != w.dismissedSettings:
 		w.say(wrongSettings(s), widget.DangerImportance)
 		w.mend.Show()
 	case reason != w.dismissed && failed:
-		w.say("Blender can't start: "+reasonOf(reason), widget.DangerImportance)
+		w.say(cantStart(reason), widget.DangerImportance)
 		w.choose.Show()
 	case reason != w.dismissed:
-		w.say("The engine says: "+reasonOf(reason), widget.MediumImportance)
+		w.say(lang.L("The engine says: {{.Reason}}", with{"Reason": reasonOf(reason)}), widget.MediumImportance)
 	case w.banner.Text != w.noted:
 		w.note(w.noted)
 	}

@@ -810,12 +810,12 @@ func TestWrongSettingsAreToldWhereverTheEngineIs(t *testing.T) {
 	wrong := api.SettingsStatus{File: "/settings.toml", Error: "/settings.toml:3:1: there is no key x", Line: 3}
 	st := State{Link: Attached, Status: api.Status{Settings: wrong}}
 	o.show(st)
-	if !o.mend.Visible() || !strings.Contains(o.banner.Text, "3:1: there is no key x") || !strings.Contains(o.banner.Text, "previous settings hold") {
+	if !o.mend.Visible() || !strings.Contains(o.banner.Text, "3:1: there is no key x") || !strings.Contains(o.banner.Text, "settings from before hold") {
 		t.Errorf("the banner says %q", o.banner.Text)
 	}
 	st.Link = Connecting
 	o.show(st)
-	if !strings.Contains(o.banner.Text, "starts when") || !strings.Contains(headline(st, time.Now()), "wrong") {
+	if !strings.Contains(o.banner.Text, "starts when") || !strings.Contains(headline(st, time.Now()), "has an error") {
 		t.Errorf("without an engine it says %q", o.banner.Text)
 	}
 	st.Status.Settings.Error = ""
@@ -864,7 +864,7 @@ func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	s := attached(api.BlenderFailed)
 	s.Status.Blenders[0].Reason = "it has no Python"
 	o.show(s)
-	if got := o.blender.values["State"].Text; got != "failed: it has no Python" {
+	if got := o.blender.values["State"].Text; got != "can't start: it has no Python" {
 		t.Errorf("the state is %q", got)
 	}
 }

@@ -1,46 +1,35 @@
 package tray
 
 import (
-	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"fyne.io/fyne/v2/lang"
 
 	"blendtray/api"
 )
 
-// maxLabel is how many characters a line of the menu may have: a wider menu does not fit on the
-// screen of a small laptop.
-const maxLabel = 60
+// with has what is put into a text of the catalogue, by the names of the places.
+type with = map[string]any
 
-// oneLine returns a text that fits into one line of a menu: without control characters and line
-// feeds, and cut in the middle, where a path and a message say least.
-func oneLine(text string, most int) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
-	}), " ")
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	head := (most - 1) * 2 / 3
-	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-1-head):])
+// deed is something that can fail, in English, as it follows "Could not": "open the folder". There is a
+// whole sentence for each deed in the catalogue.
+type deed string
+
+// couldNot returns the sentence that something has failed.
+func couldNot(what deed) string { return lang.L("Could not " + string(what)) }
+
+// because returns a sentence with the reason after it.
+func because(sentence, reason string) string {
+	return lang.L("{{.Sentence}}: {{.Reason}}", with{"Sentence": sentence, "Reason": revealed(reason)})
 }
 
-// nameOf returns the name of a run to show: its script's file name, or the name that it was given.
-func nameOf(r api.Run) string {
-	name := r.Script
-	if filepath.IsAbs(name) {
-		name = filepath.Base(name)
-	}
-	if name == "" {
-		name = "script"
-	}
-	return oneLine(name, 32)
+// beside returns a line of things that are true beside each other. Empty texts are left out.
+func beside(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), " · ")
 }
 
 // clock returns a duration in a form that is read at a glance: "8 ms", "1.2 s", "1:10", "2:03:00".
@@ -48,17 +37,70 @@ func clock(d time.Duration) string {
 	s := d.Seconds()
 	switch {
 	case s < 0.0995:
-		return fmt.Sprintf("%.0f ms", s*1000)
+		return lang.L("{{.Number}} ms", with{"Number": decimal(s*1000, 0)})
 	case s < 9.95:
-		return fmt.Sprintf("%.1f s", s)
+		return lang.L("{{.Number}} s", with{"Number": decimal(s, 1)})
 	case s < 59.5:
-		return fmt.Sprintf("%.0f s", s)
+		return lang.L("{{.Number}} s", with{"Number": decimal(s, 0)})
 	}
 	all := int(math.Round(s))
 	if all < 3600 {
-		return fmt.Sprintf("%d:%02d", all/60, all%60)
+		return strconv.Itoa(all/60) + ":" + twoDigits(all%60)
 	}
-	return fmt.Sprintf("%d:%02d:%02d", all/3600, all/60%60, all%60)
+	return strconv.Itoa(all/3600) + ":" + twoDigits(all/60%60) + ":" + twoDigits(all%60)
+}
+
+func twoDigits(n int) string { return string([]byte{byte('0' + n/10), byte('0' + n%10)}) }
+
+// decimal returns a number with so many digits after the point, or the comma of a language.
+func decimal(v float64, digits int) string {
+	return strings.Replace(strconv.FormatFloat(v, 'f', digits, 64), ".", lang.X("decimal point", "."), 1)
+}
+
+// percent returns a fraction of one.
+func percent(fraction float64) string {
+	return lang.L("{{.Number}} %", with{"Number": int(max(0, min(fraction, 1)) * 100)})
+}
+
+// grouped returns a number with its digits in groups of three: "12,345".
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + lang.X("sign between groups of digits", ",") + text[i:]
+	}
+	return text
+}
+
+// bytesText returns a number of bytes in decimal units: "340 KB", "1.5 MB", "12 GB".
+func bytesText[N int64 | uint64](n N) string {
+	if n < 1000 {
+		return lang.N("{{.Count}} bytes", int(n), with{"Count": int(n)})
+	}
+	v, unit := float64(n)/1000, "KB"
+	for _, next := range []string{"MB", "GB", "TB"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	digits := 0
+	if v < 9.95 {
+		digits = 1
+	}
+	return lang.L("{{.Number}} {{.Unit}}", with{"Number": decimal(v, digits), "Unit": unit})
+}
+
+// date returns a day of this year and a time: "2 Jan 15:04".
+func date(at time.Time) string {
+	return lang.L("{{.Day}} {{.Month}} {{.Time}}", with{"Day": at.Day(), "Month": month(at.Month()), "Time": at.Format("15:04")})
+}
+
+// month returns the short name of a month.
+func month(m time.Month) string {
+	return []string{
+		lang.L("Jan"), lang.L("Feb"), lang.L("Mar"), lang.L("Apr"), lang.X("May, short", "May"), lang.L("Jun"),
+		lang.L("Jul"), lang.L("Aug"), lang.L("Sep"), lang.L("Oct"), lang.L("Nov"), lang.L("Dec"),
+	}[m-1]
 }
 
 // headline returns the state in words, for the first line of the menu.
@@ -66,102 +108,121 @@ func headline(s State, now time.Time) string {
 	switch s.Link {
 	case Connecting:
 		if s.Status.Settings.Error != "" {
-			return "The settings are wrong"
+			return lang.L("The settings file has an error")
 		}
-		return "Looking for the engine…"
+		return lang.L("Looking for the engine…")
 	case Lost:
-		return "The engine has ended · looking for it"
+		return lang.L("The engine has ended. Looking for another…")
 	}
-	if s.Status.SavesWaiting > 0 {
-		return fmt.Sprintf("%d saves wait: %s", s.Status.SavesWaiting, reasonOf(s.Status.SavesWaitFor))
+	if n := s.Status.SavesWaiting; n > 0 {
+		return lang.N("{{.Count}} saved scripts wait: {{.Reason}}", n, with{"Count": grouped(n), "Reason": reasonOf(s.Status.SavesWaitFor)})
 	}
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {
 	case len(s.Running) > 1:
-		return fmt.Sprintf("%s · %d more running%s", progressWords(*s.current(), now), len(s.Running)-1, waiting)
+		more := len(s.Running) - 1
+		return beside(progressWords(*s.current(), now), lang.N("{{.Count}} more running", more, with{"Count": grouped(more)}), waiting)
 	case len(s.Running) > 0:
-		return progressWords(*s.current(), now) + waiting
+		return beside(progressWords(*s.current(), now), waiting)
 	case b.State == api.BlenderFailed:
-		return "Blender can't start: " + reasonOf(b.Reason) + waiting
+		return beside(cantStart(b.Reason), waiting)
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
-		return "Waiting for an open Blender" + waiting
+		return beside(lang.L("Waiting for an open Blender"), waiting)
 	case b.State == api.BlenderStarting:
-		return "Blender is starting…" + waiting
+		return beside(lang.L("Blender is starting…"), waiting)
 	case b.State == api.BlenderStopping:
-		return "Blender is stopping…" + waiting
+		return beside(lang.L("Blender is stopping…"), waiting)
 	case b.State == api.BlenderStopped:
-		return "Stopped" + waiting
-	}
-	if s.Status.Settings.Error != "" {
-		waiting += " · the settings are wrong"
-	}
-	if slices.ContainsFunc(s.Status.Folders, func(f api.FolderStatus) bool { return f.Refused > 0 }) {
-		waiting += " · others may write to a folder"
-	}
-	stale := 0
-	for _, f := range s.Status.Folders {
-		stale += len(f.Stale)
-	}
-	if stale > 0 {
-		waiting += " · " + scriptsWords(stale) + " changed modules"
+		return beside(lang.L("Blender is stopped"), waiting)
 	}
 	name := "Blender"
 	if b.Version != "" {
 		name += " " + b.Version
 	}
+	ready := lang.L("ready")
 	if s.Status.WatchingPaused {
-		return name + " · watching is paused" + waiting
+		ready = lang.L("watching is paused")
 	}
-	return name + " · ready" + waiting
+	return beside(name, ready, waiting, wrongWords(s), refusedWords(s), staleWords(staleScripts(s)))
 }
 
-// scriptsWords returns a number of scripts, with the verb.
-func scriptsWords(n int) string {
-	if n == 1 {
-		return "1 script has"
-	}
-	return fmt.Sprintf("%d scripts have", n)
+// cantStart says why Blender can't start.
+func cantStart(reason string) string {
+	return lang.L("Blender can't start: {{.Reason}}", with{"Reason": reasonOf(reason)})
 }
 
-// waitingWords returns how many runs wait, to be put after a sentence, or "".
-func waitingWords(s State) string {
-	if s.Status.Queued == 0 {
+// wrongWords says that the settings are wrong, or returns "".
+func wrongWords(s State) string {
+	if s.Status.Settings.Error == "" {
 		return ""
 	}
-	return fmt.Sprintf(" · %d waiting", s.Status.Queued)
+	return lang.L("the settings file has an error")
+}
+
+// refusedWords says that scripts do not run because others may write to them, or returns "".
+func refusedWords(s State) string {
+	if !slices.ContainsFunc(s.Status.Folders, func(f api.FolderStatus) bool { return f.Refused > 0 }) {
+		return ""
+	}
+	return lang.L("other users may write to a folder")
+}
+
+// staleScripts returns how many scripts wait for a person because their modules have changed.
+func staleScripts(s State) (n int) {
+	for _, f := range s.Status.Folders {
+		n += len(f.Stale)
+	}
+	return n
+}
+
+// staleWords says of how many scripts the modules have changed, or returns "" for none.
+func staleWords(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": grouped(n)})
+}
+
+// waitingWords returns how many runs wait, or "" for none.
+func waitingWords(s State) string {
+	n := s.Status.Queued
+	if n == 0 {
+		return ""
+	}
+	return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
 func wrongSettings(s State) string {
-	text := "The settings are wrong:\n" + s.Status.Settings.Error
+	reason := revealed(s.Status.Settings.Error)
 	if s.Link == Attached {
-		return text + "\nThe previous settings hold until the file is corrected."
+		return lang.L("The settings file has an error:\n{{.Reason}}\nThe settings from before hold until it is corrected.", with{"Reason": reason})
 	}
-	return text + "\nThe engine starts when the file is corrected."
+	return lang.L("The settings file has an error:\n{{.Reason}}\nThe engine starts when it is corrected.", with{"Reason": reason})
 }
 
-// reasonOf returns the first line of a reason. The last lines that Blender printed may follow it.
+// reasonOf returns the first line of a reason, which the engine says in English. The last lines that
+// Blender printed may follow it.
 func reasonOf(reason string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
 	if first == "" {
-		return "no reason is known"
+		return lang.L("no reason is known")
 	}
-	return first
+	return plain(first)
 }
 
 // progressWords returns in words how far a run is.
 func progressWords(r api.Run, now time.Time) string {
-	text := nameOf(r)
 	p := r.Progress
 	if p == nil || p.Fraction < 0 {
-		return text + " · " + clock(elapsed(r, now))
+		return beside(nameOf(r), clock(elapsed(r, now)))
 	}
-	text += fmt.Sprintf(" · %d %%", int(math.Min(p.Fraction, 1)*100))
+	left := ""
 	if p.RemainingSeconds >= 1 {
-		text += " · " + clock(time.Duration(p.RemainingSeconds*float64(time.Second))) + " left"
+		left = lang.L("{{.Duration}} left", with{"Duration": clock(time.Duration(p.RemainingSeconds * float64(time.Second)))})
 	}
-	return text
+	return beside(nameOf(r), percent(p.Fraction), left)
 }
 
 // verdictSign returns a character that shows how a run ended. The window's monospaced font has it.
@@ -182,27 +243,49 @@ func verdictSign(state api.State) string {
 
 // runLine returns the line of a run in the menu.
 func runLine(r api.Run, now time.Time) string {
-	text := verdictSign(r.State) + " " + nameOf(r)
+	name := verdictSign(r.State) + " " + nameOf(r)
 	switch {
 	case r.State == api.Running:
-		return text
+		return name
 	case r.State == api.Succeeded:
-		return text + " · " + clock(elapsed(r, now))
+		return beside(name, clock(elapsed(r, now)))
+	case r.Error != nil && r.Error.Type != "" && r.State == api.Failed && r.Error.Line > 0:
+		return beside(name, lang.L("{{.Error}}, line {{.Line}}", with{"Error": plain(r.Error.Type), "Line": r.Error.Line}))
 	case r.Error != nil && r.Error.Type != "" && r.State == api.Failed:
-		text += " · " + r.Error.Type
-		if r.Error.Line > 0 {
-			text += fmt.Sprintf(", line %d", r.Error.Line)
-		}
-		return text
+		return beside(name, plain(r.Error.Type))
 	default:
-		return text + " · " + stateWord(r.State)
+		return beside(name, stateWord(r.State))
 	}
 }
 
-// stateWord returns the word for a state that a person reads.
+// stateWord returns the word for the state of a run that a person reads. What is not known, such as
+// the state of a newer engine, is as the engine says it.
 func stateWord(state api.State) string {
-	if state == api.TimedOut {
-		return "over its time limit"
+	switch state {
+	case api.Queued:
+		return lang.L("waiting")
+	case api.Running:
+		return lang.L("running")
+	case api.Succeeded:
+		return lang.L("succeeded")
+	case api.Failed:
+		return lang.L("failed")
+	case api.Crashed:
+		return lang.L("Blender crashed")
+	case api.TimedOut:
+		return lang.L("over its time limit")
+	case api.Cancelled:
+		return lang.L("cancelled")
+	case api.Interrupted:
+		return lang.L("interrupted")
 	}
 	return string(state)
+}
+
+// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
+func endsRuns(s State) string {
+	if n := len(s.Running); n > 1 {
+		return lang.N("{{.Count}} runs are running. This ends them.", n, with{"Count": grouped(n)})
+	}
+	return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(*s.current())})
 }

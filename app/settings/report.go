@@ -141,8 +141,11 @@ func shown(s api.Setting) string {
 
 // when returns from when a setting holds, or "" when it holds at once.
 func when(h api.Holds) string {
-	if h == api.HoldsFromBlenderStart {
+	switch h {
+	case api.HoldsFromBlenderStart:
 		return ", from the next start of Blender on"
+	case api.HoldsFromWindowStart:
+		return ", from the next start of the window on"
 	}
 	return ""
 }

@@ -57,7 +57,7 @@ func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
 	}
 	m.eventually("the window says that Blender is ready", titles(`"Blendtray · Blender 4.2.0 · ready"`))
 	m.wants(0, []string{"stop"}, "stopped")
-	m.eventually("the window says that Blender is stopped", titles(`"Blendtray · Stopped"`))
+	m.eventually("the window says that Blender is stopped", titles(`"Blendtray · Blender is stopped"`))
 	if picture := os.Getenv("PICTURE"); picture != "" {
 		if out, err := exec.Command("import", "-display", display, "-window", "root", picture).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)

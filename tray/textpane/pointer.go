@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/widget"
 
 	"blendtray/tray/textpane/selection"
@@ -314,12 +315,12 @@ func (p *Pane) TappedSecondary(ev *fyne.PointEvent) {
 func (p *Pane) menu() *fyne.Menu {
 	_, _, selected := p.sel.Range()
 	first, end := p.view.Bounds()
-	copySelected := fyne.NewMenuItem("Copy", p.Copy)
+	copySelected := fyne.NewMenuItem(lang.L("Copy"), p.Copy)
 	copySelected.Disabled = !selected
-	copyAll := fyne.NewMenuItem("Copy all", p.CopyAll)
-	selectAll := fyne.NewMenuItem("Select all", p.SelectAll)
+	copyAll := fyne.NewMenuItem(lang.L("Copy all"), p.CopyAll)
+	selectAll := fyne.NewMenuItem(lang.L("Select all"), p.SelectAll)
 	copyAll.Disabled, selectAll.Disabled = first == end, first == end
-	wrap := fyne.NewMenuItem("Wrap long lines", func() {
+	wrap := fyne.NewMenuItem(lang.L("Wrap long lines"), func() {
 		p.SetWrap(!p.Wrap())
 		if p.opts.Wrapped != nil {
 			p.opts.Wrapped(p.Wrap())

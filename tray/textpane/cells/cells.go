@@ -3,11 +3,13 @@
 // A cluster is what a person sees as one sign: a letter with its marks, an emoji of several runes.
 // Most clusters take one cell; Chinese, Japanese and Korean signs and emoji take two; a tab takes
 // as many as are left to the next stop. Letters that are written from right to left stand in that
-// order, within their own cells.
+// order, within their own cells. Characters that order another direction are obeyed by nobody and take
+// no cell: a text is never shown as another text.
 package cells
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
@@ -32,11 +34,26 @@ func Cut(text string) (cluster string, width int) {
 	if c := text[0]; c < utf8.RuneSelf && (len(text) == 1 || text[1] < utf8.RuneSelf) {
 		return text[:1], 1
 	}
+	first, size := utf8.DecodeRuneInString(text)
+	switch {
+	case first == utf8.RuneError && size == 1:
+		return text[:1], 1 // no UTF-8; what follows is a sign of its own
+	case unicode.Is(unicode.Bidi_Control, first):
+		return text[:size], 0
+	}
 	iter := graphemes.FromString(text)
 	if !iter.Next() {
 		return text, 1
 	}
 	cluster = iter.Value()
+	if !utf8.ValidString(cluster) { // graphemes takes bytes that are no UTF-8 for part of the sign before
+		for i, r := range cluster {
+			if _, n := utf8.DecodeRuneInString(cluster[i:]); r == utf8.RuneError && n == 1 {
+				cluster = cluster[:i]
+				break
+			}
+		}
+	}
 	if len(cluster) == 1 {
 		return cluster, 1
 	}

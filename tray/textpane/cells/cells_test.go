@@ -43,6 +43,52 @@ func TestClustersTakeTheirCells(t *testing.T) {
 	}
 }
 
+// hardLines break what is careless: each has the signs that a person sees, in the order of their cells.
+var hardLines = map[string][]string{
+	"渲染 シーン 렌더":                            {"渲", "染", " ", "シ", "ー", "ン", " ", "렌", "더"},
+	"कर्म नमस्ते":                          {"क", "र्", "म", " ", "न", "म", "स्", "ते"},
+	"สวัสดี":                               {"ส", "วั", "ส", "ดี"},
+	"🏴\U000e0067\U000e0062\U000e007f👩🏽‍🚀x": {"🏴\U000e0067\U000e0062\U000e007f", "👩🏽‍🚀", "x"},
+	"مُحَمَّد a":                           {"د", "مَّ", "حَ", "مُ", " ", "a"},
+	"ab שלום 12":                           {"a", "b", " ", "ם", "ו", "ל", "ש", " ", "1", "2"},
+	"\u202egpj.py":                         {"\u202e", "g", "p", "j", ".", "p", "y"}, // changes no order
+	"a\u202eb":                             {"a\u202e", "b"},
+	"\u2067a\u2069b":                       {"\u2067", "a\u2069", "b"},
+	"a\u200bb\ufeffc":                      {"a\u200b", "b\ufeff", "c"},
+	"\u0301\u0301":                         {"\u0301\u0301"},
+	"\xff\xe4x":                            {"\xff", "\xe4", "x"},
+	"a\xffb\xe4\xb8":                       {"a", "\xff", "b", "\xe4", "\xb8"},
+	"中\xff文":                               {"中", "\xff", "文"},
+	"z̴̛͔a":                                {"z̴̛͔", "a"},
+}
+
+func TestAHardLineKeepsEachSignAndItsCells(t *testing.T) {
+	t.Parallel()
+	for text, want := range hardLines {
+		all, columns := Layout(text)
+		byColumn := slices.Clone(all)
+		slices.SortFunc(byColumn, func(a, b Cell) int { return a.Column - b.Column })
+		var shown []string
+		at, used := 0, 0
+		for i, c := range all {
+			if c.Start != at || c.End <= c.Start || c.RunStart > c.Start || c.RunEnd < c.End {
+				t.Errorf("%+q: cell %d is %+v, and begins at %d", text, i, c, at)
+			}
+			at = c.End
+		}
+		for _, c := range byColumn {
+			if c.Column != used || c.Width < 1 || c.Width > 2 {
+				t.Errorf("%+q: a cell of %d columns begins at %d, want %d", text, c.Width, c.Column, used)
+			}
+			used += c.Width
+			shown = append(shown, text[c.Start:c.End])
+		}
+		if at != len(text) || used != columns || !slices.Equal(shown, want) {
+			t.Errorf("%+q is shown as %+q in %d columns, want %+q", text, shown, columns, want)
+		}
+	}
+}
+
 func TestLettersFromRightToLeftStandInThatOrderWithinTheirCells(t *testing.T) {
 	t.Parallel()
 	text := "open שלום עולם.py, line 3"
