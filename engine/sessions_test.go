@@ -346,3 +346,39 @@ func TestAQueuedRunOfAnEarlierVersionIsForTheDefaultBlender(t *testing.T) {
 		t.Errorf("it has %s: %s", r.State, r.Reason)
 	}
 }
+
+func TestARunThatIsMadeAgainShowsItsLastValueAsBefore(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	echoing := func(why string, c *call) {
+		t.Helper()
+		if !c.req.Echo {
+			t.Errorf("%s: it was asked for %+v", why, c.req)
+		}
+		c.finish(blender.Succeeded)
+		h.ended(c.req.ID)
+	}
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("6 * 7"), Session: "chair", Echo: true}); err != nil {
+		t.Fatal(err)
+	}
+	echoing("the first", h.call())
+	if _, err := h.Retry(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	echoing("its retry", h.call())
+	h.inSession("chair", "it holds up the next")
+	h.call() // it does not end
+	if _, err := h.Retry(ctx, "2"); err != nil {
+		t.Fatal(err)
+	}
+	h = h.again()
+	h.serve()
+	for {
+		c := h.call()
+		if c.req.ID == "4" {
+			echoing("one that has waited for another engine", c)
+			return
+		}
+		c.finish(blender.Succeeded)
+	}
+}
