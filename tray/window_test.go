@@ -103,6 +103,10 @@ func (*backend) DoInSession(context.Context, api.SessionRequest) (api.SessionDon
 	return api.SessionDone{}, api.ErrNoSession
 }
 
+func (*backend) Complete(context.Context, string, string, int) (api.Completion, error) {
+	return api.Completion{}, api.ErrNoSession
+}
+
 func (*backend) EndSession(context.Context, string) error { return api.ErrNoSession }
 
 func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
