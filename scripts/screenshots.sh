@@ -98,7 +98,7 @@ PY
 	sleep 1 # the window shows it
 	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
 	xdotool windowmove "$window" 60 50
-	for tab in activity:60 preview:155 blender:250 folders:345 send:430 settings:515; do
+	for tab in activity:60 preview:155 blender:250 folders:345 console:435 settings:515; do
 		xdotool mousemove --window "$window" "${tab#*:}" 70 click 1
 		sleep 1 # the pointer's animation
 		import -window "$window" "$out/${tab%:*}-$theme.png"

@@ -19,8 +19,8 @@ func (w *window) shortcuts() []shortcut {
 	s := w.shell
 	all := []shortcut{
 		{fyne.KeyF, func() {
-			if w.tabs.Selected().Content == w.send.content {
-				w.Canvas().Focus(w.send.output.find)
+			if w.tabs.Selected().Content == w.console.content {
+				w.Canvas().Focus(w.console.output.find)
 				return
 			}
 			w.focus(w.runs.detail.output.find)
@@ -30,13 +30,18 @@ func (w *window) shortcuts() []shortcut {
 			switch w.tabs.Selected().Content {
 			case w.runs.content:
 				press(w.runs.detail.again)
-			case w.send.content:
-				press(w.send.run)
+			case w.console.content:
+				press(w.console.run)
 			}
 		}},
 		{fyne.KeyE, func() {
 			if w.tabs.Selected().Content == w.runs.content {
 				press(w.runs.detail.script)
+			}
+		}},
+		{fyne.KeyL, func() {
+			if w.tabs.Selected().Content == w.console.content {
+				press(w.console.clear)
 			}
 		}},
 		{fyne.KeyPeriod, func() { press(w.cancel) }},
@@ -90,8 +95,8 @@ func (w *window) goTo(tab int) {
 	switch w.tabs.Selected().Content {
 	case w.runs.content:
 		w.Canvas().Focus(w.runs.list)
-	case w.send.content:
-		w.Canvas().Focus(w.send.code)
+	case w.console.content:
+		w.Canvas().Focus(w.console.code)
 	default:
 		w.Canvas().Unfocus()
 	}

@@ -118,7 +118,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		tab   int
 		focus fyne.Focusable
 	}{
-		{fyne.Key5, 4, o.send.code},
+		{fyne.Key5, 4, o.console.code},
 		{fyne.KeyK, 0, o.runs.search},
 		{fyne.KeyF, 0, o.runs.detail.output.find},
 		{fyne.Key2, 1, nil},
@@ -139,11 +139,11 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		defer o.host.mu.Unlock()
 		return len(o.host.opened) == 1
 	})
-	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.send.run.Disabled() })
+	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.console.run.Disabled() })
 	press(fyne.Key5)
-	o.send.code.SetText("x = 5")
+	o.console.code.SetText("x = 5")
 	press(fyne.KeyR)
-	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 5") })
+	o.until("the console has run it", func() bool { return strings.Contains(o.console.output.pane.Text(), "result = 5") })
 	press(fyne.Key4)
 	press(fyne.KeyR) // the key means nothing in this tab
 	press(fyne.KeyE)

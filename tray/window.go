@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -48,7 +49,7 @@ type window struct {
 	folders           *foldersTab
 	preview           *previewTab
 	settings          *settingsForm
-	send              *sendTab
+	console           *consoleTab
 	noted             string
 	link              Link
 
@@ -106,7 +107,7 @@ func newWindow(s *shell) *window {
 			s.ask(Item{Do: CancelRun, ID: c.ID})
 		}
 	})
-	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
+	w.runs, w.blender, w.folders, w.console = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newConsoleTab(w)
 	w.preview = newPreviewTab(w)
 	settings, form := newSettingsTab(w)
 	w.settings = form
@@ -115,7 +116,7 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Preview", theme.VisibilityIcon(), w.preview.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
-		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
+		container.NewTabItemWithIcon(lang.L("Console"), theme.NavigateNextIcon(), w.console.content),
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
 	for _, c := range w.shortcuts() {
@@ -304,7 +305,7 @@ func (w *window) show(s State) {
 	w.runs.show(s)
 	w.blender.show(s)
 	w.folders.show(s)
-	w.send.show(s)
+	w.console.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
 		if id := w.chosen; id != "" {
@@ -328,6 +329,7 @@ func enable(b *widget.Button, on bool) {
 
 // heard shows an event. It may be called on any goroutine.
 func (w *window) heard(ev api.Event) {
+	w.console.heard(ev)
 	switch ev.Kind {
 	case api.KindOutput:
 		w.runs.detail.feed.heard(ev)
@@ -349,6 +351,11 @@ func (w *window) heard(ev api.Event) {
 func (w *window) open(id string) {
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
+}
+
+// tabOf returns the index of the tab with a content, or 0.
+func (w *window) tabOf(content fyne.CanvasObject) int {
+	return max(0, slices.IndexFunc(w.tabs.Items, func(i *container.TabItem) bool { return i.Content == content }))
 }
 
 // showPreview shows the picture of a run.
