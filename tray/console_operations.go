@@ -78,6 +78,7 @@ func (t *consoleTab) askForFile() {
 	path.ExtendBaseWidget(path)
 	home, _ := os.UserHomeDir() // without one, the person types the folder
 	path.SetText(filepath.Join(home, t.chosen+".blend"))
+	path.CursorColumn = len([]rune(path.Text)) - len(".blend")
 	trouble := widget.NewLabel("")
 	trouble.Importance = widget.WarningImportance
 	trouble.Wrapping = fyne.TextWrapWord

@@ -50,6 +50,7 @@ type consoleTab struct {
 	last     string   // where the code of the last entry of the transcript ran
 	sessions []api.Session
 	known    bool   // the engine has told of its sessions
+	outdated bool   // they may have changed, and the tab is out of sight
 	busy     bool   // a run of the console has not ended, or is being sent
 	current  string // that run, or ""
 	begun    *time.Time
@@ -339,10 +340,28 @@ func (t *consoleTab) heard(ev api.Event) {
 	}
 	// Many events come at once, and one question is enough.
 	if t.stale.CompareAndSwap(false, true) {
-		time.AfterFunc(repaint, func() {
+		time.AfterFunc(2*repaint, func() {
 			t.stale.Store(false)
-			t.window.shell.do(t.refresh)
+			t.window.shell.do(func() {
+				if t.outdated = !t.selected(); !t.outdated {
+					t.refresh()
+				}
+			})
 		})
+	}
+}
+
+// selected reports whether the tab is in sight.
+func (t *consoleTab) selected() bool {
+	at := t.window.tabs.Selected()
+	return at != nil && at.Content == fyne.CanvasObject(t.content)
+}
+
+// entered is called when a person comes to a tab.
+func (t *consoleTab) entered() {
+	if t.outdated && t.selected() {
+		t.outdated = false
+		t.refresh()
 	}
 }
 
@@ -388,8 +407,12 @@ func (t *consoleTab) send() {
 		t.showState()
 		t.feed.show(r)
 		t.resume() // it may have ended before the feed knew of it
+		t.save()   // a window that crashes now goes on with the run
 	})
 	t.showState()
+	if t.selected() {
+		w.Canvas().Focus(t.code)
+	}
 }
 
 // putBack shows code that has not run in the field again, unless something was typed meanwhile.
@@ -403,6 +426,7 @@ func (t *consoleTab) putBack(code string) {
 func (t *consoleTab) over() {
 	t.busy, t.current = false, ""
 	t.showState()
+	t.save()
 	t.showHint("")
 }
 

@@ -217,6 +217,7 @@ func TestARunGoesOnInTheNextWindow(t *testing.T) {
 		t.Errorf("%q, %q", o.console.hint.Text, o.console.code.Text)
 	}
 	o.shell.end()
+	other := &hostOfTest{kept: map[string][]byte{consoleFile: host.Kept(consoleFile)}}
 
 	ended := running
 	ended.State, ended.Output, ended.OutputBytes = api.Succeeded, "first\nlast\n", 11
@@ -226,7 +227,7 @@ func TestARunGoesOnInTheNextWindow(t *testing.T) {
 		return !next.console.busy && strings.HasSuffix(strings.TrimRight(next.plain(), "\n"), ">>> f()\nfirst\nlast")
 	})
 	// A run that the history has lost holds nothing up.
-	lost := openWindowOf(t, host)
+	lost := openWindowOf(t, other)
 	lost.until("it is given up", func() bool { lost.show(lost.shell.now()); return !lost.console.busy })
 	if !strings.Contains(lost.plain(), "not in the history any more") {
 		t.Errorf("%q", lost.plain())
@@ -547,4 +548,24 @@ func TestAListMovesAndNarrows(t *testing.T) {
 	if got := commonPrefix([]string{"größe", "größer", "grün"}); got != "gr" {
 		t.Errorf("%q", got)
 	}
+}
+
+func TestTheSessionsAreAskedForWhileTheyAreInSight(t *testing.T) {
+	o := openConsole(t, &hostOfTest{}, nil)
+	set := func(sessions ...api.Session) {
+		o.backend.mu.Lock()
+		o.backend.sessions = sessions
+		o.backend.mu.Unlock()
+		o.backend.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderReady}})
+	}
+	set(api.Session{Name: "chair", State: api.SessionReady})
+	o.until("the session can be chosen", func() bool { return slices.Contains(o.console.session.Options, "chair") })
+	o.goTo(0)
+	set(api.Session{Name: "table", State: api.SessionReady})
+	o.until("it knows that others may be there", func() bool { return o.console.outdated })
+	if slices.Contains(o.console.session.Options, "table") {
+		t.Error("it asks out of sight")
+	}
+	o.goTo(o.tabOf(o.console.content))
+	o.until("the other can be chosen", func() bool { return slices.Contains(o.console.session.Options, "table") })
 }

@@ -119,6 +119,7 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon(lang.L("Console"), theme.NavigateNextIcon(), w.console.content),
 		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
 	)
+	w.tabs.OnSelected = func(*container.TabItem) { w.console.entered() }
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
 	}
