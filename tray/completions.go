@@ -104,17 +104,15 @@ type completionList struct {
 
 	back  *canvas.Rectangle
 	rows  *fyne.Container
-	count *widget.Label
+	count *canvas.Text
 	box   fyne.CanvasObject
 }
 
 func newCompletionList(take func(string)) *completionList {
-	l := &completionList{take: take, back: canvas.NewRectangle(nil), rows: container.NewVBox(), count: widget.NewLabel("")}
+	l := &completionList{take: take, back: canvas.NewRectangle(nil), rows: container.New(tight{}), count: canvas.NewText("", nil)}
 	l.back.StrokeWidth, l.back.CornerRadius = 1, 4
-	l.count.SizeName = theme.SizeNameCaptionText
-	l.count.Importance = widget.LowImportance
-	l.rows.Layout = tight{}
-	l.box = container.NewStack(l.back, container.NewBorder(nil, l.count, nil, nil, l.rows))
+	l.count.Alignment = fyne.TextAlignTrailing
+	l.box = container.NewStack(l.back, container.New(tight{}, l.rows, l.count))
 	l.ExtendBaseWidget(l)
 	l.Hide()
 	return l
@@ -149,8 +147,13 @@ func (l *completionList) show() {
 	for i, match := range some {
 		l.rows.Add(newCompletionRow(match, i == marked, l.take))
 	}
-	l.count.SetText(lang.L("{{.At}} of {{.Count}}", map[string]any{"At": l.at + 1, "Count": len(l.matches)}))
-	l.count.Hidden = len(l.matches) <= visibleMatches
+	l.count.Text = ""
+	if len(l.matches) > visibleMatches {
+		l.count.Text = lang.L("{{.At}} of {{.Count}}", map[string]any{"At": l.at + 1, "Count": len(l.matches)}) + " "
+	}
+	l.count.Hidden = l.count.Text == ""
+	l.count.TextSize = th.Size(theme.SizeNameCaptionText)
+	l.count.Color = th.Color(theme.ColorNamePlaceHolder, variant)
 	l.Resize(l.box.MinSize())
 	l.Show()
 	l.box.Refresh()
@@ -243,6 +246,9 @@ const listPadding = 2
 func (tight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	y := float32(0)
 	for _, o := range objects {
+		if !o.Visible() {
+			continue
+		}
 		height := o.MinSize().Height
 		o.Move(fyne.NewPos(listPadding, y+1))
 		o.Resize(fyne.NewSize(size.Width-2*listPadding, height))
@@ -253,6 +259,9 @@ func (tight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 // MinSize returns the size of the objects; see [fyne.Layout].
 func (tight) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
 	for _, o := range objects {
+		if !o.Visible() {
+			continue
+		}
 		m := o.MinSize()
 		size.Width = max(size.Width, m.Width+2*listPadding)
 		size.Height += m.Height

@@ -552,7 +552,7 @@ func (t *consoleTab) take(match string) {
 	start := t.list.start
 	t.list.close()
 	t.code.replace(start, match)
-	t.window.Canvas().Focus(t.code)
+	t.window.shell.do(func() { t.window.Canvas().Focus(t.code) }) // after a click, which takes the focus
 }
 
 // typing follows what a person types: the list has what goes on from there, and a bracket brings the

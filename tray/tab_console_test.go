@@ -359,9 +359,10 @@ func TestTabCompletesAndIndents(t *testing.T) {
 	o.key(fyne.KeyTab)
 	o.until("the list is open", func() bool { return c.list.Visible() })
 	row := c.list.rows.Objects[2].(*completionRow)
-	c.code.FocusLost() // as the toolkit does at a click
+	o.Canvas().Unfocus() // as the toolkit does at a click
 	row.MouseDown(nil)
 	becomes("a click takes", "bpy.data.scenes")
+	o.until("the code has the focus again", func() bool { return o.Canvas().Focused() == fyne.Focusable(c.code) })
 
 	code("paint")
 	o.typeCode("(")
