@@ -24,6 +24,8 @@ var (
 	ErrNoBlender = errors.New("no such Blender")
 	// ErrNoSession: there is no session with that name.
 	ErrNoSession = errors.New("no such session")
+	// ErrBusy: a run is running in the session, and the request does not wait for the run.
+	ErrBusy = errors.New("the session is busy")
 	// ErrSession: an operation of a session has failed, and the session is as it was before.
 	ErrSession = errors.New("the session")
 	// ErrSceneGone: the scene that a run has left is not there any more; run the run again.

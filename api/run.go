@@ -196,7 +196,7 @@ type Submission struct {
 	Session string `json:"session"`
 	// Echo has the value of the last expression shown, as the interactive interpreter does. Code that is
 	// only the beginning of a statement fails with the error IncompleteInput, and nothing of it runs. It
-	// is for runs in a session, and a run that is made again does without.
+	// is for runs in a session.
 	Echo bool `json:"echo"`
 	// Leftover is when a process ends, at the latest, that the run leaves running; [LeftoverAuto]
 	// is the engine's default.

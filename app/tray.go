@@ -430,6 +430,20 @@ func (h *trayHost) SaveView(text []byte) error {
 	return home.Replace(h.paths.WindowFile(), text, 0o600, nil)
 }
 
+// Kept returns what a window has kept under a name, or nil.
+func (h *trayHost) Kept(name string) []byte {
+	text, err := os.ReadFile(h.paths.Kept(name))
+	if err != nil {
+		return nil // nothing was kept yet
+	}
+	return text
+}
+
+// Keep keeps a text under a name for the next window.
+func (h *trayHost) Keep(name string, text []byte) error {
+	return home.Replace(h.paths.Kept(name), text, 0o600, nil)
+}
+
 // openScene saves a copy of the scene that a run left, for "" the last run, and opens the copy in a
 // Blender with a window, which stays when this program ends. It fails with [api.ErrSceneGone] when the
 // scene is not there any more, unless the run may be made again, and when no Blender can be started.

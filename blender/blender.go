@@ -38,6 +38,9 @@ type Request struct {
 	Session string
 	// Echo has the value of the last expression shown, as the interactive interpreter does.
 	Echo bool
+	// Complete, if not nil, is where the cursor is in code that is only to be completed: the result is
+	// an [api.Completion], and nothing of the code is executed.
+	Complete *int
 	// Operation, for a run in a session, is what is done in the place of a script; a fleet puts the
 	// code in. "" is a script.
 	Operation api.SessionOperation

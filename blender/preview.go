@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"blendtray/api"
 )
 
 // previewTime is how long a preview may take. The add-on does not draw a scene that is too large,
@@ -40,30 +38,13 @@ func (s *Supervisor) Preview(ctx context.Context, path, engine string) error {
 		return ctx.Err()
 	}
 	defer func() { <-s.slot }()
-	s.mu.Lock()
-	inst, ready := s.current, s.status.State == api.BlenderReady
-	s.mu.Unlock()
-	if inst == nil || !ready {
-		return fmt.Errorf("%w: Blender does not run any more", ErrNoPreview)
-	}
-	run := newActiveRun(fmt.Sprintf("%d:preview", inst.session.Welcome.Session), discard{})
-	inst.mu.Lock()
-	fresh := inst.runs == 0
-	if !fresh {
-		inst.active = run
-	}
-	inst.mu.Unlock()
-	if fresh {
-		return fmt.Errorf("%w: it is another Blender than that of the run", ErrNoPreview)
-	}
-	out, err := inst.execute(ctx, run, Request{
+	out, ok, err := s.beside(ctx, Request{
 		ID: "preview", Code: []byte(previewCode), Name: "<preview>", Args: []string{path, engine}, Scene: "keep",
 		TimeLimit: previewTime,
-	})
-	run.close()
-	inst.mu.Lock()
-	inst.active = nil
-	inst.mu.Unlock()
+	}, 0)
+	if err == nil && !ok {
+		return fmt.Errorf("%w: the Blender of the run is gone", ErrNoPreview)
+	}
 	var why string
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package blender
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -50,7 +51,7 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 		earlier = inst.proc.others()
 	}
 	undo := inst.proc.limit(req.Limits)
-	out, err := inst.execute(ctx, run, req)
+	out, err := inst.execute(ctx, run, req, 0)
 	run.close()
 	if !undo() {
 		inst.retireFor("a run had limits that can't be taken off again")
@@ -66,10 +67,11 @@ func (s *Supervisor) Run(ctx context.Context, req Request, sink Sink) (Outcome, 
 	return out, err
 }
 
-// execute executes a run in the instance, and returns as [execution.do] does.
-func (i *instance) execute(ctx context.Context, run *activeRun, req Request) (Outcome, error) {
+// execute executes a run in the instance, and returns as [execution.do] does. grace is how long the run
+// may take to stop when it is asked to; 0 is what the settings say.
+func (i *instance) execute(ctx context.Context, run *activeRun, req Request, grace time.Duration) (Outcome, error) {
 	x := execution{
-		session: i.session, host: i, version: i.version, grace: time.Duration(i.spec.CancelGrace), run: run, req: req,
+		session: i.session, host: i, version: i.version, grace: cmp.Or(grace, time.Duration(i.spec.CancelGrace)), run: run, req: req,
 	}
 	return x.do(ctx)
 }

@@ -195,7 +195,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	if req.Isolation != api.IsolateAuto {
 		frame.Isolation = req.Isolation.String()
 	}
-	frame.KeepModules, frame.Echo = req.Session != "", req.Echo
+	frame.KeepModules, frame.Echo, frame.Complete = req.Session != "", req.Echo, req.Complete
 	for _, arg := range req.Args {
 		frame.Args = append(frame.Args, osText(arg))
 	}

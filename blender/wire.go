@@ -114,6 +114,7 @@ type runFrame struct {
 	Journal     osText   `json:"journal,omitempty"`
 	Echo        bool     `json:"echo,omitempty"` // the value of the last expression is shown
 	Watched     []osText `json:"watched,omitempty"`
+	Complete    *int     `json:"complete,omitempty"` // the cursor in code that is only completed
 
 	Render *renderField `json:"render,omitempty"`
 	Debug  *debugField  `json:"debug,omitempty"`

@@ -69,6 +69,9 @@ type Engine interface {
 	// DoInSession does an operation in a session and returns when it is done.
 	DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error)
 	EndSession(ctx context.Context, name string) error
+	// Complete returns how code may go on at a cursor, from the names of a session; it never waits for
+	// a run.
+	Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error)
 	// Subscribe returns the events from now on, with the output of runs if output is true.
 	Subscribe(output bool) Subscription
 }

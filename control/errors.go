@@ -27,6 +27,7 @@ const (
 	CodeBadMethod     = "method_not_allowed"
 	CodeNoSession     = "no_such_session"
 	CodeSession       = "session_failed"
+	CodeBusy          = "session_busy"
 	CodeConflict      = "conflict"
 	CodeFixed         = "setting_fixed"
 	CodeSettings      = "settings_wrong"
@@ -62,6 +63,8 @@ func (e *Error) Is(target error) bool {
 		return e.Code == CodeNoBlender
 	case api.ErrNoSession:
 		return e.Code == CodeNoSession
+	case api.ErrBusy:
+		return e.Code == CodeBusy
 	case api.ErrSession:
 		return e.Code == CodeSession
 	case api.ErrSceneGone:
@@ -120,6 +123,8 @@ func refusal(err error) *Error {
 		return refuse(http.StatusNotFound, CodeNoBlender, "`blendtray status` lists the Blenders", "%v", err)
 	case errors.Is(err, api.ErrNoSession):
 		return refuse(http.StatusNotFound, CodeNoSession, "`blendtray session list` lists the sessions", "%v", err)
+	case errors.Is(err, api.ErrBusy):
+		return refuse(http.StatusConflict, CodeBusy, "ask again when its run has ended", "%v", err)
 	case errors.Is(err, api.ErrSession):
 		return refuse(http.StatusConflict, CodeSession, "", "%v", err)
 	case errors.Is(err, api.ErrSceneGone):

@@ -208,6 +208,14 @@ func (f *fakeEngine) Preview(_ context.Context, id string) ([]byte, error) {
 	return []byte("\xff\xd8picture"), nil
 }
 
+func (f *fakeEngine) Complete(_ context.Context, session, code string, cursor int) (api.Completion, error) {
+	if session == "busy" {
+		return api.Completion{}, api.ErrBusy
+	}
+	signature := session + "()"
+	return api.Completion{Start: cursor - 1, Matches: []string{code}, Signature: &signature}, nil
+}
+
 func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }
 
 func (f *fakeEngine) Session(name string) (api.Session, error) {

@@ -63,6 +63,39 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 	}
 }
 
+// completeBody is the body of a request for how code may go on.
+type completeBody struct {
+	Code string `json:"code"`
+	// Cursor counts characters (code points).
+	Cursor int `json:"cursor"`
+}
+
+// postComplete answers how code may go on at a cursor.
+func (s *Server) postComplete(w http.ResponseWriter, r *http.Request) error {
+	var in completeBody
+	body, err := s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := unmarshalStrict(body, &in); err != nil {
+		return badRequest("the request is not one for a completion: %v", err)
+	}
+	found, err := s.engine.Complete(r.Context(), r.PathValue("name"), in.Code, in.Cursor)
+	if err != nil {
+		return err
+	}
+	found.Matches = orEmpty(found.Matches)
+	s.answer(w, http.StatusOK, found)
+	return nil
+}
+
+// Complete returns how code may go on at a cursor, which counts characters, from the names of a
+// session. It never waits for a run: it fails with [api.ErrBusy] while the session executes a run. A
+// session that is not there has no matches, and none is begun.
+func (c *Client) Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error) {
+	return ask[api.Completion](ctx, c, http.MethodPost, sessionPath(session, "/complete"), completeBody{code, cursor})
+}
+
 // Sessions returns the sessions by name, and those that have ended by themselves a while ago.
 func (c *Client) Sessions(ctx context.Context) ([]api.Session, error) {
 	return ask[[]api.Session](ctx, c, http.MethodGet, "/sessions", nil)

@@ -45,3 +45,15 @@ func TestAClientCanDoWithSessionsWhatTheInterfaceOffers(t *testing.T) {
 		t.Errorf("the end of an unknown session: %v", err)
 	}
 }
+
+func TestAClientCanHaveCodeCompleted(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, newFake())
+	found, err := c.Complete(t.Context(), "chair", "größe", 5)
+	if err != nil || found.Start != 4 || !slices.Equal(found.Matches, []string{"größe"}) || found.Signature == nil || *found.Signature != "chair()" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if _, err := c.Complete(t.Context(), "busy", "x", 1); !errors.Is(err, api.ErrBusy) {
+		t.Errorf("while a run is running: %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"blendtray/api"
 )
@@ -18,6 +19,9 @@ type sessionKeeper interface {
 	Sessions() []api.Session
 	// EndSession ends a session after its current run. It fails with [api.ErrNoSession].
 	EndSession(ctx context.Context, name string) error
+	// Complete returns how code may go on, from the names of a session. It never waits for a run, and
+	// fails with [api.ErrBusy] instead. It fails with [api.ErrNoSession].
+	Complete(ctx context.Context, name, code string, cursor int) (api.Completion, error)
 }
 
 // operationName returns what the history calls an operation of a session.
@@ -171,6 +175,31 @@ func (e *Engine) findSession(name string) (keptSession, error) {
 	}
 	slices.Sort(names)
 	return keptSession{}, fmt.Errorf("%w: %q; there are: %s", api.ErrNoSession, name, strings.Join(names, ", "))
+}
+
+// Complete returns how code may go on at a cursor, which counts characters, from the names of a
+// session. It never waits for a run: it fails with [api.ErrBusy] while the session executes a run.
+// Where there is no such session, nothing matches, and none is begun. It fails with [api.ErrBad] when
+// the request makes no sense.
+func (e *Engine) Complete(ctx context.Context, name, code string, cursor int) (api.Completion, error) {
+	none := api.Completion{Start: cursor, Matches: []string{}}
+	switch {
+	case len(code) > api.MaxCompletion:
+		return none, fmt.Errorf("%w: code: it has %d bytes, and %d may be completed", api.ErrTooLarge, len(code), api.MaxCompletion)
+	case cursor < 0 || cursor > utf8.RuneCountInString(code):
+		return none, fmt.Errorf("%w: cursor: %d is not in the code, which has %d characters", api.ErrBad, cursor, utf8.RuneCountInString(code))
+	}
+	s, err := e.findSession(name)
+	if err == nil {
+		var found api.Completion
+		if found, err = s.keeper.Complete(ctx, name, code, cursor); err == nil {
+			return found, nil
+		}
+	}
+	if errors.Is(err, api.ErrNoSession) {
+		return none, nil
+	}
+	return none, err
 }
 
 // DoInSession has a session save or open a file, make a checkpoint or go back to one, after the runs

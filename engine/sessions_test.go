@@ -35,6 +35,13 @@ func (b *sessionsBlender) EndSession(_ context.Context, name string) error {
 	return nil
 }
 
+func (b *sessionsBlender) Complete(_ context.Context, name, code string, cursor int) (api.Completion, error) {
+	if code == "busy" {
+		return api.Completion{}, api.ErrBusy
+	}
+	return api.Completion{Start: cursor - 1, Matches: []string{name + code}}, nil
+}
+
 // openWithSessions opens and serves an engine whose Blender has some sessions.
 func openWithSessions(t *testing.T, all ...api.Session) (*house, *sessionsBlender) {
 	b := &sessionsBlender{all: all}
@@ -344,5 +351,74 @@ func TestAQueuedRunOfAnEarlierVersionIsForTheDefaultBlender(t *testing.T) {
 	next.serve()
 	if r := next.ended(r.ID); r.State != api.Succeeded {
 		t.Errorf("it has %s: %s", r.State, r.Reason)
+	}
+}
+
+func TestARunThatIsMadeAgainShowsItsLastValueAsBefore(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	echoing := func(why string, c *call) {
+		t.Helper()
+		if !c.req.Echo {
+			t.Errorf("%s: it was asked for %+v", why, c.req)
+		}
+		c.finish(blender.Succeeded)
+		h.ended(c.req.ID)
+	}
+	if _, err := h.Submit(ctx, api.Submission{Code: []byte("6 * 7"), Session: "chair", Echo: true}); err != nil {
+		t.Fatal(err)
+	}
+	echoing("the first", h.call())
+	if _, err := h.Retry(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	echoing("its retry", h.call())
+	h.inSession("chair", "it holds up the next")
+	h.call() // it does not end
+	if _, err := h.Retry(ctx, "2"); err != nil {
+		t.Fatal(err)
+	}
+	h = h.again()
+	h.serve()
+	for {
+		c := h.call()
+		if c.req.ID == "4" {
+			echoing("one that has waited for another engine", c)
+			return
+		}
+		c.finish(blender.Succeeded)
+	}
+}
+
+func TestCodeIsCompletedBySessionsThatAreThere(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	found, err := h.Complete(ctx, "chair", "größe", 5)
+	if err != nil || found.Start != 4 || !slices.Equal(found.Matches, []string{"chairgröße"}) {
+		t.Errorf("%+v, %v", found, err)
+	}
+	found, err = h.Complete(ctx, "table", "bpy.", 4)
+	if err != nil || found.Start != 4 || found.Matches == nil || len(found.Matches) > 0 || found.Signature != nil {
+		t.Errorf("a session that is not there: %+v, %v", found, err)
+	}
+	if _, err := h.Complete(ctx, "chair", "busy", 0); !errors.Is(err, api.ErrBusy) {
+		t.Errorf("while a run is running: %v", err)
+	}
+	for _, c := range []struct {
+		name, code string
+		cursor     int
+		want       error
+	}{
+		{"chair", "x", 2, api.ErrBad},
+		{"chair", "x", -1, api.ErrBad},
+		{"-", "x", 1, api.ErrBad},
+		{"chair", strings.Repeat("x", api.MaxCompletion+1), 1, api.ErrTooLarge},
+	} {
+		if _, err := h.Complete(ctx, c.name, c.code, c.cursor); !errors.Is(err, c.want) {
+			t.Errorf("%s at %d: %v, want %v", c.name, c.cursor, err, c.want)
+		}
+	}
+	if len(h.Sessions()) != 1 || h.Status().Queued != 0 {
+		t.Errorf("%+v, %+v", h.Sessions(), h.Status())
 	}
 }

@@ -459,7 +459,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 
 // copyOf returns a new job that repeats an ended one, whose code it is given.
 func (j *job) copyOf(code []byte) *job {
-	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, code: code, run: api.Run{
+	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, echo: j.echo, code: code, run: api.Run{
 		Script: j.run.Script, SHA256: j.run.SHA256, Scene: j.run.Scene, Args: j.run.Args,
 		Folder: j.run.Folder, Source: api.FromRetry, RetryOf: j.run.ID, Client: j.run.Client, Blender: j.run.Blender,
 		Session: j.run.Session, Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,

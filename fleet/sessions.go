@@ -518,6 +518,27 @@ func (f *Fleet) Sessions() []api.Session {
 	return all
 }
 
+// Complete returns how code may go on at a cursor, from the names of a session; see
+// [blender.Supervisor.Complete]. It never waits: it fails with [api.ErrBusy] while a run of the session
+// is running or begins, and with [api.ErrNoSession] when the session is not there or has lost its Blender.
+func (f *Fleet) Complete(ctx context.Context, name, code string, cursor int) (api.Completion, error) {
+	f.mu.Lock()
+	s := f.sessions[name]
+	var m *member
+	busy := false
+	if s != nil {
+		m, busy = s.m, s.asks > 0
+	}
+	f.mu.Unlock()
+	switch {
+	case busy:
+		return api.Completion{}, api.ErrBusy
+	case m == nil:
+		return api.Completion{}, fmt.Errorf("%w: %q", api.ErrNoSession, name)
+	}
+	return m.b.Complete(ctx, code, cursor)
+}
+
 // EndSession ends a session, its Blender and its checkpoints, after the run that is running in it. It
 // returns when the Blender is gone. It fails with [api.ErrNoSession] when there is no such session, and
 // with the error of ctx.

@@ -747,3 +747,77 @@ func TestASessionIsInJSONAsItsClientsExpect(t *testing.T) {
 		t.Errorf("%s %v", data, err)
 	}
 }
+
+func TestCodeIsCompletedFromWhatASessionHas(t *testing.T) {
+	t.Parallel()
+	f, _ := sessions(t, api.SessionSettings{})
+	matches := func(code string) ([]string, error) {
+		t.Helper()
+		found, err := f.Complete(t.Context(), "a", code, len(code))
+		return found.Matches, err
+	}
+	if _, err := matches("bpy.da"); !errors.Is(err, api.ErrNoSession) {
+		t.Errorf("before the first run: %v", err)
+	}
+	if all := f.Sessions(); len(all) != 0 {
+		t.Errorf("it has begun sessions: %+v", all)
+	}
+	says(t, f, "a", `
+class Thing:
+    colour = 1
+    @property
+    def hanging(self):
+        import time
+        while True: time.sleep(100)
+    @property
+    def raises(self): raise SystemExit
+    @property
+    def deadly(self): import os; os.abort()
+thing = Thing()
+print("said")
+`, "said")
+	if got, err := matches(`bpy.data.objects["Cu`); err != nil || !slices.Equal(got, []string{`bpy.data.objects["Cube"]`}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := matches("thing.raises."); err != nil || len(got) > 0 {
+		t.Errorf("a property that raises: %q, %v", got, err)
+	}
+	if got, err := matches("thing.hanging."); err != nil || len(got) > 0 {
+		t.Errorf("a property that hangs: %q, %v", got, err)
+	}
+	pid, runs := the(t, f, "a").PID, the(t, f, "a").Runs
+	if got, err := matches("thing.col"); err != nil || !slices.Equal(got, []string{"thing.colour"}) {
+		t.Errorf("after it: %q, %v", got, err)
+	}
+	if a := the(t, f, "a"); a.PID != pid || a.Runs != runs || a.State != api.SessionReady {
+		t.Errorf("%+v", a)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, done := newRecorder(), make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = f.Run(ctx, blender.Request{ID: "long", Session: "a", Scene: "keep", Isolation: api.IsolateKeep, Code: []byte("while True: pass")}, begun) // it is cancelled
+	}()
+	<-begun.begun
+	if _, err := matches("thing.col"); !errors.Is(err, api.ErrBusy) {
+		t.Errorf("while a run is running: %v", err)
+	}
+	cancel()
+	<-done
+	says(t, f, "a", "print(thing.colour)", "1")
+
+	if got, err := matches("thing.deadly."); err != nil || len(got) > 0 {
+		t.Errorf("a property that ends Blender: %q, %v", got, err)
+	}
+	eventually(t, "the session has crashed", func() bool { return the(t, f, "a").State == api.SessionCrashed })
+	if _, err := matches("bpy.da"); !errors.Is(err, api.ErrNoSession) {
+		t.Errorf("after the crash: %v", err)
+	}
+	if out, text := in(t, f, "a", "print('thing' in globals())"); !strings.Contains(out.Note, "begins anew") || !strings.HasSuffix(text, "False") {
+		t.Errorf("%q, %q", out.Note, text)
+	}
+	if got, err := matches("thing.col"); err != nil || len(got) > 0 {
+		t.Errorf("of the new session: %q, %v", got, err)
+	}
+}

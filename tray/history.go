@@ -13,6 +13,7 @@ type history struct {
 func (h *history) add(code string) {
 	if n := len(h.sent); n == 0 || h.sent[n-1] != code {
 		h.sent = append(h.sent, code)
+		h.sent = h.sent[max(0, len(h.sent)-maxHistory):]
 	}
 	h.at, h.draft = len(h.sent), ""
 }

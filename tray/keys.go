@@ -47,8 +47,8 @@ func (w *window) shortcuts() []shortcut {
 	all := []shortcut{
 		{fyne.KeyF, func() {
 			switch w.tabs.Selected().Content {
-			case w.send.content:
-				w.Canvas().Focus(w.send.output.find)
+			case w.console.content:
+				w.Canvas().Focus(w.console.output.find)
 				return
 			case w.log.content:
 				w.Canvas().Focus(w.log.view.find)
@@ -61,13 +61,18 @@ func (w *window) shortcuts() []shortcut {
 			switch w.tabs.Selected().Content {
 			case w.runs.content:
 				press(w.runs.detail.again)
-			case w.send.content:
-				press(w.send.run)
+			case w.console.content:
+				press(w.console.run)
 			}
 		}},
 		{fyne.KeyE, func() {
 			if w.tabs.Selected().Content == w.runs.content {
 				press(w.runs.detail.script)
+			}
+		}},
+		{fyne.KeyL, func() {
+			if w.tabs.Selected().Content == w.console.content {
+				press(w.console.clear)
 			}
 		}},
 		{fyne.KeyPeriod, func() { press(w.cancel) }},
@@ -147,8 +152,8 @@ func (w *window) goTo(tab int) {
 		w.Canvas().Focus(w.runs.list)
 	case w.queue.content:
 		w.Canvas().Focus(w.queue.list)
-	case w.send.content:
-		w.Canvas().Focus(w.send.code)
+	case w.console.content:
+		w.Canvas().Focus(w.console.code)
 	case w.log.content:
 		w.Canvas().Focus(w.log.filter)
 	default:

@@ -122,7 +122,7 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		{fyne.KeyK, 0, o.runs.search},
 		{fyne.KeyF, 0, o.runs.detail.output.find},
 		{fyne.Key2, 1, nil},
-		{fyne.Key6, 5, o.send.code},
+		{fyne.Key6, 5, o.console.code},
 		{fyne.Key1, 0, o.runs.list},
 	} {
 		press(step.key)
@@ -139,11 +139,11 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		defer o.host.mu.Unlock()
 		return len(o.host.opened) == 1
 	})
-	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.send.run.Disabled() })
+	o.until("the console can be used", func() bool { o.show(o.shell.now()); return !o.console.run.Disabled() })
 	press(fyne.Key6)
-	o.send.code.SetText("x = 5")
+	o.console.code.SetText("x = 5")
 	press(fyne.KeyR)
-	o.until("the console has run it", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 5") })
+	o.until("the console has run it", func() bool { return strings.Contains(o.console.output.pane.Text(), "result = 5") })
 	// What keys do in Activity, they do there alone, also where a field has the focus.
 	chord := func(key fyne.KeyName, mod fyne.KeyModifier) {
 		s := &desktop.CustomShortcut{KeyName: key, Modifier: mod}

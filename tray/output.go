@@ -45,8 +45,12 @@ type outputView struct {
 // place matches a line of a traceback that names a file and a line.
 var place = regexp.MustCompile(`^\s*File "(.+)", line (\d+)`)
 
-// namesPlace returns the file and the line that a line of a traceback names.
+// namesPlace returns the file and the line that a line of a traceback names, or the picture that a line
+// of the console names.
 func namesPlace(text string) (path string, line int, ok bool) {
+	if path, ok := namesPicture(text); ok {
+		return path, 0, true
+	}
 	m := place.FindStringSubmatch(text)
 	if m == nil || !filepath.IsAbs(m[1]) {
 		return "", 0, false

@@ -26,6 +26,9 @@ type outputFeed struct {
 		Clear()
 	}
 	ctx context.Context
+	// finish, if not nil, is called when a run has ended and all its output was shown, in the place of
+	// what follows the output.
+	finish func(api.Run)
 
 	mu      sync.Mutex
 	run     api.Run // whose output is shown
@@ -55,6 +58,35 @@ func (f *outputFeed) show(r api.Run) {
 	f.run, f.have, f.waiting, f.held, f.missed, f.tail, f.ended = r, 0, nil, 0, false, nil, false
 	f.pane.Clear()
 	f.askLocked()
+}
+
+// resume goes on with a run of which the pane has so many bytes already, when the run is caught up with.
+func (f *outputFeed) resume(id string, have int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.run, f.have, f.waiting, f.held, f.tail, f.ended = api.Run{ID: id}, have, nil, 0, nil, false
+}
+
+// catchUp notes how the shown run stands, and asks for what is missing.
+func (f *outputFeed) catchUp(r api.Run) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.ID == f.run.ID && !f.ended {
+		f.run = r
+		f.askLocked()
+	}
+}
+
+// shown returns the run whose end was not shown yet, or "", and how many bytes of its output were. It
+// calls with while no text comes.
+func (f *outputFeed) shown(with func()) (run string, have int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	with()
+	if f.ended {
+		return "", 0
+	}
+	return f.run.ID, f.have
 }
 
 // update notes that the shown run has changed. When it has ended, what is missing is asked for.
@@ -180,7 +212,11 @@ func (f *outputFeed) answeredLocked(text []byte, at, total int64, err error) (ag
 	}
 	if f.run.State.Final() && !f.ended {
 		f.ended = true
-		f.endLocked()
+		if f.finish != nil {
+			f.finish(f.run)
+		} else {
+			f.endLocked()
+		}
 	}
 	return false
 }

@@ -145,13 +145,13 @@ func TestTheTracebackIsShownOnce(t *testing.T) {
 
 func TestSendShowsItsOutputAsTheRunsDo(t *testing.T) {
 	o := openWindow(t)
-	o.until("it can be used", func() bool { o.show(o.shell.now()); return !o.send.run.Disabled() })
-	o.send.code.SetText("1")
-	test.Tap(o.send.run)
-	o.until("it has run", func() bool { return strings.Contains(o.send.output.pane.Text(), "result = 1") && !o.send.busy })
-	o.tabs.SelectIndex(o.tabOf(o.send.content))
+	o.until("it can be used", func() bool { o.show(o.shell.now()); return !o.console.run.Disabled() })
+	o.console.code.SetText("1")
+	test.Tap(o.console.run)
+	o.until("it has run", func() bool { return strings.Contains(o.console.output.pane.Text(), "result = 1") && !o.console.busy })
+	o.tabs.SelectIndex(o.tabOf(o.console.content))
 	o.typed(&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault})
-	if o.Canvas().Focused() != fyne.Focusable(o.send.output.find) {
+	if o.Canvas().Focused() != fyne.Focusable(o.console.output.find) {
 		t.Error("the text to find is typed elsewhere")
 	}
 }

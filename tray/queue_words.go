@@ -138,7 +138,7 @@ func waitsWhy(q api.QueuedRun, names map[string]string) string {
 	case api.WaitsForTurn:
 		return lang.L("its turn comes after {{.Run}}", behind)
 	case api.WaitsForNothing:
-		return lang.L("it begins in a moment")
+		return lang.L("it is about to start")
 	}
 	return oneLine(q.Why, 200) // the engine alone knows
 }
@@ -170,11 +170,11 @@ func shortPath(path string) string {
 func cancelLineLabel(kind string) string {
 	switch kind {
 	case "session":
-		return lang.L("Cancel all of this session")
+		return lang.L("Cancel all runs of this session")
 	case "client":
-		return lang.L("Cancel all of this program")
+		return lang.L("Cancel all runs of this program")
 	}
-	return lang.L("Cancel all of this folder")
+	return lang.L("Cancel all runs of this folder")
 }
 
 // waitWords returns how many runs wait.

@@ -146,10 +146,7 @@ func (d *runDetail) act(id actionID) {
 	case cancelRun:
 		s.ask(Item{Do: CancelRun, ID: r.ID})
 	case editAndRun:
-		d.withCode(func(code string) {
-			w.send.edit(code)
-			w.goToContent(w.send.content)
-		})
+		d.withCode(w.console.edit)
 	case openInEditor:
 		w.edit(r.Script, lineOf(r))
 	case showInFolder:

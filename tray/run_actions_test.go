@@ -139,10 +139,12 @@ func TestTheCodeOfARunGoesToTheConsole(t *testing.T) {
 	o := openWindow(t, succeeded("/srv/a.py"))
 	o.backend.codes = map[string]string{"1": "print(1)\n"}
 	o.until("it is shown", func() bool { return o.runs.detail.run.ID == "1" })
-	o.send.code.SetText("a draft")
+	o.console.code.SetText("a draft")
 	test.Tap(o.runs.detail.edit)
-	o.until("the code is there", func() bool { return o.send.code.Text == "print(1)\n" && o.tabs.Selected().Content == o.send.content })
-	if text, ok := o.send.history.step(-1, o.send.code.Text); !ok || text != "a draft" {
+	o.until("the code is there", func() bool {
+		return o.console.code.Text == "print(1)\n" && o.tabs.Selected().Content == o.console.content
+	})
+	if text, ok := o.console.history.step(-1, o.console.code.Text); !ok || text != "a draft" {
 		t.Errorf("what was typed before is lost: %q", text)
 	}
 	o.runs.detail.act(copyCode)

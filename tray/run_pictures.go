@@ -16,8 +16,8 @@ import (
 	"blendtray/api"
 )
 
-// maxPictures is how many pictures and files of a run are shown.
-const maxPictures = 60
+// maxRunPictures is how many pictures and files of a run are shown.
+const maxRunPictures = 60
 
 // picturesView is the tab Pictures of a run: the files that the run made, pictures as thumbnails, and
 // the picture of its scene.
@@ -47,7 +47,7 @@ func (v *picturesView) show(r api.Run) {
 	if r.Preview != "" {
 		v.images.Add(newThumbnail(v.window, r.Preview, lang.L("scene"), func() { openPicture(v.window, r, scenePicture) }))
 	}
-	for i, path := range r.Outputs[:min(maxPictures, len(r.Outputs))] {
+	for i, path := range r.Outputs[:min(maxRunPictures, len(r.Outputs))] {
 		open := func() { openPicture(v.window, r, i) }
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".png", ".jpg", ".jpeg", ".webp":
@@ -64,8 +64,8 @@ func (v *picturesView) show(r api.Run) {
 func picturesWords(r api.Run) string {
 	n := len(r.Outputs)
 	switch {
-	case n > maxPictures:
-		return lang.L("The run made {{.Count}} files. The first {{.Shown}} are shown, and the tab Details lists all.", slots{"Count": n, "Shown": maxPictures})
+	case n > maxRunPictures:
+		return lang.L("The run made {{.Count}} files. The first {{.Shown}} are shown, and the tab Details lists all.", slots{"Count": n, "Shown": maxRunPictures})
 	case n > 0 || r.Preview != "":
 		return ""
 	case r.ID == "":

@@ -85,6 +85,10 @@ type Host interface {
 	View() []byte
 	// SaveView keeps a text for the next window.
 	SaveView(text []byte) error
+	// Kept returns what Keep was given last under a name, or nil. A name is that of a file.
+	Kept(name string) []byte
+	// Keep keeps a text under a name for the next window, readable by this user alone.
+	Keep(name string, text []byte) error
 }
 
 // WindowConfig is what a window is made from.
@@ -418,6 +422,7 @@ func (s *shell) closeWindow() {
 // end ends the process of the window.
 func (s *shell) end() {
 	s.saveView()
+	s.window.console.files.flush()
 	s.app.Quit()
 }
 

@@ -303,7 +303,7 @@ func (t *queueTab) refreshButtons() {
 func (t *queueTab) why(q api.QueuedRun) string {
 	text := waitsWhy(q, t.names)
 	if q.Ahead {
-		return joined(lang.L("put ahead of all"), text)
+		return joined(lang.L("moved to the front"), text)
 	}
 	return text
 }
@@ -350,7 +350,7 @@ func (t *queueTab) cancelRuns() {
 	}
 	if n := len(t.waiting.targets()); n > 1 {
 		t.window.confirm(lang.L("Cancel these runs?"),
-			lang.L("{{.Count}} runs that are marked and wait will not run.", map[string]any{"Count": grouped(n)}), lang.L("Cancel the runs"), cancel)
+			lang.L("{{.Count}} marked runs will not run.", map[string]any{"Count": grouped(n)}), lang.L("Cancel the runs"), cancel)
 		return
 	}
 	cancel()

@@ -97,7 +97,7 @@ func TestWhyARunWaits(t *testing.T) {
 		{api.WaitsForScript, "7", "the same script is running"},
 		{api.WaitsForPlace, "", "no more runs may be running at the same time"},
 		{api.WaitsForFree, "", "every Blender for it is busy"},
-		{api.WaitsForNothing, "", "it begins in a moment"},
+		{api.WaitsForNothing, "", "it is about to start"},
 		{api.WaitsForBlender, "", "Blender is stopped"},
 		{api.WaitsForEngine, "", "Blender is stopped"},
 		{"of a newer engine", "", "Blender is stopped"},

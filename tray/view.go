@@ -4,7 +4,6 @@ package tray
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -27,15 +26,11 @@ type view struct {
 	// Top is "" at the top of the list, where new runs are to be seen.
 	Top  string  `json:"top"`
 	Into float32 `json:"into"`
-	// Code is what was typed in the console and not run, and Sent what was run, oldest first.
-	Code string   `json:"code"`
-	Sent []string `json:"sent"`
+	// Code is what was typed in the console and not run.
+	Code string `json:"code"`
 }
 
 const (
-	// maxSent and maxCode bound how many scripts of the console are kept, and how long each is.
-	maxSent = 50
-	maxCode = 64 << 10
 	// saveViewEvery is how often the view is kept while the window is open, in case it crashes.
 	saveViewEvery = 10 * time.Second
 )
@@ -55,10 +50,9 @@ func (w *window) view() view {
 	p := view{
 		Width: size.Width, Height: size.Height, Tab: w.tabs.SelectedIndex(),
 		Filter: w.runs.filter, Grouped: w.runs.grouped, Pane: w.runs.detail.pane(),
-		Sent: keptScripts(w.send.history.sent),
 	}
-	if len(w.send.code.Text) <= maxCode {
-		p.Code = w.send.code.Text
+	if len(w.console.code.Text) <= maxCode {
+		p.Code = w.console.code.Text
 	}
 	if w.runs.picked {
 		p.Run = w.runs.detail.run.ID
@@ -69,12 +63,6 @@ func (w *window) view() view {
 		p.Top, p.Into = w.runs.place()
 	}
 	return p
-}
-
-// keptScripts returns the scripts that the next window gets.
-func keptScripts(sent []string) []string {
-	short := slices.DeleteFunc(slices.Clone(sent), func(code string) bool { return len(code) > maxCode })
-	return short[max(0, len(short)-maxSent):]
 }
 
 // goBack brings the person to a view, in a window that has just been made. The list is scrolled
@@ -94,10 +82,7 @@ func (w *window) goBack(p view) {
 	if p.Top != "" {
 		w.found = &p
 	}
-	w.send.code.SetText(p.Code)
-	for _, code := range p.Sent {
-		w.send.history.add(code)
-	}
+	w.console.code.SetText(p.Code)
 	if p.Tab > 0 && p.Tab < len(w.tabs.Items) {
 		w.tabs.SelectIndex(p.Tab)
 	}
@@ -131,6 +116,7 @@ func (w *window) settle() {
 
 // saveView keeps where the person is for the next window.
 func (s *shell) saveView() {
+	s.window.console.save()
 	now, err := json.Marshal(s.window.view())
 	if err != nil || string(now) == string(s.saved) {
 		return

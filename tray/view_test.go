@@ -3,7 +3,6 @@
 package tray
 
 import (
-	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -19,9 +18,9 @@ func TestTheNextWindowBeginsWhereTheLastOneWas(t *testing.T) {
 	o.runs.list.ScrollTo(620)
 	o.runs.list.Select(600)
 	o.until("it is shown", func() bool { return o.runs.detail.run.ID == "100" })
-	o.send.history.add("x = 1")
-	o.send.code.SetText("half a line")
-	o.tabs.SelectIndex(o.tabOf(o.send.content))
+	host.kept = map[string][]byte{historyFile: encodeHistory([]string{"x = 1"})}
+	o.console.code.SetText("half a line")
+	o.tabs.SelectIndex(o.tabOf(o.console.content))
 	before := o.view()
 	if before.Top == "" {
 		t.Fatalf("the list is at the top: %+v", before)
@@ -30,7 +29,7 @@ func TestTheNextWindowBeginsWhereTheLastOneWas(t *testing.T) {
 
 	next := openWindowOf(t, host, many(700)...)
 	next.Resize(fyne.NewSize(900, 600))
-	if got := next.view(); got.Tab != before.Tab || got.Code != "half a line" || len(got.Sent) != 1 || got.Top != before.Top || got.Run != "" && got.Run != "100" {
+	if got := next.view(); got.Tab != before.Tab || got.Code != "half a line" || len(next.console.history.sent) != 1 || got.Top != before.Top || got.Run != "" && got.Run != "100" {
 		t.Errorf("at first it is at %+v, want %+v", got, before)
 	}
 	next.until("the run is shown", func() bool { return next.runs.detail.run.ID == "100" })
@@ -70,9 +69,6 @@ func TestAViewThatCannotBeReadIsTheFirst(t *testing.T) {
 	if got := readView([]byte(`{"width":1200,"height":700,"tab":3}`)); got.Width != 1200 || got.Tab != 3 {
 		t.Errorf("it is read as %+v", got)
 	}
-	if got := keptScripts([]string{"a", strings.Repeat("x", maxCode+1), "b"}); len(got) != 2 || got[1] != "b" {
-		t.Errorf("kept are %d scripts", len(got))
-	}
 }
 
 func TestAWindowThatIsClosedFinishesWhatItWasAskedFor(t *testing.T) {
@@ -100,8 +96,8 @@ func TestAWindowThatIsClosedFinishesWhatItWasAskedFor(t *testing.T) {
 func TestAWindowThatIsClosedWaitsUntilTheEngineHasWhatWasSent(t *testing.T) {
 	o := openWindow(t)
 	o.until("it rests", func() bool { return o.shell.busy == 0 })
-	o.send.code.SetText("pass")
-	o.send.send()
+	o.console.code.SetText("pass")
+	o.console.send()
 	if o.shell.busy != 1 {
 		t.Errorf("%d requests are under way", o.shell.busy)
 	}

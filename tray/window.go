@@ -50,7 +50,7 @@ type window struct {
 	folders           *foldersTab
 	preview           *previewTab
 	settings          *settingsForm
-	send              *sendTab
+	console           *consoleTab
 	queue             *queueTab
 	log               *logTab
 	noted             string
@@ -62,11 +62,6 @@ type window struct {
 	// last window was in the list, until this window is there. See view.
 	chosen string
 	found  *view
-}
-
-// tabOf returns the index of the tab with a content, or -1.
-func (w *window) tabOf(content fyne.CanvasObject) int {
-	return slices.IndexFunc(w.tabs.Items, func(item *container.TabItem) bool { return item.Content == content })
 }
 
 func newWindow(s *shell) *window {
@@ -112,7 +107,7 @@ func newWindow(s *shell) *window {
 			s.ask(Item{Do: CancelRun, ID: c.ID})
 		}
 	})
-	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
+	w.runs, w.blender, w.folders, w.console = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newConsoleTab(w)
 	w.preview = newPreviewTab(w)
 	w.queue, w.log = newQueueTab(w), newLogTab(w)
 	settings, form := newSettingsTab(w)
@@ -123,13 +118,14 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon(lang.L("Queue"), theme.MenuIcon(), w.queue.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon(lang.L("Folders"), theme.FolderIcon(), w.folders.content),
-		container.NewTabItemWithIcon(lang.L("Send"), theme.MailSendIcon(), w.send.content),
+		container.NewTabItemWithIcon(lang.L("Console"), theme.NavigateNextIcon(), w.console.content),
 		container.NewTabItemWithIcon(lang.L("Log"), theme.DocumentIcon(), w.log.content),
 		container.NewTabItemWithIcon(lang.L("Settings"), theme.SettingsIcon(), settings),
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
 		w.log.turn(item.Content == w.log.content)
+		w.console.entered()
 	}
 	for _, c := range w.shortcuts() {
 		w.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: c.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { w.run(c) })
@@ -324,7 +320,7 @@ func (w *window) show(s State) {
 	w.blender.show(s)
 	w.queue.show(s)
 	w.folders.show(s)
-	w.send.show(s)
+	w.console.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
 		if id := w.chosen; id != "" {
@@ -351,6 +347,7 @@ func (w *window) heard(ev api.Event) {
 	if ev.Kind != api.KindOutput && ev.Kind != api.KindProgress {
 		w.queue.heard()
 	}
+	w.console.heard(ev)
 	switch ev.Kind {
 	case api.KindOutput:
 		w.runs.detail.feed.heard(ev)
@@ -374,6 +371,11 @@ func (w *window) heard(ev api.Event) {
 func (w *window) open(id string) {
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
+}
+
+// tabOf returns the index of the tab with a content, or 0.
+func (w *window) tabOf(content fyne.CanvasObject) int {
+	return max(0, slices.IndexFunc(w.tabs.Items, func(i *container.TabItem) bool { return i.Content == content }))
 }
 
 // showPreview shows the picture of a run.

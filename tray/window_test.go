@@ -38,6 +38,13 @@ type backend struct {
 	codesAsked int
 
 	waits queueOfTest
+
+	sessions []api.Session
+	// submit, if not nil, returns the run that is made of a submission, and completes how code goes on.
+	submit    func(api.Submission) (api.Run, error)
+	completes func(session, code string, cursor int) (api.Completion, error)
+	did       []api.SessionRequest
+	submitted []api.Submission
 }
 
 type subscription struct{ ch chan api.Event }
@@ -94,6 +101,17 @@ func (b *backend) add(r api.Run) api.Run {
 
 func (b *backend) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 	began := time.Now()
+	b.mu.Lock()
+	b.submitted = append(b.submitted, s)
+	submit := b.submit
+	b.mu.Unlock()
+	if submit != nil {
+		r, err := submit(s)
+		if err != nil {
+			return r, err
+		}
+		return b.add(r), nil
+	}
 	return b.add(api.Run{
 		Script: s.Name, Scene: s.Scene, State: api.Succeeded, StartedAt: &began, Output: "printed\n",
 		Result: json.RawMessage(strconv.Itoa(len(s.Code))),
@@ -102,15 +120,60 @@ func (b *backend) Submit(_ context.Context, s api.Submission) (api.Run, error) {
 
 func (*backend) RunStale(context.Context) ([]api.Run, error) { return nil, nil }
 
-func (*backend) Sessions() []api.Session { return nil }
+func (b *backend) Sessions() []api.Session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.sessions)
+}
 
 func (*backend) Session(string) (api.Session, error) { return api.Session{}, api.ErrNoSession }
 
-func (*backend) DoInSession(context.Context, api.SessionRequest) (api.SessionDone, error) {
-	return api.SessionDone{}, api.ErrNoSession
+func (b *backend) DoInSession(_ context.Context, r api.SessionRequest) (api.SessionDone, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.did = append(b.did, r)
+	return api.SessionDone{Session: api.Session{Name: r.Session, Checkpoints: []api.Checkpoint{{Number: 3}}}}, nil
 }
 
-func (*backend) EndSession(context.Context, string) error { return api.ErrNoSession }
+func (b *backend) Complete(_ context.Context, session, code string, cursor int) (api.Completion, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.completes == nil {
+		return api.Completion{Start: cursor}, nil
+	}
+	return b.completes(session, code, cursor)
+}
+
+func (b *backend) EndSession(_ context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sessions = slices.DeleteFunc(b.sessions, func(s api.Session) bool { return s.Name == name })
+	return nil
+}
+
+// publish sends an event to all who listen.
+func (b *backend) publish(ev api.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.subs {
+		s.ch <- ev
+	}
+}
+
+// change changes a run and tells of it.
+func (b *backend) change(id string, do func(*api.Run)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.runs {
+		if b.runs[i].ID == id {
+			do(&b.runs[i])
+			r := b.runs[i]
+			for _, s := range b.subs {
+				s.ch <- api.Event{Kind: api.KindRun, ID: id, Run: &r}
+			}
+		}
+	}
+}
 
 func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 	r, err := b.Run(ctx, id)
@@ -232,6 +295,7 @@ type hostOfTest struct {
 	editor api.Command // the command of the last file that was edited
 	view   []byte
 	logs   []Log
+	kept   map[string][]byte
 }
 
 // settingsOfTest are settings without a file.
@@ -368,6 +432,22 @@ func (h *hostOfTest) SaveView(text []byte) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.view = text
+	return nil
+}
+
+func (h *hostOfTest) Kept(name string) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept[name]
+}
+
+func (h *hostOfTest) Keep(name string, text []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.kept == nil {
+		h.kept = map[string][]byte{}
+	}
+	h.kept[name] = text
 	return nil
 }
 
@@ -611,29 +691,6 @@ func TestTenThousandRunsComePageByPage(t *testing.T) {
 	})
 	if n := len(o.runs.activity.runs); n != 10_000 || o.runs.activity.runs[9999].ID != "1" {
 		t.Errorf("%d runs, the last is %s", n, o.runs.activity.runs[n-1].ID)
-	}
-}
-
-func TestTheConsoleRunsCodeAndRemembersIt(t *testing.T) {
-	o := openWindow(t)
-	s := o.send
-	o.until("it can be used", func() bool { o.show(o.shell.now()); return !s.run.Disabled() })
-	for _, code := range []string{"x = 1", "print(22)"} {
-		s.code.SetText(code)
-		test.Tap(s.run)
-		o.until("the result of "+code, func() bool {
-			return strings.Contains(s.output.pane.Text(), fmt.Sprintf("result = %d", len(code))) && !s.busy
-		})
-	}
-	s.code.SetText("draft")
-	for _, step := range []struct {
-		key  fyne.KeyName
-		want string
-	}{{fyne.KeyUp, "print(22)"}, {fyne.KeyUp, "x = 1"}, {fyne.KeyUp, "x = 1"}, {fyne.KeyDown, "print(22)"}, {fyne.KeyDown, "draft"}} {
-		s.code.TypedKey(&fyne.KeyEvent{Name: step.key})
-		if s.code.Text != step.want {
-			t.Errorf("after %s it shows %q, want %q", step.key, s.code.Text, step.want)
-		}
 	}
 }
 

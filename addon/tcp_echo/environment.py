@@ -169,6 +169,11 @@ class Environment:
         return types.ModuleType("__main__")
 
     @property
+    def session_names(self) -> dict[str, Any] | None:
+        """The names that code without a file finds, or None where no such code has run."""
+        return None if self._session is None else vars(self._session)
+
+    @property
     def exception_hook(self) -> object:
         """The `sys.excepthook` that was there before the script."""
         assert self._snapshot is not None

@@ -15,7 +15,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import async_loop, debug, ending, failure, outputs, render, result, source
+from . import async_loop, completion, debug, ending, failure, outputs, render, result, source
 from .interrupt import Interrupt, RunCancelled
 from .journal import journal
 from .libraries import Libraries
@@ -84,6 +84,9 @@ class Runner:
         if self._must_refuse(run):
             self._refuse(run)
             return True
+        if run.complete is not None:
+            self._complete(run)
+            return True
         module = None
         try:
             self._record(run)
@@ -133,6 +136,37 @@ class Runner:
             self._try("record the process", self._environment.record)
             self._try("look at what was left", self._scenes.after_run, run)
         return True
+
+    def _complete(self, run: Run) -> None:
+        """Answer how the code of a run may go on; the code is not executed."""
+        run.began = time.monotonic()
+        self._stream.begin(run.key)  # what properties print is no log of Blender
+        run.listener.started(run, time.time())
+        exception = None
+        # Bare excepts, as in _call: a property may raise anything, and so may the interrupt.
+        try:
+            try:
+                self._interrupt.arm(run)
+                found = completion.complete(
+                    run.code.decode("utf-8"), run.complete or 0, self._environment.session_names
+                )
+                outcome = Outcome("succeeded")
+                outcome.result = result.to_json(found)
+            except:  # noqa: E722
+                exception = sys.exc_info()[1]
+            self._interrupt.disarm()
+        except:  # noqa: E722
+            exception = sys.exc_info()[1]
+            self._interrupt.disarm()
+        if run.cancel_reason is not None:
+            outcome = Outcome("cancelled", cancel_error(run.cancel_reason))
+        elif exception is not None:
+            outcome = Outcome("failed", failure.describe(exception, run.filename))
+        outcome.recycle = self._unclean
+        outcome.seconds = time.monotonic() - run.began
+        self._stream.end(run.key)
+        self._queue.done()
+        run.listener.finished(run, outcome)
 
     def _try(self, what: str, function: Callable[..., object], *args: Any) -> None:
         """Do a part of the cleaning up; one that fails makes this Blender unfit for another run."""

@@ -53,6 +53,7 @@ class Run:
         "began",
         "cancel_reason",
         "code",
+        "complete",
         "debug",
         "echo",
         "file",
@@ -89,6 +90,7 @@ class Run:
         render: Render | None = None,
         debug: str | None = None,
         echo: bool = False,
+        complete: int | None = None,
     ) -> None:
         self.session = session
         self.id = run_id
@@ -117,6 +119,8 @@ class Run:
         self.debug = debug
         # Whether the value of the last expression is shown.
         self.echo = echo
+        # Where the cursor is in the code that is only to be completed, or None: it is executed.
+        self.complete = complete
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
         # When the run began, by time.monotonic(); 0 while it waits.

@@ -110,6 +110,20 @@ def debug_fields(message: dict[str, Any]) -> dict[str, Any]:
     return {"debug": path}
 
 
+def complete_fields(message: dict[str, Any], code: bytes) -> dict[str, Any]:
+    """Return the field of a run frame that has its code completed, as an argument of Run."""
+    cursor = message.get("complete")
+    if cursor is None:
+        return {}
+    try:
+        length = len(code.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRun("complete needs code that is UTF-8") from None
+    if type(cursor) is not int or not 0 <= cursor <= length:
+        raise BadRun(f"complete must be a number from 0 to {length}")
+    return {"complete": cursor}
+
+
 def source_bytes(text: str) -> bytes:
     """Return source text as the bytes of a file, which Python decodes by its own rules."""
     # The compiler complains about half a surrogate pair.
@@ -246,10 +260,11 @@ class Session(Listener):
             self._error("quitting", "this Blender is about to end", run_id)
         else:
             try:
+                code = _code(message)
                 run = Run(
                     self._connection.number,
                     run_id,
-                    _code(message),
+                    code,
                     self,
                     **run_fields(message),
                     **journal_fields(message),
@@ -257,6 +272,7 @@ class Session(Listener):
                     **render_fields(message),
                     **debug_fields(message),
                     echo=message.get("echo") is True,
+                    **complete_fields(message, code),
                 )
             except BadRun as error:
                 self._error("bad_run", str(error), run_id)

@@ -163,6 +163,9 @@ func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
 // WindowFile is the file in which a window keeps for the next window where the person was.
 func (p Paths) WindowFile() string { return filepath.Join(p.State, "window.json") }
 
+// Kept is the file in which a window keeps something else for the next window, under a name.
+func (p Paths) Kept(name string) string { return filepath.Join(p.State, name) }
+
 // Blenders is the folder for the files of the Blenders that the engine starts.
 func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 

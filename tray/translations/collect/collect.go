@@ -41,13 +41,14 @@ type found struct {
 // leave the list.
 var later = []string{
 	"tray/tab_folders.go", "tray/tab_preview.go",
-	"tray/tab_send.go", "tray/tab_settings.go",
+	"tray/tab_settings.go",
 }
 
 // notWords are texts that are the same in each language.
 var notWords = []string{
 	"Blendtray", "Blender", // names of programs
-	"Aa", // the sign of the button for upper and lower case
+	"Aa",                            // the sign of the button for upper and lower case
+	"bpy.data.objects", "result = ", // Python
 }
 
 // computed are the functions that may give lang.L a text that is no literal.
