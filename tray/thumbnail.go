@@ -8,6 +8,7 @@ import (
 	"image"
 	_ "image/jpeg" // shrink reads it
 	_ "image/png"  // shrink reads it
+	"io"
 	"os"
 	"time"
 
@@ -68,24 +69,10 @@ func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimp
 func (t *thumbnail) Tapped(*fyne.PointEvent)             { t.open() }
 
 // shrink reads a PNG, JPEG or WebP and returns it so small that it fits into a box. A picture that
-// fits keeps its size. It fails for other files, and for more pixels than [maxPixels].
+// fits keeps its size. It fails for other files, and with a [tooLargeError] for more pixels than
+// [maxPixels].
 func shrink(path string, box image.Point) (image.Image, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	about, _, err := image.DecodeConfig(f)
-	if err != nil {
-		return nil, err
-	}
-	if about.Width <= 0 || about.Height <= 0 || about.Width > maxPixels/about.Height {
-		return nil, fmt.Errorf("%s has %d by %d pixels, which is too large to be shown here", path, about.Width, about.Height)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return nil, err
-	}
-	whole, _, err := image.Decode(f)
+	whole, err := decode(path)
 	if err != nil {
 		return nil, err
 	}
@@ -94,4 +81,40 @@ func shrink(path string, box image.Point) (image.Image, error) {
 	small := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale))))
 	draw.BiLinear.Scale(small, small.Bounds(), whole, whole.Bounds(), draw.Src, nil)
 	return small, nil
+}
+
+// tooLargeError is the error of a picture that takes too much memory.
+type tooLargeError struct {
+	path string
+	size image.Point
+}
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("%s has %d by %d pixels, which is too large to be shown here", e.path, e.size.X, e.size.Y)
+}
+
+// decode reads a PNG, JPEG or WebP. It fails as shrink does.
+func decode(path string) (image.Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return decodeFrom(f, path)
+}
+
+// decodeFrom reads a picture as decode does. path is what an error calls it.
+func decodeFrom(r io.ReadSeeker, path string) (image.Image, error) {
+	about, _, err := image.DecodeConfig(r)
+	if err != nil {
+		return nil, err
+	}
+	if about.Width <= 0 || about.Height <= 0 || about.Width > maxPixels/about.Height {
+		return nil, &tooLargeError{path, image.Pt(about.Width, about.Height)}
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	whole, _, err := image.Decode(r)
+	return whole, err
 }

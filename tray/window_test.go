@@ -825,27 +825,6 @@ func TestWrongSettingsAreToldWhereverTheEngineIs(t *testing.T) {
 	}
 }
 
-func TestThePictureOfARunIsShown(t *testing.T) {
-	o := openWindow(t, succeeded("/srv/a.py"))
-	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
-	if !o.preview.on.Visible() {
-		t.Error("pictures can't be turned on")
-	}
-	test.Tap(o.preview.on)
-	o.until("they are on", func() bool {
-		return !o.preview.on.Visible() && slices.Equal(o.owned.changes(), []string{"runs.preview=cycles"})
-	})
-	file := filepath.Join(t.TempDir(), "1.jpg")
-	r := o.runs.detail.run
-	r.Preview = file
-	o.heard(api.Event{Kind: api.KindPreview, ID: "1", Run: &r})
-	o.until("it is shown", func() bool { return o.preview.image.File == file })
-	o.runs.detail.showPane("pictures")
-	if n := len(o.runs.detail.pictures.images.Objects); o.preview.hint.Visible() || n != 1 {
-		t.Errorf("the hint stays, or %d pictures are with the run", n)
-	}
-}
-
 func TestTheTabBlenderSaysWhyThisOne(t *testing.T) {
 	o := openWindow(t)
 	for source, want := range map[string]string{
