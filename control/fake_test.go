@@ -208,6 +208,18 @@ func (f *fakeEngine) Preview(_ context.Context, id string) ([]byte, error) {
 	return []byte("\xff\xd8picture"), nil
 }
 
+func (f *fakeEngine) Thumbnail(_ context.Context, id string, output int) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(id); err != nil {
+		return nil, err
+	}
+	if output > 0 {
+		return nil, fmt.Errorf("%w: run %s has 1 output", api.ErrNoThumbnail, id)
+	}
+	return []byte("\xff\xd8small"), nil
+}
+
 func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }
 
 func (f *fakeEngine) Session(name string) (api.Session, error) {

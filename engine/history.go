@@ -145,8 +145,10 @@ func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, err
 // removePreviews removes the pictures of runs that were deleted.
 func (e *Engine) removePreviews(gone []deleted) {
 	for _, d := range gone {
-		if file := e.previewFile(api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}); file != "" {
+		run := api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}
+		if file := e.previewFile(run); file != "" {
 			_ = os.Remove(file) // most runs have none; of too many the oldest are removed
 		}
+		e.removeThumbnails(run)
 	}
 }

@@ -19,6 +19,8 @@ type shot struct {
 	output int
 	// live is true for the picture of a render that goes on.
 	live bool
+	// replaced is the id of the newest run that has written over the file, or "".
+	replaced string
 }
 
 // scenePreview is the output of a shot that is the preview of a scene.
@@ -35,6 +37,12 @@ func (s shot) name() string {
 		return ""
 	}
 	return filepath.Base(s.path)
+}
+
+// made reports whether the picture is seen as a thumbnail that Blender makes: the window does not read
+// the format of the file, or the file has another picture by now.
+func (s shot) made() bool {
+	return s.output != scenePreview && (s.replaced != "" || api.PictureKindOf(s.path) != api.PlainPicture)
 }
 
 // shotKind is a choice of kinds of shots.
@@ -134,7 +142,9 @@ func (g *gallery) put(r api.Run) bool {
 // choose makes the list of the pictures that match.
 func (g *gallery) choose() {
 	g.visible = g.visible[:0:0]
-	for _, s := range g.all {
+	for i := range g.all {
+		g.all[i].replaced = g.replacedBy(g.all[i])
+		s := g.all[i]
 		if g.fits(s) {
 			g.visible = append(g.visible, s)
 		}

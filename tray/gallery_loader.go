@@ -3,12 +3,14 @@
 package tray
 
 import (
+	"bytes"
 	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"io/fs"
+	"os"
 	"sync"
 
 	"fyne.io/fyne/v2/lang"
@@ -132,13 +134,18 @@ func (l *thumbLoader) work() {
 // readShot returns the picture of a shot, as small as it fits into a box. It reads the file, or asks the
 // engine for the thumbnail that Blender makes of a file that is not read here.
 func (w *window) readShot(ctx context.Context, s shot, box image.Point) (image.Image, error) {
-	return w.readPicture(ctx, s, func(path string) (image.Image, error) { return shrink(path, box) })
+	small, err := w.readPicture(ctx, s, func(path string) (image.Image, error) { return shrink(path, box) })
+	if err != nil || !s.made() {
+		return small, err
+	}
+	return fit(small, box), nil
 }
 
-// readPicture calls read with the path of a shot when nothing else is decoded: pictures take memory.
+// readPicture calls read with the path of a shot when nothing else is decoded: pictures take memory. Of a
+// file that is not read here it returns the thumbnail that the engine has.
 func (w *window) readPicture(ctx context.Context, s shot, read func(string) (image.Image, error)) (image.Image, error) {
-	if s.output != scenePreview && api.PictureKindOf(s.path) != api.PlainPicture {
-		return nil, errNoThumbnail
+	if s.made() {
+		return w.askThumbnail(ctx, s)
 	}
 	select {
 	case w.decoding <- struct{}{}:
@@ -149,29 +156,34 @@ func (w *window) readPicture(ctx context.Context, s shot, read func(string) (ima
 	}
 }
 
-// errNoThumbnail is the error of a file whose format the window does not read.
-var errNoThumbnail = errors.New("there is no thumbnail of this format")
+// askThumbnail returns the thumbnail that the engine has of a shot, or has Blender make.
+func (w *window) askThumbnail(ctx context.Context, s shot) (image.Image, error) {
+	text, err := w.shell.cfg.Client.Thumbnail(ctx, s.run.ID, s.output)
+	if err != nil {
+		if _, gone := os.Stat(s.path); errors.Is(gone, fs.ErrNotExist) {
+			err = gone
+		}
+		return nil, err
+	}
+	return decodeFrom(bytes.NewReader(text), s.path)
+}
 
 // missingWords returns the sentence that stands in the place of a picture that can't be read.
-func missingWords(err error) string {
+func missingWords(s shot, err error) string {
 	var large *tooLargeError
 	switch {
+	case s.replaced != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, api.ErrNoThumbnail)):
+		return lang.L("Run {{.Run}} has written over this file.", map[string]any{"Run": s.replaced})
 	case errors.Is(err, fs.ErrNotExist):
 		return lang.L("The file is gone.")
 	case errors.Is(err, fs.ErrPermission):
 		return lang.L("The file may not be read.")
-	case errors.Is(err, errNoThumbnail):
-		return lang.L("There is no thumbnail of this format.")
+	case errors.Is(err, api.ErrNoThumbnail):
+		return lang.L("Blender can't make a thumbnail of this file.")
 	case errors.As(err, &large):
 		return lang.L("{{.Width}} × {{.Height}} pixels are too many to be shown here.", map[string]any{"Width": large.size.X, "Height": large.size.Y})
 	}
 	return lang.L("The picture can't be read: {{.Why}}", map[string]any{"Why": oneLine(err.Error(), 60)})
-}
-
-// replacedWords returns the sentence that stands in the place of a picture whose file a later run has
-// written.
-func replacedWords(run string) string {
-	return lang.L("Run {{.Run}} has written over this file.", map[string]any{"Run": run})
 }
 
 // keyOf returns the name of a shot in the cache.

@@ -45,13 +45,13 @@ func (v *picturesView) show(r api.Run) {
 	v.shown = all
 	v.images.RemoveAll()
 	if r.Preview != "" {
-		v.images.Add(newThumbnail(v.window, r.Preview, lang.L("scene"), func() { openPicture(v.window, r, scenePreview) }))
+		v.images.Add(newThumbnail(v.window, shot{run: &r, path: r.Preview, output: scenePreview}, lang.L("scene"), func() { openPicture(v.window, r, scenePreview) }))
 	}
 	for i, path := range r.Outputs[:min(maxPictures, len(r.Outputs))] {
 		open := func() { openPicture(v.window, r, i) }
 		switch api.PictureKindOf(path) {
-		case api.PlainPicture:
-			v.images.Add(newThumbnail(v.window, path, oneLine(filepath.Base(path), 14), open))
+		case api.PlainPicture, api.OtherPicture, api.MoviePicture:
+			v.images.Add(newThumbnail(v.window, shot{run: &r, path: path, output: i}, oneLine(filepath.Base(path), 14), open))
 		default:
 			v.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
 		}
@@ -89,7 +89,7 @@ func (v *picturesView) drop() {
 // openPicture opens a picture of a run in the viewer: the output with an index, or the picture of the scene
 // for [scenePreview]. A file that is no picture opens in the desktop's program for it.
 func openPicture(w *window, r api.Run, index int) {
-	if index >= 0 && api.PictureKindOf(r.Outputs[index]) != api.PlainPicture {
+	if index >= 0 && api.PictureKindOf(r.Outputs[index]) == api.NoPicture {
 		openFile(w, r.Outputs[index])
 		return
 	}

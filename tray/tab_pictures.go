@@ -38,7 +38,8 @@ type picturesTab struct {
 
 	gallery gallery
 	cache   thumbCache
-	files   *thumbLoader
+	files   *thumbLoader            // reads files
+	engine  *thumbLoader            // asks the engine, which may take seconds
 	cells   map[string]*galleryCell // the cells that wait for a thumbnail
 	shown   bool                    // the tab is in sight
 	loading bool
@@ -73,6 +74,7 @@ func newPicturesTab(w *window) *picturesTab {
 	t := &picturesTab{window: w, cells: map[string]*galleryCell{}}
 	t.gallery.reset()
 	t.files = &thumbLoader{ctx: w.shell.ctx, load: t.read, done: t.made}
+	t.engine = &thumbLoader{ctx: w.shell.ctx, load: t.read, done: t.made}
 	t.search = &entry{typed: w.typed}
 	t.search.ExtendBaseWidget(t.search)
 	t.search.SetPlaceHolder(lang.L("Search by script or file"))
@@ -122,6 +124,7 @@ func (t *picturesTab) appear(on bool) {
 		return
 	}
 	t.files.forget()
+	t.engine.forget()
 	t.cache.clear()
 	t.cells = map[string]*galleryCell{}
 	t.grid.Refresh() // its cells let go of their pictures
@@ -250,12 +253,14 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 		cell.show(thumb{})
 	case there:
 		cell.show(made)
-	case t.gallery.replacedBy(s) != "":
-		cell.show(thumb{words: replacedWords(t.gallery.replacedBy(s))})
 	default:
 		cell.show(thumb{})
 		t.cells[cell.key] = cell
-		t.files.want(cell.key, s)
+		if s.made() {
+			t.engine.want(cell.key, s)
+		} else {
+			t.files.want(cell.key, s)
+		}
 	}
 	if i > len(t.gallery.visible)-enoughShots/2 {
 		t.load()
@@ -266,7 +271,7 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 func (t *picturesTab) read(ctx context.Context, s shot) thumb {
 	small, err := t.window.readShot(ctx, s, image.Pt(2*cellWidth, 2*cellHeight))
 	if err != nil {
-		return thumb{words: missingWords(err)}
+		return thumb{words: missingWords(s, err)}
 	}
 	return thumb{image: small}
 }

@@ -33,13 +33,13 @@ const (
 	thumbWidth, thumbHeight = 112, 72
 	// maxPixels is how many pixels a picture may have to be made small here: 4 bytes each.
 	maxPixels = 100_000_000
-	// decodeTime is how long a thumbnail waits for its turn.
-	decodeTime = time.Minute
+	// decodeTime is how long a thumbnail waits for its turn. Blender needs seconds for each.
+	decodeTime = 5 * time.Minute
 )
 
-// newThumbnail returns a thumbnail of the picture in a file. The picture appears when it was made
-// small: renders are large, and the window stays usable meanwhile.
-func newThumbnail(w *window, path, word string, open func()) *thumbnail {
+// newThumbnail returns a thumbnail of a shot. The picture appears when it was made small: renders are
+// large, and the window stays usable meanwhile.
+func newThumbnail(w *window, s shot, word string, open func()) *thumbnail {
 	t := &thumbnail{image: &canvas.Image{FillMode: canvas.ImageFillContain}, open: open}
 	t.image.SetMinSize(fyne.NewSize(thumbWidth, thumbHeight))
 	below := widget.NewLabelWithStyle(word, fyne.TextAlignCenter, fyne.TextStyle{})
@@ -47,13 +47,7 @@ func newThumbnail(w *window, path, word string, open func()) *thumbnail {
 	t.content = container.NewBorder(nil, below, nil, nil, t.image)
 	t.ExtendBaseWidget(t)
 	fetchWithin(w, decodeTime, func(ctx context.Context) (image.Image, error) {
-		select { // one at a time, because they take memory
-		case w.decoding <- struct{}{}:
-			defer func() { <-w.decoding }()
-			return shrink(path, image.Pt(2*thumbWidth, 2*thumbHeight))
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		return w.readShot(ctx, s, image.Pt(2*thumbWidth, 2*thumbHeight))
 	}, func(small image.Image, err error) {
 		if err != nil {
 			t.image.Resource = theme.FileImageIcon()
@@ -76,11 +70,16 @@ func shrink(path string, box image.Point) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return fit(whole, box), nil
+}
+
+// fit returns a picture so small that it fits into a box.
+func fit(whole image.Image, box image.Point) image.Image {
 	size := whole.Bounds().Size()
 	scale := min(float64(box.X)/float64(size.X), float64(box.Y)/float64(size.Y), 1)
 	small := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale))))
 	draw.BiLinear.Scale(small, small.Bounds(), whole, whole.Bounds(), draw.Src, nil)
-	return small, nil
+	return small
 }
 
 // tooLargeError is the error of a picture that takes too much memory.

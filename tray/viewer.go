@@ -149,10 +149,6 @@ func (f *viewerFrame) show(of shot) {
 	f.asked++
 	asked := f.asked
 	w := f.viewer.window
-	if by := f.viewer.list.replacedBy(of); by != "" {
-		f.fail(replacedWords(by))
-		return
-	}
 	fetchWithin(w, decodeTime, func(ctx context.Context) (*levels, error) {
 		whole, err := w.readPicture(ctx, of, decode)
 		if err != nil {
@@ -164,7 +160,7 @@ func (f *viewerFrame) show(of shot) {
 		case asked != f.asked:
 			return // another picture is wanted since
 		case err != nil:
-			f.fail(missingWords(err))
+			f.fail(missingWords(of, err))
 		default:
 			f.words.SetText("")
 			f.pane.show(l)
@@ -220,6 +216,10 @@ func (v *viewer) refresh() {
 	enable(v.after, at >= 0 && (at < len(all)-1 || !v.list.complete))
 	_, there := v.list.earlier(of)
 	enable(v.compare, v.comparing || there || !v.list.complete)
+	if of.made() {
+		title += " · " + lang.L("thumbnail")
+		v.title.SetText(title)
+	}
 	text := lang.L("Left and Right: other pictures of the script · + − 0 1: zoom, whole, full size · C: compare with the run before · Escape: back")
 	if v.comparing {
 		text = lang.L("Left and Right: another picture on the right side · C or Escape: end the comparison")

@@ -205,6 +205,10 @@ func (b *backend) Output(ctx context.Context, id string, from int64) (text []byt
 
 func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
 
+func (*backend) Thumbnail(_ context.Context, id string, output int) ([]byte, error) {
+	return nil, fmt.Errorf("%w: output %d of run %s", api.ErrNoThumbnail, output, id)
+}
+
 func (b *backend) StartBlender(context.Context, string) error   { return nil }
 func (b *backend) StopBlender(context.Context, string) error    { return nil }
 func (b *backend) RestartBlender(context.Context, string) error { return nil }
