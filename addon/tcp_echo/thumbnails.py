@@ -63,7 +63,8 @@ def _make_of_image(scene: Any, path: str, to: str, size: int) -> None:
         return
     if not width or not height:
         raise RuntimeError("Blender can't read the file")
-    if not image.is_float:  # else the values are those of light, and seen as the scene sees them
+    # Only values of light are seen as a scene sees them.
+    if not image.colorspace_settings.name.startswith("Linear"):
         scene.view_settings.view_transform = "Standard"
     scale = size / max(width, height)
     if scale < 1:
