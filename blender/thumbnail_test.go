@@ -51,6 +51,40 @@ scene.render.ffmpeg.format = "AVI"
 render("g.avi", "FFMPEG", 400)
 `
 
+func TestThePicturesOfARenderAreToldWhileItGoesOn(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	dir := t.TempDir()
+	out, r := do(t, s, Request{Scene: "fresh", Args: []string{dir}, Code: []byte(`
+import os, sys, time, bpy
+scene = bpy.context.scene
+scene.render.engine = "CYCLES"
+scene.cycles.samples, scene.cycles.use_denoising = 1, False
+scene.render.resolution_x, scene.render.resolution_y = 32, 18
+scene.frame_end = 8
+scene.render.filepath = os.path.join(sys.argv[-1], "still.png")
+bpy.ops.render.render(write_still=True)
+time.sleep(0.6)  # longer than between two pictures that are told
+scene.render.filepath = os.path.join(sys.argv[-1], "frame_")
+before = [getattr(scene.render.image_settings, name) for name in ("file_format", "color_mode", "quality")]
+bpy.ops.render.render(animation=True)
+assert before == [getattr(scene.render.image_settings, name) for name in ("file_format", "color_mode", "quality")]
+`)})
+	if out.Verdict != Succeeded {
+		t.Fatalf("the run: %+v", out.Error)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// At most two in a second, so that most of these quick frames are left out.
+	n := len(r.rendered)
+	if n < 2 || n > 2+2*int(out.Finished.Sub(out.Started).Seconds()+1) {
+		t.Fatalf("told were %q, in %s", r.rendered, out.Finished.Sub(out.Started))
+	}
+	if r.rendered[0] != filepath.Join(dir, "still.png") || r.rendered[1] != filepath.Join(dir, "frame_0001.png") {
+		t.Errorf("told were %q", r.rendered)
+	}
+}
+
 func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})

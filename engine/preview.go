@@ -28,6 +28,33 @@ func (e *Engine) previewFile(r api.Run) string {
 	return filepath.Join(e.cfg.PreviewDir, fmt.Sprintf("%s-%x.jpg", r.ID, r.QueuedAt.UnixNano()))
 }
 
+// liveFile returns the path for the picture of a run that renders, which is kept as long as the run is
+// running, or "" when the engine makes no pictures.
+func (e *Engine) liveFile(r api.Run) string {
+	if file := e.previewFile(r); file != "" {
+		return strings.TrimSuffix(file, ".jpg") + ".live.jpg"
+	}
+	return ""
+}
+
+// drawLive has Blender make a thumbnail of a picture that a run has rendered, under a temporary name, and
+// then renames it.
+func (e *Engine) drawLive(ctx context.Context, run api.Run, picture, file string) error {
+	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
+		return err
+	}
+	program, err := e.programOf(ctx, run)
+	if err != nil {
+		return err
+	}
+	half := strings.TrimSuffix(file, ".jpg") + ".part"
+	defer os.Remove(half) // it was renamed, or never made
+	if err := e.cfg.Thumbnails.Make(ctx, program, picture, half, false); err != nil {
+		return err
+	}
+	return os.Rename(half, file)
+}
+
 // withPreview returns the run with the path of its picture, if the picture exists.
 func (e *Engine) withPreview(r api.Run) api.Run {
 	if !r.State.Final() {

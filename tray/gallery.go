@@ -178,6 +178,21 @@ func (g *gallery) find(of shot) (shot, bool) {
 	return g.all[i], true
 }
 
+// successor returns the picture of a run that has ended in the place of the one that was shown while the
+// run rendered: the file that was shown last, else the last file, else the preview.
+func (g *gallery) successor(live shot) (found shot, there bool) {
+	for _, s := range g.all {
+		if s.run.ID != live.run.ID || s.output == scenePreview && there {
+			continue
+		}
+		found, there = s, true
+		if s.path == live.path {
+			return found, true
+		}
+	}
+	return found, there
+}
+
 // sequence returns the pictures between which the viewer steps: those that match of the same script, the
 // newest run first.
 func (g *gallery) sequence(of shot) (shots []shot) {

@@ -337,6 +337,40 @@ func TestTheViewerZoomsMovesAndSteps(t *testing.T) {
 	}
 }
 
+func TestARenderIsSeenWhileItGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	picture(t, file("1.png"), image.Pt(40, 20))
+	picture(t, file("2.png"), image.Pt(80, 40))
+	o := openWindow(t, madePictures("/srv/a.py"))
+	p := o.goToPictures()
+	o.until("the run is there", func() bool { return p.gallery.complete })
+	run := succeeded("/srv/a.py")
+	run.ID, run.State, run.Preview = "2", api.Running, file("1.png")
+	live := func(path string) {
+		next := run
+		next.Preview = path
+		o.heard(api.Event{Kind: api.KindPreview, ID: "2", Run: &next, Live: true})
+	}
+	live(file("1.png"))
+	o.until("it is listed", func() bool { return len(p.gallery.visible) == 1 && p.gallery.visible[0].live })
+	v := o.viewed("2/-1")
+	o.until("the first frame is shown", func() bool { return v.one.pane.shown != nil && v.one.pane.shown.size.X == 40 })
+	live(file("2.png"))
+	o.until("the second frame is shown", func() bool { return v.one.pane.shown.size.X == 80 })
+	live(file("none.png")) // is being written: the frame before stays
+	o.until("it is noted", func() bool { return v.one.of.path == file("none.png") })
+	picture(t, file("3.png"), image.Pt(160, 80))
+	run.State, run.Preview, run.Outputs = api.Succeeded, "", []string{file("1.png"), file("2.png"), file("3.png")}
+	o.heard(api.Event{Kind: api.KindRun, ID: "2", Run: &run})
+	o.until("the last file is shown", func() bool {
+		return v.one.of.path == file("3.png") && v.one.pane.shown != nil && v.one.pane.shown.size.X == 160
+	})
+	if slices.ContainsFunc(p.gallery.all, func(s shot) bool { return s.live }) || len(p.gallery.all) != 3 {
+		t.Errorf("it lists %v", p.names())
+	}
+}
+
 func TestTwoPicturesAreCompared(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name, "out.png") }

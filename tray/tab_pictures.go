@@ -247,14 +247,18 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 	}
 	cell.name.SetText(name)
 	cell.about.SetText(about)
-	cell.key = keyOf(s)
+	key := keyOf(s)
+	other := cell.key != key
+	cell.key = key
 	switch made, there := t.cache.get(cell.key); {
 	case !t.shown:
 		cell.show(thumb{})
 	case there:
 		cell.show(made)
 	default:
-		cell.show(thumb{})
+		if other { // else the picture before stays until the new one is there
+			cell.show(thumb{})
+		}
 		t.cells[cell.key] = cell
 		if s.made() {
 			t.engine.want(cell.key, s)
@@ -270,10 +274,13 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 // read makes the thumbnail of a shot, on the goroutine of the loader.
 func (t *picturesTab) read(ctx context.Context, s shot) thumb {
 	small, err := t.window.readShot(ctx, s, image.Pt(2*cellWidth, 2*cellHeight))
-	if err != nil {
-		return thumb{words: missingWords(s, err)}
+	switch {
+	case err == nil:
+		return thumb{image: small}
+	case s.live:
+		return thumb{} // the next picture is being written
 	}
-	return thumb{image: small}
+	return thumb{words: missingWords(s, err)}
 }
 
 // made shows a thumbnail that was made.
@@ -281,6 +288,9 @@ func (t *picturesTab) made(key string, made thumb) {
 	t.window.shell.do(func() {
 		if !t.shown {
 			return
+		}
+		if made == (thumb{}) {
+			return // the picture before stays
 		}
 		t.cache.put(key, made)
 		if cell := t.cells[key]; cell != nil && cell.key == key {

@@ -159,6 +159,8 @@ func (f *viewerFrame) show(of shot) {
 		switch {
 		case asked != f.asked:
 			return // another picture is wanted since
+		case err != nil && of.live:
+			return // the next picture is being written
 		case err != nil:
 			f.fail(missingWords(of, err))
 		default:
@@ -349,7 +351,14 @@ func (v *viewer) listed() {
 		return
 	}
 	for _, f := range []*viewerFrame{v.one, v.two} {
-		if now, there := v.list.find(f.of); there && f.of.run != nil && (now.path != f.of.path || now.live || f.of.live) {
+		if f.of.run == nil {
+			continue
+		}
+		now, there := v.list.find(f.of)
+		if !there && f.of.live {
+			now, there = v.list.successor(f.of) // the run has ended
+		}
+		if there && (now.path != f.of.path || now.run != f.of.run && (now.live || f.of.live)) {
 			f.show(now)
 		}
 	}
