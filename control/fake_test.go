@@ -263,6 +263,13 @@ func (f *fakeEngine) SaveScene(_ context.Context, req api.SceneRequest) (api.Sav
 	return api.SavedScene{File: req.File, Program: "/usr/bin/blender", Run: api.Run{ID: req.Run}}, nil
 }
 
+func (f *fakeEngine) PreviewScene(_ context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
+	if req.Run == "old" {
+		return api.ScenePreview{}, fmt.Errorf("%w: run 3 came after run old", api.ErrSceneGone)
+	}
+	return api.ScenePreview{File: fmt.Sprintf("/%s-%s-%d.jpg", req.Engine, req.View, req.Size), Run: api.Run{ID: req.Run}}, nil
+}
+
 func (f *fakeEngine) Queue(n int) ([]api.QueuedRun, int) {
 	return []api.QueuedRun{{Position: n, Line: "/a"}}, 4711
 }

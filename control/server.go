@@ -183,6 +183,8 @@ func (s *Server) routes() http.Handler {
 		"/runs/{id}/output":                {http.MethodGet: s.getOutput},
 		"/runs/{id}/preview":               {http.MethodGet: s.getPreview},
 		"/runs/{id}/scene":                 {http.MethodPost: s.postScene},
+		"/runs/{id}/scene/preview":         {http.MethodPost: s.postPreview},
+		"/scene/preview":                   {http.MethodPost: s.postPreview},
 		"/scene":                           {http.MethodPost: s.postScene},
 		"/runs/{id}/cancel":                {http.MethodPost: s.postCancel},
 		"/runs/{id}/retry":                 {http.MethodPost: s.postRetry},

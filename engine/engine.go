@@ -56,7 +56,7 @@ type Blender interface {
 	// error means that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 	// Preview makes a picture of the scene that a run has left. An error changes nothing.
-	Preview(ctx context.Context, run, path, engine string) error
+	Preview(ctx context.Context, run, path string, how blender.Drawing) error
 }
 
 // Watcher is what the engine needs of a watcher; *watcher.Watcher implements it.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"blendtray/api"
@@ -148,6 +150,10 @@ func (e *Engine) removePreviews(gone []deleted) {
 		run := api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}
 		if file := e.previewFile(run); file != "" {
 			_ = os.Remove(file) // most runs have none; of too many the oldest are removed
+			large, _ := filepath.Glob(strings.TrimSuffix(file, ".jpg") + ".*.jpg")
+			for _, file := range large {
+				_ = os.Remove(file) // as above
+			}
 		}
 		e.removeThumbnails(run)
 	}

@@ -85,7 +85,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 		return
 	}
 	w.drawing.Go(func() {
-		if err := e.makePreview(ctx, b, r.ID, file, what); err != nil {
+		if err := e.makePreview(ctx, b, r.ID, file, blender.Drawing{Engine: what}); err != nil {
 			if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
 				e.log.Warn("there is no preview", "run", r.ID, "error", err)
 			}
@@ -103,13 +103,13 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 
 // makePreview draws a picture under a temporary name and then renames it, so that nobody sees
 // half a picture.
-func (e *Engine) makePreview(ctx context.Context, b Blender, run, file, with string) error {
+func (e *Engine) makePreview(ctx context.Context, b Blender, run, file string, how blender.Drawing) error {
 	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
 		return err
 	}
 	half := strings.TrimSuffix(file, ".jpg") + ".part"
 	defer os.Remove(half) // it was renamed, or never made
-	if err := b.Preview(ctx, run, half, with); err != nil {
+	if err := b.Preview(ctx, run, half, how); err != nil {
 		return err
 	}
 	return os.Rename(half, file)

@@ -15,7 +15,7 @@ import (
 type shot struct {
 	run  *api.Run // without its output; shots of one run share it
 	path string
-	// output is the index of the file in the outputs of the run, or scenePreview.
+	// output is the index of the file in the outputs of the run, scenePreview or largePreview.
 	output int
 	// live is true for the picture of a render that goes on.
 	live bool
@@ -23,8 +23,15 @@ type shot struct {
 	replaced string
 }
 
-// scenePreview is the output of a shot that is the preview of a scene.
-const scenePreview = -1
+// These are the outputs of shots that are pictures of a scene: of the preview that the engine makes by
+// itself, and of the picture that a person has asked for, which is in no list.
+const (
+	scenePreview = -1
+	largePreview = -2
+)
+
+// isPreview reports whether the shot shows the scene that a run has left, or the render of a run that goes on.
+func (s shot) isPreview() bool { return s.output < 0 }
 
 // same reports whether two shots are the same picture of the same run.
 func (s shot) same(other shot) bool {
@@ -33,7 +40,7 @@ func (s shot) same(other shot) bool {
 
 // name returns the name of the picture to show.
 func (s shot) name() string {
-	if s.output == scenePreview {
+	if s.isPreview() {
 		return ""
 	}
 	return filepath.Base(s.path)
@@ -42,7 +49,7 @@ func (s shot) name() string {
 // made reports whether the picture is seen as a thumbnail that Blender makes: the window does not read
 // the format of the file, or the file has another picture by now.
 func (s shot) made() bool {
-	return s.output != scenePreview && (s.replaced != "" || api.PictureKindOf(s.path) != api.PlainPicture)
+	return !s.isPreview() && (s.replaced != "" || api.PictureKindOf(s.path) != api.PlainPicture)
 }
 
 // shotKind is a choice of kinds of shots.
@@ -132,7 +139,7 @@ func (g *gallery) put(r api.Run) bool {
 	shots := shotsOf(r)
 	g.all = slices.Replace(g.all, from, to, shots...)
 	for _, s := range shots {
-		if was := g.owner[s.path]; s.output != scenePreview && (was == "" || newer(r.ID, was)) {
+		if was := g.owner[s.path]; !s.isPreview() && (was == "" || newer(r.ID, was)) {
 			g.owner[s.path] = r.ID
 		}
 	}
@@ -152,7 +159,7 @@ func (g *gallery) choose() {
 }
 
 func (g *gallery) fits(s shot) bool {
-	preview := s.output == scenePreview
+	preview := s.isPreview()
 	if g.kind == renderShots && preview && !s.live || g.kind == previewShots && !preview {
 		return false
 	}
@@ -163,7 +170,7 @@ func (g *gallery) fits(s shot) bool {
 // replacedBy returns the id of the newest run that has written the file of a shot after the shot's run,
 // or "".
 func (g *gallery) replacedBy(s shot) string {
-	if by := g.owner[s.path]; s.output != scenePreview && by != "" && by != s.run.ID {
+	if by := g.owner[s.path]; !s.isPreview() && by != "" && by != s.run.ID {
 		return by
 	}
 	return ""
@@ -182,7 +189,7 @@ func (g *gallery) find(of shot) (shot, bool) {
 // run rendered: the file that was shown last, else the last file, else the preview.
 func (g *gallery) successor(live shot) (found shot, there bool) {
 	for _, s := range g.all {
-		if s.run.ID != live.run.ID || s.output == scenePreview && there {
+		if s.run.ID != live.run.ID || s.isPreview() && there {
 			continue
 		}
 		found, there = s, true
@@ -210,14 +217,14 @@ func (g *gallery) earlier(of shot) (shot, bool) {
 	var place *shot
 	run := ""
 	for _, s := range g.all {
-		if s.run.Script != of.run.Script || !newer(of.run.ID, s.run.ID) || (s.output == scenePreview) != (of.output == scenePreview) {
+		if s.run.Script != of.run.Script || !newer(of.run.ID, s.run.ID) || s.isPreview() != of.isPreview() {
 			continue
 		}
 		if run != "" && run != s.run.ID {
 			break // an earlier run
 		}
 		run = s.run.ID
-		if s.output == scenePreview || filepath.Base(s.path) == filepath.Base(of.path) {
+		if s.isPreview() || filepath.Base(s.path) == filepath.Base(of.path) {
 			return s, true
 		}
 		if s.output == of.output {

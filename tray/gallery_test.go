@@ -337,6 +337,37 @@ func TestTheViewerZoomsMovesAndSteps(t *testing.T) {
 	}
 }
 
+func TestTheLastSceneIsDrawnAsAPersonChooses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "large.jpg")
+	picture(t, file, image.Pt(64, 32))
+	o := openWindow(t, succeeded("/srv/a.py"))
+	o.backend.picture = file
+	p := o.goToPictures()
+	d := p.drawer
+	test.Tap(d.button)
+	if o.Canvas().Overlays().Top() == nil {
+		t.Fatal("nobody is asked how")
+	}
+	d.engine.SetSelectedIndex(2)
+	d.view.SetSelectedIndex(2)
+	d.size.SetSelectedIndex(2)
+	o.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	o.until("the picture is shown", func() bool { return p.viewer.opened && p.viewer.one.pane.shown != nil && !d.button.Disabled() })
+	o.backend.mu.Lock()
+	drawn := slices.Clone(o.backend.drawn)
+	o.backend.mu.Unlock()
+	if want := (api.PreviewRequest{Engine: "workbench", View: "front", Size: 1920}); len(drawn) != 1 || drawn[0] != want {
+		t.Errorf("asked was %+v, want %+v", drawn, want)
+	}
+	if !strings.Contains(p.viewer.title.Text, "the scene · a.py") || !p.viewer.after.Disabled() || !p.viewer.before.Disabled() {
+		t.Errorf("it says %q, or a person can step", p.viewer.title.Text)
+	}
+	p.viewer.close()
+	d.view.SetSelectedIndex(4)
+	d.draw()
+	o.until("it says why there is none", func() bool { return o.Canvas().Overlays().Top() != nil && !d.button.Disabled() })
+}
+
 func TestARenderIsSeenWhileItGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }

@@ -35,6 +35,7 @@ type picturesTab struct {
 	on      *widget.Button
 	help    fyne.CanvasObject // empty and on
 	viewer  *viewer
+	drawer  *sceneDrawer
 
 	gallery gallery
 	cache   thumbCache
@@ -101,8 +102,9 @@ func newPicturesTab(w *window) *picturesTab {
 	})
 	t.help = container.NewCenter(container.NewGridWrap(fyne.NewSize(480, 140), container.NewVBox(t.empty, container.NewCenter(t.on))))
 	t.viewer = newViewer(w, &t.gallery, t.load, t.leaveViewer)
+	t.drawer = newSceneDrawer(w, t.open)
 	t.browse = container.NewBorder(
-		container.NewBorder(nil, nil, nil, t.kind, t.search), nil, nil, nil,
+		container.NewBorder(nil, nil, nil, container.NewHBox(t.kind, t.drawer.button), t.search), nil, nil, nil,
 		container.NewStack(t.grid, t.help),
 	)
 	t.viewer.content.Hide()
@@ -242,7 +244,7 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 	switch {
 	case s.live:
 		name = lang.L("renders now")
-	case s.output == scenePreview:
+	case s.isPreview():
 		name = lang.L("scene")
 	}
 	cell.name.SetText(name)

@@ -374,7 +374,7 @@ func shotTitle(s shot) string {
 	switch {
 	case s.live:
 		name = lang.L("the render")
-	case s.output == scenePreview:
+	case s.isPreview():
 		name = lang.L("the scene")
 	}
 	return fmt.Sprintf("%s · %s · %s", oneLine(name, 40), nameOf(*s.run), when(s.run.QueuedAt, time.Now()))

@@ -38,6 +38,9 @@ type backend struct {
 	codesAsked int
 
 	waits queueOfTest
+	// drawn are the pictures of scenes that were asked for, and picture is the file of each.
+	drawn   []api.PreviewRequest
+	picture string
 }
 
 type subscription struct{ ch chan api.Event }
@@ -204,6 +207,16 @@ func (b *backend) Output(ctx context.Context, id string, from int64) (text []byt
 }
 
 func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
+
+func (b *backend) PreviewScene(_ context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drawn = append(b.drawn, req)
+	if len(b.runs) == 0 || req.View == "top" {
+		return api.ScenePreview{}, fmt.Errorf("%w: there is nothing to see", api.ErrNoScene)
+	}
+	return api.ScenePreview{Run: b.runs[len(b.runs)-1], File: b.picture}, nil
+}
 
 func (*backend) Thumbnail(_ context.Context, id string, output int) ([]byte, error) {
 	return nil, fmt.Errorf("%w: output %d of run %s", api.ErrNoThumbnail, output, id)
