@@ -32,6 +32,8 @@ var (
 	ErrSceneGone = errors.New("the scene is gone")
 	// ErrNoScene: the run leaves no scene that can be looked at.
 	ErrNoScene = errors.New("there is no scene")
+	// ErrNoThumbnail: there is no thumbnail of that output.
+	ErrNoThumbnail = errors.New("there is no thumbnail")
 	// ErrNoSetting: there is no setting with that key, or no folder with that path.
 	ErrNoSetting = errors.New("no such setting")
 	// ErrFixed: the setting can't be changed. A variable or a flag of the engine goes before the

@@ -18,9 +18,11 @@ type Event struct {
 	From int64 `json:"from,omitempty"`
 	// Dropped is how many bytes of output were left out before this event, because this
 	// client read too slowly.
-	Dropped  int64          `json:"dropped,omitempty"`
-	Progress *Progress      `json:"progress,omitempty"`
-	Blender  *BlenderStatus `json:"blender,omitempty"`
+	Dropped  int64     `json:"dropped,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	// Live is true for the picture of a render that goes on: Run.Preview is its path.
+	Live    bool           `json:"live,omitempty"`
+	Blender *BlenderStatus `json:"blender,omitempty"`
 	// Message is a sentence for a person, for note and settings events.
 	Message string `json:"message,omitempty"`
 }
@@ -33,7 +35,7 @@ const (
 	KindRun      Kind = "run"      // a run changed state: Run
 	KindOutput   Kind = "output"   // a run printed: ID, Text
 	KindProgress Kind = "progress" // a run got on: ID, Progress
-	KindPreview  Kind = "preview"  // a picture of what a run left was made: ID, Run
+	KindPreview  Kind = "preview"  // a picture of what a run left, or of what it renders, was made: ID, Run, Live
 	KindBlender  Kind = "blender"  // a Blender changed state: Blender
 	KindFolders  Kind = "folders"  // a folder's watch changed: ask for the status
 	KindSettings Kind = "settings" // a setting changed, or the file of the settings became wrong or right: Message; ask for the settings

@@ -14,6 +14,38 @@ type SceneRequest struct {
 	Client string `json:"client,omitempty"`
 }
 
+// PreviewRequest is what a client sends to have a picture made of the scene that a run has left.
+type PreviewRequest struct {
+	// Run is the id of the run, or "" for the last run.
+	Run string `json:"-"`
+	// Engine is "workbench", "eevee" or "cycles"; "" is "cycles".
+	Engine string `json:"engine,omitempty"`
+	// Size is the longer side of the picture in pixels, [MinPreview] to [MaxPreview]; 0 is 1280.
+	Size int `json:"size,omitempty"`
+	// View is "camera", "front", "right", "top" or "three-quarter"; "" is "camera".
+	View string `json:"view,omitempty"`
+}
+
+// The smallest and the largest size of a [PreviewRequest].
+const (
+	MinPreview = 64
+	MaxPreview = 4096
+)
+
+// PreviewEngines and PreviewViews are the choices of a [PreviewRequest].
+var (
+	PreviewEngines = []string{"cycles", "eevee", "workbench"}
+	PreviewViews   = []string{"camera", "three-quarter", "front", "right", "top"}
+)
+
+// ScenePreview is a picture of a scene.
+type ScenePreview struct {
+	// Run is the run that has left the scene, without its output.
+	Run Run `json:"run"`
+	// File is the path of the picture, a JPEG.
+	File string `json:"file"`
+}
+
 // SavedScene is a copy of a scene.
 type SavedScene struct {
 	// Run is the run that has left the scene, without its output. Where the run of the request was made

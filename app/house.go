@@ -11,6 +11,7 @@ import (
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/app/settings"
+	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/engine"
 )
@@ -24,6 +25,8 @@ type house struct {
 	lock     *home.EngineLock
 	listener net.Listener
 	engine   *engine.Engine
+	// thumbnails is what the engine has thumbnails made by.
+	thumbnails *blender.Thumbnailer
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -31,7 +34,7 @@ type house struct {
 // [home.LockEngine]), or when the engine's files can't be opened. Nothing runs before
 // [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
-	h := &house{paths: paths}
+	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender())}
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
@@ -150,6 +153,7 @@ func (h *house) close() {
 // through stop, or until a part ends by itself. It returns nil when the end was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	defer boundHeap()()
+	defer h.thumbnails.Close()
 	return serveParts(ctx, stop, []part{
 		// The server starts before the engine, so that it ends after the engine: clients hear
 		// how their runs ended.

@@ -165,6 +165,7 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 			return h.newFleet(spec, changed)
 		},
 		Claim:      h.claim,
+		Thumbnails: h.thumbnails, ThumbnailDir: h.paths.Thumbnails(),
 		PreviewDir: h.paths.Previews(), SceneDir: h.paths.Opened(), JournalDir: h.paths.Journals(),
 		Version: version, Logger: h.logs.Logger,
 	}

@@ -123,7 +123,11 @@ func (r *activeRun) output(p []byte) {
 func (r *activeRun) tellProgress(told report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.progress.told(told, time.Now())
+	if told.written == "" {
+		r.progress.told(told, time.Now())
+	} else if viewer, ok := r.sink.(Viewer); ok {
+		viewer.Rendered(told.written)
+	}
 }
 
 // close keeps everything later from the sink. It returns when the run started, and the end of what

@@ -259,7 +259,7 @@ func (a *Attached) Processes() []api.ProcessStatus {
 }
 
 // Preview always fails with [ErrNoPreview]: the user sees the scene in the window of that Blender.
-func (a *Attached) Preview(context.Context, string, string, string) error {
+func (a *Attached) Preview(context.Context, string, string, Drawing) error {
 	return fmt.Errorf("%w: the Blender that is used has a window", ErrNoPreview)
 }
 

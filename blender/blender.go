@@ -98,6 +98,12 @@ type Taker interface {
 	Taken(pid int)
 }
 
+// Viewer is a [Sink] that wants to see what a run renders.
+type Viewer interface {
+	// Rendered tells that a render has written a picture. Of many at a time, some are left out.
+	Rendered(picture string)
+}
+
 // Sink receives what a run does while it runs. Its methods are called one at a time and must not
 // block: the goroutine that calls them also reads the pipe from Blender.
 type Sink interface {

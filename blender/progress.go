@@ -64,6 +64,9 @@ type report struct {
 	api.Progress
 	// rendering is true when the frame begins, and false when it is there.
 	rendering bool
+	// written, when it is not "", is the path of a picture that a render has written, and all that the
+	// report says.
+	written string
 }
 
 // frames is how far the frames of a run are, of which the add-on tells how many there are.

@@ -103,7 +103,7 @@ func TestTheFramesOfARenderAreCountedWithTheirSamples(t *testing.T) {
 	tell := func(frame, done int, rendering bool, picture string) api.Progress {
 		at = at.Add(time.Second)
 		r.toldAt = time.Time{}
-		r.told(report{api.Progress{Frame: frame, FramesDone: done, Frames: 10, Picture: picture}, rendering}, at)
+		r.told(report{Progress: api.Progress{Frame: frame, FramesDone: done, Frames: 10, Picture: picture}, rendering: rendering}, at)
 		return told[len(told)-1]
 	}
 	expect := func(got, want api.Progress) {

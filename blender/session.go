@@ -447,9 +447,13 @@ func (s *Session) dispatch(in incoming) {
 		}
 	case "progress":
 		if c != nil && c.progress != nil {
-			c.progress(report{api.Progress{
+			c.progress(report{Progress: api.Progress{
 				Fraction: in.Fraction, Text: in.Text, Frame: in.Frame, FramesDone: in.FramesDone, Frames: in.Frames, Picture: in.Picture,
-			}, in.Rendering})
+			}, rendering: in.Rendering})
+		}
+	case "picture":
+		if c != nil && c.progress != nil && in.Picture != "" {
+			c.progress(report{written: in.Picture})
 		}
 	case "recycle":
 		select {

@@ -24,6 +24,7 @@ type recorder struct {
 	output   bytes.Buffer
 	bytes    int
 	progress []api.Progress
+	rendered []string
 	printed  chan struct{} // closed at the first output
 	once     sync.Once
 }
@@ -50,6 +51,12 @@ func (r *recorder) Progress(p api.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.progress = append(r.progress, p)
+}
+
+func (r *recorder) Rendered(picture string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rendered = append(r.rendered, picture)
 }
 
 func (r *recorder) text() string {

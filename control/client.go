@@ -83,6 +83,13 @@ func (c *Client) Preview(ctx context.Context, id string) ([]byte, error) {
 	return body, err
 }
 
+// Thumbnail returns a small picture of the output of a run with an index, a JPEG file, which Blender may
+// have to make first: that takes seconds. It fails with [api.ErrNoThumbnail] when there is none.
+func (c *Client) Thumbnail(ctx context.Context, id string, output int) ([]byte, error) {
+	body, _, err := c.bytes(ctx, runPath(id, "/outputs/"+strconv.Itoa(output)+"/thumbnail"))
+	return body, err
+}
+
 // Output returns the text that a run printed from the byte from on, without a gap; at, the byte
 // where that text begins, which is later than from where something was cut; and total, the
 // number of printed bytes in all. To read on, ask from at+len(text).

@@ -33,6 +33,10 @@ type Engine interface {
 	Output(ctx context.Context, id string, from int64) (text []byte, at, total int64, err error)
 	// Preview returns the picture of a run, a JPEG file.
 	Preview(ctx context.Context, id string) ([]byte, error)
+	// Thumbnail returns a small picture of an output of a run, a JPEG file.
+	Thumbnail(ctx context.Context, id string, output int) ([]byte, error)
+	// PreviewScene makes a picture of the scene that a run has left.
+	PreviewScene(ctx context.Context, req api.PreviewRequest) (api.ScenePreview, error)
 	// SaveScene saves a copy of the scene that a run has left.
 	SaveScene(ctx context.Context, req api.SceneRequest) (api.SavedScene, error)
 	// Queue returns the first n runs that wait, in the order in which they will begin; 0 is 100. total is

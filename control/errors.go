@@ -34,6 +34,7 @@ const (
 	CodeStorage       = "storage_failed"
 	CodeSceneGone     = "scene_gone"
 	CodeNoScene       = "no_scene"
+	CodeNoThumbnail   = "no_thumbnail"
 	CodeTooLarge      = "too_large"
 	CodeBlenderFailed = "blender_failed"
 	CodeStopping      = "stopping"
@@ -71,6 +72,8 @@ func (e *Error) Is(target error) bool {
 		return e.Code == CodeSceneGone
 	case api.ErrNoScene:
 		return e.Code == CodeNoScene
+	case api.ErrNoThumbnail:
+		return e.Code == CodeNoThumbnail
 	case api.ErrEnded, api.ErrNotEnded:
 		return e.Code == CodeConflict
 	case api.ErrFixed:
@@ -131,6 +134,8 @@ func refusal(err error) *Error {
 		return refuse(http.StatusConflict, CodeSceneGone, "run it again, then open what it leaves: `blendtray open ID --again`", "%v", err)
 	case errors.Is(err, api.ErrNoScene):
 		return refuse(http.StatusConflict, CodeNoScene, "", "%v", err)
+	case errors.Is(err, api.ErrNoThumbnail):
+		return refuse(http.StatusNotFound, CodeNoThumbnail, "", "%v", err)
 	case errors.Is(err, api.ErrNoSetting):
 		return refuse(http.StatusNotFound, CodeNotFound, settingsHint, "%v", err)
 	case errors.Is(err, api.ErrFixed):

@@ -17,7 +17,7 @@ var named = map[string]error{
 	"ErrNotFound": api.ErrNotFound, "ErrEnded": api.ErrEnded, "ErrNotEnded": api.ErrNotEnded, "ErrStopping": api.ErrStopping,
 	"ErrBad": api.ErrBad, "ErrTooLarge": api.ErrTooLarge, "ErrNoBlender": api.ErrNoBlender, "ErrNoSession": api.ErrNoSession,
 	"ErrSession": api.ErrSession, "ErrNoSetting": api.ErrNoSetting, "ErrFixed": api.ErrFixed, "ErrSettingsBroken": api.ErrSettingsBroken,
-	"ErrStorage": api.ErrStorage, "ErrBusy": api.ErrBusy, "ErrSceneGone": api.ErrSceneGone, "ErrNoScene": api.ErrNoScene,
+	"ErrStorage": api.ErrStorage, "ErrBusy": api.ErrBusy, "ErrSceneGone": api.ErrSceneGone, "ErrNoScene": api.ErrNoScene, "ErrNoThumbnail": api.ErrNoThumbnail,
 }
 
 // A client decides by the errors of api, as if the engine were in its own process.

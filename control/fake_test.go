@@ -216,6 +216,18 @@ func (f *fakeEngine) Complete(_ context.Context, session, code string, cursor in
 	return api.Completion{Start: cursor - 1, Matches: []string{code}, Signature: &signature}, nil
 }
 
+func (f *fakeEngine) Thumbnail(_ context.Context, id string, output int) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(id); err != nil {
+		return nil, err
+	}
+	if output > 0 {
+		return nil, fmt.Errorf("%w: run %s has 1 output", api.ErrNoThumbnail, id)
+	}
+	return []byte("\xff\xd8small"), nil
+}
+
 func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }
 
 func (f *fakeEngine) Session(name string) (api.Session, error) {
@@ -257,6 +269,13 @@ func (f *fakeEngine) SaveScene(_ context.Context, req api.SceneRequest) (api.Sav
 		return api.SavedScene{}, fmt.Errorf("%w: run 3 came after run old", api.ErrSceneGone)
 	}
 	return api.SavedScene{File: req.File, Program: "/usr/bin/blender", Run: api.Run{ID: req.Run}}, nil
+}
+
+func (f *fakeEngine) PreviewScene(_ context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
+	if req.Run == "old" {
+		return api.ScenePreview{}, fmt.Errorf("%w: run 3 came after run old", api.ErrSceneGone)
+	}
+	return api.ScenePreview{File: fmt.Sprintf("/%s-%s-%d.jpg", req.Engine, req.View, req.Size), Run: api.Run{ID: req.Run}}, nil
 }
 
 func (f *fakeEngine) Queue(n int) ([]api.QueuedRun, int) {

@@ -11,6 +11,9 @@ import (
 	"blendtray/api"
 )
 
+// maxOutput is the largest index of an output that is looked for.
+const maxOutput = 1 << 30
+
 // maxList is how many runs a list may hold; the parameter before asks for older runs.
 const maxList = 1000
 
@@ -136,6 +139,19 @@ func (s *Server) getOutput(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) getPreview(w http.ResponseWriter, r *http.Request) error {
 	picture, err := s.engine.Preview(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s.answerBytes(w, http.StatusOK, "image/jpeg", picture)
+	return nil
+}
+
+func (s *Server) getThumbnail(w http.ResponseWriter, r *http.Request) error {
+	n, ok := number(r.PathValue("n"))
+	if !ok || n > maxOutput {
+		return badRequest("%s is not the index of an output", r.PathValue("n"))
+	}
+	picture, err := s.engine.Thumbnail(r.Context(), r.PathValue("id"), int(n))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -40,6 +41,14 @@ func TestTheHistoryIsChangedOverControl(t *testing.T) {
 	if want := []string{"clear me" + since.String(), "scripts 3 5/a"}; !slices.Equal(f.asked, want) {
 		t.Errorf("the engine was asked %q, want %q", f.asked, want)
 	}
+	if picture, err := c.Thumbnail(ctx, "r1", 0); err != nil || string(picture) != "\xff\xd8small" {
+		t.Errorf("Thumbnail: %q, %v", picture, err)
+	}
+	_, noThumbnail := c.Thumbnail(ctx, "r1", 1)
+	refusedWith(t, noThumbnail, http.StatusNotFound, CodeNoThumbnail)
+	if !errors.Is(noThumbnail, api.ErrNoThumbnail) {
+		t.Errorf("it is no ErrNoThumbnail: %v", noThumbnail)
+	}
 	if queue, total, err := c.Queue(ctx, 3); err != nil || total != 4711 || len(queue) != 1 || queue[0].Position != 3 || queue[0].Run.Args == nil {
 		t.Errorf("Queue: %+v of %d, %v", queue, total, err)
 	}
@@ -69,7 +78,7 @@ func TestTheHistoryIsChangedOverControl(t *testing.T) {
 	}
 	_, notQueued := c.MoveFirst(ctx, "running", api.FrontOfAll)
 	refusedWith(t, notQueued, http.StatusConflict, CodeConflict)
-	for _, path := range []string{"/queue?n=0", "/usage?since=now", "/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51"} {
+	for _, path := range []string{"/queue?n=0", "/usage?since=now", "/runs?since=yesterday", "/runs?until=1", "/runs?pinned=yes", "/scripts?last=0", "/scripts?last=51", "/runs/r1/outputs/x/thumbnail"} {
 		_, err := ask[any](ctx, c, http.MethodGet, path, nil)
 		refusedWith(t, err, http.StatusBadRequest, CodeBadRequest)
 	}

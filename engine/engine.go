@@ -56,7 +56,7 @@ type Blender interface {
 	// error means that nothing was executed.
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 	// Preview makes a picture of the scene that a run has left. An error changes nothing.
-	Preview(ctx context.Context, run, path, engine string) error
+	Preview(ctx context.Context, run, path string, how blender.Drawing) error
 }
 
 // Watcher is what the engine needs of a watcher; *watcher.Watcher implements it.
@@ -104,6 +104,10 @@ type Config struct {
 	// PreviewDir is the folder for the pictures, made with mode 0700; with "" the engine makes
 	// no pictures.
 	PreviewDir string
+	// Thumbnails makes the thumbnails of outputs, which are kept in ThumbnailDir, made with mode 0700;
+	// without one of the two there are none.
+	Thumbnails   Thumbnailer
+	ThumbnailDir string
 	// SceneDir is the folder for copies of scenes of which nobody names the file, made with mode 0700;
 	// with "" each needs a file.
 	SceneDir string

@@ -217,8 +217,12 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	}
 }
 
-func (f *fakeBlender) Preview(_ context.Context, _, path, engine string) error {
-	return os.WriteFile(path, []byte(engine), 0o600)
+func (f *fakeBlender) Preview(_ context.Context, _, path string, how blender.Drawing) error {
+	text := how.Engine
+	if how.Size != 0 || how.View != "" {
+		text = fmt.Sprint(how.Engine, " ", how.Size, " ", how.View)
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }
 
 // succeed does every run at once.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"blendtray/api"
@@ -145,8 +147,14 @@ func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, err
 // removePreviews removes the pictures of runs that were deleted.
 func (e *Engine) removePreviews(gone []deleted) {
 	for _, d := range gone {
-		if file := e.previewFile(api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}); file != "" {
+		run := api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}
+		if file := e.previewFile(run); file != "" {
 			_ = os.Remove(file) // most runs have none; of too many the oldest are removed
+			large, _ := filepath.Glob(strings.TrimSuffix(file, ".jpg") + ".*.jpg")
+			for _, file := range large {
+				_ = os.Remove(file) // as above
+			}
 		}
+		e.removeThumbnails(run)
 	}
 }

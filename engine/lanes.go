@@ -92,6 +92,7 @@ func (w *worker) lane(ctx context.Context, j *job, code []byte) {
 	w.trouble, w.used = 0, time.Now()
 	e.mu.Unlock()
 	w.drawPreview(ctx, j)
+	w.keepThumbnails(ctx, j)
 }
 
 // startNext takes the run j of a worker from the queue, writes down that the run is running, and

@@ -28,6 +28,33 @@ func (e *Engine) previewFile(r api.Run) string {
 	return filepath.Join(e.cfg.PreviewDir, fmt.Sprintf("%s-%x.jpg", r.ID, r.QueuedAt.UnixNano()))
 }
 
+// liveFile returns the path for the picture of a run that renders, which is kept as long as the run is
+// running, or "" when the engine makes no pictures.
+func (e *Engine) liveFile(r api.Run) string {
+	if file := e.previewFile(r); file != "" {
+		return strings.TrimSuffix(file, ".jpg") + ".live.jpg"
+	}
+	return ""
+}
+
+// drawLive has Blender make a thumbnail of a picture that a run has rendered, under a temporary name, and
+// then renames it.
+func (e *Engine) drawLive(ctx context.Context, run api.Run, picture, file string) error {
+	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
+		return err
+	}
+	program, err := e.programOf(ctx, run)
+	if err != nil {
+		return err
+	}
+	half := strings.TrimSuffix(file, ".jpg") + ".part"
+	defer os.Remove(half) // it was renamed, or never made
+	if err := e.cfg.Thumbnails.Make(ctx, program, picture, half, false); err != nil {
+		return err
+	}
+	return os.Rename(half, file)
+}
+
 // withPreview returns the run with the path of its picture, if the picture exists.
 func (e *Engine) withPreview(r api.Run) api.Run {
 	if !r.State.Final() {
@@ -58,7 +85,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 		return
 	}
 	w.drawing.Go(func() {
-		if err := e.makePreview(ctx, b, r.ID, file, what); err != nil {
+		if err := e.makePreview(ctx, b, r.ID, file, blender.Drawing{Engine: what}); err != nil {
 			if !errors.Is(err, blender.ErrNoPreview) && ctx.Err() == nil {
 				e.log.Warn("there is no preview", "run", r.ID, "error", err)
 			}
@@ -76,13 +103,13 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 
 // makePreview draws a picture under a temporary name and then renames it, so that nobody sees
 // half a picture.
-func (e *Engine) makePreview(ctx context.Context, b Blender, run, file, with string) error {
+func (e *Engine) makePreview(ctx context.Context, b Blender, run, file string, how blender.Drawing) error {
 	if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
 		return err
 	}
 	half := strings.TrimSuffix(file, ".jpg") + ".part"
 	defer os.Remove(half) // it was renamed, or never made
-	if err := b.Preview(ctx, run, half, with); err != nil {
+	if err := b.Preview(ctx, run, half, how); err != nil {
 		return err
 	}
 	return os.Rename(half, file)

@@ -69,6 +69,58 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 	}
 }
 
+func TestThePictureOfARenderIsSeenWhileTheRenderGoesOn(t *testing.T) {
+	t.Parallel()
+	made, dir := &fakeThumbnailer{}, t.TempDir()
+	previews := filepath.Join(dir, "previews")
+	h := open(t, func(c *Config) {
+		c.Thumbnails, c.ThumbnailDir, c.PreviewDir = made, filepath.Join(dir, "thumbnails"), previews
+	})
+	h.serve()
+	sub := h.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	run := h.submit("x = 1")
+	c := h.call()
+	viewer := c.sink.(blender.Viewer)
+	sees := func(what, want, text string) {
+		t.Helper()
+		ev := await(t, sub, what, func(ev api.Event) bool { return ev.Kind == api.KindPreview })
+		if !ev.Live || ev.ID != run.ID || ev.Run == nil || ev.Run.Preview != want || ev.Run.State != api.Running {
+			t.Errorf("%s: the event %+v", what, ev)
+		}
+		if got := h.run(run.ID).Preview; got != want {
+			t.Errorf("%s: the run has the picture %q", what, got)
+		}
+		if got, err := os.ReadFile(want); text != "" && (err != nil || string(got) != text) {
+			t.Errorf("%s: it is %q, %v", what, got, err)
+		}
+	}
+	frame := filepath.Join(dir, "0001.png")
+	viewer.Rendered(frame) // seen as it is, which costs the render nothing
+	sees("the first frame", frame, "")
+	other := filepath.Join(dir, "0002.exr")
+	if err := os.WriteFile(other, []byte("second"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	viewer.Rendered(other) // Blender makes a picture of it
+	live := h.liveFile(h.run(run.ID))
+	sees("the second frame", live, "second")
+	viewer.Rendered(filepath.Join(dir, "a.mp4")) // is not complete
+	viewer.Rendered(filepath.Join(dir, "a.txt"))
+	c.finish(blender.Succeeded)
+	if got := h.ended(run.ID).Preview; got != "" {
+		t.Errorf("after the run its picture is %q", got)
+	}
+	viewer.Rendered(frame) // comes too late
+	eventually(t, "nothing of it is left", func() bool {
+		left, err := os.ReadDir(previews)
+		return err == nil && len(left) == 0
+	})
+	if got := h.run(run.ID).Preview; got != "" || len(made.all()) != 1 {
+		t.Errorf("after the run its picture is %q, and made were %q", got, made.all())
+	}
+}
+
 func TestNoRunWaitsForAPreviewThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) { c.Runs.Preview, c.PreviewDir = api.PreviewCycles, t.TempDir() })

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/blender"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 	keptCopies = 7 * 24 * time.Hour
 	// lookedAt is how many of the newest runs are looked at for those that have left a scene.
 	lookedAt = 1000
+	// largePreview is the size of a picture of a scene that a person asks for, in pixels.
+	largePreview = 1280
 )
 
 // saverName is what the history calls the code that saves a scene.
@@ -249,3 +252,45 @@ func sceneOf(runs []api.Run, st api.Status, id string, now time.Time) (api.Run, 
 
 // blenderOf returns the name of the Blender that has executed a run.
 func blenderOf(r api.Run) string { return cmp.Or(r.Blender, api.DefaultBlender) }
+
+// PreviewScene makes a picture of the scene that a run has left, and returns its path; the scene is not
+// changed. It fails with [api.ErrSceneGone] when the scene is not there any more, with [api.ErrNoScene] when
+// there is nothing to see or too much, or the run was not isolated, and with [api.ErrBad] when the request
+// makes no sense.
+func (e *Engine) PreviewScene(ctx context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
+	how := blender.Drawing{
+		Engine: cmp.Or(req.Engine, api.PreviewEngines[0]), Size: cmp.Or(req.Size, largePreview), View: cmp.Or(req.View, api.PreviewViews[0]),
+	}
+	switch {
+	case !slices.Contains(api.PreviewEngines, how.Engine):
+		return api.ScenePreview{}, fmt.Errorf("%w: engine: %q is none of %s", api.ErrBad, req.Engine, strings.Join(api.PreviewEngines, ", "))
+	case !slices.Contains(api.PreviewViews, how.View):
+		return api.ScenePreview{}, fmt.Errorf("%w: view: %q is none of %s", api.ErrBad, req.View, strings.Join(api.PreviewViews, ", "))
+	case how.Size < api.MinPreview || how.Size > api.MaxPreview:
+		return api.ScenePreview{}, fmt.Errorf("%w: size: %d is not %d to %d", api.ErrBad, req.Size, api.MinPreview, api.MaxPreview)
+	}
+	run, err := e.leftBy(ctx, req.Run)
+	if err != nil {
+		return api.ScenePreview{}, err
+	}
+	run.Output = ""
+	e.mu.Lock()
+	w := e.workerLocked(blenderOf(run))
+	e.mu.Unlock()
+	file := e.previewFile(run)
+	if w == nil || file == "" {
+		return api.ScenePreview{}, fmt.Errorf("%w: this engine makes no pictures", api.ErrNoScene)
+	}
+	e.mu.Lock()
+	b := w.blender
+	e.mu.Unlock()
+	file = fmt.Sprintf("%s.%s-%s-%d.jpg", strings.TrimSuffix(file, ".jpg"), how.Engine, how.View, how.Size)
+	switch err := e.makePreview(ctx, b, run.ID, file, how); {
+	case errors.Is(err, blender.ErrNoPreview):
+		return api.ScenePreview{}, fmt.Errorf("%w: %w", api.ErrNoScene, err)
+	case err != nil:
+		return api.ScenePreview{}, err
+	}
+	e.prunePreviews()
+	return api.ScenePreview{Run: run, File: file}, nil
+}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -153,5 +155,46 @@ func TestASceneIsNotSavedByTheNextEngine(t *testing.T) {
 	next.serve()
 	if got := next.ended(r.ID); got.State != api.Interrupted {
 		t.Errorf("%s: %s", got.State, got.Reason)
+	}
+}
+
+func TestTheLastSceneIsDrawnAsAsked(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "previews")
+	h := open(t, func(c *Config) { c.PreviewDir = dir })
+	h.serve()
+	h.b.do = succeed
+	if _, err := h.PreviewScene(ctx, api.PreviewRequest{}); !errors.Is(err, api.ErrNoScene) {
+		t.Errorf("before the first run: %v", err)
+	}
+	run := h.ended(h.submit("x = 1").ID)
+	h.b.mu.Lock()
+	h.b.processes = []api.ProcessStatus{{Use: "left", Left: run.ID}}
+	h.b.mu.Unlock()
+	for _, wrong := range []api.PreviewRequest{{Engine: "povray"}, {View: "left"}, {Size: 63}, {Size: 4097}, {Size: -1}} {
+		if _, err := h.PreviewScene(ctx, wrong); !errors.Is(err, api.ErrBad) {
+			t.Errorf("%+v: %v", wrong, err)
+		}
+	}
+	for want, req := range map[string]api.PreviewRequest{
+		"cycles 1280 camera": {}, "eevee 64 top": {Run: run.ID, Engine: "eevee", View: "top", Size: 64},
+	} {
+		made, err := h.PreviewScene(ctx, req)
+		if err != nil || made.Run.ID != run.ID || filepath.Dir(made.File) != dir {
+			t.Errorf("%+v: %+v, %v", req, made, err)
+			continue
+		}
+		if text, err := os.ReadFile(made.File); err != nil || string(text) != want {
+			t.Errorf("%+v: %q, %v, want %q", req, text, err, want)
+		}
+	}
+	if got := h.run(run.ID).Preview; got != "" {
+		t.Errorf("they are taken for the preview of the run: %q", got)
+	}
+	if err := h.DeleteRun(ctx, run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("of a deleted run %v are left, %v", left, err)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"os"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ type sink struct {
 	sent  time.Time   // time of the last progress event
 	timer *time.Timer // set while a progress event is due
 	ended bool
+	// drawing is true while a thumbnail of a picture of the render is made.
+	drawing bool
 }
 
 // Taken notes that a Blender was chosen for the run, so that other Blenders that are free are free for
@@ -108,6 +111,53 @@ func (s *sink) send() {
 	e.hub.publish(api.Event{Kind: api.KindProgress, ID: s.job.run.ID, Progress: p})
 }
 
+// Rendered shows clients a picture that the run has rendered while it goes on. Of a format that clients
+// do not read, Blender makes a thumbnail first, and pictures that come meanwhile are left out.
+func (s *sink) Rendered(picture string) {
+	e := s.engine
+	switch api.PictureKindOf(picture) {
+	case api.PlainPicture:
+		s.live(picture)
+	case api.OtherPicture:
+		e.mu.Lock()
+		run := s.job.run
+		e.mu.Unlock()
+		file := e.liveFile(run)
+		s.mu.Lock()
+		busy := s.drawing || s.ended || file == "" || e.cfg.Thumbnails == nil
+		s.drawing = s.drawing || !busy
+		s.mu.Unlock()
+		if busy {
+			return
+		}
+		go func() {
+			if err := e.drawLive(s.job.ctx, run, picture, file); err == nil {
+				s.live(file)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.drawing = false; s.ended {
+				_ = os.Remove(file) // the run has ended meanwhile
+			}
+		}()
+	}
+}
+
+// live publishes the picture of a render that goes on.
+func (s *sink) live(picture string) {
+	e := s.engine
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	e.mu.Lock()
+	s.job.run.Preview = picture
+	r := e.snapshotLocked(s.job)
+	e.mu.Unlock()
+	e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r, Live: true})
+}
+
 // end stops the timer after the run has ended, before the event of its end.
 func (s *sink) end() {
 	s.mu.Lock()
@@ -116,6 +166,13 @@ func (s *sink) end() {
 		s.timer.Stop()
 	}
 	s.mu.Unlock()
+	s.engine.mu.Lock()
+	s.job.run.Preview = "" // the picture of the render is not that of the run
+	run := s.job.run
+	s.engine.mu.Unlock()
+	if file := s.engine.liveFile(run); file != "" {
+		_ = os.Remove(file) // mostly there is none
+	}
 	at := s.job.out.next()
 	s.engine.hub.output(s.job.run.ID, at, s.job.out.end())
 }

@@ -20,6 +20,7 @@ type worker struct {
 	woken   chan struct{}  // gets a signal when the queue, Blender's state or the wanted Blender has changed
 	lanes   sync.WaitGroup // the runs that the Blender executes, and the waits for it
 	drawing sync.WaitGroup // the pictures of what runs left
+	keeping sync.WaitGroup // the thumbnails of what runs made
 	// expecting is held around telling the Blender what to expect. It is taken before Engine.mu.
 	expecting sync.Mutex
 
@@ -100,6 +101,7 @@ func (w *worker) retire() {
 func (w *worker) serve(ctx context.Context) {
 	w.launch()
 	defer w.drawing.Wait()
+	defer w.keeping.Wait()
 	for {
 		w.work(ctx)
 		if ctx.Err() != nil || !w.turnOver(ctx) {

@@ -36,7 +36,7 @@ type Member interface {
 	Configure(api.BlenderSpec)
 	Ready(ctx context.Context) error
 	Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
-	Preview(ctx context.Context, path, engine string) error
+	Preview(ctx context.Context, path string, how blender.Drawing) error
 	Complete(ctx context.Context, code string, cursor int) (api.Completion, error)
 	// Alert wakes the Blender, because a run is about to come.
 	Alert()

@@ -269,10 +269,10 @@ func TestOfRunsAtTheSameTimeWhatTheLastToEndLeftIsKept(t *testing.T) {
 		}
 	}
 	picture := filepath.Join(dir, "picture")
-	if err := f.Preview(t.Context(), "first", picture, "cycles"); !errors.Is(err, blender.ErrNoPreview) {
+	if err := f.Preview(t.Context(), "first", picture, blender.Drawing{Engine: "cycles"}); !errors.Is(err, blender.ErrNoPreview) {
 		t.Errorf("a picture of the first run, in whose process another was the last: %v", err)
 	}
-	if err := f.Preview(t.Context(), "second", picture, "cycles"); err != nil {
+	if err := f.Preview(t.Context(), "second", picture, blender.Drawing{Engine: "cycles"}); err != nil {
 		t.Errorf("a picture of the second run: %v", err)
 	}
 	if got := look(); got != second {

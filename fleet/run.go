@@ -213,7 +213,7 @@ func (f *Fleet) Free(req blender.Request) bool {
 // Preview has the Blender of an isolated run make a picture of the scene that the run has left; see
 // [blender.Supervisor.Preview]. It holds up no isolated run: the next one has another
 // Blender. It fails with [blender.ErrNoPreview] when what the run left is gone.
-func (f *Fleet) Preview(ctx context.Context, run, path, engine string) error {
+func (f *Fleet) Preview(ctx context.Context, run, path string, how blender.Drawing) error {
 	f.mu.Lock()
 	var m *member
 	for _, other := range f.members {
@@ -229,7 +229,7 @@ func (f *Fleet) Preview(ctx context.Context, run, path, engine string) error {
 	}
 	m.busy = true
 	f.mu.Unlock()
-	err := m.b.Preview(ctx, path, engine)
+	err := m.b.Preview(ctx, path, how)
 	f.mu.Lock()
 	m.busy = false
 	m.renewLocked()

@@ -320,6 +320,13 @@ func (s *notedSink) tell() {
 	}
 }
 
+// Rendered passes on what the run renders.
+func (s *notedSink) Rendered(picture string) {
+	if viewer, ok := s.Sink.(blender.Viewer); ok {
+		viewer.Rendered(picture)
+	}
+}
+
 // Started passes on that the run has begun, and tells the note.
 func (s *notedSink) Started(at time.Time) {
 	s.Sink.Started(at)

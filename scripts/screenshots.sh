@@ -98,7 +98,7 @@ PY
 	sleep 1 # the window shows it
 	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
 	xdotool windowmove "$window" 60 50
-	for tab in activity:60 preview:155 queue:243 blender:340 folders:435 console:520 log:608 settings:690; do
+	for tab in activity:60 pictures:160 queue:248 blender:345 folders:440 console:525 log:613 settings:695; do
 		xdotool mousemove --window "$window" "${tab#*:}" 70 click 1
 		sleep 1 # the pointer's animation
 		import -window "$window" "$out/${tab%:*}-$theme.png"

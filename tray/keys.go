@@ -53,6 +53,9 @@ func (w *window) shortcuts() []shortcut {
 			case w.log.content:
 				w.Canvas().Focus(w.log.view.find)
 				return
+			case w.pictures.content:
+				w.pictures.find()
+				return
 			}
 			w.focus(w.runs.detail.finding())
 		}},
@@ -152,6 +155,8 @@ func (w *window) goTo(tab int) {
 		w.Canvas().Focus(w.runs.list)
 	case w.queue.content:
 		w.Canvas().Focus(w.queue.list)
+	case w.pictures.content:
+		w.pictures.focus()
 	case w.console.content:
 		w.Canvas().Focus(w.console.code)
 	case w.log.content:

@@ -121,7 +121,8 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		{fyne.Key3, 2, o.queue.list},
 		{fyne.KeyK, 0, o.runs.search},
 		{fyne.KeyF, 0, o.runs.detail.output.find},
-		{fyne.Key2, 1, nil},
+		{fyne.Key2, 1, o.pictures.grid},
+		{fyne.KeyF, 1, o.pictures.search},
 		{fyne.Key6, 5, o.console.code},
 		{fyne.Key1, 0, o.runs.list},
 	} {

@@ -256,7 +256,6 @@ func (d *runDetail) set(r api.Run) {
 	d.showCause(r)
 	d.countPictures(r)
 	d.fill()
-	d.window.preview.show(r)
 	d.layOut()
 }
 

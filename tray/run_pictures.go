@@ -45,13 +45,13 @@ func (v *picturesView) show(r api.Run) {
 	v.shown = all
 	v.images.RemoveAll()
 	if r.Preview != "" {
-		v.images.Add(newThumbnail(v.window, r.Preview, lang.L("scene"), func() { openPicture(v.window, r, scenePicture) }))
+		v.images.Add(newThumbnail(v.window, shot{run: &r, path: r.Preview, output: scenePreview}, lang.L("scene"), func() { openPicture(v.window, r, scenePreview) }))
 	}
 	for i, path := range r.Outputs[:min(maxRunPictures, len(r.Outputs))] {
 		open := func() { openPicture(v.window, r, i) }
-		switch strings.ToLower(filepath.Ext(path)) {
-		case ".png", ".jpg", ".jpeg", ".webp":
-			v.images.Add(newThumbnail(v.window, path, oneLine(filepath.Base(path), 14), open))
+		switch api.PictureKindOf(path) {
+		case api.PlainPicture, api.OtherPicture, api.MoviePicture:
+			v.images.Add(newThumbnail(v.window, shot{run: &r, path: path, output: i}, oneLine(filepath.Base(path), 14), open))
 		default:
 			v.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
 		}
@@ -86,16 +86,14 @@ func (v *picturesView) drop() {
 	v.remark.say("", false)
 }
 
-// scenePicture stands for the picture of the scene in place of the index of an output.
-const scenePicture = -1
-
-// openPicture opens a picture of a run: the output with an index, or the picture of the scene.
+// openPicture opens a picture of a run in the viewer: the output with an index, or the picture of the scene
+// for [scenePreview]. A file that is no picture opens in the desktop's program for it.
 func openPicture(w *window, r api.Run, index int) {
-	if index == scenePicture {
-		w.showPreview(r)
+	if index >= 0 && api.PictureKindOf(r.Outputs[index]) == api.NoPicture {
+		openFile(w, r.Outputs[index])
 		return
 	}
-	openFile(w, r.Outputs[index])
+	w.showPicture(r, index)
 }
 
 // countOfPictures returns how many pictures and files a run has to show.

@@ -110,9 +110,8 @@ func TestThePicturesOfARunComeAndOpen(t *testing.T) {
 		t.Error("the pictures were read again")
 	}
 	test.Tap(first)
-	o.until("it is opened", func() bool {
-		o.host.mu.Lock()
-		defer o.host.mu.Unlock()
-		return len(o.host.opened) == 1 && o.host.opened[0] == good+":0"
+	o.until("it is opened large", func() bool {
+		v := o.pictures.viewer
+		return o.tabs.Selected().Content == o.pictures.content && v.opened && v.one.of.path == good && v.one.pane.shown != nil
 	})
 }

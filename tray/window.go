@@ -48,7 +48,7 @@ type window struct {
 	runs              *runsTab
 	blender           *blenderTab
 	folders           *foldersTab
-	preview           *previewTab
+	pictures          *picturesTab
 	settings          *settingsForm
 	console           *consoleTab
 	queue             *queueTab
@@ -108,13 +108,13 @@ func newWindow(s *shell) *window {
 		}
 	})
 	w.runs, w.blender, w.folders, w.console = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newConsoleTab(w)
-	w.preview = newPreviewTab(w)
+	w.pictures = newPicturesTab(w)
 	w.queue, w.log = newQueueTab(w), newLogTab(w)
 	settings, form := newSettingsTab(w)
 	w.settings = form
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon(lang.L("Activity"), theme.ListIcon(), w.runs.content),
-		container.NewTabItemWithIcon(lang.L("Preview"), theme.VisibilityIcon(), w.preview.content),
+		container.NewTabItemWithIcon(lang.L("Pictures"), theme.MediaPhotoIcon(), w.pictures.content),
 		container.NewTabItemWithIcon(lang.L("Queue"), theme.MenuIcon(), w.queue.content),
 		container.NewTabItemWithIcon("Blender", theme.ComputerIcon(), w.blender.content),
 		container.NewTabItemWithIcon(lang.L("Folders"), theme.FolderIcon(), w.folders.content),
@@ -124,6 +124,7 @@ func newWindow(s *shell) *window {
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
+		w.pictures.appear(item.Content == w.pictures.content)
 		w.log.turn(item.Content == w.log.content)
 		w.console.entered()
 	}
@@ -237,7 +238,7 @@ func (w *window) showSettings(report api.SettingsReport) {
 		return strings.HasPrefix(s.Key, "blenders.") // the window knows one Blender
 	}))
 	w.folders.showSettings()
-	w.preview.refresh()
+	w.pictures.refresh()
 }
 
 // change has the engine change its settings, shows the settings that hold then, and calls done on
@@ -323,6 +324,7 @@ func (w *window) show(s State) {
 	w.console.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
+		w.pictures.reload()
 		if id := w.chosen; id != "" {
 			w.chosen = ""
 			w.runs.reopen(id)
@@ -353,16 +355,19 @@ func (w *window) heard(ev api.Event) {
 		w.runs.detail.feed.heard(ev)
 	case api.KindRun:
 		w.runs.queue(ev)
+		if ev.Run != nil {
+			w.pictures.heard(*ev.Run)
+		}
 	case api.KindHistory: // runs were deleted or pinned
 		w.shell.do(func() { w.runs.history(ev.ID) })
+		w.shell.do(w.pictures.reload)
 	case api.KindGap: // it is not known what was
 		w.shell.do(w.runs.again)
+		w.shell.do(w.pictures.reload)
 	case api.KindPreview:
 		if r := ev.Run; r != nil {
-			w.shell.do(func() {
-				w.preview.show(*r)
-				w.runs.detail.pictured(*r)
-			})
+			w.pictures.heard(*r)
+			w.shell.do(func() { w.runs.detail.pictured(*r) })
 		}
 	}
 }
@@ -378,10 +383,15 @@ func (w *window) tabOf(content fyne.CanvasObject) int {
 	return max(0, slices.IndexFunc(w.tabs.Items, func(i *container.TabItem) bool { return i.Content == content }))
 }
 
-// showPreview shows the picture of a run.
-func (w *window) showPreview(r api.Run) {
-	w.preview.show(r)
-	w.tabs.SelectIndex(1)
+// showPicture shows a picture of a run in the tab Pictures: the output with an index, or its preview for
+// [scenePreview]. Nothing happens when there is no such picture.
+func (w *window) showPicture(r api.Run, output int) {
+	for _, s := range shotsOf(r) {
+		if s.output == output {
+			w.selectTab(w.pictures.content)
+			w.pictures.open(s)
+		}
+	}
 }
 
 // selectTab goes to the tab with a content.

@@ -45,6 +45,9 @@ type backend struct {
 	completes func(session, code string, cursor int) (api.Completion, error)
 	did       []api.SessionRequest
 	submitted []api.Submission
+	// drawn are the pictures of scenes that were asked for, and picture is the file of each.
+	drawn   []api.PreviewRequest
+	picture string
 }
 
 type subscription struct{ ch chan api.Event }
@@ -267,6 +270,20 @@ func (b *backend) Output(ctx context.Context, id string, from int64) (text []byt
 }
 
 func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
+
+func (b *backend) PreviewScene(_ context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drawn = append(b.drawn, req)
+	if len(b.runs) == 0 || req.View == "top" {
+		return api.ScenePreview{}, fmt.Errorf("%w: there is nothing to see", api.ErrNoScene)
+	}
+	return api.ScenePreview{Run: b.runs[len(b.runs)-1], File: b.picture}, nil
+}
+
+func (*backend) Thumbnail(_ context.Context, id string, output int) ([]byte, error) {
+	return nil, fmt.Errorf("%w: output %d of run %s", api.ErrNoThumbnail, output, id)
+}
 
 func (b *backend) StartBlender(context.Context, string) error   { return nil }
 func (b *backend) StopBlender(context.Context, string) error    { return nil }
@@ -879,27 +896,6 @@ func TestWrongSettingsAreToldWhereverTheEngineIs(t *testing.T) {
 	o.show(st)
 	if o.bannerBox.Visible() {
 		t.Errorf("mended, it says %q", o.banner.Text)
-	}
-}
-
-func TestThePictureOfARunIsShown(t *testing.T) {
-	o := openWindow(t, succeeded("/srv/a.py"))
-	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == "1" })
-	if !o.preview.on.Visible() {
-		t.Error("pictures can't be turned on")
-	}
-	test.Tap(o.preview.on)
-	o.until("they are on", func() bool {
-		return !o.preview.on.Visible() && slices.Equal(o.owned.changes(), []string{"runs.preview=cycles"})
-	})
-	file := filepath.Join(t.TempDir(), "1.jpg")
-	r := o.runs.detail.run
-	r.Preview = file
-	o.heard(api.Event{Kind: api.KindPreview, ID: "1", Run: &r})
-	o.until("it is shown", func() bool { return o.preview.image.File == file })
-	o.runs.detail.showPane("pictures")
-	if n := len(o.runs.detail.pictures.images.Objects); o.preview.hint.Visible() || n != 1 {
-		t.Errorf("the hint stays, or %d pictures are with the run", n)
 	}
 }
 

@@ -32,6 +32,8 @@ class Outputs:
         self.rendering = False
         # Called with the progress of a render: a fraction and a text.
         self.tell_progress: Callable[[float, str], None] | None = None
+        # Called with the path of each picture that a render has written.
+        self.tell_picture: Callable[[str], None] | None = None
 
     def begin(self, now: float) -> None:
         """Start to collect; files older than `now` (since 1970) do not belong to this run."""
@@ -168,8 +170,11 @@ def _on_render_write(scene: bpy.types.Scene, *_args: object) -> None:
     extension = render.file_extension
     if render.use_file_extension and not still.lower().endswith(extension):
         still += extension
-    if not collector.add_written(numbered):
-        collector.add_written(still)
+    for path in (numbered, still):
+        if collector.add_written(path):
+            if collector.tell_picture is not None:
+                collector.tell_picture(os.path.abspath(path))
+            return
 
 
 @persistent

@@ -16,25 +16,35 @@ from . import outputs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The longer side, in pixels.
+# The longer side of a small picture, in pixels.
 _SIZE = 480
+# How a camera is turned to look from an angle, in degrees; whether it shows no perspective.
+_ANGLES = {
+    "three-quarter": ((63.0, 0.0, 42.0), False),
+    "front": ((90.0, 0.0, 0.0), True),
+    "right": ((90.0, 0.0, 90.0), True),
+    "top": ((0.0, 0.0, 0.0), True),
+}
 # The types of objects that a render shows.
 _VISIBLE = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}
 # What takes too long to render, counted with modifiers and instances.
 _MOST_INSTANCES = 20_000
 _MOST_POLYGONS = 3_000_000
-# The most that Cycles may spend on samples, in seconds.
+# The most that Cycles may spend on samples, in seconds: of a small picture, and of a large one.
 _SAMPLE_TIME = 2.0
+_LARGE_SAMPLE_TIME = 10.0
 
 
 class NoPreview(Exception):
     """The scene has nothing to see, or is too large, or can't be rendered."""
 
 
-def render(path: str, engine: str) -> None:
-    """Render the scene to a JPEG file, with "cycles" or "workbench".
+def render(path: str, engine: str, size: int = _SIZE, view: str = "camera") -> None:
+    """Render the scene to a JPEG file, with "cycles", "eevee" or "workbench".
 
-    With "picture" nothing is rendered: the file is what was rendered last, made small. Raises
+    The longer side has `size` pixels. The view "camera" is that of the scene's camera, or from an
+    angle where the scene has none; the others, "front", "right", "top" and "three-quarter", show
+    all. With "picture" nothing is rendered: the file is what was rendered last, made small. Raises
     NoPreview when there is nothing to see, the scene is too large, or this Blender does not have
     the engine.
     """
@@ -52,10 +62,10 @@ def render(path: str, engine: str) -> None:
         stack.callback(layer.update)
         copy = scene.copy()
         stack.callback(bpy.data.scenes.remove, copy)
-        if copy.camera is None:
-            _add_camera(copy, bounds, stack)
+        if copy.camera is None or view != "camera":
+            _add_camera(copy, bounds, "three-quarter" if view == "camera" else view, stack)
         _add_light(copy, stack)
-        _set_up(copy, path, engine)
+        _set_up(copy, path, engine, size)
         bpy.ops.render.render(write_still=True, scene=copy.name)
 
 
@@ -149,21 +159,49 @@ def _quiet_handlers() -> Iterator[None]:
             handlers[:] = before
 
 
-def _add_camera(scene: bpy.types.Scene, corners: list[Vector], stack: contextlib.ExitStack) -> None:
+def _add_camera(
+    scene: bpy.types.Scene, corners: list[Vector], view: str, stack: contextlib.ExitStack
+) -> None:
     data = bpy.data.cameras.new("Preview")
     stack.callback(bpy.data.cameras.remove, data)
     camera = bpy.data.objects.new("Preview", data)
     stack.callback(bpy.data.objects.remove, camera)
-    camera.rotation_euler = Euler((math.radians(63), 0, math.radians(42)))
+    angles, flat = _ANGLES[view]
+    camera.rotation_euler = Euler([math.radians(angle) for angle in angles])
     scene.collection.objects.link(camera)
     scene.camera = camera
     layer = scene.view_layers[0]
     layer.update()
-    flat = [value for corner in corners for value in corner.to_tuple()]
-    camera.location, _ = camera.camera_fit_coords(layer.depsgraph, flat)
+    if flat:
+        _look_without_perspective(scene, camera, corners)
+    else:
+        values = [value for corner in corners for value in corner.to_tuple()]
+        camera.location, _ = camera.camera_fit_coords(layer.depsgraph, values)
     distance = max((camera.location - corner).length for corner in corners)
     data.clip_end = max(data.clip_end, 2 * distance)
     data.clip_start = min(data.clip_start, distance / 1000) or data.clip_start
+
+
+def _look_without_perspective(scene: Any, camera: Any, corners: list[Vector]) -> None:
+    """Have a camera that is turned already show all corners, with a margin."""
+    turn = camera.rotation_euler.to_matrix()
+    seen = [turn.transposed() @ corner for corner in corners]
+    least = [min(corner[axis] for corner in seen) for axis in range(3)]
+    most = [max(corner[axis] for corner in seen) for axis in range(3)]
+    render = scene.render
+    width = render.resolution_x * render.pixel_aspect_x
+    height = render.resolution_y * render.pixel_aspect_y
+    # The scale of such a camera is the longer side of the picture.
+    longer = max(width, height)
+    needed = max(
+        (most[0] - least[0]) * longer / width, (most[1] - least[1]) * longer / height, 1e-6
+    )
+    camera.data.type = "ORTHO"
+    camera.data.ortho_scale = 1.08 * needed
+    depth = most[2] - least[2] + needed
+    camera.location = turn @ Vector(
+        ((least[0] + most[0]) / 2, (least[1] + most[1]) / 2, most[2] + depth)
+    )
 
 
 def _add_light(scene: bpy.types.Scene, stack: contextlib.ExitStack) -> None:
@@ -185,11 +223,12 @@ def _add_light(scene: bpy.types.Scene, stack: contextlib.ExitStack) -> None:
 
 
 # `scene` is Any because the stubs do not know the render engines and their properties.
-def _set_up(scene: Any, path: str, engine: str) -> None:
+def _set_up(scene: Any, path: str, engine: str, size: int) -> None:
+    large = size > _SIZE
     render = scene.render
     width = render.resolution_x * render.pixel_aspect_x
     height = render.resolution_y * render.pixel_aspect_y
-    scale = _SIZE / max(width, height)
+    scale = size / max(width, height)
     render.resolution_x = max(16, round(width * scale))
     render.resolution_y = max(16, round(height * scale))
     render.resolution_percentage = 100
@@ -206,8 +245,9 @@ def _set_up(scene: Any, path: str, engine: str) -> None:
     ):
         if hasattr(render, switch):
             setattr(render, switch, False)
-    render.use_simplify = True
-    render.simplify_subdivision_render = min(1, render.simplify_subdivision_render)
+    if not large:
+        render.use_simplify = True
+        render.simplify_subdivision_render = min(1, render.simplify_subdivision_render)
     render.use_file_extension = False
     render.use_overwrite = True
     render.filepath = path
@@ -222,11 +262,16 @@ def _set_up(scene: Any, path: str, engine: str) -> None:
             raise NoPreview("this Blender has no Cycles") from None
         cycles = scene.cycles
         cycles.device = "CPU"
-        cycles.samples = 16
+        cycles.samples = 64 if large else 16
         cycles.use_denoising = False
         cycles.max_bounces = 4
         if hasattr(cycles, "time_limit"):
-            cycles.time_limit = _SAMPLE_TIME
+            cycles.time_limit = _LARGE_SAMPLE_TIME if large else _SAMPLE_TIME
+    elif engine == "eevee":
+        try:
+            render.engine = "BLENDER_EEVEE"
+        except TypeError:
+            render.engine = "BLENDER_EEVEE_NEXT"  # from 4.2 to 4.5
     else:
         render.engine = "BLENDER_WORKBENCH"
         shading = scene.display.shading

@@ -35,6 +35,9 @@ class Listener:
     ) -> None:
         """The run begins a frame, or has one more done of so many, in the file `picture`."""
 
+    def picture(self, run: Run, path: str) -> None:
+        """A render of the run has written a picture."""
+
     def finished(self, run: Run, outcome: Outcome) -> None:
         """The run has ended."""
 

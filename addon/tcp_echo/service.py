@@ -84,6 +84,7 @@ class Service:
     def start(self) -> None:
         """Start to serve."""
         outputs.collector.tell_progress = self.progress
+        outputs.collector.tell_picture = self.picture
         self._stream.prepare()
         self._enable_faults()
         self._interrupt.install()
@@ -152,6 +153,11 @@ class Service:
         run = self.queue.running
         if run is not None:
             run.listener.progress(run, fraction, text)
+
+    def picture(self, path: str) -> None:
+        run = self.queue.running
+        if run is not None:
+            run.listener.picture(run, path)
 
     # On the I/O thread.
 

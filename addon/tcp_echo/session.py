@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -29,6 +30,8 @@ MAX_WAITING_BYTES = 256 << 20
 
 # The shortest time between two progress frames, in seconds: people read them.
 _PROGRESS_INTERVAL = 0.05
+# The shortest time between two pictures of a render that goes on, in seconds.
+_PICTURE_INTERVAL = 0.5
 
 # How long `started` may be held back to be sent with `finished`, in seconds.
 _PUSH_SECONDS = 0.002
@@ -149,6 +152,7 @@ class Session(Listener):
         # called.
         self._progress: tuple[str, float, str] | None = None
         self._progress_due = False
+        self._last_picture = 0.0
         # The runs since the last push whose `started` may be held back.
         self._at_once = 0
 
@@ -333,6 +337,7 @@ class Session(Listener):
 
     def started(self, run: Run, when: float) -> None:
         self._progress_due = False  # so the first progress of each run is sent at once
+        self._last_picture = -_PICTURE_INTERVAL
         # Many scripts end within a millisecond: one packet then carries this and `finished`.
         self._connection.send(
             frames.pack(f'{{"type":"started","id":"{run.id}","time":{when!r}}}'.encode("ascii")),
@@ -400,6 +405,17 @@ class Session(Listener):
                 picture=picture,
                 rendering=rendering,
             )
+
+    def picture(self, run: Run, path: str) -> None:
+        now = time.monotonic()
+        if now - self._last_picture < _PICTURE_INTERVAL:
+            return  # nobody sees it, and the render goes on at once
+        self._last_picture = now
+        self._service.server.call(self._send_picture, run.id, path)
+
+    def _send_picture(self, run_id: str, path: str) -> None:
+        if run_id in self._runs and not self._connection.backed_up:
+            self._send(type="picture", id=run_id, picture=path)
 
     def finished(self, run: Run, outcome: Outcome) -> None:
         self._runs.pop(run.id, None)

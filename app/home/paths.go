@@ -172,6 +172,12 @@ func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 // Previews is the folder of the pictures that are drawn after runs.
 func (p Paths) Previews() string { return filepath.Join(p.Cache, "previews") }
 
+// Thumbnails is the folder of the thumbnails of outputs.
+func (p Paths) Thumbnails() string { return filepath.Join(p.Cache, "thumbnails") }
+
+// ThumbnailBlender is the folder for the files of the Blender that makes thumbnails.
+func (p Paths) ThumbnailBlender() string { return filepath.Join(p.Cache, "thumbnailer") }
+
 // Checkpoints is the folder of the copies of the scenes of sessions.
 func (p Paths) Checkpoints() string { return filepath.Join(p.Cache, "checkpoints") }
 
