@@ -16,6 +16,7 @@ import (
 	"blendtray/api"
 	"blendtray/assets"
 	"blendtray/control"
+	"blendtray/tray/chooser"
 )
 
 // notifyKey is the setting that says which runs bring a notification.
@@ -93,6 +94,8 @@ type WindowConfig struct {
 	Orders io.Reader
 	// Requests is where the window writes what it asks of the tray.
 	Requests io.Writer
+	// Choose has a person choose a file or a folder; nil is the dialog of the system.
+	Choose func(context.Context, chooser.Request) (string, error)
 }
 
 // repaint is the shortest time between two changes of the menu and the icon, or of the window.

@@ -215,9 +215,7 @@ func TestADialogHearsEnterAndEscapeAndCoversTheShortcuts(t *testing.T) {
 		func() { o.blender.choose() },
 	} {
 		c()
-		if !o.covered() {
-			t.Fatal("no dialog is open")
-		}
+		o.until("a dialog is open", o.covered)
 		if press(fyne.KeyEscape); o.covered() {
 			t.Error("Escape does not close it")
 		}

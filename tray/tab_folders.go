@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -41,15 +42,7 @@ func newFoldersTab(w *window) *foldersTab {
 	t := &foldersTab{window: w, rows: container.NewVBox()}
 	s := w.shell
 	t.another = widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
-		d := dialog.NewFolderOpen(func(uri fyne.ListableURI, err error) {
-			switch {
-			case err != nil:
-				w.fail(err)
-			case uri != nil:
-				t.add(uri.Path())
-			}
-		}, w)
-		w.present(d, func() {}, nil) // Enter opens what is marked in the dialog itself
+		chooseFolder(w, lang.L("Choose a folder to watch"), "", t.add)
 	})
 	edit := widget.NewButtonWithIcon("Open the settings", theme.SettingsIcon(), func() {
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })

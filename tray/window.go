@@ -54,6 +54,7 @@ type window struct {
 	log               *logTab
 	noted             string
 	link              Link
+	choosing          bool // a person is choosing a file or a folder
 
 	decoding chan struct{} // holds a value while a picture is made small
 

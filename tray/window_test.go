@@ -22,6 +22,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/control"
+	"blendtray/tray/chooser"
 )
 
 // backend is an engine in memory, behind a real interface.
@@ -430,7 +431,7 @@ func openWindowOf(t *testing.T, host *hostOfTest, runs ...api.Run) *open {
 	}()
 	o := &open{t: t, backend: b, owned: owned, host: host, calls: make(chan func(), 10_000)}
 	o.told = &told{}
-	s := newShell(ctx, WindowConfig{Client: control.NewClient(address), Host: o.host, Requests: o.told}, test.NewTempApp(t), func(f func()) { o.calls <- f })
+	s := newShell(ctx, WindowConfig{Client: control.NewClient(address), Host: o.host, Requests: o.told, Choose: noChooser}, test.NewTempApp(t), func(f func()) { o.calls <- f })
 	o.window = newWindow(s)
 	s.window = o.window
 	follower := &Follower{Engine: OverClient(s.cfg.Client), Output: true, Changed: s.changed, Heard: s.heard}
@@ -456,6 +457,9 @@ func openWindowOf(t *testing.T, host *hostOfTest, runs ...api.Run) *open {
 	})
 	return o
 }
+
+// noChooser stands for a system without a dialog for files.
+func noChooser(context.Context, chooser.Request) (string, error) { return "", chooser.ErrNone }
 
 func (o *open) until(what string, ok func() bool) {
 	o.t.Helper()
