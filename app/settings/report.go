@@ -11,9 +11,12 @@ import (
 
 // report returns the settings as clients see them.
 func (l *Loaded) report(file, wrong string) api.SettingsReport {
-	r := api.SettingsReport{File: file, Error: wrong, Settings: []api.Setting{}, Folders: []api.FolderReport{}}
+	r := api.SettingsReport{File: file, Error: wrong, Groups: []api.SettingsGroup{}, Settings: []api.Setting{}, Folders: []api.FolderReport{}}
 	root := reflect.ValueOf(l.Settings)
 	for _, t := range tables {
+		if t.kind != reflect.Slice {
+			r.Groups = append(r.Groups, t.group)
+		}
 		switch t.kind {
 		case reflect.Struct:
 			for _, d := range t.keys {
