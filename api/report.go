@@ -61,6 +61,8 @@ type Setting struct {
 	Type  SettingType `json:"type"`
 	// Words are all values that a setting of the type word may have, the default first.
 	Words []string `json:"words"`
+	// Path says what a path leads to: "program", "folder" or "scene". It is "" for other settings.
+	Path string `json:"path"`
 	// Label is what the window calls the setting. It is "" for settings that are not in the window.
 	Label string `json:"label"`
 	// Help says what the setting does, in Markdown.

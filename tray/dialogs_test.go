@@ -15,6 +15,11 @@ import (
 	"blendtray/tray/chooser"
 )
 
+// chooserOf stands for a person who chooses a path.
+func chooserOf(path string) func(context.Context, chooser.Request) (string, error) {
+	return func(context.Context, chooser.Request) (string, error) { return path, nil }
+}
+
 func TestAFolderIsChosenInTheDialogOfTheSystem(t *testing.T) {
 	o := openWindow(t)
 	folder := t.TempDir()

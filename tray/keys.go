@@ -53,6 +53,9 @@ func (w *window) shortcuts() []shortcut {
 			case w.log.content:
 				w.Canvas().Focus(w.log.view.find)
 				return
+			case w.settings.content:
+				w.Canvas().Focus(w.settings.search)
+				return
 			}
 			w.focus(w.runs.detail.finding())
 		}},
@@ -151,6 +154,8 @@ func (w *window) goTo(tab int) {
 		w.Canvas().Focus(w.send.code)
 	case w.log.content:
 		w.Canvas().Focus(w.log.filter)
+	case w.settings.content:
+		w.Canvas().Focus(w.settings.search)
 	default:
 		w.Canvas().Unfocus()
 	}

@@ -123,6 +123,8 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		{fyne.KeyF, 0, o.runs.detail.output.find},
 		{fyne.Key2, 1, nil},
 		{fyne.Key6, 5, o.send.code},
+		{fyne.Key8, 7, o.settings.search},
+		{fyne.KeyF, 7, o.settings.search},
 		{fyne.Key1, 0, o.runs.list},
 	} {
 		press(step.key)

@@ -13,7 +13,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -159,9 +158,7 @@ func (t *foldersTab) change(path string) {
 		return client.ChangeFolder(ctx, path, values)
 	})
 	t.form.show(folder.Settings)
-	d := dialog.NewCustom(path, "Close", t.form.rows, t.window)
-	d.Resize(fyne.NewSize(620, 300))
-	t.window.present(d, nil, func() { t.form = nil })
+	t.window.showForm(path, t.form, func() { t.form = nil })
 }
 
 // add has the engine watch a folder.

@@ -5,7 +5,6 @@ package tray
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -48,7 +47,7 @@ type window struct {
 	blender           *blenderTab
 	folders           *foldersTab
 	preview           *previewTab
-	settings          *settingsForm
+	settings          *settingsTab
 	send              *sendTab
 	queue             *queueTab
 	log               *logTab
@@ -115,8 +114,7 @@ func newWindow(s *shell) *window {
 	w.runs, w.blender, w.folders, w.send = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newSendTab(w)
 	w.preview = newPreviewTab(w)
 	w.queue, w.log = newQueueTab(w), newLogTab(w)
-	settings, form := newSettingsTab(w)
-	w.settings = form
+	w.settings = newSettingsTab(w)
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon("Activity", theme.ListIcon(), w.runs.content),
 		container.NewTabItemWithIcon("Preview", theme.VisibilityIcon(), w.preview.content),
@@ -125,7 +123,7 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon("Folders", theme.FolderIcon(), w.folders.content),
 		container.NewTabItemWithIcon("Send", theme.MailSendIcon(), w.send.content),
 		container.NewTabItemWithIcon(lang.L("Log"), theme.DocumentIcon(), w.log.content),
-		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), settings),
+		container.NewTabItemWithIcon("Settings", theme.SettingsIcon(), w.settings.content),
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
@@ -236,9 +234,7 @@ func (w *window) covered() bool { return w.Canvas().Overlays().Top() != nil }
 // showSettings shows a report of the settings.
 func (w *window) showSettings(report api.SettingsReport) {
 	w.report = report
-	w.settings.show(slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool {
-		return strings.HasPrefix(s.Key, "blenders.") // the window knows one Blender
-	}))
+	w.settings.show(report)
 	w.folders.showSettings()
 	w.preview.refresh()
 }

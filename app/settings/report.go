@@ -56,7 +56,7 @@ func (l *Loaded) setting(d *Declaration, key string, table, standard reflect.Val
 func (d *Declaration) setting(key string, value reflect.Value, from api.From) api.Setting {
 	return api.Setting{
 		Key: key, Value: plain(value), Default: d.Default(), From: from, Holds: d.Holds, Type: d.Type,
-		Words: append([]string{}, d.Words...), Label: d.Label, Help: d.Help,
+		Words: append([]string{}, d.Words...), Path: d.Path, Label: d.Label, Help: d.Help,
 	}
 }
 
