@@ -22,7 +22,7 @@ type doctorCmd struct {
 }
 
 func (doctorCmd) Help() string {
-	return `Looks at all that Blendtray needs: the settings, its own folders and token, room on the disk, Blender itself (which is started for its version, and for what it renders with), the engine, its socket and port, the watched folders, the system's limits on watching, and whether the desktop shows tray icons. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
+	return `Looks at all that Blendtray needs: the settings, its own folders and token, room on the disk, Blender itself (which is started for its version, and for what it renders with), the engine, its socket and port, the watched folders, the system's limits on watching, whether the desktop shows tray icons, and fonts for the names of your scripts. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
 }
 
 func (c *doctorCmd) Run(e *env) error {
