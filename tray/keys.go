@@ -74,6 +74,7 @@ func (w *window) shortcuts() []shortcut {
 			}
 		}},
 		{fyne.KeyPeriod, func() { press(w.cancel) }},
+		{fyne.KeyI, w.about},
 		{fyne.KeyW, s.closeWindow},
 		{fyne.KeyQ, s.quit},
 	}
@@ -122,6 +123,7 @@ func press(b *widget.Button) {
 
 // focus goes to a field in the tab Activity.
 func (w *window) focus(at fyne.Focusable) {
+	w.first.leave()
 	w.selectTab(w.runs.content)
 	w.Canvas().Focus(at)
 }
@@ -137,6 +139,7 @@ func (w *window) goToContent(content fyne.CanvasObject) {
 
 // goTo goes to a tab, and in it to the field to type in or the list to choose from.
 func (w *window) goTo(tab int) {
+	w.first.leave()
 	if tab < 0 || tab >= len(w.tabs.Items) {
 		return
 	}

@@ -48,6 +48,8 @@ type window struct {
 	folders           *foldersTab
 	preview           *previewTab
 	settings          *settingsTab
+	first             *firstPage
+	tools             *fyne.Container // the first lines of the window, which the first page hides
 	send              *sendTab
 	queue             *queueTab
 	log               *logTab
@@ -136,11 +138,22 @@ func newWindow(s *shell) *window {
 		w.Canvas().AddShortcut(&c.keys, func(fyne.Shortcut) { w.runChord(c) })
 	}
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
-	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
-	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
+	w.first = newFirstPage(w)
+	w.tools = container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar)
+	top := container.NewVBox(w.tools, w.bannerBox)
+	w.uncover(!w.first.shown())
+	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs, w.first.content))
 	w.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { w.folders.dropped(uris) })
 	w.goBack(readView(s.cfg.Host.View()))
 	return w
+}
+
+// uncover shows the tabs and what is above them, or hides them while the first page is shown.
+func (w *window) uncover(on bool) {
+	w.tabs.Hidden, w.tools.Hidden = !on, !on
+	if content := w.Content(); content != nil {
+		content.Refresh()
+	}
 }
 
 // raise shows the window in front of all others.
@@ -295,6 +308,8 @@ func (w *window) show(s State) {
 	case wrong != w.dismissedSettings:
 		w.say(wrongSettings(s), widget.DangerImportance)
 		w.mend.Show()
+	case w.first.shown() && failed: // the page says so
+		w.say("", widget.MediumImportance)
 	case reason != w.dismissed && failed:
 		w.say("Blender can't start: "+reasonOf(reason), widget.DangerImportance)
 		w.choose.Show()
@@ -313,6 +328,7 @@ func (w *window) show(s State) {
 	} else {
 		w.bar.Hide()
 	}
+	w.first.show(s)
 	w.runs.show(s)
 	w.blender.show(s)
 	w.queue.show(s)
@@ -320,6 +336,9 @@ func (w *window) show(s State) {
 	w.send.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
+		if w.first.shown() {
+			w.first.reload()
+		}
 		if id := w.chosen; id != "" {
 			w.chosen = ""
 			w.runs.reopen(id)
@@ -349,6 +368,9 @@ func (w *window) heard(ev api.Event) {
 		w.runs.detail.feed.heard(ev)
 	case api.KindRun:
 		w.runs.queue(ev)
+		if r := ev.Run; r != nil && w.first.shown() {
+			w.shell.do(func() { w.first.heard(*r) })
+		}
 	case api.KindHistory: // runs were deleted or pinned
 		w.shell.do(func() { w.runs.history(ev.ID) })
 	case api.KindGap: // it is not known what was
@@ -365,18 +387,21 @@ func (w *window) heard(ev api.Event) {
 
 // open shows a run in the tab Activity.
 func (w *window) open(id string) {
+	w.first.leave()
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
 }
 
 // showPreview shows the picture of a run.
 func (w *window) showPreview(r api.Run) {
+	w.first.leave()
 	w.preview.show(r)
 	w.tabs.SelectIndex(1)
 }
 
 // selectTab goes to the tab with a content.
 func (w *window) selectTab(content fyne.CanvasObject) {
+	w.first.leave()
 	for i, item := range w.tabs.Items {
 		if item.Content == content {
 			w.tabs.SelectIndex(i)

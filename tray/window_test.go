@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,8 @@ type backend struct {
 	codesAsked int
 
 	waits queueOfTest
+
+	started atomic.Int32 // how often Blender was started
 }
 
 type subscription struct{ ch chan api.Event }
@@ -206,7 +209,10 @@ func (b *backend) Output(ctx context.Context, id string, from int64) (text []byt
 
 func (b *backend) Preview(context.Context, string) ([]byte, error) { return nil, api.ErrNotFound }
 
-func (b *backend) StartBlender(context.Context, string) error   { return nil }
+func (b *backend) StartBlender(context.Context, string) error {
+	b.started.Add(1)
+	return nil
+}
 func (b *backend) StopBlender(context.Context, string) error    { return nil }
 func (b *backend) RestartBlender(context.Context, string) error { return nil }
 func (b *backend) PauseWatching(bool)                           {}
@@ -233,6 +239,8 @@ type hostOfTest struct {
 	editor api.Command // the command of the last file that was edited
 	view   []byte
 	logs   []Log
+	first  First
+	noneOf atomic.Bool // there is no Blender
 }
 
 // settingsOfTest are settings without a file.
@@ -317,6 +325,9 @@ func (s *settingsOfTest) changes() []string {
 }
 
 func (h *hostOfTest) Blenders(context.Context, string) []Found {
+	if h.noneOf.Load() {
+		return nil
+	}
 	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
 }
 
@@ -366,6 +377,25 @@ func (h *hostOfTest) OpenScene(_ context.Context, run string, again bool) error 
 }
 
 func (h *hostOfTest) Logs() []Log { return h.logs }
+
+func (h *hostOfTest) First() First {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.first
+}
+
+func (h *hostOfTest) ReadFirst() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.first.Unread = false
+	return nil
+}
+
+func (h *hostOfTest) About() About {
+	return About{Version: "1.2.3", Commit: "abc", Places: []Place{{Name: "Settings", Path: "/settings.toml"}}}
+}
+
+func (h *hostOfTest) Report(context.Context) string { return "right  everything" }
 
 func (h *hostOfTest) View() []byte {
 	h.mu.Lock()

@@ -163,6 +163,9 @@ func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
 // WindowFile is the file in which a window keeps for the next window where the person was.
 func (p Paths) WindowFile() string { return filepath.Join(p.State, "window.json") }
 
+// FirstFile is the file that says how far the first start has come.
+func (p Paths) FirstFile() string { return filepath.Join(p.State, "first.json") }
+
 // Blenders is the folder for the files of the Blenders that the engine starts.
 func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 
