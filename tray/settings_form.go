@@ -298,6 +298,9 @@ func (r *settingRow) showError(why string) {
 	r.wrong.Hidden = why == ""
 	r.content.Refresh()
 	r.form.rows.Refresh()
+	if why != "" {
+		r.reveal() // what is wrong stands below the field
+	}
 }
 
 // isChanged reports whether a person has given a setting a value that can be taken back.
@@ -319,15 +322,15 @@ func valueWord(s api.Setting) string {
 	}
 }
 
-// quotedWord matches a word in quotes that is written as code.
-var quotedWord = regexp.MustCompile("`\"([^\"`]*)\"`")
+// codeWord matches what is written as code, as a whole in quotes or not.
+var codeWord = regexp.MustCompile("`\"([^\"`]*)\"`|`([^`]*)`")
 
 // hintOf returns what a setting does, or why it can't be changed.
 func hintOf(s api.Setting) string {
 	if s.Fixed != "" {
 		return lang.L("This can't be changed here: it is {{.Reason}}.", map[string]any{"Reason": s.Fixed})
 	}
-	return word(api.PlainHelp(quotedWord.ReplaceAllString(s.Help, "“$1”")))
+	return word(api.PlainHelp(codeWord.ReplaceAllString(s.Help, "“$1$2”")))
 }
 
 // word returns a text of the engine in the language of the person. "" stays as it is.

@@ -40,23 +40,23 @@ type foldersTab struct {
 func newFoldersTab(w *window) *foldersTab {
 	t := &foldersTab{window: w, rows: container.NewVBox()}
 	s := w.shell
-	t.another = widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
+	t.another = widget.NewButtonWithIcon(lang.L("Add folder…"), theme.ContentAddIcon(), func() {
 		chooseFolder(w, lang.L("Choose a folder to watch"), "", t.add)
 	})
-	edit := widget.NewButtonWithIcon("Open the settings", theme.SettingsIcon(), func() {
+	edit := widget.NewButtonWithIcon(lang.L("Open the settings"), theme.SettingsIcon(), func() {
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
 	})
-	t.pause = widget.NewCheck("Pause watching: saves wait, and run afterwards", func(on bool) {
+	t.pause = widget.NewCheck(lang.L("Pause watching: saves wait, and run afterwards"), func(on bool) {
 		if !t.setting {
 			s.ask(Item{Do: PauseWatching, On: on})
 		}
 	})
-	t.login = widget.NewCheck("Start at login", func(on bool) {
+	t.login = widget.NewCheck(lang.L("Start at login"), func(on bool) {
 		if !t.setting {
 			s.startAtLogin(on)
 		}
 	})
-	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window, or a script, which runs once.")
+	hint := widget.NewLabel(lang.L("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window, or a script, which runs once."))
 	hint.Wrapping = fyne.TextWrapWord
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
 		hint, t.rows, container.NewHBox(t.another, edit), widget.NewSeparator(), t.pause, t.login,
@@ -93,9 +93,9 @@ func (t *foldersTab) list() {
 	t.rows.RemoveAll()
 	switch {
 	case t.link != Attached:
-		t.rows.Add(widget.NewLabel("The folders are shown when there is an engine."))
+		t.rows.Add(widget.NewLabel(lang.L("The folders are shown when there is an engine.")))
 	case len(t.shown) == 0:
-		t.rows.Add(widget.NewLabel("No folder is watched."))
+		t.rows.Add(widget.NewLabel(lang.L("No folder is watched.")))
 	}
 	for _, f := range t.shown {
 		t.rows.Add(t.row(f))
@@ -106,16 +106,16 @@ func (t *foldersTab) list() {
 func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	path := widget.NewLabelWithStyle(f.Path, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	path.Truncation = fyne.TextTruncateEllipsis
-	how := widget.NewLabel("watched (" + f.Method + ")")
+	how := widget.NewLabel(lang.L("watched ({{.Method}})", map[string]any{"Method": f.Method}))
 	how.Wrapping = fyne.TextWrapWord
 	if f.Method == "" {
-		how.SetText("not watched")
+		how.SetText(lang.L("not watched"))
 	}
 	if f.Note != "" {
 		how.SetText(how.Text + "; " + f.Note)
 	}
 	if n := len(f.Stale); n > 0 {
-		how.SetText(how.Text + "; " + scriptsWords(n) + " changed modules: blendtray retry --stale runs them again")
+		how.SetText(how.Text + "; " + scriptsWords(n) + " " + lang.L("changed modules: blendtray retry --stale runs them again"))
 	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
@@ -130,7 +130,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-		t.window.confirm("Stop watching", f.Path+" stays as it is. Scripts that are saved in it do not run any more.", "Remove", func() {
+		t.window.confirm(lang.L("Stop watching this folder?"), lang.L("{{.Folder}} stays as it is. Scripts that are saved in it do not run any more.", map[string]any{"Folder": f.Path}), lang.L("Stop watching"), func() {
 			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 				return s.cfg.Client.RemoveFolder(ctx, f.Path)
 			}, t.window.failed)
@@ -138,7 +138,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	})
 	enable(remove, known && given.Fixed == "")
 	change := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() { t.change(f.Path) })
-	return container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), container.NewVBox(path, how))
+	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), container.NewVBox(path, how))
 }
 
 // change shows the settings of a folder, which a person can change one by one.

@@ -780,7 +780,7 @@ func TestAFolderIsChangedInItsForm(t *testing.T) {
 	report.Folders[0].Fixed = "given by the flag --folder"
 	o.showSettings(report)
 	row := o.folders.rows.Objects[0].(*fyne.Container)
-	buttons := row.Objects[1].(*fyne.Container)
+	buttons := row.Objects[1].(*fyne.Container).Objects[0].(*fyne.Container)
 	if !buttons.Objects[2].(*widget.Button).Disabled() {
 		t.Error("the folder can be removed")
 	}
