@@ -226,7 +226,7 @@ func (p *firstPage) words(s State, step firstStep) string {
 		data["Reason"] = reasonOf(b.Reason)
 		return lang.L("Blender can't start: {{.Reason}}. Choose another, or install one; this page goes on by itself.", data)
 	case stepRunning:
-		return lang.L("Blendtray has saved {{.Script}} in the folder. It has been running in Blender for {{.Time}}.", data)
+		return lang.L("{{.Script}} was saved in the folder. It has been running in Blender for {{.Time}}.", data)
 	case stepDone:
 		if pictureOf(p.run) != "" {
 			return lang.L("{{.Script}} was saved in the folder. Blendtray ran it in {{.Blender}}, and it made this picture in {{.Time}}. Change a number in it and save it again.", data)
@@ -315,8 +315,11 @@ func (p *firstPage) lookForBlender() {
 // maxFirst is how large the picture of the first page is at most, in pixels.
 const maxFirst = 1400
 
-// draw shows the picture that the example has made. While there is none, it shows nothing.
+// draw shows the picture that the example has made. While the example runs again, the last picture stays.
 func (p *firstPage) draw(step firstStep) {
+	if step == stepWait || step == stepRunning {
+		return
+	}
 	path := ""
 	if step == stepDone {
 		path = pictureOf(p.run)
