@@ -103,5 +103,5 @@ for picture in "$frames"/*.png; do
 	stay=$((10#$(basename "$picture" .png | cut -d- -f2)))
 	arguments+=(-delay "$stay" "$picture")
 done
-convert "${arguments[@]}" -loop 0 -resize 900x443 +dither -colors 64 -fuzz 4% -layers Optimize "$out/save.gif"
+convert "${arguments[@]}" -loop 0 -resize 1000x492 +dither -colors 160 -fuzz 2% -layers Optimize "$out/save.gif"
 ls -l "$out/save.gif"
