@@ -68,6 +68,7 @@ func newFirstPage(w *window) *firstPage {
 	p.bar = widget.NewProgressBar()
 	p.ways = container.NewVBox()
 	p.fonts = newQuietText("")
+	p.fonts.align = fyne.TextAlignCenter
 	p.fonts.Hide()
 	p.openFolder = widget.NewButtonWithIcon(lang.L("Open the folder"), theme.FolderOpenIcon(), func() {
 		folder := firstFolder(s.now(), p.first.Example)
@@ -391,7 +392,11 @@ func (p *firstPage) lookForSigns(folder string) {
 		if len(needs) == 0 {
 			return nil, nil
 		}
-		has, err := signs.Fonts("")
+		fonts := p.window.shell.cfg.Fonts
+		if fonts == nil {
+			fonts = func() (func(rune) bool, error) { return signs.Fonts("") }
+		}
+		has, err := fonts()
 		if err != nil {
 			return nil, err
 		}

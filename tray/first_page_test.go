@@ -160,3 +160,17 @@ func TestAboutSaysWhatTheProgramIsAndCopiesAReport(t *testing.T) {
 		t.Error("Escape does not close it")
 	}
 }
+
+func TestTheFirstPageNamesThePackageOfSignsThatNoFontHas(t *testing.T) {
+	host, example := firstOf(t)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(example), "场景.py"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host.first.Unread = false
+	o := openWindowOf(t, host)
+	o.shell.cfg.Fonts = func() (func(rune) bool, error) { return func(r rune) bool { return r < 0x3000 }, nil }
+	o.first.open()
+	o.until("the page names what is missing", func() bool {
+		return o.first.fonts.Visible() && strings.Contains(o.first.fonts.Text, "Chinese") && strings.Contains(o.first.fonts.Text, "install")
+	})
+}

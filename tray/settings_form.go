@@ -355,7 +355,8 @@ func placeHolder(s api.Setting) string {
 // quietText is a text that is read second: smaller and lighter than others. It wraps.
 type quietText struct {
 	widget.RichText
-	Text string
+	Text  string
+	align fyne.TextAlign
 }
 
 func newQuietText(text string) *quietText {
@@ -370,7 +371,7 @@ func newQuietText(text string) *quietText {
 func (q *quietText) SetText(text string) {
 	q.Text = text
 	q.Segments = []widget.RichTextSegment{&widget.TextSegment{
-		Text: text, Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder, SizeName: theme.SizeNameCaptionText},
+		Text: text, Style: widget.RichTextStyle{Alignment: q.align, ColorName: theme.ColorNamePlaceHolder, SizeName: theme.SizeNameCaptionText},
 	}}
 	q.Refresh()
 }

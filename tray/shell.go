@@ -125,6 +125,8 @@ type WindowConfig struct {
 	Requests io.Writer
 	// Choose has a person choose a file or a folder; nil is the dialog of the system.
 	Choose func(context.Context, chooser.Request) (string, error)
+	// Fonts returns what reports whether a font has a sign; nil asks the fonts of the machine.
+	Fonts func() (has func(rune) bool, err error)
 }
 
 // repaint is the shortest time between two changes of the menu and the icon, or of the window.

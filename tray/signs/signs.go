@@ -72,6 +72,7 @@ type Need struct {
 	// Name is a name in which the signs stand, or "" where a language needs them.
 	Name string
 
+	sample         rune
 	debian, fedora string
 }
 
@@ -82,7 +83,7 @@ const maxNames = 5000
 // and those in names of files.
 func Needed(languages, names []string) (all []Need) {
 	for _, w := range writings {
-		n := Need{Writing: w.name, debian: w.debian, fedora: w.fedora}
+		n := Need{Writing: w.name, sample: w.sample, debian: w.debian, fedora: w.fedora}
 		found := map[rune]bool{}
 		for _, name := range names[:min(len(names), maxNames)] {
 			for _, r := range name {
@@ -113,10 +114,12 @@ func code(language string) string {
 	return strings.ToLower(language)
 }
 
-// Missing returns those needs of which the fonts lack a sign. has reports whether a font has a sign.
+// Missing returns those needs of which the fonts lack a sign that a package would bring. has reports whether
+// a font has a sign. Of the signs above U+FFFF, which are rare or new, the package may lack some as well:
+// they count where no font for the writing is there at all.
 func Missing(needs []Need, has func(rune) bool) (missing []Need) {
 	for _, n := range needs {
-		if slices.ContainsFunc(n.Signs, func(r rune) bool { return !has(r) }) {
+		if slices.ContainsFunc(n.Signs, func(r rune) bool { return !has(r) && (r <= 0xFFFF || !has(n.sample)) }) {
 			missing = append(missing, n)
 		}
 	}

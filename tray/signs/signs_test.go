@@ -54,6 +54,10 @@ func TestWhatIsMissingIsNamedWithItsPackage(t *testing.T) {
 			t.Errorf("%s: %q", system, got)
 		}
 	}
+	// A package for a writing that is there brings no sign that is rarer.
+	if got := Missing(Needed(nil, []string{"\U000323AF.py", "\U0001FAE9.py"}), func(r rune) bool { return r == '的' || r == '😀' }); len(got) != 0 {
+		t.Errorf("with fonts for it, missing is %v", got)
+	}
 	if missing[0].Name != "场景.py" {
 		t.Errorf("the name is %q", missing[0].Name)
 	}
