@@ -98,6 +98,7 @@ icons: ## draw the icons anew (needs rsvg-convert)
 .PHONY: screenshots
 screenshots: build ## pictures of the tray and the window, into build/screenshots
 	scripts/screenshots.sh $(BIN)
+	scripts/animation.sh $(BIN)
 
 .PHONY: package
 package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows")

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,21 @@ type SettingsReport struct {
 	// Error says what is wrong in the file, with file and line, or is "". The settings below are
 	// those that hold all the same.
 	Error string `json:"error"`
+	// Groups has the groups of the settings in their order, without those of the folders.
+	Groups []SettingsGroup `json:"groups"`
 	// Settings has every key that is not a folder's, in the order of the tables. The keys of
 	// further Blenders are "blenders.NAME.key".
 	Settings []Setting      `json:"settings"`
 	Folders  []FolderReport `json:"folders"`
+}
+
+// SettingsGroup is a table of the settings, as the window shows it.
+type SettingsGroup struct {
+	// Table is the name of the table: the keys of its settings begin with it and a dot.
+	Table string `json:"table"`
+	// Title is what the window calls the group, and Help says what the group is for.
+	Title string `json:"title"`
+	Help  string `json:"help"`
 }
 
 // FolderReport is a watched folder with its settings.
@@ -49,6 +61,8 @@ type Setting struct {
 	Type  SettingType `json:"type"`
 	// Words are all values that a setting of the type word may have, the default first.
 	Words []string `json:"words"`
+	// Path says what a path leads to: "program", "folder" or "scene". It is "" for other settings.
+	Path string `json:"path"`
 	// Label is what the window calls the setting. It is "" for settings that are not in the window.
 	Label string `json:"label"`
 	// Help says what the setting does, in Markdown.
@@ -107,6 +121,14 @@ func findSetting(all []Setting, key string) (Setting, bool) {
 // Text returns the value as a person would type it for `blendtray settings`: without quotes,
 // except in lists.
 func (s Setting) Text() string { return ValueText(s.Value) }
+
+// markdownLink matches a link in parentheses, as the help of a setting may have one.
+var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
+
+// PlainHelp returns the help of a setting without Markdown.
+func PlainHelp(help string) string {
+	return strings.NewReplacer("`", "", `"`, "").Replace(markdownLink.ReplaceAllString(help, ""))
+}
 
 // ValueText returns the value of a setting, or the default, as [Setting.Text] does. It takes the
 // values that JSON and TOML have.

@@ -21,20 +21,23 @@ import (
 //	alone    for a key of [blender]: "true" when a table [blenders.NAME] without the key has the
 //	         default, and not the value of [blender]
 //
+// A table has the tags title, which is what the window calls its group of settings, and about, which
+// says what the group is for. The groups stand in the order in which people look for them.
+//
 // Everything else follows from here: the parser, the variables, the editor of the file, the
 // answers of control, the window's form and the tables of the document. The engine, Blender's
 // supervisor and the watcher take these structs as they are, so that no setting can be lost on
 // the way to where it is used.
 type Settings struct {
-	Blender BlenderSettings `toml:"blender"`
+	Blender BlenderSettings `toml:"blender" title:"Blender" about:"The Blender that executes scripts."`
 	// Blenders are further Blenders by name. A key that is not written there has the value of
 	// the table blender, unless it is one that each Blender has alone.
-	Blenders map[string]BlenderSettings `toml:"blenders"`
-	Fleet    FleetSettings              `toml:"fleet"`
-	Sessions SessionSettings            `toml:"sessions"`
-	Runs     RunSettings                `toml:"runs"`
-	Tray     TraySettings               `toml:"tray"`
-	Window   WindowSettings             `toml:"window"`
+	Blenders map[string]BlenderSettings `toml:"blenders" title:"Further Blenders" about:"Folders, scripts and commands choose them by name. What is not set here is as it is for Blender above."`
+	Runs     RunSettings                `toml:"runs" title:"Runs" about:"These settings hold for every run. A folder may have a time limit and more of its own."`
+	Tray     TraySettings               `toml:"tray" title:"Notifications" about:"What Blendtray says on the desktop."`
+	Window   WindowSettings             `toml:"window" title:"Window" about:"How this window works."`
+	Fleet    FleetSettings              `toml:"fleet" title:"Blenders ahead" about:"Blendtray starts Blenders before they are needed, so that a script does not wait."`
+	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -53,21 +56,21 @@ const (
 
 // BlenderSettings choose a Blender and say when it is replaced.
 type BlenderSettings struct {
-	Path           string   `toml:"path" path:"program" holds:"blender-start" help:"the program, or the folder it is in; empty: the newest Blender that is found"`
-	Args           []string `toml:"args" holds:"blender-start" help:"more arguments for Blender, before \u0060--python\u0060"`
-	FactoryStartup bool     `toml:"factory_startup" default:"true" holds:"blender-start" label:"Start Blender without my preferences and add-ons" help:"\u0060false\u0060 loads the preferences and add-ons of the user, and takes longer"`
-	Attach         bool     `toml:"attach" alone:"true" holds:"now" label:"Run scripts in the Blender that I have open" help:"start no Blender, and run scripts in the Blender with a window whose add-on serves ([addon.md](addon.md)), the newest of several, in the scene that is open. \u0060fresh\u0060 then means \u0060keep\u0060, and of the other keys only \u0060cancel_grace\u0060 has a meaning. A change waits for the end of the current run"`
-	Port           uint16   `toml:"port" alone:"true" default:"0" holds:"blender-start" help:"the port of 127.0.0.1 on which Blender listens; 0 lets the system choose"`
-	MaxMemory      Bytes    `toml:"max_memory" default:"none" holds:"blender-start" label:"Replace Blender above this memory" help:"when Blender has more memory than this, it is replaced between two runs"`
-	MaxRuns        uint32   `toml:"max_runs" default:"0" holds:"blender-start" label:"Replace Blender after so many runs" help:"after so many runs Blender is replaced; 0: never"`
-	CancelGrace    Duration `toml:"cancel_grace" default:"3s" holds:"blender-start" label:"Kill Blender when a cancelled run goes on for" help:"how long a run may take to end when it is asked to, before Blender is killed"`
-	StartTimeout   Duration `toml:"start_timeout" default:"1m" holds:"blender-start" help:"how long Blender may take to be ready"`
+	Path           string   `toml:"path" path:"program" holds:"blender-start" label:"Blender to use" help:"The program of Blender, or the folder that it is in. Where this is empty, Blendtray takes the newest Blender that it finds."`
+	Args           []string `toml:"args" holds:"blender-start" help:"More arguments for Blender. They stand before \u0060--python\u0060."`
+	FactoryStartup bool     `toml:"factory_startup" default:"true" holds:"blender-start" label:"Start Blender without my preferences and add-ons" help:"Blender starts faster then, and scripts find the same on every machine. With \u0060false\u0060, Blender loads your preferences and add-ons."`
+	Attach         bool     `toml:"attach" alone:"true" holds:"now" label:"Run scripts in the Blender that I have open" help:"Blendtray starts no Blender. Scripts run in the Blender with a window whose add-on serves ([addon.md](addon.md)), in the scene that is open there. If several serve, the newest is used. \u0060fresh\u0060 then means \u0060keep\u0060, and of the other keys only \u0060cancel_grace\u0060 has a meaning. A change waits until the current run has ended."`
+	Port           uint16   `toml:"port" alone:"true" default:"0" holds:"blender-start" help:"The port of 127.0.0.1 on which Blender listens. With 0, the system chooses a port."`
+	MaxMemory      Bytes    `toml:"max_memory" default:"none" holds:"blender-start" label:"Replace Blender above this memory" help:"A Blender that has more memory than this is replaced between two runs."`
+	MaxRuns        uint32   `toml:"max_runs" default:"0" holds:"blender-start" label:"Replace Blender after so many runs" help:"A Blender that has executed so many runs is replaced. With 0, Blendtray does not count the runs."`
+	CancelGrace    Duration `toml:"cancel_grace" default:"3s" holds:"blender-start" label:"Time for a cancelled run to end" help:"A cancelled run has this time to end. After that, Blender is killed."`
+	StartTimeout   Duration `toml:"start_timeout" default:"1m" holds:"blender-start" label:"Time for Blender to start" help:"Blender has this time to become ready. After that, the start has failed."`
 }
 
 // FleetSettings say how many Blenders are started before they are needed.
 type FleetSettings struct {
-	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"how many Blenders wait, with nothing run in them, for the next runs: each has some 90 MB of its own. \u0060\"auto\"\u0060: 1, or 2 on a machine with four cores and 8 GB, and as many as \u0060runs.parallel\u0060 up to the number of cores"`
-	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" help:"above this memory of all its Blenders together the engine starts none before it is needed, and closes a \u0060.blend\u0060 with which one waits"`
+	Ahead     Count `toml:"ahead" default:"auto" holds:"now" label:"Blenders that wait for the next run" help:"So many Blenders wait for the next runs. Nothing has run in them, and each takes some 90 MB of its own. \u0060\"auto\"\u0060 is 1, or 2 on a machine with four cores and 8 GB, and as many as \u0060runs.parallel\u0060 up to the number of cores."`
+	MaxMemory Bytes `toml:"max_memory" default:"none" holds:"now" label:"Memory of all Blenders together" help:"While all its Blenders together have more memory than this, the engine starts no Blender before it is needed, and closes a \u0060.blend\u0060 that a waiting Blender has open."`
 }
 
 // AheadOf returns how many Blenders wait on a machine with so many cores and bytes of memory, where
@@ -85,10 +88,10 @@ func (s FleetSettings) AheadOf(cores int, memory uint64, parallel int) int {
 
 // SessionSettings bound the sessions: Blenders that keep their state from run to run.
 type SessionSettings struct {
-	Idle            Duration `toml:"idle" default:"30m" holds:"now" label:"End a session that was not used for" help:"a session ends when it was not used for this time, and its scene with it"`
-	Max             Count    `toml:"max" default:"auto" holds:"now" label:"Sessions at a time" help:"how many sessions each Blender of the settings may have; one more is refused. \u0060\"auto\"\u0060: one for each 512 MB of the machine's memory, at least 2, and at most 8 for each core"`
-	Checkpoints     uint32   `toml:"checkpoints" default:"20" holds:"now" help:"how many checkpoints of a session are kept: the oldest goes; 0: any number"`
-	CheckpointBytes Bytes    `toml:"checkpoint_bytes" default:"2GB" holds:"now" help:"how much disk all checkpoints of a session may take together: the oldest goes, and the newest always stays"`
+	Idle            Duration `toml:"idle" default:"30m" holds:"now" label:"End a session that was not used for" help:"A session that was not used for this time ends, and its scene with it."`
+	Max             Count    `toml:"max" default:"auto" holds:"now" label:"Sessions at a time" help:"Each Blender of the settings may have so many sessions. One more is refused. \u0060\"auto\"\u0060 is one for each 512 MB of the machine's memory, at least 2, and at most 8 for each core."`
+	Checkpoints     uint32   `toml:"checkpoints" default:"20" holds:"now" label:"Checkpoints of a session" help:"A session keeps so many checkpoints. A new checkpoint replaces the oldest. With 0, a session keeps any number."`
+	CheckpointBytes Bytes    `toml:"checkpoint_bytes" default:"2GB" holds:"now" label:"Disk space for the checkpoints of a session" help:"All checkpoints of a session together may take so much disk space. The oldest goes first, and the newest always stays."`
 }
 
 // MaxOf returns how many sessions there may be on a machine with so many cores and bytes of memory.
@@ -101,18 +104,18 @@ func (s SessionSettings) MaxOf(cores int, memory uint64) int {
 
 // RunSettings hold for every run.
 type RunSettings struct {
-	Parallel     Parallel  `toml:"parallel" default:"1" holds:"now" label:"Runs at the same time" help:"how many runs go on at the same time, in all Blenders of the engine together: 1 to 64, or \u0060\"auto\"\u0060, as many as the machine has cores. Two runs of one script never do. Runs of sessions, and runs in a Blender that a person has open, go on beside them"`
-	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"what a run in a fresh scene shares with the runs before it: \u0060\"process\"\u0060: nothing, it has a Blender in which nothing has run; \u0060\"scene\"\u0060: a Blender that goes on, with a scene made anew, for thousands of small scripts"`
-	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"how much memory each process of a run may allocate, Blender with what it has already included: an allocation beyond it fails, and the run with it. Linux and Windows; on Windows all processes of the run together"`
-	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run"`
-	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: any number. Linux, where threads and what the user starts meanwhile count, too, and not for root; and Windows"`
-	Leftover     Leftover  `toml:"leftover" default:"blender" holds:"now" help:"when a process ends that a run has started and left running: \u0060\"blender\"\u0060: with its Blender, at the latest; \u0060\"run\"\u0060: with the run"`
-	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run that has none of its own"`
-	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" help:"how much of what a run prints is kept: its beginning and its end"`
-	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"how many ended runs are kept, whatever their scripts; and of how many scripts that are gone the engine knows that they have run"`
-	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is running when the engine is stopped" help:"what becomes of a run that is running when the engine is stopped: \u0060\"wait\"\u0060 lets it end, within \u0060stop_timeout\u0060; \u0060\"requeue\"\u0060 ends it at once, and it runs again, from its first line, when the engine starts"`
-	StopTimeout  Duration  `toml:"stop_timeout" default:"1m" holds:"now" help:"how long the engine waits for such a run when it is stopped, before it ends it; \u0060\"none\"\u0060: as long as it takes. systemd is told to wait as long"`
-	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"a small picture of the scene after each run with the isolation \u0060process\u0060: \u0060\"cycles\"\u0060, or \u0060\"workbench\"\u0060, which is faster and needs a display or a GPU. It is made when nothing waits, and not of very large scenes; the pictures of the last 1,000 runs are kept"`
+	Parallel     Parallel  `toml:"parallel" default:"1" holds:"now" label:"Runs at the same time" help:"So many runs may go on at the same time, in all Blenders of the engine together: 1 to 64, or \u0060\"auto\"\u0060, which is the number of the machine's cores. Two runs of one script never go on at the same time. Runs of sessions, and runs in a Blender that you have open, go on beside them."`
+	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"What a run in a fresh scene shares with the runs before it. With \u0060\"process\"\u0060, it shares nothing: nothing has run in its Blender before. With \u0060\"scene\"\u0060, one Blender executes run after run and makes the scene anew each time, for thousands of small scripts."`
+	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"Each process of a run may allocate so much memory, and what Blender has already counts. An allocation beyond the limit fails, and the run with it. The limit holds on Linux, and on Windows for all processes of the run together."`
+	Nice         uint32    `toml:"nice" default:"0" holds:"now" label:"Lower the priority of runs by" help:"The priority of a run on the processor is lower by so much, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run."`
+	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"A run may start so many processes. With 0, it may start any number. The limit holds on Windows, and on Linux for users other than root. On Linux, threads count, and so does what the user starts meanwhile."`
+	Leftover     Leftover  `toml:"leftover" default:"blender" holds:"now" label:"Processes that a run leaves running" help:"When a process ends that a run has started and left running. With \u0060\"blender\"\u0060, the process ends with its Blender, at the latest. With \u0060\"run\"\u0060, it ends with the run."`
+	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"The time limit of a run that has no time limit of its own."`
+	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" label:"Output of a run to keep" help:"So much of what a run prints is kept: the beginning and the end."`
+	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"So many ended runs are kept, whatever their scripts are. The engine also remembers so many scripts that are gone."`
+	OnStop       OnStop    `toml:"on_stop" default:"wait" holds:"now" label:"A run that is running when the engine is stopped" help:"With \u0060\"wait\"\u0060, the run may end within \u0060stop_timeout\u0060. With \u0060\"requeue\"\u0060, the engine ends the run at once, and the run begins again from its first line when the engine starts."`
+	StopTimeout  Duration  `toml:"stop_timeout" default:"1m" holds:"now" label:"Wait for a run when the engine is stopped" help:"The engine waits for this time, and then ends the run. With \u0060\"none\"\u0060, the engine waits as long as the run takes. systemd is told to wait as long."`
+	Preview      Preview   `toml:"preview" default:"off" holds:"now" label:"Picture of the scene after each run" help:"Blendtray makes a small picture of the scene after each run with the isolation \u0060process\u0060. \u0060\"cycles\"\u0060 needs neither a display nor a GPU. \u0060\"workbench\"\u0060 is faster and needs one of them. The picture is made when nothing waits, and not of very large scenes. The pictures of the last 1,000 runs are kept."`
 }
 
 // Limits returns what a run that has no limits of its own may use.
@@ -136,44 +139,44 @@ func limits(memory Bytes, nice, processes uint32) Limits {
 
 // TraySettings are for the tray alone.
 type TraySettings struct {
-	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"which runs are told on the desktop: \u0060\"failures\"\u0060, \u0060\"all\"\u0060 that end, or \u0060\"off\"\u0060"`
+	Notify Notify `toml:"notify" default:"failures" holds:"now" label:"Notifications" help:"The desktop shows a notification when a run fails (\u0060\"failures\"\u0060), when any run ends (\u0060\"all\"\u0060), or never (\u0060\"off\"\u0060)."`
 }
 
 // WindowSettings are for what a person sees: the window, and the menu of the tray.
 type WindowSettings struct {
 	Language Language `toml:"language" default:"auto" holds:"window-start" label:"Language" help:"The language of the window and of the tray. \u0060\"auto\"\u0060 is the language of the system, or English where there is no translation; \u0060\"en\"\u0060, \u0060\"de\"\u0060 and \u0060\"zh\"\u0060 are English, German and Simplified Chinese. Commands, logs and the messages of the engine are in English. A change holds for the next window, and for the menu of the tray when the tray starts again."`
-	Editor   Command  `toml:"editor" default:"" holds:"now" label:"Editor" help:"the command that opens a script in your editor: \u0060{file}\u0060 stands for its path, and \u0060{line}\u0060 for the line that failed, as in \u0060\"code --goto {file}:{line}\"\u0060; a part with spaces stands in single quotes. Empty: \u0060$VISUAL\u0060 of the tray's environment, else an editor that is installed and can open a file at a line, else the desktop's program for the file"`
+	Editor   Command  `toml:"editor" default:"" holds:"now" label:"Editor" help:"The command that opens a script in your editor. \u0060{file}\u0060 stands for the path of the script, and \u0060{line}\u0060 for the line that failed, as in \u0060\"code --goto {file}:{line}\"\u0060. A part with spaces stands in single quotes. Where this is empty, \u0060$VISUAL\u0060 of the tray's environment is used, or else an editor that is installed and can open a file at a line, or else the desktop's program for the file."`
 }
 
 // WatchSettings are a folder and which of its files are scripts.
 type WatchSettings struct {
-	Path      string   `toml:"path" path:"folder" holds:"now" help:"the folder; it need not be there yet"`
-	Recursive bool     `toml:"recursive" default:"true" holds:"now" label:"Watch the folders in it, too" help:"watch the folders in it, too"`
-	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"which files are scripts: patterns with \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060, for the path below the folder"`
-	Exclude   []string `toml:"exclude" holds:"now" help:"which of these files are no scripts"`
-	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"look at the folder at this interval instead of waiting for events; network mounts are polled by themselves"`
-	Settle    Duration `toml:"settle" default:"2s" holds:"now" help:"how long a script must stay as it is before it runs, where the system does not tell that its writer has closed it: what other machines save on network mounts, and macOS. It takes longer while the script grows or looks unfinished"`
-	Trust     Trust    `toml:"trust" default:"me" holds:"now" label:"Whose scripts run" help:"whose scripts run: \u0060\"me\"\u0060: only those that nobody but you and root could have put there; \u0060\"anyone\"\u0060: also those of everybody who may write to the folder, as on a share"`
+	Path      string   `toml:"path" path:"folder" holds:"now" help:"The folder. It need not be there yet."`
+	Recursive bool     `toml:"recursive" default:"true" holds:"now" label:"Watch the folders in it, too" help:"Scripts that are saved in folders below this folder run, too."`
+	Include   []string `toml:"include" default:"[\"**/*.py\"]" holds:"now" help:"Which files are scripts. A pattern stands for the path below the folder, and may have \u0060*\u0060, \u0060**\u0060, \u0060?\u0060, \u0060[a-z]\u0060 and \u0060{a,b}\u0060."`
+	Exclude   []string `toml:"exclude" holds:"now" help:"Which of these files are no scripts."`
+	Poll      Duration `toml:"poll" default:"none" holds:"now" help:"Blendtray looks at the folder at this interval instead of waiting for events. Network mounts are polled in any case."`
+	Settle    Duration `toml:"settle" default:"2s" holds:"now" help:"A script must stay as it is for this time before it runs, where the system does not tell that the writer has closed the file: for what other machines save on network mounts, and on macOS. It takes longer while the script grows or looks unfinished."`
+	Trust     Trust    `toml:"trust" default:"me" holds:"now" label:"Whose scripts run" help:"With \u0060\"me\"\u0060, only those scripts run that nobody but you and root could have put there. With \u0060\"anyone\"\u0060, scripts of everybody run who may write to the folder, as on a share."`
 }
 
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
-	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)); empty: the Blender of \u0060[blender]\u0060"`
-	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"\u0060\"fresh\"\u0060: a factory scene before each run; \u0060\"keep\"\u0060: what the last run left; or the path of a \u0060.blend\u0060, which is opened"`
-	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"what a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060: everything. \u0060\"auto\"\u0060: \u0060runs.isolation\u0060 holds, but for \u0060scene = \"keep\"\u0060, which means \u0060\"keep\"\u0060"`
-	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"how much memory each process of a run may allocate; \u0060\"none\"\u0060: what \u0060runs.max_memory\u0060 says"`
-	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"how much lower the priority of a run on the processor is; 0: what \u0060runs.nice\u0060 says"`
-	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"how many processes a run may start; 0: what \u0060runs.max_processes\u0060 says"`
-	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"when a process ends that a run has left running, at the latest: \u0060\"blender\"\u0060 or \u0060\"run\"\u0060; \u0060\"auto\"\u0060: what \u0060runs.leftover\u0060 says"`
-	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"the time limit of a run; \u0060\"none\"\u0060: what \u0060runs.timeout\u0060 says"`
-	Args         []string  `toml:"args" holds:"now" help:"arguments for the scripts, which find them in \u0060sys.argv\u0060 after \u0060--\u0060"`
-	Frame        Frame     `toml:"frame" holds:"now" help:"a frame that is rendered when the script has ended without an error, as by Blender's \u0060--render-frame\u0060"`
-	Frames       Frames    `toml:"frames" holds:"now" help:"frames that are rendered then, such as \u0060\"1-250,300\"\u0060 ([rendering.md](rendering.md)); of \u0060frame\u0060 and \u0060frames\u0060 a folder has one"`
-	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"what a save does while the same script is running: \u0060\"wait\"\u0060 for its end, or \u0060\"cancel\"\u0060 it"`
-	OnHelper     OnHelper  `toml:"on_helper" default:"run" holds:"now" label:"When a module of a script changes" help:"what a change of a module does that a script has imported in its last run, and that is no script itself, as \u0060_helper.py\u0060, or that belongs to a package: \u0060\"run\"\u0060 the script again, \u0060\"ask\"\u0060: it waits for \u0060blendtray retry --stale\u0060, or \u0060\"off\"\u0060"`
-	Retries      uint32    `toml:"retries" default:"0" holds:"now" label:"Repeat a run that was cut off" help:"how often a run is repeated by itself that was cut off because the engine or Blender died: for scripts that may run again"`
-	RunExisting  bool      `toml:"run_existing" default:"false" holds:"now" help:"run the scripts that are there already when the folder is watched for the first time"`
+	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"Which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)). Where this is empty, the Blender of \u0060[blender]\u0060 does."`
+	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"With \u0060\"fresh\"\u0060, each run begins with a factory scene. With \u0060\"keep\"\u0060, it begins with what the last run left. With the path of a \u0060.blend\u0060, it begins with the scene of that file."`
+	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"What a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as in \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060, which is everything. With \u0060\"auto\"\u0060, \u0060runs.isolation\u0060 holds, but \u0060scene = \"keep\"\u0060 means \u0060\"keep\"\u0060."`
+	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"Each process of a run may allocate so much memory. With \u0060\"none\"\u0060, \u0060runs.max_memory\u0060 holds."`
+	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"The priority of a run on the processor is lower by so much. With 0, \u0060runs.nice\u0060 holds."`
+	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"A run may start so many processes. With 0, \u0060runs.max_processes\u0060 holds."`
+	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"When a process ends, at the latest, that a run has left running: with its Blender (\u0060\"blender\"\u0060) or with the run (\u0060\"run\"\u0060). With \u0060\"auto\"\u0060, \u0060runs.leftover\u0060 holds."`
+	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"The time limit of a run. With \u0060\"none\"\u0060, \u0060runs.timeout\u0060 holds."`
+	Args         []string  `toml:"args" holds:"now" help:"Arguments for the scripts, which find them in \u0060sys.argv\u0060 after \u0060--\u0060."`
+	Frame        Frame     `toml:"frame" holds:"now" help:"This frame is rendered when the script has ended without an error, as by Blender's \u0060--render-frame\u0060."`
+	Frames       Frames    `toml:"frames" holds:"now" help:"These frames, such as \u0060\"1-250,300\"\u0060 ([rendering.md](rendering.md)), are rendered when the script has ended without an error. A folder has \u0060frame\u0060 or \u0060frames\u0060, and not both."`
+	OnBusy       OnBusy    `toml:"on_busy" default:"wait" holds:"now" label:"A save while its script is running" help:"With \u0060\"wait\"\u0060, the new run waits until the old run has ended. With \u0060\"cancel\"\u0060, the save cancels the old run."`
+	OnHelper     OnHelper  `toml:"on_helper" default:"run" holds:"now" label:"When a module of a script changes" help:"What happens when a module changes that a script has imported in its last run, and that is no script itself, as \u0060_helper.py\u0060, or that belongs to a package. With \u0060\"run\"\u0060, the script runs again. With \u0060\"ask\"\u0060, it waits for \u0060blendtray retry --stale\u0060. With \u0060\"off\"\u0060, nothing happens."`
+	Retries      uint32    `toml:"retries" default:"0" holds:"now" label:"Repeat a run that was cut off" help:"A run that was cut off because the engine or Blender died is repeated so often by itself. This is for scripts that may run again."`
+	RunExisting  bool      `toml:"run_existing" default:"false" holds:"now" help:"Scripts that are there already run when the folder is watched for the first time."`
 }
 
 // BlenderKind is how a Blender comes to be there.

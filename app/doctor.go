@@ -4,22 +4,25 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
+	"blendtray/api"
 	"blendtray/app/doctor"
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/app/service"
 	"blendtray/app/settings"
+	"blendtray/control"
 )
 
 // doctorCmd is `blendtray doctor`: its flags, and what it prints. Package doctor does the work.
 type doctorCmd struct {
-	Config string `placeholder:"FILE" help:"Read the settings from this file, as serve does."`
+	Config string `placeholder:"FILE" help:"Read the settings from this file. Default: the file of the engine that runs, or else the file that serve reads."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 func (doctorCmd) Help() string {
-	return `Looks at all that Blendtray needs: the settings, its own folders and token, room on the disk, Blender itself (which is started for its version, and for what it renders with), the engine, its socket and port, the watched folders, the system's limits on watching, and whether the desktop shows tray icons. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
+	return `Looks at all that Blendtray needs: the settings, its own folders and token, room on the disk, Blender itself (which is started for its version, and for what it renders with), the engine, its socket and port, the watched folders, the system's limits on watching, whether the desktop shows tray icons, and fonts for the names of your scripts. Each line says right or wrong, and for what is wrong the command that mends it. The exit code is 1 if anything is wrong.`
 }
 
 func (c *doctorCmd) Run(e *env) error {
@@ -49,6 +52,9 @@ func (c *doctorCmd) Run(e *env) error {
 // config returns the configuration of the doctor.
 func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 	source, err := (&serveCmd{Config: c.Config}).source(paths)
+	if c.Config == "" {
+		sourceOfEngine(paths, &source)
+	}
 	var wanted settings.Loaded
 	if err == nil {
 		wanted, err = source.Load()
@@ -67,6 +73,35 @@ func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 	}
 	return examined
 }
+
+// sourceOfEngine changes the source of the settings into the source of the engine of this home, if an
+// engine answers: that engine may have been started with another file, with flags and with variables.
+func sourceOfEngine(paths home.Paths, source *settings.Source) {
+	address, err := home.EngineAddress(paths)
+	if err != nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), settingsTime)
+	defer stop()
+	report, err := control.NewClient(address).Settings(ctx)
+	if err != nil {
+		return // the doctor says that no engine answers
+	}
+	source.File = report.File
+	for _, s := range report.Settings {
+		if s.From == api.FromFlag || s.From == api.FromVariable {
+			source.Flags.Values = append(source.Flags.Values, settings.FlagValue{Key: s.Key, Flag: s.Key, Text: s.Text()})
+		}
+	}
+	for _, f := range report.Folders {
+		if f.From == api.FromFlag {
+			source.Flags.Folders = append(source.Flags.Folders, settings.FlagFolder{Flag: "--folder", Path: f.Path})
+		}
+	}
+}
+
+// settingsTime is how long the doctor waits for the settings of the engine.
+const settingsTime = 5 * time.Second
 
 // openForDoctor returns the Blenders with a window that take scripts.
 func openForDoctor(ctx context.Context, paths home.Paths) (all []doctor.Open, err error) {

@@ -222,7 +222,7 @@ func folderFlags() any {
 		field := reflect.StructField{Name: "Flag" + strconv.Itoa(i), Type: reflect.TypeFor[*string]()}
 		tag := map[string]string{
 			"name": strings.ReplaceAll(d.Name, "_", "-"), "key": d.Name, "placeholder": strings.ToUpper(string(d.Type)),
-			"help": sentence(d.Help) + " Default: " + api.ValueText(d.Default()) + ".",
+			"help": api.PlainHelp(d.Help) + " Default: " + api.ValueText(d.Default()) + ".",
 		}
 		switch d.Type {
 		case api.TypeBool:
@@ -284,10 +284,4 @@ func sceneFromHere(scene string) (string, error) {
 		return scene, nil
 	}
 	return filepath.Abs(scene)
-}
-
-// sentence returns the help of a setting as a sentence.
-func sentence(help string) string {
-	help = strings.NewReplacer("`", "", `"`, "").Replace(help)
-	return strings.ToUpper(help[:1]) + help[1:] + "."
 }

@@ -9,20 +9,18 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"blendtray/addon"
 	"blendtray/api"
+	"blendtray/app/doctor"
 	"blendtray/app/home"
 	"blendtray/app/login"
 	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/control"
-	"blendtray/examples"
 	"blendtray/tray"
 )
 
@@ -287,53 +285,6 @@ func (o *ownEngine) report(st api.SettingsStatus) {
 	}
 }
 
-// firstStart makes a drop folder for a user who has chosen nothing yet. It returns the path of the
-// example that is to be put there once the folder is watched, or "" when there is nothing to put: so
-// the example runs as any save does, and what the folder had before does not.
-func firstStart(paths home.Paths) (example string, err error) {
-	file := paths.SettingsFile()
-	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	user, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
-	}
-	folder := filepath.Join(user, "Blendtray")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", fmt.Errorf("make the drop folder: %w", err)
-	}
-	_, err = settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock()}).AddFolder(folder, nil)
-	if err != nil {
-		return "", err
-	}
-	example = filepath.Join(folder, "first_light.py")
-	if _, err := os.Stat(example); err == nil {
-		return "", nil // a person has it already, and may have changed it
-	}
-	return example, nil
-}
-
-// putExample puts the example into the drop folder once the engine watches that folder.
-func putExample(ctx context.Context, h *house, example string) {
-	watched := func() bool {
-		return slices.ContainsFunc(h.front().Status().Folders, func(f api.FolderStatus) bool {
-			return f.Method != ""
-		})
-	}
-	for look := time.NewTicker(50 * time.Millisecond); !watched(); {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			look.Stop()
-			return
-		}
-	}
-	if err := home.Replace(example, examples.FirstLight, 0o644, nil); err != nil {
-		h.logs.Logger.Warn("cannot put an example into the drop folder", "error", err)
-	}
-}
-
 // trayHost does what the window asks of this program.
 type trayHost struct {
 	paths  home.Paths
@@ -414,6 +365,43 @@ func (h *trayHost) Logs() []tray.Log {
 		logs = append(logs, tray.Log{Blender: name, Path: h.paths.BlenderLog(name)})
 	}
 	return logs
+}
+
+// First returns what is known of the first start.
+func (h *trayHost) First() tray.First {
+	first, ok := readFirst(h.paths)
+	return tray.First{Example: first.Example, Unread: ok && first.Example != "" && !first.Read}
+}
+
+// ReadFirst notes that a person has closed the first page.
+func (h *trayHost) ReadFirst() error {
+	first, ok := readFirst(h.paths)
+	if !ok || first.Read {
+		return nil // it was asked for, and not shown by itself
+	}
+	first.Read = true
+	return first.save(h.paths)
+}
+
+// About returns what the program says of itself.
+func (h *trayHost) About() tray.About {
+	return tray.About{Version: version, Commit: builtFrom(), Places: []tray.Place{
+		{Name: "Settings", Path: h.paths.SettingsFile()},
+		{Name: "Runs", Path: h.paths.Data},
+		{Name: "Engine's log", Path: h.paths.EngineLog()},
+		{Name: "Blender's log", Path: h.paths.BlenderLog(api.DefaultBlender)},
+		{Name: "State", Path: h.paths.State},
+		{Name: "Cache", Path: h.paths.Cache},
+	}}
+}
+
+// Report returns what the doctor finds.
+func (h *trayHost) Report(ctx context.Context) string {
+	text := versionLine(builtFrom())
+	for found := range doctor.Examine(ctx, (&doctorCmd{}).config(h.paths)) {
+		text += describe(found, false)
+	}
+	return text
 }
 
 // View returns what the last window has kept, or nil.

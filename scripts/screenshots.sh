@@ -82,6 +82,9 @@ for theme in dark light; do
 	tray=$!
 	children+=("$tray")
 	until_ ended 1
+	sleep 1 # the first page shows the picture
+	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
+	import -window "$window" "$out/first-$theme.png"
 	printf '\n[runs]\npreview = "cycles"\n' >>"$BLENDTRAY_HOME/settings.toml"
 	curl -sf --unix-socket "$BLENDTRAY_HOME/run/control.sock" -X POST http://blendtray/folders/reload >/dev/null
 	cat >"$home/Blendtray/report.py" <<'PY'

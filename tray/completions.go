@@ -109,10 +109,10 @@ type completionList struct {
 }
 
 func newCompletionList(take func(string)) *completionList {
-	l := &completionList{take: take, back: canvas.NewRectangle(nil), rows: container.New(tight{}), count: canvas.NewText("", nil)}
+	l := &completionList{take: take, back: canvas.NewRectangle(nil), rows: container.New(listLayout{}), count: canvas.NewText("", nil)}
 	l.back.StrokeWidth, l.back.CornerRadius = 1, 4
 	l.count.Alignment = fyne.TextAlignTrailing
-	l.box = container.NewStack(l.back, container.New(tight{}, l.rows, l.count))
+	l.box = container.NewStack(l.back, container.New(listLayout{}, l.rows, l.count))
 	l.ExtendBaseWidget(l)
 	l.Hide()
 	return l
@@ -236,14 +236,14 @@ func (r *completionRow) MouseDown(*desktop.MouseEvent) { r.take(r.match) }
 // MouseUp does nothing; see [desktop.Mouseable].
 func (r *completionRow) MouseUp(*desktop.MouseEvent) {}
 
-// tight lays objects out below each other, without the gaps of a box.
-type tight struct{}
+// listLayout lays objects out below each other, without the gaps of a box.
+type listLayout struct{}
 
-// listPadding is the room beside what lies in a [tight].
+// listPadding is the room beside what lies in a [listLayout].
 const listPadding = 2
 
 // Layout places the objects; see [fyne.Layout].
-func (tight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+func (listLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	y := float32(0)
 	for _, o := range objects {
 		if !o.Visible() {
@@ -257,7 +257,7 @@ func (tight) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 // MinSize returns the size of the objects; see [fyne.Layout].
-func (tight) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
+func (listLayout) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
 	for _, o := range objects {
 		if !o.Visible() {
 			continue

@@ -56,6 +56,9 @@ func (w *window) shortcuts() []shortcut {
 			case w.pictures.content:
 				w.pictures.find()
 				return
+			case w.settings.content:
+				w.Canvas().Focus(w.settings.search)
+				return
 			}
 			w.focus(w.runs.detail.finding())
 		}},
@@ -79,6 +82,7 @@ func (w *window) shortcuts() []shortcut {
 			}
 		}},
 		{fyne.KeyPeriod, func() { press(w.cancel) }},
+		{fyne.KeyI, w.about},
 		{fyne.KeyW, s.closeWindow},
 		{fyne.KeyQ, s.quit},
 	}
@@ -127,6 +131,7 @@ func press(b *widget.Button) {
 
 // focus goes to a field in the tab Activity.
 func (w *window) focus(at fyne.Focusable) {
+	w.first.leave()
 	w.selectTab(w.runs.content)
 	w.Canvas().Focus(at)
 }
@@ -142,6 +147,7 @@ func (w *window) goToContent(content fyne.CanvasObject) {
 
 // goTo goes to a tab, and in it to the field to type in or the list to choose from.
 func (w *window) goTo(tab int) {
+	w.first.leave()
 	if tab < 0 || tab >= len(w.tabs.Items) {
 		return
 	}
@@ -161,6 +167,8 @@ func (w *window) goTo(tab int) {
 		w.Canvas().Focus(w.console.code)
 	case w.log.content:
 		w.Canvas().Focus(w.log.filter)
+	case w.settings.content:
+		w.Canvas().Focus(w.settings.search)
 	default:
 		w.Canvas().Unfocus()
 	}

@@ -124,6 +124,8 @@ func TestTheShortcutsHoldWhereverOneTypes(t *testing.T) {
 		{fyne.Key2, 1, o.pictures.grid},
 		{fyne.KeyF, 1, o.pictures.search},
 		{fyne.Key6, 5, o.console.code},
+		{fyne.Key8, 7, o.settings.search},
+		{fyne.KeyF, 7, o.settings.search},
 		{fyne.Key1, 0, o.runs.list},
 	} {
 		press(step.key)

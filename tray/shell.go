@@ -18,6 +18,7 @@ import (
 	"blendtray/api"
 	"blendtray/assets"
 	"blendtray/control"
+	"blendtray/tray/chooser"
 	"blendtray/tray/translations"
 )
 
@@ -58,6 +59,26 @@ type Log struct {
 	Path    string
 }
 
+// First is what is known of the first start of the program.
+type First struct {
+	// Example is the path of the script that the program has put into the drop folder itself, or puts
+	// there soon. It is "" when there is none.
+	Example string
+	// Unread is true while the first page is to be shown: no person has closed it yet.
+	Unread bool
+}
+
+// About is what the program says of itself.
+type About struct {
+	// Version and Commit are those of the program. Commit may be "".
+	Version, Commit string
+	// Places are the files and folders of the program.
+	Places []Place
+}
+
+// Place is where something lies on the disk.
+type Place struct{ Name, Path string }
+
 // Host is what the window asks of the program that it belongs to, besides the engine.
 type Host interface {
 	// Blenders returns the Blenders of this machine. path is the path in the settings, or "".
@@ -81,6 +102,15 @@ type Host interface {
 	// Logs returns the log of the engine and then those of the Blenders, the default Blender first. A file
 	// may not be there yet.
 	Logs() []Log
+	// First returns what is known of the first start.
+	First() First
+	// ReadFirst notes that a person has closed the first page.
+	ReadFirst() error
+	// About returns what the program says of itself.
+	About() About
+	// Report returns all that helps to find a fault of this installation, as `blendtray doctor` finds
+	// it. It takes up to a minute.
+	Report(ctx context.Context) string
 	// View returns what SaveView was given last, or nil.
 	View() []byte
 	// SaveView keeps a text for the next window.
@@ -102,6 +132,10 @@ type WindowConfig struct {
 	Orders io.Reader
 	// Requests is where the window writes what it asks of the tray.
 	Requests io.Writer
+	// Choose has a person choose a file or a folder; nil is the dialog of the system.
+	Choose func(context.Context, chooser.Request) (string, error)
+	// Fonts returns what reports whether a font has a sign; nil asks the fonts of the machine.
+	Fonts func() (has func(rune) bool, err error)
 }
 
 // repaint is the shortest time between two changes of the menu and the icon, or of the window.

@@ -215,16 +215,14 @@ func TestADialogHearsEnterAndEscapeAndCoversTheShortcuts(t *testing.T) {
 		func() { o.blender.choose() },
 	} {
 		c()
-		if !o.covered() {
-			t.Fatal("no dialog is open")
-		}
+		o.until("a dialog is open", o.covered)
 		if press(fyne.KeyEscape); o.covered() {
 			t.Error("Escape does not close it")
 		}
 	}
 	// In a field of a dialog, Escape closes the dialog, too.
 	o.folders.change("/srv/scripts")
-	field := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0].(*settingEntry)
+	field := o.folders.form.row("scene").typed
 	if field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}); o.covered() {
 		t.Error("Escape in a field does not close the dialog")
 	}

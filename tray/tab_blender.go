@@ -5,11 +5,11 @@ package tray
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -134,15 +134,11 @@ func (t *blenderTab) use(path string) {
 
 // choose asks the person for the program of a Blender, and uses it.
 func (t *blenderTab) choose() {
-	d := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
-		if err != nil {
-			t.window.fail(err)
-		} else if file != nil {
-			_ = file.Close() // nothing was read
-			t.use(file.URI().Path())
-		}
-	}, t.window)
-	t.window.present(d, func() {}, nil) // Enter opens what is marked in the dialog itself
+	start := ""
+	if t.shown.Path != "" {
+		start = filepath.Dir(t.shown.Path)
+	}
+	chooseBlender(t.window, start, t.use)
 }
 
 // whyThisOne returns in words why this Blender is used.

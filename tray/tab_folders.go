@@ -13,7 +13,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -40,31 +40,23 @@ type foldersTab struct {
 func newFoldersTab(w *window) *foldersTab {
 	t := &foldersTab{window: w, rows: container.NewVBox()}
 	s := w.shell
-	t.another = widget.NewButtonWithIcon("Add folder…", theme.ContentAddIcon(), func() {
-		d := dialog.NewFolderOpen(func(uri fyne.ListableURI, err error) {
-			switch {
-			case err != nil:
-				w.fail(err)
-			case uri != nil:
-				t.add(uri.Path())
-			}
-		}, w)
-		w.present(d, func() {}, nil) // Enter opens what is marked in the dialog itself
+	t.another = widget.NewButtonWithIcon(lang.L("Add folder…"), theme.ContentAddIcon(), func() {
+		chooseFolder(w, lang.L("Choose a folder to watch"), "", t.add)
 	})
-	edit := widget.NewButtonWithIcon("Open the settings", theme.SettingsIcon(), func() {
+	edit := widget.NewButtonWithIcon(lang.L("Open the settings"), theme.SettingsIcon(), func() {
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
 	})
-	t.pause = widget.NewCheck("Pause watching: saves wait, and run afterwards", func(on bool) {
+	t.pause = widget.NewCheck(lang.L("Pause watching: saves wait, and run afterwards"), func(on bool) {
 		if !t.setting {
 			s.ask(Item{Do: PauseWatching, On: on})
 		}
 	})
-	t.login = widget.NewCheck("Start at login", func(on bool) {
+	t.login = widget.NewCheck(lang.L("Start at login"), func(on bool) {
 		if !t.setting {
 			s.startAtLogin(on)
 		}
 	})
-	hint := widget.NewLabel("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window, or a script, which runs once.")
+	hint := widget.NewLabel(lang.L("A Python script that is saved in one of these folders runs in Blender. You can also drop a folder on this window, or a script, which runs once."))
 	hint.Wrapping = fyne.TextWrapWord
 	t.content = container.NewVScroll(container.NewPadded(container.NewVBox(
 		hint, t.rows, container.NewHBox(t.another, edit), widget.NewSeparator(), t.pause, t.login,
@@ -101,9 +93,9 @@ func (t *foldersTab) list() {
 	t.rows.RemoveAll()
 	switch {
 	case t.link != Attached:
-		t.rows.Add(widget.NewLabel("The folders are shown when there is an engine."))
+		t.rows.Add(widget.NewLabel(lang.L("The folders are shown when there is an engine.")))
 	case len(t.shown) == 0:
-		t.rows.Add(widget.NewLabel("No folder is watched."))
+		t.rows.Add(widget.NewLabel(lang.L("No folder is watched.")))
 	}
 	for _, f := range t.shown {
 		t.rows.Add(t.row(f))
@@ -112,18 +104,18 @@ func (t *foldersTab) list() {
 }
 
 func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
-	path := widget.NewLabelWithStyle(f.Path, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	path := widget.NewLabelWithStyle(plain(f.Path), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	path.Truncation = fyne.TextTruncateEllipsis
-	how := widget.NewLabel("watched (" + f.Method + ")")
+	how := widget.NewLabel(lang.L("watched ({{.Method}})", map[string]any{"Method": f.Method}))
 	how.Wrapping = fyne.TextWrapWord
 	if f.Method == "" {
-		how.SetText("not watched")
+		how.SetText(lang.L("not watched"))
 	}
 	if f.Note != "" {
 		how.SetText(how.Text + "; " + f.Note)
 	}
 	if n := len(f.Stale); n > 0 {
-		how.SetText(how.Text + "; " + staleWords(n) + ": blendtray retry --stale runs them again")
+		how.SetText(how.Text + "; " + lang.L("{{.Stale}}: blendtray retry --stale runs them again", map[string]any{"Stale": staleWords(n)}))
 	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
@@ -131,14 +123,14 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	}
 	given, known := t.window.report.Folder(f.Path)
 	if given.Fixed != "" {
-		how.SetText(how.Text + "; " + given.Fixed)
+		how.SetText(how.Text + "; " + plain(given.Fixed))
 	}
 	s := t.window.shell
 	open := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
-		t.window.confirm("Stop watching", f.Path+" stays as it is. Scripts that are saved in it do not run any more.", "Remove", func() {
+		t.window.confirm(lang.L("Stop watching this folder?"), lang.L("{{.Folder}} stays as it is. Scripts that are saved in it do not run any more.", map[string]any{"Folder": plain(f.Path)}), lang.L("Stop watching"), func() {
 			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 				return s.cfg.Client.RemoveFolder(ctx, f.Path)
 			}, t.window.failed)
@@ -146,7 +138,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	})
 	enable(remove, known && given.Fixed == "")
 	change := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() { t.change(f.Path) })
-	return container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), container.NewVBox(path, how))
+	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), container.NewVBox(path, how))
 }
 
 // change shows the settings of a folder, which a person can change one by one.
@@ -166,9 +158,7 @@ func (t *foldersTab) change(path string) {
 		return client.ChangeFolder(ctx, path, values)
 	})
 	t.form.show(folder.Settings)
-	d := dialog.NewCustom(path, "Close", t.form.rows, t.window)
-	d.Resize(fyne.NewSize(620, 300))
-	t.window.present(d, nil, func() { t.form = nil })
+	t.window.showForm(path, t.form, func() { t.form = nil })
 }
 
 // add has the engine watch a folder.
@@ -218,7 +208,7 @@ func (t *foldersTab) run(path string) {
 		}
 		w.open(r.ID)
 		if folder := filepath.Dir(path); !t.watches(folder) {
-			w.note(filepath.Base(path) + " was run once. It also runs whenever it is saved, if its folder is watched.")
+			w.note(lang.L("{{.Script}} was run once. It also runs whenever it is saved, if its folder is watched.", map[string]any{"Script": plain(filepath.Base(path))}))
 			w.toWatch = folder
 			w.watch.Show()
 		}

@@ -4,240 +4,351 @@ package tray
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"blendtray/api"
 )
 
-// settingsForm shows settings and has the engine change them one by one. It decides nothing: when
-// the engine refuses a change, the form shows the error beside the field, and leaves in the field what
-// was typed.
-type settingsForm struct {
-	window *window
-	rows   *fyne.Container
-	// change has the engine change a setting to a text, or to its default when the text is "".
-	change func(ctx context.Context, key, text string) (api.SettingsReport, error)
+// settingsTab is the tab Settings: all settings that the window can show, in the groups in which the
+// engine reports them.
+type settingsTab struct {
+	window  *window
+	content fyne.CanvasObject
+	form    *settingsForm
+	search  *entry
+	none    *widget.Label // says why nothing is shown
+	page    *fyne.Container
+	scroll  *container.Scroll
+	groups  []*settingsGroup
+	report  api.SettingsReport
 
-	shown   []api.Setting
-	filling bool
-	// asked has the texts that the engine was asked to set and has not answered yet, by key. Enter
-	// sets a field, and leaving the field sets it again.
-	asked map[string]string
-	// refused has the texts that the engine has refused and that still stand in their fields, by key.
-	refused map[string]refusedText
-	errors  map[string]*widget.Label // the labels for the errors, by key
+	// named, when it is open, is the form of the further Blender namedOf.
+	named   *settingsForm
+	namedOf string
 }
 
-// refusedText is a text that can't be the value of a setting, and why.
-type refusedText struct{ text, why string }
-
-func newSettingsForm(w *window, change func(ctx context.Context, key, text string) (api.SettingsReport, error)) *settingsForm {
-	return &settingsForm{window: w, change: change, rows: container.NewVBox(), asked: map[string]string{}, refused: map[string]refusedText{}, errors: map[string]*widget.Label{}}
+// settingsGroup is a group of settings.
+type settingsGroup struct {
+	api.SettingsGroup
+	content   *fyne.Container
+	rows      []*settingRow
+	elsewhere *quietText      // names the settings that are only in the file
+	hidden    []api.Setting   // these settings
+	blenders  *fyne.Container // has the further Blenders, in their group
 }
 
-// show shows the settings that have a label.
-func (f *settingsForm) show(all []api.Setting) {
-	all = slices.DeleteFunc(slices.Clone(all), func(s api.Setting) bool { return s.Label == "" })
-	if slices.EqualFunc(all, f.shown, func(a, b api.Setting) bool {
-		return a.Key == b.Key && a.Text() == b.Text() && a.Fixed == b.Fixed
-	}) {
-		return
-	}
-	f.shown = all
-	f.rows.RemoveAll()
-	f.filling = true
-	for _, s := range all {
-		f.rows.Add(f.row(s))
-	}
-	f.filling = false
-	f.rows.Refresh()
-}
+// The tables with further Blenders and of the one Blender.
+const (
+	tableBlenders  = "blenders"
+	blendersPrefix = tableBlenders + "."
+)
 
-// showAgain replaces what was typed by the values that hold.
-func (f *settingsForm) showAgain() {
-	all := f.shown
-	f.shown = nil
-	f.show(all)
-}
-
-func (f *settingsForm) row(s api.Setting) fyne.CanvasObject {
-	hint := plainHelp(s)
-	if s.Fixed != "" {
-		hint = "It can't be changed here: it is " + s.Fixed + "."
-	}
-	label := widget.NewLabel(settingLabel(s) + "\n" + hint)
-	label.Wrapping = fyne.TextWrapWord
-	wrong := widget.NewLabel("")
-	wrong.Wrapping = fyne.TextWrapWord
-	wrong.Importance = widget.DangerImportance
-	wrong.Hide()
-	f.errors[s.Key] = wrong
-	field := f.field(s)
-	f.showError(s.Key)
-	if d, ok := field.(fyne.Disableable); ok && s.Fixed != "" {
-		d.Disable()
-	}
-	return container.NewBorder(nil, wrong, nil, container.NewGridWrap(fyne.NewSize(230, 38), field), label)
-}
-
-func (f *settingsForm) field(s api.Setting) fyne.CanvasObject {
-	set := func(text string) { f.set(s, text) }
-	switch s.Type {
-	case api.TypeBool:
-		check := widget.NewCheck("", func(on bool) {
-			if on {
-				set("true")
-			} else {
-				set("false")
-			}
-		})
-		check.SetChecked(s.Value == true)
-		return check
-	case api.TypeWord:
-		words := widget.NewSelect(s.Words, set)
-		words.SetSelected(s.Text())
-		return words
-	default:
-		entry := &settingEntry{entry: entry{typed: f.window.typed}, set: set, window: f.window}
-		entry.SetText(s.Text())
-		if refused, ok := f.refused[s.Key]; ok {
-			entry.SetText(refused.text)
-		}
-		entry.escape = func() bool { return f.forget(s, entry) }
-		entry.OnSubmitted = set
-		entry.ExtendBaseWidget(entry)
-		return entry
-	}
-}
-
-// isTyped reports whether a person types the value of a setting and does not choose it.
-func isTyped(s api.Setting) bool { return s.Type != api.TypeBool && s.Type != api.TypeWord }
-
-// showError shows beside a field why the engine has refused what stands in the field, if it has.
-func (f *settingsForm) showError(key string) {
-	label := f.errors[key]
-	why := f.refused[key].why
-	if label.Text == why {
-		return
-	}
-	label.SetText(why)
-	label.Hidden = why == ""
-	f.rows.Refresh()
-}
-
-// forget puts the value that holds back into a field whose text was refused. It returns false when
-// nothing was refused.
-func (f *settingsForm) forget(s api.Setting, field *settingEntry) bool {
-	if _, ok := f.refused[s.Key]; !ok {
-		return false
-	}
-	delete(f.refused, s.Key)
-	field.SetText(s.Text())
-	f.showError(s.Key)
-	return true
-}
-
-// set has the engine set a setting, unless the form is only being filled or the setting has that
-// value already. The default removes the setting from the file.
-func (f *settingsForm) set(s api.Setting, text string) {
-	text = strings.TrimSpace(text)
-	if refused, ok := f.refused[s.Key]; ok && text == refused.text && !f.filling {
-		return // it was told already; Enter sets a field, and leaving the field sets it again
-	}
-	if asked, ok := f.asked[s.Key]; f.filling || ok && text == asked || !ok && text == s.Text() {
-		return
-	}
-	f.asked[s.Key] = text
-	typed := text
-	if text == api.ValueText(s.Default) {
-		text = ""
-	}
-	f.window.change(func(ctx context.Context) (api.SettingsReport, error) {
-		return f.change(ctx, s.Key, text)
-	}, func(err error) {
-		delete(f.asked, s.Key)
-		delete(f.refused, s.Key)
-		if err != nil && isTyped(s) {
-			f.refused[s.Key] = refusedText{typed, err.Error()}
-			f.showError(s.Key)
-			return
-		}
-		if err != nil {
-			f.showAgain() // a choice goes back to what holds
-			f.refused[s.Key] = refusedText{typed, err.Error()}
-			f.showError(s.Key)
-			delete(f.refused, s.Key)
-			return
-		}
-		f.showAgain() // 90s was typed, and 1m30s is shown
-		switch s.Holds {
-		case api.HoldsFromBlenderStart:
-			f.window.noteRestart("The change takes effect at the next start of Blender.")
-		case api.HoldsFromWindowStart:
-			f.window.note(lang.L("The change takes effect when the window is opened again."))
-		}
-	})
-}
-
-// settingEntry is a field that also sets the setting when the field loses the focus.
-type settingEntry struct {
-	entry
-	set    func(string)
-	escape func() bool // takes back what was refused, and returns false when nothing was
-	window *window
-}
-
-// TypedKey takes Escape for itself while its text is refused. Else Escape closes the dialog in which
-// the field may be.
-func (e *settingEntry) TypedKey(key *fyne.KeyEvent) {
-	if key.Name != fyne.KeyEscape {
-		e.entry.TypedKey(key)
-	} else if answer := e.window.Canvas().OnTypedKey(); !e.escape() && answer != nil {
-		answer(key)
-	}
-}
-
-func (e *settingEntry) FocusLost() {
-	e.entry.FocusLost()
-	e.set(e.Text)
-}
-
-// newSettingsTab returns the tab Settings, and the form in it.
-func newSettingsTab(w *window) (content fyne.CanvasObject, form *settingsForm) {
+func newSettingsTab(w *window) *settingsTab {
+	t := &settingsTab{window: w, page: container.NewVBox()}
 	client := w.shell.cfg.Client
-	form = newSettingsForm(w, func(ctx context.Context, key, text string) (api.SettingsReport, error) {
+	t.form = newSettingsForm(w, func(ctx context.Context, key, text string) (api.SettingsReport, error) {
 		if text == "" {
 			return client.UnsetSetting(ctx, key)
 		}
 		return client.SetSetting(ctx, key, text)
 	})
-	return container.NewVScroll(container.NewPadded(container.NewVBox(form.rows))), form
+	t.search = newSearch(w, lang.L("Search the settings"), func(string) { t.filter() })
+	open := widget.NewButtonWithIcon(lang.L("Open settings.toml"), theme.DocumentCreateIcon(), func() {
+		w.shell.try("open the settings", func(context.Context) error {
+			return w.shell.cfg.Host.Open(w.shell.now().Status.Settings.File, 0)
+		})
+	})
+	about := widget.NewButtonWithIcon(lang.L("About"), theme.InfoIcon(), w.about)
+	t.none = widget.NewLabel(lang.L("The settings are shown when there is an engine."))
+	t.scroll = container.NewVScroll(container.New(narrow{}, container.NewPadded(t.page)))
+	t.form.reveal = func(row fyne.CanvasObject) { reveal(t.scroll, row) }
+	top := container.New(narrow{}, container.NewPadded(container.NewVBox(
+		container.NewBorder(nil, nil, nil, container.NewHBox(open, about), t.search), t.none,
+	)))
+	t.content = container.NewBorder(top, nil, nil, nil, t.scroll)
+	return t
 }
 
-// markdownLink matches a link in parentheses, as the help of a setting may have one.
-var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
+// newSearch returns a field to search with, which Escape empties.
+func newSearch(w *window, hint string, changed func(string)) *entry {
+	e := &entry{typed: w.typed}
+	e.SetPlaceHolder(hint)
+	e.OnChanged = changed
+	e.ActionItem = widget.NewIcon(theme.SearchIcon())
+	e.ExtendBaseWidget(e)
+	return e
+}
 
-// plainHelp returns the help of a setting without Markdown, and how its value is written.
-func plainHelp(s api.Setting) string {
-	text := strings.NewReplacer("`", "", `"`, "").Replace(markdownLink.ReplaceAllString(settingHelp(s), ""))
-	switch s.Type {
-	case api.TypeDuration:
-		text += "; such as 30s, 1h30m, or none"
-	case api.TypeSize:
-		text += "; such as 512MB, 8GB, or none"
+// reveal scrolls so that a part of the scrolled page is in sight.
+func reveal(scroll *container.Scroll, part fyne.CanvasObject) {
+	driver := fyne.CurrentApp().Driver()
+	top := driver.AbsolutePositionForObject(part).Y - driver.AbsolutePositionForObject(scroll).Y
+	height, room := part.Size().Height, scroll.Size().Height
+	switch {
+	case top < 0:
+		scroll.ScrollToOffset(fyne.NewPos(0, scroll.Offset.Y+top))
+	case top+height > room:
+		scroll.ScrollToOffset(fyne.NewPos(0, scroll.Offset.Y+min(top, top+height-room)))
 	}
-	if text == "" {
-		return ""
+}
+
+// show shows a report of the settings.
+func (t *settingsTab) show(report api.SettingsReport) {
+	t.report = report
+	if t.named != nil {
+		t.named.show(ofBlender(report, t.namedOf))
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:]
+	own := slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool { return strings.HasPrefix(s.Key, blendersPrefix) })
+	before := t.form.all
+	t.form.show(own)
+	if len(t.groups) == 0 || !slices.Equal(before, t.form.all) {
+		t.build(report.Groups)
+	}
+	for _, g := range t.groups {
+		g.hidden = slices.DeleteFunc(slices.Clone(own), func(s api.Setting) bool { return s.Label != "" || !strings.HasPrefix(s.Key, g.Table+".") })
+		if g.blenders != nil {
+			t.showBlenders(g.blenders)
+		}
+	}
+	t.filter()
+}
+
+// build makes the groups with the rows of the form.
+func (t *settingsTab) build(groups []api.SettingsGroup) {
+	t.page.RemoveAll()
+	t.groups = nil
+	for _, given := range groups {
+		g := &settingsGroup{SettingsGroup: given, elsewhere: newQuietText("")}
+		title := widget.NewLabelWithStyle(translated(g.Title), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+		title.SizeName = theme.SizeNameSubHeadingText
+		g.content = container.NewVBox(container.New(tight{7}, title, newQuietText(translated(g.Help))))
+		for _, r := range t.form.all {
+			if strings.HasPrefix(r.setting.Key, g.Table+".") {
+				g.rows = append(g.rows, r)
+				g.content.Add(r.content)
+			}
+		}
+		if g.Table == tableBlenders {
+			g.blenders = container.NewVBox()
+			g.content.Add(g.blenders)
+		}
+		g.content.Add(g.elsewhere)
+		g.content.Add(widget.NewSeparator())
+		t.groups = append(t.groups, g)
+		t.page.Add(g.content)
+	}
+}
+
+// filter shows the settings that have the words in the field to search with, and says so where none has.
+func (t *settingsTab) filter() {
+	words, some := t.search.Text, false
+	for _, g := range t.groups {
+		there := false
+		for _, r := range g.rows {
+			fits := settingFits(g.SettingsGroup, r.setting, words)
+			r.content.Hide()
+			if fits {
+				r.content.Show()
+				there = true
+			}
+		}
+		var names []string
+		for _, s := range g.hidden {
+			if settingFits(g.SettingsGroup, s, words) {
+				names = append(names, s.Key)
+			}
+		}
+		g.elsewhere.Hidden = len(names) == 0
+		if len(names) > 0 {
+			there = true
+			g.elsewhere.SetText(lang.L("Only in settings.toml: {{.Names}}", map[string]any{"Names": strings.Join(names, ", ")}))
+		}
+		if g.blenders != nil {
+			there = fits(words, g.Title, g.Help, strings.Join(blenderNames(t.report), " "))
+		}
+		g.content.Hidden = !there
+		some = some || there
+	}
+	switch {
+	case some:
+		t.none.Hide()
+	case len(t.groups) > 0:
+		t.none.SetText(lang.L("No setting has these words."))
+		t.none.Show()
+	}
+	t.page.Refresh()
+	t.scroll.Refresh()
+}
+
+// settingFits reports whether a setting has all words, in its texts or in those of its group.
+func settingFits(g api.SettingsGroup, s api.Setting, words string) bool {
+	return fits(words, g.Title, translated(g.Title), s.Key, s.Label, translated(s.Label), hintOf(s), s.Text())
+}
+
+// fits reports whether each of some words is in one of the texts, in whatever letters.
+func fits(words string, texts ...string) bool {
+	all := strings.ToLower(strings.Join(texts, "\n"))
+	for _, word := range strings.Fields(strings.ToLower(words)) {
+		if !strings.Contains(all, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// blenderNames returns the names of the further Blenders in a report, in their order.
+func blenderNames(report api.SettingsReport) (names []string) {
+	for _, s := range report.Settings {
+		if name, ok := blenderOf(s.Key); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// blenderOf returns the name of the further Blender that has a key. A name may have dots, and the rest
+// of a key has none. ok is false for other keys.
+func blenderOf(key string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(key, blendersPrefix)
+	end := strings.LastIndexByte(rest, '.')
+	if !ok || end < 0 {
+		return "", false
+	}
+	return rest[:end], true
+}
+
+// ofBlender returns the settings of a further Blender.
+func ofBlender(report api.SettingsReport, name string) []api.Setting {
+	return slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool {
+		of, ok := blenderOf(s.Key)
+		return !ok || of != name
+	})
+}
+
+// showBlenders shows the further Blenders, with what a person can do with them.
+func (t *settingsTab) showBlenders(to *fyne.Container) {
+	to.RemoveAll()
+	names := blenderNames(t.report)
+	if len(names) == 0 {
+		to.Add(widget.NewLabel(lang.L("There is no further Blender.")))
+	}
+	for _, name := range names {
+		path, _ := t.report.Find(blendersPrefix + name + ".path")
+		where := newQuietText(path.Text())
+		if where.Text == "" {
+			where.SetText(lang.L("The newest Blender that is found."))
+		}
+		where.Wrapping, where.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis
+		where.Refresh()
+		title := widget.NewLabel(name)
+		buttons := container.NewHBox(
+			t.button(lang.L("Change…"), theme.SettingsIcon(), func() { t.changeBlender(name) }),
+			t.button(lang.L("Remove…"), theme.DeleteIcon(), func() { t.removeBlender(name) }),
+		)
+		to.Add(container.NewBorder(nil, nil, nil, container.NewCenter(buttons), container.New(tight{7}, title, where)))
+	}
+	to.Add(container.NewHBox(t.button(lang.L("Add a Blender…"), theme.ContentAddIcon(), t.addBlender)))
+	to.Refresh()
+}
+
+// button returns a button that comes into sight with the focus.
+func (t *settingsTab) button(text string, icon fyne.Resource, do func()) *settingButton {
+	b := newSettingButton(text, icon, do)
+	b.reveal = func() { reveal(t.scroll, b) }
+	return b
+}
+
+// changeBlender shows the settings of a further Blender, which a person can change one by one.
+func (t *settingsTab) changeBlender(name string) {
+	t.namedOf = name
+	t.named = newSettingsForm(t.window, t.form.change)
+	t.named.show(ofBlender(t.report, name))
+	t.window.showForm(name, t.named, func() { t.named = nil })
+}
+
+// showForm shows a form in a dialog, and calls closed when the dialog is closed.
+func (w *window) showForm(title string, f *settingsForm, closed func()) {
+	scroll := container.NewVScroll(container.NewPadded(f.rows))
+	f.reveal = func(row fyne.CanvasObject) { reveal(scroll, row) }
+	d := dialog.NewCustom(title, lang.L("Close"), scroll, w)
+	w.present(d, nil, closed)
+	size := w.Canvas().Size()
+	d.Resize(fyne.NewSize(min(formWidth+40, size.Width-40), min(f.rows.MinSize().Height+140, size.Height-40)))
+}
+
+// removeBlender takes a further Blender out of the settings, when the person says yes.
+func (t *settingsTab) removeBlender(name string) {
+	w, data := t.window, map[string]any{"Name": name}
+	w.confirm(lang.L("Remove the Blender {{.Name}}?", data), lang.L("Runs that wait for it are cancelled. The program itself stays."), lang.L("Remove"), func() {
+		w.change(func(ctx context.Context) (api.SettingsReport, error) {
+			return w.shell.cfg.Client.UnsetSetting(ctx, blendersPrefix+name)
+		}, w.failed)
+	})
+}
+
+// addBlender asks for the name and the program of a further Blender, and adds it. What the engine
+// refuses stays in the dialog, with the reason below.
+func (t *settingsTab) addBlender() {
+	w := t.window
+	name, path := &entry{typed: w.typed}, &entry{typed: w.typed}
+	name.ExtendBaseWidget(name)
+	path.ExtendBaseWidget(path)
+	name.SetPlaceHolder(lang.L("old, or 4.5-beta"))
+	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { chooseBlender(w, "", path.SetText) })
+	wrong := widget.NewLabel("")
+	wrong.Wrapping, wrong.Importance = fyne.TextWrapWord, widget.DangerImportance
+	wrong.Hide()
+	form := widget.NewForm(
+		widget.NewFormItem(lang.L("Name"), name),
+		widget.NewFormItem(lang.L("Program"), container.NewBorder(nil, nil, nil, browse, path)),
+	)
+	d := dialog.NewCustomWithoutButtons(lang.L("Add a Blender"), container.NewVBox(form, wrong), w)
+	add := widget.NewButtonWithIcon(lang.L("Add"), theme.ConfirmIcon(), nil)
+	add.Importance = widget.HighImportance
+	add.OnTapped = func() {
+		named, program := strings.TrimSpace(name.Text), strings.TrimSpace(path.Text)
+		why := ""
+		switch {
+		case named == "":
+			why = lang.L("Give the Blender a name.")
+		case program == "":
+			why = lang.L("Choose the program of the Blender.")
+		case slices.Contains(blenderNames(t.report), named):
+			why = lang.L("There is a Blender with this name already.")
+		}
+		wrong.SetText(why)
+		wrong.Hidden = why == ""
+		if why != "" {
+			return
+		}
+		add.Disable()
+		w.changeWithin(inBlender, func(ctx context.Context) (api.SettingsReport, error) {
+			if err := w.shell.cfg.Host.Choose(ctx, program); err != nil {
+				return api.SettingsReport{}, err
+			}
+			return w.shell.cfg.Client.SetSetting(ctx, blendersPrefix+named+".path", program)
+		}, func(err error) {
+			add.Enable()
+			if err != nil {
+				wrong.SetText(revealed(err.Error()))
+				wrong.Show()
+				return
+			}
+			d.Dismiss()
+		})
+	}
+	name.OnSubmitted = func(string) { w.Canvas().Focus(path) }
+	path.OnSubmitted = func(string) { press(add) }
+	d.SetButtons([]fyne.CanvasObject{widget.NewButtonWithIcon(lang.L("Cancel"), theme.CancelIcon(), d.Dismiss), add})
+	w.present(d, add.OnTapped, nil)
+	d.Resize(fyne.NewSize(min(560, w.Canvas().Size().Width-40), 240))
+	w.Canvas().Focus(name)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -49,12 +48,15 @@ type window struct {
 	blender           *blenderTab
 	folders           *foldersTab
 	pictures          *picturesTab
-	settings          *settingsForm
+	settings          *settingsTab
+	first             *firstPage
+	tools             *fyne.Container // the first lines of the window, which the first page hides
 	console           *consoleTab
 	queue             *queueTab
 	log               *logTab
 	noted             string
 	link              Link
+	choosing          bool // a person is choosing a file or a folder
 
 	decoding chan struct{} // holds a value while a picture is made small
 
@@ -110,8 +112,7 @@ func newWindow(s *shell) *window {
 	w.runs, w.blender, w.folders, w.console = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newConsoleTab(w)
 	w.pictures = newPicturesTab(w)
 	w.queue, w.log = newQueueTab(w), newLogTab(w)
-	settings, form := newSettingsTab(w)
-	w.settings = form
+	w.settings = newSettingsTab(w)
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon(lang.L("Activity"), theme.ListIcon(), w.runs.content),
 		container.NewTabItemWithIcon(lang.L("Pictures"), theme.MediaPhotoIcon(), w.pictures.content),
@@ -120,7 +121,7 @@ func newWindow(s *shell) *window {
 		container.NewTabItemWithIcon(lang.L("Folders"), theme.FolderIcon(), w.folders.content),
 		container.NewTabItemWithIcon(lang.L("Console"), theme.NavigateNextIcon(), w.console.content),
 		container.NewTabItemWithIcon(lang.L("Log"), theme.DocumentIcon(), w.log.content),
-		container.NewTabItemWithIcon(lang.L("Settings"), theme.SettingsIcon(), settings),
+		container.NewTabItemWithIcon(lang.L("Settings"), theme.SettingsIcon(), w.settings.content),
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
@@ -135,11 +136,22 @@ func newWindow(s *shell) *window {
 		w.Canvas().AddShortcut(&c.keys, func(fyne.Shortcut) { w.runChord(c) })
 	}
 	buttons := container.NewHBox(w.cancel, w.start, w.stop)
-	top := container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar, w.bannerBox)
-	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs))
+	w.first = newFirstPage(w)
+	w.tools = container.NewVBox(container.NewBorder(nil, nil, nil, buttons, w.headline), w.bar)
+	top := container.NewVBox(w.tools, w.bannerBox)
+	w.uncover(!w.first.shown())
+	w.SetContent(container.NewBorder(container.NewPadded(top), nil, nil, nil, w.tabs, w.first.content))
 	w.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { w.folders.dropped(uris) })
 	w.goBack(readView(s.cfg.Host.View()))
 	return w
+}
+
+// uncover shows the tabs and what is above them, or hides them while the first page is shown.
+func (w *window) uncover(on bool) {
+	w.tabs.Hidden, w.tools.Hidden = !on, !on
+	if content := w.Content(); content != nil {
+		content.Refresh()
+	}
 }
 
 // raise shows the window in front of all others.
@@ -234,9 +246,7 @@ func (w *window) covered() bool { return w.Canvas().Overlays().Top() != nil }
 // showSettings shows a report of the settings.
 func (w *window) showSettings(report api.SettingsReport) {
 	w.report = report
-	w.settings.show(slices.DeleteFunc(slices.Clone(report.Settings), func(s api.Setting) bool {
-		return strings.HasPrefix(s.Key, "blenders.") // the window knows one Blender
-	}))
+	w.settings.show(report)
 	w.folders.showSettings()
 	w.pictures.refresh()
 }
@@ -299,6 +309,8 @@ func (w *window) show(s State) {
 	case wrong != w.dismissedSettings:
 		w.say(wrongSettings(s), widget.DangerImportance)
 		w.mend.Show()
+	case w.first.shown() && failed: // the page says so
+		w.say("", widget.MediumImportance)
 	case reason != w.dismissed && failed:
 		w.say(cantStart(reason), widget.DangerImportance)
 		w.choose.Show()
@@ -317,6 +329,7 @@ func (w *window) show(s State) {
 	} else {
 		w.bar.Hide()
 	}
+	w.first.show(s)
 	w.runs.show(s)
 	w.blender.show(s)
 	w.queue.show(s)
@@ -325,6 +338,9 @@ func (w *window) show(s State) {
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
 		w.pictures.reload()
+		if w.first.shown() {
+			w.first.reload()
+		}
 		if id := w.chosen; id != "" {
 			w.chosen = ""
 			w.runs.reopen(id)
@@ -355,8 +371,11 @@ func (w *window) heard(ev api.Event) {
 		w.runs.detail.feed.heard(ev)
 	case api.KindRun:
 		w.runs.queue(ev)
-		if ev.Run != nil {
-			w.pictures.heard(*ev.Run)
+		if r := ev.Run; r != nil {
+			w.pictures.heard(*r)
+			if w.first.shown() {
+				w.shell.do(func() { w.first.heard(*r) })
+			}
 		}
 	case api.KindHistory: // runs were deleted or pinned
 		w.shell.do(func() { w.runs.history(ev.ID) })
@@ -374,6 +393,7 @@ func (w *window) heard(ev api.Event) {
 
 // open shows a run in the tab Activity.
 func (w *window) open(id string) {
+	w.first.leave()
 	w.tabs.SelectIndex(0)
 	w.runs.open(id)
 }
@@ -396,6 +416,7 @@ func (w *window) showPicture(r api.Run, output int) {
 
 // selectTab goes to the tab with a content.
 func (w *window) selectTab(content fyne.CanvasObject) {
+	w.first.leave()
 	for i, item := range w.tabs.Items {
 		if item.Content == content {
 			w.tabs.SelectIndex(i)

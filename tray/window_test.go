@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/control"
+	"blendtray/tray/chooser"
 )
 
 // backend is an engine in memory, behind a real interface.
@@ -48,6 +50,7 @@ type backend struct {
 	// drawn are the pictures of scenes that were asked for, and picture is the file of each.
 	drawn   []api.PreviewRequest
 	picture string
+	started atomic.Int32 // how often Blender was started
 }
 
 type subscription struct{ ch chan api.Event }
@@ -285,7 +288,10 @@ func (*backend) Thumbnail(_ context.Context, id string, output int) ([]byte, err
 	return nil, fmt.Errorf("%w: output %d of run %s", api.ErrNoThumbnail, output, id)
 }
 
-func (b *backend) StartBlender(context.Context, string) error   { return nil }
+func (b *backend) StartBlender(context.Context, string) error {
+	b.started.Add(1)
+	return nil
+}
 func (b *backend) StopBlender(context.Context, string) error    { return nil }
 func (b *backend) RestartBlender(context.Context, string) error { return nil }
 func (b *backend) PauseWatching(bool)                           {}
@@ -313,6 +319,8 @@ type hostOfTest struct {
 	view   []byte
 	logs   []Log
 	kept   map[string][]byte
+	first  First
+	noneOf atomic.Bool // there is no Blender
 }
 
 // settingsOfTest are settings without a file.
@@ -325,14 +333,22 @@ type settingsOfTest struct {
 func newSettingsOfTest() *settingsOfTest {
 	return &settingsOfTest{report: api.SettingsReport{
 		File: "/settings.toml",
+		Groups: []api.SettingsGroup{
+			{Table: "blender", Title: "Blender", Help: "It executes."},
+			{Table: "blenders", Title: "Further Blenders", Help: "By name."},
+			{Table: "runs", Title: "Runs", Help: "Every run."},
+			{Table: "tray", Title: "Desktop", Help: "What is seen."},
+			{Table: "window", Title: "Window", Help: "How it works."},
+		},
 		Settings: []api.Setting{
 			{Key: previewKey, Label: "Picture", Type: api.TypeWord, Words: []string{"off", "cycles"}, Value: "off", Default: "off"},
-			{Key: "runs.timeout", Label: "Time limit", Type: api.TypeDuration, Value: "none", Default: "none", Holds: api.HoldsFromBlenderStart},
+			{Key: "runs.timeout", Label: "Time limit", Help: "The limit of `a` run.", Type: api.TypeDuration, Value: "none", Default: "none", Holds: api.HoldsFromBlenderStart},
 			{Key: notifyKey, Label: "Notifications", Type: api.TypeWord, Words: []string{"failures", "all"}, Value: "failures", Default: "failures"},
 			{Key: "blender.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true, Fixed: "set by the variable X"},
 			{Key: editorKey, Label: "Editor", Type: api.TypeText, Value: "", Default: ""},
 			{Key: "blender.port", Type: api.TypeNumber, Value: 0, Default: 0},
-			{Key: "blenders.b.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true},
+			{Key: "blenders.b.1.path", Label: "Program", Type: api.TypePath, Path: "program", Value: "/opt/b", Default: ""},
+			{Key: "blenders.b.1.factory_startup", Label: "Start", Type: api.TypeBool, Value: true, Default: true},
 		},
 		Folders: []api.FolderReport{{Path: "/srv/scripts", From: api.FromFile, Settings: []api.Setting{
 			{Key: "scene", Label: "Scene", Type: api.TypePath, Value: "fresh", Default: "fresh"},
@@ -389,6 +405,9 @@ func (s *settingsOfTest) changes() []string {
 }
 
 func (h *hostOfTest) Blenders(context.Context, string) []Found {
+	if h.noneOf.Load() {
+		return nil
+	}
 	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
 }
 
@@ -438,6 +457,25 @@ func (h *hostOfTest) OpenScene(_ context.Context, run string, again bool) error 
 }
 
 func (h *hostOfTest) Logs() []Log { return h.logs }
+
+func (h *hostOfTest) First() First {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.first
+}
+
+func (h *hostOfTest) ReadFirst() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.first.Unread = false
+	return nil
+}
+
+func (h *hostOfTest) About() About {
+	return About{Version: "1.2.3", Commit: "abc", Places: []Place{{Name: "Settings", Path: "/settings.toml"}}}
+}
+
+func (h *hostOfTest) Report(context.Context) string { return "right  everything" }
 
 func (h *hostOfTest) View() []byte {
 	h.mu.Lock()
@@ -527,7 +565,7 @@ func openWindowOf(t *testing.T, host *hostOfTest, runs ...api.Run) *open {
 	}()
 	o := &open{t: t, backend: b, owned: owned, host: host, calls: make(chan func(), 10_000)}
 	o.told = &told{}
-	s := newShell(ctx, WindowConfig{Client: control.NewClient(address), Host: o.host, Requests: o.told}, test.NewTempApp(t), func(f func()) { o.calls <- f })
+	s := newShell(ctx, WindowConfig{Client: control.NewClient(address), Host: o.host, Requests: o.told, Choose: noChooser}, test.NewTempApp(t), func(f func()) { o.calls <- f })
 	o.window = newWindow(s)
 	s.window = o.window
 	follower := &Follower{Engine: OverClient(s.cfg.Client), Output: true, Changed: s.changed, Heard: s.heard}
@@ -553,6 +591,9 @@ func openWindowOf(t *testing.T, host *hostOfTest, runs ...api.Run) *open {
 	})
 	return o
 }
+
+// noChooser stands for a system without a dialog for files.
+func noChooser(context.Context, chooser.Request) (string, error) { return "", chooser.ErrNone }
 
 func (o *open) until(what string, ok func() bool) {
 	o.t.Helper()
@@ -800,68 +841,10 @@ func TestWordsAreFoundInTheOutput(t *testing.T) {
 	}
 }
 
-func TestSettingsAreChangedOneByOne(t *testing.T) {
-	o := openWindow(t)
-	field := func(n int) fyne.CanvasObject {
-		return o.settings.rows.Objects[n].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0]
-	}
-	if n := len(o.settings.rows.Objects); n != 5 {
-		t.Fatalf("%d settings are shown, and not those with a label of the one Blender", n)
-	}
-	changed := func(want ...string) {
-		t.Helper()
-		o.until(fmt.Sprintf("changed are %q", want), func() bool { return slices.Equal(o.owned.changes(), want) && len(o.settings.asked) == 0 })
-	}
-	field(0).(*widget.Select).SetSelected("cycles")
-	changed("runs.preview=cycles")
-	limit := field(1).(*settingEntry)
-	limit.SetText("5m")
-	limit.OnSubmitted("5m")
-	limit.FocusLost()
-	changed("runs.preview=cycles", "runs.timeout=5m")
-	if o.noted == "" {
-		t.Error("nothing says that it holds later")
-	}
-	// What is wrong is told beside the field, once, and what was typed stays there to be mended.
-	limit = field(1).(*settingEntry)
-	limit.SetText("wrong")
-	limit.OnSubmitted("wrong")
-	wrong := func() *widget.Label { return o.settings.rows.Objects[1].(*fyne.Container).Objects[1].(*widget.Label) }
-	o.until("the mistake is told", func() bool { return wrong().Visible() && strings.Contains(wrong().Text, "that can't be") })
-	limit.FocusLost()
-	if len(o.settings.asked) != 0 {
-		t.Error("leaving the field asks for the same again")
-	}
-	field(2).(*widget.Select).SetSelected("all")
-	o.until("the choice is made", func() bool {
-		return slices.Contains(o.owned.changes(), "tray.notify=all") && len(o.settings.asked) == 0
-	})
-	if got := field(1).(*settingEntry).Text; got != "wrong" || !wrong().Visible() || o.covered() {
-		t.Errorf("after a mistake it shows %q, and a dialog: %v", got, o.covered())
-	}
-	field(1).(*settingEntry).TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if got := field(1).(*settingEntry).Text; got != "5m" || wrong().Visible() {
-		t.Errorf("taken back, it shows %q", got)
-	}
-	if !field(3).(*widget.Check).Disabled() || !strings.Contains(o.settings.rows.Objects[3].(*fyne.Container).Objects[0].(*widget.Label).Text, "set by the variable X") {
-		t.Error("what is fixed can be changed, or nothing says why not")
-	}
-	// The default leaves nothing in the file, and an editor's change is shown.
-	limit = field(1).(*settingEntry)
-	limit.OnSubmitted("none")
-	changed("runs.preview=cycles", "runs.timeout=5m", "tray.notify=all", "runs.timeout=none")
-	o.owned.mu.Lock()
-	o.owned.report.Settings[1].Value = "7s"
-	o.owned.mu.Unlock()
-	o.shell.heard(api.Event{Kind: api.KindSettings, Message: "runs.timeout is 7s now"})
-	o.until("it is shown", func() bool { return field(1).(*settingEntry).Text == "7s" })
-}
-
 func TestAFolderIsChangedInItsForm(t *testing.T) {
 	o := openWindow(t)
 	o.folders.change("/srv/scripts")
-	scene := o.folders.form.rows.Objects[0].(*fyne.Container).Objects[2].(*fyne.Container).Objects[0].(*settingEntry)
-	scene.OnSubmitted("keep")
+	o.folders.form.row("scene").typed.OnSubmitted("keep")
 	o.until("the folder is changed", func() bool {
 		return slices.Equal(o.owned.changes(), []string{"/srv/scripts=map[scene:keep]"})
 	})
@@ -870,7 +853,7 @@ func TestAFolderIsChangedInItsForm(t *testing.T) {
 	report.Folders[0].Fixed = "given by the flag --folder"
 	o.showSettings(report)
 	row := o.folders.rows.Objects[0].(*fyne.Container)
-	buttons := row.Objects[1].(*fyne.Container)
+	buttons := row.Objects[1].(*fyne.Container).Objects[0].(*fyne.Container)
 	if !buttons.Objects[2].(*widget.Button).Disabled() {
 		t.Error("the folder can be removed")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/tray/install"
 )
 
 // FindTimeout is how long it may take to look for Blenders, and to ask each for its version.
@@ -111,9 +112,18 @@ func examineBlender(ctx context.Context, configured string) []Finding {
 		if err != nil {
 			detail = err.Error()
 		}
-		all = append(all, Wrong("blender", "install it from https://www.blender.org/download/, or name it with `blendtray serve --blender PATH`", "%s", detail))
+		all = append(all, Wrong("blender", howToInstall(install.Blender(install.Here(), install.Has)), "%s", detail))
 	}
 	return all
+}
+
+// howToInstall returns the ways to a Blender in words.
+func howToInstall(ways []install.Way) string {
+	var words []string
+	for _, w := range ways {
+		words = append(words, w.Command+w.Page)
+	}
+	return strings.Join(words, ", or ") + ", or name a Blender with `blendtray settings blender.path PATH`"
 }
 
 // examineOpen looks for the Blender with a window in which scripts run when the settings say so.

@@ -61,6 +61,8 @@ type Config struct {
 	Service func() []Finding
 	// Tray is nil in a build without a tray.
 	Tray *Tray
+	// Fonts reports whether a font has a sign; nil asks the fonts of the machine.
+	Fonts func(rune) bool
 }
 
 // Open is a Blender with a window that takes scripts.
@@ -109,6 +111,7 @@ func (c Config) examinations(ctx context.Context) []examination {
 		{"folder", partTimeout, func() []Finding { return examineRemote(c.Folders) }},
 		{"watches", partTimeout, examineWatching},
 		{"display", partTimeout, c.examineTray},
+		{"fonts", partTimeout, c.examineSigns},
 	}
 }
 

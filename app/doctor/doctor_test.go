@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"blendtray/app/home"
+	"blendtray/tray/install"
+	"blendtray/tray/signs"
 )
 
 func TestTheDoctorSeesATokenThatOthersMayRead(t *testing.T) {
@@ -142,5 +144,29 @@ func TestTheDoctorNamesAPythonThatIsActive(t *testing.T) {
 	got := examineInside(t.Context(), "blender")
 	if len(got) < 2 || !got[0].OK || !got[1].OK || !strings.Contains(got[1].Detail, "PYTHONHOME=/nowhere") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheDoctorNamesThePackageOfSignsThatNoFontHas(t *testing.T) {
+	t.Parallel()
+	c := Config{Fonts: func(r rune) bool { return r < 0x3000 }}
+	if got := c.examineNeeds(signs.Needed([]string{"de"}, []string{"a.py"}), install.Debian); len(got) != 0 {
+		t.Errorf("with signs that every font has, it finds %+v", got)
+	}
+	got := c.examineNeeds(signs.Needed([]string{"de"}, []string{"a.py", "场景.py"}), install.Debian)
+	if len(got) != 1 || got[0].OK || got[0].Fix != "sudo apt install fonts-noto-cjk" || !strings.Contains(got[0].Detail, "Chinese, which 场景.py has") {
+		t.Errorf("it finds %+v", got)
+	}
+	got = c.examineNeeds(signs.Needed([]string{"ar"}, nil), install.Debian)
+	if len(got) != 1 || !got[0].OK {
+		t.Errorf("with a font for it, it finds %+v", got)
+	}
+}
+
+func TestTheDoctorSaysHowToInstallABlender(t *testing.T) {
+	t.Parallel()
+	ways := install.Blender(install.Debian, func(program string) bool { return program == "apt" })
+	if got := howToInstall(ways); !strings.HasPrefix(got, "sudo apt install blender, or https://www.blender.org/download/, or name") {
+		t.Error(got)
 	}
 }

@@ -166,6 +166,9 @@ func (p Paths) WindowFile() string { return filepath.Join(p.State, "window.json"
 // Kept is the file in which a window keeps something else for the next window, under a name.
 func (p Paths) Kept(name string) string { return filepath.Join(p.State, name) }
 
+// FirstFile is the file that says how far the first start has come.
+func (p Paths) FirstFile() string { return filepath.Join(p.State, "first.json") }
+
 // Blenders is the folder for the files of the Blenders that the engine starts.
 func (p Paths) Blenders() string { return filepath.Join(p.Cache, "blenders") }
 

@@ -51,6 +51,8 @@ type tableOf struct {
 	// reflect.Slice for [[name]].
 	kind reflect.Kind
 	keys []*Declaration
+	// group is how the window shows the table. A table of folders has none.
+	group api.SettingsGroup
 }
 
 // The names of the tables that have rules of their own: a table [blenders.NAME] inherits from
@@ -72,6 +74,10 @@ func declared(settings reflect.Type) []tableOf {
 	for i := range settings.NumField() {
 		field := settings.Field(i)
 		t := tableOf{name: field.Tag.Get("toml"), index: i, kind: field.Type.Kind()}
+		t.group = api.SettingsGroup{Table: t.name, Title: field.Tag.Get("title"), Help: field.Tag.Get("about")}
+		if hasGroup := t.kind != reflect.Slice; hasGroup != (t.group.Title != "" && t.group.Help != "") {
+			panic(fmt.Sprintf("the table %s lacks its title or says not what it is for, or is a list and has them", t.name))
+		}
 		of := field.Type
 		if t.kind != reflect.Struct {
 			of = of.Elem()

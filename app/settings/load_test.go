@@ -141,3 +141,36 @@ func TestTheExampleInTheDocumentIsRight(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+func TestEverySettingIsInAGroupOfTheReport(t *testing.T) {
+	t.Parallel()
+	s, file, err := load(t, "[blenders.old]\npath = \"/opt/old\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.report(file, "")
+	tables := map[string]bool{}
+	for _, g := range r.Groups {
+		tables[g.Table] = true
+		if g.Title == "" || g.Help == "" || g.Table == tableFolder {
+			t.Errorf("a group is %+v", g)
+		}
+	}
+	for _, setting := range r.Settings {
+		if table, _, _ := strings.Cut(setting.Key, "."); !tables[table] {
+			t.Errorf("%s is in no group", setting.Key)
+		}
+	}
+}
+
+func TestTheHelpOfASettingIsSentences(t *testing.T) {
+	t.Parallel()
+	for _, table := range tables {
+		for _, d := range table.keys {
+			plain := api.PlainHelp(d.Help)
+			if first := plain[:1]; first != strings.ToUpper(first) || !strings.HasSuffix(plain, ".") || strings.ContainsAny(plain, "`[") && d.Name != "include" && d.Name != "blender" {
+				t.Errorf("%s: %q", d.Key(), plain)
+			}
+		}
+	}
+}

@@ -11,9 +11,12 @@ import (
 
 // report returns the settings as clients see them.
 func (l *Loaded) report(file, wrong string) api.SettingsReport {
-	r := api.SettingsReport{File: file, Error: wrong, Settings: []api.Setting{}, Folders: []api.FolderReport{}}
+	r := api.SettingsReport{File: file, Error: wrong, Groups: []api.SettingsGroup{}, Settings: []api.Setting{}, Folders: []api.FolderReport{}}
 	root := reflect.ValueOf(l.Settings)
 	for _, t := range tables {
+		if t.kind != reflect.Slice {
+			r.Groups = append(r.Groups, t.group)
+		}
 		switch t.kind {
 		case reflect.Struct:
 			for _, d := range t.keys {
@@ -53,7 +56,7 @@ func (l *Loaded) setting(d *Declaration, key string, table, standard reflect.Val
 func (d *Declaration) setting(key string, value reflect.Value, from api.From) api.Setting {
 	return api.Setting{
 		Key: key, Value: plain(value), Default: d.Default(), From: from, Holds: d.Holds, Type: d.Type,
-		Words: append([]string{}, d.Words...), Label: d.Label, Help: d.Help,
+		Words: append([]string{}, d.Words...), Path: d.Path, Label: d.Label, Help: d.Help,
 	}
 }
 
