@@ -48,7 +48,7 @@ cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
 </channel>
 XML
 
-coproc display { exec Xvfb -displayfd 1 -screen 0 1120x720x24 -nolisten tcp 2>/dev/null; }
+coproc display { exec Xvfb -displayfd 1 -screen 0 1120x800x24 -nolisten tcp 2>/dev/null; }
 read -r number <&"${display[0]}"
 export DISPLAY=:$number
 children=("$display_PID")
@@ -101,14 +101,21 @@ PY
 	sleep 1 # the window shows it
 	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
 	xdotool windowmove "$window" 60 50
-	for tab in activity:60 pictures:160 queue:248 blender:345 folders:440 console:525 log:613 settings:695; do
-		xdotool mousemove --window "$window" "${tab#*:}" 70 click 1
-		sleep 1 # the pointer's animation
-		import -window "$window" "$out/${tab%:*}-$theme.png"
+	xdotool windowfocus --sync "$window"
+	number=0
+	for tab in activity pictures queue blender folders console log settings; do
+		number=$((number + 1))
+		xdotool key "ctrl+$number"
+		sleep 1.5 # pictures are read
+		import -window "$window" "$out/$tab-$theme.png"
 	done
-	xdotool mousemove --window "$window" 60 70 click 1 mousemove --window "$window" 150 188 click 1
+	# The run that failed, by the keys of the list: the newest is first.
+	xdotool key ctrl+1 Home Down
 	sleep 1
 	import -window "$window" "$out/failed-$theme.png"
+	xdotool key alt+2
+	sleep 1
+	import -window "$window" "$out/code-$theme.png"
 	if [ "$theme" = dark ]; then
 		read -r width _ < <(xdotool getdisplaygeometry)
 		xdotool mousemove $((width - 20)) 16 click 3

@@ -20,9 +20,6 @@ func translated(text string) string {
 	return lang.L(text)
 }
 
-// settingLabel returns what the window calls a setting.
-func settingLabel(s api.Setting) string { return translated(s.Label) }
-
 // settingHelp returns what a setting does, in Markdown.
 func settingHelp(s api.Setting) string { return translated(s.Help) }
 
