@@ -176,7 +176,7 @@ func openArgs(spec api.BlenderSpec) []string {
 
 // noteEnd logs how a process has ended.
 func (s *Supervisor) noteEnd(inst *instance) {
-	s.log.Info("blender ended", "pid", inst.proc.pid(), "how", errEnded(inst.proc.state))
+	s.log.Info("blender ended", "pid", inst.proc.pid(), "how", inst.proc.how())
 }
 
 // greet waits until a Blender that was started serves, and opens the session with it. It fails with

@@ -23,9 +23,10 @@ type process struct {
 
 	pauses pauses
 
-	mu    sync.Mutex
-	group group
-	dead  bool // another process may have its number by now
+	mu     sync.Mutex
+	group  group
+	dead   bool // another process may have its number by now
+	killed bool // kill has ended it
 }
 
 // The output of a dead Blender is read until the pipe ends. A process that has left the group may
@@ -133,7 +134,18 @@ func (p *process) kill() {
 	defer p.mu.Unlock()
 	if !p.dead {
 		p.group.kill()
+		p.killed = true
 	}
+}
+
+// how says how the process has ended, once exited is closed.
+func (p *process) how() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		return errors.New("killed by the engine")
+	}
+	return errEnded(p.state)
 }
 
 // running is a list of running processes: process ids, and when each process was started. The time

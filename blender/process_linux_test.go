@@ -3,6 +3,7 @@ package blender
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,3 +31,28 @@ result = [int(open(path).read()), int(subprocess.run(["cat", path], capture_outp
 		t.Errorf("Blender and what its script starts have %d, want %d", is, want)
 	}
 }
+
+func TestWhoKilledAProcessIsSaid(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]string{
+		"exec sleep 1000": "killed by the engine",
+		"kill -9 $$":      "perhaps because memory ran out",
+	} {
+		p, err := startProcess(exec.Command("sh", "-c", script), nil, discardCloser{}, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(script, "kill") {
+			p.kill()
+		}
+		<-p.exited
+		if how := p.how().Error(); !strings.Contains(how, want) {
+			t.Errorf("%s: %s, want %s", script, how, want)
+		}
+	}
+}
+
+type discardCloser struct{}
+
+func (discardCloser) Write(p []byte) (int, error) { return len(p), nil }
+func (discardCloser) Close() error                { return nil }
