@@ -100,6 +100,10 @@ screenshots: build ## pictures of the tray and the window, into build/screenshot
 	scripts/screenshots.sh $(BIN)
 	scripts/animation.sh $(BIN)
 
+.PHONY: walk
+walk: build ## go through the window by script, into build/walk (on a display of its own; takes ten minutes)
+	scripts/walk.sh $(BIN)
+
 .PHONY: package
 package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows")
 	scripts/package.sh $(WHAT)

@@ -138,7 +138,7 @@ func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 		t.Errorf("a file that is gone: %v", err)
 	}
 	if th.maker != pid || pid == nil {
-		t.Error("another Blender was started")
+		t.Fatal("another Blender was started")
 	}
 
 	// A Blender that dies is replaced.

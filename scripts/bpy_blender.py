@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
             renders.append(arguments[at] if option == "-f" else "")
         elif option.endswith(".blend"):
             opened = option
-        elif option not in ("--background", "-b", "--factory-startup"):
+        elif option not in ("--background", "-b", "--factory-startup", "-noaudio"):
             sys.exit(f"bpy_blender: {option} is not known here")
         at += 1
     sys.argv = ["blender", *arguments]

@@ -2,7 +2,13 @@
 # Takes pictures of the tray and of every tab of the window, in both themes, on a display, bus
 # and panel of their own: build/screenshots/*.png.
 #
-# Usage: [SCREENSHOTS_LANGUAGE=de] scripts/screenshots.sh PROGRAM
+# Usage: scripts/screenshots.sh PROGRAM, with these variables:
+#   SCREENSHOTS_OUT       the folder of the pictures
+#   SCREENSHOTS_LANGUAGE  the language of the window: en, de or zh
+#   SCREENSHOTS_SIZE      the size of the window, such as 1920x1080, which is 980x670 by itself
+#   SCREENSHOTS_SCALE     2 has everything twice as large, as on a display with many pixels
+#   SCREENSHOTS_BY        mouse goes through the tabs with the mouse alone; without, keys do it alone
+#   SCREENSHOTS_NAMES     wide has scripts with names of Chinese, Japanese, Arabic and emoji, too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:?usage: scripts/screenshots.sh PROGRAM}")
@@ -21,13 +27,15 @@ if [ -z "${SCREENSHOTS_SESSION:-}" ]; then
 	exit
 fi
 
-out=build/screenshots
+out=${SCREENSHOTS_OUT:-build/screenshots}
+size=${SCREENSHOTS_SIZE:-980x670}
+scale=${SCREENSHOTS_SCALE:-1}
 home=$HOME
 rm -rf "$out"
 mkdir -p "$out" "$home/run" "$home/.config/xfce4/xfconf/xfce-perchannel-xml"
 chmod 700 "$home/run"
 export XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/.config BLENDTRAY_HOME=$home/bt
-export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 BLENDTRAY_WINDOW_LANGUAGE=${SCREENSHOTS_LANGUAGE:-en}
+export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 FYNE_SCALE=$scale BLENDTRAY_WINDOW_LANGUAGE=${SCREENSHOTS_LANGUAGE:-en}
 cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
 <?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -48,7 +56,7 @@ cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
 </channel>
 XML
 
-coproc display { exec Xvfb -displayfd 1 -screen 0 1120x800x24 -nolisten tcp 2>/dev/null; }
+coproc display { exec Xvfb -displayfd 1 -screen 0 $((${size%x*} + 140))x$((${size#*x} + 130))x24 -nolisten tcp 2>/dev/null; }
 read -r number <&"${display[0]}"
 export DISPLAY=:$number
 children=("$display_PID")
@@ -59,6 +67,13 @@ finish() {
 trap finish EXIT
 xfce4-panel >/dev/null 2>&1 &
 children+=($!)
+for manager in openbox xfwm4; do # as on a desktop; without one, everything but its frames is the same
+	if command -v "$manager" >/dev/null; then
+		"$manager" >/dev/null 2>&1 &
+		children+=($!)
+		break
+	fi
+done
 host() {
 	gdbus call --session --dest org.kde.StatusNotifierWatcher --object-path /StatusNotifierWatcher \
 		--method org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher IsStatusNotifierHostRegistered | grep true
@@ -98,22 +113,45 @@ PY
 	until_ ended 3
 	cp examples/procedural_scene.py "$home/Blendtray/town.py"
 	until_ ended 4
+	if [ "${SCREENSHOTS_NAMES:-}" = wide ]; then
+		ran=4
+		for name in 渲染测试 シーンを作る مشهد "🙂 smile 👩‍🚀"; do
+			ran=$((ran + 1))
+			printf 'print("%s", "漢字かな", "مرحبا", "🙂👩‍🚀")\n' "$name" >"$home/Blendtray/$name.py"
+			until_ ended "$ran"
+		done
+	fi
 	sleep 1 # the window shows it
 	window=$(xdotool search --name '^Blendtray · ' | tail -n 1)
-	xdotool windowmove "$window" 60 50
+	xdotool windowmove "$window" 60 50 windowsize "$window" "${size%x*}" "${size#*x}"
 	xdotool windowfocus --sync "$window"
+	sleep 1
 	number=0
-	for tab in activity pictures queue blender folders console log settings; do
+	for tab in activity:60 pictures:150 queue:245 blender:340 folders:438 console:535 log:616 settings:705; do
 		number=$((number + 1))
-		xdotool key "ctrl+$number"
+		if [ "${SCREENSHOTS_BY:-}" = mouse ]; then # where the tabs are in English
+			xdotool mousemove --window "$window" $((${tab#*:} * scale)) $((70 * scale)) click 1
+		else
+			xdotool key "ctrl+$number"
+		fi
+		tab=${tab%:*}
 		sleep 1.5 # pictures are read
 		import -window "$window" "$out/$tab-$theme.png"
 	done
-	# The run that failed, by the keys of the list: the newest is first.
-	xdotool key ctrl+1 Home Down
+	# The run that failed: the newest is first.
+	if [ "${SCREENSHOTS_BY:-}" = mouse ]; then
+		xdotool mousemove --window "$window" $((60 * scale)) $((70 * scale)) click 1 \
+			mousemove --window "$window" $((150 * scale)) $((188 * scale)) click 1
+	else
+		xdotool key ctrl+1 Home Down
+	fi
 	sleep 1
 	import -window "$window" "$out/failed-$theme.png"
-	xdotool key alt+2
+	if [ "${SCREENSHOTS_BY:-}" = mouse ]; then
+		xdotool mousemove --window "$window" $((490 * scale)) $((267 * scale)) click 1
+	else
+		xdotool key alt+2
+	fi
 	sleep 1
 	import -window "$window" "$out/code-$theme.png"
 	if [ "$theme" = dark ]; then
