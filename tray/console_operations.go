@@ -83,15 +83,21 @@ func (t *consoleTab) askForFile() {
 	trouble.Importance = widget.WarningImportance
 	trouble.Wrapping = fyne.TextWrapWord
 	browse := widget.NewButtonWithIcon(lang.L("Folder…"), theme.FolderOpenIcon(), func() {
-		d := dialog.NewFolderOpen(func(uri fyne.ListableURI, err error) {
-			if err == nil && uri != nil {
-				into := filepath.Join(uri.Path(), filepath.Base(path.Text))
-				path.SetText(into)
-			}
-		}, w)
-		d.Show()
+		chooseFolder(w, lang.L("Choose a folder"), filepath.Dir(path.Text), func(folder string) {
+			into := filepath.Join(folder, filepath.Base(path.Text))
+			path.SetText(into)
+		})
 	})
-	path.OnChanged = func(text string) { trouble.SetText(saveTrouble(text)) }
+	path.OnChanged = func(text string) {
+		go func() { // a folder on a drive that is away may need minutes
+			words := saveTrouble(text)
+			w.shell.do(func() {
+				if path.Text == text {
+					trouble.SetText(words)
+				}
+			})
+		}()
+	}
 	path.OnChanged(path.Text)
 	content := container.NewVBox(container.NewBorder(nil, nil, nil, browse, path), trouble)
 	save := func(ok bool) {

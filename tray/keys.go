@@ -192,7 +192,7 @@ type runList struct {
 	widget.List
 	step func(by int)
 	back func() // goes back to the list of scripts
-	del  func() // deletes the shown run
+	del  func() // deletes the shown run, or nil
 }
 
 func (l *runList) TypedKey(key *fyne.KeyEvent) {
@@ -211,9 +211,13 @@ func (l *runList) TypedKey(key *fyne.KeyEvent) {
 	case fyne.KeyEnd:
 		l.step(all)
 	case fyne.KeyBackspace, fyne.KeyLeft:
-		l.back()
+		if l.back != nil {
+			l.back()
+		}
 	case fyne.KeyDelete:
-		l.del()
+		if l.del != nil {
+			l.del()
+		}
 	default:
 		l.List.TypedKey(key)
 	}

@@ -96,10 +96,20 @@ func (f *outputFeed) update(r api.Run) {
 	if r.ID != f.run.ID || r.ID == "" {
 		return
 	}
+	if r.State == api.Queued && f.run.State != api.Queued {
+		f.beginAgainLocked()
+	}
 	f.run = r
 	if r.State.Final() && !f.ended {
 		f.askLocked()
 	}
+}
+
+// beginAgainLocked forgets what the run has printed: it waits again, and its next output begins at the
+// first byte. It needs mu.
+func (f *outputFeed) beginAgainLocked() {
+	f.have, f.waiting, f.held, f.missed, f.tail, f.ended = 0, nil, 0, false, nil, false
+	f.pane.Clear()
 }
 
 // heard takes an event with output.
@@ -189,6 +199,10 @@ func (f *outputFeed) answeredLocked(text []byte, at, total int64, err error) (ag
 			f.pane.Append([]byte("[the output can't be read: " + err.Error() + "]\n"))
 		}
 		return false // the next event asks again
+	}
+	if total < f.have { // the run has begun again
+		f.beginAgainLocked()
+		return true
 	}
 	if at > f.have {
 		f.noteLocked(fmt.Sprintf("[… %d bytes of output are not kept …]", at-f.have))

@@ -249,3 +249,38 @@ func TestTheWholeOfAnotherRunIsNotWritten(t *testing.T) {
 		t.Errorf("%q, %v", path, err)
 	}
 }
+
+// A run that waits again keeps its id, and its output begins at the first byte.
+func TestTheOutputOfARunThatBeginsAgainReplacesTheFirst(t *testing.T) {
+	t.Parallel()
+	sink := &textSink{}
+	var mu sync.Mutex
+	printed := "the first time\n"
+	f := &outputFeed{ctx: t.Context(), pane: sink, ask: func(_ context.Context, _ string, from int64) ([]byte, int64, int64, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return []byte(printed[min(int(from), len(printed)):]), from, int64(len(printed)), nil
+	}}
+	is := func(want string) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); sink.String() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%q is shown, want %q", sink, want)
+			}
+		}
+	}
+	run := api.Run{ID: "1", State: api.Running}
+	f.show(run)
+	is("the first time\n")
+	run.State = api.Queued
+	f.update(run)
+	run.State = api.Running
+	f.update(run)
+	mu.Lock()
+	printed = "again\n"
+	mu.Unlock()
+	f.heard(api.Event{Kind: api.KindOutput, ID: "1", Text: "again\n"})
+	run.State = api.Succeeded
+	f.update(run)
+	is("again\n")
+}

@@ -96,7 +96,7 @@ var keysOf = map[actionID]*desktop.CustomShortcut{
 
 // menu returns the menu of the shown run. What has a button is left out.
 func (d *runDetail) menu() *fyne.Menu {
-	menu := fyne.NewMenu("")
+	menu, id := fyne.NewMenu(""), d.run.ID
 	for _, a := range actionsOf(d.run) {
 		switch a.id {
 		case noAction:
@@ -107,7 +107,11 @@ func (d *runDetail) menu() *fyne.Menu {
 		case runAgain, cancelRun, editAndRun, openInEditor:
 			continue
 		}
-		item := fyne.NewMenuItem(a.name, func() { d.act(a.id) })
+		item := fyne.NewMenuItem(a.name, func() {
+			if d.run.ID == id {
+				d.act(a.id)
+			}
+		})
 		item.Disabled = !a.able || a.id == openInBlender && d.opening
 		if keys := keysOf[a.id]; keys != nil {
 			item.Shortcut = keys
@@ -122,6 +126,7 @@ func (d *runDetail) showMenu() {
 	if d.run.ID == "" {
 		return
 	}
+	d.window.runs.picked = true // a newer run does not take its place beneath the menu
 	popUp := widget.NewPopUpMenu(d.menu(), d.window.Canvas())
 	popUp.ShowAtRelativePosition(fyne.NewPos(0, d.more.Size().Height), d.more)
 	popUp.ActivateNext()
@@ -146,7 +151,13 @@ func (d *runDetail) act(id actionID) {
 	case cancelRun:
 		s.ask(Item{Do: CancelRun, ID: r.ID})
 	case editAndRun:
-		d.withCode(w.console.edit)
+		d.withCode(func(code string) {
+			if len(code) > maxEdited {
+				w.fail(errTooLong)
+				return
+			}
+			w.console.edit(code)
+		})
 	case openInEditor:
 		w.edit(r.Script, lineOf(r))
 	case showInFolder:
@@ -177,6 +188,12 @@ func (d *runDetail) act(id actionID) {
 
 // errNoText is the error of code that is no text in UTF-8.
 var errNoText = errors.New("the script is no UTF-8; open it in your editor")
+
+// maxEdited is how many bytes of code the field of the console takes: it lays out all of its text at each
+// change.
+const maxEdited = 256 << 10
+
+var errTooLong = errors.New("the script is too long for the console; open it in your editor")
 
 // withCode calls a function with the code of the shown run, as a text that can be changed.
 func (d *runDetail) withCode(do func(code string)) {

@@ -140,6 +140,16 @@ func (d *runDetail) fill() {
 	}
 }
 
+// askAgain asks the engine again for what is shown of the run: an answer may have failed while there was no
+// engine.
+func (d *runDetail) askAgain() {
+	for _, pane := range d.lazy() {
+		pane.drop()
+	}
+	d.fill()
+	d.feed.update(d.run)
+}
+
 // goTo goes to a tab of the run.
 func (d *runDetail) goTo(i int) {
 	w := d.window

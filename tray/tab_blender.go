@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -48,7 +49,7 @@ func newBlenderTab(w *window) *blenderTab {
 	}
 	s := w.shell
 	t.restart = widget.NewButtonWithIcon(lang.L("Restart"), theme.ViewRefreshIcon(), func() { s.ask(Item{Do: RestartBlender}) })
-	log := widget.NewButtonWithIcon(lang.L("Show its log"), theme.DocumentIcon(), func() { w.showLog(t.shown.Name) })
+	log := widget.NewButtonWithIcon(lang.L("Show its log"), theme.DocumentIcon(), func() { w.showLog(cmp.Or(t.shown.Name, api.DefaultBlender)) })
 	t.all = widget.NewButtonWithIcon(lang.L("Show all Blenders"), theme.SearchIcon(), nil)
 	t.all.OnTapped = func() { t.findBlenders(t.all) }
 	choose := widget.NewButtonWithIcon(lang.L("Choose another…"), theme.FolderOpenIcon(), t.choose)

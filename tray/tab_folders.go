@@ -44,7 +44,8 @@ func newFoldersTab(w *window) *foldersTab {
 		chooseFolder(w, lang.L("Choose a folder to watch"), "", t.add)
 	})
 	edit := widget.NewButtonWithIcon(lang.L("Open the settings"), theme.SettingsIcon(), func() {
-		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(s.now().Status.Settings.File, 0) })
+		file := w.settingsFile()
+		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(file, 0) })
 	})
 	t.pause = widget.NewCheck(lang.L("Pause watching: saves wait, and run afterwards"), func(on bool) {
 		if !t.setting {

@@ -26,6 +26,8 @@ const (
 	// queueShare bounds what the engine does for the list: of ten thousand runs that wait it takes up to 120 ms
 	// to find out the order of the first thousand, and begins no run meanwhile.
 	queueShare = 20
+	// queueRest bounds the rest that follows from that.
+	queueRest = 5 * time.Second
 	// usagePace is how often the engine is asked for memory and CPU, which is how often it measures.
 	usagePace = 2 * time.Second
 )
@@ -110,6 +112,7 @@ func (t *queueTab) show(s State) {
 	if s.Link == Attached && t.state.Link != Attached {
 		t.stale.Store(true)
 		t.usage = usageKept{} // of another engine
+		t.askAgain, t.trouble, t.asked = time.Time{}, "", false
 	}
 	same := s.Link == t.state.Link && sameRuns(s.Running, t.state.Running)
 	t.state = s
@@ -171,9 +174,9 @@ func (t *queueTab) ask() {
 		return answer{runs, total}, err
 	}, func(a answer, err error) {
 		now := time.Now()
-		t.asking, t.asked, t.trouble, t.askAgain = false, true, "", now.Add(now.Sub(began)*queueShare)
+		t.asking, t.asked, t.trouble, t.askAgain = false, true, "", now.Add(min(now.Sub(began)*queueShare, queueRest))
 		if err != nil {
-			t.trouble = err.Error()
+			t.trouble, t.askAgain = err.Error(), time.Time{}
 			t.stale.Store(true)
 		} else {
 			t.take(a.runs, a.total)
@@ -308,10 +311,8 @@ func (t *queueTab) why(q api.QueuedRun) string {
 	return text
 }
 
-// act does something to the runs that a button means, one after the other, and asks for what waits then. A
-// run that has begun meanwhile is left alone.
-func (t *queueTab) act(do func(ctx context.Context, id string) error) {
-	ids := t.waiting.targets()
+// act does something to runs, one after the other, and asks for what waits then. A run that has begun meanwhile is left alone.
+func (t *queueTab) act(ids []string, do func(ctx context.Context, id string) error) {
 	slices.Reverse(ids) // of those that are put ahead, the last begins first; of those that are cancelled, none begins meanwhile
 	fetchWithin(t.window, 5*time.Minute, func(ctx context.Context) (int, error) {
 		for _, id := range ids {
@@ -334,7 +335,7 @@ func (t *queueTab) acted(err error) {
 }
 
 func (t *queueTab) move(of api.Front) {
-	t.act(func(ctx context.Context, id string) error {
+	t.act(t.waiting.targets(), func(ctx context.Context, id string) error {
 		_, err := t.window.shell.cfg.Client.MoveFirst(ctx, id, of)
 		return err
 	})
@@ -342,13 +343,14 @@ func (t *queueTab) move(of api.Front) {
 
 // cancelRuns cancels the runs that are marked, or the chosen run. It asks first when they are several.
 func (t *queueTab) cancelRuns() {
+	ids := t.waiting.targets() // some may begin while the question is open, and then others would be meant
 	cancel := func() {
-		t.act(func(ctx context.Context, id string) error {
+		t.act(ids, func(ctx context.Context, id string) error {
 			_, err := t.window.shell.cfg.Client.Cancel(ctx, id)
 			return err
 		})
 	}
-	if n := len(t.waiting.targets()); n > 1 {
+	if n := len(ids); n > 1 {
 		t.window.confirm(lang.L("Cancel these runs?"),
 			lang.L("{{.Count}} marked runs will not run.", map[string]any{"Count": grouped(n)}), lang.L("Cancel the runs"), cancel)
 		return

@@ -357,3 +357,25 @@ func TestTheButtonsOfTheQueue(t *testing.T) {
 	o.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyReturn})
 	asked("cancel folder /srv/f0")
 }
+
+// Runs begin while a question about them is open, and the cursor stands on another run.
+func TestTheRunsOfTheQuestionAreCancelledAndNoOthers(t *testing.T) {
+	o := openQueue(t, waitingFrom(1, 6), 6)
+	q := o.queue
+	for _, key := range []fyne.KeyName{fyne.KeyLeft, fyne.KeyBackspace, fyne.KeyHome} { // those that the list of runs has
+		q.list.TypedKey(&fyne.KeyEvent{Name: key})
+	}
+	q.list.Select(4)
+	q.mark("1", true)
+	q.mark("2", true)
+	test.Tap(q.cancel)
+	if o.Canvas().Overlays().Top() == nil {
+		t.Fatal("nobody is asked")
+	}
+	q.take(waitingFrom(3, 4), 4)
+	o.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	o.until("they are cancelled", func() bool { return len(o.backend.requests()) == 2 })
+	if got := o.backend.requests(); !slices.Equal(got, []string{"cancel 2", "cancel 1"}) {
+		t.Errorf("%q", got)
+	}
+}

@@ -180,7 +180,7 @@ func colorOf(state api.State) fyne.ThemeColorName {
 // reload makes the list again from what the engine has, from its beginning.
 func (t *runsTab) reload() {
 	t.asked++
-	t.loading = false
+	t.loading, t.trouble = false, ""
 	now := time.Now()
 	t.today = now.Format(day)
 	t.activity = activity{query: t.filter.query(now)}
@@ -282,7 +282,7 @@ func (t *runsTab) showFilter() {
 
 // load asks for the next page, if there is one.
 func (t *runsTab) load() {
-	if t.loading || t.activity.complete {
+	if t.loading || t.activity.complete || t.trouble != "" {
 		return
 	}
 	t.loading, t.during = true, nil

@@ -62,9 +62,8 @@ func newSettingsTab(w *window) *settingsTab {
 	})
 	t.search = newSearch(w, lang.L("Search the settings"), func(string) { t.filter() })
 	open := widget.NewButtonWithIcon(lang.L("Open settings.toml"), theme.DocumentCreateIcon(), func() {
-		w.shell.try("open the settings", func(context.Context) error {
-			return w.shell.cfg.Host.Open(w.shell.now().Status.Settings.File, 0)
-		})
+		file := w.settingsFile()
+		w.shell.try("open the settings", func(context.Context) error { return w.shell.cfg.Host.Open(file, 0) })
 	})
 	about := widget.NewButtonWithIcon(lang.L("About"), theme.InfoIcon(), w.about)
 	t.none = widget.NewLabel(lang.L("The settings are shown when there is an engine."))

@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -152,6 +153,17 @@ func (w *window) uncover(on bool) {
 	if content := w.Content(); content != nil {
 		content.Refresh()
 	}
+}
+
+// settingsFile returns the path of the file of the settings, also while there is no engine that says it.
+func (w *window) settingsFile() string {
+	file := cmp.Or(w.shell.now().Status.Settings.File, w.report.File)
+	for _, place := range w.shell.cfg.Host.About().Places {
+		if file == "" && place.Name == "Settings" {
+			file = place.Path
+		}
+	}
+	return file
 }
 
 // raise shows the window in front of all others.
@@ -337,6 +349,7 @@ func (w *window) show(s State) {
 	w.console.show(s)
 	if s.Link == Attached && w.link != Attached {
 		w.runs.reload()
+		w.runs.detail.askAgain()
 		w.pictures.reload()
 		if w.first.shown() {
 			w.first.reload()

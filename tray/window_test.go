@@ -189,7 +189,12 @@ func (b *backend) Retry(ctx context.Context, id string) (api.Run, error) {
 	return b.add(r), nil
 }
 
-func (b *backend) Cancel(ctx context.Context, id string) (api.Run, error) { return b.Run(ctx, id) }
+func (b *backend) Cancel(ctx context.Context, id string) (api.Run, error) {
+	b.mu.Lock()
+	b.waits.asked = append(b.waits.asked, "cancel "+id)
+	b.mu.Unlock()
+	return b.Run(ctx, id)
+}
 
 func (b *backend) Code(_ context.Context, id string) ([]byte, error) {
 	b.mu.Lock()
