@@ -65,6 +65,7 @@ not_here+='|TestScriptMayFork|TestBlenderEndsInAForeign|TestSIGTERM|TestUninstal
 not_here+='|TestAJournalTellsWhatARunDoes|TestExamplesOfTheDocument|TestClientThatNeverReads'
 not_here+='|TestOtherVersions|TestScriptsHaveMoreDescriptors|TestArgumentsAreBlendersCommandLine|TestIsolatedRunFinds'
 not_here+='|TestAJournalTellsOfTheTextBlocks|TestARunTellsWhichModules'
+not_here+='|TestCodeIsCompletedFrom|TestACallIsTold'
 not_here+='|TestFramesAreRendered|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
 # On Linux a signal ends it; here the job object does, with the engine.
 not_here+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
