@@ -22,6 +22,8 @@ scene = bpy.context.scene
 def render(name, kind, width=1000, **more):
     scene.render.resolution_x, scene.render.resolution_y = width, width // 2
     settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):  # since 5.0
+        settings.media_type = {"OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE", "FFMPEG": "VIDEO"}.get(kind, "IMAGE")
     settings.file_format = kind
     for key, value in more.items():
         setattr(settings, key, value)
@@ -33,6 +35,9 @@ scene.render.resolution_percentage = 100
 scene.render.threads_mode, scene.render.threads = 'FIXED', 1
 world = bpy.data.worlds.new("w")
 world.color = (0.6, 0.05, 0.05)
+for node in world.node_tree.nodes if world.node_tree else ():  # there from 5.0 on
+    if node.type == "BACKGROUND":
+        node.inputs[0].default_value = (0.6, 0.05, 0.05, 1)
 scene.world = world
 bpy.ops.object.camera_add()
 scene.camera = bpy.context.object
