@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"blendtray/api"
 	"blendtray/blender"
@@ -97,7 +98,7 @@ func (w *worker) drawPreview(ctx context.Context, j *job) {
 		}
 		r := e.withPreview(r)
 		e.hub.publish(api.Event{Kind: api.KindPreview, ID: r.ID, Run: &r})
-		e.prunePreviews()
+		e.prunePreviews(file)
 	})
 }
 
@@ -115,8 +116,13 @@ func (e *Engine) makePreview(ctx context.Context, b Blender, run, file string, h
 	return os.Rename(half, file)
 }
 
-// prunePreviews removes the pictures of old runs and the unfinished pictures that a crash left.
-func (e *Engine) prunePreviews() {
+// unfinished is how old a picture has to be of which a crash has left a half: a younger half may be in the
+// making.
+const unfinished = time.Hour
+
+// prunePreviews removes the pictures of old runs and the unfinished pictures that a crash left, but not
+// the picture made, which somebody has just asked for.
+func (e *Engine) prunePreviews(made string) {
 	entries, err := os.ReadDir(e.cfg.PreviewDir)
 	if err != nil || len(entries) <= KeptPreviews {
 		return // the next call tries again
@@ -130,21 +136,32 @@ func (e *Engine) prunePreviews() {
 		return // as above
 	}
 	var all []picture
+	most := KeptPreviews
 	for _, entry := range entries {
 		name := entry.Name()
-		stem, extension := strings.TrimSuffix(name, filepath.Ext(name)), filepath.Ext(name)
-		run, at, ok := strings.Cut(stem, "-")
-		if pinned[run] {
+		run, at, _ := strings.Cut(name, "-")
+		switch {
+		case pinned[run]:
+			continue
+		case name == filepath.Base(made):
+			most--
+			continue
+		case filepath.Ext(name) == ".part":
+			if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > unfinished {
+				all = append(all, picture{name: name})
+			}
 			continue
 		}
+		// A picture of a run that renders and one that a person has asked for have more after the time.
+		at, _, _ = strings.Cut(at, ".")
 		queued, err := strconv.ParseInt(at, 16, 64)
-		if !ok || err != nil || extension != ".jpg" {
+		if err != nil || filepath.Ext(name) != ".jpg" {
 			queued = 0
 		}
 		all = append(all, picture{name, queued})
 	}
 	slices.SortFunc(all, func(a, b picture) int { return cmp.Compare(b.at, a.at) })
-	for _, old := range all[min(KeptPreviews, len(all)):] {
+	for _, old := range all[min(most, len(all)):] {
 		// The next call meets again what can't be removed now.
 		_ = os.Remove(filepath.Join(e.cfg.PreviewDir, old.name))
 	}

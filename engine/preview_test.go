@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"blendtray/api"
 	"blendtray/blender"
@@ -24,7 +26,9 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "7-8.part"), nil, 0o600); err != nil {
+	longAgo := time.Now().Add(-2 * unfinished)
+	half := filepath.Join(dir, "7-8.part")
+	if err := errors.Join(os.WriteFile(half, nil, 0o600), os.Chtimes(half, longAgo, longAgo)); err != nil {
 		t.Fatal(err)
 	}
 	h.serve()
@@ -65,6 +69,36 @@ func TestAPreviewBelongsToItsRun(t *testing.T) {
 	for _, old := range []string{"0-1.jpg", "7-8.part"} {
 		if _, err := os.Stat(filepath.Join(dir, old)); err == nil {
 			t.Errorf("%s is still there", old)
+		}
+	}
+}
+
+func TestAFullFolderOfPicturesLosesTheOldestAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := open(t, func(c *Config) { c.PreviewDir = dir })
+	for i := range KeptPreviews {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-%x.jpg", i, i+0x1000)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A picture that a render shows, one that is in the making, one that was asked for of a new run, and
+	// one that has just been asked for of the oldest run of all.
+	others := []string{"5000-5000.live.jpg", "5001-5001.part", "5001-5001.cycles-camera-1280.part", "5002-5002.cycles-camera-1280.jpg", "9-2.eevee-top-600.jpg"}
+	for _, name := range others {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.prunePreviews(filepath.Join(dir, "9-2.eevee-top-600.jpg"))
+	for _, name := range others {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("it was removed: %v", err)
+		}
+	}
+	for i, want := range []bool{false, false, false, true} {
+		if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("%d-%x.jpg", i, i+0x1000))); (err == nil) != want {
+			t.Errorf("the picture of run %d is there: %v", i, err == nil)
 		}
 	}
 }

@@ -291,6 +291,6 @@ func (e *Engine) PreviewScene(ctx context.Context, req api.PreviewRequest) (api.
 	case err != nil:
 		return api.ScenePreview{}, err
 	}
-	e.prunePreviews()
+	e.prunePreviews(file)
 	return api.ScenePreview{Run: run, File: file}, nil
 }
