@@ -29,6 +29,9 @@ type Drawing struct {
 	Size int
 	// View is "camera", or "front", "right", "top" or "three-quarter", which show all; "" is "camera".
 	View string
+	// Left is true for a picture of the scene that an isolated run has left, also after other runs have
+	// looked at the scene. A fleet looks at it.
+	Left bool
 }
 
 // previewCode makes the add-on draw the scene. A scene that can't be drawn is no error of the

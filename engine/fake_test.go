@@ -32,6 +32,7 @@ type fakeBlender struct {
 	scenes    []string
 	alerts    []blender.Request
 	processes []api.ProcessStatus
+	drawn     []string      // the runs of which pictures were asked for
 	news      chan struct{} // closed when status changes
 }
 
@@ -217,7 +218,10 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	}
 }
 
-func (f *fakeBlender) Preview(_ context.Context, _, path string, how blender.Drawing) error {
+func (f *fakeBlender) Preview(_ context.Context, run, path string, how blender.Drawing) error {
+	f.mu.Lock()
+	f.drawn = append(f.drawn, run)
+	f.mu.Unlock()
 	text := how.Engine
 	if how.Size != 0 || how.View != "" {
 		text = fmt.Sprint(how.Engine, " ", how.Size, " ", how.View)

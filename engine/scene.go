@@ -260,6 +260,7 @@ func blenderOf(r api.Run) string { return cmp.Or(r.Blender, api.DefaultBlender) 
 func (e *Engine) PreviewScene(ctx context.Context, req api.PreviewRequest) (api.ScenePreview, error) {
 	how := blender.Drawing{
 		Engine: cmp.Or(req.Engine, api.PreviewEngines[0]), Size: cmp.Or(req.Size, largePreview), View: cmp.Or(req.View, api.PreviewViews[0]),
+		Left: true,
 	}
 	switch {
 	case !slices.Contains(api.PreviewEngines, how.Engine):
@@ -269,6 +270,7 @@ func (e *Engine) PreviewScene(ctx context.Context, req api.PreviewRequest) (api.
 	case how.Size < api.MinPreview || how.Size > api.MaxPreview:
 		return api.ScenePreview{}, fmt.Errorf("%w: size: %d is not %d to %d", api.ErrBad, req.Size, api.MinPreview, api.MaxPreview)
 	}
+	left := e.leftIn() // before the run is looked for: what comes after it is noticed
 	run, err := e.leftBy(ctx, req.Run)
 	if err != nil {
 		return api.ScenePreview{}, err
@@ -281,11 +283,15 @@ func (e *Engine) PreviewScene(ctx context.Context, req api.PreviewRequest) (api.
 	if w == nil || file == "" {
 		return api.ScenePreview{}, fmt.Errorf("%w: this engine makes no pictures", api.ErrNoScene)
 	}
+	from := run.ID
+	if last := left[blenderOf(run)]; last != "" && run.Session == "" {
+		from = last // the run has only looked at what that one left
+	}
 	e.mu.Lock()
 	b := w.blender
 	e.mu.Unlock()
 	file = fmt.Sprintf("%s.%s-%s-%d.jpg", strings.TrimSuffix(file, ".jpg"), how.Engine, how.View, how.Size)
-	switch err := e.makePreview(ctx, b, run.ID, file, how); {
+	switch err := e.makePreview(ctx, b, from, file, how); {
 	case errors.Is(err, blender.ErrNoPreview):
 		return api.ScenePreview{}, fmt.Errorf("%w: %w", api.ErrNoScene, err)
 	case err != nil:

@@ -188,6 +188,24 @@ func TestTheLastSceneIsDrawnAsAsked(t *testing.T) {
 			t.Errorf("%+v: %q, %v, want %q", req, text, err, want)
 		}
 	}
+	look, err := h.Submit(ctx, api.Submission{Code: []byte("y"), Scene: "keep", Isolation: api.IsolateKeep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ended(look.ID)
+	if made, err := h.PreviewScene(ctx, api.PreviewRequest{}); err != nil || made.Run.ID != look.ID {
+		t.Errorf("after a look: %+v, %v", made, err)
+	}
+	h.b.mu.Lock()
+	for _, id := range h.b.drawn { // what the look has changed is where the isolated run has left it
+		if id != run.ID {
+			t.Errorf("what run %s left was drawn", id)
+		}
+	}
+	h.b.mu.Unlock()
+	if err := h.DeleteRun(ctx, look.ID); err != nil {
+		t.Fatal(err)
+	}
 	if got := h.run(run.ID).Preview; got != "" {
 		t.Errorf("they are taken for the preview of the run: %q", got)
 	}

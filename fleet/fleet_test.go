@@ -278,6 +278,25 @@ func TestOfRunsAtTheSameTimeWhatTheLastToEndLeftIsKept(t *testing.T) {
 	if got := look(); got != second {
 		t.Errorf("when the second has ended, too, a look finds %s, want %s", got, second)
 	}
+
+	if err := f.Preview(t.Context(), "second", picture, blender.Drawing{Engine: "cycles"}); !errors.Is(err, blender.ErrNoPreview) {
+		t.Errorf("a picture of what the second run alone has left, after a look: %v", err)
+	}
+	// A picture that a person asks for is made after a look, and waits for what the Blender does.
+	made := make(chan error, 2)
+	for i := range 2 {
+		go func() {
+			made <- f.Preview(t.Context(), "second", picture+strconv.Itoa(i), blender.Drawing{Engine: "cycles", Left: true})
+		}()
+	}
+	for range 2 {
+		if err := <-made; err != nil {
+			t.Errorf("a picture of what the second run left, after a look: %v", err)
+		}
+	}
+	if err := f.Preview(t.Context(), "first", picture, blender.Drawing{Engine: "cycles", Left: true}); !errors.Is(err, blender.ErrNoPreview) {
+		t.Errorf("a picture of what the first run left: %v", err)
+	}
 }
 
 func TestBlendersThatGoOnAreOnesOfTheirOwn(t *testing.T) {

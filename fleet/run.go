@@ -212,28 +212,53 @@ func (f *Fleet) Free(req blender.Request) bool {
 
 // Preview has the Blender of an isolated run make a picture of the scene that the run has left; see
 // [blender.Supervisor.Preview]. It holds up no isolated run: the next one has another
-// Blender. It fails with [blender.ErrNoPreview] when what the run left is gone.
+// Blender. It fails with [blender.ErrNoPreview] when what the run left is gone. Where how.Left is false,
+// that is so as soon as another run has looked at it, or looks at it; else Preview waits for runs that look
+// at it, until ctx ends.
 func (f *Fleet) Preview(ctx context.Context, run, path string, how blender.Drawing) error {
-	f.mu.Lock()
-	var m *member
-	for _, other := range f.members {
-		// A picture is a run of its own, which may have to be ended with its Blender: Blenders that go on
-		// are left alone.
-		if other.use == spent && other.ran == run && !other.parked && !other.busy && other.status.State == api.BlenderReady {
-			m = other
-		}
+	m, err := f.takeLeft(ctx, run, how.Left)
+	if err != nil {
+		return err
 	}
-	if m == nil {
-		f.mu.Unlock()
-		return fmt.Errorf("%w: what the run left is gone", blender.ErrNoPreview)
-	}
-	m.busy = true
-	f.mu.Unlock()
-	err := m.b.Preview(ctx, path, how)
+	err = m.b.Preview(ctx, path, how)
 	f.mu.Lock()
 	m.busy = false
 	m.renewLocked()
 	f.newsLocked()
 	f.mu.Unlock()
 	return err
+}
+
+// takeLeft takes the member that has what an isolated run left, for a picture. See [Fleet.Preview].
+func (f *Fleet) takeLeft(ctx context.Context, run string, looked bool) (*member, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(f.members, func(m *member) bool {
+			// A picture is a run of its own, which may have to be ended with its Blender: Blenders that go on
+			// are left alone.
+			is := m.ran == run && !m.busy
+			if looked {
+				is = m.left == run
+			}
+			return is && m.use == spent && !m.parked && (m.busy || m.status.State == api.BlenderReady)
+		})
+		if i < 0 {
+			return nil, fmt.Errorf("%w: what the run left is gone", blender.ErrNoPreview)
+		}
+		if m := f.members[i]; !m.busy {
+			m.busy = true
+			return m, nil
+		}
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+	}
 }
