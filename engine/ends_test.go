@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -173,5 +174,44 @@ func TestTheJournalOfARunThatLeavesSomethingServesNoOther(t *testing.T) {
 		if base := filepath.Base(path); base == "1" || base == "2" {
 			t.Errorf("the journal of run %s is kept", base)
 		}
+	}
+}
+
+func TestTheJournalOfAnOpenBlenderServesNoOther(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.serve()
+	for id, isOpen := range map[int64]bool{101: true, 102: false} {
+		j := h.beginJournal(id, isOpen)
+		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteString("begun\nended {\"state\": \"succeeded\"}\n")
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		j.look()
+		if !j.isPlain() {
+			t.Errorf("the journal of run %d: %+v", id, j)
+		}
+		h.dropJournal(&job{id: id, journal: j})
+	}
+	h.spares.mu.Lock()
+	spares := h.spares.paths
+	h.spares.mu.Unlock()
+	if want := []string{h.journalFile(102)}; !slices.Equal(spares, want) {
+		t.Errorf("kept are %v, want %v", spares, want)
+	}
+	// Whatever a kept file begins with, a run begins with no lines.
+	if err := os.WriteFile(h.journalFile(102), []byte("open\nbegun\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := h.beginJournal(103, false)
+	if text, err := os.ReadFile(j.path); err != nil || string(text) != noLines {
+		t.Errorf("a journal begins with %q, %v", text, err)
+	}
+	if j.look(); !j.untouched() {
+		t.Errorf("the run counts as begun: %+v", j)
 	}
 }

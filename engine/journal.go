@@ -26,6 +26,7 @@ type journal struct {
 	path string // "" when there is none
 	read int64  // bytes that were read
 	half []byte // the beginning of a line whose end was not read yet
+	open bool   // it does not begin with noLines: its run is in a Blender that a person has open
 	says bool   // there is a line that is not empty
 
 	there  bool // the file was there when it was read last
@@ -122,7 +123,11 @@ func (s *spareJournals) rename(path string) bool {
 		return false
 	}
 	info, err := os.Lstat(path)
-	return err == nil && info.Mode().IsRegular() && info.Size() == int64(len(noLines))
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(noLines)) {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && string(text) == noLines
 }
 
 // remove removes the kept journals.
@@ -154,7 +159,7 @@ func (e *Engine) beginJournal(id int64, open bool) *journal {
 		_ = os.Remove(path) // an older file would tell of another run
 		return &journal{}
 	}
-	return &journal{path: path}
+	return &journal{path: path, open: open}
 }
 
 // remove removes the file.
@@ -200,7 +205,7 @@ func (e *Engine) dropJournal(j *job) {
 	e.mu.Unlock()
 	switch {
 	case stopping && len(j.journal.wrote) > 0:
-	case !stopping && j.journal.isPlain() && len(j.journal.wrote) == 0 && e.spares.put(j.journal.path):
+	case !stopping && !j.journal.open && j.journal.isPlain() && len(j.journal.wrote) == 0 && e.spares.put(j.journal.path):
 		j.journal.path = ""
 	default:
 		j.journal.remove()
