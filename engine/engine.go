@@ -132,7 +132,9 @@ type Engine struct {
 	store  *store
 	hub    *hub
 	spares spareJournals
-	began  time.Time
+	// keepers holds a value for each run of which thumbnails are made that nobody has asked for.
+	keepers chan struct{}
+	began   time.Time
 
 	watcher Watcher
 
@@ -216,6 +218,7 @@ func Open(cfg Config) (*Engine, error) {
 		needed:  map[string]bool{},
 		helpers: newHelpers(),
 		usage:   usage{woken: make(chan struct{}, 1)},
+		keepers: make(chan struct{}, maxKeepers),
 
 		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
 	}

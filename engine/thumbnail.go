@@ -69,7 +69,7 @@ func (e *Engine) Thumbnail(ctx context.Context, id string, output int) ([]byte, 
 	case run.FinishedAt != nil && info.ModTime().After(run.FinishedAt.Add(sameFile)):
 		return nil, fmt.Errorf("%w: %s was written over since run %s", api.ErrNoThumbnail, from, id)
 	}
-	if err := e.makeThumbnail(ctx, run, from, file, kind == api.MoviePicture); err != nil {
+	if err := e.makeThumbnail(ctx, run, from, file, info, kind == api.MoviePicture); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
@@ -78,8 +78,12 @@ func (e *Engine) Thumbnail(ctx context.Context, id string, output int) ([]byte, 
 // keptOutputs is of how many outputs of a run thumbnails are made without being asked for.
 const keptOutputs = 4
 
+// maxKeepers is of how many runs thumbnails are made, or wait to be made, without being asked for.
+const maxKeepers = 8
+
 // keepThumbnails starts to make thumbnails of the first pictures that a run has made, where pictures of
-// runs are wanted: the next run of the script mostly writes over the files. Nothing waits for it.
+// runs are wanted: the next run of the script mostly writes over the files. Nothing waits for it. While thumbnails of many runs wait to be made, those of
+// the run are left out: they are made when somebody asks for them.
 func (w *worker) keepThumbnails(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
@@ -97,7 +101,13 @@ func (w *worker) keepThumbnails(ctx context.Context, j *job) {
 	if len(pictures) == 0 {
 		return
 	}
+	select {
+	case e.keepers <- struct{}{}:
+	default:
+		return
+	}
 	w.keeping.Go(func() {
+		defer func() { <-e.keepers }()
 		for _, i := range pictures {
 			if _, err := e.Thumbnail(ctx, run.ID, i); err != nil && ctx.Err() == nil {
 				e.log.Info("there is no thumbnail", "run", run.ID, "output", run.Outputs[i], "error", err)
@@ -106,8 +116,9 @@ func (w *worker) keepThumbnails(ctx context.Context, j *job) {
 	})
 }
 
-// makeThumbnail has Blender make a thumbnail under a temporary name and then renames it.
-func (e *Engine) makeThumbnail(ctx context.Context, run api.Run, from, file string, movie bool) error {
+// makeThumbnail has Blender make a thumbnail under a temporary name and then renames it. It fails with
+// [api.ErrNoThumbnail] when the file is not any more what it was, which info says.
+func (e *Engine) makeThumbnail(ctx context.Context, run api.Run, from, file string, info fs.FileInfo, movie bool) error {
 	if err := os.MkdirAll(e.cfg.ThumbnailDir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the thumbnails: %w", err)
 	}
@@ -127,6 +138,10 @@ func (e *Engine) makeThumbnail(ctx context.Context, run api.Run, from, file stri
 		return fmt.Errorf("%w: %w", api.ErrNoThumbnail, err)
 	case err != nil:
 		return err
+	}
+	now, err := os.Stat(from)
+	if err != nil || !os.SameFile(now, info) || !now.ModTime().Equal(info.ModTime()) || now.Size() != info.Size() {
+		return fmt.Errorf("%w: %s was written over meanwhile", api.ErrNoThumbnail, from)
 	}
 	if err := os.Rename(half.Name(), file); err != nil {
 		return fmt.Errorf("keep a thumbnail: %w", err)

@@ -19,9 +19,16 @@ import (
 type fakeThumbnailer struct {
 	mu   sync.Mutex
 	made []string
+	// wait, where it is there, is called before a thumbnail is made.
+	wait func(ctx context.Context, from string) error
 }
 
-func (f *fakeThumbnailer) Make(_ context.Context, program, from, to string, movie bool) error {
+func (f *fakeThumbnailer) Make(ctx context.Context, program, from, to string, movie bool) error {
+	if f.wait != nil {
+		if err := f.wait(ctx, from); err != nil {
+			return err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.made = append(f.made, fmt.Sprint(filepath.Base(from), " ", movie, " ", program))
@@ -142,5 +149,69 @@ func TestThumbnailsAreKeptWherePreviewsAreWantedAndNotWithoutEnd(t *testing.T) {
 	}
 	if text, err := os.ReadFile(h.thumbnailFile(run, 0)); err != nil || string(text) != "first" {
 		t.Errorf("the thumbnail: %q, %v", text, err)
+	}
+}
+
+func TestThumbnailsThatNobodyHasAskedForDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	begun, made, dir := make(chan string, 100), &fakeThumbnailer{}, t.TempDir()
+	made.wait = func(ctx context.Context, from string) error {
+		begun <- from
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	h := open(t, func(c *Config) {
+		c.Thumbnails, c.ThumbnailDir, c.PreviewDir, c.Runs.Preview = made, filepath.Join(dir, "thumbnails"), filepath.Join(dir, "previews"), api.PreviewCycles
+	})
+	h.serve()
+	path := filepath.Join(dir, "a.png")
+	if err := os.WriteFile(path, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.makes(path)
+	for i := range 2 * maxKeepers {
+		h.ended(h.submit(fmt.Sprint("x = ", i)).ID)
+	}
+	for range maxKeepers {
+		<-begun
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() {
+		_, err := h.Thumbnail(ctx, "1", 0)
+		over <- err
+	}()
+	<-begun // what is asked for is made all the same
+	cancel()
+	if err := <-over; !errors.Is(err, context.Canceled) {
+		t.Errorf("what was asked for: %v", err)
+	}
+	// A Blender that nobody wants any more does not wait for them.
+	for _, w := range h.allWorkers() {
+		w.retire()
+		eventually(t, "no thumbnail waits", func() bool { return len(h.keepers) == 0 })
+	}
+	if n := len(begun); n != 0 {
+		t.Errorf("%d more have begun", n)
+	}
+}
+
+func TestAFileThatIsWrittenOverWhileItsThumbnailIsMadeHasNone(t *testing.T) {
+	t.Parallel()
+	made, dir := &fakeThumbnailer{}, t.TempDir()
+	made.wait = func(_ context.Context, from string) error { return os.WriteFile(from, []byte("the next"), 0o600) }
+	h := open(t, func(c *Config) { c.Thumbnails, c.ThumbnailDir = made, filepath.Join(dir, "thumbnails") })
+	h.serve()
+	path := filepath.Join(dir, "a.exr")
+	if err := os.WriteFile(path, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.makes(path)
+	run := h.ended(h.submit("x = 1").ID)
+	if text, err := h.Thumbnail(t.Context(), run.ID, 0); !errors.Is(err, api.ErrNoThumbnail) {
+		t.Errorf("%q, %v", text, err)
+	}
+	if left, err := os.ReadDir(h.cfg.ThumbnailDir); err != nil || len(left) != 0 {
+		t.Errorf("%v are left, %v", left, err)
 	}
 }

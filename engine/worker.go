@@ -100,8 +100,10 @@ func (w *worker) retire() {
 // returns.
 func (w *worker) serve(ctx context.Context) {
 	w.launch()
-	defer w.drawing.Wait()
 	defer w.keeping.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end() // thumbnails may take long, and nobody has asked for them
+	defer w.drawing.Wait()
 	for {
 		w.work(ctx)
 		if ctx.Err() != nil || !w.turnOver(ctx) {
