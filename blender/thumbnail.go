@@ -43,6 +43,7 @@ type Thumbnailer struct {
 	maker  *maker
 	rest   *time.Timer
 	closed bool
+	swept  bool // what an engine that was killed has left is removed
 
 	living sync.WaitGroup // the Blenders that have not ended
 }
@@ -58,6 +59,7 @@ type maker struct {
 	temp    string
 	cancel  context.CancelFunc // kills the process
 	input   io.WriteCloser
+	ended   func()      // called when the process ends
 	answers chan string // the answers, without the mark; closed when the process has ended
 }
 
@@ -135,10 +137,15 @@ func (t *Thumbnailer) begin(program string) (*maker, error) {
 		return m, nil
 	}
 	t.dropLocked(t.maker)
+	if !t.swept {
+		t.swept = true
+		sweepMakers(t.dir)
+	}
 	m, serve, err := startMaker(t.dir, program)
 	if err != nil {
 		return nil, fmt.Errorf("start a Blender for thumbnails: %w", err)
 	}
+	m.ended = func() { t.drop(m) } // the next thumbnail is made by another
 	t.living.Go(serve)
 	t.maker = m
 	return m, nil
@@ -184,6 +191,19 @@ func (t *Thumbnailer) Close() {
 	t.living.Wait()
 }
 
+// makerTemp begins the name of the folder of temporary files of a Blender that makes thumbnails.
+const makerTemp = "tmp"
+
+// sweepMakers removes the temporary files of Blenders whose engine was killed.
+func sweepMakers(dir string) {
+	entries, _ := os.ReadDir(dir) // there may be no folder yet
+	for _, entry := range entries {
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), makerTemp) {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name())) // the next engine tries again
+		}
+	}
+}
+
 // startMaker starts a Blender that makes thumbnails. serve reads what it prints, and returns when it has
 // ended.
 func startMaker(dir, program string) (m *maker, serve func(), err error) {
@@ -194,7 +214,7 @@ func startMaker(dir, program string) (m *maker, serve func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	temp, err := os.MkdirTemp(dir, "tmp")
+	temp, err := os.MkdirTemp(dir, makerTemp)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,7 +222,7 @@ func startMaker(dir, program string) (m *maker, serve func(), err error) {
 	script := filepath.Join(filepath.Dir(launcher), "tcp_echo", "thumbnails.py")
 	cmd := exec.CommandContext(ctx, program, "--background", "--factory-startup", "-noaudio", "--python", script)
 	cmd.Dir = temp
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(Environ(os.Environ(), program), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.WaitDelay = time.Second // a process that Blender has started may hold the pipe open
 	alone(cmd)
 	m = &maker{program: program, temp: temp, cancel: cancel, answers: make(chan string, 1)}
@@ -233,6 +253,7 @@ func (m *maker) read(cmd *exec.Cmd, output io.Reader) {
 			}
 		}
 	}
+	m.ended()
 	m.cancel() // a line without an end is no answer either
 	_ = cmd.Wait()
 	_ = os.RemoveAll(m.temp) // the system removes what can't be removed now

@@ -90,6 +90,35 @@ assert before == [getattr(scene.render.image_settings, name) for name in ("file_
 	}
 }
 
+func TestTheBlenderOfThumbnailsHasTheEnvironmentOfTheOthers(t *testing.T) {
+	t.Setenv("PYTHONHOME", "/nowhere")
+	dir := t.TempDir()
+	told := filepath.Join(dir, "environ")
+	left := filepath.Join(dir, "thumbnailer", makerTemp+"123", "blender_x")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	picture := filepath.Join(dir, "a.png")
+	if err := os.WriteFile(picture, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	th := NewThumbnailer(filepath.Join(dir, "thumbnailer"))
+	defer th.Close()
+	if err := th.Make(t.Context(), program(t, "env > '"+told+"'"), picture, filepath.Join(dir, "to"), false); err == nil {
+		t.Error("a program that answers nothing has made a thumbnail")
+	}
+	eventually(t, "the program has told its environment", func() bool {
+		text, err := os.ReadFile(told)
+		return err == nil && strings.Contains(string(text), "PYTHONDONTWRITEBYTECODE=1\n")
+	})
+	if text, err := os.ReadFile(told); err != nil || strings.Contains(string(text), "PYTHONHOME=") {
+		t.Errorf("it was %s, %v", text, err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what an engine that was killed has left is there: %v", err)
+	}
+}
+
 func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})
@@ -150,7 +179,6 @@ func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 	pid.cancel()
 	for range pid.answers {
 	}
-	_ = make("a.tif") // this one may meet the end
 	if err := make("a.tif"); err != nil {
 		t.Errorf("after its Blender had died: %v", err)
 	}
