@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,7 +39,7 @@ type openBlender struct {
 // openBlenders returns the Blenders that answer, newest first. It removes the files of Blenders
 // that do not answer any more.
 func openBlenders(ctx context.Context, paths home.Paths) ([]openBlender, error) {
-	files, err := filepath.Glob(filepath.Join(paths.OpenBlenders(), "*.json"))
+	files, err := home.Entries(paths.OpenBlenders(), ".json")
 	if err != nil {
 		return nil, err
 	}

@@ -144,17 +144,27 @@ func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, err
 	return e.store.deleteRuns(where, append(slices.Clone(args), string(kept)), limit)
 }
 
-// removePreviews removes the pictures of runs that were deleted.
+// removePreviews removes the pictures of runs that were deleted, and the thumbnails of what these runs have
+// made. Of what can't be removed now, the oldest are removed when there are too many.
 func (e *Engine) removePreviews(gone []deleted) {
+	if len(gone) == 0 {
+		return
+	}
+	runs := map[string]bool{}
 	for _, d := range gone {
-		run := api.Run{ID: formatID(d.id), QueuedAt: time.Unix(0, d.queuedAt)}
-		if file := e.previewFile(run); file != "" {
-			_ = os.Remove(file) // most runs have none; of too many the oldest are removed
-			large, _ := filepath.Glob(strings.TrimSuffix(file, ".jpg") + ".*.jpg")
-			for _, file := range large {
-				_ = os.Remove(file) // as above
+		runs[fmt.Sprintf("%s-%x", formatID(d.id), d.queuedAt)] = true
+	}
+	for _, dir := range []string{e.cfg.PreviewDir, e.cfg.ThumbnailDir} {
+		entries, _ := os.ReadDir(dir) // there may be no pictures
+		for _, entry := range entries {
+			name := entry.Name()
+			id, rest, _ := strings.Cut(name, "-")
+			// A dot follows in the name of a preview, and a dash in that of a thumbnail.
+			at, _, _ := strings.Cut(rest, ".")
+			at, _, _ = strings.Cut(at, "-")
+			if filepath.Ext(name) == ".jpg" && runs[id+"-"+at] {
+				_ = os.Remove(filepath.Join(dir, name))
 			}
 		}
-		e.removeThumbnails(run)
 	}
 }

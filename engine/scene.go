@@ -85,10 +85,11 @@ func (e *Engine) copyFile(run api.Run) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of the copy: %w", err)
 	}
-	all, _ := filepath.Glob(filepath.Join(dir, "*.blend*")) // the pattern is right
-	for _, file := range all {
-		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > keptCopies {
-			_ = os.Remove(file) // it is tried again the next time
+	all, _ := os.ReadDir(dir) // what can't be read is tried again the next time
+	for _, entry := range all {
+		info, err := entry.Info()
+		if err == nil && strings.Contains(entry.Name(), ".blend") && time.Since(info.ModTime()) > keptCopies {
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // as above
 		}
 	}
 	name := "scene"

@@ -160,7 +160,7 @@ func TestASceneIsNotSavedByTheNextEngine(t *testing.T) {
 
 func TestTheLastSceneIsDrawnAsAsked(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "previews")
+	dir := filepath.Join(t.TempDir(), "pre[view]s")
 	h := open(t, func(c *Config) { c.PreviewDir = dir })
 	h.serve()
 	h.b.do = succeed

@@ -193,15 +193,3 @@ func (e *Engine) pruneThumbnails() {
 		_ = os.Remove(filepath.Join(e.cfg.ThumbnailDir, old.name)) // the next call meets it again
 	}
 }
-
-// removeThumbnails removes the thumbnails of a run that was deleted.
-func (e *Engine) removeThumbnails(r api.Run) {
-	if e.cfg.ThumbnailDir == "" {
-		return
-	}
-	pattern := filepath.Join(e.cfg.ThumbnailDir, fmt.Sprintf("%s-%x-*.jpg", r.ID, r.QueuedAt.UnixNano()))
-	all, _ := filepath.Glob(pattern) // a folder with brackets in its name keeps them until they are too old
-	for _, file := range all {
-		_ = os.Remove(file) // of too many the oldest are removed
-	}
-}

@@ -59,7 +59,7 @@ func (h *house) makes(outputs ...string) {
 func TestAThumbnailIsMadeOnceAndOutlivesItsFile(t *testing.T) {
 	t.Parallel()
 	made, dir := &fakeThumbnailer{}, t.TempDir()
-	kept := filepath.Join(dir, "thumbnails")
+	kept := filepath.Join(dir, "thumb[nail]s")
 	h := open(t, func(c *Config) { c.Thumbnails, c.ThumbnailDir = made, kept })
 	h.serve()
 	file := func(name, text string) string {

@@ -64,7 +64,7 @@ func (c Config) examineDisk() []Finding {
 
 // examineDoors examines the files that say how the user's programs reach a Blender.
 func examineDoors(paths home.Paths) []Finding {
-	files, err := filepath.Glob(filepath.Join(paths.Ports(), "*.json"))
+	files, err := home.Entries(paths.Ports(), ".json")
 	if err != nil {
 		return []Finding{Wrong("token", "", "%v", err)}
 	}

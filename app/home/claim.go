@@ -135,9 +135,9 @@ func claimIn(place, name string, own claimNote) (claimPart, error) {
 // overlapping returns the claim of another process for a folder above own's folder, or in it. It
 // removes the claims of processes that were killed.
 func overlapping(places, note string, own claimNote) (claimNote, bool) {
-	notes, err := filepath.Glob(filepath.Join(places, "*.json"))
+	notes, err := Entries(places, ".json")
 	if err != nil {
-		return claimNote{}, false // the pattern is right
+		return claimNote{}, false // what can't be read claims nothing
 	}
 	for _, other := range notes {
 		by := readClaim(other)

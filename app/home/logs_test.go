@@ -10,7 +10,7 @@ import (
 
 func TestWarningsAreShownAndEverythingIsWrittenDown(t *testing.T) {
 	t.Parallel()
-	paths := Paths{Log: t.TempDir()}
+	paths := Paths{Log: filepath.Join(t.TempDir(), "lo[g]s")}
 	var warned []string
 	logs := OpenLogs(paths, func(text string) { warned = append(warned, text) })
 	logs.Logger.Info("a folder is watched", "path", "/a")

@@ -9,6 +9,7 @@
 package home
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -141,7 +142,7 @@ func (p Paths) BlenderLog(name string) string {
 
 // BlenderLogs returns the names of the Blenders that have a log, the default Blender first.
 func (p Paths) BlenderLogs() (names []string) {
-	found, _ := filepath.Glob(filepath.Join(p.Log, "blender.*.log")) // the pattern is right
+	found, _ := filesIn(p.Log, "blender.", ".log") // without a folder there is none
 	for _, path := range found {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "blender."), ".log")
 		if name, err := url.PathUnescape(name); err == nil && p.BlenderLog(name) == path && !putAside.MatchString(name) {
@@ -149,6 +150,25 @@ func (p Paths) BlenderLogs() (names []string) {
 		}
 	}
 	return append([]string{api.DefaultBlender}, names...)
+}
+
+// Entries returns the paths of the files of a kind that are in a folder, whose names end in ending. There
+// are none in a folder that does not exist. Unlike [filepath.Glob] it takes a folder with any name.
+func Entries(dir, ending string) ([]string, error) { return filesIn(dir, "", ending) }
+
+// filesIn returns what in a folder has a name that begins and ends so.
+func filesIn(dir, beginning, ending string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, beginning) && strings.HasSuffix(name, ending) {
+			paths = append(paths, filepath.Join(dir, name))
+		}
+	}
+	return paths, err
 }
 
 // putAside matches the end of the name of a log that was put aside because it was full.

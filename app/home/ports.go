@@ -59,7 +59,7 @@ func ReadDoor(file string) (Door, error) {
 // CloseDoors removes the files of all Blenders of an engine: what a killed engine has left, and the
 // token file of versions before the first release.
 func (p Paths) CloseDoors() error {
-	files, err := filepath.Glob(filepath.Join(p.Ports(), "*.json"))
+	files, err := Entries(p.Ports(), ".json")
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestThePortOfABlenderIsForTheUserAloneAndGoesWithIt(t *testing.T) {
 	t.Parallel()
-	paths := Paths{Data: t.TempDir()}
+	paths := Paths{Data: filepath.Join(t.TempDir(), "da[t]a")}
 	first, err := paths.OpenDoor("default", 7, 4000, "first")
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestThePortOfABlenderIsForTheUserAloneAndGoesWithIt(t *testing.T) {
 
 func TestWhatAKilledEngineHasLeftIsRemoved(t *testing.T) {
 	t.Parallel()
-	paths := Paths{Data: t.TempDir()}
+	paths := Paths{Data: filepath.Join(t.TempDir(), "da[t]a")}
 	if err := paths.CloseDoors(); err != nil {
 		t.Errorf("with nothing there: %v", err)
 	}
@@ -54,8 +54,8 @@ func TestWhatAKilledEngineHasLeftIsRemoved(t *testing.T) {
 	if err := paths.CloseDoors(); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(paths.Ports(), "*")); len(left) > 0 {
-		t.Errorf("left: %v", left)
+	if left, err := os.ReadDir(paths.Ports()); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 	if _, err := os.Stat(old); err == nil {
 		t.Error("the token file of old versions is left")
