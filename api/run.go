@@ -166,6 +166,10 @@ type Progress struct {
 // Refused is the type of the error of a run that no Blender has executed.
 const Refused = "RunRefused"
 
+// LeftGone begins the message of the [Refused] of a run that was to look at what another run left, and
+// that is gone.
+const LeftGone = "the scene is gone: "
+
 // ScriptError is what ended a run that did not succeed.
 type ScriptError struct {
 	// Type is the exception's class, or "Crash", "TimeLimit", "RunCancelled", or [Refused].

@@ -102,17 +102,21 @@ func (e *Engine) copyFile(run api.Run) (string, error) {
 // saveScene has the Blender in which a run has left its scene save a copy of the scene as file. left is
 // the isolated run that ended last there: when another comes after, nothing is saved.
 func (e *Engine) saveScene(ctx context.Context, run api.Run, left, file, client string) error {
-	saved, err := e.Submit(ctx, api.Submission{
+	saved, _, err := e.submit(ctx, api.Submission{
 		Code: []byte(saver), Name: saverName, Args: []string{file}, Scene: "keep", Client: client, Blender: blenderOf(run), Left: left,
-	})
+	}, false, func(string) {})
 	if err == nil {
 		saved, err = e.awaitEnd(ctx, saved.ID)
+	}
+	why, isGone := "", false
+	if saved.Error != nil && saved.Error.Type == api.Refused {
+		why, isGone = strings.CutPrefix(saved.Error.Message, api.LeftGone)
 	}
 	switch {
 	case err != nil:
 		return err
-	case saved.Error != nil && saved.Error.Type == api.Refused:
-		return fmt.Errorf("%w: %s", api.ErrSceneGone, saved.Error.Message)
+	case isGone:
+		return fmt.Errorf("%w: %s", api.ErrSceneGone, why)
 	case saved.State != api.Succeeded:
 		return fmt.Errorf("%w: the scene of run %s can't be saved: %s", api.ErrNoScene, run.ID, whyNot(saved))
 	}

@@ -127,27 +127,41 @@ func TestTheSceneOfAnotherRunIsNotSaved(t *testing.T) {
 	h.b.processes = []api.ProcessStatus{{Use: "left", Left: r.ID}}
 	h.b.mu.Unlock()
 	failed := make(chan error)
-	go func() {
+	save := func() {
 		_, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: h.path("copy.blend")})
 		failed <- err
-	}()
+	}
+	go save()
 	c := h.call()
 	if c.req.Left != r.ID || !c.req.Look {
 		t.Errorf("it looks at %q: %+v", c.req.Left, c.req)
 	}
-	c.end <- result{out: blender.Outcome{Verdict: blender.Errored, Error: &api.ScriptError{Type: api.Refused, Message: "run 2 came after run 1"}}}
+	c.end <- result{out: blender.Outcome{Verdict: blender.Errored, Error: &api.ScriptError{Type: api.Refused, Message: api.LeftGone + "run 2 came after run 1"}}}
 	if err := <-failed; !errors.Is(err, api.ErrSceneGone) {
 		t.Errorf("it was saved: %v", err)
 	}
 	if _, err := h.Retry(ctx, c.req.ID); !errors.Is(err, api.ErrBad) {
 		t.Errorf("it is saved again: %v", err)
 	}
+	// A scene that can't be saved for another reason is there.
+	go save()
+	h.call().end <- result{out: blender.Outcome{Verdict: blender.Errored, Error: &api.ScriptError{Type: api.Refused, Message: "the request is too large"}}}
+	if err := <-failed; !errors.Is(err, api.ErrNoScene) || errors.Is(err, api.ErrSceneGone) {
+		t.Errorf("it was refused: %v", err)
+	}
 }
 
 func TestASceneIsNotSavedByTheNextEngine(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	r, err := h.Submit(ctx, api.Submission{Code: []byte(saver), Name: saverName, Args: []string{h.path("copy.blend")}, Scene: "keep", Left: "1"})
+	s := api.Submission{Code: []byte(saver), Name: saverName, Args: []string{h.path("copy.blend")}, Scene: "keep", Left: "1"}
+	if _, err := h.Submit(ctx, s); !errors.Is(err, api.ErrBad) {
+		t.Errorf("a client may use the name: %v", err)
+	}
+	if _, _, err := h.Follow(ctx, s); !errors.Is(err, api.ErrBad) {
+		t.Errorf("a client may use the name: %v", err)
+	}
+	r, _, err := h.Engine.submit(ctx, s, false, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,9 @@ import (
 // run as it now stands; it fails with [api.ErrBad] when the two submissions ask for different
 // things.
 func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) {
+	if err := checkName(s); err != nil {
+		return api.Run{}, err
+	}
 	r, _, err := e.submit(ctx, s, false, func(string) {})
 	return r, err
 }
@@ -29,6 +32,9 @@ func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) 
 // Follow does what [Engine.Submit] does, and returns with the run a subscription of everything that
 // the run does from then on. Who follows the run is told of no other run.
 func (e *Engine) Follow(ctx context.Context, s api.Submission) (api.Run, *Subscription, error) {
+	if err := checkName(s); err != nil {
+		return api.Run{}, nil, err
+	}
 	var sub *Subscription
 	r, arrival, err := e.submit(ctx, s, true, func(id string) {
 		sub = e.Subscribe(SubscribeOptions{Output: true, Run: id})
@@ -146,6 +152,15 @@ func checkTexts(s api.Submission) error {
 		if strings.ContainsRune(arg, 0) {
 			return fmt.Errorf("%w: args: one of them holds a NUL character", api.ErrBad)
 		}
+	}
+	return nil
+}
+
+// checkName fails with [api.ErrBad] when a client gives its code the name by which the engine knows its own
+// code that saves a scene.
+func checkName(s api.Submission) error {
+	if s.Name == saverName {
+		return fmt.Errorf("%w: name: %q is what the engine calls code of its own", api.ErrBad, s.Name)
 	}
 	return nil
 }

@@ -147,9 +147,9 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		f.mu.Unlock()
 		f.publish()
 		if after == "" {
-			return refused("the Blender that had it has ended"), nil
+			return refused(api.LeftGone + "the Blender that had it has ended"), nil
 		}
-		return refused(fmt.Sprintf("run %s came after run %s", after, req.Left)), nil
+		return refused(fmt.Sprintf("%srun %s came after run %s", api.LeftGone, after, req.Left)), nil
 	}
 	first := m.use == clean
 	if first {
