@@ -120,7 +120,7 @@ func (s *sink) Rendered(picture string) {
 		s.live(picture)
 	case api.OtherPicture:
 		e.mu.Lock()
-		run := s.job.run
+		run, ctx := s.job.run, s.job.ctx
 		e.mu.Unlock()
 		file := e.liveFile(run)
 		s.mu.Lock()
@@ -131,7 +131,7 @@ func (s *sink) Rendered(picture string) {
 			return
 		}
 		go func() {
-			if err := e.drawLive(s.job.ctx, run, picture, file); err == nil {
+			if err := e.drawLive(ctx, run, picture, file); err == nil {
 				s.live(file)
 			}
 			s.mu.Lock()
