@@ -221,14 +221,15 @@ func (e *Engine) Output(ctx context.Context, id string, from int64) (text []byte
 }
 
 // Preview returns the picture of a run, a JPEG file. It fails with [api.ErrNotFound] when the
-// run has no picture.
+// run has no picture. A file that a run which renders has written itself is none: it may be of any kind and
+// size.
 func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
 	j, err := e.lookUp(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	file := e.withPreview(j.run).Preview
-	if file == "" {
+	if file == "" || file != e.previewFile(j.run) && file != e.liveFile(j.run) {
 		return nil, fmt.Errorf("%w with a preview: %s has none", api.ErrNotFound, id)
 	}
 	picture, err := os.ReadFile(file)

@@ -132,6 +132,12 @@ func TestThePictureOfARenderIsSeenWhileTheRenderGoesOn(t *testing.T) {
 	frame := filepath.Join(dir, "0001.png")
 	viewer.Rendered(frame) // seen as it is, which costs the render nothing
 	sees("the first frame", frame, "")
+	if err := os.WriteFile(frame, []byte("no JPEG"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if picture, err := h.Preview(ctx, run.ID); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("the picture of the run is what its script has written: %q, %v", picture, err)
+	}
 	other := filepath.Join(dir, "0002.exr")
 	if err := os.WriteFile(other, []byte("second"), 0o600); err != nil {
 		t.Fatal(err)
@@ -139,6 +145,9 @@ func TestThePictureOfARenderIsSeenWhileTheRenderGoesOn(t *testing.T) {
 	viewer.Rendered(other) // Blender makes a picture of it
 	live := h.liveFile(h.run(run.ID))
 	sees("the second frame", live, "second")
+	if picture, err := h.Preview(ctx, run.ID); err != nil || string(picture) != "second" {
+		t.Errorf("the small picture: %q, %v", picture, err)
+	}
 	viewer.Rendered(filepath.Join(dir, "a.mp4")) // is not complete
 	viewer.Rendered(filepath.Join(dir, "a.txt"))
 	c.finish(blender.Succeeded)
