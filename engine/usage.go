@@ -80,16 +80,16 @@ func usageWait(looked bool, took time.Duration) time.Duration {
 	return max(idlePace, took*idleShare)
 }
 
-// measure measures the engine and its Blenders, unless somebody else has
-// just done that.
+// measure measures the engine and its Blenders, unless that was done a short time ago: clients that ask
+// often have it done no more often.
 func (e *Engine) measure() {
 	u := &e.usage
 	u.measuring.Lock()
 	defer u.measuring.Unlock()
 	u.mu.Lock()
-	interval := time.Since(u.at)
+	interval, least := time.Since(u.at), usageWait(true, u.took)
 	u.mu.Unlock()
-	if interval < usagePace*9/10 {
+	if interval < least*9/10 {
 		return
 	}
 	began := time.Now()

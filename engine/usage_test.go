@@ -61,3 +61,20 @@ func TestProcessesThatHaveEndedAreForgottenInTheEnd(t *testing.T) {
 		t.Errorf("%d are kept after the span", len(u.processes))
 	}
 }
+
+func TestAClientThatAsksOftenHasNothingMeasuredMoreOften(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for ago, want := range map[time.Duration]bool{time.Minute: false, 4 * time.Minute: true} {
+		at := time.Now().Add(-ago)
+		h.usage.mu.Lock()
+		h.usage.at, h.usage.took = at, time.Second // of a machine with very many processes
+		h.usage.mu.Unlock()
+		h.Usage(time.Time{})
+		h.usage.mu.Lock()
+		if measured := !h.usage.at.Equal(at); measured != want {
+			t.Errorf("%s after a measurement of a second: %v", ago, measured)
+		}
+		h.usage.mu.Unlock()
+	}
+}
