@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"blendtray/api"
 	"blendtray/app/home"
 	"blendtray/app/settings"
@@ -47,6 +49,27 @@ func (f firstTime) save(paths home.Paths) error {
 	}
 	return home.Replace(paths.FirstFile(), text, 0o600, nil)
 }
+
+// changeFirst changes what is kept of the first start, which the tray and its window both do: what the other
+// has kept meanwhile stays. change is called with what is there now, and ok as [readFirst] returns it, and
+// returns false when there is nothing to change.
+func changeFirst(paths home.Paths, change func(first *firstTime, ok bool) bool) error {
+	ctx, stop := context.WithTimeout(context.Background(), firstLockTime)
+	defer stop()
+	lock := flock.New(paths.FirstFile() + ".lock")
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		return fmt.Errorf("another program holds the lock %s: %w", lock.Path(), err)
+	}
+	defer lock.Unlock() // what fails here ends with the process
+	first, ok := readFirst(paths)
+	if !change(&first, ok) {
+		return nil
+	}
+	return first.save(paths)
+}
+
+// firstLockTime is how long a change waits for another process that changes the same file.
+const firstLockTime = 10 * time.Second
 
 // firstStart makes a drop folder for a user who has chosen nothing yet. It returns the path of the
 // example that is to be put there once the folder is watched, or "" when there is nothing to put: so
@@ -92,10 +115,17 @@ func (f firstTime) toPut(paths home.Paths) (string, error) {
 		return "", nil
 	}
 	if _, err := os.Stat(f.Example); err == nil {
-		f.Put = true
-		return "", f.save(paths)
+		return "", notePut(paths, f.Example)
 	}
 	return f.Example, nil
+}
+
+// notePut notes that the example is there.
+func notePut(paths home.Paths, example string) error {
+	return changeFirst(paths, func(first *firstTime, _ bool) bool {
+		first.Example, first.Put = example, true
+		return true
+	})
 }
 
 // putExample puts the example into the drop folder once the engine watches that folder. What it can't
@@ -118,11 +148,23 @@ func putExample(ctx context.Context, h *house, example string) {
 			return
 		}
 	}
-	err := home.Replace(example, examples.FirstLight, 0o644, nil)
-	if err == nil {
-		err = firstTime{Example: example, Put: true}.save(h.paths)
-	}
-	if err != nil {
+	if err := writeExample(h.paths, example); err != nil {
 		h.logs.Logger.Warn("cannot put an example into the drop folder", "error", err)
 	}
+}
+
+// writeExample writes the example, and notes that it is there. A file that has its name by now stays as it
+// is: a person has put it there.
+func writeExample(paths home.Paths, example string) error {
+	there := errors.New("the file is there")
+	err := home.Replace(example, examples.FirstLight, 0o644, func() error {
+		if _, err := os.Lstat(example); err == nil {
+			return there
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, there) {
+		return err
+	}
+	return notePut(paths, example)
 }

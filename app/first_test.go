@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"blendtray/app/home"
+	"blendtray/examples"
 )
 
 // firstHome returns a home in which nothing was started yet. The test sets the environment of its
@@ -109,5 +110,51 @@ func TestAnEngineThatCouldNotBeOpenedLosesNoExample(t *testing.T) {
 	}
 	if got, err := firstStart(paths); err != nil || got != example {
 		t.Errorf("to put at the next start is %q: %v", got, err)
+	}
+}
+
+func TestTheExampleAndTheFirstPageAreNotedByTwoProcesses(t *testing.T) {
+	paths, example := firstHome(t)
+	if got, err := firstStart(paths); err != nil || got != example {
+		t.Fatalf("to put is %q: %v", got, err)
+	}
+	// A person reads the page before the example is put, and has put a file of that name there.
+	host := &trayHost{paths: paths}
+	if err := host.ReadFirst(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(example, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"mine", string(examples.FirstLight)} {
+		if err := writeExample(paths, example); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(example); err != nil || string(text) != want {
+			t.Errorf("the file is %.40q, %v, want %.40q", text, err, want)
+		}
+		if first, ok := readFirst(paths); !ok || first != (firstTime{Example: example, Put: true, Read: true}) {
+			t.Errorf("noted is %+v", first)
+		}
+		if err := os.Remove(example); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Both at the same time.
+	for range 20 {
+		if err := os.Remove(paths.FirstFile()); err != nil {
+			t.Fatal(err)
+		}
+		if err := (firstTime{Example: example}).save(paths); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan error, 1)
+		go func() { read <- host.ReadFirst() }()
+		if err := errors.Join(notePut(paths, example), <-read); err != nil {
+			t.Fatal(err)
+		}
+		if first, ok := readFirst(paths); !ok || !first.Put || !first.Read {
+			t.Fatalf("noted is %+v", first)
+		}
 	}
 }

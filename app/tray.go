@@ -375,12 +375,13 @@ func (h *trayHost) First() tray.First {
 
 // ReadFirst notes that a person has closed the first page.
 func (h *trayHost) ReadFirst() error {
-	first, ok := readFirst(h.paths)
-	if !ok || first.Read {
-		return nil // it was asked for, and not shown by itself
-	}
-	first.Read = true
-	return first.save(h.paths)
+	return changeFirst(h.paths, func(first *firstTime, ok bool) bool {
+		if !ok || first.Read {
+			return false // it was asked for, and not shown by itself
+		}
+		first.Read = true
+		return true
+	})
 }
 
 // About returns what the program says of itself.
