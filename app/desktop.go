@@ -29,6 +29,7 @@ const launchTime = 5 * time.Second
 // error. It does not wait for the end of a program that goes on.
 func launch(program string, args ...string) error {
 	cmd := exec.Command(program, args...)
+	standAlone(cmd) // the end of the tray's terminal would end an editor with what is not saved
 	// The program writes into a file: a pipe would end what it leaves running when this process ends.
 	words, err := os.CreateTemp("", "blendtray-open-*")
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,9 @@ var editors = []editor{
 	{"pluma", "+{line} {file}", false},
 	{"vi", "+{line} {file}", true},
 	{"vim", "+{line} {file}", true},
+	{"vimx", "+{line} {file}", true},
+	{"rvim", "+{line} {file}", true},
+	{"view", "+{line} {file}", true},
 	{"nvim", "+{line} {file}", true},
 	{"nano", "+{line} {file}", true},
 	{"micro", "{file}:{line}", true},
@@ -82,8 +86,9 @@ func editorFor(chosen api.Command, visual, path string, line int, look func(stri
 	if command.UnmarshalText([]byte(visual)) == nil && len(command.Parts()) > 0 {
 		parts := command.Parts()
 		known := knownEditor(parts[0])
+		inTerminal := known.terminal || slices.ContainsFunc(parts[1:], known.asksForTerminal)
 		parts = append(parts, strings.Fields(known.args)...)
-		if parts = filled(parts, path, line); !known.terminal && !slices.Contains(parts, "-nw") {
+		if parts = filled(parts, path, line); !inTerminal {
 			return parts
 		}
 		for _, t := range terminals {
@@ -103,9 +108,21 @@ func editorFor(chosen api.Command, visual, path string, line int, look func(stri
 	return nil
 }
 
-// knownEditor returns the editor that a program is, or one that is told the file alone.
+// asksForTerminal reports whether an argument has an editor that may have a window use a terminal instead.
+func (e editor) asksForTerminal(arg string) bool {
+	switch arg {
+	case "-nw":
+		return true
+	case "-t", "--tty", "--nw", "--no-window-system": // they may be something else to other editors
+		return strings.HasPrefix(e.program, "emacs")
+	}
+	return false
+}
+
+// knownEditor returns the editor that a program is, or one that is told the file alone. What follows a dot
+// in the name of the program says how it was built or packed: vim.basic, code.cmd.
 func knownEditor(program string) editor {
-	name := strings.TrimSuffix(strings.ToLower(filepath.Base(program)), ".exe")
+	name, _, _ := strings.Cut(strings.ToLower(filepath.Base(program)), ".")
 	for _, e := range editors {
 		if e.program == name {
 			return e
@@ -129,6 +146,19 @@ func filled(parts []string, path string, line int) []string {
 	return all
 }
 
+// breaksBatch reports whether a program is a batch file for which the name of a file is more than a name.
+// Windows has cmd.exe execute batch files, which takes these characters for commands and variables.
+func breaksBatch(program, path string, look func(string) (string, error)) bool {
+	if found, err := look(program); err == nil {
+		program = found // with its extension
+	}
+	switch strings.ToLower(filepath.Ext(program)) {
+	case ".cmd", ".bat":
+		return strings.ContainsAny(path, "&|<>^%!\"")
+	}
+	return false
+}
+
 // editFile opens a file in a person's editor at a line, or at no line in particular for 0. It fails
 // when nothing is at path, or the editor can't be started.
 func editFile(chosen api.Command, path string, line int) error {
@@ -136,7 +166,7 @@ func editFile(chosen api.Command, path string, line int) error {
 		return err
 	}
 	command := editorFor(chosen, os.Getenv("VISUAL"), path, line, exec.LookPath)
-	if command == nil {
+	if command == nil || runtime.GOOS == "windows" && breaksBatch(command[0], path, exec.LookPath) {
 		return openOnDesktop(path)
 	}
 	err := launch(command[0], command[1:]...)

@@ -43,6 +43,13 @@ func TestTheEditorOfAPersonIsUsed(t *testing.T) {
 		// An editor that needs a terminal gets one, and is left out where there is none.
 		{"", "vim", 4, has("xterm", "konsole"), "konsole|-e|vim|+4|/srv/my script.py"},
 		{"", "emacs -nw", 4, has("xterm"), "xterm|-e|emacs|-nw|+4|/srv/my script.py"},
+		{"", "/usr/bin/vim.basic", 4, has("xterm"), "xterm|-e|/usr/bin/vim.basic|+4|/srv/my script.py"},
+		{"", "view", 4, has("xterm"), "xterm|-e|view|+4|/srv/my script.py"},
+		{"", "emacsclient -t", 4, has("xterm"), "xterm|-e|emacsclient|-t|+4|/srv/my script.py"},
+		{"", "emacsclient --tty", 4, has("xterm"), "xterm|-e|emacsclient|--tty|+4|/srv/my script.py"},
+		{"", "emacs --no-window-system", 4, has("xterm"), "xterm|-e|emacs|--no-window-system|+4|/srv/my script.py"},
+		{"", "mine -t", 4, has("xterm"), "mine|-t|/srv/my script.py"},
+		{"", "Code.cmd", 4, has(), "Code.cmd|--goto|/srv/my script.py:4"},
 		{"", "nano", 4, has("gedit"), "/bin/gedit|/srv/my script.py|+4"},
 		{"", "it's wrong", 4, has("gedit"), "/bin/gedit|/srv/my script.py|+4"},
 		// Without both, an editor that is there shows the line.
@@ -53,6 +60,31 @@ func TestTheEditorOfAPersonIsUsed(t *testing.T) {
 		got := strings.Join(editorFor(api.Command(c.chosen), c.visual, path, c.line, c.look), "|")
 		if got != c.want {
 			t.Errorf("with %q, $VISUAL %q and line %d it is %s, want %s", c.chosen, c.visual, c.line, got, c.want)
+		}
+	}
+}
+
+func TestTheNameOfAFileIsNoCommandOfABatchFile(t *testing.T) {
+	t.Parallel()
+	look := func(program string) (string, error) {
+		if program == "code" {
+			return "/programs/bin/code.CMD", nil
+		}
+		return "", errors.New("it is not there")
+	}
+	for _, c := range []struct {
+		program, path string
+		want          bool
+	}{
+		{"code", "/scripts/a&calc.py", true},
+		{"code", "/scripts/100%.py", true},
+		{"my.bat", "/scripts/a^b.py", true},
+		{"code", "/scripts/my script (2).py", false},
+		{"code.exe", "/scripts/a&b.py", false},
+		{"kate", "/scripts/a&b.py", false},
+	} {
+		if got := breaksBatch(c.program, c.path, look); got != c.want {
+			t.Errorf("%s with %s: %v", c.program, c.path, got)
 		}
 	}
 }
