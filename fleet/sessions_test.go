@@ -774,11 +774,27 @@ class Thing:
     @property
     def deadly(self): import os; os.abort()
 thing = Thing()
+import collections
+counts = collections.defaultdict(list, known=[])
+table = {"a": [thing]}
 print("said")
 `, "said")
 	if got, err := matches(`bpy.data.objects["Cu`); err != nil || !slices.Equal(got, []string{`bpy.data.objects["Cube"]`}) {
 		t.Errorf("%q, %v", got, err)
 	}
+	for code, want := range map[string][]string{
+		`table["a"][0].col`:               {`table["a"][0].colour`},
+		`counts["known"].app`:             {`counts["known"].append`},
+		`bpy.data.objects["Cube"].locati`: {`bpy.data.objects["Cube"].location`},
+		`bpy.data.objects[0].locati`:      {`bpy.data.objects[0].location`},
+		`counts["new"].app`:               nil, // to look that up would make it
+		`counts["new"][0].app`:            nil,
+	} {
+		if got, err := matches(code); err != nil || len(got) != len(want) || len(got) > 0 && got[0] != want[0] {
+			t.Errorf("%s: %q, %v", code, got, err)
+		}
+	}
+	says(t, f, "a", "print(list(counts))", "['known']")
 	if got, err := matches("thing.raises."); err != nil || len(got) > 0 {
 		t.Errorf("a property that raises: %q, %v", got, err)
 	}

@@ -2,12 +2,13 @@
 """Says how code may go on at a cursor, from the names that a session has.
 
 Nothing of the code is called: a chain of names, attributes and keys before the cursor is looked
-up, as Python's own completer does. To look an attribute up may all the same execute code, of a
-property. The caller guards against properties that hang.
+up, as Python's own completer does, but no key that would be made by that. To look an attribute up
+may all the same execute code, of a property. The caller guards against properties that hang.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import re
@@ -31,7 +32,11 @@ _CHAIN = r"(?<![\w.\])}\"'])[^\W\d]\w*(?:\.[^\W\d]\w*|" + _KEY + ")*"
 _ATTRIBUTE = re.compile(f"({_CHAIN})\\.(\\w*)$")
 _CALLED = re.compile(f"({_CHAIN})$")
 _KEYED = re.compile(f"({_CHAIN})\\[$")
+# One link of a chain: a name, an attribute or a key.
+_LINK = re.compile(r"\.?(?P<name>[^\W\d]\w*)|\[(?P<key>\"[^\"]*\"|'[^']*'|-?\d+)\]")
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*$")
+
+_MISSING = object()
 
 # How the doc of a function of Blender begins.
 _DIRECTIVE = re.compile(r"^\.\. (?:\w+)::\s*")
@@ -127,7 +132,36 @@ def _pass_on(error: BaseException) -> None:
 
 
 def _look_up(chain: str, namespace: dict[str, Any]) -> Any:
-    return eval(chain, namespace)
+    """Return what a chain means. Keys are looked up only where that makes no new ones.
+
+    Raises whatever a lookup raises, and LookupError where there is no such key.
+    """
+    first = _LINK.match(chain)
+    if not first:
+        raise LookupError(chain)
+    value = eval(first[0], namespace)
+    for link in _LINK.finditer(chain, first.end()):
+        if link["key"] is None:
+            value = getattr(value, link["name"])
+        else:
+            value = _item(value, ast.literal_eval(link["key"]))
+    return value
+
+
+def _item(value: Any, key: str | int) -> Any:
+    if isinstance(value, dict):
+        # A defaultdict makes a value for a key that it is asked for as value[key].
+        item = dict.get(value, key, _MISSING)
+        if item is _MISSING:
+            raise LookupError(key)
+        return item
+    if type(value) in (list, tuple, str, bytes):
+        return value[key]
+    if isinstance(value, (bpy.types.bpy_prop_collection, bpy.types.bpy_struct)):
+        return value[key]
+    if type(value).__module__ == "idprop.types":
+        return value[key]
+    raise LookupError(key)  # a class of the session may do anything
 
 
 def _words(before: str, namespace: dict[str, Any]) -> tuple[int, list[str]]:
