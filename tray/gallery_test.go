@@ -136,6 +136,21 @@ func TestPicturesOfTenThousandRunsAreFound(t *testing.T) {
 	o.until("the old picture is found", func() bool { return slices.Equal(p.names(), []string{"8 old.png"}) })
 }
 
+func TestAfterAFailureThePicturesAreAskedForWhenAPersonActs(t *testing.T) {
+	o := openWindow(t, madePictures("/srv/a.py", "/srv/a.png"))
+	p := o.goToPictures()
+	o.until("the page is there", func() bool { return !p.loading && p.gallery.complete })
+	p.gallery.complete, p.trouble = false, "no engine answers"
+	p.fill(0, newGalleryCell()) // as each cell in sight does after the failure
+	if p.loading {
+		t.Error("a cell asks for pictures again")
+	}
+	if !p.viewer.older() || !p.loading {
+		t.Error("a person who steps on does not ask for pictures again")
+	}
+	o.until("the pictures come", func() bool { return p.gallery.complete && p.trouble == "" })
+}
+
 func TestARunThatEndsWhileItsPageComesIsNotLost(t *testing.T) {
 	t.Parallel()
 	g := &gallery{}

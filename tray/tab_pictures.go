@@ -101,7 +101,7 @@ func newPicturesTab(w *window) *picturesTab {
 		}, w.failed)
 	})
 	t.help = container.NewCenter(container.NewGridWrap(fyne.NewSize(480, 140), container.NewVBox(t.empty, container.NewCenter(t.on))))
-	t.viewer = newViewer(w, &t.gallery, t.load, t.leaveViewer)
+	t.viewer = newViewer(w, &t.gallery, t.again, t.leaveViewer)
 	t.drawer = newSceneDrawer(w, t.open)
 	t.browse = container.NewBorder(
 		container.NewBorder(nil, nil, nil, container.NewHBox(t.kind, t.drawer.button), t.search), nil, nil, nil,
@@ -121,7 +121,7 @@ func (t *picturesTab) appear(on bool) {
 	}
 	t.shown = on
 	if on {
-		t.load()
+		t.again()
 		t.refresh()
 		return
 	}
@@ -147,12 +147,19 @@ func (t *picturesTab) reload() {
 	t.refresh()
 }
 
-// load asks for the next page of runs while the tab is in sight, and reports whether there is any.
+// again is load for what a person does: it asks also after a request that has failed.
+func (t *picturesTab) again() bool {
+	t.trouble = ""
+	return t.load()
+}
+
+// load asks for the next page of runs while the tab is in sight, and reports whether there is any. It asks
+// nothing after a request that has failed: the failure draws the cells again, and each of them calls load.
 func (t *picturesTab) load() bool {
 	if t.gallery.complete {
 		return false
 	}
-	if t.loading || !t.shown {
+	if t.loading || !t.shown || t.trouble != "" {
 		return true
 	}
 	t.loading, t.during = true, nil
