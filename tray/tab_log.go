@@ -42,6 +42,7 @@ type logTab struct {
 	filter        *entry
 	follow        *widget.Button
 	above         *widget.Label // how much is shown; hidden where all is
+	more          *widget.Button
 	aboveBox      *fyne.Container
 	empty         *widget.Label // why nothing is shown
 
@@ -55,6 +56,7 @@ type logTab struct {
 	mu      sync.Mutex
 	reading int  // counts the readers: only the last may write
 	some    bool // the pane has some text
+	failed  bool // an error stands over the text
 }
 
 // logLevels are the choices of the level, and what each shows.
@@ -78,7 +80,8 @@ func newLogTab(w *window) *logTab {
 	where := widget.NewButtonWithIcon(lang.L("Show in folder"), theme.FolderOpenIcon(), func() { t.open(filepath.Dir) })
 	t.above = widget.NewLabel("")
 	t.above.Truncation = fyne.TextTruncateEllipsis
-	t.aboveBox = container.NewBorder(nil, nil, nil, widget.NewButtonWithIcon(lang.L("Show more"), theme.MoveUpIcon(), t.showMore), t.above)
+	t.more = widget.NewButtonWithIcon(lang.L("Show more"), theme.MoveUpIcon(), t.showMore)
+	t.aboveBox = container.NewBorder(nil, nil, nil, t.more, t.above)
 	t.aboveBox.Hide()
 	t.empty = widget.NewLabel("")
 	t.empty.Wrapping, t.empty.Alignment = fyne.TextWrapWord, fyne.TextAlignCenter
@@ -176,7 +179,7 @@ func (t *logTab) end() (next int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reading++
-	t.some = false
+	t.some, t.failed = false, false
 	return t.reading
 }
 
@@ -235,10 +238,11 @@ func (t *logTab) read(ctx context.Context, number int, log Log, filter logfile.F
 		return
 	}
 	for ctx.Err() == nil {
-		if err = tail.Follow(ctx); err == nil || ctx.Err() != nil {
+		err := tail.Follow(ctx) // of this turn alone: what tell is given runs later, on another goroutine
+		if err == nil || ctx.Err() != nil {
 			return
 		}
-		t.tell(number, func() { t.say(t.emptyWords(log, filter, err)) })
+		t.fail(number, log, filter, err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second): // the file may be readable again
@@ -257,10 +261,20 @@ func (t *logTab) write(number int, text []byte) {
 		return
 	}
 	t.view.pane.Append(text)
-	if !t.some {
-		t.some = true
+	if !t.some || t.failed {
+		t.some, t.failed = true, false
 		t.window.shell.do(func() { t.say("") })
 	}
+}
+
+// fail says why a reader can't go on, if the reader is the last. The next text removes the sentence.
+func (t *logTab) fail(number int, log Log, filter logfile.Filter, err error) {
+	t.mu.Lock()
+	if t.reading == number {
+		t.failed = true
+	}
+	t.mu.Unlock()
+	t.tell(number, func() { t.say(t.emptyWords(log, filter, err)) })
 }
 
 // tell calls do on Fyne's goroutine, if the reader is the last.
@@ -302,7 +316,7 @@ func (t *logTab) say(text string) {
 
 // showAbove says how much of a log is shown, where that is not all.
 func (t *logTab) showAbove(shown int64, more bool, filter logfile.Filter) {
-	t.aboveBox.Hidden = !more || t.want >= mostLog
+	t.aboveBox.Hidden, t.more.Hidden = !more, t.want >= mostLog
 	switch {
 	case !more:
 	case filter.All():

@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,6 +122,26 @@ func TestALogIsFollowedWhenAnotherTakesItsPlaceAndWithoutAnEngine(t *testing.T) 
 	add(t, path, "five\n")
 	test.Tap(o.log.follow)
 	o.logs("one\ntwo\n4\nfive")
+}
+
+func TestTextAfterAPassingErrorRemovesTheError(t *testing.T) {
+	o, dir := openLog(t, "one\n", "")
+	l, path := o.log, filepath.Join(dir, "engine.log")
+	o.logs("one")
+	l.mu.Lock()
+	number := l.reading
+	l.mu.Unlock()
+	l.fail(number, l.chosen(), l.shows(), errors.New("the disk is away"))
+	o.until("the error is told", func() bool { return strings.Contains(l.empty.Text, "the disk is away") })
+	add(t, path, "two\n")
+	o.logs("one\ntwo")
+
+	// Where no more can be shown, it is told still that there is more.
+	l.want = mostLog
+	l.showAbove(mostLog, true, l.shows())
+	if !l.aboveBox.Visible() || l.more.Visible() || !strings.Contains(l.above.Text, "there are older lines") {
+		t.Errorf("above stands %q", l.above.Text)
+	}
 }
 
 func TestMoreOfALogIsShownAbove(t *testing.T) {
