@@ -306,6 +306,9 @@ func (h *trayHost) Blenders(ctx context.Context, path string) []tray.Found {
 	return all
 }
 
+// BlenderPaths returns the paths at which Blenders would finds programs.
+func (h *trayHost) BlenderPaths(path string) []string { return blender.Paths(path) }
+
 // foundWith returns a Blender with the state of its add-on.
 func foundWith(f blender.Found, r AddonReport) tray.Found {
 	shown := tray.Found{Path: f.Path, Version: f.Version, Source: f.Source, Trouble: f.Error}

@@ -39,6 +39,43 @@ type place struct{ pattern, source string }
 // in any case. The others follow, the newest first, and last those that can't be used. A path that
 // leads to the same file as an earlier path is left out. Find fails only when ctx ends.
 func Find(ctx context.Context, configured string) ([]Found, error) {
+	found := candidates(configured)
+	var asking sync.WaitGroup
+	for i := range found {
+		asking.Go(func() {
+			version, err := Version(ctx, found[i].Path)
+			if err != nil {
+				found[i].Error, found[i].err = err.Error(), err
+			}
+			found[i].Version = version
+		})
+	}
+	asking.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	rest := found
+	if configured != "" {
+		rest = found[1:]
+	}
+	slices.SortStableFunc(rest, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), Newer(a.Version, b.Version))
+	})
+	return found, nil
+}
+
+// Paths returns the paths of the programs that [Find] would ask, in no useful order. It starts none of them.
+func Paths(configured string) []string {
+	found := candidates(configured)
+	paths := make([]string, len(found))
+	for i, f := range found {
+		paths[i] = f.Path
+	}
+	return paths
+}
+
+// candidates returns the programs that may be Blenders, the configured first.
+func candidates(configured string) []Found {
 	var found []Found
 	seen := map[string]bool{}
 	add := func(path, source string) {
@@ -70,28 +107,7 @@ func Find(ctx context.Context, configured string) ([]Found, error) {
 			add(path, p.source)
 		}
 	}
-	var asking sync.WaitGroup
-	for i := range found {
-		asking.Go(func() {
-			version, err := Version(ctx, found[i].Path)
-			if err != nil {
-				found[i].Error, found[i].err = err.Error(), err
-			}
-			found[i].Version = version
-		})
-	}
-	asking.Wait()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	rest := found
-	if configured != "" {
-		rest = found[1:]
-	}
-	slices.SortStableFunc(rest, func(a, b Found) int {
-		return cmp.Or(cmp.Compare(len(a.Error), 0)-cmp.Compare(len(b.Error), 0), Newer(a.Version, b.Version))
-	})
-	return found, nil
+	return found
 }
 
 // onPath returns the paths of the Blenders in the folders of the PATH, in the order of the PATH.

@@ -26,6 +26,10 @@ func TestTheFinderSortsAndAsks(t *testing.T) {
 	if len(found) < 2 || found[0].Path != "/nonexistent/blender" || found[0].Error == "" {
 		t.Fatalf("found %+v", found)
 	}
+	paths := Paths("/nonexistent/blender")
+	if len(paths) != len(found) || paths[0] != found[0].Path {
+		t.Errorf("the paths are %q", paths)
+	}
 	if found[1].Version == "" || found[1].Error != "" {
 		t.Errorf("the first that was not configured: %+v", found[1])
 	}

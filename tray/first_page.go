@@ -45,17 +45,19 @@ type firstPage struct {
 	first   First
 	run     api.Run // of the example
 	step    firstStep
-	drawn   string // the picture that is shown, with the run that has made it
-	setting bool   // the program sets the check; nobody has clicked it
-	looking bool   // somebody looks for a Blender
-	asked   bool   // somebody has looked whether fonts are missing
+	drawn   string        // the picture that is shown, with the run that has made it
+	setting bool          // the program sets the check; nobody has clicked it
+	looking bool          // somebody looks for a Blender
+	asked   bool          // somebody has looked whether fonts are missing
+	paths   string        // of the programs that were found while Blender can't start, or ""
+	pause   time.Duration // before somebody looks for a Blender again
 }
 
 // lookAgain is how long the first page waits before it looks again whether there is a Blender.
 const lookAgain = 3 * time.Second
 
 func newFirstPage(w *window) *firstPage {
-	p := &firstPage{window: w, first: w.shell.cfg.Host.First()}
+	p := &firstPage{window: w, first: w.shell.cfg.Host.First(), pause: lookAgain}
 	s := w.shell
 	p.title = widget.NewLabelWithStyle(lang.L("Save a Python script in this folder, and it runs in Blender"), fyne.TextAlignCenter, fyne.TextStyle{Bold: true})
 	p.title.SizeName = theme.SizeNameHeadingText
@@ -281,7 +283,9 @@ func address(text string) *url.URL {
 	return u
 }
 
-// lookForBlender looks from time to time whether there is a Blender, and has the engine start it.
+// lookForBlender looks from time to time whether there is a Blender, and has the engine start it. Where
+// there is a Blender that can't start, that Blender and the others are only started when a program has come
+// or gone.
 func (p *firstPage) lookForBlender() {
 	if p.looking {
 		return
@@ -289,28 +293,39 @@ func (p *firstPage) lookForBlender() {
 	p.looking = true
 	s := p.window.shell
 	chosen, _ := p.window.report.Find(blenderKey)
+	pause, before, none := p.pause, p.paths, noBlender(s.now().blender().Reason)
 	go func() {
 		select {
-		case <-time.After(lookAgain):
+		case <-time.After(pause):
 		case <-s.ctx.Done():
 			return
 		}
+		paths := "found: " + strings.Join(s.cfg.Host.BlenderPaths(chosen.Text()), "\n")
 		usable := false
-		for _, f := range s.cfg.Host.Blenders(s.ctx, chosen.Text()) {
-			usable = usable || f.Trouble == "" && (chosen.Text() == "" || f.Path == chosen.Text())
+		if none || before != "" && paths != before {
+			for _, f := range s.cfg.Host.Blenders(s.ctx, chosen.Text()) {
+				usable = usable || f.Trouble == "" && (chosen.Text() == "" || f.Path == chosen.Text())
+			}
 		}
 		s.do(func() {
-			p.looking = false
+			p.looking, p.paths = false, paths
 			now := s.now()
 			if !p.shown() || stepOf(now, p.run) != stepBlender {
 				return
 			}
 			if usable {
-				s.carryOut(Item{Do: StartBlender})
+				p.startBlender()
 			}
 			p.lookForBlender()
 		})
 	}()
+}
+
+// startBlender has the engine start Blender. It does not touch what the banner says: no person has asked,
+// and the next state says why Blender can't start.
+func (p *firstPage) startBlender() {
+	_, start := asking(p.window.shell.cfg.Client, Item{Do: StartBlender})
+	fetch(p.window, func(ctx context.Context) (struct{}, error) { return struct{}{}, start(ctx) }, func(struct{}, error) {})
 }
 
 // maxFirst is how large the picture of the first page is at most, in pixels.

@@ -136,6 +136,37 @@ func TestWithoutABlenderTheFirstPageSaysHowToInstallOneAndGoesOn(t *testing.T) {
 	}
 }
 
+func TestABlenderThatCantStartIsStartedAgainWhenAProgramHasCome(t *testing.T) {
+	host, _ := firstOf(t)
+	host.paths = []string{"/opt/blender"}
+	o := openWindowOf(t, host)
+	o.first.pause = 10 * time.Millisecond
+	st := State{Link: Attached, Status: api.Status{Blenders: []api.BlenderStatus{{State: api.BlenderFailed, Reason: "it needs a library"}}}}
+	o.shell.mu.Lock()
+	o.shell.trouble = "the file could not be opened"
+	o.shell.mu.Unlock()
+	o.shell.changed(st)
+	o.show(st)
+	looked := func() int {
+		host.mu.Lock()
+		defer host.mu.Unlock()
+		return host.looked
+	}
+	o.until("somebody has looked twice", func() bool { return looked() >= 2 })
+	if host.found.Load() != 0 || o.backend.started.Load() != 0 {
+		t.Errorf("all Blenders were started %d times, and Blender %d times", host.found.Load(), o.backend.started.Load())
+	}
+	host.mu.Lock()
+	host.paths = append(host.paths, "/opt/new/blender")
+	host.mu.Unlock()
+	o.until("Blender is started", func() bool { return o.backend.started.Load() > 0 })
+	o.shell.mu.Lock()
+	defer o.shell.mu.Unlock()
+	if o.shell.trouble == "" {
+		t.Error("what was said in the banner is gone")
+	}
+}
+
 func TestOnlyAFirstStartShowsTheFirstPage(t *testing.T) {
 	o := openWindow(t)
 	if o.first.shown() || !o.tabs.Visible() {

@@ -84,6 +84,8 @@ type Host interface {
 	// Blenders returns the Blenders of this machine. path is the path in the settings, or "".
 	// It takes seconds.
 	Blenders(ctx context.Context, path string) []Found
+	// BlenderPaths returns the paths of the programs that Blenders would start. It starts none of them.
+	BlenderPaths(path string) []string
 	// Choose fails when the program at path is no Blender that works. It takes a second.
 	Choose(ctx context.Context, path string) error
 	// SetAddOn installs the add-on into a Blender and runs code through it, or removes it. It

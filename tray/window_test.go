@@ -325,7 +325,10 @@ type hostOfTest struct {
 	logs   []Log
 	kept   map[string][]byte
 	first  First
-	noneOf atomic.Bool // there is no Blender
+	noneOf atomic.Bool  // there is no Blender
+	found  atomic.Int32 // how often all Blenders were started
+	paths  []string
+	looked int // how often the paths were asked for
 }
 
 // settingsOfTest are settings without a file.
@@ -410,10 +413,18 @@ func (s *settingsOfTest) changes() []string {
 }
 
 func (h *hostOfTest) Blenders(context.Context, string) []Found {
+	h.found.Add(1)
 	if h.noneOf.Load() {
 		return nil
 	}
 	return []Found{{Path: "/opt/blender", Version: "4.5.1", Source: "PATH", AddOn: "not installed"}, {Path: "/bad", Trouble: "it is none"}}
+}
+
+func (h *hostOfTest) BlenderPaths(string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.looked++
+	return h.paths
 }
 
 func (h *hostOfTest) Choose(_ context.Context, path string) error {
