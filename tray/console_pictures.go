@@ -46,11 +46,12 @@ func madeWords(paths []string) string {
 	return b.String()
 }
 
-// namesPicture returns the picture that a line of a transcript names.
+// namesPicture returns the picture that a line of a transcript names. Any script can print such a line, so
+// that a file of another kind, which the desktop may run, is none.
 func namesPicture(line string) (path string, ok bool) {
 	path, ok = strings.CutPrefix(line, pictureMark)
 	path, closed := strings.CutSuffix(path, "]")
-	return path, ok && closed && filepath.IsAbs(path)
+	return path, ok && closed && filepath.IsAbs(path) && isPicture(path)
 }
 
 // picturesIn returns the last pictures that a transcript names, in its order: each once, where it was

@@ -34,6 +34,8 @@ type outputView struct {
 	exact   *widget.Button
 	wrap    *widget.Button
 	follow  *widget.Button // shows the newest line; hidden where no text grows
+	// pictures is true where a line may name a picture, as in the console's transcript.
+	pictures bool
 
 	above    *widget.Label // how much is not shown; hidden while everything is
 	aboveBox *fyne.Container
@@ -45,12 +47,8 @@ type outputView struct {
 // place matches a line of a traceback that names a file and a line.
 var place = regexp.MustCompile(`^\s*File "(.+)", line (\d+)`)
 
-// namesPlace returns the file and the line that a line of a traceback names, or the picture that a line
-// of the console names.
+// namesPlace returns the file and the line that a line of a traceback names.
 func namesPlace(text string) (path string, line int, ok bool) {
-	if path, ok := namesPicture(text); ok {
-		return path, 0, true
-	}
 	m := place.FindStringSubmatch(text)
 	if m == nil || !filepath.IsAbs(m[1]) {
 		return "", 0, false
@@ -112,19 +110,34 @@ func newOutputView(w *window) *outputView {
 }
 
 // newGrowingView returns an empty view of a text that grows, in which hide leaves out lines unless it is
-// nil. A click on a line that names a file and a line opens that. placeHolder stands in the empty field
+// nil. A click on a line that names a file and a line opens that, and in a view with pictures a click on a
+// line that names a picture opens the picture. placeHolder stands in the empty field
 // for the text to find.
 func newGrowingView(w *window, placeHolder string, hide func(line []byte, open bool) bool) *outputView {
-	v := newTextView(w, placeHolder, textpane.Options{
+	var v *outputView
+	v = newTextView(w, placeHolder, textpane.Options{
 		Buffer: buffer.Options{Hide: hide},
-		Opens:  func(text string) bool { _, _, ok := namesPlace(text); return ok },
-		Open: func(text string) {
-			path, line, _ := namesPlace(text)
-			w.edit(path, line)
-		},
+		Opens:  func(text string) bool { return v.opens(text) },
+		Open:   func(text string) { v.open(text) },
 	})
 	v.follow.Show()
 	return v
+}
+
+// opens reports whether a click on a line opens something.
+func (v *outputView) opens(text string) bool {
+	_, _, traced := namesPlace(text)
+	_, isPicture := namesPicture(text)
+	return traced || v.pictures && isPicture
+}
+
+// open opens what a line names.
+func (v *outputView) open(text string) {
+	if path, line, ok := namesPlace(text); ok {
+		v.window.edit(path, line)
+	} else if path, ok := namesPicture(text); ok && v.pictures {
+		openFile(v.window, path)
+	}
 }
 
 // newTextView returns an empty view of a text with a pane of its own kind. placeHolder stands in the

@@ -87,6 +87,7 @@ func newConsoleTab(w *window) *consoleTab {
 	t.hint.Truncation = fyne.TextTruncateEllipsis
 	t.hint.SizeName = theme.SizeNameCaptionText
 	t.output = newOutputView(w)
+	t.output.pictures = true
 	t.output.find.SetPlaceHolder(lang.L("Find in the transcript"))
 	toggle(t.output.wrap)
 	t.output.pane.SetWrap(true)

@@ -509,9 +509,26 @@ func TestPicturesOfATranscriptAreEachShownOnce(t *testing.T) {
 	if got := picturesIn(text); len(got) != maxPictures || got[len(got)-1] != "/49.png" || !strings.HasSuffix(text, "[…]\x1b[0m\n") {
 		t.Errorf("%d pictures, the last is %s", len(got), got[len(got)-1])
 	}
-	if path, line, ok := namesPlace("[picture /a b.png]"); path != "/a b.png" || line != 0 || !ok {
-		t.Errorf("a click opens %q", path)
+	if got := picturesIn("[picture /a.bat]\n[picture /a.py]\n"); len(got) != 0 {
+		t.Errorf("%q are pictures", got)
 	}
+}
+
+func TestOnlyTheConsoleOpensPicturesAndOnlyPictures(t *testing.T) {
+	o := openConsole(t, &hostOfTest{}, nil)
+	const good, bad = "[picture /a b.png]", "[picture /a.bat]"
+	v, other := o.console.output, newOutputView(o.window)
+	if !v.opens(good) || v.opens(bad) || other.opens(good) || !other.opens(`  File "/a.py", line 3`) {
+		t.Error("a click opens something else")
+	}
+	o.host.editor = "before"
+	v.open(bad)
+	v.open(good)
+	o.until("the picture is opened by the desktop", func() bool {
+		o.host.mu.Lock()
+		defer o.host.mu.Unlock()
+		return slices.Equal(o.host.opened, []string{"/a b.png:0"}) && o.host.editor == "before"
+	})
 }
 
 func TestAListMovesAndNarrows(t *testing.T) {
