@@ -336,7 +336,9 @@ func (t *consoleTab) heard(ev api.Event) {
 		if ev.Run.Session == "" {
 			return
 		}
-	case ev.Kind != api.KindBlender && ev.Kind != api.KindGap:
+	case ev.Kind == api.KindGap:
+		t.window.shell.do(t.resume) // the end of the run may be among what was missed
+	case ev.Kind != api.KindBlender:
 		return
 	}
 	// Many events come at once, and one question is enough.
@@ -502,8 +504,11 @@ func (t *consoleTab) ask(matches bool) {
 	fetchWithin(w, 5*time.Second, func(ctx context.Context) (api.Completion, error) {
 		return w.shell.cfg.Client.Complete(ctx, session, code, cursor)
 	}, func(found api.Completion, err error) {
-		if asked != t.asked || code != t.code.Text || cursor != t.code.CursorTextOffset() {
-			return // a person has typed on
+		if asked != t.asked || session != t.chosen || code != t.code.Text || cursor != t.code.CursorTextOffset() {
+			return // a person has typed on, or has chosen another session
+		}
+		if w.Canvas().Focused() != fyne.Focusable(t.code) {
+			return // a person is elsewhere by now, and the list would not hear the keys
 		}
 		hint := ""
 		if found.Signature != nil {

@@ -264,6 +264,49 @@ func TestOutputFollowsLive(t *testing.T) {
 	}
 }
 
+func TestTheConsoleGoesOnAfterAGapInWhichItsRunEnded(t *testing.T) {
+	began := time.Now()
+	o := openConsole(t, &hostOfTest{}, func(b *backend) {
+		b.submit = func(s api.Submission) (api.Run, error) {
+			return api.Run{Session: s.Session, State: api.Running, StartedAt: &began}, nil
+		}
+	})
+	o.typeCode("f()")
+	o.key(fyne.KeyReturn)
+	o.until("it is running, and the console has asked for its state", func() bool { return o.console.current != "" && o.shell.busy == 0 })
+	o.backend.mu.Lock()
+	o.backend.runs[0].State = api.Succeeded // and nobody hears of it
+	o.backend.mu.Unlock()
+	o.heard(api.Event{Kind: api.KindGap})
+	o.until("the console goes on", func() bool { return !o.console.busy })
+}
+
+func TestNamesThatComeLateOpenNoList(t *testing.T) {
+	goOn := make(chan struct{})
+	o := openConsole(t, &hostOfTest{}, func(b *backend) {
+		b.sessions = []api.Session{{Name: "console", State: api.SessionReady}, {Name: "other", State: api.SessionReady}}
+		b.completes = func(string, string, int) (api.Completion, error) {
+			<-goOn
+			return api.Completion{Matches: []string{"xa", "xb"}}, nil
+		}
+	})
+	c := o.console
+	late := func(what string, leave func()) {
+		t.Helper()
+		c.code.set("x", false)
+		o.Canvas().Focus(c.code)
+		o.key(fyne.KeyTab)
+		leave()
+		goOn <- struct{}{}
+		o.until("the answer is there", func() bool { return o.shell.busy == 0 })
+		if c.list.Visible() {
+			t.Errorf("%s: the list is open", what)
+		}
+	}
+	late("elsewhere", func() { o.Canvas().Focus(c.output.find) })
+	late("in another session", func() { c.chosen = "other" })
+}
+
 func TestASubmissionThatFailsGivesTheCodeBack(t *testing.T) {
 	o := openConsole(t, &hostOfTest{}, func(b *backend) {
 		b.submit = func(api.Submission) (api.Run, error) { return api.Run{}, fmt.Errorf("%w: no", api.ErrBad) }
