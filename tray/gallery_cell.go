@@ -14,7 +14,7 @@ import (
 type galleryCell struct {
 	widget.BaseWidget
 	content     fyne.CanvasObject
-	key         string // of the shot that it shows
+	key, of     string // thumbKeyOf and keyOf of the shot that it shows
 	image       *canvas.Image
 	words       *widget.Label
 	name, about *widget.Label

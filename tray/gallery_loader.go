@@ -186,5 +186,9 @@ func missingWords(s shot, err error) string {
 	return lang.L("The picture can't be read: {{.Why}}", map[string]any{"Why": oneLine(err.Error(), 60)})
 }
 
-// keyOf returns the name of a shot in the cache.
+// thumbKeyOf returns the name of a shot's thumbnail in the cache: a render that goes on has another picture
+// with each frame, and a late thumbnail of one of them must not be taken for the picture of the run.
+func thumbKeyOf(s shot) string { return fmt.Sprintf("%s %t %s", keyOf(s), s.live, s.path) }
+
+// keyOf returns the name of a shot.
 func keyOf(s shot) string { return fmt.Sprintf("%s/%d", s.run.ID, s.output) }

@@ -90,17 +90,21 @@ func TestTheGalleryShowsWhatRunsMadeNewestFirst(t *testing.T) {
 	}
 	shows("3 chair.png", "2 table.png", "2 table.exr", "1 chair.png")
 	o.Canvas().Capture() // draws the cells
+	made := func(key string) (thumb, bool) {
+		i := slices.IndexFunc(p.gallery.all, func(s shot) bool { return keyOf(s) == key })
+		return p.cache.get(thumbKeyOf(p.gallery.all[i]))
+	}
 	said := func(key, want string) {
 		t.Helper()
 		o.until(key+" says "+want, func() bool {
-			made, there := p.cache.get(key)
+			made, there := made(key)
 			return there && strings.Contains(made.words, want)
 		})
 	}
 	said("2/0", "The file is gone.")
 	said("2/1", "The file is gone.")
 	said("1/0", "Run 3 has written over this file.")
-	o.until("the picture has come", func() bool { made, _ := p.cache.get("3/0"); return made.image != nil })
+	o.until("the picture has come", func() bool { made, _ := made("3/0"); return made.image != nil })
 	p.search.SetText("TABLE.exr")
 	shows("2 table.exr")
 	p.search.SetText("chair.py")
@@ -414,6 +418,60 @@ func TestARenderIsSeenWhileItGoesOn(t *testing.T) {
 	})
 	if slices.ContainsFunc(p.gallery.all, func(s shot) bool { return s.live }) || len(p.gallery.all) != 3 {
 		t.Errorf("it lists %v", p.names())
+	}
+}
+
+func TestARenderThatEndsWithoutFilesLeavesTheGallery(t *testing.T) {
+	o := openWindow(t, madePictures("/srv/a.py"))
+	p := o.goToPictures()
+	o.until("the run is there", func() bool { return p.gallery.complete })
+	run := succeeded("/srv/a.py")
+	run.ID, run.State, run.Preview = "2", api.Running, filepath.Join(t.TempDir(), "1.png")
+	o.heard(api.Event{Kind: api.KindPreview, ID: "2", Run: &run, Live: true})
+	o.until("it is listed", func() bool { return len(p.gallery.visible) == 1 })
+	ended := run
+	ended.State, ended.Preview = api.Failed, ""
+	o.heard(api.Event{Kind: api.KindRun, ID: "2", Run: &ended})
+	o.until("it is gone", func() bool { return len(p.gallery.visible) == 0 })
+	if live, final := (shot{run: &run, path: "/1.png", output: scenePreview, live: true}), (shot{run: &run, path: "/1.png", output: scenePreview}); thumbKeyOf(live) == thumbKeyOf(final) {
+		t.Error("a frame is taken for the picture of the run")
+	}
+}
+
+func TestAReloadLeavesThePicturesAsFarAsTheyWere(t *testing.T) {
+	var runs []api.Run
+	for n := range pageRuns + 10 {
+		runs = append(runs, madePictures("/srv/a.py", fmt.Sprintf("/srv/%d.png", n)))
+	}
+	o := openWindow(t, runs...)
+	p := o.goToPictures()
+	o.until("a page is there", func() bool { return !p.loading && len(p.gallery.all) == pageRuns })
+	p.load()
+	o.until("all are there", func() bool { return len(p.gallery.all) == pageRuns+10 })
+	o.heard(api.Event{Kind: api.KindHistory, ID: "7"})
+	o.until("it asks again", func() bool { return p.loading })
+	if len(p.gallery.all) != pageRuns+10 {
+		t.Errorf("%d pictures are left meanwhile", len(p.gallery.all))
+	}
+	o.until("the answer is there", func() bool { return !p.loading })
+	if len(p.gallery.all) != pageRuns+10 || !p.gallery.complete {
+		t.Errorf("%d pictures are left", len(p.gallery.all))
+	}
+}
+
+func TestADrawnSceneWaitsForThePerson(t *testing.T) {
+	o := openWindow(t, madePictures("/srv/a.py"))
+	p := o.goToPictures()
+	o.selectTab(o.runs.content)
+	r := succeeded("/srv/a.py")
+	r.ID = "1"
+	p.drawn(shot{run: &r, path: filepath.Join(t.TempDir(), "1.png"), output: largePreview})
+	if p.viewer.opened || !strings.Contains(o.banner.Text, "see the tab Pictures") {
+		t.Errorf("it is opened, or not told: %q", o.banner.Text)
+	}
+	o.selectTab(p.content)
+	if !p.viewer.opened {
+		t.Error("the picture is lost")
 	}
 }
 

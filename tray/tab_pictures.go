@@ -46,6 +46,7 @@ type picturesTab struct {
 	loading bool
 	asked   int       // counts reloads, so that the answer to an older request is dropped
 	during  []api.Run // what has changed since a page was asked for
+	late    *shot     // the picture of a scene that came while the tab was out of sight
 	trouble string    // why the last page did not come, or ""
 
 	mu     sync.Mutex
@@ -102,7 +103,7 @@ func newPicturesTab(w *window) *picturesTab {
 	})
 	t.help = container.NewCenter(container.NewGridWrap(fyne.NewSize(480, 140), container.NewVBox(t.empty, container.NewCenter(t.on))))
 	t.viewer = newViewer(w, &t.gallery, t.again, t.leaveViewer)
-	t.drawer = newSceneDrawer(w, t.open)
+	t.drawer = newSceneDrawer(w, t.drawn)
 	t.browse = container.NewBorder(
 		container.NewBorder(nil, nil, nil, container.NewHBox(t.kind, t.drawer.button), t.search), nil, nil, nil,
 		container.NewStack(t.grid, t.help),
@@ -123,6 +124,10 @@ func (t *picturesTab) appear(on bool) {
 	if on {
 		t.again()
 		t.refresh()
+		if s := t.late; s != nil {
+			t.late = nil
+			t.open(*s)
+		}
 		return
 	}
 	t.files.forget()
@@ -137,13 +142,57 @@ func (t *picturesTab) appear(on bool) {
 	}
 }
 
-// reload asks for the runs again, from the newest on.
+// reload asks for the runs again, from the newest on and as far as before. What is shown stays until they are
+// there.
 func (t *picturesTab) reload() {
 	t.asked++
 	t.loading, t.trouble = false, ""
-	t.gallery.reset()
 	t.cache.clear()
-	t.load()
+	if !t.shown || t.gallery.before == "" {
+		t.gallery.reset()
+		t.load()
+		t.refresh()
+		return
+	}
+	t.loading, t.during = true, nil
+	asked, far := t.asked, t.gallery.before
+	fetch(t.window, func(ctx context.Context) (all [][]api.Run, err error) {
+		for before := ""; ; {
+			page, err := t.window.shell.cfg.Client.Runs(ctx, api.Filter{Limit: pageRuns, Before: before})
+			if err != nil {
+				return nil, err
+			}
+			if all = append(all, page); len(page) < pageRuns {
+				return all, nil
+			}
+			if before = page[len(page)-1].ID; !newer(before, far) {
+				return all, nil
+			}
+		}
+	}, func(all [][]api.Run, err error) {
+		if asked != t.asked {
+			return // the list has begun anew since
+		}
+		if err == nil {
+			t.gallery.reset()
+		}
+		for _, page := range all {
+			t.gallery.add(page, pageRuns)
+		}
+		t.came(err)
+	})
+}
+
+// came notes that what was asked for has come, or why it has not.
+func (t *picturesTab) came(err error) {
+	t.loading, t.trouble = false, ""
+	if err != nil {
+		t.trouble = err.Error() // the next engine brings a reload
+	}
+	for _, r := range t.during {
+		t.gallery.update(r) // the page may be older than the event
+	}
+	t.during = nil
 	t.refresh()
 }
 
@@ -170,17 +219,10 @@ func (t *picturesTab) load() bool {
 		if asked != t.asked {
 			return // the list has begun anew since
 		}
-		t.loading, t.trouble = false, ""
-		if err != nil {
-			t.trouble = err.Error() // the next engine brings a reload
-		} else {
+		if err == nil {
 			t.gallery.add(page, pageRuns)
 		}
-		for _, r := range t.during {
-			t.gallery.update(r) // the page may be older than the event
-		}
-		t.during = nil
-		t.refresh()
+		t.came(err)
 	})
 	return true
 }
@@ -256,9 +298,12 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 	}
 	cell.name.SetText(name)
 	cell.about.SetText(about)
-	key := keyOf(s)
-	other := cell.key != key
-	cell.key = key
+	key := thumbKeyOf(s)
+	other := cell.of != keyOf(s)
+	if cell.key != key {
+		delete(t.cells, cell.key)
+	}
+	cell.key, cell.of = key, keyOf(s)
 	switch made, there := t.cache.get(cell.key); {
 	case !t.shown:
 		cell.show(thumb{})
@@ -298,21 +343,22 @@ func (t *picturesTab) made(key string, made thumb) {
 		if !t.shown {
 			return
 		}
+		cell := t.cells[key]
+		delete(t.cells, key)
 		if made == (thumb{}) {
 			return // the picture before stays
 		}
 		t.cache.put(key, made)
-		if cell := t.cells[key]; cell != nil && cell.key == key {
+		if cell != nil && cell.key == key { // else it shows another picture by now
 			cell.show(made)
 		}
-		delete(t.cells, key)
 	})
 }
 
 // heard notes a run that has changed, to be shown soon with others. It may be called on any goroutine.
 func (t *picturesTab) heard(r api.Run) {
-	if len(shotsOf(r)) == 0 {
-		return
+	if !r.State.Final() && len(shotsOf(r)) == 0 {
+		return // while the end of a run without files removes the picture of its render
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -336,7 +382,7 @@ func (t *picturesTab) showHeard() {
 			t.during = append(t.during, r)
 		}
 		for _, s := range shotsOf(r) {
-			t.cache.drop(keyOf(s)) // the file may have changed
+			t.cache.drop(thumbKeyOf(s)) // the file may have changed
 		}
 	}
 	if changed {
@@ -357,6 +403,16 @@ func (t *picturesTab) open(s shot) {
 	t.viewer.content.Show()
 	t.viewer.open(s)
 	t.content.Refresh()
+}
+
+// drawn shows the picture of a scene. A person who has gone elsewhere since is told where the picture is.
+func (t *picturesTab) drawn(s shot) {
+	if t.shown {
+		t.open(s)
+		return
+	}
+	t.late = &s
+	t.window.note(lang.L("The picture of the scene is there: see the tab Pictures."))
 }
 
 // leaveViewer shows the gallery again.
