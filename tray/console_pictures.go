@@ -97,11 +97,15 @@ func (s *pictureStrip) show(paths, changed []string) {
 	for _, path := range paths {
 		if there := old[path]; there != nil && !slices.Contains(changed, path) {
 			s.row.Add(there)
+			delete(old, path)
 			continue
 		}
 		s.row.Add(newThumbnail(s.window, shot{path: path, output: scenePreview}, oneLine(filepath.Base(path), 14), func() {
 			s.window.shell.try("open the picture", func(context.Context) error { return s.window.shell.cfg.Host.Open(path, 0) })
 		}))
+	}
+	for _, gone := range old {
+		dropThumbnails([]fyne.CanvasObject{gone})
 	}
 	s.paths = paths
 	if len(paths) == 0 {

@@ -150,6 +150,9 @@ func (w *window) readPicture(ctx context.Context, s shot, read func(string) (ima
 	select {
 	case w.decoding <- struct{}{}:
 		defer func() { <-w.decoding }()
+		if ctx.Err() != nil { // both may have come at once
+			return nil, ctx.Err()
+		}
 		return read(s.path)
 	case <-ctx.Done():
 		return nil, ctx.Err()

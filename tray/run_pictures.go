@@ -43,6 +43,7 @@ func (v *picturesView) show(r api.Run) {
 		return // else the files would be read again
 	}
 	v.shown = all
+	dropThumbnails(v.images.Objects)
 	v.images.RemoveAll()
 	if r.Preview != "" {
 		v.images.Add(newThumbnail(v.window, shot{run: &r, path: r.Preview, output: scenePreview}, lang.L("scene"), func() { openPicture(v.window, r, scenePreview) }))
@@ -82,6 +83,7 @@ func (v *picturesView) drop() {
 		return
 	}
 	v.shown = ""
+	dropThumbnails(v.images.Objects)
 	v.images.RemoveAll()
 	v.remark.say("", false)
 }

@@ -27,6 +27,19 @@ type thumbnail struct {
 	content fyne.CanvasObject
 	image   *canvas.Image
 	open    func()
+	stop    context.CancelFunc
+}
+
+// drop ends the making of a picture that is not shown any more.
+func (t *thumbnail) drop() { t.stop() }
+
+// dropThumbnails drops the thumbnails among objects.
+func dropThumbnails(objects []fyne.CanvasObject) {
+	for _, o := range objects {
+		if t, ok := o.(*thumbnail); ok {
+			t.drop()
+		}
+	}
 }
 
 const (
@@ -46,9 +59,17 @@ func newThumbnail(w *window, s shot, word string, open func()) *thumbnail {
 	below.SizeName = theme.SizeNameCaptionText
 	t.content = container.NewBorder(nil, below, nil, nil, t.image)
 	t.ExtendBaseWidget(t)
+	wanted, stop := context.WithCancel(w.shell.ctx)
+	t.stop = stop
 	fetchWithin(w, decodeTime, func(ctx context.Context) (image.Image, error) {
+		ctx, end := whileWanted(ctx, wanted)
+		defer end()
 		return w.readShot(ctx, s, image.Pt(2*thumbWidth, 2*thumbHeight))
 	}, func(small image.Image, err error) {
+		if wanted.Err() != nil {
+			return // it is not shown any more
+		}
+		stop()
 		if err != nil {
 			t.image.Resource = theme.FileImageIcon()
 		} else {
@@ -57,6 +78,16 @@ func newThumbnail(w *window, s shot, word string, open func()) *thumbnail {
 		t.image.Refresh()
 	})
 	return t
+}
+
+// whileWanted returns a context that ends with ctx, and when wanted ends. end must be called.
+func whileWanted(ctx, wanted context.Context) (both context.Context, end func()) {
+	both, cancel := context.WithCancel(ctx)
+	forget := context.AfterFunc(wanted, cancel)
+	return both, func() {
+		forget()
+		cancel()
+	}
 }
 
 func (t *thumbnail) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }

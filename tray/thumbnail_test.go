@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"blendtray/api"
@@ -114,4 +116,26 @@ func TestThePicturesOfARunComeAndOpen(t *testing.T) {
 		v := o.pictures.viewer
 		return o.tabs.Selected().Content == o.pictures.content && v.opened && v.one.of.path == good && v.one.pane.shown != nil
 	})
+}
+
+func TestAPictureThatIsNotShownAnyMoreIsNotDecoded(t *testing.T) {
+	o := openWindow(t)
+	o.decoding <- struct{}{} // another picture has the turn
+	gone := newThumbnail(o.window, shot{path: "/a.png", output: scenePreview}, "", func() {})
+	dropThumbnails([]fyne.CanvasObject{gone})
+	o.until("nobody waits for it", func() bool { return o.shell.busy == 0 })
+	<-o.decoding
+	if gone.image.Resource != nil {
+		t.Error("it was shown")
+	}
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	for range 100 { // the turn and the end come at once
+		if _, err := o.readPicture(over, shot{path: "/a.png"}, func(string) (image.Image, error) {
+			t.Error("it is decoded")
+			return nil, nil
+		}); err == nil {
+			t.Fatal("it is read")
+		}
+	}
 }

@@ -49,7 +49,8 @@ type viewerFrame struct {
 	words   *widget.Label
 	caption *widget.Label
 	of      shot
-	asked   int // counts what was asked for, so that an answer to an older request is dropped
+	asked   int                // counts what was asked for, so that an answer to an older request is dropped
+	stop    context.CancelFunc // ends what is asked for
 }
 
 func newViewer(w *window, list *gallery, older func() bool, closed func()) *viewer {
@@ -95,7 +96,7 @@ func newViewer(w *window, list *gallery, older func() bool, closed func()) *view
 }
 
 func newViewerFrame(v *viewer) *viewerFrame {
-	f := &viewerFrame{viewer: v}
+	f := &viewerFrame{viewer: v, stop: func() {}}
 	f.pane = newViewerPane(&v.view, v.viewed, v.key, v.typed)
 	f.words = widget.NewLabel("")
 	f.words.Wrapping = fyne.TextWrapWord
@@ -130,7 +131,7 @@ func (v *viewer) close() {
 // drop forgets the decoded pictures.
 func (v *viewer) drop() {
 	for _, f := range []*viewerFrame{v.one, v.two} {
-		f.asked++
+		f.forget()
 		f.pane.show(nil)
 		f.of = shot{}
 	}
@@ -146,10 +147,14 @@ func (v *viewer) focus() {
 // show shows the picture of a shot in a frame. The picture before stays in sight until it is there.
 func (f *viewerFrame) show(of shot) {
 	f.of = of
-	f.asked++
+	f.forget()
 	asked := f.asked
 	w := f.viewer.window
+	wanted, stop := context.WithCancel(w.shell.ctx)
+	f.stop = stop
 	fetchWithin(w, decodeTime, func(ctx context.Context) (*levels, error) {
+		ctx, end := whileWanted(ctx, wanted)
+		defer end()
 		whole, err := w.readPicture(ctx, of, decode)
 		if err != nil {
 			return nil, err
@@ -169,6 +174,12 @@ func (f *viewerFrame) show(of shot) {
 		}
 		f.viewer.viewed()
 	})
+}
+
+// forget drops what is asked for.
+func (f *viewerFrame) forget() {
+	f.asked++
+	f.stop()
 }
 
 // fail shows a sentence in the place of the picture.
@@ -289,7 +300,7 @@ func (v *viewer) setComparing(on bool) {
 	} else {
 		v.comparing = false
 		v.pair.Layout = container.NewGridWithColumns(1).Layout
-		v.two.asked++
+		v.two.forget()
 		v.two.pane.show(nil)
 		v.two.words.SetText("")
 		v.pair.Objects = []fyne.CanvasObject{v.one.content}
