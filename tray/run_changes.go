@@ -39,7 +39,7 @@ func readDiff(diff string) (rows []diffRow, text string) {
 	var out strings.Builder
 	before, now, inHunk := 0, 0, false
 	add := func(row diffRow, line string) {
-		line = visible(line)
+		line = visible(strings.ReplaceAll(line, "\r", "␍")) // the row of a line must stay one row
 		if end := rowEnd(line); end < len(line) {
 			line = line[:end] + "…" // a longer line would be several lines of the pane
 		}

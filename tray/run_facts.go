@@ -227,6 +227,9 @@ func resultWords(result json.RawMessage) string {
 	return out.String()
 }
 
+// carriage shows carriage returns, at which a pane would break or begin a line.
+var carriage = strings.NewReplacer("\r\n", "\n", "\r", "␍")
+
 // factsView is the tab Details of a run: all that is known about the run, as a text that can be copied.
 type factsView struct {
 	window  *window
@@ -258,6 +261,11 @@ func newFactsView(w *window) *factsView {
 // show shows what is known about a run.
 func (v *factsView) show(r api.Run) {
 	groups := factsOf(r)
+	for _, group := range groups {
+		for i := range group {
+			group[i].value = carriage.Replace(group[i].value)
+		}
+	}
 	text := factsText(groups)
 	if r.ID == v.run && text == v.text {
 		return
