@@ -30,6 +30,8 @@ const (
 	maxCodeColored = 512 << 10
 	// maxCodeRow is how long a line may be that is a single line of the pane, too.
 	maxCodeRow = 8 << 10
+	// maxCodeName is how much of the name of a script the name of a copy of its code has, in bytes.
+	maxCodeName = 150
 )
 
 // shownCode is the code of a run as a pane shows it.
@@ -325,6 +327,10 @@ func writeCode(r api.Run, source []byte) (string, error) {
 	if filepath.IsAbs(r.Script) {
 		name = strings.TrimSuffix(filepath.Base(r.Script), filepath.Ext(r.Script))
 	}
+	for len(name) > maxCodeName { // the name of a file has 255 bytes at most
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
 	file, err := os.CreateTemp("", fmt.Sprintf("%s-run-%s-*.py", strings.ReplaceAll(name, "*", "_"), r.ID))
 	if err != nil {
 		return "", err
@@ -333,7 +339,11 @@ func writeCode(r api.Run, source []byte) (string, error) {
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
-	return file.Name(), err
+	if err != nil {
+		_ = os.Remove(file.Name()) // a part of it would be taken for the whole
+		return "", err
+	}
+	return file.Name(), nil
 }
 
 // lineOf returns the line of the script that has failed, or 0.

@@ -5,6 +5,7 @@ package tray
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -257,4 +258,21 @@ func TestTheHeadSaysWhatARunWaitsFor(t *testing.T) {
 	}
 	o.backend.ends("1", api.Succeeded)
 	o.until("it has ended", func() bool { return !d.cause.Visible() && d.again.Visible() && !d.cancel.Visible() })
+}
+
+func TestACarriageReturnInADiffStaysInItsRow(t *testing.T) {
+	t.Parallel()
+	rows, text := readDiff("--- a\n+++ b\n@@ -1 +1 @@\n-a\rb\n+c\n")
+	if len(rows) != 2 || text != "-a␍b\n+c\n" {
+		t.Errorf("%d rows of %q", len(rows), text)
+	}
+}
+
+func TestTheCodeOfAScriptWithALongNameIsWritten(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	path, err := writeCode(api.Run{ID: "7", Script: filepath.Join(t.TempDir(), strings.Repeat("é", 120)+".py")}, []byte("pass\n"))
+	if err != nil || !strings.HasPrefix(filepath.Base(path), "éé") {
+		t.Errorf("%q, %v", path, err)
+	}
+	_ = os.Remove(path)
 }
