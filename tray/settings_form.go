@@ -31,6 +31,7 @@ type settingsForm struct {
 
 	all     []*settingRow
 	filling bool
+	closed  bool // the dialog with the form is closed
 	// asked has the texts that the engine was asked to set and has not answered yet, by key. Enter
 	// sets a field, and leaving the field sets it again.
 	asked map[string]string
@@ -122,6 +123,9 @@ func (f *settingsForm) send(r *settingRow, typed string, standard bool) {
 				r.showValue() // a choice goes back to what holds
 			}
 			r.showError(err.Error())
+			if f.closed { // nobody sees the row
+				f.window.fail(err)
+			}
 			return
 		}
 		r.showError("")

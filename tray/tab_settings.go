@@ -278,7 +278,10 @@ func (w *window) showForm(title string, f *settingsForm, closed func()) {
 	scroll := container.NewVScroll(container.NewPadded(f.rows))
 	f.reveal = func(row fyne.CanvasObject) { reveal(scroll, row) }
 	d := dialog.NewCustom(title, lang.L("Close"), scroll, w)
-	w.present(d, nil, closed)
+	w.present(d, nil, func() {
+		f.closed = true
+		closed()
+	})
 	size := w.Canvas().Size()
 	d.Resize(fyne.NewSize(min(formWidth+40, size.Width-40), min(f.rows.MinSize().Height+140, size.Height-40)))
 }
@@ -347,7 +350,7 @@ func (t *settingsTab) addBlender() {
 	name.OnSubmitted = func(string) { w.Canvas().Focus(path) }
 	path.OnSubmitted = func(string) { press(add) }
 	d.SetButtons([]fyne.CanvasObject{widget.NewButtonWithIcon(lang.L("Cancel"), theme.CancelIcon(), d.Dismiss), add})
-	w.present(d, add.OnTapped, nil)
+	w.present(d, func() { press(add) }, nil)
 	d.Resize(fyne.NewSize(min(560, w.Canvas().Size().Width-40), 240))
 	w.Canvas().Focus(name)
 }
