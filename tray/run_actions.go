@@ -106,13 +106,17 @@ func (d *runDetail) menu() *fyne.Menu {
 			continue
 		case runAgain, cancelRun, editAndRun, openInEditor:
 			continue
+		case openInBlender:
+			if a.able {
+				continue
+			}
 		}
 		item := fyne.NewMenuItem(a.name, func() {
 			if d.run.ID == id {
 				d.act(a.id)
 			}
 		})
-		item.Disabled = !a.able || a.id == openInBlender && d.opening
+		item.Disabled = !a.able
 		if keys := keysOf[a.id]; keys != nil {
 			item.Shortcut = keys
 		}
@@ -224,6 +228,7 @@ func (d *runDetail) openScene(r api.Run, again bool) {
 		return
 	}
 	d.opening = true
+	d.scene.Disable()
 	w.runs.picked = true // the run that saves the copy does not take its place
 	w.note(lang.L("The scene is saved as a copy and opened in Blender…"))
 	most := inBlender
@@ -233,6 +238,7 @@ func (d *runDetail) openScene(r api.Run, again bool) {
 	fetchWithin(w, most, func(ctx context.Context) (string, error) { return r.ID, w.shell.cfg.Host.OpenScene(ctx, r.ID, again) },
 		func(_ string, err error) {
 			d.opening = false
+			d.scene.Enable()
 			w.note("")
 			if errors.Is(err, api.ErrSceneGone) && !again {
 				w.confirm(lang.L("The scene of this run is gone"), lang.L("Only the Blender of the last run still has its scene. Blendtray can run the script again, and open the scene that it leaves then."),
@@ -274,6 +280,8 @@ func iconOf(id actionID) fyne.Resource {
 		return theme.CancelIcon()
 	case editAndRun:
 		return theme.DocumentCreateIcon()
+	case openInBlender:
+		return theme.ComputerIcon()
 	}
 	return theme.DocumentIcon()
 }

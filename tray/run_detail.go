@@ -28,7 +28,7 @@ type runDetail struct {
 
 	title, where, about, cause *widget.Label
 	again, cancel, edit        *widget.Button
-	script, more               *widget.Button
+	script, scene, more        *widget.Button
 	head                       *fyne.Container
 	opening                    bool   // the scene is being opened
 	placed                     string // what takes room in the head, as it was laid out last
@@ -79,8 +79,9 @@ func newRunDetail(w *window) *runDetail {
 	d.cancel = button(cancelRun, lang.L("Cancel"))
 	d.edit = button(editAndRun, lang.L("Edit and run"))
 	d.script = button(openInEditor, lang.L("Open in editor"))
+	d.scene = button(openInBlender, lang.L("Open in Blender"))
 	d.more = widget.NewButtonWithIcon(lang.L("More…"), theme.MoreHorizontalIcon(), d.showMenu)
-	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.edit, d.script, d.more)
+	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.edit, d.script, d.scene, d.more)
 	lines := container.New(tightLines{}, d.title, d.where, d.about, d.cause)
 	d.head = container.NewVBox(lines, container.NewPadded(buttons))
 	d.panes = container.NewAppTabs(
@@ -259,6 +260,8 @@ func (d *runDetail) set(r api.Run) {
 	enable(d.cancel, able(r, cancelRun))
 	enable(d.edit, able(r, editAndRun))
 	enable(d.script, able(r, openInEditor))
+	d.scene.Hidden = !able(r, openInBlender)
+	enable(d.scene, !d.opening)
 	d.title.SetText(titleOf(r, time.Now()))
 	d.where.SetText(whereOf(r))
 	d.where.Hidden = d.where.Text == ""
