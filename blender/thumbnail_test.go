@@ -159,7 +159,12 @@ func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 	}
 
 	// A file that is none costs nothing but its thumbnail, nor does one that is gone.
-	pid := th.maker
+	maker := func() *maker {
+		th.mu.Lock()
+		defer th.mu.Unlock()
+		return th.maker
+	}
+	pid := maker()
 	for _, name := range []string{"bad.exr", "bad.mp4"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("v/1\x01 no picture"), 0o600); err != nil {
 			t.Fatal(err)
@@ -171,7 +176,7 @@ func TestBlenderMakesThumbnailsOfWhatItWrites(t *testing.T) {
 	if err := make("gone.exr"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is gone: %v", err)
 	}
-	if th.maker != pid || pid == nil {
+	if maker() != pid || pid == nil {
 		t.Fatal("another Blender was started")
 	}
 

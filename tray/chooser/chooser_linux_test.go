@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -17,8 +18,8 @@ import (
 // its request, as a quick desktop may.
 type portal struct {
 	conn    *dbus.Conn
-	uri     string // what the person chooses, or "" to cancel
-	silent  bool   // the person leaves the dialog open
+	uri     atomic.Value // a string: what the person chooses, or "" to cancel
+	silent  atomic.Bool  // the person leaves the dialog open
 	asked   chan string
 	options chan map[string]dbus.Variant
 	closed  chan struct{}
@@ -42,12 +43,13 @@ func (p *portal) ask(how string, sender dbus.Sender, parent, title string, optio
 	path := dbus.ObjectPath(portalPath + "/request/" + name + "/" + options["handle_token"].Value().(string))
 	p.asked <- how + " " + parent + " " + title
 	p.options <- options
-	if p.silent {
+	if p.silent.Load() {
 		_ = p.conn.Export(p, path, portalRequest)
 		return path, nil
 	}
-	response, results := uint32(0), map[string]dbus.Variant{"uris": dbus.MakeVariant([]string{p.uri})}
-	if p.uri == "" {
+	uri := p.uri.Load().(string)
+	response, results := uint32(0), map[string]dbus.Variant{"uris": dbus.MakeVariant([]string{uri})}
+	if uri == "" {
 		response, results = 1, map[string]dbus.Variant{}
 	}
 	_ = p.conn.Emit(path, portalRequest+".Response", response, results)
@@ -107,7 +109,7 @@ func TestThePortalIsAskedAndItsPathsAreRead(t *testing.T) {
 		"file:///srv/%E5%9C%BA%E6%99%AF": "/srv/场景",
 		"":                               "", // cancelled
 	} {
-		p.uri = uri
+		p.uri.Store(uri)
 		got, err := Choose(t.Context(), Request{Kind: Folder, Title: "Watch", Start: "/srv", Parent: "x11:2a"})
 		if err != nil || got != want {
 			t.Errorf("%q: %q, %v", uri, got, err)
@@ -119,14 +121,14 @@ func TestThePortalIsAskedAndItsPathsAreRead(t *testing.T) {
 			t.Errorf("the options are %v", o)
 		}
 	}
-	p.uri = "file:///srv/a.blend"
+	p.uri.Store("file:///srv/a.blend")
 	if got, err := Choose(t.Context(), Request{Kind: Save, Title: "Save", Name: "a.blend"}); err != nil || got != "/srv/a.blend" {
 		t.Errorf("%q, %v", got, err)
 	}
 	if asked, o := <-p.asked, <-p.options; asked != "save  Save" || o["current_name"].Value() != "a.blend" {
 		t.Errorf("the portal is asked %q, with %v", asked, o)
 	}
-	p.uri = "sftp://elsewhere/a.blend"
+	p.uri.Store("sftp://elsewhere/a.blend")
 	if _, err := Choose(t.Context(), Request{Kind: File}); err == nil || !strings.Contains(err.Error(), "not on this machine") {
 		t.Errorf("a file elsewhere: %v", err)
 	}
@@ -149,7 +151,7 @@ func TestWithoutAPortalForItThereIsNoDialog(t *testing.T) {
 
 func TestADialogEndsWithItsContext(t *testing.T) {
 	p := newPortal(t, folderVersion)
-	p.silent = true
+	p.silent.Store(true)
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
 		<-p.asked
