@@ -519,13 +519,15 @@ func TestWithoutATrayHostTheWindowOpens(t *testing.T) {
 // windows returns a list of the windows on the display, with their names in quotes.
 func (d *desktop) windows() string {
 	d.t.Helper()
-	cmd := exec.Command("xwininfo", "-root", "-tree")
-	cmd.Env = d.env
-	out, err := cmd.Output()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return string(out)
+	text := ""
+	d.eventually("the windows are listed", func() bool { // it fails when one goes while they are listed
+		cmd := exec.Command("xwininfo", "-root", "-tree")
+		cmd.Env = d.env
+		out, err := cmd.Output()
+		text = string(out)
+		return err == nil
+	})
+	return text
 }
 
 // buildTray builds the program with its tray, once.
