@@ -56,7 +56,7 @@ func (s *Supervisor) Complete(ctx context.Context, code string, cursor int) (api
 
 // beside has the Blender of the last run execute a request that is no run of anybody. ok is false when
 // there is no such Blender. It needs the slot. grace is how long the request may take to stop when it
-// is asked to, before Blender is killed; 0 is that of a run. It fails as [Supervisor.Run] does.
+// is asked to, before Blender is killed; 0 is the grace of a run. It fails as [Supervisor.Run] does.
 func (s *Supervisor) beside(ctx context.Context, req Request, grace time.Duration) (out Outcome, ok bool, err error) {
 	s.mu.Lock()
 	inst, ready := s.current, s.status.State == api.BlenderReady

@@ -159,7 +159,7 @@ func (e *Engine) removePreviews(gone []deleted) {
 		for _, entry := range entries {
 			name := entry.Name()
 			id, rest, _ := strings.Cut(name, "-")
-			// A dot follows in the name of a preview, and a dash in that of a thumbnail.
+			// A dot follows in the name of a preview, and a dash in the name of a thumbnail.
 			at, _, _ := strings.Cut(rest, ".")
 			at, _, _ = strings.Cut(at, "-")
 			if filepath.Ext(name) == ".jpg" && runs[id+"-"+at] {

@@ -167,7 +167,7 @@ func (s *sink) end() {
 	}
 	s.mu.Unlock()
 	s.engine.mu.Lock()
-	s.job.run.Preview = "" // the picture of the render is not that of the run
+	s.job.run.Preview = "" // the live picture goes with the end of the render
 	run := s.job.run
 	s.engine.mu.Unlock()
 	if file := s.engine.liveFile(run); file != "" {

@@ -117,7 +117,7 @@ func (w *worker) keepThumbnails(ctx context.Context, j *job) {
 }
 
 // makeThumbnail has Blender make a thumbnail under a temporary name and then renames it. It fails with
-// [api.ErrNoThumbnail] when the file is not any more what it was, which info says.
+// [api.ErrNoThumbnail] when the file has changed since info was read.
 func (e *Engine) makeThumbnail(ctx context.Context, run api.Run, from, file string, info fs.FileInfo, movie bool) error {
 	if err := os.MkdirAll(e.cfg.ThumbnailDir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the thumbnails: %w", err)

@@ -113,7 +113,7 @@ func (e *Engine) measure() {
 	u.at, u.took = began, time.Since(began)
 }
 
-// sampleOf returns what a measurement at a moment says after the one before, which was interval ago.
+// sampleOf returns the sample of a measurement at a moment; the measurement before was interval ago.
 func sampleOf(now, before blender.Measured, interval time.Duration, at time.Time) api.UsageSample {
 	over := interval
 	if !now.Same(before) {

@@ -27,7 +27,7 @@ const operationTime = 10 * time.Minute
 func (t *consoleTab) operate(what api.SessionOperation, file string) {
 	w, name := t.window, t.chosen
 	fetchWithin(w, operationTime, func(ctx context.Context) (api.SessionDone, error) {
-		return w.shell.cfg.Client.DoInSession(ctx, api.SessionRequest{Session: name, Operation: what, File: file, Client: "window"})
+		return w.shell.cfg.Client.DoInSession(ctx, api.SessionRequest{Session: name, Operation: what, File: file, Client: windowClient})
 	}, func(done api.SessionDone, err error) {
 		if err != nil {
 			w.fail(err)

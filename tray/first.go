@@ -53,7 +53,7 @@ func otherScript(r api.Run, example string) bool {
 	return example != "" && r.Script != example && r.State != api.Queued && r.ID != ""
 }
 
-// firstFolder returns the folder in which a person saves scripts: that of the example, or the first
+// firstFolder returns the folder in which a person saves scripts: the folder of the example, or the first
 // watched folder, or "".
 func firstFolder(s State, example string) string {
 	if example != "" {

@@ -5,7 +5,6 @@ package tray
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2/lang"
@@ -22,21 +21,21 @@ func processUse(p api.ProcessStatus, run *api.Run, now time.Time) string {
 	}
 	switch p.State {
 	case api.BlenderStarting:
-		return joined(session, lang.L("starting"))
+		return beside(session, lang.L("starting"))
 	case api.BlenderStopping:
-		return joined(session, lang.L("stopping"))
+		return beside(session, lang.L("stopping"))
 	case api.BlenderFailed:
-		return joined(session, lang.L("it could not be started"))
+		return beside(session, lang.L("it could not be started"))
 	case api.BlenderStopped:
-		return joined(session, lang.L("stopped"))
+		return beside(session, lang.L("stopped"))
 	}
 	switch {
 	case run != nil && run.StartedAt != nil:
-		return joined(session, lang.L("running {{.Run}}", map[string]any{"Run": runningWords(*run, now)}))
+		return beside(session, lang.L("running {{.Run}}", map[string]any{"Run": runningWords(*run, now)}))
 	case p.Run != "":
-		return joined(session, lang.L("running run {{.ID}}", map[string]any{"ID": p.Run}))
+		return beside(session, lang.L("running run {{.ID}}", map[string]any{"ID": p.Run}))
 	case session != "":
-		return joined(session, lang.L("idle"))
+		return beside(session, lang.L("idle"))
 	}
 	switch p.Use {
 	case "waiting":
@@ -63,7 +62,7 @@ func processUse(p api.ProcessStatus, run *api.Run, now time.Time) string {
 func runningWords(r api.Run, now time.Time) string {
 	text := lang.L("{{.Name}} for {{.Time}}", map[string]any{"Name": nameOf(r), "Time": clock(elapsed(r, now))})
 	if p := r.Progress; p != nil && p.Fraction >= 0 {
-		text += fmt.Sprintf(" · %d %%", int(min(p.Fraction, 1)*100))
+		text += " · " + percent(p.Fraction)
 		if p.RemainingSeconds >= 1 {
 			text += " · " + lang.L("{{.Time}} left", map[string]any{"Time": clock(time.Duration(p.RemainingSeconds * float64(time.Second)))})
 		}
@@ -101,18 +100,7 @@ func blenderTitle(name, version string, pid int) string {
 	if pid != 0 {
 		process = lang.L("process {{.PID}}", map[string]any{"PID": pid})
 	}
-	return joined(title, oneLine(name, 32), process)
-}
-
-// joined joins the texts that are not "".
-func joined(texts ...string) string {
-	var all []string
-	for _, t := range texts {
-		if t != "" {
-			all = append(all, t)
-		}
-	}
-	return strings.Join(all, " · ")
+	return beside(title, oneLine(name, 32), process)
 }
 
 // waitsWhy returns in words why a run waits. names has the names of runs by their ids, as far as they are

@@ -9,9 +9,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// slots are the values for the places of a text that is translated.
-type slots = map[string]any
-
 // remark is a sentence above a text, with a button where a person can do something. It takes no room
 // while there is nothing to say.
 type remark struct {

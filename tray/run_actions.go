@@ -186,7 +186,7 @@ func (d *runDetail) act(id actionID) {
 		}, func(_ api.Run, err error) { w.failed(err) }) // an event tells the list
 	case deleteRun:
 		w.confirm(lang.L("Delete this run?"), lang.L("Run {{.Run}} of {{.Script}} leaves the history, with its output. The files that it made stay.",
-			slots{"Run": r.ID, "Script": nameOf(r)}), lang.L("Delete"), func() { w.runs.remove(r) })
+			with{"Run": r.ID, "Script": nameOf(r)}), lang.L("Delete"), func() { w.runs.remove(r) })
 	}
 }
 

@@ -106,12 +106,12 @@ func changesWords(c api.Changes) string {
 	case c.Before == "":
 		return lang.L("The history has no earlier run of this script, so all of the code is new.")
 	case c.Same:
-		return lang.L("Nothing has changed since run {{.Run}} of this script: the code is the same.", slots{"Run": c.Before})
+		return lang.L("Nothing has changed since run {{.Run}} of this script: the code is the same.", with{"Run": c.Before})
 	case c.NoText:
-		return lang.L("The code is another than in run {{.Run}}. What has changed can't be shown: one of the two is no UTF-8, or both are too long.", slots{"Run": c.Before})
+		return lang.L("The code is another than in run {{.Run}}. What has changed can't be shown: one of the two is no UTF-8, or both are too long.", with{"Run": c.Before})
 	}
 	return lang.L("What has changed since run {{.Run}} of this script. Lines added: {{.Added}}, removed: {{.Removed}}.",
-		slots{"Run": c.Before, "Added": c.Added, "Removed": c.Removed})
+		with{"Run": c.Before, "Added": c.Added, "Removed": c.Removed})
 }
 
 // tint is a colour of the theme that is set when it is drawn, so faint that text can be read on it.
@@ -213,7 +213,7 @@ func (v *changesView) show(r api.Run) {
 			return // another run is shown by now
 		}
 		if err != nil {
-			v.remark.say(lang.L("The changes can't be read: {{.Why}}", slots{"Why": revealed(err.Error())}), false)
+			v.remark.say(lang.L("The changes can't be read: {{.Why}}", with{"Why": revealed(err.Error())}), false)
 			return
 		}
 		v.remark.say(a.words, false)

@@ -54,7 +54,7 @@ type codeRow struct {
 // readCode returns how the source of a run is shown.
 func readCode(source []byte) shownCode {
 	if len(source) > maxCodeShown {
-		return shownCode{tooLong: true, notice: lang.L("The script has {{.Size}}, which is too much to be shown here.", slots{"Size": size(int64(len(source)))})}
+		return shownCode{tooLong: true, notice: lang.L("The script has {{.Size}}, which is too much to be shown here.", with{"Size": size(int64(len(source)))})}
 	}
 	c := shownCode{}
 	text := string(bytes.TrimPrefix(source, []byte("\ufeff")))
@@ -255,7 +255,7 @@ func (v *codeView) show(r api.Run) {
 		}
 		v.there = true
 		if err != nil {
-			v.remark.say(lang.L("The code can't be read: {{.Why}}", slots{"Why": revealed(err.Error())}), false)
+			v.remark.say(lang.L("The code can't be read: {{.Why}}", with{"Why": revealed(err.Error())}), false)
 			return
 		}
 		v.remark.say(code.notice, code.tooLong)
@@ -363,7 +363,7 @@ func noCodeWords(r api.Run) string {
 	case r.ID == "":
 		return ""
 	case r.Source == api.FromSession:
-		return lang.L("This run has no script: it is an operation of the session {{.Session}}.", slots{"Session": r.Session})
+		return lang.L("This run has no script: it is an operation of the session {{.Session}}.", with{"Session": r.Session})
 	}
-	return lang.L("This run has no script: it renders the scene in {{.File}}.", slots{"File": plain(r.Script)})
+	return lang.L("This run has no script: it renders the scene in {{.File}}.", with{"File": plain(r.Script)})
 }

@@ -297,7 +297,7 @@ func (d *runDetail) showCause(r api.Run) {
 	case len(r.Result) > 0 && string(r.Result) != "null":
 		d.cause.Importance = widget.MediumImportance
 		d.cause.Wrapping, d.cause.Truncation = fyne.TextWrapOff, fyne.TextTruncateEllipsis // the details have all of it
-		d.cause.SetText(lang.L("result {{.Value}}", slots{"Value": oneLine(string(r.Result), 300)}))
+		d.cause.SetText(lang.L("result {{.Value}}", with{"Value": oneLine(string(r.Result), 300)}))
 		d.cause.Show()
 	default:
 		d.cause.Hide()
@@ -330,7 +330,7 @@ func titleOf(r api.Run, now time.Time) string {
 		text += " · " + clock(elapsed(r, now))
 	}
 	if p := r.Progress; p != nil && p.Fraction >= 0 && !r.State.Final() {
-		text += fmt.Sprintf(" · %d %%", int(min(p.Fraction, 1)*100))
+		text += " · " + percent(p.Fraction)
 	}
 	return text
 }
@@ -342,7 +342,7 @@ func whereOf(r api.Run) string {
 	}
 	text := oneLine(r.Script, 200)
 	if r.Folder != "" {
-		text = lang.L("{{.Path}} · in the folder {{.Folder}}", slots{"Path": text, "Folder": oneLine(filepath.Base(r.Folder), maxName)})
+		text = lang.L("{{.Path}} · in the folder {{.Folder}}", with{"Path": text, "Folder": oneLine(filepath.Base(r.Folder), maxName)})
 	}
 	return text
 }
@@ -350,20 +350,20 @@ func whereOf(r api.Run) string {
 // aboutOf returns what else is important about a run.
 func aboutOf(r api.Run, now time.Time) string {
 	parts := []string{
-		lang.L("run {{.Run}}", slots{"Run": r.ID}), when(r.QueuedAt, now),
-		lang.L("scene {{.Scene}}", slots{"Scene": sceneWord(r.Scene)}),
+		lang.L("run {{.Run}}", with{"Run": r.ID}), when(r.QueuedAt, now),
+		lang.L("scene {{.Scene}}", with{"Scene": sceneWord(r.Scene)}),
 	}
 	if r.Render != nil {
-		parts = append(parts, lang.L("renders {{.Frames}}", slots{"Frames": oneLine(r.Render.String(), maxLabel)}))
+		parts = append(parts, lang.L("renders {{.Frames}}", with{"Frames": oneLine(r.Render.String(), maxLabel)}))
 	}
 	if r.BlenderVersion != "" {
 		parts = append(parts, "Blender "+r.ExecutedBy())
 	}
 	if r.Session != "" {
-		parts = append(parts, lang.L("session {{.Session}}", slots{"Session": r.Session}))
+		parts = append(parts, lang.L("session {{.Session}}", with{"Session": r.Session}))
 	}
 	if r.PID != 0 {
-		parts = append(parts, lang.L("process {{.Number}}", slots{"Number": r.PID}))
+		parts = append(parts, lang.L("process {{.Number}}", with{"Number": r.PID}))
 	}
 	return strings.Join(parts, " · ")
 }

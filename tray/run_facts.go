@@ -198,7 +198,7 @@ func leftover(r api.Run) string {
 	if r.Leftover == api.LeftoverAuto {
 		return ""
 	}
-	return lang.L("end with the {{.What}}", slots{"What": r.Leftover.String()})
+	return lang.L("end with the {{.What}}", with{"What": r.Leftover.String()})
 }
 
 // quoted returns arguments as a person would write them, each in quotes where it has to be.
@@ -218,7 +218,7 @@ func resultWords(result json.RawMessage) string {
 		return ""
 	}
 	if len(result) > maxResult {
-		return strings.ToValidUTF8(string(result[:maxResult]), "") + "\n" + lang.L("[… the rest of {{.Size}} is not shown …]", slots{"Size": size(int64(len(result)))})
+		return strings.ToValidUTF8(string(result[:maxResult]), "") + "\n" + lang.L("[… the rest of {{.Size}} is not shown …]", with{"Size": size(int64(len(result)))})
 	}
 	var out bytes.Buffer
 	if json.Indent(&out, result, "", "  ") != nil {

@@ -113,7 +113,7 @@ func (f runFilter) chips() (all []chip) {
 		add(translated(f.States), func(f *runFilter) { f.States = "" })
 	}
 	if f.Folder != "" {
-		add(lang.L("in {{.Folder}}", slots{"Folder": oneLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })
+		add(lang.L("in {{.Folder}}", with{"Folder": oneLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })
 	}
 	if words := f.whenWords(); words != "" {
 		add(words, func(f *runFilter) { f.When, f.From, f.To = "", "", "" })
@@ -125,7 +125,7 @@ func (f runFilter) chips() (all []chip) {
 }
 
 func (f runFilter) whenWords() string {
-	days := slots{"From": f.From, "To": f.To}
+	days := with{"From": f.From, "To": f.To}
 	switch {
 	case f.When == whenToday:
 		return lang.L("today")

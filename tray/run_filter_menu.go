@@ -131,7 +131,7 @@ func newDayEntry(text string) *dayEntry {
 			return nil
 		}
 		if _, err := time.Parse(day, text); err != nil {
-			return errors.New(lang.L("Write a day as {{.Day}}", slots{"Day": time.Now().Format(day)}))
+			return errors.New(lang.L("Write a day as {{.Day}}", with{"Day": time.Now().Format(day)}))
 		}
 		return nil
 	}

@@ -226,7 +226,7 @@ func (l *scriptList) emptyWords() string {
 	case len(l.scripts) > 0:
 		return ""
 	case l.trouble != "":
-		return lang.L("The scripts can't be listed: {{.Why}}", slots{"Why": l.trouble})
+		return lang.L("The scripts can't be listed: {{.Why}}", with{"Why": l.trouble})
 	case !l.there:
 		return lang.L("Asking the engine for its scripts…")
 	}

@@ -66,7 +66,7 @@ func picturesWords(r api.Run) string {
 	n := len(r.Outputs)
 	switch {
 	case n > maxRunPictures:
-		return lang.L("The run made {{.Count}} files. The first {{.Shown}} are shown, and the tab Details lists all.", slots{"Count": n, "Shown": maxRunPictures})
+		return lang.L("The run made {{.Count}} files. The first {{.Shown}} are shown, and the tab Details lists all.", with{"Count": n, "Shown": maxRunPictures})
 	case n > 0 || r.Preview != "":
 		return ""
 	case r.ID == "":

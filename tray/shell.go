@@ -117,7 +117,7 @@ type Host interface {
 	View() []byte
 	// SaveView keeps a text for the next window.
 	SaveView(text []byte) error
-	// Kept returns what Keep was given last under a name, or nil. A name is that of a file.
+	// Kept returns what Keep was given last under a name, or nil. The name is the name of a file.
 	Kept(name string) []byte
 	// Keep keeps a text under a name for the next window, readable by this user alone.
 	Keep(name string, text []byte) error

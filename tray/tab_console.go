@@ -401,7 +401,7 @@ func (t *consoleTab) send() {
 	t.output.pane.Follow()
 	t.code.SetText("")
 	t.showHint("")
-	sub := api.Submission{Code: []byte(code), Name: consoleRunName, Scene: "keep", Session: t.chosen, Echo: t.chosen != lastScene, Client: "window"}
+	sub := api.Submission{Code: []byte(code), Name: consoleRunName, Scene: "keep", Session: t.chosen, Echo: t.chosen != lastScene, Client: windowClient}
 	w := t.window
 	fetch(w, func(ctx context.Context) (api.Run, error) { return w.shell.cfg.Client.Submit(ctx, sub) }, func(r api.Run, err error) {
 		if err != nil {

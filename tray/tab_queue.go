@@ -293,7 +293,7 @@ func (t *queueTab) refreshButtons() {
 	text := ""
 	if i := t.waiting.index(t.waiting.chosen); i >= 0 {
 		q := t.waiting.runs[i]
-		text = joined(oneLine(q.Run.Script, 200), lang.L("run {{.ID}}", map[string]any{"ID": q.Run.ID}), t.why(q))
+		text = beside(oneLine(q.Run.Script, 200), lang.L("run {{.ID}}", map[string]any{"ID": q.Run.ID}), t.why(q))
 	}
 	if text != t.about.Text {
 		t.about.SetText(text)
@@ -306,7 +306,7 @@ func (t *queueTab) refreshButtons() {
 func (t *queueTab) why(q api.QueuedRun) string {
 	text := waitsWhy(q, t.names)
 	if q.Ahead {
-		return joined(lang.L("moved to the front"), text)
+		return beside(lang.L("moved to the front"), text)
 	}
 	return text
 }
@@ -569,7 +569,7 @@ func processLines(s State, now time.Time) (lines []processLine) {
 	e := s.Status.Engine
 	return append(lines, processLine{
 		key: "engine", engine: true, use: lang.L("watching, and keeping the queue"),
-		title: joined(lang.L("Engine"), e.Version, lang.L("process {{.PID}}", map[string]any{"PID": e.PID})),
+		title: beside(lang.L("Engine"), e.Version, lang.L("process {{.PID}}", map[string]any{"PID": e.PID})),
 	})
 }
 

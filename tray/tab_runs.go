@@ -315,7 +315,7 @@ func (t *runsTab) emptyWords() string {
 	case len(t.activity.runs) > 0:
 		return ""
 	case t.trouble != "":
-		return lang.L("The runs can't be listed: {{.Why}}", slots{"Why": t.trouble})
+		return lang.L("The runs can't be listed: {{.Why}}", with{"Why": t.trouble})
 	case !t.activity.complete:
 		return lang.L("Asking the engine for its runs…")
 	}
@@ -325,7 +325,7 @@ func (t *runsTab) emptyWords() string {
 // nothingWords returns the sentence that says that a filter chooses no run.
 func nothingWords(f runFilter) string {
 	if words := f.words(); words != "" {
-		return lang.L("No run matches: {{.Filter}}.", slots{"Filter": words})
+		return lang.L("No run matches: {{.Filter}}.", with{"Filter": words})
 	}
 	return lang.L("Nothing has run yet. Save a Python script in a watched folder, and it appears here.")
 }
@@ -510,7 +510,7 @@ func (t *runsTab) clear() {
 	title, text := lang.L("Delete all runs?"), lang.L("All runs that have ended leave the history, with their output.")
 	if words := t.filter.words(); words != "" {
 		title = lang.L("Delete the runs of this filter?")
-		text = lang.L("All runs that have ended leave the history, with their output, if they match: {{.Filter}}.", slots{"Filter": words})
+		text = lang.L("All runs that have ended leave the history, with their output, if they match: {{.Filter}}.", with{"Filter": words})
 	}
 	text += "\n" + lang.L("Runs that are pinned stay, and so do the files that runs have made.")
 	filter := t.filter.query(time.Now())
@@ -522,7 +522,7 @@ func (t *runsTab) clear() {
 				t.window.fail(err)
 				return
 			}
-			t.window.note(lang.L("Deleted runs: {{.Count}}", slots{"Count": n}))
+			t.window.note(lang.L("Deleted runs: {{.Count}}", with{"Count": n}))
 		})
 	})
 }

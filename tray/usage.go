@@ -15,7 +15,6 @@ const graphSpan = 5 * time.Minute
 // usageKept is what the window has of the engine's measurements: enough for the graphs.
 type usageKept struct {
 	at        time.Time // of the newest sample
-	cores     int
 	engine    []api.UsageSample
 	processes []api.ProcessUsage
 }
@@ -23,7 +22,6 @@ type usageKept struct {
 // add adds an answer of the engine to what was asked for since u.at. A process that the engine has
 // forgotten is forgotten here, too.
 func (u *usageKept) add(answer api.Usage) {
-	u.cores = answer.Cores
 	u.engine = u.keep(append(u.engine, answer.Engine...))
 	before := u.processes
 	u.processes = slices.Clone(answer.Processes)

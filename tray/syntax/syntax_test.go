@@ -50,7 +50,7 @@ func FuzzPython(f *testing.F) {
 		code = strings.ToValidUTF8(code, "?")
 		lines, err := Python(code)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		for i, text := range strings.Split(code, "\n") {
 			end := 0
