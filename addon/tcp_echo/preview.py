@@ -42,11 +42,11 @@ class NoPreview(Exception):
 def render(path: str, engine: str, size: int = _SIZE, view: str = "camera") -> None:
     """Render the scene to a JPEG file, with "cycles", "eevee" or "workbench".
 
-    The longer side has `size` pixels. The view "camera" looks through the scene's camera, or from an
-    angle where the scene has none; the others, "front", "right", "top" and "three-quarter", show
-    all. With "picture" nothing is rendered: the file is what was rendered last, made small. Raises
-    NoPreview when there is nothing to see, the scene is too large, or this Blender does not have
-    the engine.
+    The longer side has `size` pixels. The view "camera" looks through the scene's camera, or from
+    an angle where the scene has none; the others, "front", "right", "top" and "three-quarter",
+    show all. With "picture" nothing is rendered: the file is what was rendered last, made small.
+    Raises NoPreview when there is nothing to see, the scene is too large, or this Blender does not
+    have the engine.
     """
     if engine == "picture":
         _shrink_rendered(path)
