@@ -177,7 +177,8 @@ func RunWindow(ctx context.Context, cfg WindowConfig) error {
 	if err := translations.Use(cfg.Language); err != nil {
 		fmt.Fprintln(os.Stderr, "blendtray:", err)
 	}
-	s := newShell(ctx, cfg, app.NewWithID("org.blendtray.Blendtray"), fyne.Do)
+	idle := newIdler()
+	s := newShell(ctx, cfg, app.NewWithID("org.blendtray.Blendtray"), idle.do)
 	s.app.Settings().SetTheme(palette{theme.DefaultTheme()})
 	s.app.SetIcon(fyne.NewStaticResource("blendtray.png", assets.App()))
 	s.window = newWindow(s)
@@ -191,6 +192,7 @@ func RunWindow(ctx context.Context, cfg WindowConfig) error {
 	for _, part := range []func(){
 		func() { _ = follower.Serve(ctx) }, // it ends only with ctx, and returns nil
 		s.paint, s.followLogin, s.followSettings, s.saveViews,
+		func() { idle.serve(ctx, s.quiet) },
 	} {
 		parts.Go(part)
 	}

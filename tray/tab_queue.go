@@ -30,6 +30,8 @@ const (
 	queueRest = 5 * time.Second
 	// usagePace is how often the engine is asked for memory and CPU, which is how often it measures.
 	usagePace = 2 * time.Second
+	// calmUsagePace is how often the engine is asked when no run is running and it had nothing new.
+	calmUsagePace = 5 * time.Second
 )
 
 // queueTab is the tab Queue: what each Blender does, and below what waits. It asks the engine only while
@@ -56,6 +58,7 @@ type queueTab struct {
 	asked     bool        // the engine has answered once
 	askAgain  time.Time   // when it may be asked again
 	measuring bool        // the engine is asked for memory and CPU
+	calm      bool        // the engine had nothing new about memory and CPU the last time
 	measured  time.Time   // when it was asked last
 	trouble   string      // why what waits is not known, or ""
 	choosing  bool        // the window selects a line, and no person
@@ -187,7 +190,11 @@ func (t *queueTab) ask() {
 
 // measure asks the engine for memory and CPU, from time to time.
 func (t *queueTab) measure() {
-	if t.measuring || time.Since(t.measured) < usagePace*9/10 {
+	pace := usagePace
+	if t.calm && len(t.state.Running) == 0 {
+		pace = calmUsagePace
+	}
+	if t.measuring || time.Since(t.measured) < pace*9/10 {
 		return
 	}
 	t.measuring, t.measured = true, time.Now()
@@ -198,7 +205,10 @@ func (t *queueTab) measure() {
 		t.measuring = false
 		if err == nil && since.Equal(t.usage.at) { // else nothing new is shown; the link says why
 			t.usage.add(u)
-			t.drawUsage()
+			t.calm = t.usage.at.Equal(since)
+			if !t.calm {
+				t.drawUsage()
+			}
 		}
 	})
 }
