@@ -24,7 +24,13 @@ const (
 	// patience is how long the portal may take to say that it shows a dialog. Some desktops start a
 	// portal that never answers.
 	patience = 5 * time.Second
+	// ownerChanged is what the bus tells when a program takes or leaves a name.
+	busInterface = "org.freedesktop.DBus"
+	ownerChanged = "NameOwnerChanged"
 )
+
+// errEnded says that the portal has gone, and its dialog with it.
+var errEnded = errors.New("the desktop has ended the dialog; open it again")
 
 func choose(ctx context.Context, r Request) (string, error) {
 	conn, err := dbus.ConnectSessionBus()
@@ -39,6 +45,10 @@ func choose(ctx context.Context, r Request) (string, error) {
 	if err := conn.AddMatchSignal(dbus.WithMatchInterface(portalRequest), dbus.WithMatchMember("Response")); err != nil {
 		return "", ErrNone
 	}
+	// A portal that ends takes its dialog along and answers no more.
+	if err := conn.AddMatchSignal(dbus.WithMatchInterface(busInterface), dbus.WithMatchMember(ownerChanged), dbus.WithMatchArg(0, portalName)); err != nil {
+		return "", ErrNone
+	}
 	signals := make(chan *dbus.Signal, 8)
 	conn.Signal(signals)
 	if path, err = show(ctx, conn, r, token, path); err != nil {
@@ -47,8 +57,8 @@ func choose(ctx context.Context, r Request) (string, error) {
 	for {
 		select {
 		case sig := <-signals:
-			if sig == nil {
-				return "", errors.New("the desktop has ended the dialog")
+			if sig == nil || isLeft(sig) {
+				return "", errEnded
 			}
 			if sig.Path == path && sig.Name == portalRequest+".Response" {
 				return chosen(sig.Body)
@@ -58,6 +68,14 @@ func choose(ctx context.Context, r Request) (string, error) {
 			return "", ctx.Err()
 		}
 	}
+}
+
+// isLeft reports whether a signal says that the portal has gone. That it has come, because the bus
+// has just started it, says nothing.
+func isLeft(sig *dbus.Signal) bool {
+	var name, before, after string
+	return sig.Name == busInterface+"."+ownerChanged && dbus.Store(sig.Body, &name, &before, &after) == nil &&
+		name == portalName && before != ""
 }
 
 // show has the portal show a dialog, and returns the path of the request. It fails with ErrNone when

@@ -162,3 +162,15 @@ func TestADialogEndsWithItsContext(t *testing.T) {
 	}
 	<-p.closed
 }
+
+func TestADialogEndsWithItsPortal(t *testing.T) {
+	p := newPortal(t, folderVersion)
+	p.silent.Store(true)
+	go func() {
+		<-p.asked
+		_, _ = p.conn.ReleaseName(portalName)
+	}()
+	if _, err := Choose(t.Context(), Request{Kind: File}); !errors.Is(err, errEnded) {
+		t.Errorf("it ends with %v", err)
+	}
+}
