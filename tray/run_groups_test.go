@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -130,5 +131,20 @@ func TestAFilterIsShownAndTakenAwayPartByPart(t *testing.T) {
 	o.until("all are listed", func() bool { return len(o.runs.activity.runs) == 3 })
 	if o.runs.chips.Visible() || o.runs.filter != (runFilter{}) {
 		t.Errorf("the filter is %+v", o.runs.filter)
+	}
+}
+
+func TestAListOfScriptsThatIsNotWholeSaysSo(t *testing.T) {
+	o := openWindow(t)
+	o.runs.setGrouped(true)
+	o.runs.scripts.show(make([]api.ScriptRuns, maxScripts))
+	o.runs.refresh()
+	if o.runs.hint.Hidden || !strings.Contains(o.runs.hint.Text, "A search or a filter finds the others.") {
+		t.Errorf("it says %q", o.runs.hint.Text)
+	}
+	o.runs.scripts.show(nil)
+	o.runs.refresh()
+	if !o.runs.hint.Hidden || o.runs.hint.Text != "" {
+		t.Errorf("a list that is whole says %q", o.runs.hint.Text)
 	}
 }

@@ -227,11 +227,39 @@ func (t *picturesTab) load() bool {
 	return true
 }
 
-// choose shows the pictures that match what a person searches for.
-func (t *picturesTab) choose() {
+// pictureFilter says which pictures the gallery shows.
+type pictureFilter struct {
+	Search string   `json:"search"`
+	Kind   shotKind `json:"kind"`
+}
+
+// filter returns what a person has searched for.
+func (t *picturesTab) filter() pictureFilter {
+	return pictureFilter{Search: t.search.Text, Kind: t.gallery.kind}
+}
+
+// setFilter searches for what a person has searched for in the last window.
+func (t *picturesTab) setFilter(f pictureFilter) {
+	if f.Kind < 0 || int(f.Kind) >= len(t.kind.Options) {
+		f.Kind = allShots // another version has kept it
+	}
+	t.search.Text = f.Search
+	t.search.Refresh()
+	t.kind.Selected = t.kind.Options[f.Kind]
+	t.kind.Refresh()
+	t.match()
+}
+
+// match has the gallery show what matches the search, once the tab is refreshed.
+func (t *picturesTab) match() {
 	t.gallery.text = strings.ToLower(strings.TrimSpace(t.search.Text))
 	t.gallery.kind = shotKind(max(0, t.kind.SelectedIndex()))
 	t.gallery.choose()
+}
+
+// choose shows the pictures that match what a person searches for.
+func (t *picturesTab) choose() {
+	t.match()
 	t.grid.ScrollToTop()
 	t.refresh()
 }

@@ -5,6 +5,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,8 @@ type runsTab struct {
 	chips   *fyne.Container
 	empty   *widget.Label
 	side    *fyne.Container // the list, with what is above the list
-	hint    *widget.Label   // how runs that wait would go faster; hidden while there is nothing to say
+	told    string          // what the engine says about runs that wait
+	hint    *widget.Label   // how runs that wait would go faster, and that not all scripts are listed; hidden while there is nothing to say
 	detail  *runDetail
 
 	filter   runFilter
@@ -104,6 +106,18 @@ func (t *runsTab) show(s State) {
 	text := s.Status.Hint
 	if s.Link != Attached {
 		text = ""
+	}
+	t.told = text
+	t.showHint()
+}
+
+// showHint shows what there is to know about the list: what the engine says, and that not all scripts
+// are listed.
+func (t *runsTab) showHint() {
+	text := t.told
+	if t.grouped && len(t.scripts.scripts) >= maxScripts {
+		more := lang.L("The {{.Count}} scripts with the newest runs are listed. A search or a filter finds the others.", with{"Count": grouped(maxScripts)})
+		text = strings.TrimPrefix(text+"\n"+more, "\n")
 	}
 	if text == t.hint.Text {
 		return
@@ -335,6 +349,7 @@ func (t *runsTab) refresh() {
 		t.load() // the runs in the list may have left it since their page came
 	}
 	t.empty.SetText(t.emptyWords())
+	t.showHint()
 	// A list that has become shorter keeps its place, where it shows nothing.
 	if offset := t.list.GetScrollOffset(); offset > t.lowest() {
 		t.scrollTo(t.lowest())

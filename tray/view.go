@@ -26,6 +26,8 @@ type view struct {
 	// Top is "" at the top of the list, where new runs are to be seen.
 	Top  string  `json:"top"`
 	Into float32 `json:"into"`
+	// Pictures is what the gallery shows.
+	Pictures pictureFilter `json:"pictures"`
 	// Code is what was typed in the console and not run.
 	Code string `json:"code"`
 }
@@ -50,6 +52,7 @@ func (w *window) view() view {
 	p := view{
 		Width: size.Width, Height: size.Height, Tab: w.tabs.SelectedIndex(),
 		Filter: w.runs.filter, Grouped: w.runs.grouped, Pane: w.runs.detail.pane(),
+		Pictures: w.pictures.filter(),
 	}
 	if len(w.console.code.Text) <= maxCode {
 		p.Code = w.console.code.Text
@@ -82,6 +85,7 @@ func (w *window) goBack(p view) {
 	if p.Top != "" {
 		w.found = &p
 	}
+	w.pictures.setFilter(p.Pictures)
 	w.console.code.SetText(p.Code)
 	if p.Tab > 0 && p.Tab < len(w.tabs.Items) {
 		w.tabs.SelectIndex(p.Tab)

@@ -59,6 +59,22 @@ func TestASearchIsKept(t *testing.T) {
 	}
 }
 
+func TestWhatTheGalleryShowsIsKept(t *testing.T) {
+	host := &hostOfTest{}
+	o := openWindowOf(t, host)
+	o.pictures.setFilter(pictureFilter{Search: "Light", Kind: previewShots})
+	o.shell.saveView()
+	next := openWindowOf(t, host)
+	if got := next.pictures; got.search.Text != "Light" || got.kind.Selected != got.kind.Options[previewShots] ||
+		got.gallery.text != "light" || got.gallery.kind != previewShots {
+		t.Errorf("it shows %+v, with the kind %q", got.filter(), got.kind.Selected)
+	}
+	next.pictures.setFilter(pictureFilter{Kind: 99})
+	if got := next.pictures.filter(); got != (pictureFilter{}) {
+		t.Errorf("an unknown kind is read as %+v", got)
+	}
+}
+
 func TestAViewThatCannotBeReadIsTheFirst(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "{", "{}", `{"width":3,"height":-1}`, "null", "[]"} {
