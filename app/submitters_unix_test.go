@@ -34,6 +34,7 @@ func (prompt) Status() api.BlenderStatus {
 }
 func (prompt) Await(context.Context, blender.Request) error { return nil }
 func (prompt) Ready(context.Context) error                  { return nil }
+func (prompt) Free(blender.Request) bool                    { return true }
 
 func (prompt) Run(_ context.Context, _ blender.Request, sink blender.Sink) (blender.Outcome, error) {
 	sink.Started(time.Now())
@@ -48,7 +49,7 @@ func (still) Status() []api.FolderStatus      { return nil }
 func (still) Rescan()                         {}
 
 // serveForBench serves an engine with a [prompt] Blender over a socket and returns a client of it.
-func serveForBench(b *testing.B) *control.Client {
+func serveForBench(b testing.TB) *control.Client {
 	b.Helper()
 	dir := b.TempDir()
 	address, err := control.Prepare(filepath.Join(dir, "run"))
@@ -97,6 +98,15 @@ func follow(client *control.Client) error {
 		return fmt.Errorf("the run has %s", last.State)
 	}
 	return nil
+}
+
+func TestABlenderThatIsPromptServesTheBenchmark(t *testing.T) {
+	client := serveForBench(t)
+	for range 3 {
+		if err := follow(client); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Runs that end at once, submitted and followed by several clients at a time: what a run costs
