@@ -46,7 +46,7 @@ func TestSessions(t *testing.T) {
 			env.Setenv("HOME", home)
 			env.Setenv("BLENDTRAY_HOME", env.WorkDir+"/bt")
 			env.Setenv("TERM", "xterm")
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // it makes each program a second slower
+			env.Setenv("GORACE", "atexit_sleep_ms=0")            // it makes each program a second slower
 			env.Setenv("NICER_BY_3", strconv.Itoa(niceness()+3)) // the tests may be nice themselves
 			env.Values[meant{}] = new(*exec.Cmd)
 			return os.Mkdir(home, 0o755)
