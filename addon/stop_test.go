@@ -89,13 +89,17 @@ func TestBlenderEndsInAForeignFunctionThatHoldsTheLock(t *testing.T) {
 
 func TestSIGTERMEndsBlenderWithZero(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"", "while True: pass", "import time; time.sleep(1000)"} {
+	for _, code := range []string{
+		"", "tcp_echo.progress(0)\nwhile True: pass", "import time; tcp_echo.progress(0); time.sleep(1000)",
+		// The signal comes while the main thread is in a system call that the signal does not end.
+		"import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); tcp_echo.progress(0); time.sleep(1000)",
+	} {
 		t.Run(fmt.Sprintf("%q", code), func(t *testing.T) {
 			t.Parallel()
 			p := startSupervised(t)
 			s := connect(t, p)
 			if code != "" {
-				s.start("import tcp_echo; tcp_echo.progress(0)\n" + code)
+				s.start("import tcp_echo\n" + code)
 				s.receiveType("progress")
 			}
 			if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
@@ -104,6 +108,21 @@ func TestSIGTERMEndsBlenderWithZero(t *testing.T) {
 			check(t, "the exit code", p.exitCode(t), 0)
 		})
 	}
+}
+
+func TestSIGTERMIsAsUnderPlainBlenderForChildrenAndIsolatedRuns(t *testing.T) {
+	t.Parallel()
+	p := startSupervised(t)
+	s := connect(t, p)
+	check(t, "the child's handler is the default, and nothing hears of its signals", s.succeed(`
+import os, signal
+child = os.fork()
+if child == 0:
+    os._exit(7 if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and signal.set_wakeup_fd(-1) == -1 else 1)
+result = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+`), 7.0)
+	s.start("import signal; result = [signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.set_wakeup_fd(-1)]", message{"isolation": "scene"})
+	check(t, "an isolated run", fmt.Sprint(s.receiveType("finished")["result"]), "[true -1]")
 }
 
 func TestPortIsFreeAgainWhenBlenderHasEnded(t *testing.T) {

@@ -158,6 +158,7 @@ class Environment:
         if run.isolation != "keep" and _signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
             # The script ends with the process, as a cold Blender does.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
         return module
 
     def _module_of(self, run: Run) -> types.ModuleType:
@@ -360,6 +361,14 @@ class SignalActions:
             number: _c_action(number) for number, handler in self._handlers if handler is None
         }
         self._reset: set[int] = set()
+        self._wakeup = signal.set_wakeup_fd(-1)
+        self._restore_wakeup()
+
+    def _restore_wakeup(self) -> None:
+        try:
+            signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        except (OSError, ValueError):  # a script has closed the descriptor
+            signal.set_wakeup_fd(-1)
 
     def restore(self) -> None:
         # The timers are stopped first: without a handler, their signals kill the process.
@@ -377,6 +386,7 @@ class SignalActions:
                 signal.signal(number, signal.SIG_DFL)
                 _set_c_action(number, self._actions[number])
                 self._reset.add(number)
+        self._restore_wakeup()
 
 
 def _c_action(number: int) -> ctypes.Array[ctypes.c_char] | None:

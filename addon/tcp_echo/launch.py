@@ -5,22 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import stat
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import bpy
 
 import tcp_echo
 
-from . import async_loop, environment, lifeline, stdio
-
-if TYPE_CHECKING:
-    from types import FrameType
+from . import async_loop, environment, lifeline, stdio, termination
 
 # Exit codes for the program that started Blender.
 EXIT_PORT = 98
@@ -57,7 +53,7 @@ def main(arguments: list[str]) -> None:
     if bpy.app.background:
         _raise_descriptor_limit()
         # Set before the server reports that it is ready.
-        signal.signal(signal.SIGTERM, _on_terminate)
+        termination.install(_terminate)
     try:
         tcp_echo.start_server_from_script(**options)
     except ValueError as error:
@@ -104,7 +100,7 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _on_terminate(_signal_number: int, _frame: FrameType | None) -> None:
+def _terminate() -> None:
     if not tcp_echo.terminate():
         os._exit(0)  # the server has not started yet, or has stopped already
 

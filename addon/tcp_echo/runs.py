@@ -62,6 +62,7 @@ class Run:
         "file",
         "folder",
         "id",
+        "insisted_on",
         "isolation",
         "journal",
         "keeps_modules",
@@ -126,6 +127,8 @@ class Run:
         self.complete = complete
         # Why the run was asked to stop, or None.
         self.cancel_reason: str | None = None
+        # Whether the run is asked to stop again and again. The I/O thread alone uses this.
+        self.insisted_on = False
         # When the run began, by time.monotonic(); 0 while it waits.
         self.began = 0.0
         # Whether no other run was waiting or running when this run came.

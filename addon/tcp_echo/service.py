@@ -163,7 +163,8 @@ class Service:
 
     def cancel(self, run: Run, reason: str) -> None:
         """Ask the run on the main thread to stop."""
-        if run.cancel_reason is None:
+        if not run.insisted_on:
+            run.insisted_on = True
             self.server.loop.call_later(_INSIST_INTERVAL, self._insist, run, reason)
         self._interrupt.request(run, reason, force=False)
         loop = self.server.loop
