@@ -38,6 +38,7 @@ type Settings struct {
 	Window   WindowSettings             `toml:"window" title:"Window" about:"How this window works."`
 	Fleet    FleetSettings              `toml:"fleet" title:"Blenders ahead" about:"Blendtray starts Blenders before they are needed, so that a script does not wait."`
 	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
+	MCP      AgentSettings              `toml:"mcp" title:"Agents" about:"Programs that let agents work with Blender, over the Model Context Protocol."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -100,6 +101,13 @@ func (s SessionSettings) MaxOf(cores int, memory uint64) int {
 		return int(s.Max)
 	}
 	return max(2, min(8*cores, int(memory>>29)))
+}
+
+// AgentSettings say what agents may do, and where they reach the engine: docs/agents.md.
+type AgentSettings struct {
+	Allow     Allow  `toml:"allow" default:"all" holds:"now" label:"What agents may do" help:"With \u0060\"all\"\u0060, agents run code and change scenes. With \u0060\"ask\"\u0060, the agent's program asks you before each change, and a program that can't ask is refused. With \u0060\"read\"\u0060, agents may only look. This guards against mistakes: it does not confine the code that runs."`
+	HTTPPort  uint16 `toml:"http_port" default:"0" holds:"now" label:"Port for agents over HTTP" help:"The engine answers agents over HTTP on this port of 127.0.0.1, and demands the token that \u0060blendtray mcp token\u0060 prints. With 0, it does not. An agent's program that starts \u0060blendtray mcp\u0060 itself needs no port."`
+	Workspace string `toml:"workspace" path:"folder" default:"" holds:"now" label:"Folder for what agents make" help:"Runs of agents begin in this folder, and paths of agents that are not absolute lie in it. Where this is empty, it is the folder \u0060agents\u0060 in Blendtray's folder for data."`
 }
 
 // RunSettings hold for every run.

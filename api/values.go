@@ -207,6 +207,15 @@ type (
 	OnStop uint8
 	// Trust is whose scripts run that are saved in a folder.
 	Trust uint8
+	// Allow is what agents may do.
+	Allow uint8
+)
+
+// The values of [Allow].
+const (
+	AllowAll  Allow = iota // run code and change scenes
+	AllowAsk               // the same, each time when a person has allowed it
+	AllowRead              // look, and change nothing
 )
 
 // The values of [Trust].
@@ -277,6 +286,7 @@ var (
 	onStopWords   = []string{"wait", "requeue"}
 	leftoverWords = []string{"auto", "blender", "run"}
 	trustWords    = []string{"me", "anyone"}
+	allowWords    = []string{"all", "ask", "read"}
 
 	isolationWords = []string{"auto", "process", "scene", "keep"}
 )
@@ -334,6 +344,18 @@ func (t Trust) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText reads the word. It fails for any other.
 func (t *Trust) UnmarshalText(text []byte) error { return unmarshalWord(t, trustWords, text) }
+
+// Words returns the words that may be written, the default first.
+func (Allow) Words() []string { return slices.Clone(allowWords) }
+
+// String returns the word.
+func (a Allow) String() string { return allowWords[a] }
+
+// MarshalText writes the word.
+func (a Allow) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (a *Allow) UnmarshalText(text []byte) error { return unmarshalWord(a, allowWords, text) }
 
 // Words returns the words that may be written, the default first.
 func (Isolation) Words() []string { return slices.Clone(isolationWords) }

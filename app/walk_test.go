@@ -32,6 +32,7 @@ const (
 	roomBlender = "the Blenders"
 	roomTray    = "the tray"
 	roomWindow  = "the window"
+	roomAgents  = "the server for agents"
 	reloaded    = ", after a change"
 )
 
@@ -55,6 +56,8 @@ func users(d *settings.Declaration) []string {
 		return []string{roomTray}
 	case "window":
 		return []string{roomWindow}
+	case "mcp":
+		return []string{roomAgents}
 	default:
 		all = []string{roomBlender}
 	}
@@ -80,6 +83,7 @@ func lastRooms(t *testing.T, source settings.Source) rooms {
 	}
 	notify, _ := owner.Report().Find("tray.notify")
 	got[roomTray] = notify.Value
+	got[roomAgents] = owner.Current().MCP
 	editor, _ := owner.Report().Find("window.editor")
 	got[roomWindow] = []any{editor.Value, languageOf(source)}
 	return got
@@ -299,6 +303,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"runs", "[runs]", ""},
 		{"tray", "[tray]", ""},
 		{"window", "[window]", ""},
+		{"mcp", "[mcp]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
 	} {
 		for i, d := range settings.Declarations(table.name) {
@@ -321,7 +326,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

@@ -1,0 +1,191 @@
+package mcp
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"blendtray/api"
+	"blendtray/control"
+)
+
+// tool declares a tool whose arguments are an In.
+type tool[In any] struct {
+	name string
+	// description is one sentence: names and arguments say the rest.
+	description string
+	// defaults are the values of the arguments that a call leaves out, where they are not the zero value.
+	defaults map[string]any
+	// words are the arguments that are one of a few words.
+	words map[string][]string
+	// changes says in words for a person what a call changes, and "" when that call changes nothing. It is
+	// nil for a tool that never changes anything.
+	changes func(in In) string
+	// do carries out a call. An error becomes an answer that the agent reads.
+	do func(ctx context.Context, c *call, in In) (*sdk.CallToolResult, error)
+}
+
+// call is one call of a tool.
+type call struct {
+	server *Server
+	req    *sdk.CallToolRequest
+	// settings are those that hold for the call.
+	settings api.AgentSettings
+}
+
+// add adds a tool to the server. A declaration that makes no sense is a fault in the program, and panics.
+func add[In any](s *Server, t tool[In]) {
+	schema, err := jsonschema.For[In](nil)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: the arguments of %s: %v", t.name, err))
+	}
+	for name, value := range t.defaults {
+		text, err := json.Marshal(value)
+		if err != nil || schema.Properties[name] == nil {
+			panic(fmt.Sprintf("mcp: the default of %s of %s: %v", name, t.name, err))
+		}
+		schema.Properties[name].Default = text
+	}
+	for name, words := range t.words {
+		for _, word := range words {
+			schema.Properties[name].Enum = append(schema.Properties[name].Enum, word)
+		}
+	}
+	no := false
+	sdk.AddTool(s.sdk, &sdk.Tool{
+		Name: t.name, Description: t.description, InputSchema: schema,
+		Annotations: &sdk.ToolAnnotations{ReadOnlyHint: t.changes == nil, OpenWorldHint: &no},
+	}, func(ctx context.Context, req *sdk.CallToolRequest, in In) (*sdk.CallToolResult, any, error) {
+		ctx, stop := untilCallerLeaves(ctx)
+		defer stop()
+		res, err := handle(ctx, s, t, req, in)
+		if err != nil {
+			res = refusal(err)
+		}
+		return res, nil, nil
+	})
+}
+
+// handle carries out a call when the settings and the person allow it.
+func handle[In any](ctx context.Context, s *Server, t tool[In], req *sdk.CallToolRequest, in In) (*sdk.CallToolResult, error) {
+	if s.options.Ready != nil {
+		if err := s.options.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c := &call{server: s, req: req}
+	var err error
+	if c.settings, err = s.options.Settings(ctx); err != nil {
+		return nil, err
+	}
+	if t.changes != nil {
+		if what := t.changes(in); what != "" {
+			if res, err := c.permit(what); res != nil || err != nil {
+				return res, err
+			}
+		}
+	}
+	return t.do(ctx, c, in)
+}
+
+// client returns who asks, for the history: "mcp: NAME" with the name by which the agent's program calls
+// itself.
+func (c *call) client() string {
+	if info := c.req.ClientInfo(); info != nil && info.Name != "" {
+		return cut("mcp: "+info.Name, 200)
+	}
+	return "mcp"
+}
+
+// session returns the session of a call that names one, or for "" that of the process. It fails when
+// there is none.
+func (c *call) session(name string) (string, error) {
+	if name = cmp.Or(name, c.server.options.Session); name == "" {
+		return "", errors.New("which session? Pass session: the name that run_python answered with, or one that the tool sessions lists")
+	}
+	return name, api.CheckSession(name)
+}
+
+// sessionOrNew returns the session of a call, or the name of a new one where the call names none and the
+// server serves many agents.
+func (c *call) sessionOrNew(name string) (string, error) {
+	name = cmp.Or(name, c.server.options.Session, newSession())
+	return name, api.CheckSession(name)
+}
+
+// workspace returns the folder for what agents make.
+func (c *call) workspace() (string, error) { return c.server.options.Workspace(c.settings) }
+
+// text returns an answer of text.
+func text(format string, args ...any) *sdk.CallToolResult {
+	return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: cutMiddle(fmt.Sprintf(format, args...), maxText)}}}
+}
+
+// refusal returns the answer for what could not be done: what has happened, and what can be done about it.
+func refusal(err error) *sdk.CallToolResult {
+	said := err.Error()
+	var told *control.Error
+	if errors.As(err, &told) && told.Hint != "" {
+		said += "\nhint: " + told.Hint
+	}
+	if errors.Is(err, control.ErrNoEngine) || errors.Is(err, control.ErrLost) {
+		said += "\nhint: the engine of Blendtray does not run; a person can start it with `blendtray serve`"
+	}
+	res := text("%s", said)
+	res.IsError = true
+	return res
+}
+
+// ask has code of ours run in a session and decodes what the code prints, which is one JSON value, into
+// into. The code leaves no name behind in the session. It fails when the code does.
+func (c *call) ask(ctx context.Context, session, name, code string, into any) error {
+	if reflect.ValueOf(into).Kind() != reflect.Pointer {
+		panic("mcp: ask decodes into a pointer")
+	}
+	run, err := c.server.runToEnd(ctx, api.Submission{
+		Code: isolated(code, name),
+		Name: name, Session: session, Scene: "keep", Client: c.client(),
+	})
+	if err != nil {
+		return err
+	}
+	if run.State != api.Succeeded {
+		return fmt.Errorf("%s: %s", name, whyNot(run))
+	}
+	if err := json.Unmarshal([]byte(run.Output), into); err != nil {
+		return fmt.Errorf("%s has printed something else than was expected: %w", name, err)
+	}
+	return nil
+}
+
+// quoted returns a string as Python writes it: JSON's strings are Python's, too.
+func quoted(s string) string {
+	text, err := json.Marshal(strings.ToValidUTF8(s, "\ufffd"))
+	if err != nil {
+		panic("mcp: " + err.Error()) // a string can be written
+	}
+	return string(text)
+}
+
+// isolated returns code that runs in names of its own, so that it leaves none behind in a session.
+func isolated(code, name string) []byte {
+	return fmt.Appendf(nil, "exec(compile(%s, %s, 'exec'), {})\n", quoted(code), quoted(name))
+}
+
+// whyNot returns why a run has not succeeded.
+func whyNot(r api.Run) string {
+	switch {
+	case r.Error != nil && r.Error.Message != "":
+		return r.Error.Type + ": " + r.Error.Message
+	case r.Reason != "":
+		return r.Reason
+	}
+	return "it has " + string(r.State)
+}

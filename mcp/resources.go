@@ -1,0 +1,150 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"blendtray/api"
+)
+
+const scheme = "blendtray://"
+
+// runURI returns the address of a run, or of a part of it such as "/output".
+func runURI(id, part string) string { return scheme + "runs/" + url.PathEscape(id) + part }
+
+// maxResource is how many bytes of a file an agent gets: an answer is in memory several times.
+const maxResource = 32 << 20
+
+func registerResources(s *Server) {
+	for _, r := range []struct{ uri, name, kind, description string }{
+		{"status", "status", "application/json", "The state of the engine, its Blenders and folders."},
+		{"runs", "runs", "application/json", "The last 50 runs, newest first."},
+		{"log", "log", "text/plain", "The end of what Blender has printed."},
+		{"log/engine", "engine log", "text/plain", "The end of the engine's log."},
+	} {
+		s.sdk.AddResource(&sdk.Resource{URI: scheme + r.uri, Name: r.name, MIMEType: r.kind, Description: r.description}, s.read)
+	}
+	for _, r := range []struct{ uri, name, kind, description string }{
+		{"runs/{id}", "run", "application/json", "How a run ended, its result and its error."},
+		{"runs/{id}/output", "output", "text/plain", "All that is kept of what a run printed."},
+		{"runs/{id}/code", "code", "text/x-python", "The code of a run."},
+		{"runs/{id}/preview", "preview", "image/jpeg", "The picture of what a run left."},
+		{"runs/{id}/outputs/{n}", "made file", "", "The file number n, from 0 on, that a run has made."},
+	} {
+		s.sdk.AddResourceTemplate(&sdk.ResourceTemplate{URITemplate: scheme + r.uri, Name: r.name, MIMEType: r.kind, Description: r.description}, s.read)
+	}
+}
+
+// read answers with a resource. It fails with the protocol's own error where there is none.
+func (s *Server) read(ctx context.Context, req *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
+	if s.options.Ready != nil {
+		if err := s.options.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	path := strings.Split(strings.TrimPrefix(req.Params.URI, scheme), "/")
+	for i, part := range path {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, sdk.ResourceNotFoundError(req.Params.URI)
+		}
+		path[i] = plain
+	}
+	contents, err := s.resource(ctx, path)
+	if errors.Is(err, api.ErrNotFound) {
+		return nil, sdk.ResourceNotFoundError(req.Params.URI)
+	}
+	if err != nil {
+		return nil, err
+	}
+	contents.URI = req.Params.URI
+	return &sdk.ReadResourceResult{Contents: []*sdk.ResourceContents{contents}}, nil
+}
+
+// resource returns what lies at a path.
+func (s *Server) resource(ctx context.Context, path []string) (*sdk.ResourceContents, error) {
+	switch {
+	case len(path) == 1 && path[0] == "status":
+		status, err := s.client.Status(ctx)
+		return inJSON(status, err)
+	case len(path) == 1 && path[0] == "runs":
+		runs, err := s.client.Runs(ctx, api.Filter{Limit: 50})
+		return inJSON(runs, err)
+	case path[0] == "log" && s.options.Log != nil && len(path) <= 2:
+		log, err := s.options.Log(ctx, len(path) == 2)
+		return &sdk.ResourceContents{MIMEType: "text/plain", Text: log}, err
+	case path[0] == "runs" && len(path) == 4 && path[2] == "outputs":
+		return s.madeFile(ctx, path[1], path[3])
+	case path[0] == "runs" && len(path) == 3:
+		return s.partOfRun(ctx, path[1], path[2])
+	case path[0] == "runs" && len(path) == 2:
+		run, err := s.client.Run(ctx, path[1])
+		run.Output = ""
+		return inJSON(run, err)
+	}
+	return nil, api.ErrNotFound
+}
+
+// partOfRun returns the output, the code or the preview of a run.
+func (s *Server) partOfRun(ctx context.Context, id, part string) (*sdk.ResourceContents, error) {
+	switch part {
+	case "output":
+		run, err := s.client.Run(ctx, id)
+		return &sdk.ResourceContents{MIMEType: "text/plain", Text: run.Output}, err
+	case "code":
+		code, err := s.client.Code(ctx, id)
+		if !utf8.Valid(code) {
+			return &sdk.ResourceContents{MIMEType: "text/x-python", Blob: code}, err
+		}
+		return &sdk.ResourceContents{MIMEType: "text/x-python", Text: string(code)}, err
+	case "preview":
+		picture, err := s.client.Preview(ctx, id)
+		return &sdk.ResourceContents{MIMEType: "image/jpeg", Blob: picture}, err
+	}
+	return nil, api.ErrNotFound
+}
+
+// madeFile returns a file that a run has made. Only files that the engine lists are read.
+func (s *Server) madeFile(ctx context.Context, id, number string) (*sdk.ResourceContents, error) {
+	run, err := s.client.Run(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || n >= len(run.Outputs) {
+		return nil, api.ErrNotFound
+	}
+	info, err := os.Stat(run.Outputs[n])
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, api.ErrNotFound // it was removed since
+	}
+	if info.Size() > maxResource {
+		return nil, errors.New("the file is too large to be sent: it is " + run.Outputs[n])
+	}
+	data, err := os.ReadFile(run.Outputs[n])
+	if err != nil {
+		return nil, err
+	}
+	kind := http.DetectContentType(data)
+	if strings.HasPrefix(kind, "text/") && utf8.Valid(data) {
+		return &sdk.ResourceContents{MIMEType: kind, Text: string(data)}, nil
+	}
+	return &sdk.ResourceContents{MIMEType: kind, Blob: data}, nil
+}
+
+// inJSON returns a value as JSON, or the error.
+func inJSON(value any, err error) (*sdk.ResourceContents, error) {
+	if err != nil {
+		return nil, err
+	}
+	all, err := textOf(value)
+	return &sdk.ResourceContents{MIMEType: "application/json", Text: all}, err
+}

@@ -1,0 +1,111 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"blendtray/api"
+)
+
+type runPython struct {
+	Code       string  `json:"code" jsonschema:"Python code"`
+	Session    string  `json:"session,omitempty" jsonschema:"session whose scene and names the code finds"`
+	Scene      string  `json:"scene,omitempty" jsonschema:"fresh, or the path of a .blend: run apart from any session"`
+	Wait       float64 `json:"wait,omitempty" jsonschema:"seconds to wait for the end"`
+	TimeLimit  float64 `json:"time_limit,omitempty" jsonschema:"seconds after which the run is ended"`
+	Checkpoint bool    `json:"checkpoint,omitempty" jsonschema:"keep a copy of the scene first"`
+	Preview    bool    `json:"preview,omitempty" jsonschema:"show a picture of the scene afterwards"`
+}
+
+func registerRunPython(s *Server) {
+	add(s, tool[runPython]{
+		name:        "run_python",
+		description: "Run Python code in Blender and return what it printed, its global result, or its error.",
+		defaults:    map[string]any{"wait": defaultWait, "checkpoint": true},
+		changes:     func(in runPython) string { return "run this Python code in Blender:\n\n" + in.Code },
+		do:          doRunPython,
+	})
+}
+
+func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResult, error) {
+	workspace, err := c.workspace()
+	if err != nil {
+		return nil, err
+	}
+	sub := api.Submission{
+		Code: []byte(in.Code), Name: "<agent>", Dir: workspace, Client: c.client(), TimeLimitSeconds: max(0, in.TimeLimit),
+	}
+	var notes []string
+	if in.Scene != "" {
+		if in.Session != "" {
+			return nil, errors.New("a run has a session or a scene, and not both; the tool open_save_export opens a .blend in a session")
+		}
+		if sub.Scene, err = sceneOf(in.Scene, workspace); err != nil {
+			return nil, err
+		}
+	} else {
+		sub.Scene = "keep"
+		if sub.Session, err = c.sessionOrNew(in.Session); err != nil {
+			return nil, err
+		}
+		if in.Checkpoint {
+			made, busy, err := c.checkpointFirst(ctx, sub.Session, seconds(in.Wait))
+			if busy != nil || err != nil {
+				return busy, err
+			}
+			notes = append(notes, fmt.Sprintf("checkpoint %d", made))
+		}
+	}
+	got, err := c.submit(ctx, sub, seconds(in.Wait))
+	if err != nil {
+		return nil, err
+	}
+	res := answerOf(got, notes...)
+	if in.Preview && got.run.State.Final() {
+		c.addPreview(ctx, res, got.run)
+	}
+	return res, nil
+}
+
+// sceneOf returns the scene that a run begins with: fresh, or the absolute path of a .blend.
+func sceneOf(scene, workspace string) (string, error) {
+	switch {
+	case scene == "fresh":
+		return scene, nil
+	case !strings.EqualFold(filepath.Ext(scene), ".blend"):
+		return "", fmt.Errorf("scene: %q is neither \"fresh\" nor the path of a .blend", scene)
+	case filepath.IsAbs(scene):
+		return filepath.Clean(scene), nil
+	}
+	return filepath.Join(workspace, scene), nil
+}
+
+// addPreview adds a picture of the scene that a run has left, or says why there is none.
+func (c *call) addPreview(ctx context.Context, res *sdk.CallToolResult, run api.Run) {
+	picture, err := previewOf(ctx, c, run)
+	if err != nil {
+		res.Content = append(res.Content, &sdk.TextContent{Text: "no preview: " + err.Error()})
+		return
+	}
+	res.Content = append(res.Content, picture)
+}
+
+// previewOf makes a picture of the scene that a run has left.
+var previewOf = func(ctx context.Context, c *call, run api.Run) (*sdk.ImageContent, error) {
+	if run.Session != "" {
+		return nil, errors.New("use render_preview")
+	}
+	if _, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: run.ID, Size: 512}); err != nil {
+		return nil, err
+	}
+	data, err := c.server.client.Preview(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.ImageContent{Data: data, MIMEType: "image/jpeg"}, nil
+}

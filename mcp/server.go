@@ -1,0 +1,86 @@
+// Package mcp lets agents work with Blender: a server of the Model Context Protocol (MCP) over an engine
+// that other programs reach through control. docs/agents.md describes its tools.
+//
+// A [Server] is a client of the engine, as the tray is: it can do nothing that another client can't.
+// [Server.ServePipe] serves one agent over standard input and output, [Server.Handler] any number over
+// HTTP. Each tool is in the file with its name. The package starts no engine and no Blender, and knows no
+// path on disk but those that it is told.
+package mcp
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"blendtray/api"
+	"blendtray/control"
+)
+
+// Options say how a [Server] serves.
+type Options struct {
+	// Version is the version of the program.
+	Version string
+	// Session is the session of the calls that name none. With "" each such call begins a session of its
+	// own, and says its name.
+	Session string
+	// Settings returns the settings that hold at the moment of a call.
+	Settings func(ctx context.Context) (api.AgentSettings, error)
+	// Workspace returns the absolute folder for what agents make, with these settings, and makes it.
+	Workspace func(settings api.AgentSettings) (string, error)
+	// Log returns the last lines of a log: that of the engine, or for false that of Blender.
+	Log func(ctx context.Context, engine bool) (string, error)
+	// Ready waits until an engine answers; nil is for an engine that is there.
+	Ready func(ctx context.Context) error
+	// Logger hears what the protocol's library has to say; nil is nobody.
+	Logger *slog.Logger
+}
+
+// Server answers agents.
+type Server struct {
+	client  *control.Client
+	options Options
+	sdk     *sdk.Server
+	watch   watch
+}
+
+// New returns a server whose calls go to the engine of a client.
+func New(client *control.Client, o Options) *Server {
+	s := &Server{client: client, options: o}
+	s.watch.client = client
+	s.sdk = sdk.NewServer(
+		&sdk.Implementation{Name: "blendtray", Title: "Blendtray", Version: o.Version},
+		&sdk.ServerOptions{Instructions: instructions, Logger: o.Logger, Capabilities: &sdk.ServerCapabilities{}},
+	)
+	for _, register := range registrations {
+		register(s)
+	}
+	return s
+}
+
+// registrations add everything that agents find. Each is in the file of its tool.
+var registrations = []func(*Server){
+	registerRunPython,
+	registerWaitRun,
+	registerCancelRun,
+	registerCheckpoint,
+	registerRestore,
+	registerOpenSaveExport,
+	registerSessions,
+	registerResources,
+	registerPrompts,
+}
+
+// instructions are what an agent is told about the server as a whole.
+const instructions = `Blender runs without a window, is supervised, and keeps your scene and Python names in a session from call to call. ` +
+	`Send code with run_python; import bpy first. Assign to the global "result" what you want back. ` +
+	`Each run makes a checkpoint first, and restore goes back to it. ` +
+	`A call that takes long returns a run that goes on: pass it to wait_run.`
+
+// newSession returns a name for a session that nobody has.
+func newSession() string { return "agent-" + strings.ToLower(rand.Text()[:8]) }
+
+// NewSession returns the name of a session for one agent: see [Options.Session].
+func NewSession() string { return newSession() }
