@@ -27,6 +27,7 @@ type grammar struct {
 	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
 	Folder   folderCmd   `cmd:"" help:"Add, change, remove or list the watched folders."`
 	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
+	MCP      mcpCmd      `cmd:"" name:"mcp" help:"Let an agent work with Blender: a server of the Model Context Protocol."`
 	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
 	Service  serviceCmd  `cmd:"" help:"Have the system keep the engine running."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong and say how to mend it."`
@@ -56,6 +57,7 @@ var usages = map[string]string{
 	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
+	"mcp serve":    "blendtray mcp [--http ADDRESS] | token",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
 	"queue list":   "blendtray queue [list] [-n N] [--json] | first ID [--line] | cancel ID",
 	"runs list":    "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",

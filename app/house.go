@@ -27,6 +27,7 @@ type house struct {
 	engine   *engine.Engine
 	// thumbnails is what the engine has thumbnails made by.
 	thumbnails *blender.Thumbnailer
+	agents     *agentDoor
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -35,6 +36,7 @@ type house struct {
 // [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
 	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender())}
+	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
@@ -105,6 +107,7 @@ func (h *house) open(address string) error {
 		h.listener.Close() // no client was served yet
 		return err
 	}
+	h.agents.apply(h.owner.Current().MCP)
 	h.owner.Attach(h.apply)
 	return nil
 }
@@ -123,6 +126,7 @@ func wrongSettings(err error) error {
 // settings of a Blender from its next start on, and a new kind of Blender from the end of the
 // current run on.
 func (h *house) apply(s api.Settings) error {
+	h.agents.apply(s.MCP)
 	h.engine.SetRuns(s.Runs)
 	if err := h.engine.SetBlenders(s.Specs(h.paths.Blenders())); err != nil {
 		return err
@@ -161,6 +165,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner,
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 		}),
+		h.agents, // its agents hear how their runs ended, too
 		closedEngine{h.engine},
 		h.owner,
 		guard{h.lock},

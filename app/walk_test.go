@@ -98,6 +98,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 		logs: home.OpenLogs(home.Paths{Log: t.TempDir()}, func(string) {}),
 	}
 	defer h.logs.Close()
+	h.agents = &agentDoor{house: h}
 	cfg := h.engineConfig(first)
 	got := &passed{}
 	cfg.NewWatcher = func(c watcher.Config) (engine.Watcher, error) {

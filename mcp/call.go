@@ -75,14 +75,33 @@ func add[In any](s *Server, t tool[In]) {
 
 // handle carries out a call when the settings and the person allow it.
 func handle[In any](ctx context.Context, s *Server, t tool[In], req *sdk.CallToolRequest, in In) (*sdk.CallToolResult, error) {
-	if s.options.Ready != nil {
-		if err := s.options.Ready(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.ready(ctx, false); err != nil {
+		return nil, err
 	}
 	c := &call{server: s, req: req}
+	res, err := carryOut(ctx, c, t, in)
+	if errors.Is(err, control.ErrNoEngine) && s.options.Ready != nil {
+		// The engine has ended since, and nobody has received anything.
+		if err := s.ready(ctx, true); err != nil {
+			return nil, err
+		}
+		return carryOut(ctx, c, t, in)
+	}
+	return res, err
+}
+
+// ready waits until an engine answers.
+func (s *Server) ready(ctx context.Context, lost bool) error {
+	if s.options.Ready == nil {
+		return nil
+	}
+	return s.options.Ready(ctx, lost)
+}
+
+// carryOut carries out a call once.
+func carryOut[In any](ctx context.Context, c *call, t tool[In], in In) (*sdk.CallToolResult, error) {
 	var err error
-	if c.settings, err = s.options.Settings(ctx); err != nil {
+	if c.settings, err = c.server.options.Settings(ctx); err != nil {
 		return nil, err
 	}
 	if t.changes != nil {

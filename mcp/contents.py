@@ -1,7 +1,11 @@
+import array
 import hashlib
 import json
 
 import bpy
+
+# Blender's own bookkeeping, which says nothing about what there is.
+BOOKS = {"tag", "use_extra_user"}
 
 
 def mark(item):
@@ -13,13 +17,14 @@ def mark(item):
         parts += [(m.name, m.type) for m in item.modifiers] + [item.parent.name if item.parent else ""]
         seen.update(repr(parts).encode())
     elif isinstance(item, bpy.types.Mesh):
-        numbers = memoryview(bytearray(len(item.vertices) * 12)).cast("f")
+        numbers = array.array("f", bytes(len(item.vertices) * 12))
         item.vertices.foreach_get("co", numbers)
         seen.update(numbers)
         seen.update(repr((len(item.edges), len(item.polygons))).encode())
     else:
         for prop in item.bl_rna.properties:
-            if prop.type in {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"} and not prop.is_readonly:
+            plain = prop.type in {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"} and not prop.is_readonly
+            if plain and prop.identifier not in BOOKS:
                 value = getattr(item, prop.identifier)
                 seen.update(repr(tuple(value) if getattr(prop, "is_array", False) else value).encode())
         tree = getattr(item, "node_tree", None)

@@ -16,6 +16,8 @@ var hints = []struct {
 	{"NameError", "", "names live as long as the session; a new session, restore and a crash do not keep them"},
 	{"ReferenceError", "StructRNA", "the object is gone or was replaced by restore or open: look it up again, such as bpy.data.objects[NAME]"},
 	{"KeyError", "bpy_prop_collection", "scene_summary lists the names that there are"},
+	{"", "No module named 'numpy'", "this part of Blender needs numpy, which is not installed (Debian: python3-numpy); obj, stl and usd need none"},
+	{"RuntimeError", "OpenImageDenoiser", "this Blender can't denoise: set scene.cycles.use_denoising = False"},
 	{"RuntimeError", "poll() failed", "the operator needs another context: set the active object and the mode, use bpy.context.temp_override(...), or work on bpy.data without an operator"},
 	{"RuntimeError", "context is incorrect", "the operator needs another context: use bpy.context.temp_override(...), or work on bpy.data without an operator"},
 	{"AttributeError", "", "the name may be another in this version of Blender: ask api_docs for it"},

@@ -45,10 +45,8 @@ func registerResources(s *Server) {
 
 // read answers with a resource. It fails with the protocol's own error where there is none.
 func (s *Server) read(ctx context.Context, req *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
-	if s.options.Ready != nil {
-		if err := s.options.Ready(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.ready(ctx, false); err != nil {
+		return nil, err
 	}
 	path := strings.Split(strings.TrimPrefix(req.Params.URI, scheme), "/")
 	for i, part := range path {
@@ -64,6 +62,9 @@ func (s *Server) read(ctx context.Context, req *sdk.ReadResourceRequest) (*sdk.R
 	}
 	if err != nil {
 		return nil, err
+	}
+	if contents.Text == "" && contents.Blob == nil {
+		contents.Blob = []byte{} // else it would have neither, which clients refuse
 	}
 	contents.URI = req.Params.URI
 	return &sdk.ReadResourceResult{Contents: []*sdk.ResourceContents{contents}}, nil

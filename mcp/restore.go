@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -38,10 +39,17 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 	if err != nil {
 		return nil, err
 	}
+	target := in.Checkpoint
+	if target == 0 && c.server.restored.is(now) {
+		// The scene is that of the newest checkpoint, by the last call.
+		if target = before(now, newest(now)); target == 0 {
+			return nil, fmt.Errorf("session %s is at its oldest checkpoint already", session)
+		}
+	}
 	if in.Checkpoint != 0 && !slices.ContainsFunc(now.Checkpoints, func(p api.Checkpoint) bool { return p.Number == in.Checkpoint }) {
 		return nil, fmt.Errorf("session %s has no checkpoint %d; there are: %s", session, in.Checkpoint, numbers(now.Checkpoints))
 	}
-	before, err := c.contents(ctx, session)
+	old, err := c.contents(ctx, session)
 	if err != nil {
 		return nil, err
 	}
@@ -51,16 +59,60 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 			return busy, err
 		}
 		now = done.Session
-		if in.Checkpoint == 0 || newest(now) <= in.Checkpoint {
+		if target == 0 || newest(now) <= target {
 			break
 		}
 	}
-	after, err := c.contents(ctx, session)
+	is, err := c.contents(ctx, session)
 	if err != nil {
 		return nil, err
 	}
+	if now, err = c.server.client.Session(ctx, session); err != nil {
+		return nil, err
+	}
+	c.server.restored.note(now)
 	return text("session %s is back at checkpoint %d\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
-		session, newest(now), difference(before, after)), nil
+		session, newest(now), difference(old, is)), nil
+}
+
+// before returns the number of the checkpoint that was made before the one with a number, or 0.
+func before(s api.Session, number int) (last int) {
+	for _, one := range s.Checkpoints {
+		if one.Number < number {
+			last = one.Number
+		}
+	}
+	return last
+}
+
+// restored remembers which sessions have the scene of their newest checkpoint, because nothing has run in
+// them since a call has put them back.
+type restored struct {
+	mu sync.Mutex
+	// at is how many runs a session had then, and which its newest checkpoint was.
+	at map[string][2]int
+}
+
+// maxRestored bounds what is remembered: a session that is forgotten goes back to its newest checkpoint once
+// more.
+const maxRestored = 1000
+
+// note remembers a session that was put back.
+func (r *restored) note(s api.Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == nil || len(r.at) > maxRestored {
+		r.at = map[string][2]int{}
+	}
+	r.at[s.Name] = [2]int{s.Runs, newest(s)}
+}
+
+// is reports whether nothing has run in a session since it was put back.
+func (r *restored) is(s api.Session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.at[s.Name]
+	return ok && at == [2]int{s.Runs, newest(s)}
 }
 
 // numbers lists checkpoints.

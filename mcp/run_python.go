@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -100,10 +101,11 @@ var previewOf = func(ctx context.Context, c *call, run api.Run) (*sdk.ImageConte
 	if run.Session != "" {
 		return nil, errors.New("use render_preview")
 	}
-	if _, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: run.ID, Size: 512}); err != nil {
+	made, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: run.ID, Size: 512})
+	if err != nil {
 		return nil, err
 	}
-	data, err := c.server.client.Preview(ctx, run.ID)
+	data, err := os.ReadFile(made.File)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // that other programs reach through control. docs/agents.md describes its tools.
 //
 // A [Server] is a client of the engine, as the tray is: it can do nothing that another client can't.
-// [Server.ServePipe] serves one agent over standard input and output, [Server.Handler] any number over
+// [Server.ServePipe] serves one agent over standard input and output, [Server.ServeHTTP] any number over
 // HTTP. Each tool is in the file with its name. The package starts no engine and no Blender, and knows no
 // path on disk but those that it is told.
 package mcp
@@ -32,18 +32,20 @@ type Options struct {
 	Workspace func(settings api.AgentSettings) (string, error)
 	// Log returns the last lines of a log: that of the engine, or for false that of Blender.
 	Log func(ctx context.Context, engine bool) (string, error)
-	// Ready waits until an engine answers; nil is for an engine that is there.
-	Ready func(ctx context.Context) error
+	// Ready waits until an engine answers, and may start it. It is called before each call, and with lost
+	// when an engine that was there does not answer. nil is for an engine that is there.
+	Ready func(ctx context.Context, lost bool) error
 	// Logger hears what the protocol's library has to say; nil is nobody.
 	Logger *slog.Logger
 }
 
 // Server answers agents.
 type Server struct {
-	client  *control.Client
-	options Options
-	sdk     *sdk.Server
-	watch   watch
+	client   *control.Client
+	options  Options
+	sdk      *sdk.Server
+	watch    watch
+	restored restored
 }
 
 // New returns a server whose calls go to the engine of a client.
@@ -52,7 +54,10 @@ func New(client *control.Client, o Options) *Server {
 	s.watch.client = client
 	s.sdk = sdk.NewServer(
 		&sdk.Implementation{Name: "blendtray", Title: "Blendtray", Version: o.Version},
-		&sdk.ServerOptions{Instructions: instructions, Logger: o.Logger, Capabilities: &sdk.ServerCapabilities{}},
+		&sdk.ServerOptions{
+			Instructions: instructions, Logger: o.Logger, Capabilities: &sdk.ServerCapabilities{},
+			SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = "private" },
+		},
 	)
 	for _, register := range registrations {
 		register(s)
