@@ -273,6 +273,9 @@ func (a *agentEngine) needed(session string) bool {
 		return err == nil
 	}
 	sessions, err := a.client.Sessions(a.ctx)
+	if err != nil {
+		return false // the engine has ended
+	}
 	for _, s := range sessions {
 		if s.Name != session && s.State != api.SessionEnded && s.State != api.SessionCrashed {
 			return true

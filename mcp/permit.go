@@ -22,10 +22,6 @@ func (c *call) permit(what string) (*sdk.CallToolResult, error) {
 	case api.AllowRead:
 		return nil, errors.New("agents may only look: a person can allow more with `blendtray settings mcp.allow ask` or `all`")
 	}
-	can := c.req.ClientCapabilities()
-	if can == nil || can.Elicitation == nil || can.Elicitation.Form == nil && can.Elicitation.URL != nil {
-		return nil, errors.New("a person must allow each change, and this program can't ask: the person can allow all changes with `blendtray settings mcp.allow all`")
-	}
 	// The question has the call in its name, so that a yes holds for this call alone.
 	hash := sha256.Sum256(append([]byte(c.req.Params.Name+"\x00"), c.req.Params.Arguments...))
 	question := "allow-" + hex.EncodeToString(hash[:12])
@@ -34,6 +30,10 @@ func (c *call) permit(what string) (*sdk.CallToolResult, error) {
 			return nil, nil
 		}
 		return nil, errors.New("the person did not allow that, and nothing was done")
+	}
+	can := c.req.ClientCapabilities()
+	if can == nil || can.Elicitation == nil || can.Elicitation.Form == nil && can.Elicitation.URL != nil {
+		return nil, errors.New("a person must allow each change, and this program can't ask: the person can allow all changes with `blendtray settings mcp.allow all`")
 	}
 	return &sdk.CallToolResult{InputRequests: sdk.InputRequestMap{question: &sdk.ElicitParams{
 		Mode:            "form",

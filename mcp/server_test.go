@@ -1,0 +1,283 @@
+package mcp
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"blendtray/api"
+	"blendtray/control"
+)
+
+// newTestServer returns a server whose engine does not run: a call that is allowed says so.
+func newTestServer(t *testing.T, allow api.Allow) *Server {
+	t.Helper()
+	return New(control.NewClient(filepath.Join(t.TempDir(), "control.sock")), Options{
+		Version: "1", Session: "mine",
+		Settings:  func(context.Context) (api.AgentSettings, error) { return api.AgentSettings{Allow: allow}, nil },
+		Workspace: func(api.AgentSettings) (string, error) { return t.TempDir(), nil },
+	})
+}
+
+// connect returns a client of a server in this process.
+func connect(t *testing.T, s *Server, o *sdk.ClientOptions) *sdk.ClientSession {
+	t.Helper()
+	here, there := sdk.NewInMemoryTransports()
+	if _, err := s.sdk.Connect(t.Context(), there, nil); err != nil {
+		t.Fatal(err)
+	}
+	client, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, o).Connect(t.Context(), here, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// said returns the text of an answer.
+func said(res *sdk.CallToolResult) string {
+	var b strings.Builder
+	for _, c := range res.Content {
+		if t, ok := c.(*sdk.TextContent); ok {
+			b.WriteString(t.Text)
+		}
+	}
+	return b.String()
+}
+
+func TestTheListOfToolsIsShort(t *testing.T) {
+	t.Parallel()
+	const mostTools, mostBytes = 12, 8 << 10
+	list, err := connect(t, newTestServer(t, api.AllowAll), nil).ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := json.Marshal(list)
+	if err != nil || len(all) > mostBytes || len(list.Tools) > mostTools {
+		t.Errorf("%d tools in %d bytes, %v", len(list.Tools), len(all), err)
+	}
+	for _, tool := range list.Tools {
+		if strings.Contains(strings.TrimSuffix(tool.Description, "."), ". ") || !strings.HasSuffix(tool.Description, ".") {
+			t.Errorf("the description of %s is not one sentence: %q", tool.Name, tool.Description)
+		}
+	}
+}
+
+// A schema that is `true` or has several types makes clients in TypeScript refuse the whole list.
+func TestEveryArgumentHasOneType(t *testing.T) {
+	t.Parallel()
+	list, err := connect(t, newTestServer(t, api.AllowAll), nil).ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range list.Tools {
+		schema := tool.InputSchema.(map[string]any)
+		if tool.OutputSchema != nil || schema["type"] != "object" {
+			t.Errorf("%s: %v, %v", tool.Name, schema, tool.OutputSchema)
+		}
+		arguments, _ := schema["properties"].(map[string]any)
+		for name, one := range arguments {
+			kind, ok := one.(map[string]any)
+			if _, text := kind["type"].(string); !ok || !text {
+				t.Errorf("%s of %s is %v", name, tool.Name, one)
+			}
+		}
+	}
+}
+
+func TestWhatAgentsMayDo(t *testing.T) {
+	t.Parallel()
+	run := &sdk.CallToolParams{Name: "run_python", Arguments: map[string]any{"code": "x = 1"}}
+	const allowed, forbidden, mute, no = "no engine answers", "agents may only look", "can't ask", "did not allow"
+	asks := func(action string) *sdk.ClientOptions {
+		return &sdk.ClientOptions{ElicitationHandler: func(_ context.Context, req *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+			if !strings.Contains(req.Params.Message, "x = 1") {
+				return nil, errors.New("the person does not see the code")
+			}
+			return &sdk.ElicitResult{Action: action}, nil
+		}}
+	}
+	for _, x := range []struct {
+		name   string
+		allow  api.Allow
+		client *sdk.ClientOptions
+		call   *sdk.CallToolParams
+		want   string
+	}{
+		{"all", api.AllowAll, nil, run, allowed},
+		{"read", api.AllowRead, nil, run, forbidden},
+		{"read, and looks", api.AllowRead, nil, &sdk.CallToolParams{Name: "sessions"}, allowed},
+		{"read, and ends", api.AllowRead, nil, &sdk.CallToolParams{Name: "sessions", Arguments: map[string]any{"end": "a"}}, forbidden},
+		{"ask a mute client", api.AllowAsk, nil, run, mute},
+		{"ask, and yes", api.AllowAsk, asks("accept"), run, allowed},
+		{"ask, and no", api.AllowAsk, asks("decline"), run, no},
+		{"ask, and away", api.AllowAsk, asks("cancel"), run, no},
+		{"ask, and look", api.AllowAsk, nil, &sdk.CallToolParams{Name: "wait_run", Arguments: map[string]any{"run": "1"}}, allowed},
+	} {
+		call := *x.call // the client writes into what it sends
+		res, err := connect(t, newTestServer(t, x.allow), x.client).CallTool(t.Context(), &call)
+		if err != nil || !res.IsError || !strings.Contains(said(res), x.want) {
+			t.Errorf("%s: %s, %v, want %q", x.name, said(res), err, x.want)
+		}
+	}
+}
+
+// An answer holds for the call that was shown, and for no other.
+func TestAYesForOneCallIsNoneForAnother(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, api.AllowAsk)
+	client := connect(t, s, &sdk.ClientOptions{
+		MultiRoundTrip:     &sdk.MultiRoundTripOptions{Disabled: true},
+		ElicitationHandler: func(context.Context, *sdk.ElicitRequest) (*sdk.ElicitResult, error) { return nil, errors.New("unused") },
+	})
+	first, err := client.CallTool(t.Context(), &sdk.CallToolParams{Name: "run_python", Arguments: map[string]any{"code": "x = 1"}})
+	if err != nil || len(first.InputRequests) != 1 {
+		t.Fatalf("%v, %v", first, err)
+	}
+	yes := sdk.InputResponseMap{}
+	for name := range first.InputRequests {
+		yes[name] = &sdk.ElicitResult{Action: "accept"}
+	}
+	for code, asked := range map[string]bool{"x = 1": false, "x = 2": true} {
+		res, err := client.CallTool(t.Context(), &sdk.CallToolParams{
+			Name: "run_python", Arguments: map[string]any{"code": code}, InputResponses: yes,
+		})
+		if err != nil || (len(res.InputRequests) > 0) != asked {
+			t.Errorf("%s: %v, %v", code, res, err)
+		}
+	}
+}
+
+func TestOverHTTPOnlyTheUsersAgentsAreAnswered(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	server := httptest.NewServer(newTestServer(t, api.AllowAll).Handler(token))
+	t.Cleanup(server.Close)
+	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`
+	own := strings.TrimPrefix(server.URL, "http://")
+	for _, x := range []struct {
+		name                        string
+		host, origin, shown, method string
+		want                        int
+	}{
+		{"an agent", own, "", "Bearer " + token, "POST", 200},
+		{"localhost", "localhost" + own[strings.LastIndex(own, ":"):], "", "Bearer " + token, "POST", 200},
+		{"a page of the server itself", own, server.URL, "Bearer " + token, "POST", 200},
+		{"no token", own, "", "", "POST", 401},
+		{"another token", own, "", "Bearer " + token + "0", "POST", 401},
+		{"an empty token", own, "", "Bearer ", "POST", 401},
+		{"another kind", own, "", "Basic " + token, "POST", 401},
+		{"a name that leads here", "evil.example", "", "Bearer " + token, "POST", 403},
+		{"a name that looks like one of here", "localhost.evil.example", "", "Bearer " + token, "POST", 403},
+		{"a page", own, "http://evil.example", "Bearer " + token, "POST", 403},
+		{"a page of this machine", own, "http://localhost:3000", "Bearer " + token, "POST", 403},
+		{"a page without an origin", own, "null", "Bearer " + token, "POST", 403},
+		{"what is not served", own, "", "Bearer " + token, "GET", 405},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), x.method, server.URL+Path, strings.NewReader(list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = x.host
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Accept", "application/json, text/event-stream")
+		for name, value := range map[string]string{"Origin": x.origin, "Authorization": x.shown} {
+			if value != "" {
+				req.Header.Set(name, value)
+			}
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != x.want {
+			t.Errorf("%s: %s, want %d", x.name, res.Status, x.want)
+		}
+	}
+}
+
+func TestOnlyThisMachineIsListenedOn(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "8123", "example.com:0"} {
+		if l, err := Listen(address); err == nil {
+			l.Close()
+			t.Errorf("%s is listened on", address)
+		}
+	}
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
+
+func TestWhatARestoreChangesIsSaid(t *testing.T) {
+	t.Parallel()
+	old := contents{"objects": {"A": "1", "B": "1"}, "meshes": {"M": "1"}}
+	now := contents{"objects": {"A": "2", "C": "1"}, "meshes": {"M": "1"}}
+	const want = "objects back: C\nobjects gone: B\nobjects changed: A"
+	if got := difference(old, now); got != want {
+		t.Errorf("%q", got)
+	}
+	if got := difference(old, old); got != "nothing has changed by that" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Older revisions have the server ask with a request of its own.
+func TestAnOlderClientAsksItsPerson(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{"accept": "no engine answers", "decline": "did not allow"} {
+		in, toServer := io.Pipe()
+		fromServer, out := io.Pipe()
+		go func() {
+			if err := newTestServer(t, api.AllowAsk).ServePipe(t.Context(), in, out); err != nil {
+				t.Error(err)
+			}
+			out.Close()
+		}()
+		lines := bufio.NewScanner(fromServer)
+		send := func(line string) {
+			if _, err := io.WriteString(toServer, line+"\n"); err != nil {
+				t.Error(err)
+			}
+		}
+		next := func() string {
+			if !lines.Scan() {
+				t.Error(lines.Err())
+			}
+			return lines.Text()
+		}
+		send(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"elicitation":{}},"clientInfo":{"name":"old","version":"1"}}}`)
+		next()
+		send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+		send(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"run_python","arguments":{"code":"x = 1"}}}`)
+		var asked struct {
+			ID     json.RawMessage
+			Method string
+			Params sdk.ElicitParams
+		}
+		if err := json.Unmarshal([]byte(next()), &asked); err != nil || asked.Method != "elicitation/create" || !strings.Contains(asked.Params.Message, "x = 1") {
+			t.Errorf("%+v, %v", asked, err)
+		}
+		send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":%q}}`, asked.ID, action))
+		if got := next(); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", action, got)
+		}
+		toServer.Close()
+		for lines.Scan() {
+			t.Errorf("more than was asked for: %s", lines.Text())
+		}
+	}
+}
