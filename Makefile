@@ -12,6 +12,8 @@ RUFF := build/lint/bin/ruff
 MYPY := build/lint/bin/mypy
 # What `blendtray run --debug` needs, for its test: without compiled parts, as users get it.
 DEBUGPY := build/debugpy
+# The programs for agents that tests use: the Python clients, and the client in TypeScript where npm is.
+CLIENTS := build/mcp1 build/mcp2 build/inspector
 GOTESTSUM := $(GO) tool gotestsum
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
@@ -55,7 +57,7 @@ ifeq (,$(findstring utf8,$(subst utf-8,utf8,$(subst UTF-8,utf8,$(or $(LC_ALL),$(
 test bench: export LC_ALL := C.UTF-8
 endif
 .PHONY: test
-test: setup-test $(DEBUGPY) ## run every test, with real Blender
+test: setup-test $(DEBUGPY) $(CLIENTS) ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
 	@mkdir -p build
 	$(GOTESTSUM) --format pkgname -- -tags $(TRAY_TAGS) -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
@@ -141,6 +143,15 @@ $(DEBUGPY): scripts/requirements-debug.txt
 	python3 -m venv build/debugpy.venv && build/debugpy.venv/bin/pip install -q --disable-pip-version-check --upgrade \
 		--target $@ --implementation py --abi none --platform any --only-binary=:all: --no-deps -r $<
 	@rm -rf build/debugpy.venv && touch $@
+
+build/mcp%: scripts/requirements-mcp%.txt
+	python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+build/inspector: scripts/requirements-inspector.txt
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $@ "$$(cat $<)"; \
+	else echo "test: npm is not there, so the client in TypeScript is not tested"; mkdir -p $@; fi
+	@touch $@
 
 .PHONY: tray
 tray: build ## build and start the tray
