@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -33,12 +32,6 @@ type seen struct {
 	out printed
 }
 
-// moment is an event, or the error that has ended the events.
-type moment struct {
-	event api.Event
-	err   error
-}
-
 // runToEnd has a run made and returns it with its output when it has ended. When ctx ends, the run is
 // cancelled.
 func (s *Server) runToEnd(ctx context.Context, sub api.Submission) (api.Run, error) {
@@ -59,56 +52,33 @@ func (s *Server) runToEnd(ctx context.Context, sub api.Submission) (api.Run, err
 // submit has a run made, and returns it when it has ended, when the time to wait is over, or when nobody
 // waits any more. A call that the agent cancels cancels the run; an agent that is gone does not. submit
 // fails when no run was made.
-func (c *call) submit(ctx context.Context, sub api.Submission, wait time.Duration) (seen, error) {
+func (c *call) submit(ctx context.Context, sub api.Submission, wait time.Duration) (got seen, err error) {
 	// The run is made whatever becomes of the call: only so is its id known, with which it is cancelled.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	moments := make(chan moment)
-	go func() {
-		defer close(moments)
-		for event, err := range c.server.client.SubmitAndFollow(following, sub) {
-			select {
-			case moments <- moment{event, err}:
-			case <-following.Done():
-				return
-			}
-		}
-	}()
-	first := <-moments
-	if first.err != nil {
-		return seen{}, first.err
-	}
-	return c.wait(ctx, moments, seen{run: *first.event.Run}, wait)
-}
-
-// wait takes the events of a run until the run has ended, the time is over, or ctx ends.
-func (c *call) wait(ctx context.Context, moments <-chan moment, got seen, wait time.Duration) (seen, error) {
-	if got.run.State.Final() {
-		return got, nil
-	}
-	over := time.NewTimer(wait)
-	defer over.Stop()
-	for {
-		select {
-		case m, ok := <-moments:
-			if !ok || m.err != nil {
-				if m.err == nil {
-					m.err = errors.New("the events have ended")
-				}
-				return got, fmt.Errorf("run %s: %w", got.run.ID, m.err)
-			}
-			if c.take(ctx, m.event, &got) {
-				return got, nil
-			}
-		case <-over.C:
-			return got, nil
-		case <-ctx.Done():
+	var over *time.Timer
+	// The events are taken to their end, so that their connection serves the next run.
+	for event, err := range c.server.client.SubmitAndFollow(following, sub) {
+		switch {
+		case err != nil && following.Err() != nil:
 			if isCancelled(ctx) {
 				c.server.cancel(got.run.ID)
 			}
 			return got, nil
+		case err != nil && got.run.ID == "":
+			return got, err
+		case err != nil:
+			return got, fmt.Errorf("run %s: %w", got.run.ID, err)
+		case over == nil:
+			got.run = *event.Run
+			over = time.AfterFunc(wait, stop)
+			defer over.Stop()
+			defer context.AfterFunc(ctx, stop)()
+		default:
+			c.take(ctx, event, &got)
 		}
 	}
+	return got, nil
 }
 
 // take notes an event of the run, tells the agent of progress, and reports whether the run has ended.

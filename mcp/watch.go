@@ -8,6 +8,12 @@ import (
 	"blendtray/control"
 )
 
+// moment is an event, or the error that has ended the events.
+type moment struct {
+	event api.Event
+	err   error
+}
+
 // watch hands the events of the engine to the calls that wait for runs which they have not made. One
 // stream serves all of them, and there is none while nobody waits.
 type watch struct {

@@ -1,0 +1,141 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// agent is `blendtray mcp`, spoken to line by line, so that only the server is measured.
+type agent struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+	n   int
+}
+
+// startAgent starts `blendtray mcp` beside the engine and returns when the handshake is done.
+func (p *program) startAgent(ctx context.Context) (*agent, error) {
+	a := &agent{cmd: exec.CommandContext(ctx, p.cmd.Path, "mcp")}
+	a.cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+filepath.Join(p.dir, "home"))
+	a.cmd.Stderr = os.Stderr
+	var err error
+	if a.in, err = a.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := a.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	a.out = bufio.NewReader(out)
+	if err := a.cmd.Start(); err != nil {
+		return nil, err
+	}
+	_, err = a.ask("initialize", map[string]any{
+		"protocolVersion": "2025-11-25", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "bench", "version": "1"},
+	})
+	if err == nil {
+		_, err = io.WriteString(a.in, `{"jsonrpc":"2.0","method":"notifications/initialized"}`+"\n")
+	}
+	return a, err
+}
+
+// stop ends the agent and waits for its end.
+func (a *agent) stop() error {
+	a.in.Close()
+	return a.cmd.Wait()
+}
+
+// ask sends a request and returns the result. It fails when the answer is an error.
+func (a *agent) ask(method string, params map[string]any) (json.RawMessage, error) {
+	a.n++
+	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": a.n, "method": method, "params": params})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.in.Write(append(line, '\n')); err != nil {
+		return nil, err
+	}
+	for {
+		line, err := a.out.ReadBytes('\n')
+		if err != nil {
+			return nil, err
+		}
+		var answer struct {
+			ID            int
+			Result, Error json.RawMessage
+		}
+		if err := json.Unmarshal(line, &answer); err != nil {
+			return nil, err
+		}
+		switch {
+		case answer.ID != a.n:
+			continue // a notification
+		case answer.Error != nil || bytes.Contains(answer.Result, []byte(`"isError":true`)):
+			return nil, errors.New(string(line))
+		}
+		return answer.Result, nil
+	}
+}
+
+// measureAgents measures `x = 1` over `blendtray mcp` and over control in turn, and how long the program
+// takes until it is ready.
+func (p *program) measureAgents(ctx context.Context, runs int) error {
+	a, err := p.startAgent(ctx)
+	if err != nil {
+		return err
+	}
+	call := map[string]any{"name": "run_python", "arguments": map[string]any{"code": "x = 1", "checkpoint": false}}
+	var control, agents sample
+	for range runs {
+		at := time.Now()
+		if err := p.submit(ctx); err != nil {
+			return err
+		}
+		control = append(control, time.Since(at))
+		if _, err := p.finished(ctx); err != nil {
+			return err
+		}
+		at = time.Now()
+		if _, err := a.ask("tools/call", call); err != nil {
+			return err
+		}
+		agents = append(agents, time.Since(at))
+		if _, err := p.finished(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.stop(); err != nil {
+		return err
+	}
+	of := control.quantile(0.5)
+	bound := of*12/10 + 500*time.Microsecond
+	row("x = 1 over control, p50", ms(of), false, "")
+	timed("x = 1 over mcp", agents, bound, 0)
+	row("ratio", fmt.Sprintf("%.2f times", float64(agents.quantile(0.5))/float64(of)), false, "the bound is 1.2 times and 0.5 ms")
+
+	var ready sample
+	for range 20 {
+		at := time.Now()
+		a, err := p.startAgent(ctx)
+		if err != nil {
+			return err
+		}
+		ready = append(ready, time.Since(at))
+		if err := a.stop(); err != nil {
+			return err
+		}
+	}
+	timed("from its start to ready", ready, 50*time.Millisecond, 0)
+	return nil
+}
