@@ -30,6 +30,8 @@ func seconds(s float64) time.Duration {
 type seen struct {
 	run api.Run
 	out printed
+	// told is how far the agent was told that the run is, a little more than that, or 0.
+	told float64
 }
 
 // runToEnd has a run made and returns it with its output when it has ended. When ctx ends, the run is
@@ -100,16 +102,17 @@ func (c *call) take(ctx context.Context, event api.Event, got *seen) (ended bool
 		got.out.add(event.Text)
 	case api.KindProgress:
 		got.run.Progress = event.Progress
-		c.tell(ctx, event.Progress)
+		c.tell(ctx, event.Progress, got)
 	}
 	return false
 }
 
-// tell sends the agent how far a run is, where it has asked for that.
-func (c *call) tell(ctx context.Context, p *api.Progress) {
-	if c.req == nil || p == nil || p.Fraction < 0 {
+// tell sends the agent how far a run is, where it has asked for that and the run has come further.
+func (c *call) tell(ctx context.Context, p *api.Progress, got *seen) {
+	if c.req == nil || p == nil || p.Fraction < got.told {
 		return
 	}
+	got.told = math.Nextafter(max(p.Fraction, 0), 2)
 	token := c.req.Params.GetProgressToken()
 	if token == nil {
 		return

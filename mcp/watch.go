@@ -58,23 +58,23 @@ func (w *watch) leave(ch chan moment) {
 // stream reads the events of the engine until ctx ends or the engine is gone.
 func (w *watch) stream(ctx context.Context) {
 	for event, err := range w.client.Events(ctx, false) {
-		if ctx.Err() != nil {
+		w.mu.Lock()
+		if ctx.Err() != nil { // the last call has left
+			w.mu.Unlock()
 			return
 		}
-		w.hand(moment{event, err})
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if ctx.Err() == nil { // the next call tries again
-		w.stop()
-		w.stop = nil
+		if err != nil { // the next call tries again
+			w.stop()
+			w.stop = nil
+		}
+		w.handLocked(moment{event, err})
+		w.mu.Unlock()
 	}
 }
 
-// hand gives a moment to all who wait. One who does not take it in time misses events, and gets a gap.
-func (w *watch) hand(m moment) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// handLocked gives a moment to all who wait. One who does not take it in time misses events, and gets a
+// gap. It needs mu.
+func (w *watch) handLocked(m moment) {
 	for ch := range w.subs {
 		select {
 		case ch <- m:
