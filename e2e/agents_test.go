@@ -279,6 +279,31 @@ print("rendered")
 	}
 }
 
+// The session is looked at in a copy: its camera, its selection and its settings stay.
+func TestAPreviewShowsWhatTheSessionHasNow(t *testing.T) {
+	t.Parallel()
+	a := started(t, "").agentOnAPipe()
+	picture := func(code string) []byte {
+		res := a.says(false, "run_python", args{"code": code, "preview": true})
+		for _, c := range res.Content {
+			if image, ok := c.(*sdk.ImageContent); ok && image.MIMEType == "image/jpeg" && bytes.HasPrefix(image.Data, []byte{0xff, 0xd8}) {
+				return image.Data
+			}
+		}
+		t.Fatalf("there is no picture: %s", textIn(res))
+		return nil
+	}
+	const state = "scene = bpy.context.scene; print(scene.camera.name, scene.render.engine, scene.render.resolution_x, bpy.data.filepath, len(bpy.data.objects))"
+	before := picture("import bpy")
+	was := a.says(false, "run_python", args{"code": state, "checkpoint": false})
+	after := picture("bpy.ops.mesh.primitive_monkey_add(size=4)")
+	if bytes.Equal(before, after) {
+		t.Error("both pictures are the same")
+	}
+	_, seen, _ := strings.Cut(textIn(was), "output:")
+	a.says(false, "run_python", args{"code": "bpy.data.objects.remove(bpy.data.objects['Suzanne'])\n" + state, "checkpoint": false}, seen)
+}
+
 func TestAMillionLinesAreAShortAnswer(t *testing.T) {
 	t.Parallel()
 	a := started(t, "").agentOnAPipe()

@@ -96,12 +96,27 @@ func (c *call) addPreview(ctx context.Context, res *sdk.CallToolResult, run api.
 	res.Content = append(res.Content, picture)
 }
 
-// previewOf makes a picture of the scene that a run has left.
-var previewOf = func(ctx context.Context, c *call, run api.Run) (*sdk.ImageContent, error) {
+// previewSize is the longer side of a preview in pixels: enough to see what is wrong, and cheap to read.
+const previewSize = 512
+
+// previewOf makes a picture of the scene that a run has left. That of a session is looked at in a copy, so
+// that the session is not touched and need not wait.
+func previewOf(ctx context.Context, c *call, run api.Run) (*sdk.ImageContent, error) {
+	id := run.ID
 	if run.Session != "" {
-		return nil, errors.New("use render_preview")
+		saved, err := c.server.client.SaveScene(ctx, api.SceneRequest{Run: id, Client: c.client()})
+		if err != nil {
+			return nil, err
+		}
+		looked, err := c.server.runToEnd(ctx, api.Submission{
+			Code: []byte("pass\n"), Name: "<preview>", Scene: saved.File, Isolation: api.IsolateProcess, Client: c.client(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		id = looked.ID
 	}
-	made, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: run.ID, Size: 512})
+	made, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: id, Size: previewSize})
 	if err != nil {
 		return nil, err
 	}
