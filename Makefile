@@ -14,6 +14,8 @@ MYPY := build/lint/bin/mypy
 DEBUGPY := build/debugpy
 # The programs for agents that tests use: the Python clients, and the client in TypeScript where npm is.
 CLIENTS := build/mcp1 build/mcp2 build/inspector
+# The MCP server that asks Blender for work as Blender Lab's does, for the test of mcp.lab_port.
+LABCLIENT := build/labclient
 GOTESTSUM := $(GO) tool gotestsum
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
@@ -57,7 +59,7 @@ ifeq (,$(findstring utf8,$(subst utf-8,utf8,$(subst UTF-8,utf8,$(or $(LC_ALL),$(
 test bench: export LC_ALL := C.UTF-8
 endif
 .PHONY: test
-test: setup-test $(DEBUGPY) $(CLIENTS) ## run every test, with real Blender
+test: setup-test $(DEBUGPY) $(LABCLIENT) $(CLIENTS) ## run every test, with real Blender
 	@$(GO) version; blender --version | head -n 1; python3 --version; git --version
 	@mkdir -p build
 	$(GOTESTSUM) --format pkgname -- -tags $(TRAY_TAGS) -race -count=1 -timeout 25m -p 2 $(or $(ARGS),./...)
@@ -140,9 +142,11 @@ $(RUFF): scripts/requirements-lint.txt
 	@touch $@
 
 $(DEBUGPY): scripts/requirements-debug.txt
-	python3 -m venv build/debugpy.venv && build/debugpy.venv/bin/pip install -q --disable-pip-version-check --upgrade \
+$(LABCLIENT): scripts/requirements-lab.txt
+$(DEBUGPY) $(LABCLIENT):
+	python3 -m venv $@.venv && $@.venv/bin/pip install -q --disable-pip-version-check --upgrade \
 		--target $@ --implementation py --abi none --platform any --only-binary=:all: --no-deps -r $<
-	@rm -rf build/debugpy.venv && touch $@
+	@rm -rf $@.venv && touch $@
 
 build/mcp%: scripts/requirements-mcp%.txt
 	python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $<

@@ -14,6 +14,7 @@ import (
 	"blendtray/blender"
 	"blendtray/control"
 	"blendtray/engine"
+	"blendtray/lab"
 )
 
 // house is an engine in this process, with the control interface over it.
@@ -28,6 +29,8 @@ type house struct {
 	// thumbnails is what the engine has thumbnails made by.
 	thumbnails *blender.Thumbnailer
 	agents     *agentDoor
+	// lab answers the clients of Blender Lab's MCP server.
+	lab *lab.Server
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -108,6 +111,8 @@ func (h *house) open(address string) error {
 		return err
 	}
 	h.agents.apply(h.owner.Current().MCP)
+	h.lab = lab.New(lab.Config{Engine: control.NewClient(address), Logger: h.logs.Logger})
+	h.lab.Configure(h.owner.Current().MCP)
 	h.owner.Attach(h.apply)
 	return nil
 }
@@ -131,6 +136,7 @@ func (h *house) apply(s api.Settings) error {
 	if err := h.engine.SetBlenders(s.Specs(h.paths.Blenders())); err != nil {
 		return err
 	}
+	h.lab.Configure(s.MCP)
 	return h.engine.SetFolders(s.Folders)
 }
 
@@ -167,6 +173,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		}),
 		h.agents, // its agents hear how their runs ended, too
 		closedEngine{h.engine},
+		h.lab,
 		h.owner,
 		guard{h.lock},
 	})

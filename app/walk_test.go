@@ -16,6 +16,7 @@ import (
 	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/engine"
+	"blendtray/lab"
 	"blendtray/watcher"
 )
 
@@ -33,6 +34,7 @@ const (
 	roomTray    = "the tray"
 	roomWindow  = "the window"
 	roomAgents  = "the server for agents"
+	roomLab     = "the port for Blender Lab's clients"
 	reloaded    = ", after a change"
 )
 
@@ -57,6 +59,10 @@ func users(d *settings.Declaration) []string {
 	case "window":
 		return []string{roomWindow}
 	case "mcp":
+		switch d.Name {
+		case "lab_port", "allow":
+			return []string{roomAgents, roomLab, roomLab + reloaded}
+		}
 		return []string{roomAgents}
 	default:
 		all = []string{roomBlender}
@@ -96,7 +102,9 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 	h := &house{
 		paths: home.Paths{Data: t.TempDir(), Cache: os.TempDir()}, owner: later,
 		logs: home.OpenLogs(home.Paths{Log: t.TempDir()}, func(string) {}),
+		lab:  lab.New(lab.Config{}),
 	}
+	h.lab.Configure(first.MCP)
 	defer h.logs.Close()
 	h.agents = &agentDoor{house: h}
 	cfg := h.engineConfig(first)
@@ -125,7 +133,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 	if err := h.engine.Close(); err != nil {
 		t.Error(err)
 	}
-	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs}
+	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs, roomLab: h.lab.Settings()}
 }
 
 // held returns the settings that an engine holds its runs and its folders to. The engine shows them

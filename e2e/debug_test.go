@@ -119,15 +119,15 @@ func (e *editor) await(event string, body any) {
 	}
 }
 
-// debugpy returns the folder with the debugger, which `make test` fills.
-func debugpy(t *testing.T) string {
+// fromPyPI returns the folder build/NAME with a Python package, which `make test` fills.
+func fromPyPI(t *testing.T, name, pack string) string {
 	t.Helper()
-	dir, err := filepath.Abs("../build/debugpy")
+	dir, err := filepath.Abs(filepath.Join("../build", name))
 	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, "debugpy"))
+		_, err = os.Stat(filepath.Join(dir, pack))
 	}
 	if err != nil {
-		t.Fatalf("`make build/debugpy` installs the debugger of this test: %v", err)
+		t.Fatalf("`make build/%s` installs what this test needs: %v", name, err)
 	}
 	return dir
 }
@@ -152,7 +152,7 @@ func TestADebuggerStopsInAScript(t *testing.T) {
 			t.Errorf("with %s: %+v", flag, r)
 		}
 	}
-	if err := os.Symlink(debugpy(t), filepath.Join(p.home, "debugpy")); err != nil {
+	if err := os.Symlink(fromPyPI(t, "debugpy", "debugpy"), filepath.Join(p.home, "debugpy")); err != nil {
 		t.Fatal(err)
 	}
 	run := p.command("run", "--debug", "--blender", "default", script)

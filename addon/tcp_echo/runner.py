@@ -15,7 +15,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import async_loop, completion, debug, ending, failure, outputs, render, result, source
+from . import async_loop, completion, debug, ending, failure, lab, outputs, render, result, source
 from .interrupt import Interrupt, RunCancelled
 from .journal import journal
 from .libraries import Libraries
@@ -280,11 +280,12 @@ class Runner:
         try:
             self._interrupt.arm(run)
             debug.wait(run)
-            code = self._code = source.compiled(run.code, run.filename, run.echo)
-            if code.co_flags & inspect.CO_COROUTINE:
-                self._drive(_eval(code, vars(module)))
-            else:
-                _exec(code, vars(module))
+            with lab.names_for(run, vars(module)) as names:
+                code = self._code = source.compiled(run.code, run.filename, run.echo)
+                if code.co_flags & inspect.CO_COROUTINE:
+                    self._drive(_eval(code, names))
+                else:
+                    _exec(code, names)
             if run.render is not None:
                 render.perform(run)
         except:  # noqa: E722

@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .runs import Run
 
 # How much of an incomplete line is held back, in characters.
@@ -19,11 +21,11 @@ _HELD = 4096
 
 
 class Tee(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr during a run."""
+    """Stands in for sys.stdout or sys.stderr: passes text on to the stream below and to `send`."""
 
-    def __init__(self, below: TextIO | None, run: Run) -> None:
+    def __init__(self, below: TextIO | None, send: Callable[[str], None]) -> None:
         self._below = below
-        self._run = run
+        self._pass_on = send
         self._held: list[str] = []
         self._size = 0
 
@@ -62,7 +64,7 @@ class Tee(io.TextIOBase):
         self._held.clear()
         self._size = 0
         if text:
-            self._run.listener.output(self._run, text)
+            self._pass_on(text)
 
 
 class Tees:
@@ -75,8 +77,12 @@ class Tees:
     def begin(self, run: Run) -> None:
         if not run.listener.wants_output:
             return
+        self.put(lambda text: run.listener.output(run, text), None)
+
+    def put(self, send: Callable[[str], None], send_errors: Callable[[str], None] | None) -> None:
+        """Put tees in the place of the streams; errors go where the output goes, or elsewhere."""
         self._before = sys.stdout, sys.stderr
-        self._ours = Tee(sys.stdout, run), Tee(sys.stderr, run)
+        self._ours = Tee(sys.stdout, send), Tee(sys.stderr, send_errors or send)
         sys.stdout, sys.stderr = self._ours
 
     def end(self) -> None:
