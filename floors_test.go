@@ -34,6 +34,7 @@ var floors = [][]string{
 var appFloors = [][]string{
 	{"fault", "home"},
 	{"doctor", "login", "service", "settings"},
+	{"agents"},
 }
 
 // paneFloors are the rooms inside tray/textpane, ground first, with tray/textpane itself, which is

@@ -20,8 +20,9 @@ import (
 )
 
 type mcpCmd struct {
-	Serve mcpServeCmd `cmd:"" default:"withargs" hidden:""`
-	Token mcpTokenCmd `cmd:"" help:"Print the token that agents show over HTTP."`
+	Serve   mcpServeCmd   `cmd:"" default:"withargs" hidden:""`
+	Install mcpInstallCmd `cmd:"" help:"Have a program for agents start this, or not any more."`
+	Token   mcpTokenCmd   `cmd:"" help:"Print the token that agents show over HTTP."`
 }
 
 type mcpServeCmd struct {

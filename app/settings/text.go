@@ -126,7 +126,7 @@ func (d *document) removeOne(path []string) ([]byte, error) {
 	for i := range d.sections {
 		s := &d.sections[i]
 		if beginsWith(s.name, path) {
-			return d.cut(i), nil
+			return append([]byte{}, d.cut(i)...), nil // also when nothing is left
 		}
 		for j := range s.pairs {
 			if p := &s.pairs[j]; beginsWith(p.path, path) {
