@@ -198,6 +198,10 @@ type Submission struct {
 	// Session is the name of a session, "" for none: see [CheckSession]. The run goes on in the
 	// session's Blender, after the session's runs before it, with the isolation [IsolateKeep].
 	Session string `json:"session"`
+	// Confined has the session begin in a Blender that is confined: without network, and able to write in
+	// one folder alone. A session that is there and is not confined refuses the run. Without it, a run
+	// goes on in the session as it is.
+	Confined bool `json:"confined"`
 	// Echo has the value of the last expression shown, as the interactive interpreter does. Code that is
 	// only the beginning of a statement fails with the error IncompleteInput, and nothing of it runs. It
 	// is for runs in a session.

@@ -108,6 +108,7 @@ type AgentSettings struct {
 	Allow     Allow  `toml:"allow" default:"all" holds:"now" label:"What agents may do" help:"With \u0060\"all\"\u0060, agents run code and change scenes. With \u0060\"ask\"\u0060, the agent's program asks you before each change, and a program that can't ask is refused. With \u0060\"read\"\u0060, agents may only look. This guards against mistakes: it does not confine the code that runs."`
 	HTTPPort  uint16 `toml:"http_port" default:"0" holds:"now" label:"Port for agents over HTTP" help:"The engine answers agents over HTTP on this port of 127.0.0.1, and demands the token that \u0060blendtray mcp token\u0060 prints. With 0, it does not. An agent's program that starts \u0060blendtray mcp\u0060 itself needs no port."`
 	Workspace string `toml:"workspace" path:"folder" default:"" holds:"now" label:"Folder for what agents make" help:"Runs of agents begin in this folder, and paths of agents that are not absolute lie in it. Where this is empty, it is the folder \u0060agents\u0060 in Blendtray's folder for data."`
+	Confine   bool   `toml:"confine" default:"false" holds:"now" label:"Confine the Blenders of agents" help:"A session that an agent begins has a Blender that reaches no network and no other program, and writes only below \u0060workspace\u0060 ([security.md](security.md#confined-sessions)). It needs Linux and bubblewrap; where these lack, such a session is refused."`
 	LabPort   uint16 `toml:"lab_port" default:"0" holds:"now" help:"The port of 127.0.0.1 on which the engine answers the MCP server of Blender Lab in place of Blender Lab's add-on, which listens on 9876. The code runs in the session \u0060blender-lab\u0060. With 0, the engine does not listen. **Nothing on this port proves who asks**: every program of yours can run code there, and on Windows and macOS every program of every user of the machine ([security.md](security.md#blender-labs-port))."`
 }
 
@@ -224,9 +225,22 @@ type BlenderSpec struct {
 	Dir string
 	// Scene is the absolute path of a .blend that Blender opens at its start, or "".
 	Scene string
+	// Confined says that this process is confined, as Confinement says.
+	Confined    bool
+	Confinement Confinement
 	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
 	// one that was the last to serve.
 	PID int
+}
+
+// Confinement is what a confined Blender may do.
+type Confinement struct {
+	// Workspace is the absolute folder in which it may write, "" for none: then no Blender is confined.
+	Workspace string
+	// Store is a folder of this process alone in which it may write, too, or "".
+	Store string
+	// Hidden are absolute folders that it does not see.
+	Hidden []string
 }
 
 // Specs returns the Blenders that the settings ask for, the default Blender first and the

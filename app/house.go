@@ -133,11 +133,27 @@ func wrongSettings(err error) error {
 func (h *house) apply(s api.Settings) error {
 	h.agents.apply(s.MCP)
 	h.engine.SetRuns(s.Runs)
-	if err := h.engine.SetBlenders(s.Specs(h.paths.Blenders())); err != nil {
+	if err := h.engine.SetBlenders(h.specs(s)); err != nil {
 		return err
 	}
 	h.lab.Configure(s.MCP)
 	return h.engine.SetFolders(s.Folders)
+}
+
+// specs returns the Blenders that settings ask for, with what one of them may do that is confined.
+func (h *house) specs(s api.Settings) []api.BlenderSpec {
+	walls := api.Confinement{
+		Workspace: s.MCP.Workspace,
+		Hidden:    []string{h.paths.Data, h.paths.Runtime, h.paths.State, h.paths.Log, h.paths.Cache},
+	}
+	if walls.Workspace == "" {
+		walls.Workspace = h.paths.Agents()
+	}
+	all := s.Specs(h.paths.Blenders())
+	for i := range all {
+		all[i].Confinement = walls
+	}
+	return all
 }
 
 // announce tells the log and every client what has become of the settings.

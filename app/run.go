@@ -24,6 +24,7 @@ type runCmd struct {
 	File      string    `arg:"" optional:"" help:"The script, or - to read it from standard input."`
 	Code      *string   `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
 	Scene     string    `placeholder:"SCENE" help:"What it starts from: fresh (the factory scene), keep (what the last run left), or a .blend file. Default: fresh for a file, keep for -c and -."`
+	Confined  bool      `help:"Begin the session in a Blender without network that can write in one folder alone; with --session, on Linux."`
 	Echo      bool      `help:"Show the value of the last expression, as the interactive interpreter does; with --session."`
 	Session   string    `placeholder:"NAME" help:"Run it in this session: a Blender of its own that keeps its scene, modules and names from run to run, until \"session end\" or a time without use."`
 	Isolation isolation `placeholder:"WHAT" help:"What it shares with the runs before it: process (nothing: a Blender in which nothing has run), scene (a Blender that goes on, with a scene made anew), or keep (everything). Default: as the settings say; keep for -c and -."`
@@ -282,7 +283,7 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 		if err := checkSessionName(c.Session); err != nil {
 			return s, err
 		}
-		s.Session, s.Echo = c.Session, c.Echo
+		s.Session, s.Echo, s.Confined = c.Session, c.Echo, c.Confined
 	}
 	if c.Scene != "" {
 		if s.Scene, err = scene(c.Scene, dir); err != nil {
@@ -296,6 +297,9 @@ func (c *runCmd) submission(e *env) (api.Submission, error) {
 	}
 	s.Leftover = c.Leftover.Leftover
 	s.Limits, s.TimeLimitSeconds = c.limits(), c.Timeout.seconds()
+	if c.Confined && c.Session == "" {
+		return s, fault.New(fault.Usage, "add --session NAME", "--confined is for runs in a session")
+	}
 	if c.Echo && c.Session == "" {
 		return s, fault.New(fault.Usage, "add --session NAME", "--echo is for runs in a session")
 	}

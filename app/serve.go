@@ -153,7 +153,7 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 	return engine.Config{
 		Database:      h.paths.Database(),
 		Folders:       s.Folders,
-		Blenders:      s.Specs(h.paths.Blenders()),
+		Blenders:      h.specs(s),
 		Runs:          s.Runs,
 		ChooseBlender: blender.Choose,
 		FindBlenders:  func(ctx context.Context) ([]blender.Found, error) { return blender.Find(ctx, "") },
@@ -209,7 +209,8 @@ func (h *house) newFleet(spec api.BlenderSpec, changed func(api.BlenderStatus)) 
 	}
 	return fleet.New(fleet.Config{
 		Spec: spec, Memory: total, Free: freeMemory, Changed: changed, Logger: h.logs.Logger,
-		Checkpoints: filepath.Join(h.paths.Checkpoints(), url.PathEscape(spec.Name)),
+		WhyNotConfined: blender.WhyNotConfined,
+		Checkpoints:    filepath.Join(h.paths.Checkpoints(), url.PathEscape(spec.Name)),
 		NewMember: func(spec api.BlenderSpec, public bool, changed func(api.BlenderStatus)) fleet.Member {
 			c := blender.Config{BlenderSpec: spec, Log: h.logs.Blender(spec.Name), Logger: h.logs.Logger, Changed: changed}
 			if public {

@@ -60,7 +60,7 @@ func users(d *settings.Declaration) []string {
 		return []string{roomWindow}
 	case "mcp":
 		switch d.Name {
-		case "lab_port", "allow":
+		case "lab_port", "allow", "confine":
 			return []string{roomAgents, roomLab, roomLab + reloaded}
 		}
 		return []string{roomAgents}

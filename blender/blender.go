@@ -36,6 +36,8 @@ type Request struct {
 	// Session is the name of the session in whose Blender the run goes on; "" for none. A single
 	// Blender ignores it.
 	Session string
+	// Confined has the session begin in a Blender that is confined. A single Blender ignores it.
+	Confined bool
 	// Echo has the value of the last expression shown, as the interactive interpreter does.
 	Echo bool
 	// Complete, if not nil, is where the cursor is in code that is only to be completed: the result is

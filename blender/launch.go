@@ -159,6 +159,21 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 	if handed != nil {
 		cmd.ExtraFiles = []*os.File{handed}
 	}
+	if spec.Confined {
+		own := []string{temp.path}
+		if spec.Confinement.Store != "" {
+			own = append(own, spec.Confinement.Store)
+		}
+		// Compiled files that a confined Blender writes would run in others.
+		if err := confine(cmd, spec.Confinement, spec.Dir, []string{filepath.Dir(launcher), compiled}, own); err != nil {
+			temp.remove()
+			conn.Close()
+			for _, f := range cmd.ExtraFiles {
+				f.Close()
+			}
+			return nil, nil, nil, err
+		}
+	}
 	inst := newInstance(s, spec, temp, token, mark)
 	inst.conn = conn
 	inst.start, inst.read = start, read

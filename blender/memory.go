@@ -11,3 +11,15 @@ func residentBytes(pid int) uint64 {
 	}
 	return info.RSS
 }
+
+// memoryLocked returns how much memory Blender has, or 0 when that can't be told. The process of a
+// confined Blender is bubblewrap's, and Blender is one of those that it has started. It needs mu.
+func (s *Supervisor) memoryLocked() uint64 {
+	bytes := residentBytes(s.status.PID)
+	if inst := s.current; inst != nil && inst.spec.Confined {
+		for pid := range inst.proc.others() {
+			bytes += residentBytes(pid)
+		}
+	}
+	return bytes
+}

@@ -30,7 +30,7 @@ func (s *Supervisor) sampleMemoryLocked() {
 		return
 	}
 	if time.Since(s.sampled) >= memoryPace {
-		s.status.MemoryBytes, s.sampled = residentBytes(s.status.PID), time.Now()
+		s.status.MemoryBytes, s.sampled = s.memoryLocked(), time.Now()
 	}
 }
 

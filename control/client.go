@@ -198,7 +198,7 @@ func runPath(id, rest string) string { return "/runs/" + url.PathEscape(id) + re
 func outgoing(s api.Submission) submission {
 	return submission{
 		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
-		Scene: s.Scene, Isolation: s.Isolation, Session: s.Session, Echo: s.Echo, TimeLimitSeconds: s.TimeLimitSeconds,
+		Scene: s.Scene, Isolation: s.Isolation, Session: s.Session, Confined: s.Confined, Echo: s.Echo, TimeLimitSeconds: s.TimeLimitSeconds,
 		Leftover: s.Leftover, Limits: s.Limits,
 		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID, Blender: s.Blender, Render: s.Render,
 	}

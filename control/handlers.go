@@ -185,6 +185,7 @@ type submission struct {
 	Scene            string        `json:"scene"`
 	Isolation        api.Isolation `json:"isolation,omitempty"`
 	Session          string        `json:"session,omitempty"`
+	Confined         bool          `json:"confined,omitempty"`
 	Echo             bool          `json:"echo,omitempty"`
 	Leftover         api.Leftover  `json:"leftover,omitempty"`
 	Limits           api.Limits    `json:"limits,omitzero"`
@@ -233,7 +234,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	peer, _ := r.Context().Value(peerKey{}).(string)
 	return api.Submission{
 		Peer: peer, Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
-		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, Echo: in.Echo, TimeLimitSeconds: in.TimeLimitSeconds,
+		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, Confined: in.Confined, Echo: in.Echo, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
 		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID, Blender: in.Blender, Render: in.Render,
 	}, nil

@@ -55,6 +55,7 @@ type program struct {
 	home   string
 	folder string // the watched folder
 	config string
+	env    []string // more variables, for it and its calls
 	cmd    *exec.Cmd
 
 	mu   sync.Mutex
@@ -120,6 +121,7 @@ func (p *program) start() {
 func (p *program) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+p.home)
+	cmd.Env = append(cmd.Env, p.env...)
 	cmd.Dir = p.folder
 	return cmd
 }

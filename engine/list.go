@@ -165,7 +165,7 @@ func (e *Engine) lookUp(ctx context.Context, id string) (*job, error) {
 	}
 	e.mu.Lock()
 	if j := e.liveLocked(n); j != nil {
-		c := &job{id: n, isFile: j.isFile, dir: j.dir, limit: j.limit, echo: j.echo, out: j.out, run: e.snapshotLocked(j)}
+		c := &job{id: n, isFile: j.isFile, dir: j.dir, limit: j.limit, echo: j.echo, confined: j.confined, out: j.out, run: e.snapshotLocked(j)}
 		e.mu.Unlock()
 		return c, nil
 	}

@@ -19,14 +19,16 @@ type job struct {
 	// isFile is true when run.Script is a path; otherwise dir is the working directory.
 	isFile bool
 	echo   bool // the value of the last expression is shown
-	again  bool // a save of the same bytes is to run again, though the run has begun
-	repeat bool // it has ended because Blender died, and is still to be repeated
-	saved  bool // its end is in the database
-	older  bool // it was made for an engine before this one
-	dir    string
-	left   string // the isolated run whose scene it saves: see blender.Request.Left; "" for other jobs
-	limit  time.Duration
-	code   []byte // nil when only the database has it
+	// confined: the session begins in a Blender that is confined.
+	confined bool
+	again    bool // a save of the same bytes is to run again, though the run has begun
+	repeat   bool // it has ended because Blender died, and is still to be repeated
+	saved    bool // its end is in the database
+	older    bool // it was made for an engine before this one
+	dir      string
+	left     string // the isolated run whose scene it saves: see blender.Request.Left; "" for other jobs
+	limit    time.Duration
+	code     []byte // nil when only the database has it
 
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not
@@ -74,7 +76,7 @@ func (j *job) request(code []byte) blender.Request {
 		ID: j.run.ID, Code: code, Args: j.run.Args, Scene: j.run.Scene, TimeLimit: j.limit,
 		// A watched folder keeps its own state; other runs look at what the last run left.
 		Isolation: j.run.Isolation, Look: j.run.Isolation == api.IsolateKeep && j.run.Folder == "" && j.run.Session == "",
-		Left: j.left, Session: j.run.Session, Echo: j.echo, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
+		Left: j.left, Session: j.run.Session, Confined: j.confined, Echo: j.echo, Operation: operationOf(&j.run), Leftover: blender.LeftoverBlender,
 		Limits: blender.Limits{
 			Memory: uint64(j.run.Limits.MaxMemory), Nice: j.run.Limits.Nice, Processes: j.run.Limits.MaxProcesses,
 		},

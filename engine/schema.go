@@ -66,6 +66,7 @@ UPDATE runs SET isolation = 'keep' WHERE scene = 'keep';
 ALTER TABLE runs ADD COLUMN blender TEXT NOT NULL DEFAULT '';  -- the Blender that it asks for, or ''
 ALTER TABLE runs ADD COLUMN session TEXT NOT NULL DEFAULT '';  -- the session in which it goes on, or ''
 ALTER TABLE runs ADD COLUMN echo INTEGER NOT NULL DEFAULT 0;        -- 1: the value of its last expression is shown
+ALTER TABLE runs ADD COLUMN confined INTEGER NOT NULL DEFAULT 0;    -- 1: its session begins in a confined Blender
 ALTER TABLE runs ADD COLUMN exit_code INTEGER;
 ALTER TABLE runs ADD COLUMN leftover TEXT NOT NULL DEFAULT 'blender';
 ALTER TABLE runs ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'; -- JSON

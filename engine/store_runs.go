@@ -92,14 +92,14 @@ func (s *store) insertLocked(in insert) error {
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
 			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
 			leftover, limits, repeats, written_by, chain, session,
-			render, echo)
+			render, echo, confined)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			?, ?)`,
+			?, ?, ?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
 		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
 		j.repeats, writtenBy, j.chain.len(), j.run.Session,
-		render, j.echo)
+		render, j.echo, j.confined)
 	if err != nil {
 		return err
 	}
@@ -340,7 +340,7 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (all []T, e
 const runColumns = `id, coalesce(place, id), script, is_file, dir, hash, scene, args, time_limit, source, folder,
 	retry_of, state, reason, queued_at, started_at, finished_at, seconds, output_bytes, error, result, outputs, blender_version,
 	key, client, origin, blender, isolation, exit_code, leftover, limits, attempts, repeats, written_by, chain, session,
-	render, rendered, pinned, echo`
+	render, rendered, pinned, echo, confined`
 
 // scanJob returns the job in a row of runColumns.
 func scanJob(rows *sql.Rows) (*job, error) {
@@ -361,7 +361,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 		&r.Folder, &retryOf, &state, &r.Reason, &queuedAt, &started, &finished, &r.Seconds, &r.OutputBytes,
 		&failure, &result, &outputs, &r.BlenderVersion, &r.Key, &r.Client, &r.Origin, &r.Blender, &isolation, &r.ExitCode,
 		&leftover, &limits, &j.attempts, &j.repeats, &writtenBy, &chained, &r.Session,
-		&render, &frames, &r.Pinned, &j.echo); err != nil {
+		&render, &frames, &r.Pinned, &j.echo, &j.confined); err != nil {
 		return nil, err
 	}
 	r.ID, r.RetryOf, r.WrittenBy = formatID(j.id), formatID(retryOf), formatID(writtenBy)

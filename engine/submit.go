@@ -171,7 +171,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkTexts(s); err != nil {
 		return nil, err
 	}
-	j := &job{peer: s.Peer, dir: s.Dir, left: s.Left, isFile: s.Script != "", echo: s.Echo, code: blob(s.Code)}
+	j := &job{peer: s.Peer, dir: s.Dir, left: s.Left, isFile: s.Script != "", echo: s.Echo, confined: s.Confined, code: blob(s.Code)}
 	if s.Attach && s.Blender != "" {
 		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
 	}
@@ -189,6 +189,8 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
 	case s.Echo && s.Session == "":
 		return nil, fmt.Errorf("%w: echo: only a run in a session has its last value shown", api.ErrBad)
+	case s.Confined && s.Session == "":
+		return nil, fmt.Errorf("%w: confined: only a session is confined", api.ErrBad)
 	case len(s.Code) > api.MaxCode:
 		return nil, api.TooLarge(int64(len(s.Code)))
 	case s.Script != "" && !filepath.IsAbs(s.Script):
@@ -474,7 +476,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 
 // copyOf returns a new job that repeats an ended one, whose code it is given.
 func (j *job) copyOf(code []byte) *job {
-	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, echo: j.echo, code: code, run: api.Run{
+	return &job{isFile: j.isFile, dir: j.dir, limit: j.limit, echo: j.echo, confined: j.confined, code: code, run: api.Run{
 		Script: j.run.Script, SHA256: j.run.SHA256, Scene: j.run.Scene, Args: j.run.Args,
 		Folder: j.run.Folder, Source: api.FromRetry, RetryOf: j.run.ID, Client: j.run.Client, Blender: j.run.Blender,
 		Session: j.run.Session, Isolation: j.run.Isolation, Leftover: j.run.Leftover, Limits: j.run.Limits,

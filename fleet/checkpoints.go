@@ -72,6 +72,18 @@ func (c *checkpoints) folder(parent string) (string, error) {
 	return "", fmt.Errorf("make the folder of the checkpoints: %w", err)
 }
 
+// moveTo brings the checkpoints into another folder, where there are any. Where that fails, they stay,
+// and there are no new checkpoints.
+func (c *checkpoints) moveTo(parent string) {
+	if c.dir == "" || parent == "" || filepath.Dir(c.dir) == parent {
+		return
+	}
+	dir := filepath.Join(parent, filepath.Base(c.dir))
+	if os.Rename(c.dir, dir) == nil {
+		c.dir = dir
+	}
+}
+
 // file returns the .blend of a checkpoint. What a .blend can't hold lies beside it.
 func (c *checkpoints) file(number int) string {
 	return filepath.Join(c.dir, fmt.Sprintf("%06d.blend", number))

@@ -20,9 +20,13 @@ const (
 	keeps
 	// ofSession: it executes the runs of one session, and ends with the session.
 	ofSession
+	// confinedClean: nothing has run in its process, which is confined, for a session.
+	confinedClean
 )
 
-func (u use) String() string { return [...]string{"waiting", "left", "scene", "keep", "session"}[u] }
+func (u use) String() string {
+	return [...]string{"waiting", "left", "scene", "keep", "session", "confined"}[u]
+}
 
 // view is a member as decisions see it.
 type view struct {
@@ -43,7 +47,7 @@ type view struct {
 
 // free reports whether the member can execute a run at once.
 func (v view) free() bool {
-	return !v.parked && !v.busy && v.state == api.BlenderReady && !(v.stale && v.use == clean)
+	return !v.parked && !v.busy && v.state == api.BlenderReady && !(v.stale && (v.use == clean || v.use == confinedClean))
 }
 
 // need is what a run asks for.
@@ -53,8 +57,10 @@ type need struct {
 	look bool
 	// scene is the .blend that the run begins with, or "".
 	scene string
-	// session is the session in which the run goes on, or "".
-	session string
+	// session is the session in which the run goes on, or "". confined says that it begins in a
+	// confined Blender.
+	session  string
+	confined bool
 }
 
 // uses returns which members may execute a run, the best first.
@@ -65,6 +71,9 @@ func (n need) uses(members []view) []use {
 			if m.session == n.session {
 				return []use{ofSession}
 			}
+		}
+		if n.confined {
+			return []use{confinedClean}
 		}
 		return []use{clean} // which is the session's from then on
 	case n.look:
@@ -184,6 +193,28 @@ func decide(members []view, p policy) plan {
 		}
 		if !found && wanted(u) {
 			out.add = append(out.add, addition{use: u})
+		}
+	}
+	// A Blender is confined when a session asks for it, and ends when no session does any more.
+	waits, spare := false, -1
+	for i, m := range members {
+		if m.use != confinedClean {
+			continue
+		}
+		switch {
+		case m.parked && !m.ending:
+			spare = i
+		case m.stale && !m.busy && !m.parked, !wanted(confinedClean) && !m.busy && !m.parked:
+			out.park = append(out.park, i)
+		default:
+			waits = true
+		}
+	}
+	if wanted(confinedClean) && !waits {
+		if spare >= 0 {
+			out.start = append(out.start, start{member: spare})
+		} else {
+			out.add = append(out.add, addition{use: confinedClean})
 		}
 	}
 	// What the last run but one left is of no use any more.

@@ -21,6 +21,8 @@ var (
 	withA     = view{use: clean, state: api.BlenderReady, scene: "/a.blend"}
 	withB     = view{use: clean, state: api.BlenderReady, scene: "/b.blend"}
 	opening   = view{use: clean, state: api.BlenderStarting, scene: "/a.blend"}
+	walled    = view{use: confinedClean, state: api.BlenderReady}
+	ofOther   = view{use: ofSession, state: api.BlenderReady, session: "other"}
 	unopened  = view{use: clean, state: api.BlenderFailed, scene: "/a.blend"}
 )
 
@@ -51,6 +53,12 @@ func TestARunIsExecutedWhereItFits(t *testing.T) {
 		{"no other file is closed for it", []view{withA}, inB, -1},
 		{"without a file", []view{withA, ready}, process, 1},
 		{"not in a file", []view{withA}, process, -1},
+		{"in a session that is confined", []view{ready, walled}, need{session: "a", confined: true}, 1},
+		{"not in a Blender that is not confined", []view{ready}, need{session: "a", confined: true}, -1},
+		{"not in a Blender that is confined", []view{walled}, need{session: "a"}, -1},
+		{"no isolated run is confined", []view{walled}, process, -1},
+		{"not in the confined session of another", []view{ofOther, walled}, need{session: "a", confined: true}, 1},
+		{"in its own confined session", []view{walled, ofOther}, need{session: "other", confined: true}, 1},
 		{"while its file is being opened", []view{opening, ready}, inA, 1},
 	} {
 		if got := choose(c.members, c.need); got != c.want {
@@ -96,6 +104,11 @@ func TestBlendersAreStartedBeforeTheyAreNeeded(t *testing.T) {
 		{"a run in a scene waits", []view{ready}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{add: []addition{{use: resets}}}},
 		{"it has its Blender", []view{ready, resetting}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{}},
 		{"it was stopped", []view{ready, {use: resets, parked: true}}, policy{ahead: 1, cores: 2, want: wants(api.IsolateScene)}, plan{start: []start{{member: 1}}}},
+		{"a confined session waits", []view{ready}, policy{ahead: 1, cores: 2, want: []need{{session: "a", confined: true}}}, plan{add: []addition{{use: confinedClean}}}},
+		{"its Blender starts", []view{ready, {use: confinedClean, state: api.BlenderStarting}}, policy{ahead: 1, cores: 2, want: []need{{session: "a", confined: true}}}, plan{}},
+		{"one has ended before", []view{ready, {use: confinedClean, parked: true}}, policy{ahead: 1, cores: 2, want: []need{{session: "a", confined: true}}}, plan{start: []start{{member: 1}}}},
+		{"no confined session waits any more", []view{ready, walled}, policy{ahead: 1, cores: 2}, plan{park: []int{1}}},
+		{"the settings have changed", []view{ready, {use: confinedClean, state: api.BlenderReady, stale: true}}, policy{ahead: 1, cores: 2, want: []need{{session: "a", confined: true}}}, plan{park: []int{1}, add: []addition{{use: confinedClean}}}},
 		{"a port is to be open", []view{ready}, policy{ahead: 1, cores: 2, port: true}, plan{add: []addition{{use: keeps}}}},
 	} {
 		if got := decide(c.members, c.policy); !reflect.DeepEqual(got, c.want) {

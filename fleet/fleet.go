@@ -82,6 +82,8 @@ type Config struct {
 	// Checkpoints is the folder for the checkpoints of sessions, which is made when it is needed and
 	// goes when Serve ends; with "" there are no checkpoints.
 	Checkpoints string
+	// WhyNotConfined returns why no Blender can be confined here, or ""; nil is always "".
+	WhyNotConfined func() string
 	// Now returns the time by which sessions end that are not used; nil is [time.Now].
 	Now func() time.Time
 	// Changed is called after each change of the status, one call at a time. It must not block.
@@ -116,6 +118,7 @@ type Fleet struct {
 	told     api.BlenderStatus
 	telling  sync.Mutex // around Changed
 	scarce   bool
+	unwalled string // why no Blender can be confined, as it was when it was last asked for
 	free     uint64 // how much memory programs may still have, in bytes
 	looking  bool   // somebody looks at the files that runs begin with
 	looked   time.Time
@@ -147,10 +150,13 @@ type member struct {
 	// scene is the .blend with which its process was started, or "".
 	scene   string
 	session string // the session that has its process, or ""
-	quits   bool   // a session has ended that had its process, which is asked to quit
-	pid     int    // the process in which it executed its last run
-	end     context.CancelFunc
-	ended   chan struct{} // closed when its supervisor has ended
+	// confined: its processes are confined, and store is the folder in which they may write.
+	confined bool
+	store    string
+	quits    bool // a session has ended that had its process, which is asked to quit
+	pid      int  // the process in which it executed its last run
+	end      context.CancelFunc
+	ended    chan struct{} // closed when its supervisor has ended
 }
 
 // New makes a fleet with no members. It starts Blenders when it is served.
@@ -367,7 +373,10 @@ func (m *member) forgetLocked() { m.turn, m.ran, m.left = 0, "", "" }
 // add makes a member and starts it.
 func (f *Fleet) add(a addition) {
 	f.mu.Lock()
-	m := &member{fleet: f, use: a.use, scene: a.scene}
+	m := &member{fleet: f, use: a.use, scene: a.scene, confined: a.use == confinedClean}
+	if m.confined && f.cfg.Checkpoints != "" {
+		m.store = f.newStore()
+	}
 	spec := f.memberSpecLocked(m)
 	f.mu.Unlock()
 	m.b = f.cfg.NewMember(spec, a.use == keeps, m.changed)
@@ -392,15 +401,31 @@ func (f *Fleet) add(a addition) {
 	m.b.Start()
 }
 
+// newStore returns a folder for the checkpoints of a confined member's sessions, or "" where none can be
+// made; a checkpoint then says so.
+func (f *Fleet) newStore() string {
+	err := os.MkdirAll(f.cfg.Checkpoints, 0o700)
+	var dir string
+	if err == nil {
+		dir, err = os.MkdirTemp(f.cfg.Checkpoints, "confined-")
+	}
+	if err != nil {
+		f.log.Warn("a confined Blender has no folder for checkpoints", "error", err)
+		return ""
+	}
+	return dir
+}
+
 // memberSpecLocked returns what a member is like. It needs mu.
 func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
 	spec := f.spec
-	if m.use == clean || m.use == spent || m.use == ofSession {
+	if m.use == clean || m.use == spent || m.use == ofSession || m.confined {
 		spec.MaxRuns, spec.MaxMemory = 0, 0
 	}
 	if m.use != keeps {
 		spec.Port = 0
 	}
+	spec.Confined, spec.Confinement.Store = m.confined, m.store
 	spec.Scene = m.scene
 	return spec
 }
@@ -466,14 +491,17 @@ func (m *member) renewLocked() {
 	}
 	if m.use == spent && !m.busy && m.status.PID != m.pid {
 		m.quits = false
-		m.use, m.stale = clean, false
+		m.use, m.stale = m.cleanUse(), false
 		m.forgetLocked()
 	}
 }
 
 // cleanUse returns what the member is for when it has a new process.
 func (m *member) cleanUse() use {
-	if m.use == spent {
+	switch {
+	case m.confined:
+		return confinedClean
+	case m.use == spent:
 		return clean
 	}
 	return m.use
@@ -554,7 +582,8 @@ func (f *Fleet) Configure(spec api.BlenderSpec) {
 
 // sameStart reports whether two specifications start Blender in the same way.
 func sameStart(a, b api.BlenderSpec) bool {
-	return a.Path == b.Path && slices.Equal(a.Args, b.Args) && a.FactoryStartup == b.FactoryStartup
+	return a.Path == b.Path && slices.Equal(a.Args, b.Args) && a.FactoryStartup == b.FactoryStartup &&
+		a.Confinement.Workspace == b.Confinement.Workspace
 }
 
 // Start has a fleet that was stopped, or whose Blender failed, run again; it returns at once.

@@ -40,6 +40,7 @@ func (f *Fleet) mayTakeNew(n need) bool {
 // Await waits until a Blender is free for a run like the request. It fails as [Fleet.Ready] does.
 func (f *Fleet) Await(ctx context.Context, req blender.Request) error {
 	if req.Session != "" {
+		f.askForWalls(req)
 		f.mu.Lock()
 		refused := f.wanted && f.refusalLocked(req) != ""
 		f.mu.Unlock()
@@ -116,7 +117,7 @@ func (f *Fleet) hopelessLocked(n need) error {
 
 // needOf returns what a run asks for.
 func needOf(req blender.Request) need {
-	n := need{isolation: req.Isolation, look: req.Look, session: req.Session}
+	n := need{isolation: req.Isolation, look: req.Look, session: req.Session, confined: req.Confined}
 	if n.session == "" && n.isolation == api.IsolateProcess && filepath.IsAbs(req.Scene) {
 		n.scene = req.Scene
 	}
@@ -202,6 +203,7 @@ func (m *member) takeTurnLocked() {
 
 // Free reports whether a run like the request would begin at once.
 func (f *Fleet) Free(req blender.Request) bool {
+	f.askForWalls(req)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if req.Session != "" && f.wanted && f.refusalLocked(req) != "" {

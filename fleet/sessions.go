@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ type session struct {
 	lost string
 	// ended: it has ended by itself, and is only remembered.
 	ended bool
+	// confined: its Blender is confined.
+	confined bool
 	checkpoints
 }
 
@@ -125,6 +128,8 @@ func (f *Fleet) refusalLocked(req blender.Request) string {
 		return "there is no checkpoint to go back to"
 	case (req.Operation == api.SessionSave || req.Operation == api.SessionCheckpoint) && there && s.m == nil && s.lost != "":
 		return "there is no scene to save: " + s.lost
+	case there && req.Confined && !s.confined:
+		return "it is not confined, and a session is confined from its first run on or not at all"
 	case there:
 		return ""
 	case req.Operation != "" && req.Operation.NeedsSession() && s != nil:
@@ -132,8 +137,22 @@ func (f *Fleet) refusalLocked(req blender.Request) string {
 	case req.Operation != "" && req.Operation.NeedsSession():
 		return "there is no session of this name"
 	}
+	if req.Confined && f.unwalled != "" {
+		return f.unwalled
+	}
 	p := f.policyLocked()
 	return mayBegin(req.Session, f.sessionViewsLocked(), f.spec.Sessions.MaxOf(runtime.NumCPU(), f.cfg.Memory), p.scarce, f.cfg.Now())
+}
+
+// askForWalls finds out whether a Blender can be confined, where a request wants one.
+func (f *Fleet) askForWalls(req blender.Request) {
+	if !req.Confined || f.cfg.WhyNotConfined == nil {
+		return
+	}
+	why := f.cfg.WhyNotConfined()
+	f.mu.Lock()
+	f.unwalled = why
+	f.mu.Unlock()
 }
 
 // refused returns the outcome of a run that no Blender executes, for the reason why.
@@ -149,6 +168,7 @@ func refused(why string) blender.Outcome {
 // a Blender in which nothing has run. What a session does not allow is an outcome and no error:
 // asking again would not help.
 func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+	f.askForWalls(req)
 	f.mu.Lock()
 	if why := f.refusalLocked(req); why != "" {
 		f.mu.Unlock()
@@ -158,7 +178,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	fresh := s == nil || s.ended
 	if fresh {
 		old := s
-		s = &session{name: req.Session, begun: f.cfg.Now()}
+		s = &session{name: req.Session, begun: f.cfg.Now(), confined: req.Confined}
 		if s.lost = req.SessionGone; old != nil {
 			s.lost = old.lost
 		}
@@ -169,6 +189,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	f.newsLocked()
 	f.mu.Unlock()
 
+	req.Confined = s.confined // also when the session begins anew
 	m, err := f.acquire(ctx, needOf(req))
 	if err != nil {
 		f.leaveSession(s, fresh)
@@ -183,6 +204,12 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	pid, lost := m.pid, s.lost
 	note := s.note()
 	f.mu.Unlock()
+	if s.confined {
+		if adopted {
+			s.moveTo(m.store)
+		}
+		req = withoutJournal(req)
+	}
 	if t, ok := sink.(blender.Taker); ok {
 		t.Taken(pid)
 	}
@@ -216,7 +243,8 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	ready := m.status.State == api.BlenderReady || m.status.State == api.BlenderRunning
 	switch {
 	case err != nil && adopted: // nothing was executed
-		s.m, m.session, m.use = nil, "", clean
+		s.m, m.session, m.use = nil, "", spent
+		m.use = m.cleanUse()
 	case err == nil && ran && s.lost == lost:
 		s.lost = "" // it was told
 		s.runs++
@@ -361,7 +389,7 @@ func (f *Fleet) operation(s *session, req blender.Request) (blender.Request, fun
 			return nil
 		}
 	case api.SessionCheckpoint:
-		dir, err := s.folder(f.cfg.Checkpoints)
+		dir, err := s.folder(f.storeOf(s))
 		if err != nil {
 			return req, nil, err
 		}
@@ -390,6 +418,34 @@ func (f *Fleet) operation(s *session, req blender.Request) (blender.Request, fun
 	}
 	req.Args = []string{string(req.Operation), file}
 	return req, end, nil
+}
+
+// storeOf returns the folder in which a session has the folder of its checkpoints. A confined Blender can
+// write in its own alone.
+func (f *Fleet) storeOf(s *session) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.confined && s.m != nil {
+		return s.m.store
+	}
+	return f.cfg.Checkpoints
+}
+
+// withoutJournal returns a request without a journal: a confined Blender may not write where the
+// journals of all runs are. The journal says that the run has begun, which is all that the engine can
+// know of it after its own end.
+func withoutJournal(req blender.Request) blender.Request {
+	if req.Journal == "" {
+		return req
+	}
+	if f, err := os.OpenFile(req.Journal, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+		_, err = f.WriteString("begun\n")
+		if closed := f.Close(); err != nil || closed != nil {
+			_ = os.Remove(req.Journal) // a journal that is not there proves nothing
+		}
+	}
+	req.Journal, req.Watched = "", nil
+	return req
 }
 
 // madeCheckpoint notes a checkpoint that was made, or removes what is there of one that was not.

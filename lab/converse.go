@@ -229,7 +229,7 @@ func (s *Server) perform(ctx context.Context, request []byte) answer {
 	}
 	var ended *api.Run
 	for ev, err := range s.engine.SubmitAndFollow(ctx, api.Submission{
-		Code: []byte(*asked.Code + end), Name: "<Blender Lab>", Session: Session, Client: client,
+		Code: []byte(*asked.Code + end), Name: "<Blender Lab>", Session: Session, Client: client, Confined: s.Settings().Confine,
 	}) {
 		if err != nil {
 			return wrong("the engine could not execute the code: %v", err)

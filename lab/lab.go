@@ -53,10 +53,12 @@ type Server struct {
 	// requestTime is how long a request may take to come. Tests have less.
 	requestTime time.Duration
 
-	mu     sync.Mutex
-	port   uint16
-	allow  api.Allow
-	change chan struct{} // closed when the port has changed
+	mu    sync.Mutex
+	port  uint16
+	allow api.Allow
+	// confined: the session begins in a confined Blender.
+	confined bool
+	change   chan struct{} // closed when the port has changed
 }
 
 // New returns a server that [Server.Serve] starts, with no port.
@@ -76,7 +78,7 @@ func New(c Config) *Server {
 func (s *Server) Configure(settings api.AgentSettings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.allow = settings.Allow
+	s.allow, s.confined = settings.Allow, settings.Confine
 	if s.port != settings.LabPort {
 		s.port = settings.LabPort
 		close(s.change)
@@ -88,7 +90,7 @@ func (s *Server) Configure(settings api.AgentSettings) {
 func (s *Server) Settings() api.AgentSettings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return api.AgentSettings{LabPort: s.port, Allow: s.allow}
+	return api.AgentSettings{LabPort: s.port, Allow: s.allow, Confine: s.confined}
 }
 
 func (s *Server) wanted() (port uint16, change <-chan struct{}) {

@@ -38,6 +38,7 @@ needs='
   Xvfb         test,windows         xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
   xwininfo     test,windows         x11-utils        xwininfo         xorg-xwininfo -
   xdotool      test                 xdotool          xdotool          xdotool      -
+  bwrap        test                 bubblewrap       bubblewrap       bubblewrap   -
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
   systemd      test                 systemd          systemd          systemd      -
@@ -105,7 +106,7 @@ has() {
 	wayland) header wayland-client-core.h ;;
 	xkbcommon) header xkbcommon/xkbcommon.h ;;
 	# The tests of the tray are for Linux.
-	Xvfb | xwininfo | xdotool | xfce4-panel | dbus-daemon | systemd) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
+	Xvfb | xwininfo | xdotool | xfce4-panel | dbus-daemon | systemd | bwrap) [ "$system" != Linux ] || command -v "$1" >/dev/null 2>&1 ;;
 	# Only there does the window need it.
 	pkg-config) [ "$system" != Linux ] || command -v pkg-config >/dev/null 2>&1 ;;
 	blender) command -v blender >/dev/null 2>&1 || [ -e /Applications/Blender.app ] ;;
