@@ -109,7 +109,7 @@ walk: build ## go through the window by script, into build/walk (on a display of
 	scripts/walk.sh $(BIN)
 
 .PHONY: package
-package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows")
+package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows mcpb")
 	scripts/package.sh $(WHAT)
 
 .PHONY: fyne-package
@@ -117,7 +117,11 @@ fyne-package: setup-build ## package the tray as fyne does, from FyneApp.toml
 	$(GO) run fyne.io/tools/cmd/fyne@v1.7.4 package --target linux --tags $(TRAY_TAGS)
 	@mkdir -p build/packages && mv Blendtray.tar.xz build/packages/ && ls -l build/packages/Blendtray.tar.xz
 
-.PHONY: package-check
+.PHONY: package-check mcpb-check
+mcpb-check: ## make the bundles for programs for agents, and validate them with the official tool (needs npx)
+	scripts/package.sh mcpb
+	scripts/mcpb.sh --check build/packages
+
 package-check: setup-test ## make .deb and .rpm twice, install, use, upgrade and remove them (as root)
 	scripts/check-packages.sh
 

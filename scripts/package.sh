@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes the packages, all or some, in build/packages: the same bytes from the same commit.
 #
-# Usage: scripts/package.sh [deb] [rpm] [tar] [windows]
+# Usage: scripts/package.sh [deb] [rpm] [tar] [windows] [mcpb]
 # VERSION in the environment is the version; else it is that of app/version.go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(deb rpm tar windows)
+[ ${#wanted[@]} -gt 0 ] || wanted=(deb rpm tar windows mcpb)
 wants() { [[ " ${wanted[*]} " == *" $1 "* ]]; }
 say() { printf 'package: %s\n' "$*" >&2; }
 
@@ -104,4 +104,6 @@ if wants windows; then
 	rm -f "$PWD/$out/blendtray-$VERSION-windows-amd64.zip"
 	(cd "$work/windows" && find "blendtray-$VERSION" -type f ! -name app.ico | sort | zip -q -X -9 "$OLDPWD/$out/blendtray-$VERSION-windows-amd64.zip" -@)
 fi
+
+if wants mcpb; then scripts/mcpb.sh "$out"; fi
 (cd "$out" && ls -l >&2)

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Makes the bundles for programs for agents, one for each system and architecture, and server.json for
+# the registry of the Model Context Protocol: the same bytes from the same commit.
+#
+# Usage: scripts/mcpb.sh OUT, called by scripts/package.sh; scripts/mcpb.sh --check OUT validates what
+# is in OUT with the official tool, and asks the bundle of this machine for its tools.
+# VERSION, SOURCE_DATE_EPOCH and RELEASES, the address of the folder of all versions, are in the environment.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say() { printf 'mcpb: %s\n' "$*" >&2; }
+
+# A bundle has the program without tray and window, which a program for agents has no use for.
+targets='linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64'
+
+bundle() { # SYSTEM ARCHITECTURE FILE
+	local dir=build/mcpb/$1-$2 platform=$1 program=blendtray
+	case $1 in windows) platform=win32 program=blendtray.exe ;; esac
+	mkdir -p "$dir/bin"
+	CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go build -trimpath -ldflags "-s -w -X blendtray/app.version=$VERSION" \
+		-tags headless -o "$dir/bin/$program" .
+	sed "s/@VERSION@/$VERSION/; s/@PROGRAM@/$program/; s/@PLATFORM@/$platform/" packaging/mcp/manifest.json.in >"$dir/manifest.json"
+	cp assets/png/app.png "$dir/icon.png"
+	cp LICENSE "$dir/"
+	chmod 755 "$dir/bin/$program"
+	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+	rm -f "$3"
+	(cd "$dir" && find . -type f -printf '%P\n' | sort | zip -q -X -9 "$3" -@)
+}
+
+make_all() { # OUT
+	local out file packages=
+	out=$(realpath "$1")
+	RELEASES=${RELEASES:-https://blendtray.org/releases}
+	rm -rf build/mcpb
+	for target in $targets; do
+		file=blendtray-$VERSION-${target/\//-}.mcpb
+		bundle "${target%/*}" "${target#*/}" "$out/$file"
+		packages+="${packages:+,}
+    {
+      \"registryType\": \"mcpb\",
+      \"identifier\": \"$RELEASES/$VERSION/$file\",
+      \"fileSha256\": \"$(sha256sum "$out/$file" | cut -d ' ' -f 1)\",
+      \"transport\": { \"type\": \"stdio\" }
+    }"
+	done
+	cat >"$out/server.json" <<-END
+		{
+		  "\$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+		  "name": "org.blendtray/blendtray",
+		  "title": "Blendtray",
+		  "description": "Runs Python in a supervised Blender without a window: model, look, render.",
+		  "version": "$VERSION",
+		  "websiteUrl": "https://blendtray.org",
+		  "packages": [$packages
+		  ]
+		}
+	END
+	python3 -m json.tool "$out/server.json" >/dev/null
+}
+
+check_all() { # OUT
+	local work file
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	for file in "$1"/*.mcpb; do
+		mkdir "$work/one"
+		unzip -q "$file" -d "$work/one"
+		npx --yes @anthropic-ai/mcpb@2.1.2 validate "$work/one/manifest.json" >"$work/said" 2>&1 || {
+			cat "$work/said" >&2
+			say "$file is no bundle"
+			exit 1
+		}
+		case $file in
+		*-"$(go env GOOS)-$(go env GOARCH).mcpb")
+			local ask='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"check","version":"1"}}}'
+			printf '%s\n' "$ask" | BLENDTRAY_HOME=$work/home timeout 60 "$work/one/bin/blendtray" mcp >"$work/said" 2>"$work/errors" || true
+			grep -q '"serverInfo"' "$work/said" || {
+				cat "$work/said" "$work/errors" >&2
+				say "the program in $file does not answer"
+				exit 1
+			}
+			;;
+		esac
+		grep -q "$(sha256sum "$file" | cut -d ' ' -f 1)" "$1/server.json" || {
+			say "server.json names another $file"
+			exit 1
+		}
+		rm -rf "$work/one"
+	done
+	say "the bundles in $1 are valid"
+}
+
+if [ "${1-}" = --check ]; then check_all "$2"; else make_all "$1"; fi
