@@ -65,6 +65,14 @@ func (c *call) operate(ctx context.Context, req api.SessionRequest, wait time.Du
 	req.Client = c.client()
 	limited, stop := context.WithTimeout(ctx, max(wait, time.Second))
 	defer stop()
+	if req.Operation == api.SessionOpen && c.settings.Confine {
+		// A session is confined from its first run on, and only a run can ask for that.
+		if _, err := c.submit(ctx, api.Submission{
+			Code: []byte("pass"), Name: "<begin confined>", Session: req.Session, Client: req.Client,
+		}, max(wait, time.Second)); err != nil {
+			return done, nil, err
+		}
+	}
 	done, err = c.server.client.DoInSession(limited, req)
 	if err == nil || limited.Err() == nil || ctx.Err() != nil {
 		return done, nil, err

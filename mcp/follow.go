@@ -55,6 +55,13 @@ func (s *Server) runToEnd(ctx context.Context, sub api.Submission) (api.Run, err
 // waits any more. A call that the agent cancels cancels the run; an agent that is gone does not. submit
 // fails when no run was made.
 func (c *call) submit(ctx context.Context, sub api.Submission, wait time.Duration) (got seen, err error) {
+	if sub.Session != "" {
+		settings, err := c.server.options.Settings(ctx)
+		if err != nil {
+			return got, err
+		}
+		sub.Confined = settings.Confine
+	}
 	// The run is made whatever becomes of the call: only so is its id known, with which it is cancelled.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
