@@ -59,7 +59,7 @@ make_all() { # OUT
 }
 
 check_all() { # OUT
-	local work file
+	local file
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	for file in "$1"/*.mcpb; do
@@ -73,9 +73,18 @@ check_all() { # OUT
 		case $file in
 		*-"$(go env GOOS)-$(go env GOARCH).mcpb")
 			local ask='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"check","version":"1"}}}'
-			printf '%s\n' "$ask" | BLENDTRAY_HOME=$work/home timeout 60 "$work/one/bin/blendtray" mcp >"$work/said" 2>"$work/errors" || true
-			grep -q '"serverInfo"' "$work/said" || {
-				cat "$work/said" "$work/errors" >&2
+			: >"$work/answer"
+			# The end of its input ends the program, so the input stays open until it has answered.
+			# shellcheck disable=SC2094
+			{
+				printf '%s\n' "$ask"
+				for _ in $(seq 300); do
+					grep -q '"id":1' "$work/answer" && break
+					sleep 0.2
+				done
+			} | BLENDTRAY_HOME=$work/home "$work/one/bin/blendtray" mcp >"$work/answer" 2>"$work/errors" || true
+			grep -q '"serverInfo"' "$work/answer" || {
+				cat "$work/answer" "$work/errors" >&2
 				say "the program in $file does not answer"
 				exit 1
 			}
