@@ -19,7 +19,7 @@ import (
 // from itself, not from beside it.
 var floors = [][]string{
 	{"api"},
-	{"addon", "assets", "examples", "logfile", "packaging", "watcher"},
+	{"addon", "assets", "examples", "logfile", "packaging", "reference", "watcher"},
 	{"blender"},
 	{"fleet"},
 	{"engine"},

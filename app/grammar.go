@@ -26,6 +26,7 @@ type grammar struct {
 	Reload   reloadCmd   `cmd:"" help:"Have the engine read its settings again."`
 	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
 	Folder   folderCmd   `cmd:"" help:"Add, change, remove or list the watched folders."`
+	API      apiCmd      `cmd:"" name:"api" help:"Tell what Blender's Python API has, and what replaced what is gone."`
 	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
 	MCP      mcpCmd      `cmd:"" name:"mcp" help:"Let an agent work with Blender: a server of the Model Context Protocol."`
 	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
@@ -54,6 +55,7 @@ Without a command it is the tray: an icon with a menu, and a window. Where there
 
 // usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
+	"api":          "blendtray api PATH | WORDS [flags]",
 	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",

@@ -15,6 +15,7 @@ import (
 	"blendtray/control"
 	"blendtray/engine"
 	"blendtray/lab"
+	"blendtray/reference"
 )
 
 // house is an engine in this process, with the control interface over it.
@@ -31,6 +32,8 @@ type house struct {
 	agents     *agentDoor
 	// lab answers the clients of Blender Lab's MCP server.
 	lab *lab.Server
+	// reference has the Python APIs of Blenders.
+	reference *reference.Library
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -55,6 +58,7 @@ func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, e
 		return nil, engineRuns(err)
 	}
 	h.logs = home.OpenLogs(paths, func(text string) { t.warn("%s", clean(text)) })
+	h.reference = reference.New(reference.Config{Dir: paths.Reference(), Write: blender.WriteReference, Logger: h.logs.Logger})
 	if err := h.open(address); err != nil {
 		h.close()
 		return nil, err
@@ -180,6 +184,7 @@ func (h *house) close() {
 func (h *house) serve(ctx context.Context, stop func()) error {
 	defer boundHeap()()
 	defer h.thumbnails.Close()
+	defer h.reference.Close()
 	return serveParts(ctx, stop, []part{
 		// The server starts before the engine, so that it ends after the engine: clients hear
 		// how their runs ended.

@@ -166,6 +166,7 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 		},
 		Claim:      h.claim,
 		Thumbnails: h.thumbnails, ThumbnailDir: h.paths.Thumbnails(),
+		Reference:  h.reference,
 		PreviewDir: h.paths.Previews(), SceneDir: h.paths.Opened(), JournalDir: h.paths.Journals(),
 		Version: version, Logger: h.logs.Logger,
 	}

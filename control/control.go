@@ -76,6 +76,8 @@ type Engine interface {
 	// Complete returns how code may go on at a cursor, from the names of a session; it never waits for
 	// a run.
 	Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error)
+	// API returns what the documentation of the Python API of a Blender says.
+	API(ctx context.Context, q api.ReferenceQuery) (api.Reference, error)
 	// Subscribe returns the events from now on, with the output of runs if output is true.
 	Subscribe(output bool) Subscription
 }

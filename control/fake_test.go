@@ -228,6 +228,16 @@ func (f *fakeEngine) Thumbnail(_ context.Context, id string, output int) ([]byte
 	return []byte("\xff\xd8small"), nil
 }
 
+func (f *fakeEngine) API(_ context.Context, q api.ReferenceQuery) (api.Reference, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, fmt.Sprintf("%+v", q))
+	f.mu.Unlock()
+	if q.Blender == "none" {
+		return api.Reference{}, fmt.Errorf("%w: there is no Blender with the name %q", api.ErrNoBlender, q.Blender)
+	}
+	return api.Reference{Blender: "default", Version: "3.4.1", Entries: []api.ReferenceEntry{{Path: q.Path + q.Words}}, Total: 1}, nil
+}
+
 func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }
 
 func (f *fakeEngine) Session(name string) (api.Session, error) {

@@ -25,6 +25,7 @@ var parameters = map[string][]string{
 	"POST /blender/stop":    {"name"},
 	"POST /blender/restart": {"name"},
 	"GET /events":           {"output"},
+	"GET /api":              {"blender", "path", "words", "n"},
 }
 
 // filterParameters are the parameters that choose runs.

@@ -219,6 +219,7 @@ func (s *Server) routes() http.Handler {
 		"/folders/reload": {http.MethodPost: s.overSettings(s.postReload)},
 		"/shutdown":       {http.MethodPost: s.postShutdown},
 		"/events":         {http.MethodGet: s.getEvents},
+		"/api":            {http.MethodGet: s.getAPI},
 	} {
 		mux.Handle(path, s.serve(path, m))
 	}

@@ -108,6 +108,8 @@ type Config struct {
 	// without one of the two there are none.
 	Thumbnails   Thumbnailer
 	ThumbnailDir string
+	// Reference answers questions about the Python API of Blenders; with nil there are no answers.
+	Reference Reference
 	// SceneDir is the folder for copies of scenes of which nobody names the file, made with mode 0700;
 	// with "" each needs a file.
 	SceneDir string

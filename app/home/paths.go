@@ -198,6 +198,9 @@ func (p Paths) Previews() string { return filepath.Join(p.Cache, "previews") }
 // Thumbnails is the folder of the thumbnails of outputs.
 func (p Paths) Thumbnails() string { return filepath.Join(p.Cache, "thumbnails") }
 
+// Reference is the folder of the Python APIs of Blenders.
+func (p Paths) Reference() string { return filepath.Join(p.Cache, "api") }
+
 // ThumbnailBlender is the folder for the files of the Blender that makes thumbnails.
 func (p Paths) ThumbnailBlender() string { return filepath.Join(p.Cache, "thumbnailer") }
 

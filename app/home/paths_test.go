@@ -17,7 +17,7 @@ func TestEverythingLiesBelowTheHomeThatIsNamed(t *testing.T) {
 	}
 	for _, path := range []string{
 		p.SettingsFile(), p.Database(), p.DoorFile("default"), p.OpenBlenders(), p.EngineLog(), p.BlenderLog("a"), p.ServiceLog(),
-		p.Tray(), p.Blenders(), p.Previews(), p.Thumbnails(), p.ThumbnailBlender(), p.engineLock(), p.engineHolder(), p.trayLock(),
+		p.Tray(), p.Blenders(), p.Previews(), p.Thumbnails(), p.Reference(), p.ThumbnailBlender(), p.engineLock(), p.engineHolder(), p.trayLock(),
 	} {
 		if rel, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(rel) || rel == "." {
 			t.Errorf("%s does not lie below %s", path, dir)
