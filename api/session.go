@@ -89,13 +89,15 @@ const (
 	// SessionUndo makes the scene what it was at the last checkpoint; a second one, with nothing
 	// between the two, at the checkpoint before.
 	SessionUndo SessionOperation = "undo"
+	// SessionLook looks at the scene, and changes nothing. It begins the session if it is not there.
+	SessionLook SessionOperation = "look"
 )
 
 // NeedsFile reports whether the operation has a file.
 func (o SessionOperation) NeedsFile() bool { return o == SessionSave || o == SessionOpen }
 
 // NeedsSession reports whether the session has to be there already.
-func (o SessionOperation) NeedsSession() bool { return o != SessionOpen }
+func (o SessionOperation) NeedsSession() bool { return o != SessionOpen && o != SessionLook }
 
 // SessionRequest asks for an operation of a session.
 type SessionRequest struct {
@@ -103,9 +105,49 @@ type SessionRequest struct {
 	Operation SessionOperation
 	// File is the absolute path of a .blend for [SessionSave] and [SessionOpen], and else "".
 	File string
+	// Look is what a [SessionLook] looks at, and else nil.
+	Look *Look
 	// Client says who asks, for the history.
 	Client string
 }
+
+// Look says what to look at in the scene of a session. The result of the run has what was seen.
+type Look struct {
+	// What is "summary", "inspect" or "picture".
+	What string `json:"what"`
+	// Path of an "inspect" is a path of data, such as `bpy.data.objects["Cube"].modifiers`. It is read
+	// and never executed.
+	Path string `json:"path,omitempty"`
+	// From and Max say which objects a "summary" has, or which items an "inspect" of a collection; a
+	// Max of 0 is 50.
+	From int `json:"from,omitempty"`
+	Max  int `json:"n,omitempty"`
+	// Views of a "picture" are what it shows beside one another, of [PreviewViews]; none is the camera.
+	Views []string `json:"views,omitempty"`
+	// Style of a "picture" is "rendered" (with Cycles), or "solid" (with Workbench), which needs a display
+	// or a GPU on some systems; "" is "rendered".
+	Style string `json:"style,omitempty"`
+	// Focus of a "picture" is the name of the object that it shows, "" for all.
+	Focus string `json:"focus,omitempty"`
+	// Size of a "picture" is the longer side of each view in pixels, [MinPreview] to [MaxPreview]; 0 is 512.
+	Size int `json:"size,omitempty"`
+	// File of a "picture" is set by the engine: where it is saved, as a JPEG.
+	File string `json:"file,omitempty"`
+}
+
+// LookKinds and LookStyles are the choices of What and Style of a [Look].
+var (
+	LookKinds  = []string{"summary", "inspect", "picture"}
+	LookStyles = []string{"rendered", "solid"}
+)
+
+// The bounds of a [Look]: how many views a picture may have, how many objects or items are listed, and
+// how many bytes a path may have.
+const (
+	MaxViews    = 8
+	MaxLooked   = 1000
+	MaxLookPath = 1000
+)
 
 // SessionDone is an operation of a session that has succeeded.
 type SessionDone struct {

@@ -201,6 +201,7 @@ func (s *Server) routes() http.Handler {
 		"/sessions/{name}/open":       {http.MethodPost: s.sessionDoes(api.SessionOpen)},
 		"/sessions/{name}/checkpoint": {http.MethodPost: s.sessionDoes(api.SessionCheckpoint)},
 		"/sessions/{name}/undo":       {http.MethodPost: s.sessionDoes(api.SessionUndo)},
+		"/sessions/{name}/look":       {http.MethodPost: s.sessionDoes(api.SessionLook)},
 		"/sessions/{name}/complete":   {http.MethodPost: s.postComplete},
 		"/watch/stale":                {http.MethodPost: s.postStale},
 		"/watch/pause":                {http.MethodPost: s.watching(true)},

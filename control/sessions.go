@@ -36,6 +36,8 @@ type sessionBody struct {
 	File string `json:"file,omitempty"`
 	// Client says who asks, for the history.
 	Client string `json:"client,omitempty"`
+	// Look is what a look looks at.
+	Look *api.Look `json:"look,omitempty"`
 }
 
 // sessionDoes returns a handler that has a session do an operation, and answers when it is done.
@@ -52,7 +54,7 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 			}
 		}
 		done, err := s.engine.DoInSession(r.Context(), api.SessionRequest{
-			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client,
+			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client, Look: in.Look,
 		})
 		if err != nil {
 			return err
@@ -118,7 +120,7 @@ func (c *Client) EndSession(ctx context.Context, name string) error {
 // [api.ErrSession] when the operation has failed.
 func (c *Client) DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error) {
 	return ask[api.SessionDone](ctx, c, http.MethodPost, sessionPath(req.Session, "/"+string(req.Operation)), sessionBody{
-		File: req.File, Client: req.Client,
+		File: req.File, Client: req.Client, Look: req.Look,
 	})
 }
 

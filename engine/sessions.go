@@ -219,6 +219,13 @@ func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.S
 	if req.File != "" {
 		s.Args = []string{req.File}
 	}
+	if req.Look != nil {
+		look, err := e.lookText(*req.Look)
+		if err != nil {
+			return api.SessionDone{}, err
+		}
+		s.Args = []string{look}
+	}
 	j, err := newJob(s, e.runSettings())
 	if err != nil {
 		return api.SessionDone{}, err
@@ -259,6 +266,8 @@ func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err err
 		return "", fmt.Errorf("%w: file: %q is not an absolute path", api.ErrBad, req.File)
 	case req.Operation.NeedsFile() && !strings.EqualFold(filepath.Ext(req.File), ".blend"):
 		return "", fmt.Errorf("%w: file: the name of %s does not end in .blend", api.ErrBad, req.File)
+	case (req.Operation == api.SessionLook) != (req.Look != nil):
+		return "", fmt.Errorf("%w: look: a look has it, and no other operation", api.ErrBad)
 	case !req.Operation.NeedsFile() && req.File != "":
 		return "", fmt.Errorf("%w: file: a %s has none", api.ErrBad, req.Operation)
 	}

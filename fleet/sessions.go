@@ -370,6 +370,10 @@ func (s *notedSink) Output(p []byte) {
 // operationCode has the add-on do what the arguments say. It leaves no name behind.
 const operationCode = "__import__('tcp_echo.checkpoints', fromlist=['perform']).perform()\n"
 
+// lookCode has the add-on look at what the arguments say. What was seen is the result of the run, whose
+// name goes when the next run begins.
+const lookCode = "result = __import__('tcp_echo.looks', fromlist=['perform']).perform()\n"
+
 // operation returns the request by which a session does an operation, and a function that is to be
 // called with whether the operation has succeeded. The function fails when the operation has failed
 // all the same. operation fails when the operation can't be done.
@@ -381,6 +385,13 @@ func (f *Fleet) operation(s *session, req blender.Request) (blender.Request, fun
 	}
 	end := func(bool) error { return nil }
 	switch req.Operation {
+	case api.SessionLook:
+		last := ""
+		if n := len(s.all); n > 0 {
+			last = s.file(s.all[n-1].Number)
+		}
+		req.Code, req.Args = []byte(lookCode), []string{file, last}
+		return req, end, nil
 	case api.SessionOpen:
 		end = func(ok bool) error {
 			f.mu.Lock()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import outputs
+from . import looks, outputs
 from .scene import SceneError, error_text, open_file
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def make(path: str) -> None:
                 note["libraries"].append([library.name, library.filepath])
                 stack.callback(setattr, library, "filepath", library.filepath)
                 library.filepath = bpy.path.abspath(library.filepath)
+        note["marks"] = looks.marks()
         note["pixels"] = _write_pixels(f"{path}.pixels")
         _write(path, relative_remap=False)
     with open(f"{path}.json", "w", encoding="utf-8", errors="surrogateescape") as file:

@@ -91,6 +91,13 @@ class Outputs:
             if self._paths is not None:
                 self._paths[os.path.abspath(path)] = None
 
+    def forget(self, folder: str) -> None:
+        """Leave out the files of a folder, which were only made on the way."""
+        with self._lock:
+            for path in list(self._paths or ()):
+                if self._paths is not None and os.path.dirname(path) == os.path.abspath(folder):
+                    del self._paths[path]
+
     def add_written(self, path: str) -> bool:
         """Add a path if it is a file that was written since the run began."""
         path = os.path.abspath(path)

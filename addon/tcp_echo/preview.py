@@ -39,12 +39,15 @@ class NoPreview(Exception):
     """The scene has nothing to see, or is too large, or can't be rendered."""
 
 
-def render(path: str, engine: str, size: int = _SIZE, view: str = "camera") -> None:
+def render(
+    path: str, engine: str, size: int = _SIZE, view: str = "camera", focus: str = ""
+) -> None:
     """Render the scene to a JPEG file, with "cycles", "eevee" or "workbench".
 
     The longer side has `size` pixels. The view "camera" looks through the scene's camera, or from
     an angle where the scene has none; the others, "front", "right", "top" and "three-quarter",
-    show all. With "picture" nothing is rendered: the file is what was rendered last, made small.
+    show all, or the object `focus` alone. With "picture" nothing is rendered: the file is what was
+    rendered last, made small.
     Raises NoPreview when there is nothing to see, the scene is too large, or this Blender does not
     have the engine.
     """
@@ -54,7 +57,7 @@ def render(path: str, engine: str, size: int = _SIZE, view: str = "camera") -> N
     scene, layer = bpy.context.scene, bpy.context.view_layer
     if scene is None or layer is None:
         raise NoPreview("there is no scene")
-    bounds = _visible_corners(bpy.context.evaluated_depsgraph_get())
+    bounds = _visible_corners(bpy.context.evaluated_depsgraph_get(), focus)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_handlers())
         # Removing what was added updates the scene: that must happen before the handlers are
@@ -62,7 +65,7 @@ def render(path: str, engine: str, size: int = _SIZE, view: str = "camera") -> N
         stack.callback(layer.update)
         copy = scene.copy()
         stack.callback(bpy.data.scenes.remove, copy)
-        if copy.camera is None or view != "camera":
+        if copy.camera is None or view != "camera" or focus:
             _add_camera(copy, bounds, "three-quarter" if view == "camera" else view, stack)
         _add_light(copy, stack)
         _set_up(copy, path, engine, size)
@@ -121,8 +124,8 @@ def _keep_one_view(path: str, render: Any) -> None:
                 os.rename(f"{stem}{view.file_suffix}{extension}", path)
 
 
-def _visible_corners(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
-    """Return the corners of the bounding boxes of all visible objects."""
+def _visible_corners(depsgraph: bpy.types.Depsgraph, focus: str) -> list[Vector]:
+    """Return the corners of the bounding boxes of all visible objects, or of one by its name."""
     corners = []
     polygons = 0
     for count, instance in enumerate(depsgraph.object_instances):
@@ -132,12 +135,12 @@ def _visible_corners(depsgraph: bpy.types.Depsgraph) -> list[Vector]:
         polygons += len(ob.data.polygons) if isinstance(ob.data, bpy.types.Mesh) else 0
         if count > _MOST_INSTANCES or polygons > _MOST_POLYGONS:
             raise NoPreview("the scene is too large for a preview")
-        if instance.show_self:
+        if instance.show_self and focus in ("", ob.name):
             matrix = instance.matrix_world
             corners += [matrix @ Vector(corner) for corner in ob.bound_box]
     corners = [c for c in corners if all(map(math.isfinite, c.to_tuple()))]
     if not corners:
-        raise NoPreview("there is nothing to see")
+        raise NoPreview(f"{focus} can't be seen" if focus else "there is nothing to see")
     return corners
 
 
