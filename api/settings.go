@@ -39,6 +39,7 @@ type Settings struct {
 	Fleet    FleetSettings              `toml:"fleet" title:"Blenders ahead" about:"Blendtray starts Blenders before they are needed, so that a script does not wait."`
 	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
 	MCP      AgentSettings              `toml:"mcp" title:"Agents" about:"Programs that let agents work with Blender, over the Model Context Protocol."`
+	Farm     FarmSettings               `toml:"farm" title:"Farm" about:"Machines that have joined a farm share their runs (blendtray farm)."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -108,6 +109,14 @@ type AgentSettings struct {
 	Allow     Allow  `toml:"allow" default:"all" holds:"now" label:"What agents may do" help:"With \u0060\"all\"\u0060, agents run code and change scenes. With \u0060\"ask\"\u0060, the agent's program asks you before each change, and a program that can't ask is refused. With \u0060\"read\"\u0060, agents may only look. This guards against mistakes: it does not confine the code that runs."`
 	HTTPPort  uint16 `toml:"http_port" default:"0" holds:"now" label:"Port for agents over HTTP" help:"The engine answers agents over HTTP on this port of 127.0.0.1, and demands the token that \u0060blendtray mcp token\u0060 prints. With 0, it does not. An agent's program that starts \u0060blendtray mcp\u0060 itself needs no port."`
 	Workspace string `toml:"workspace" path:"folder" default:"" holds:"now" label:"Folder for what agents make" help:"Runs of agents begin in this folder, and paths of agents that are not absolute lie in it. Where this is empty, it is the folder \u0060agents\u0060 in Blendtray's folder for data."`
+}
+
+// FarmSettings say what a machine does for the farm that it has joined.
+type FarmSettings struct {
+	Work      bool     `toml:"work" default:"true" holds:"now" label:"Execute jobs of the farm" help:"This machine executes jobs of the farm that it has joined, as many at the same time as \u0060runs.parallel\u0060 allows beside its own runs."`
+	When      When     `toml:"when" default:"always" holds:"now" label:"When to execute them" help:"With \u0060\"idle\"\u0060, this machine takes jobs only while nobody uses it. A job that is running goes on."`
+	IdleAfter Duration `toml:"idle_after" default:"5m" holds:"now" label:"Nobody uses the machine after" help:"With \u0060when = \"idle\"\u0060: nobody uses the machine when no key was pressed and no mouse was moved for this time."`
+	Labels    []string `toml:"labels" holds:"now" help:"Words by which jobs ask for this machine, such as \u0060\"linux\"\u0060 or \u0060\"big\"\u0060 (\u0060blendtray farm run --label\u0060)."`
 }
 
 // RunSettings hold for every run.

@@ -26,6 +26,7 @@ type grammar struct {
 	Reload   reloadCmd   `cmd:"" help:"Have the engine read its settings again."`
 	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
 	Folder   folderCmd   `cmd:"" help:"Add, change, remove or list the watched folders."`
+	Farm     farmCmd     `cmd:"" help:"Share runs between machines: serve, join, run, map, status and more."`
 	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
 	MCP      mcpCmd      `cmd:"" name:"mcp" help:"Let an agent work with Blender: a server of the Model Context Protocol."`
 	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
@@ -56,6 +57,8 @@ Without a command it is the tray: an icon with a menu, and a window. Where there
 var usages = map[string]string{
 	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm run":     "blendtray farm run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm map":     "blendtray farm map FILE --each LIST [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"mcp serve":    "blendtray mcp [--http ADDRESS] | token",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",

@@ -224,6 +224,13 @@ const (
 	StateRefused     State = "refused"     // a machine does not run it: see its reason
 )
 
+// States returns all states of a job, in the order of a life.
+func States() []State {
+	return []State{
+		StateWaiting, StateRunning, StateSucceeded, StateFailed, StateCancelled, StateTimedOut, StateCrashed, StateInterrupted, StateRefused,
+	}
+}
+
 // Final reports whether a job in this state will not run any more by itself.
 func (s State) Final() bool { return s != StateWaiting && s != StateRunning }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -106,7 +107,7 @@ type Client struct {
 	nc        *nats.Conn
 	js        jetstream.JetStream
 	connected chan struct{} // gets a value after each new connection
-	dialed    time.Time
+	named     sync.Map      // the classes that the farm knows
 }
 
 // DialOptions are what a connection may need.
@@ -123,10 +124,14 @@ func Dial(ctx context.Context, m *Membership, o DialOptions) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{Member: m, Card: card, connected: make(chan struct{}, 1), dialed: time.Now()}
-	options := []nats.Option{nats.RetryOnFailedConnect(o.Patient)}
-	if o.Refused != nil {
-		options = append(options, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Refused(err) }))
+	c := &Client{Member: m, Card: card, connected: make(chan struct{}, 1)}
+	options := []nats.Option{
+		nats.RetryOnFailedConnect(o.Patient),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if o.Refused != nil {
+				o.Refused(err)
+			}
+		}),
 	}
 	noteConnected := func(*nats.Conn) {
 		select {
@@ -220,4 +225,20 @@ func ReadInvitation(text string) (Invitation, Card, error) {
 		err = fmt.Errorf("%w: it is the card of a member and no invitation", ErrRefused)
 	}
 	return i, card, err
+}
+
+// readMembers reads the file of the names of members with their keys.
+func readMembers(path string) (map[string]string, error) {
+	members := map[string]string{}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return members, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &members)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read who has joined: %w", err)
+	}
+	return members, nil
 }

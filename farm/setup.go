@@ -79,10 +79,8 @@ func PermissionsOf(c Card) Permissions {
 	for _, stream := range []string{
 		streamJobs, streamResults, "KV_" + bucketClaims, "KV_" + bucketClasses, "KV_" + bucketMachines, "KV_" + bucketOrders, "OBJ_" + BucketFiles,
 	} {
-		p.Publish = append(p.Publish, "$JS.API.CONSUMER.CREATE."+stream, "$JS.API.CONSUMER.CREATE."+stream+".>")
-		if stream != streamJobs {
-			p.Publish = append(p.Publish, "$JS.API.CONSUMER.DELETE."+stream+".*", "$JS.API.CONSUMER.INFO."+stream+".*")
-		}
+		p.Publish = append(p.Publish, "$JS.API.CONSUMER.CREATE."+stream, "$JS.API.CONSUMER.CREATE."+stream+".>",
+			"$JS.API.CONSUMER.DELETE."+stream+".*", "$JS.API.CONSUMER.INFO."+stream+".*")
 	}
 	files := []string{"$O." + BucketFiles + ".C.>", "$O." + BucketFiles + ".M.>", "$JS.API.STREAM.PURGE.OBJ_" + BucketFiles}
 	if c.Has(RoleSubmit) || c.Has(RoleWork) {
@@ -94,7 +92,7 @@ func PermissionsOf(c Card) Permissions {
 	}
 	if c.Has(RoleWork) {
 		p.Publish = append(p.Publish, subjectResults+".*", subjectEvents+".*", "$KV."+bucketClaims+".*", "$KV."+bucketMachines+"."+c.Key,
-			"$JS.API.CONSUMER.MSG.NEXT."+streamJobs+".*", "$JS.API.CONSUMER.INFO."+streamJobs+".*", "$JS.ACK."+streamJobs+".>")
+			"$JS.API.CONSUMER.MSG.NEXT."+streamJobs+".*", "$JS.ACK."+streamJobs+".>")
 	}
 	if c.Has(RoleAdminister) {
 		p.Publish = append(p.Publish, "$JS.API.>", "$KV."+bucketOrders+".>", "_INBOX.>")
