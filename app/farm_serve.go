@@ -35,7 +35,7 @@ func (farmServeCmd) Help() string {
     blendtray farm serve
     blendtray farm serve --listen 127.0.0.1:4222
 
-Connections are encrypted, and only members get in. Ctrl-C or SIGTERM ends the server; jobs and results are still there at the next start. A NATS server of 2.12 or newer that you run already does as well: docs/farm.md.`
+Connections are encrypted, and only members get in. Ctrl-C or SIGTERM ends the server; jobs and results are still there at the next start.`
 }
 
 func (c *farmServeCmd) Run(e *env) error {

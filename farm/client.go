@@ -116,7 +116,7 @@ func (c *Client) nameClass(ctx context.Context, job Job) error {
 // noFarm explains why a bucket or a stream is not there.
 func (c *Client) noFarm(err error) error {
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("the server has no farm yet: an administrator makes it with `blendtray farm serve` or `blendtray farm setup`: %w", err)
+		return fmt.Errorf("the server has no farm yet: `blendtray farm serve` makes it: %w", err)
 	}
 	return fmt.Errorf("ask the farm: %w", err)
 }

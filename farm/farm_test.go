@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,12 +114,21 @@ func (h *hall) machine(name string, settings api.FarmSettings) *machine {
 	return m
 }
 
+// inUse is true while a person uses the machines of the tests that ask for that.
+var inUse atomic.Bool
+
 // work starts the worker of a machine.
 func (m *machine) work(t *testing.T, settings api.FarmSettings) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := farm.NewWorker(farm.WorkerConfig{
 		Membership: m.file, HeldDir: m.held, Engine: m.engineOfTest, Lease: lease,
 		Settings: func() api.FarmSettings { return settings },
+		Unused: func() (time.Duration, bool) {
+			if inUse.Load() {
+				return time.Second, true
+			}
+			return time.Hour, true
+		},
 		Machine: func() farm.Machine {
 			return farm.Machine{Slots: 1, Blenders: []string{"default", "3.4.1"}, Free: 8e9}
 		},
@@ -532,6 +542,27 @@ func TestADrainedMachineTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := resultOf(t, c, submit(t, c, script("ok"))); r.Machine != "a" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAMachineInUseTakesNothingUntilItIsIdle(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	inUse.Store(true)
+	t.Cleanup(func() { inUse.Store(false) })
+	m := h.machine("desk", api.FarmSettings{Work: true, When: api.WhenIdle, IdleAfter: api.Duration(time.Minute)})
+	c := h.dial("other", farm.RoleSubmit)
+	job := submit(t, c, script("ok"))
+	eventually(t, "the machine says that it is in use", func() bool {
+		machines, err := c.Machines(t.Context())
+		return err == nil && len(machines) == 1 && machines[0].State == "in use"
+	})
+	if m.timesBegun("ok") != 0 {
+		t.Error("it takes jobs")
+	}
+	inUse.Store(false)
+	if r := resultOf(t, c, job); r.State != farm.StateSucceeded {
 		t.Errorf("%+v", r)
 	}
 }
