@@ -187,7 +187,7 @@ func checkMemberName(name string) error {
 	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 	}) {
-		return fmt.Errorf("the name %q of a machine has other signs than letters, digits, -, _ and .", name)
+		return fmt.Errorf("the name %q of a machine has other signs than letters, digits, dots, - and _", name)
 	}
 	return nil
 }
