@@ -86,6 +86,10 @@ fuzz: setup-test ## have every fuzz target search for inputs that break a parser
 soak: setup-test ## save for long, and kill the engine and Blender meanwhile (SAVES=100000 KILLS=200 SEED=1)
 	$(GO) run ./e2e/soak $(if $(SAVES),-saves $(SAVES)) $(if $(KILLS),-kills $(KILLS)) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
+.PHONY: soak-farm
+soak-farm: setup-test ## have several engines share jobs, and kill, freeze and cut them off meanwhile (JOBS=500 BLOWS=60 SEED=1)
+	$(GO) run -tags headless ./e2e/soakfarm $(if $(JOBS),-jobs $(JOBS)) $(if $(BLOWS),-blows $(BLOWS)) $(if $(SEED),-seed $(SEED)) $(ARGS)
+
 .PHONY: bench
 bench: setup-test ## measure what the program promises
 	$(GO) run ./bench $(ARGS)

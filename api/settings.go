@@ -39,6 +39,7 @@ type Settings struct {
 	Fleet    FleetSettings              `toml:"fleet" title:"Blenders ahead" about:"Blendtray starts Blenders before they are needed, so that a script does not wait."`
 	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
 	MCP      AgentSettings              `toml:"mcp" title:"Agents" about:"Programs that let agents work with Blender, over the Model Context Protocol."`
+	Farm     FarmSettings               `toml:"farm" title:"Farm" about:"Machines that have joined a farm share their runs (blendtray farm)."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -110,6 +111,14 @@ type AgentSettings struct {
 	Workspace string `toml:"workspace" path:"folder" default:"" holds:"now" label:"Folder for what agents make" help:"Runs of agents begin in this folder, and paths of agents that are not absolute lie in it. Where this is empty, it is the folder \u0060agents\u0060 in Blendtray's folder for data."`
 	Confine   bool   `toml:"confine" default:"false" holds:"now" label:"Confine the Blenders of agents" help:"A session that an agent begins has a Blender that reaches no network and no other program, and writes only below \u0060workspace\u0060 ([security.md](security.md#confined-sessions)). It needs Linux and bubblewrap; where these lack, such a session is refused."`
 	LabPort   uint16 `toml:"lab_port" default:"0" holds:"now" help:"The port of 127.0.0.1 on which the engine answers the MCP server of Blender Lab in place of Blender Lab's add-on, which listens on 9876. The code runs in the session \u0060blender-lab\u0060. With 0, the engine does not listen. **Nothing on this port proves who asks**: every program of yours can run code there, and on Windows and macOS every program of every user of the machine ([security.md](security.md#blender-labs-port))."`
+}
+
+// FarmSettings say what a machine does for the farm that it has joined.
+type FarmSettings struct {
+	Work      bool     `toml:"work" default:"true" holds:"now" label:"Execute jobs of the farm" help:"This machine executes jobs of the farm that it has joined, as many at the same time as \u0060runs.parallel\u0060 allows beside its own runs."`
+	When      When     `toml:"when" default:"always" holds:"now" label:"When to execute them" help:"With \u0060\"idle\"\u0060, this machine takes jobs only while nobody uses it. A job that is running goes on."`
+	IdleAfter Duration `toml:"idle_after" default:"5m" holds:"now" label:"Nobody uses the machine after" help:"With \u0060when = \"idle\"\u0060: nobody uses the machine when no key was pressed and no mouse was moved for this time."`
+	Labels    []string `toml:"labels" holds:"now" help:"Words by which jobs ask for this machine, such as \u0060\"linux\"\u0060 or \u0060\"big\"\u0060 (\u0060blendtray farm run --label\u0060)."`
 }
 
 // RunSettings hold for every run.

@@ -205,6 +205,8 @@ type (
 	Leftover uint8
 	// OnStop is what becomes of a run that is running when the engine is stopped.
 	OnStop uint8
+	// When is when a machine executes jobs of a farm.
+	When uint8
 	// Trust is whose scripts run that are saved in a folder.
 	Trust uint8
 	// Allow is what agents may do.
@@ -262,6 +264,12 @@ const (
 	OnStopRequeue               // it is ended, and runs again when the engine starts
 )
 
+// The values of [When].
+const (
+	WhenAlways When = iota
+	WhenIdle        // while no person uses the machine
+)
+
 // The values of [Preview].
 const (
 	PreviewOff Preview = iota
@@ -284,6 +292,7 @@ var (
 	languageWords = []string{"auto", "en", "de", "zh"}
 
 	onStopWords   = []string{"wait", "requeue"}
+	whenWords     = []string{"always", "idle"}
 	leftoverWords = []string{"auto", "blender", "run"}
 	trustWords    = []string{"me", "anyone"}
 	allowWords    = []string{"all", "ask", "read"}
@@ -332,6 +341,18 @@ func (o OnStop) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // UnmarshalText reads the word. It fails for any other.
 func (o *OnStop) UnmarshalText(text []byte) error { return unmarshalWord(o, onStopWords, text) }
+
+// Words returns the words that may be written, the default first.
+func (When) Words() []string { return slices.Clone(whenWords) }
+
+// String returns the word.
+func (w When) String() string { return whenWords[w] }
+
+// MarshalText writes the word.
+func (w When) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads the word. It fails for any other.
+func (w *When) UnmarshalText(text []byte) error { return unmarshalWord(w, whenWords, text) }
 
 // Words returns the words that may be written, the default first.
 func (Trust) Words() []string { return slices.Clone(trustWords) }

@@ -97,10 +97,17 @@ func command(e *env, args []string) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if name, _, _ := strings.Cut(ctx.Command(), " "); e.scriptArgs != nil && name != "run" {
-		return fault.New(fault.Usage, "only `blendtray run` passes arguments on", "nothing can follow -- here")
+	if e.scriptArgs != nil && !passesOn(ctx.Command()) {
+		return fault.New(fault.Usage, "only `blendtray run`, `farm run` and `farm map` pass arguments on", "nothing can follow -- here")
 	}
 	return ctx.Run(e)
+}
+
+// passesOn reports whether a command passes what follows -- on to a script.
+func passesOn(command string) bool {
+	return slices.ContainsFunc([]string{"run", "farm run", "farm map"}, func(takes string) bool {
+		return command == takes || strings.HasPrefix(command, takes+" ")
+	})
 }
 
 // usageError returns kong's error about the command line in the program's words.

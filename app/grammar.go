@@ -27,6 +27,7 @@ type grammar struct {
 	Settings settingsCmd `cmd:"" help:"Show the settings, or change one."`
 	Folder   folderCmd   `cmd:"" help:"Add, change, remove or list the watched folders."`
 	API      apiCmd      `cmd:"" name:"api" help:"Tell what Blender's Python API has, and what replaced what is gone."`
+	Farm     farmCmd     `cmd:"" help:"Share runs between machines: serve, join, run, map, status and more."`
 	Log      logCmd      `cmd:"" help:"Show what Blender printed."`
 	MCP      mcpCmd      `cmd:"" name:"mcp" help:"Let an agent work with Blender: a server of the Model Context Protocol."`
 	Addon    addonCmd    `cmd:"" help:"Install the add-on into your own Blender."`
@@ -58,6 +59,8 @@ var usages = map[string]string{
 	"api":          "blendtray api PATH | WORDS [flags]",
 	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
 	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm run":     "blendtray farm run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm map":     "blendtray farm map FILE --each LIST [flags] [-- ARGS...]",
 	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
 	"mcp serve":    "blendtray mcp [--http ADDRESS] | token",
 	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",

@@ -193,6 +193,8 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 		}),
 		h.agents, // its agents hear how their runs ended, too
+		// So does the farm, which reports how its runs ended.
+		h.farmWorker(),
 		closedEngine{h.engine},
 		h.lab,
 		h.owner,

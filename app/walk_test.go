@@ -24,7 +24,7 @@ import (
 type rooms map[string]any
 
 // The rooms. Each is looked at twice: when an engine is opened with the settings, and when an
-// engine that runs takes them over. The tray and the window ask for their settings, and the
+// engine that runs takes them over. The tray, the window and the farm ask for their settings, and the
 // language is read when they start.
 const (
 	roomRuns    = "the engine's runs"
@@ -35,6 +35,7 @@ const (
 	roomWindow  = "the window"
 	roomAgents  = "the server for agents"
 	roomLab     = "the port for Blender Lab's clients"
+	roomFarm    = "the farm"
 	reloaded    = ", after a change"
 )
 
@@ -64,6 +65,8 @@ func users(d *settings.Declaration) []string {
 			return []string{roomAgents, roomLab, roomLab + reloaded}
 		}
 		return []string{roomAgents}
+	case "farm":
+		return []string{roomFarm}
 	default:
 		all = []string{roomBlender}
 	}
@@ -90,6 +93,7 @@ func lastRooms(t *testing.T, source settings.Source) rooms {
 	notify, _ := owner.Report().Find("tray.notify")
 	got[roomTray] = notify.Value
 	got[roomAgents] = owner.Current().MCP
+	got[roomFarm] = (&house{owner: owner}).farmSettings()
 	editor, _ := owner.Report().Find("window.editor")
 	got[roomWindow] = []any{editor.Value, languageOf(source)}
 	return got
@@ -313,6 +317,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"tray", "[tray]", ""},
 		{"window", "[window]", ""},
 		{"mcp", "[mcp]", ""},
+		{"farm", "[farm]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
 	} {
 		for i, d := range settings.Declarations(table.name) {
@@ -335,7 +340,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp", "farm"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

@@ -113,6 +113,9 @@ var parts = []part{
 	{"idle", "Idle", false, func(ctx context.Context, p *program, n sizes) error {
 		return p.measureIdle(ctx, n.idle)
 	}},
+	{"farm", "Jobs that several engines share", false, func(ctx context.Context, p *program, n sizes) error {
+		return p.measureFarm(ctx, max(1, n.saves/20))
+	}},
 	{"many", "Many scripts at once, isolation scene", true, func(ctx context.Context, p *program, n sizes) error {
 		return p.measureMany(ctx, n.many)
 	}},

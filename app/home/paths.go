@@ -177,6 +177,21 @@ var putAside = regexp.MustCompile(`-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d`)
 // ServiceLog is the log of the service on systems that keep no log of what a service prints.
 func (p Paths) ServiceLog() string { return filepath.Join(p.Log, "service.log") }
 
+// FarmMembership is the file with the key and the card by which this home is a member of a farm.
+func (p Paths) FarmMembership() string { return filepath.Join(p.Data, "farm", "membership.json") }
+
+// FarmHeld is the folder of the jobs that this home has taken from the farm.
+func (p Paths) FarmHeld() string { return filepath.Join(p.Data, "farm", "held") }
+
+// FarmServer is the folder of the server of a farm: its streams and its key.
+func (p Paths) FarmServer() string { return filepath.Join(p.Data, "farm", "server") }
+
+// FarmAdministrator is the file with the key of the administrator of a farm.
+func (p Paths) FarmAdministrator() string { return filepath.Join(p.Data, "farm", "administrator.key") }
+
+// FarmMembers is the file of the names and the keys of those whom the administrator has admitted.
+func (p Paths) FarmMembers() string { return filepath.Join(p.Data, "farm", "members.json") }
+
 // Tray is the folder of the socket by which a second tray reaches the first.
 func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
 

@@ -1,0 +1,666 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"blendtray/api"
+	"blendtray/app/fault"
+	"blendtray/farm"
+)
+
+// farmFlags say which machine may take a job, and when.
+type farmFlags struct {
+	Blender    string     `placeholder:"VERSION" help:"A machine whose engine has this Blender: a version such as 4.5, or a name of its settings."`
+	GPU        bool       `name:"gpu" help:"A machine with a graphics card."`
+	Memory     *api.Bytes `placeholder:"SIZE" help:"A machine with so much free memory, such as 16GB."`
+	Machine    []string   `placeholder:"NAME" sep:"," help:"Only this machine; several have commas between them."`
+	Label      []string   `placeholder:"WORD" sep:"," help:"A machine with this label in its settings (farm.labels)."`
+	Priority   string     `enum:"high,normal,low" default:"normal" placeholder:"WORD" help:"high, normal or low (default: normal)."`
+	Repeatable bool       `help:"Let another machine begin it again when its machine dies meanwhile. Without this, it is then reported as interrupted."`
+	Timeout    *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30m. Default: as the settings of its machine say."`
+	Detach     bool       `short:"d" help:"Do not wait for the end; print the id."`
+	JSON       bool       `name:"json" help:"Print JSON, and nothing else."`
+}
+
+// job returns a job with what the flags say.
+func (c farmFlags) job() farm.Job {
+	j := farm.Job{
+		Kind: farm.KindScript, Scene: "fresh", Priority: farm.Priority(c.Priority), Repeatable: c.Repeatable, TimeLimitSeconds: c.Timeout.seconds(),
+		Needs: farm.Needs{Blender: c.Blender, GPU: c.GPU, Machines: c.Machine, Labels: c.Label},
+	}
+	if c.Memory != nil {
+		j.Needs.Memory = int64(*c.Memory)
+	}
+	return j
+}
+
+type farmRunCmd struct {
+	File string  `arg:"" optional:"" help:"The script, or - to read it from standard input."`
+	Code *string `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
+	Key  string  `placeholder:"TEXT" help:"Your own name for the job. A second command with it makes no second job, and follows the first."`
+	farmFlags
+}
+
+func (farmRunCmd) Help() string {
+	return `Some machine of the farm that is free and has what the flags ask for runs the script, in a factory scene, with nothing that another run has left. What the script prints appears here. Ctrl-C cancels the job; a second one leaves at once.
+
+    blendtray farm run bake.py -- --size 2048
+    blendtray farm run export.py --blender 4.5 --memory 8GB --repeatable
+
+A script goes as it stands: what it imports and opens must be on each machine. The job is signed by this machine's key, and the machines run nothing else.
+
+` + exitCodes
+}
+
+func (c *farmRunCmd) Run(e *env) error {
+	job := c.job()
+	var err error
+	if job.Code, job.Name, err = farmScript(e, c.File, c.Code); err != nil {
+		return err
+	}
+	job.Args = append([]string{}, e.scriptArgs...)
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	if job, err = client.Submit(ctx, job, c.Key); err != nil {
+		return farmError(err)
+	}
+	if c.Detach {
+		return e.printJobs([]farm.Job{job}, c.JSON)
+	}
+	return e.followJobs(client, []farm.Job{job}, c.JSON)
+}
+
+// farmScript returns a script that is given as a file, on standard input or in the command line, with its name.
+func farmScript(e *env, file string, code *string) (text []byte, name string, err error) {
+	switch {
+	case code != nil && file != "":
+		return nil, "", fault.New(fault.Usage, "arguments for the script follow --", "both a file and -c were given")
+	case code != nil:
+		return []byte(*code), "<command line>", nil
+	case file == "":
+		return nil, "", fault.New(fault.Usage, "`blendtray farm run --help` has examples", "there is nothing to run: give a file, -, or -c CODE")
+	case file == "-":
+		if text, err = io.ReadAll(io.LimitReader(e.stdin, farm.MaxCode+1)); err != nil {
+			return nil, "", fmt.Errorf("read the script from standard input: %w", err)
+		}
+		return text, "<stdin>", nil
+	}
+	if name, err = filepath.Abs(file); err != nil {
+		return nil, "", err
+	}
+	text, err = readScript(name)
+	return text, filepath.Base(name), err
+}
+
+type farmMapCmd struct {
+	File string `arg:"" help:"The script."`
+	Each string `required:"" placeholder:"LIST" help:"A file with a line for each job, or - for standard input. Each line becomes the last argument of one run."`
+	farmFlags
+}
+
+func (farmMapCmd) Help() string {
+	return `Runs the script once for each line of the list, on as many machines as are free. The line is the last argument of the run, after those that follow --. Empty lines are left out.
+
+    ls *.obj | blendtray farm map convert.py --each - --repeatable -- --format glb
+    blendtray farm map variant.py --each seeds.txt --json
+
+The exit code is 0 when all jobs have succeeded, and 1 otherwise. Ctrl-C cancels those that are not over; a second one leaves at once.`
+}
+
+func (c *farmMapCmd) Run(e *env) error {
+	lines, err := c.lines(e)
+	if err != nil {
+		return err
+	}
+	job := c.job()
+	if job.Code, job.Name, err = farmScript(e, c.File, nil); err != nil {
+		return err
+	}
+	var jobs []farm.Job
+	for _, line := range lines {
+		one := job
+		one.Args = append(append([]string{}, e.scriptArgs...), line)
+		jobs = append(jobs, one)
+	}
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	made, err := client.SubmitAll(e, jobs)
+	if err != nil {
+		if len(made) > 0 {
+			e.warn("%d of %d jobs were submitted; `blendtray farm cancel %s` cancels them", len(made), len(jobs), made[0].Group)
+		}
+		return farmError(err)
+	}
+	if c.Detach {
+		return e.printJobs(made, c.JSON)
+	}
+	return e.followJobs(client, made, c.JSON)
+}
+
+// maxList bounds a list of jobs, in bytes, and maxMapped in lines.
+const (
+	maxList   = 16 << 20
+	maxMapped = 100_000
+)
+
+func (c *farmMapCmd) lines(e *env) ([]string, error) {
+	from := io.Reader(e.stdin)
+	if c.Each != "-" {
+		file, err := os.Open(c.Each)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "", "read the list: %w", err)
+		}
+		defer file.Close()
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, maxList+1))
+	if err != nil || len(text) > maxList {
+		return nil, fault.New(fault.Usage, "", "the list can't be read, or has more than %s: %v", size(maxList), err)
+	}
+	var lines []string
+	for scan := bufio.NewScanner(bytes.NewReader(text)); scan.Scan(); {
+		if line := strings.TrimSpace(scan.Text()); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 || len(lines) > maxMapped {
+		return nil, fault.New(fault.Usage, "", "the list has %d lines; it may have 1 to %d", len(lines), maxMapped)
+	}
+	return lines, nil
+}
+
+// printJobs prints the ids of jobs that nobody waits for.
+func (e *env) printJobs(jobs []farm.Job, asJSON bool) error {
+	if asJSON {
+		all := []farm.JobStatus{}
+		for _, job := range jobs {
+			all = append(all, farm.StatusOf(job))
+		}
+		if len(all) == 1 && all[0].Group == "" {
+			return e.printJSON(all[0])
+		}
+		return e.printJSON(all)
+	}
+	if len(jobs) > 0 && jobs[0].Group != "" {
+		e.printf("%s\n", jobs[0].Group)
+		return nil
+	}
+	for _, job := range jobs {
+		e.printf("%s\n", job.ID)
+	}
+	return nil
+}
+
+// jobFollower shows jobs while they go on.
+type jobFollower struct {
+	*env
+	jobs     []farm.Job
+	at       map[string]int
+	status   []farm.JobStatus
+	results  map[string]farm.Result
+	printed  int64 // how many bytes of the output of a single job were shown
+	quiet    bool
+	reported string
+}
+
+// followJobs shows jobs until they have ended, and returns the exit code as an error.
+func (e *env) followJobs(client *farm.Client, jobs []farm.Job, asJSON bool) error {
+	f := &jobFollower{env: e, jobs: jobs, at: map[string]int{}, results: map[string]farm.Result{}, quiet: asJSON}
+	var ids []string
+	for i, job := range jobs {
+		f.at[job.ID] = i
+		f.status = append(f.status, farm.StatusOf(job))
+		ids = append(ids, job.ID)
+	}
+	ctx, stop := context.WithCancel(e)
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go f.cancelOn(ctx, client, signals)
+	err := client.Follow(ctx, ids, f.take)
+	e.done()
+	if err != nil {
+		return farmError(fmt.Errorf("follow the job: %w", err))
+	}
+	return f.conclude(asJSON)
+}
+
+// cancelOn cancels what is not over when a signal comes, and ends the program at the second.
+func (f *jobFollower) cancelOn(ctx context.Context, client *farm.Client, signals <-chan os.Signal) {
+	select {
+	case <-signals:
+	case <-ctx.Done():
+		return
+	}
+	f.note("cancelling (Ctrl-C again leaves at once)")
+	go func() {
+		<-signals
+		os.Exit(fault.Cancelled)
+	}()
+	for _, job := range f.jobs {
+		if err := client.Cancel(ctx, job.ID); err != nil && !errors.Is(err, farm.ErrEnded) && ctx.Err() == nil {
+			f.warn("%s: %v", job.ID, err)
+		}
+	}
+}
+
+// take takes in what is new about a job. It returns false when all jobs are over.
+func (f *jobFollower) take(u farm.Update) bool {
+	i, ok := f.at[u.Job]
+	if !ok {
+		return true
+	}
+	s := &f.status[i]
+	switch {
+	case u.Result != nil:
+		if _, known := f.results[u.Job]; !known {
+			f.results[u.Job] = *u.Result
+			s.Add(*u.Result)
+			f.ended(*s, *u.Result)
+		}
+	case u.Claim != nil:
+		if _, known := f.results[u.Job]; !known {
+			s.Apply(*u.Claim)
+			f.began(*s)
+		}
+	case u.Event != nil:
+		f.event(*u.Event)
+	}
+	over := 0
+	for _, s := range f.status {
+		if s.State.Final() {
+			_, known := f.results[s.ID]
+			if known || s.State == farm.StateInterrupted {
+				over++
+			}
+		}
+	}
+	if len(f.jobs) > 1 && !f.quiet {
+		f.progress(api.Progress{Fraction: float64(over) / float64(len(f.jobs)), Text: fmt.Sprintf("%d of %d jobs", over, len(f.jobs))})
+	}
+	return over < len(f.jobs)
+}
+
+// began says which machine has a single job.
+func (f *jobFollower) began(s farm.JobStatus) {
+	if f.quiet || len(f.jobs) > 1 || s.Machine == f.reported || s.State != farm.StateRunning {
+		return
+	}
+	f.reported = s.Machine
+	f.note("job %s runs on %s", s.ID, s.Machine)
+}
+
+// event shows what a single job says.
+func (f *jobFollower) event(ev api.Event) {
+	switch {
+	case f.quiet:
+	case ev.Kind == api.KindOutput && ev.From == f.printed: // else the result has what is missing
+		f.printed += int64(len(ev.Text))
+		f.writeOut(ev.Text)
+	case ev.Kind == api.KindProgress && ev.Progress != nil:
+		f.progress(*ev.Progress)
+	}
+}
+
+// ended shows the end of a job.
+func (f *jobFollower) ended(s farm.JobStatus, r farm.Result) {
+	if f.quiet {
+		return
+	}
+	if len(f.jobs) == 1 {
+		if r.Run != nil && int64(len(r.Run.Output)) > f.printed {
+			f.writeOut(r.Run.Output[f.printed:])
+		}
+		return
+	}
+	if s.State != farm.StateSucceeded {
+		f.writeErr(fmt.Sprintf("blendtray: job %s (%s) has %s on %s: %s\n", s.ID, oneLine(strings.Join(s.Args, " ")), s.State, s.Machine, oneLine(s.Reason)))
+	}
+}
+
+// conclude says how the jobs ended.
+func (f *jobFollower) conclude(asJSON bool) error {
+	if len(f.jobs) == 1 && f.jobs[0].Group == "" {
+		s := f.status[0]
+		r, ok := f.results[s.ID]
+		if asJSON {
+			var err error
+			if ok {
+				err = f.printJSON(r)
+			} else {
+				err = f.printJSON(s)
+			}
+			return errors.Join(err, exitOfJob(s.State))
+		}
+		if ok && r.Run != nil && r.State == farm.State(r.Run.State) {
+			return f.verdict(*r.Run)
+		}
+		if s.State == farm.StateSucceeded {
+			return nil
+		}
+		return fault.New(codeOfJob(s.State), "`blendtray farm status "+s.ID+"` shows it, `blendtray farm retry` repeats it", "job %s is %s: %s", s.ID, s.State, s.Reason)
+	}
+	count := map[farm.State]int{}
+	for _, s := range f.status {
+		count[s.State]++
+	}
+	bad := len(f.jobs) - count[farm.StateSucceeded]
+	if asJSON {
+		if err := f.printJSON(f.status); err != nil {
+			return err
+		}
+	} else {
+		f.note("%s", counted(count))
+	}
+	if bad > 0 {
+		return fault.Quietly(fault.Failed)
+	}
+	return nil
+}
+
+// codeOfJob returns the exit code for the end of a job.
+func codeOfJob(state farm.State) int {
+	switch state {
+	case farm.StateSucceeded:
+		return fault.OK
+	case farm.StateTimedOut:
+		return fault.TimedOut
+	case farm.StateCrashed:
+		return fault.Crashed
+	case farm.StateCancelled:
+		return fault.Cancelled
+	}
+	return fault.Failed
+}
+
+func exitOfJob(state farm.State) error {
+	if code := codeOfJob(state); code != fault.OK {
+		return fault.Quietly(code)
+	}
+	return nil
+}
+
+// counted says how many jobs are in which state.
+func counted(count map[farm.State]int) string {
+	var all []string
+	for _, state := range farm.States() {
+		if n := count[state]; n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+type farmStatusCmd struct {
+	ID     string `arg:"" optional:"" help:"A job or a group; without it, the newest jobs are listed."`
+	Number int    `name:"number" short:"n" default:"20" placeholder:"N" help:"How many at most (default: 20)."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// maxJobs is how many jobs are looked through for a list.
+const maxJobs = 20_000
+
+func (c *farmStatusCmd) Run(e *env) error {
+	if c.Number < 1 || c.Number > maxJobs {
+		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxJobs)
+	}
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	if c.ID != "" {
+		if s, r, err := client.Show(ctx, c.ID); err == nil {
+			return c.show(e, s, r)
+		} else if !errors.Is(err, farm.ErrNoJob) {
+			return farmError(err)
+		}
+	}
+	all, err := client.Jobs(ctx, maxJobs)
+	if err != nil {
+		return farmError(err)
+	}
+	if c.ID != "" {
+		if all = groupOf(all, c.ID); len(all) == 0 {
+			return farmError(fmt.Errorf("%w: %s", farm.ErrNoJob, c.ID))
+		}
+	}
+	count := map[farm.State]int{}
+	for _, s := range all {
+		count[s.State]++
+	}
+	listed := all[:min(len(all), c.Number)]
+	if c.JSON {
+		return e.printJSON(listed)
+	}
+	if len(all) == 0 {
+		e.note("the farm has no jobs")
+		return nil
+	}
+	t := &table{heading: []string{"ID", "SUBMITTED", "BY", "STATE", "MACHINE", "TOOK", "JOB"}}
+	for _, s := range listed {
+		took := ""
+		if s.Seconds > 0 {
+			took = seconds(s.Seconds)
+		}
+		t.add(cell{text: s.ID}, cell{text: moment(s.At, time.Now())}, cell{text: oneLine(s.By)}, cell{string(s.State), styleOf(string(s.State))},
+			cell{text: oneLine(s.Machine)}, cell{text: took}, cell{text: jobLine(s)})
+	}
+	e.printTable(t)
+	e.note("%s", counted(count))
+	return nil
+}
+
+// groupOf returns the jobs of a group.
+func groupOf(all []farm.JobStatus, group string) []farm.JobStatus {
+	of := []farm.JobStatus{}
+	for _, s := range all {
+		if s.Group == group {
+			of = append(of, s)
+		}
+	}
+	return of
+}
+
+// jobLine says in a line what a job is.
+func jobLine(s farm.JobStatus) string {
+	text := s.Name
+	if s.Frames != "" {
+		text += " " + s.Frames
+	}
+	if len(s.Args) > 0 {
+		text += " " + strings.Join(s.Args, " ")
+	}
+	if s.Reason != "" {
+		text += " (" + s.Reason + ")"
+	}
+	return oneLine(text)
+}
+
+func (c *farmStatusCmd) show(e *env, s farm.JobStatus, r *farm.Result) error {
+	if c.JSON {
+		return e.printJSON(struct {
+			farm.JobStatus
+			Result *farm.Result `json:"result"`
+		}{s, r})
+	}
+	e.printf("job %s: %s, %s\n", s.ID, jobLine(s), s.State)
+	e.printf("submitted by %s at %s\n", clean(s.By), moment(s.At, time.Now()))
+	if needs := s.Needs.String(); needs != "" {
+		e.printf("needs %s\n", clean(needs))
+	}
+	if s.Machine != "" {
+		e.printf("on %s, run %s there\n", clean(s.Machine), s.Run)
+	}
+	for _, t := range s.Tries {
+		e.printf("tried on %s at %s: %s\n", clean(t.Machine), moment(t.At, time.Now()), oneLine(t.Reason))
+		if t.Log != "" {
+			e.writeOut(t.Log)
+		}
+	}
+	if r != nil && r.Run != nil {
+		e.writeOut(r.Run.Output)
+	}
+	return nil
+}
+
+type farmWorkersCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (c *farmWorkersCmd) Run(e *env) error {
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	machines, err := client.Machines(ctx)
+	if err != nil {
+		return farmError(err)
+	}
+	if c.JSON {
+		return e.printJSON(machines)
+	}
+	if len(machines) == 0 {
+		e.note("no machine has worked yet: an engine must be running on a machine that has joined")
+		return nil
+	}
+	t := &table{heading: []string{"MACHINE", "STATE", "JOBS", "CORES", "FREE", "BLENDER", "LABELS"}}
+	for _, m := range machines {
+		t.add(cell{text: m.Name}, cell{text: m.State}, cell{text: fmt.Sprintf("%d of %d", len(m.Jobs), m.Slots)}, cell{text: fmt.Sprint(m.Cores)},
+			cell{text: size(m.Free)}, cell{text: oneLine(strings.Join(m.Blenders, " "))}, cell{text: oneLine(strings.Join(m.Labels, " "))})
+	}
+	e.printTable(t)
+	return nil
+}
+
+type farmCancelCmd struct {
+	ID   string `arg:"" help:"The id of a job or of a group."`
+	JSON bool   `name:"json" help:"Print the ids that were cancelled as JSON."`
+}
+
+func (c *farmCancelCmd) Run(e *env) error {
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	ids := []string{c.ID}
+	err = client.Cancel(ctx, c.ID)
+	if errors.Is(err, farm.ErrNoJob) {
+		ids, err = cancelGroup(ctx, client, c.ID)
+	}
+	if err != nil {
+		return farmError(err)
+	}
+	if c.JSON {
+		return e.printJSON(ids)
+	}
+	for _, id := range ids {
+		e.printf("job %s is cancelled\n", id)
+	}
+	return nil
+}
+
+// cancelGroup cancels the jobs of a group that are not over, and returns their ids.
+func cancelGroup(ctx context.Context, client *farm.Client, group string) ([]string, error) {
+	all, err := client.Jobs(ctx, maxJobs)
+	if err != nil {
+		return nil, err
+	}
+	jobs := groupOf(all, group)
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("%w: %s", farm.ErrNoJob, group)
+	}
+	ids := []string{}
+	for _, s := range jobs {
+		if s.State.Final() {
+			continue
+		}
+		switch err := client.Cancel(ctx, s.ID); {
+		case err == nil:
+			ids = append(ids, s.ID)
+		case !errors.Is(err, farm.ErrEnded):
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+type farmRetryCmd struct {
+	ID   string `arg:"" help:"The id of a job."`
+	JSON bool   `name:"json" help:"Print the new job as JSON."`
+}
+
+func (c *farmRetryCmd) Run(e *env) error {
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	job, err := client.Retry(ctx, c.ID)
+	if err != nil {
+		return farmError(err)
+	}
+	return e.printJobs([]farm.Job{job}, c.JSON)
+}
+
+type farmDrainCmd struct {
+	Name string `arg:"" help:"The name of the machine, as \"blendtray farm workers\" lists it."`
+	Undo bool   `help:"Let it take jobs again."`
+	JSON bool   `name:"json" help:"Print the machine as JSON."`
+}
+
+func (farmDrainCmd) Help() string {
+	return `The machine ends what it has and takes no more jobs, until --undo. Only an administrator may do that; the settings of the machine itself (farm.work) do the same there.`
+}
+
+func (c *farmDrainCmd) Run(e *env) error {
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := e.asking()
+	defer stop()
+	m, err := client.Drain(ctx, c.Name, !c.Undo)
+	switch {
+	case err != nil:
+		return farmError(err)
+	case c.JSON:
+		return e.printJSON(m)
+	case c.Undo:
+		e.printf("%s takes jobs again\n", clean(m.Name))
+	default:
+		e.printf("%s takes no more jobs; it has %d now\n", clean(m.Name), len(m.Jobs))
+	}
+	return nil
+}

@@ -1,0 +1,345 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"blendtray/app/fault"
+	"blendtray/app/home"
+	"blendtray/farm"
+	"blendtray/farm/server"
+)
+
+type farmServeCmd struct {
+	Listen  string    `default:"0.0.0.0:4222" placeholder:"HOST:PORT" help:"The address on which the server listens (default: 0.0.0.0:4222)."`
+	Address string    `placeholder:"HOST" help:"The name or the address by which other machines reach this machine. Default: its first address in the network."`
+	Name    string    `placeholder:"NAME" help:"The name of this machine in the farm. Default: its host name."`
+	Lasts   timeLimit `default:"24h" placeholder:"TIME" help:"How long the printed line can be used (default: 24h)."`
+}
+
+func (farmServeCmd) Help() string {
+	return `Starts a NATS server with JetStream that this program has in it, in the home of this user, and keeps it running. The first start makes the key of the administrator, the key of the server, and makes this machine a member: an engine that runs here takes jobs. It prints the line with which other machines join; they may submit and execute jobs.
+
+    blendtray farm serve
+    blendtray farm serve --listen 127.0.0.1:4222
+
+Connections are encrypted, and only members get in. Ctrl-C or SIGTERM ends the server; jobs and results are still there at the next start.`
+}
+
+func (c *farmServeCmd) Run(e *env) error {
+	paths, err := home.Find()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	administrator, err := administratorKey(paths, true)
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fault.New(fault.Usage, "such as 0.0.0.0:4222", "--listen %s is no address with a port", c.Listen)
+	}
+	logs := home.OpenLogs(paths, func(text string) { e.warn("%s", clean(text)) })
+	defer logs.Close()
+	s, err := server.Start(server.Config{
+		Dir: paths.FarmServer(), Listen: c.Listen, Administrator: administrator.Public(), Logger: logs.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	url := func(host string) string { return fmt.Sprintf("tls://%s", net.JoinHostPort(host, fmt.Sprint(s.Port()))) }
+	own := "127.0.0.1"
+	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
+		own = host
+	}
+	m, err := ownMembership(paths, administrator, c.Name, url(own), s.Pin())
+	if err != nil {
+		return err
+	}
+	client, err := farm.Dial(ctx, m, farm.DialOptions{})
+	if err != nil {
+		return farmError(err)
+	}
+	defer client.Close()
+	if err := farm.SetUp(ctx, client); err != nil {
+		return farmError(err)
+	}
+	admitter := newAdmitter(e, paths, administrator)
+	address := c.Address
+	if address == "" {
+		address = reachableAt(host)
+	}
+	invitation, err := admitter.Invite(url(address), s.Pin(), []farm.Role{farm.RoleSubmit, farm.RoleWork}, time.Duration(c.Lasts), 0)
+	if err != nil {
+		return err
+	}
+	e.printf("the farm is served on %s; this machine is %s in it\n", url(address), m.Name)
+	e.printf("server         %s\nadministrator  %s\n", "SHA256:"+s.Pin(), farm.Fingerprint(administrator.Public()))
+	e.printf("other machines join with this line, for %s:\n\n    blendtray farm join %s\n\n", time.Duration(c.Lasts), invitation)
+	return admitter.Serve(ctx, client)
+}
+
+// reachableAt returns the address by which other machines reach a server that listens on a host.
+func reachableAt(host string) string {
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return host
+	}
+	addresses, _ := net.InterfaceAddrs() // without them only this machine reaches it
+	for _, address := range addresses {
+		if n, ok := address.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return "127.0.0.1"
+}
+
+// administratorKey returns the key of the administrator that this home has. With create, a home without one is
+// given one.
+func administratorKey(paths home.Paths, create bool) (farm.Key, error) {
+	seed, err := os.ReadFile(paths.FarmAdministrator())
+	switch {
+	case err == nil:
+		return farm.KeyOf(strings.TrimSpace(string(seed)))
+	case !errors.Is(err, os.ErrNotExist):
+		return farm.Key{}, fmt.Errorf("read the key of the administrator: %w", err)
+	case !create:
+		return farm.Key{}, fault.New(fault.Failed, "ask on the machine on which `blendtray farm serve` was started first", "this machine does not administer the farm")
+	}
+	key, err := farm.NewKey()
+	if err != nil {
+		return key, err
+	}
+	if err := os.MkdirAll(filepath.Dir(paths.FarmAdministrator()), 0o700); err != nil {
+		return key, err
+	}
+	if err := os.WriteFile(paths.FarmAdministrator(), []byte(key.Seed()+"\n"), 0o600); err != nil {
+		return key, fmt.Errorf("write the key of the administrator: %w", err)
+	}
+	return key, nil
+}
+
+// ownMembership makes the administrator's machine a member of its own farm, or has its membership name the
+// server as it now is. It fails when the machine is a member of another farm.
+func ownMembership(paths home.Paths, administrator farm.Key, name, url, pin string) (*farm.Membership, error) {
+	m, err := farm.ReadMembership(paths.FarmMembership())
+	if err != nil && !errors.Is(err, farm.ErrNotMember) {
+		return nil, err
+	}
+	if err == nil && m.Administrator != administrator.Public() {
+		return nil, fault.New(fault.Failed, "`blendtray farm leave` first, or set BLENDTRAY_HOME to another folder for the server", "this machine has joined another farm, as %s", m.Name)
+	}
+	if err != nil {
+		if name, err = machineName(name); err != nil {
+			return nil, err
+		}
+		key, err := farm.NewKey()
+		if err != nil {
+			return nil, err
+		}
+		m = &farm.Membership{Administrator: administrator.Public(), Name: name, Seed: key.Seed()}
+		if m.Card, err = administrator.NewCard(farm.Card{Key: key.Public(), Name: name, Roles: farm.Roles()}); err != nil {
+			return nil, err
+		}
+	}
+	if m.URL == url && m.Pin == pin {
+		return m, nil
+	}
+	m.URL, m.Pin = url, pin
+	return m, m.Write(paths.FarmMembership())
+}
+
+// machineName returns the name of this machine in a farm: the one that was chosen, or the host name.
+func machineName(chosen string) (string, error) {
+	if chosen != "" {
+		return chosen, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fault.New(fault.Usage, "choose a name with --name", "this machine has no name: %w", err)
+	}
+	return name, nil
+}
+
+func newAdmitter(e *env, paths home.Paths, administrator farm.Key) *farm.Admitter {
+	return &farm.Admitter{
+		Administrator: administrator, Members: paths.FarmMembers(),
+		Admitted: func(c farm.Card) {
+			e.printf("%s has joined; its key is %s\n", c.Name, farm.Fingerprint(c.Key))
+		},
+	}
+}
+
+type farmInviteCmd struct {
+	Roles   string    `default:"submit,work" placeholder:"ROLES" help:"What the machine may do: submit, work, administer, with commas between them (default: submit,work)."`
+	Lasts   timeLimit `default:"1h" placeholder:"TIME" help:"How long the line can be used (default: 1h)."`
+	Uses    int       `default:"1" placeholder:"N" help:"How many machines may join with it (default: 1)."`
+	Address string    `placeholder:"HOST:PORT" help:"The address by which the machine reaches the server. Default: as this machine reaches it."`
+}
+
+func (farmInviteCmd) Help() string {
+	return `Prints the line with which a machine joins, and waits until it has joined: the administrator's key, which this machine must have, signs what the machine may do. A machine that only submits, such as that of an artist, executes nothing; one that only works can't have anything executed.
+
+    blendtray farm invite --roles submit
+    blendtray farm invite --roles work --uses 20`
+}
+
+func (c *farmInviteCmd) Run(e *env) error {
+	roles, err := farm.RolesOf(c.Roles)
+	if err != nil {
+		return fault.New(fault.Usage, "", "--roles %s: %w", c.Roles, err)
+	}
+	if c.Uses < 1 {
+		return fault.New(fault.Usage, "", "--uses is 1 or more")
+	}
+	paths, err := home.Find()
+	if err != nil {
+		return err
+	}
+	administrator, err := administratorKey(paths, false)
+	if err != nil {
+		return err
+	}
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	admitter := newAdmitter(e, paths, administrator)
+	url := client.Member.URL
+	if c.Address != "" {
+		url = "tls://" + c.Address
+	}
+	invitation, err := admitter.Invite(url, client.Member.Pin, roles, time.Duration(c.Lasts), c.Uses)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithTimeout(ctx, time.Duration(c.Lasts))
+	defer end()
+	told := admitter.Admitted
+	admitter.Admitted = func(card farm.Card) {
+		told(card)
+		if admitter.Left() == 0 {
+			end()
+		}
+	}
+	e.printf("blendtray farm join %s\n", invitation)
+	e.note("waiting for the machine to join, for %s at most (Ctrl-C takes the invitation back)", time.Duration(c.Lasts))
+	return admitter.Serve(ctx, client)
+}
+
+type farmJoinCmd struct {
+	Token string `arg:"" help:"The invitation, as \"blendtray farm serve\" or \"blendtray farm invite\" prints it."`
+	Name  string `placeholder:"NAME" help:"The name of this machine in the farm. Default: its host name."`
+	Yes   bool   `short:"y" help:"Do not ask."`
+}
+
+func (farmJoinCmd) Help() string {
+	return `Shows whose farm it is and asks, because who may submit jobs there has code run here, as this user. Compare the fingerprints with those that the administrator sees. The engine of this machine, running or not yet, then takes jobs by itself; the table farm of the settings says when.`
+}
+
+func (c *farmJoinCmd) Run(e *env) error {
+	paths, err := home.Find()
+	if err != nil {
+		return err
+	}
+	invitation, card, err := farm.ReadInvitation(c.Token)
+	if err != nil {
+		return fault.New(fault.Usage, "", "%w", err)
+	}
+	if m, err := farm.ReadMembership(paths.FarmMembership()); err == nil {
+		return fault.New(fault.Failed, "`blendtray farm leave` first", "this machine has joined a farm already, as %s on %s", m.Name, m.URL)
+	} else if !errors.Is(err, farm.ErrNotMember) {
+		return err
+	}
+	name, err := machineName(c.Name)
+	if err != nil {
+		return err
+	}
+	key, err := farm.NewKey()
+	if err != nil {
+		return err
+	}
+	var roles []string
+	for _, role := range card.Roles {
+		roles = append(roles, string(role))
+	}
+	e.writeErr(clean(fmt.Sprintf("farm           %s\nserver         SHA256:%s\nadministrator  %s\nthis machine   %s, %s\nroles          %s\n",
+		invitation.URL, invitation.Pin, farm.Fingerprint(invitation.Administrator), name, farm.Fingerprint(key.Public()), strings.Join(roles, ", "))))
+	if err := c.confirm(e, card); err != nil {
+		return err
+	}
+	ctx, stop := e.asking()
+	defer stop()
+	m, err := farm.Join(ctx, invitation, card, name, key)
+	if err != nil {
+		return farmError(err)
+	}
+	if err := m.Write(paths.FarmMembership()); err != nil {
+		return fmt.Errorf("write down that this machine has joined: %w", err)
+	}
+	e.printf("this machine has joined the farm as %s\n", name)
+	return nil
+}
+
+// confirm asks the person at the terminal, unless the flag says not to.
+func (c *farmJoinCmd) confirm(e *env, card farm.Card) error {
+	if c.Yes {
+		return nil
+	}
+	const hint = "compare the fingerprints and add --yes"
+	if !term.IsTerminal(int(e.stdin.Fd())) {
+		return fault.New(fault.Usage, hint, "there is no terminal on which to ask")
+	}
+	what := "Join this farm?"
+	if card.Has(farm.RoleWork) {
+		what = "Who may submit jobs there will have code run here. Join this farm?"
+	}
+	e.writeErr(what + " [y/N] ")
+	line, err := bufio.NewReader(e.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
+		return fault.New(fault.Cancelled, "", "this machine has not joined")
+	}
+	return nil
+}
+
+type farmLeaveCmd struct{}
+
+func (farmLeaveCmd) Help() string {
+	return `Removes the key and the card of this machine. What is running goes on, and other machines get no result of it. The name stays taken; an administrator can invite the machine again.`
+}
+
+func (farmLeaveCmd) Run(e *env) error {
+	paths, err := home.Find()
+	if err != nil {
+		return err
+	}
+	m, err := farm.ReadMembership(paths.FarmMembership())
+	if err != nil {
+		return farmError(err)
+	}
+	if err := os.Remove(paths.FarmMembership()); err != nil {
+		return err
+	}
+	e.printf("this machine has left the farm on %s\n", clean(m.URL))
+	return nil
+}

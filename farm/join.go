@@ -1,0 +1,195 @@
+package farm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+)
+
+// request is what a machine says that asks to be admitted.
+type request struct {
+	Key  string `json:"key"`
+	Name string `json:"name"`
+}
+
+// answer is what the administrator says.
+type answer struct {
+	Card  string `json:"card"`
+	Error string `json:"error"`
+}
+
+// Join makes this machine a member under a name, by an invitation. It returns the membership, which is not
+// written yet. It fails when the administrator does not admit the machine, or nobody answers.
+func Join(ctx context.Context, i Invitation, card Card, name string, key Key) (*Membership, error) {
+	if err := checkMemberName(name); err != nil {
+		return nil, err
+	}
+	nc, err := dial(&Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: i.Seed, Card: i.Card})
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	// The machine proves that it has its key.
+	s, err := key.sign("join "+card.Invitation, request{key.Public(), name})
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := nc.RequestWithContext(ctx, subjectJoin+"."+card.Invitation, text)
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) {
+		return nil, errors.New("the administrator of the farm does not answer: `blendtray farm serve` or `blendtray farm invite` must be running there")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask to be admitted: %w", err)
+	}
+	var a answer
+	if err := json.Unmarshal(msg.Data, &a); err != nil {
+		return nil, fmt.Errorf("read the answer of the administrator: %w", err)
+	}
+	if a.Error != "" {
+		return nil, fmt.Errorf("%w: %s", ErrRefused, a.Error)
+	}
+	m := &Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: key.Seed(), Card: a.Card}
+	own, err := m.OpenCard()
+	if err == nil && (own.Key != key.Public() || own.Invitation != "") {
+		err = fmt.Errorf("%w: the card is for another machine", ErrRefused)
+	}
+	return m, err
+}
+
+// Admitter admits the machines that an administrator has invited.
+type Admitter struct {
+	// Administrator is the key of the administrator.
+	Administrator Key
+	// Members is the file of the names that have been given, so that no two machines have the same.
+	Members string
+	// Admitted is told of each machine that is admitted. It may be nil.
+	Admitted func(Card)
+	Logger   *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*opened
+}
+
+// opened is an invitation that still holds.
+type opened struct {
+	roles []Role
+	until time.Time
+	uses  int // how many machines may still join; negative for any number
+}
+
+// Invite returns an invitation to a farm, for a time and a number of machines; 0 is any number.
+func (a *Admitter) Invite(url, pin string, roles []Role, lasts time.Duration, uses int) (Invitation, error) {
+	key, err := NewKey()
+	if err != nil {
+		return Invitation{}, err
+	}
+	id, until := newID(), time.Now().Add(lasts).UTC().Round(time.Second)
+	card, err := a.Administrator.NewCard(Card{Key: key.Public(), Name: "invitation", Invitation: id, Until: until, Roles: roles})
+	if err != nil {
+		return Invitation{}, err
+	}
+	if uses == 0 {
+		uses = -1
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == nil {
+		a.open = map[string]*opened{}
+	}
+	a.open[id] = &opened{roles, until, uses}
+	return Invitation{URL: url, Pin: pin, Administrator: a.Administrator.Public(), Seed: key.Seed(), Card: card}, nil
+}
+
+// Left returns how many machines may still join by the invitations that hold; negative for any number.
+func (a *Admitter) Left() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	left := 0
+	for _, o := range a.open {
+		if o.uses < 0 {
+			return -1
+		}
+		left += o.uses
+	}
+	return left
+}
+
+// Serve answers machines that ask to be admitted, until ctx ends.
+func (a *Admitter) Serve(ctx context.Context, c *Client) error {
+	sub, err := c.nc.Subscribe(subjectJoin+".*", func(msg *nats.Msg) {
+		var said answer
+		card, err := a.admit(msg)
+		if err != nil {
+			said.Error = err.Error()
+		} else if said.Card, err = a.Administrator.NewCard(card); err != nil {
+			said.Error = err.Error()
+		}
+		text, err := json.Marshal(said)
+		if err == nil {
+			err = msg.Respond(text)
+		}
+		if err != nil && a.Logger != nil {
+			a.Logger.Warn("a machine that wants to join can't be answered", "error", err)
+		}
+		if said.Error == "" && a.Admitted != nil {
+			a.Admitted(card)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	<-ctx.Done()
+	return nil
+}
+
+// admit returns the card for a machine that asks, or why it gets none.
+func (a *Admitter) admit(msg *nats.Msg) (Card, error) {
+	id := msg.Subject[len(subjectJoin)+1:]
+	var s signed
+	var r request
+	if err := json.Unmarshal(msg.Data, &s); err != nil {
+		return Card{}, errors.New("the request can't be read")
+	}
+	if err := s.open("join "+id, &r); err != nil {
+		return Card{}, err
+	}
+	if r.Key != s.Key || !nkeys.IsValidPublicUserKey(r.Key) {
+		return Card{}, errors.New("the request is not signed with the key of the machine")
+	}
+	if err := checkMemberName(r.Name); err != nil {
+		return Card{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.open[id]
+	if o == nil || o.uses == 0 || time.Now().After(o.until) {
+		return Card{}, errors.New("the invitation has ended; ask for another one")
+	}
+	members, err := readMembers(a.Members)
+	if err != nil {
+		return Card{}, err
+	}
+	if key := members[r.Name]; key != "" && key != r.Key {
+		return Card{}, fmt.Errorf("another machine has the name %q; choose one with --name", r.Name)
+	}
+	members[r.Name] = r.Key
+	if err := writeSecret(a.Members, members); err != nil {
+		return Card{}, fmt.Errorf("write down the members: %w", err)
+	}
+	if o.uses > 0 {
+		o.uses--
+	}
+	return Card{Key: r.Key, Name: r.Name, Roles: o.roles}, nil
+}

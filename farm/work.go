@@ -1,0 +1,653 @@
+package farm
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"blendtray/api"
+)
+
+// work is what this machine does about one job, from its delivery to its end.
+type work struct {
+	s   *shift
+	id  string
+	msg jetstream.Msg // nil for a job that an earlier worker of this machine has taken
+	job Job
+	// attempt and tries are those of the claim; they do not change once the job is claimed.
+	attempt int
+	tries   []Try
+
+	mu       sync.Mutex
+	claim    Claim
+	revision uint64
+	run      string
+	progress *api.Progress
+	why      string // why the job is cancelled, or ""
+	lost     string // why the claim is not this machine's any more, or ""
+	// changed gets a value when why or lost has one.
+	changed chan struct{}
+}
+
+func newWork(s *shift, id string, msg jetstream.Msg) *work {
+	return &work{s: s, id: id, msg: msg, changed: make(chan struct{}, 1)}
+}
+
+// cancel ends the job because a member has asked for that.
+func (j *work) cancel(by string) { j.end(&j.why, "cancelled by "+by) }
+
+// lose ends the work because the claim is another machine's.
+func (j *work) lose(why string) { j.end(&j.lost, why) }
+
+func (j *work) end(field *string, why string) {
+	j.mu.Lock()
+	if *field == "" {
+		*field = why
+	}
+	j.mu.Unlock()
+	select {
+	case j.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (j *work) ending() (why, lost string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.why, j.lost
+}
+
+// later has the server deliver the job again after a while.
+func (j *work) later(d time.Duration) {
+	if j.msg != nil {
+		_ = j.msg.NakWithDelay(d) // otherwise it comes again when its time at the server is over
+	}
+}
+
+// over has the server deliver the job no more.
+func (j *work) over() {
+	if j.msg != nil {
+		_ = j.msg.Ack() // otherwise it comes again, and is found to be over
+	}
+	_ = os.Remove(j.s.heldFile(j.id)) // otherwise it is looked at again at the next start
+}
+
+// do takes the job, has the engine execute it, and reports how it ended.
+func (j *work) do(ctx context.Context) {
+	// What goes on is reported while the engine ends.
+	report, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() { time.AfterFunc(reportTime, stop) })
+	if !j.read(report) || !j.mine(report) {
+		return
+	}
+	if err := j.hold(); err != nil {
+		j.giveBack(report, "it can't be written down: "+err.Error())
+		return
+	}
+	beating := make(chan struct{})
+	beat, still := context.WithCancel(report)
+	go func() { defer close(beating); j.beat(beat) }()
+	run, files, err := j.execute(ctx, report)
+	defer func() { still(); <-beating }()
+	j.conclude(ctx, report, run, files, err, func() { still(); <-beating })
+}
+
+// read reads the job. It reports false when this machine does nothing about the job.
+func (j *work) read(ctx context.Context) bool {
+	if j.msg == nil {
+		return true // an earlier worker has read it
+	}
+	_, err := j.s.c.Member.unseal(j.msg.Data(), "job", RoleSubmit, &j.job)
+	switch {
+	case err == nil && (j.job.ID != j.id || j.msg.Subject() != j.job.subject()):
+		err = fmt.Errorf("%w: it lies where another job belongs", ErrRefused)
+	case err == nil && time.Now().After(j.job.Until):
+		err = fmt.Errorf("%w: it is too old", ErrRefused)
+	case err == nil:
+		err = j.job.check()
+	}
+	if err == nil {
+		return true
+	}
+	j.s.log.Warn("a job of the farm is not run", "job", j.id, "error", err)
+	if err := j.publish(ctx, Result{State: StateRefused, Reason: err.Error()}); err != nil {
+		j.later(j.s.cfg.Lease)
+		return false
+	}
+	j.over()
+	return false
+}
+
+// mine claims the job. It reports false when the job is not this machine's.
+func (j *work) mine(ctx context.Context) bool {
+	if _, ended, err := j.s.c.Result(ctx, j.id); err != nil {
+		j.later(j.s.cfg.Lease / beats)
+		return false
+	} else if ended {
+		j.forget(ctx)
+		return false
+	}
+	claim, entry, err := j.s.c.claim(ctx, j.id)
+	if err != nil {
+		j.later(j.s.cfg.Lease / beats)
+		return false
+	}
+	if j.msg == nil { // taken by an earlier worker of this machine
+		return j.takeUp(ctx, claim, entry)
+	}
+	j.s.mu.Lock()
+	cancelled := j.s.cancelled[j.id]
+	j.s.mu.Unlock()
+	if cancelled && (claim == nil || claim.State == StateWaiting) {
+		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled before a machine took it"}) != nil {
+			j.later(j.s.cfg.Lease)
+			return false
+		}
+		j.over()
+		return false
+	}
+	if claim == nil {
+		return j.write(ctx, j.fresh(1, nil), 0)
+	}
+	return j.takeOver(ctx, *claim, entry)
+}
+
+// fresh returns a new claim of this machine.
+func (j *work) fresh(attempt int, tries []Try) Claim {
+	return Claim{
+		Machine: j.s.name, Key: j.s.key, State: StateRunning, Attempt: attempt, LeaseSeconds: j.s.cfg.Lease.Seconds(),
+		Tries: tries, Since: time.Now().UTC().Round(time.Millisecond),
+	}
+}
+
+// takeOver decides about a job that some machine had claimed before.
+func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyValueEntry) bool {
+	if claim.State == StateInterrupted || claim.State.Final() {
+		j.over()
+		return false
+	}
+	now, err := j.s.c.serverTime(ctx)
+	if err != nil {
+		j.later(j.s.cfg.Lease / beats)
+		return false
+	}
+	age := now.Sub(entry.Created())
+	if claim.State == StateWaiting {
+		if n := len(claim.Tries); n > 0 && claim.Tries[n-1].Machine == j.s.name && age < claim.lease() {
+			j.later(claim.lease() - age) // another machine goes first
+			return false
+		}
+		return j.write(ctx, j.fresh(claim.Attempt+1, claim.Tries), entry.Revision())
+	}
+	// After a break of the server or of this machine's connection, others have a whole lease to come back.
+	left := max(claim.lease()-age, claim.lease()-j.s.connectedFor())
+	if left > 0 {
+		j.later(left + 200*time.Millisecond)
+		return false
+	}
+	tries := append(claim.Tries, Try{
+		Machine: claim.Machine, Run: claim.Run, At: now.UTC(),
+		Reason: fmt.Sprintf("the machine gave no sign of life for %s", age.Round(time.Second)),
+	})
+	switch {
+	case !j.job.Repeatable:
+		claim.State, claim.Tries = StateInterrupted, tries
+		claim.Reason = claim.Machine + " gave no sign of life, and the job must not begin again by itself"
+		if j.write(ctx, claim, entry.Revision()) {
+			j.over() // its machine may come back and say how it ended
+		}
+		return false
+	case len(tries) >= maxTries:
+		if j.publish(ctx, Result{State: StateInterrupted, Reason: poison(tries), Tries: tries}) == nil {
+			j.over()
+		}
+		return false
+	}
+	return j.write(ctx, j.fresh(claim.Attempt+1, tries), entry.Revision())
+}
+
+// poison says why a job stops that has ended machine after machine.
+func poison(tries []Try) string {
+	var all []string
+	for _, t := range tries {
+		all = append(all, t.Machine+": "+t.Reason)
+	}
+	return fmt.Sprintf("it was tried %d times, and stops now (%s)", len(tries), strings.Join(all, "; "))
+}
+
+// takeUp goes on with a job that an earlier worker of this machine has taken.
+func (j *work) takeUp(ctx context.Context, claim *Claim, entry jetstream.KeyValueEntry) bool {
+	if claim == nil || claim.Key != j.s.key || claim.Attempt != j.attempt || claim.State != StateRunning && claim.State != StateInterrupted {
+		j.forget(ctx)
+		return false
+	}
+	c := *claim
+	c.State, c.Reason, c.Progress = StateRunning, "", nil
+	return j.write(ctx, c, entry.Revision())
+}
+
+// forget ends what this machine still does about a job that is not its own any more.
+func (j *work) forget(ctx context.Context) {
+	if j.claim.Run != "" {
+		if run, err := j.s.cfg.Engine.Run(ctx, j.claim.Run); err == nil && run.Key == j.runKey() && !run.State.Final() {
+			_, _ = j.s.cfg.Engine.Cancel(ctx, run.ID) // it may have ended meanwhile
+		}
+	}
+	j.over()
+}
+
+// write makes or changes the claim and reports whether it is as it should be. revision is that of the last
+// change, or 0 for a claim that is not there.
+func (j *work) write(ctx context.Context, claim Claim, revision uint64) bool {
+	next, err := j.put(ctx, claim, revision)
+	if err != nil {
+		j.later(j.s.cfg.Lease / beats) // another machine was faster, or the server is away
+		return false
+	}
+	j.mu.Lock()
+	j.claim, j.revision = claim, next
+	j.mu.Unlock()
+	j.attempt, j.tries = claim.Attempt, claim.Tries
+	return true
+}
+
+func (j *work) put(ctx context.Context, claim Claim, revision uint64) (uint64, error) {
+	ctx, stop := context.WithTimeout(ctx, pullTime)
+	defer stop()
+	text, err := json.Marshal(claim)
+	if err != nil {
+		return 0, err
+	}
+	kv, err := j.s.c.js.KeyValue(ctx, bucketClaims)
+	if err != nil {
+		return 0, err
+	}
+	if revision == 0 {
+		return kv.Create(ctx, j.id, text)
+	}
+	return kv.Update(ctx, j.id, text, revision)
+}
+
+// runKey returns the key of the run in the engine: one attempt makes one run, however often it is asked for.
+func (j *work) runKey() string { return fmt.Sprintf("farm/%s/%d", j.id, j.attempt) }
+
+// heldFile is the file in which a worker finds a job again that this machine has taken.
+func (s *shift) heldFile(id string) string { return filepath.Join(s.cfg.HeldDir, id+".json") }
+
+// held is the content of that file.
+type held struct {
+	Job     Job    `json:"job"`
+	Attempt int    `json:"attempt"`
+	Run     string `json:"run"`
+}
+
+// hold writes down that this machine has the job.
+func (j *work) hold() error {
+	j.mu.Lock()
+	h := held{j.job, j.attempt, j.claim.Run}
+	j.mu.Unlock()
+	return writeSecret(j.s.heldFile(j.id), h)
+}
+
+// adopt goes on with the jobs that an earlier worker of this machine has taken.
+func (s *shift) adopt(ctx context.Context) {
+	files, err := os.ReadDir(s.cfg.HeldDir)
+	if err != nil {
+		return // this machine has taken none
+	}
+	for _, file := range files {
+		id, ok := strings.CutSuffix(file.Name(), ".json")
+		if !ok || !isID(id) {
+			continue
+		}
+		text, err := os.ReadFile(s.heldFile(id))
+		var h held
+		if err != nil || json.Unmarshal(text, &h) != nil || h.Job.ID != id {
+			continue
+		}
+		j := newWork(s, id, nil)
+		j.job, j.attempt, j.claim = h.Job, h.Attempt, Claim{Run: h.Run}
+		s.mu.Lock()
+		s.held[id] = j
+		s.mu.Unlock()
+		s.working.Go(func() {
+			for ctx.Err() == nil && !s.c.Connected() {
+				pause(ctx, lookTime/4)
+			}
+			j.do(ctx)
+			s.release(j)
+		})
+	}
+}
+
+// beat keeps the claim, until ctx ends.
+func (j *work) beat(ctx context.Context) {
+	tick := time.NewTicker(j.s.cfg.Lease / beats)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			j.renew(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// renew changes the claim as a sign of life. It ends the work when another machine has the claim.
+func (j *work) renew(ctx context.Context) {
+	if j.msg != nil {
+		_ = j.msg.InProgress() // otherwise it is delivered again, and found to be held
+	}
+	j.mu.Lock()
+	claim, revision := j.claim, j.revision
+	claim.Run, claim.Progress = j.run, j.progress
+	j.mu.Unlock()
+	next, err := j.put(ctx, claim, revision)
+	if isConflict(err) {
+		next, err = j.conflict(ctx)
+	}
+	if err != nil {
+		return // the server is away, and the next sign of life is tried in a moment
+	}
+	j.mu.Lock()
+	j.claim, j.revision = claim, next
+	j.mu.Unlock()
+}
+
+// conflict looks who has changed the claim: it was this machine, whose answer was lost, or another one.
+func (j *work) conflict(ctx context.Context) (revision uint64, err error) {
+	claim, entry, err := j.s.c.claim(ctx, j.id)
+	switch {
+	case err != nil:
+		return 0, err
+	case claim != nil && claim.Key == j.s.key && claim.Attempt == j.attempt && (claim.State == StateRunning || claim.State == StateInterrupted):
+		return entry.Revision(), nil
+	case claim == nil:
+		j.lose("the claim is gone")
+	default:
+		j.lose(fmt.Sprintf("%s has the job now (%s)", claim.Machine, claim.State))
+	}
+	return 0, errors.New("the claim is another machine's")
+}
+
+// errNotBegun is the error of a job that this machine could not begin.
+var errNotBegun = errors.New("it can't begin here")
+
+// execute has the engine execute the job and returns the ended run and the files that it has made. With an
+// error of [errNotBegun] nothing was executed; with another error it is not known how the run ended.
+func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
+	prepared, err := j.s.cfg.Prepare(ctx, j.s.c, j.job, fmt.Sprintf("%s-%d", j.id, j.attempt))
+	if err != nil {
+		return api.Run{}, nil, fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	if prepared.Close != nil {
+		defer prepared.Close()
+	}
+	sub := prepared.Submission
+	sub.Key, sub.Client = j.runKey(), "farm: "+j.job.By
+	run, events, err := j.s.cfg.Engine.Follow(ctx, sub)
+	if err != nil {
+		return run, nil, fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	defer events.Close()
+	j.mu.Lock()
+	j.run, j.claim.Run = run.ID, run.ID
+	j.mu.Unlock()
+	if err := j.hold(); err != nil {
+		j.s.log.Warn("a job of the farm can't be written down", "job", j.id, "error", err)
+	}
+	if !run.State.Final() {
+		run, err = j.watch(report, run, events)
+	}
+	if err != nil {
+		return run, nil, err
+	}
+	whole, err := j.s.cfg.Engine.Run(report, run.ID)
+	if err != nil {
+		whole = run // the engine has ended: its history has the output
+	}
+	var files []File
+	if prepared.Finish != nil && whole.State == api.Succeeded {
+		if files, err = prepared.Finish(report, whole); err != nil {
+			return whole, nil, fmt.Errorf("bring the files back: %w", err)
+		}
+	}
+	return whole, files, nil
+}
+
+// watch passes on what a run says until it has ended, and cancels the run when the job is cancelled or lost.
+func (j *work) watch(ctx context.Context, run api.Run, events Subscription) (api.Run, error) {
+	for cancelled := false; ; {
+		if why, lost := j.ending(); why+lost != "" && !cancelled {
+			cancelled = true
+			_, _ = j.s.cfg.Engine.Cancel(ctx, run.ID) // it may have ended meanwhile
+		}
+		select {
+		case ev, ok := <-events.Events():
+			if !ok {
+				return run, errors.New("the engine has ended")
+			}
+			j.tell(ev)
+			if ev.Kind == api.KindRun && ev.Run != nil {
+				run = *ev.Run
+			}
+			if run.State.Final() {
+				return run, nil
+			}
+		case <-j.changed:
+		case <-ctx.Done():
+			return run, ctx.Err()
+		}
+	}
+}
+
+// maxEvent is how much of what a run prints goes into one message.
+const maxEvent = 128 << 10
+
+// tell passes on an event to those who follow the job. Nobody keeps these messages.
+func (j *work) tell(ev api.Event) {
+	switch ev.Kind {
+	case api.KindProgress:
+		j.mu.Lock()
+		j.progress = ev.Progress
+		j.mu.Unlock()
+	case api.KindOutput:
+		if len(ev.Text) > maxEvent {
+			return // the result has the output
+		}
+	case api.KindRun:
+	default:
+		return
+	}
+	if text, err := json.Marshal(ev); err == nil {
+		_ = j.s.c.nc.Publish(subjectEvents+"."+j.id, text) // the result says what is lost here
+	}
+}
+
+// conclude reports how the job ended, or gives it back. settle ends the signs of life.
+func (j *work) conclude(ctx, report context.Context, run api.Run, files []File, err error, settle func()) {
+	why, lost := j.ending()
+	if lost != "" {
+		j.s.log.Warn("a job of the farm is another machine's now", "job", j.id, "why", lost)
+		settle()
+		j.over()
+		return
+	}
+	if err != nil || run.State != api.Succeeded {
+		settle() // with a success, the claim is kept until the result is there
+	}
+	switch {
+	case errors.Is(err, errNotBegun) && (errors.Is(err, api.ErrStopping) || ctx.Err() != nil):
+		j.s.mu.Lock()
+		j.s.ending = true
+		j.s.mu.Unlock()
+		j.release(report, Claim{Tries: j.tries, Reason: "the engine of " + j.s.name + " is ending"}, 0)
+	case errors.Is(err, errNotBegun):
+		j.again(report, run, StateFailed, strings.TrimPrefix(err.Error(), errNotBegun.Error()+": "))
+	case err != nil && !run.State.Final(): // the next worker of this machine finds the job and its run
+	case err != nil:
+		j.again(report, run, StateFailed, err.Error())
+	case j.wasStopped(ctx, run, why):
+		j.cutOff(report, run, StateInterrupted, "the engine of "+j.s.name+" was stopped")
+	case run.State == api.Interrupted, run.State == api.Crashed:
+		j.cutOff(report, run, State(run.State), reasonOf(run))
+	default:
+		j.finish(report, Result{State: State(run.State), Reason: cmp.Or(why, reasonOf(run)), Run: &run, Outputs: files}, settle)
+	}
+}
+
+// cutOff reports the end of a run that did not end by itself, or has the job begin again where it may.
+func (j *work) cutOff(ctx context.Context, run api.Run, state State, reason string) {
+	if !j.job.Repeatable {
+		j.finish(ctx, Result{State: state, Reason: reason, Run: &run}, func() {})
+		return
+	}
+	j.again(ctx, run, state, reason)
+}
+
+// wasStopped reports whether a run was cut off because its engine was stopped.
+func (j *work) wasStopped(ctx context.Context, run api.Run, why string) bool {
+	return why == "" && run.State == api.Cancelled && (ctx.Err() != nil || strings.HasPrefix(run.Reason, "the engine was stopped"))
+}
+
+// reasonOf says why a run did not succeed.
+func reasonOf(run api.Run) string {
+	switch {
+	case run.Reason != "":
+		return run.Reason
+	case run.Error != nil && run.Error.Message != "":
+		return run.Error.Type + ": " + run.Error.Message
+	case run.Error != nil:
+		return run.Error.Type
+	}
+	return ""
+}
+
+// tail returns the end of what a run printed.
+func tail(text string) string {
+	const most = 4 << 10
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[len(text)-most:], "")
+	}
+	return text
+}
+
+// again has the job begin on another machine, or ends it after the last try.
+func (j *work) again(ctx context.Context, run api.Run, state State, reason string) {
+	tries := append(slices.Clone(j.tries), Try{Machine: j.s.name, Run: run.ID, Reason: reason, Log: tail(run.Output), At: time.Now().UTC()})
+	if len(tries) < maxTries {
+		j.release(ctx, Claim{Tries: tries, Reason: reason}, time.Second/4)
+		return
+	}
+	r := Result{State: state, Reason: poison(tries), Tries: tries}
+	if run.ID != "" {
+		r.Run = &run
+	}
+	j.finish(ctx, r, func() {})
+}
+
+// giveBack has another machine take a job that never began here.
+func (j *work) giveBack(ctx context.Context, why string) { j.again(ctx, api.Run{}, StateFailed, why) }
+
+// release has the job wait again.
+func (j *work) release(ctx context.Context, claim Claim, after time.Duration) {
+	claim.Machine, claim.Key, claim.State, claim.Attempt = j.s.name, j.s.key, StateWaiting, j.attempt
+	claim.LeaseSeconds, claim.Since = j.s.cfg.Lease.Seconds(), time.Now().UTC().Round(time.Millisecond)
+	for ctx.Err() == nil {
+		if _, err := j.put(ctx, claim, j.revision); err == nil || isConflict(err) {
+			break
+		}
+		pause(ctx, lookTime/4)
+	}
+	_ = os.Remove(j.s.heldFile(j.id)) // otherwise it is looked at again at the next start
+	j.later(after)
+}
+
+// finish reports a result, until the server has it or ctx ends, has the signs of life end by settle, and closes
+// the claim.
+func (j *work) finish(ctx context.Context, r Result, settle func()) {
+	if r.Tries == nil {
+		r.Tries = j.tries
+	}
+	for ctx.Err() == nil {
+		err := j.publish(ctx, r)
+		if err == nil {
+			break
+		}
+		j.s.log.Warn("the result of a job of the farm is not there yet", "job", j.id, "error", err)
+		pause(ctx, lookTime/2)
+	}
+	settle()
+	if ctx.Err() != nil {
+		return // the next worker of this machine reports it
+	}
+	j.mu.Lock()
+	claim, revision := j.claim, j.revision
+	j.mu.Unlock()
+	claim.State, claim.Reason, claim.Progress, claim.Run = r.State, r.Reason, nil, j.run
+	// The result is what counts: a claim that can't be closed is found to be over by it.
+	_, _ = j.put(ctx, claim, revision)
+	j.over()
+}
+
+// publish sends a result. It returns nil, too, when there is a result already: the first counts.
+func (j *work) publish(ctx context.Context, r Result) error {
+	r.Job, r.Machine, r.At = j.id, j.s.name, time.Now().UTC().Round(time.Millisecond)
+	sum := summary{State: r.State, Reason: cutText(r.Reason, 300), Machine: r.Machine}
+	if r.Run != nil {
+		run := *r.Run
+		run.Output = cutMiddle(run.Output, maxOutput)
+		r.Run, sum.Run, sum.Seconds = &run, run.ID, run.Seconds
+	}
+	if r.Outputs == nil {
+		r.Outputs = []File{}
+	}
+	if r.Tries == nil {
+		r.Tries = []Try{}
+	}
+	data, err := j.s.c.Member.seal("result", r)
+	if err != nil {
+		return err
+	}
+	header, err := json.Marshal(sum)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, pullTime)
+	defer stop()
+	msg := &nats.Msg{Subject: subjectResults + "." + j.id, Data: data, Header: nats.Header{summaryHeader: {string(header)}}}
+	_, err = j.s.c.js.PublishMsg(ctx, msg, jetstream.WithMsgID("result-"+j.id), jetstream.WithExpectLastSequencePerSubject(0))
+	if isConflict(err) {
+		return nil
+	}
+	return err
+}
+
+func cutText(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// cutMiddle keeps the beginning and the end of a text.
+func cutMiddle(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	head, end := strings.ToValidUTF8(text[:most/2], ""), strings.ToValidUTF8(text[len(text)-most/2:], "")
+	return fmt.Sprintf("%s\n[%d bytes were cut here]\n%s", head, len(text)-most, end)
+}
