@@ -34,6 +34,8 @@ type house struct {
 	lab *lab.Server
 	// reference has the Python APIs of Blenders.
 	reference *reference.Library
+	// farm answers who asks for the farm.
+	farm *farmView
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -41,7 +43,7 @@ type house struct {
 // [home.LockEngine]), or when the engine's files can't be opened. Nothing runs before
 // [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
-	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender())}
+	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
 	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
@@ -185,11 +187,12 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 	defer boundHeap()()
 	defer h.thumbnails.Close()
 	defer h.reference.Close()
+	defer h.farm.end(context.WithoutCancel(ctx))
 	return serveParts(ctx, stop, []part{
 		// The server starts before the engine, so that it ends after the engine: clients hear
 		// how their runs ended.
 		control.NewServer(control.Config{
-			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner,
+			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner, Farm: h.farm.look,
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 		}),
 		h.agents, // its agents hear how their runs ended, too

@@ -18,6 +18,7 @@ var parameters = map[string][]string{
 	"POST /runs":            {"stream"},
 	"GET /runs/{id}/output": {"from"},
 	"GET /queue":            {"n"},
+	"GET /farm":             {"n"},
 	"POST /queue/cancel":    {"line", "line_kind"},
 	"GET /usage":            {"since"},
 	"POST /runs/{id}/first": {"of"},

@@ -43,6 +43,9 @@ type Config struct {
 	// Settings owns the settings of the engine. With nil the server refuses requests about
 	// settings.
 	Settings Settings
+	// Farm returns what is known of the farm that this machine has joined, with the n newest groups of
+	// jobs. With nil the machine has joined none.
+	Farm func(ctx context.Context, n int) api.Farm
 	// SpoolDir is the folder where output waits for slow clients; "" means the temporary folder.
 	SpoolDir string
 	// Logger may be nil.
@@ -55,6 +58,7 @@ type Server struct {
 	listener net.Listener
 	shutdown func()
 	settings Settings
+	farm     func(ctx context.Context, n int) api.Farm
 	spoolDir string
 	log      *slog.Logger
 	http     *http.Server
@@ -77,6 +81,7 @@ func NewServer(c Config) *Server {
 	s := &Server{
 		engine:   c.Engine,
 		settings: c.Settings,
+		farm:     c.Farm,
 		listener: c.Listener,
 		spoolDir: c.SpoolDir,
 		log:      c.Logger,
@@ -175,6 +180,7 @@ func (s *Server) routes() http.Handler {
 		"/queue":                           {http.MethodGet: s.getQueue},
 		"/queue/cancel":                    {http.MethodPost: s.postCancelQueue},
 		"/usage":                           {http.MethodGet: s.getUsage},
+		"/farm":                            {http.MethodGet: s.getFarm},
 		"/runs/{id}/first":                 {http.MethodPost: s.postFirst},
 		"/runs/{id}/pin":                   {http.MethodPost: s.pins(true)},
 		"/runs/{id}/unpin":                 {http.MethodPost: s.pins(false)},

@@ -362,7 +362,7 @@ func (c *Client) Jobs(ctx context.Context, limit int) ([]JobStatus, error) {
 func StatusOf(job Job) JobStatus {
 	s := JobStatus{
 		ID: job.ID, Kind: job.Kind, Name: job.Name, Args: job.Args, Group: job.Group, Part: job.Part, Parts: job.Parts,
-		State: StateWaiting, Priority: job.Priority, Needs: job.Needs, Repeatable: job.Repeatable, By: job.By, At: job.At,
+		State: StateWaiting, Priority: job.Priority, Needs: job.Needs, Repeatable: job.Repeatable, By: job.By, At: job.At, To: job.To,
 		Outputs: []File{}, Tries: []Try{}, RetryOf: job.RetryOf,
 	}
 	if job.Render != nil {

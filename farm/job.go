@@ -327,6 +327,7 @@ type JobStatus struct {
 	Attempt    int           `json:"attempt"`
 	Progress   *api.Progress `json:"progress"`
 	Seconds    float64       `json:"seconds"`
+	To         string        `json:"to"`
 	Outputs    []File        `json:"outputs"`
 	Tries      []Try         `json:"tries"`
 	RetryOf    string        `json:"retry_of"`

@@ -49,6 +49,7 @@ type window struct {
 	blender           *blenderTab
 	folders           *foldersTab
 	pictures          *picturesTab
+	farm              *farmTab
 	settings          *settingsTab
 	first             *firstPage
 	tools             *fyne.Container // the first lines of the window, which the first page hides
@@ -113,6 +114,7 @@ func newWindow(s *shell) *window {
 	w.runs, w.blender, w.folders, w.console = newRunsTab(w), newBlenderTab(w), newFoldersTab(w), newConsoleTab(w)
 	w.pictures = newPicturesTab(w)
 	w.queue, w.log = newQueueTab(w), newLogTab(w)
+	w.farm = newFarmTab(w)
 	w.settings = newSettingsTab(w)
 	w.tabs = container.NewAppTabs(
 		container.NewTabItemWithIcon(lang.L("Activity"), theme.ListIcon(), w.runs.content),
@@ -126,6 +128,7 @@ func newWindow(s *shell) *window {
 	)
 	w.tabs.OnSelected = func(item *container.TabItem) {
 		w.queue.show(s.now())
+		w.farm.tick()
 		w.pictures.appear(item.Content == w.pictures.content)
 		w.log.turn(item.Content == w.log.content)
 		w.console.entered()
@@ -345,6 +348,7 @@ func (w *window) show(s State) {
 	w.runs.show(s)
 	w.blender.show(s)
 	w.queue.show(s)
+	w.farm.show(s)
 	w.folders.show(s)
 	w.console.show(s)
 	if s.Link == Attached && w.link != Attached {
