@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"blendtray/api"
+	"blendtray/farm/files"
 )
 
 // Kind is what a job has Blender do.
@@ -53,13 +54,14 @@ type Job struct {
 	// Code is the script, of at most [MaxCode] bytes; Args are its arguments.
 	Code []byte   `json:"code,omitempty"`
 	Args []string `json:"args"`
-	// Scene is "fresh", or for a render the path of the .blend: absolute where the machines share their
-	// storage, else the path of one of Files.
+	// Scene is "fresh", or for a render without Tree the absolute path of the .blend.
 	Scene string `json:"scene"`
 	// Render says which frames to render, or is null.
 	Render *api.Render `json:"render"`
-	// Files are what the job needs on the machine that executes it, by content.
-	Files []File `json:"files,omitempty"`
+	// Tree is the list of the files that the job needs on the machine that executes it, by content, or null;
+	// the package farm/cargo makes and reads it. Main is the name of the script or the .blend among them.
+	Tree *files.Blob `json:"tree,omitempty"`
+	Main string      `json:"main,omitempty"`
 	// Shared is true when paths mean the same on all machines, and no file is sent.
 	Shared bool `json:"shared"`
 	// To is the folder of the submitter into which outputs come back, or "".
@@ -187,10 +189,12 @@ func (j *Job) check() error {
 		return bad("priority: %q is not high, normal or low", j.Priority)
 	case len(j.Code) > MaxCode:
 		return bad("code: %d bytes, and a job carries %d", len(j.Code), MaxCode)
-	case j.Kind == KindScript && len(j.Code) == 0:
+	case j.Kind == KindScript && len(j.Code) == 0 && j.Tree == nil:
 		return bad("code: there is nothing to run")
 	case j.Kind == KindRender && j.Render == nil:
 		return bad("render: it says which frames to render")
+	case j.Tree != nil && (!j.Tree.Hash.Valid() || files.CheckName(j.Main) != nil):
+		return bad("tree: %q of %q are no files by content", j.Main, j.Tree.Hash)
 	case j.Group != "" && !isID(j.Group):
 		return bad("group: %q is no id", j.Group)
 	}
