@@ -73,7 +73,7 @@ test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window
 	scripts/test-windows.sh $(ARGS)
 
 .PHONY: test-long
-test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender)
+test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=farm: a file of 1 GB)
 	scripts/test-long.sh $(ARGS)
 
 .PHONY: fuzz

@@ -118,6 +118,7 @@ type FarmSettings struct {
 	Work      bool     `toml:"work" default:"true" holds:"now" label:"Execute jobs of the farm" help:"This machine executes jobs of the farm that it has joined, as many at the same time as \u0060runs.parallel\u0060 allows beside its own runs."`
 	When      When     `toml:"when" default:"always" holds:"now" label:"When to execute them" help:"With \u0060\"idle\"\u0060, this machine takes jobs only while nobody uses it. A job that is running goes on."`
 	IdleAfter Duration `toml:"idle_after" default:"5m" holds:"now" label:"Nobody uses the machine after" help:"With \u0060when = \"idle\"\u0060: nobody uses the machine when no key was pressed and no mouse was moved for this time."`
+	MaxFiles  Bytes    `toml:"max_files" default:"20GB" holds:"now" label:"Disk space for files of jobs" help:"This machine keeps the files that jobs of the farm have needed, so that each is fetched once. They take so much disk space; those that were used the longest ago go first. With \u0060\"none\"\u0060, all are kept."`
 	Labels    []string `toml:"labels" holds:"now" help:"Words by which jobs ask for this machine, such as \u0060\"linux\"\u0060 or \u0060\"big\"\u0060 (\u0060blendtray farm run --label\u0060)."`
 }
 

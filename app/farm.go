@@ -13,6 +13,8 @@ import (
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/farm"
+	"blendtray/farm/cargo"
+	"blendtray/farm/files"
 )
 
 type farmCmd struct {
@@ -22,6 +24,8 @@ type farmCmd struct {
 	Leave   farmLeaveCmd   `cmd:"" help:"Have this machine leave its farm."`
 	Run     farmRunCmd     `cmd:"" help:"Run a script on some machine of the farm and show what it prints."`
 	Map     farmMapCmd     `cmd:"" help:"Run a script once for each line of a list, on all machines of the farm."`
+	Render  farmRenderCmd  `cmd:"" help:"Render frames of a .blend on all machines of the farm."`
+	Fetch   farmFetchCmd   `cmd:"" help:"Bring here what jobs have made."`
 	Status  farmStatusCmd  `cmd:"" help:"List the newest jobs of the farm, or show one of them."`
 	Workers farmWorkersCmd `cmd:"" help:"List the machines of the farm and what they do."`
 	Cancel  farmCancelCmd  `cmd:"" help:"Cancel a job, or all jobs of a group."`
@@ -82,8 +86,18 @@ func (h *house) farmWorker() *farm.Worker {
 	return farm.NewWorker(farm.WorkerConfig{
 		Membership: h.paths.FarmMembership(), HeldDir: h.paths.FarmHeld(),
 		Engine: farmEngine{h.front()}, Settings: h.farmSettings, Machine: h.machine, Unused: unused,
-		Logger: h.logs.Logger,
+		Prepare: h.porter().Prepare, Logger: h.logs.Logger,
 	})
+}
+
+// porter returns what brings the files of jobs to this machine. The cache is opened for the first of them.
+func (h *house) porter() *cargo.Porter {
+	return &cargo.Porter{
+		Cache: sync.OnceValues(func() (*files.Cache, error) {
+			return files.OpenCache(h.paths.FarmFiles(), func() int64 { return int64(h.farmSettings().MaxFiles) })
+		}),
+		Dir: h.paths.FarmAttempts(),
+	}
 }
 
 // farmEngine is an engine as the farm needs it.

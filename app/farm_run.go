@@ -19,24 +19,36 @@ import (
 	"blendtray/farm"
 )
 
-// farmFlags say which machine may take a job, and when.
+// placeFlags say which machine may take a job, and when.
+type placeFlags struct {
+	Blender  string     `placeholder:"VERSION" help:"A machine whose engine has this Blender: a version such as 4.5, or a name of its settings."`
+	GPU      bool       `name:"gpu" help:"A machine with a graphics card."`
+	Memory   *api.Bytes `placeholder:"SIZE" help:"A machine with so much free memory, such as 16GB."`
+	Machine  []string   `placeholder:"NAME" sep:"," help:"Only this machine; several have commas between them."`
+	Label    []string   `placeholder:"WORD" sep:"," help:"A machine with this label in its settings (farm.labels)."`
+	Priority string     `enum:"high,normal,low" default:"normal" placeholder:"WORD" help:"high, normal or low (default: normal)."`
+	Timeout  *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30m. Default: as the settings of its machine say."`
+	Detach   bool       `short:"d" help:"Do not wait for the end; print the id."`
+	JSON     bool       `name:"json" help:"Print JSON, and nothing else."`
+}
+
+// farmFlags are the flags of a job that runs a script.
 type farmFlags struct {
-	Blender    string     `placeholder:"VERSION" help:"A machine whose engine has this Blender: a version such as 4.5, or a name of its settings."`
-	GPU        bool       `name:"gpu" help:"A machine with a graphics card."`
-	Memory     *api.Bytes `placeholder:"SIZE" help:"A machine with so much free memory, such as 16GB."`
-	Machine    []string   `placeholder:"NAME" sep:"," help:"Only this machine; several have commas between them."`
-	Label      []string   `placeholder:"WORD" sep:"," help:"A machine with this label in its settings (farm.labels)."`
-	Priority   string     `enum:"high,normal,low" default:"normal" placeholder:"WORD" help:"high, normal or low (default: normal)."`
-	Repeatable bool       `help:"Let another machine begin it again when its machine dies meanwhile. Without this, it is then reported as interrupted."`
-	Timeout    *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30m. Default: as the settings of its machine say."`
-	Detach     bool       `short:"d" help:"Do not wait for the end; print the id."`
-	JSON       bool       `name:"json" help:"Print JSON, and nothing else."`
+	placeFlags
+	Repeatable bool `help:"Let another machine begin it again when its machine dies meanwhile. Without this, it is then reported as interrupted."`
 }
 
 // job returns a job with what the flags say.
 func (c farmFlags) job() farm.Job {
+	j := c.placeFlags.job()
+	j.Repeatable = c.Repeatable
+	return j
+}
+
+// job returns a job with what the flags say.
+func (c placeFlags) job() farm.Job {
 	j := farm.Job{
-		Kind: farm.KindScript, Scene: "fresh", Priority: farm.Priority(c.Priority), Repeatable: c.Repeatable, TimeLimitSeconds: c.Timeout.seconds(),
+		Kind: farm.KindScript, Scene: "fresh", Priority: farm.Priority(c.Priority), TimeLimitSeconds: c.Timeout.seconds(),
 		Needs: farm.Needs{Blender: c.Blender, GPU: c.GPU, Machines: c.Machine, Labels: c.Label},
 	}
 	if c.Memory != nil {
@@ -220,29 +232,47 @@ type jobFollower struct {
 	printed  int64 // how many bytes of the output of a single job were shown
 	quiet    bool
 	reported string
+	// arrived, unless it is nil, is called with each result.
+	arrived func(farm.Job, farm.Result)
 }
 
 // followJobs shows jobs until they have ended, and returns the exit code as an error.
 func (e *env) followJobs(client *farm.Client, jobs []farm.Job, asJSON bool) error {
-	f := &jobFollower{env: e, jobs: jobs, at: map[string]int{}, results: map[string]farm.Result{}, quiet: asJSON}
-	var ids []string
+	f := e.newFollower(jobs, asJSON)
+	if err := f.follow(client); err != nil {
+		return err
+	}
+	return f.conclude(asJSON)
+}
+
+// newFollower returns a follower of jobs, which shows nothing when it is quiet.
+func (e *env) newFollower(jobs []farm.Job, quiet bool) *jobFollower {
+	f := &jobFollower{env: e, jobs: jobs, at: map[string]int{}, results: map[string]farm.Result{}, quiet: quiet}
 	for i, job := range jobs {
 		f.at[job.ID] = i
 		f.status = append(f.status, farm.StatusOf(job))
+	}
+	return f
+}
+
+// follow shows the jobs until they have ended.
+func (f *jobFollower) follow(client *farm.Client) error {
+	var ids []string
+	for _, job := range f.jobs {
 		ids = append(ids, job.ID)
 	}
-	ctx, stop := context.WithCancel(e)
+	ctx, stop := context.WithCancel(f)
 	defer stop()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	go f.cancelOn(ctx, client, signals)
 	err := client.Follow(ctx, ids, f.take)
-	e.done()
+	f.done()
 	if err != nil {
 		return farmError(fmt.Errorf("follow the job: %w", err))
 	}
-	return f.conclude(asJSON)
+	return nil
 }
 
 // cancelOn cancels what is not over when a signal comes, and ends the program at the second.
@@ -277,6 +307,9 @@ func (f *jobFollower) take(u farm.Update) bool {
 			f.results[u.Job] = *u.Result
 			s.Add(*u.Result)
 			f.ended(*s, *u.Result)
+			if f.arrived != nil {
+				f.arrived(f.jobs[i], *u.Result)
+			}
 		}
 	case u.Claim != nil:
 		if _, known := f.results[u.Job]; !known {

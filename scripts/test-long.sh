@@ -6,6 +6,7 @@
 #          made by mmdebstrap, and processes and mounts of its own, which end with it.
 #   cases  all scripts of fleet/testdata/cases, each beside a cold Blender, in this machine's Blender
 #          and in the newest from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
+#   farm   a file of 1 GB travels once to each machine of a farm; needs 4 GB of disk for a minute.
 #
 # What is tried on bare machines is the commit that is checked out. Packages come from where this machine
 # has them from: its mirror and the settings of its apt, pip and Go go along. Roots and logs are in
@@ -21,7 +22,7 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare cases)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
 
@@ -239,11 +240,19 @@ cases() {
 	beside "cases, the newest Blender from PyPI" cases-newest scripts/test-blenders.sh cases 5.0.1
 }
 
+farm() {
+	mkdir -p "$logs"
+	packages=
+	BLENDTRAY_LONG=1 beside "a file of 1 GB on a farm" farm \
+		go test -tags headless -count=1 -timeout 30m -run 'ALongFile' ./farm/files
+}
+
 for part in "${parts[@]}"; do
 	case $part in
 	bare) bare ;;
 	cases) cases ;;
-	*) fail "there is no part $part; the parts are: bare cases" ;;
+	farm) farm ;;
+	*) fail "there is no part $part; the parts are: bare cases farm" ;;
 	esac
 done
 

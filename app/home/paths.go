@@ -192,6 +192,15 @@ func (p Paths) FarmAdministrator() string { return filepath.Join(p.Data, "farm",
 // FarmMembers is the file of the names and the keys of those whom the administrator has admitted.
 func (p Paths) FarmMembers() string { return filepath.Join(p.Data, "farm", "members.json") }
 
+// FarmFiles is the folder of the files of jobs that this home has fetched from the farm.
+func (p Paths) FarmFiles() string { return filepath.Join(p.Cache, "farm", "files") }
+
+// FarmAttempts is the folder of what jobs of the farm make, until it is sent.
+func (p Paths) FarmAttempts() string { return filepath.Join(p.Cache, "farm", "attempts") }
+
+// FarmCopies is the folder of copies of .blend files with relative paths.
+func (p Paths) FarmCopies() string { return filepath.Join(p.Cache, "farm", "copies") }
+
 // Tray is the folder of the socket by which a second tray reaches the first.
 func (p Paths) Tray() string { return filepath.Join(p.Runtime, "tray") }
 

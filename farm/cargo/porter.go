@@ -17,8 +17,8 @@ import (
 
 // Porter brings to this machine what jobs need. Its methods may be called at the same time.
 type Porter struct {
-	// Cache keeps the files of jobs.
-	Cache *files.Cache
+	// Cache returns what keeps the files of jobs.
+	Cache func() (*files.Cache, error)
 	// Dir is a folder in which each attempt of a job has a folder for its pictures.
 	Dir string
 }
@@ -50,7 +50,11 @@ func (p *Porter) Prepare(ctx context.Context, c *farm.Client, job farm.Job, atte
 	if err != nil {
 		return farm.Prepared{}, err
 	}
-	out, err := p.Cache.CheckOut(ctx, store, *job.Tree, nil)
+	cache, err := p.Cache()
+	if err != nil {
+		return farm.Prepared{}, err
+	}
+	out, err := cache.CheckOut(ctx, store, *job.Tree, nil)
 	if err != nil {
 		return farm.Prepared{}, err
 	}

@@ -31,7 +31,7 @@ var ErrDiskFull = errors.New("the disk is full")
 // tree's list says when the tree was used last.
 type Cache struct {
 	dir   string
-	limit int64
+	limit func() int64
 
 	mu       sync.Mutex
 	trees    map[Hash]*cached
@@ -58,8 +58,8 @@ type stamp struct {
 func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
 // OpenCache opens the cache in a folder, which it makes, and removes what an earlier process has left
-// half done. limit is how many bytes of files it holds, 0 for no limit.
-func OpenCache(dir string, limit int64) (*Cache, error) {
+// half done. limit returns how many bytes of files it may hold now, 0 for no limit.
+func OpenCache(dir string, limit func() int64) (*Cache, error) {
 	c := &Cache{
 		dir: dir, limit: limit,
 		trees: map[Hash]*cached{}, blobs: map[Hash]int64{}, pending: map[Hash]chan struct{}{}, verified: map[string]stamp{},
@@ -239,8 +239,8 @@ func (c *Cache) use(ctx context.Context, store *Store, list Blob) (*cached, erro
 	if err != nil {
 		return nil, err
 	}
-	if c.limit > 0 && tree.Bytes() > c.limit {
-		return nil, fmt.Errorf("%w: %d MB of files; %d MB are allowed", ErrTooBig, tree.Bytes()>>20, c.limit>>20)
+	if limit := c.limit(); limit > 0 && tree.Bytes() > limit {
+		return nil, fmt.Errorf("%w: %d MB of files; %d MB are allowed", ErrTooBig, tree.Bytes()>>20, limit>>20)
 	}
 	if err := c.write(c.listPath(list.Hash), func(f *os.File) error { _, err := f.Write(data); return err }); err != nil {
 		return nil, err
@@ -518,9 +518,10 @@ func (c *Cache) makeFolder(hash Hash, dir string) error {
 // makeRoom removes the trees that were used the longest ago, and that no run uses, until the files of a
 // tree have room. Where runs use the others, the cache is larger than its limit for as long as they do.
 func (c *Cache) makeRoom(t Tree) {
+	limit := c.limit()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.limit <= 0 {
+	if limit <= 0 {
 		return
 	}
 	var missing int64
@@ -531,7 +532,7 @@ func (c *Cache) makeRoom(t Tree) {
 			missing += e.Size
 		}
 	}
-	for c.bytesLocked()+missing > c.limit && c.dropOldestLocked() {
+	for c.bytesLocked()+missing > limit && c.dropOldestLocked() {
 	}
 }
 

@@ -2,11 +2,15 @@ package files
 
 import (
 	"errors"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestATreeIsFetchedOnceAndStaysWhereItIs(t *testing.T) {
@@ -29,7 +33,7 @@ func TestATreeIsFetchedOnceAndStaysWhereItIs(t *testing.T) {
 		t.Errorf("%d bytes were fetched of a tree whose large file is there", s.Fetched()-before)
 	}
 	// And so does the next process.
-	reopened, err := OpenCache(c.dir, 0)
+	reopened, err := OpenCache(c.dir, c.limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,5 +232,60 @@ func TestAFileThatChangesWhileItIsSentIsNoticed(t *testing.T) {
 	_, err := s.PutFile(t.Context(), path, func(int64) { write(t, random(2, 2*partBytes), path) })
 	if !errors.Is(err, ErrChanged) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestALongFileTravelsOncePerMachine sends 96 MB; 1 GB where BLENDTRAY_LONG is set.
+func TestALongFileTravelsOncePerMachine(t *testing.T) {
+	t.Parallel()
+	size := int64(96 << 20)
+	if os.Getenv("BLENDTRAY_LONG") != "" {
+		size = 1 << 30
+	}
+	path := filepath.Join(t.TempDir(), "shot.blend")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(out, rand.NewChaCha8([32]byte{1}), size); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := newFarm(t)
+	store := func(js jetstream.JetStream) *Store {
+		s, err := Create(t.Context(), js, "files", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	// little is what is said besides.
+	little := uint64(size / 50)
+	sender := f.connect()
+	var lists []Blob
+	for i := range 3 { // three commands, with another file besides
+		list, _, err := Send(t.Context(), store(sender), []Source{
+			{"shot.blend", path}, {"other", write(t, []byte{byte(i)}, t.TempDir(), "other")},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lists = append(lists, list)
+	}
+	if got := sender.Conn().Stats().OutBytes; got < uint64(size) || got > uint64(size)+little {
+		t.Errorf("the sender sent %d bytes of %d", got, size)
+	}
+	for range 2 {
+		machine := f.connect()
+		s, c := store(machine), openCache(t, 0)
+		for _, list := range lists {
+			c.get(t, s, list)
+			c.get(t, s, list)
+		}
+		if got := machine.Conn().Stats().InBytes; got < uint64(size) || got > uint64(size)+little {
+			t.Errorf("a machine got %d bytes of %d", got, size)
+		}
 	}
 }

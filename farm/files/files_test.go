@@ -111,7 +111,7 @@ func send(t *testing.T, s *Store, all map[string][]byte) Blob {
 
 func openCache(t *testing.T, limit int64) *Cache {
 	t.Helper()
-	c, err := OpenCache(filepath.Join(t.TempDir(), "cache"), limit)
+	c, err := OpenCache(filepath.Join(t.TempDir(), "cache"), func() int64 { return limit })
 	if err != nil {
 		t.Fatal(err)
 	}

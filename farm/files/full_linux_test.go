@@ -32,7 +32,7 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	}
 	f := newFarm(t)
 	s := f.store()
-	c, err := OpenCache(filepath.Join(smallDisk(t, "8m"), "cache"), 0)
+	c, err := OpenCache(filepath.Join(smallDisk(t, "8m"), "cache"), func() int64 { return 0 })
 	if err != nil {
 		t.Fatal(err)
 	}
