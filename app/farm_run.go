@@ -60,7 +60,8 @@ func (c placeFlags) job() farm.Job {
 type farmRunCmd struct {
 	File string  `arg:"" optional:"" help:"The script, or - to read it from standard input."`
 	Code *string `short:"c" placeholder:"CODE" help:"Run this Python code instead of a file."`
-	Key  string  `placeholder:"TEXT" help:"Your own name for the job. A second command with it makes no second job, and follows the first."`
+	cargoFlags
+	Key string `placeholder:"TEXT" help:"Your own name for the job. A second command with it makes no second job, and follows the first."`
 	farmFlags
 }
 
@@ -70,7 +71,7 @@ func (farmRunCmd) Help() string {
     blendtray farm run bake.py -- --size 2048
     blendtray farm run export.py --blender 4.5 --memory 8GB --repeatable
 
-A script goes as it stands: what it imports and opens must be on each machine. The job is signed by this machine's key, and the machines run nothing else.
+The Python files and the packages beside the script go along; --with names other files below its folder, which the script finds beside itself. What else it opens must be on each machine. With --to, the files that the run makes come back. The job is signed by this machine's key, and the machines run nothing else.
 
 ` + exitCodes
 }
@@ -87,6 +88,9 @@ func (c *farmRunCmd) Run(e *env) error {
 		return err
 	}
 	defer client.Close()
+	if err := c.pack(e, client, &job, c.File); err != nil {
+		return err
+	}
 	ctx, stop := e.asking()
 	defer stop()
 	if job, err = client.Submit(ctx, job, c.Key); err != nil {
@@ -95,7 +99,7 @@ func (c *farmRunCmd) Run(e *env) error {
 	if c.Detach {
 		return e.printJobs([]farm.Job{job}, c.JSON)
 	}
-	return e.followJobs(client, []farm.Job{job}, c.JSON)
+	return c.follow(e, client, []farm.Job{job}, c.JSON)
 }
 
 // farmScript returns a script that is given as a file, on standard input or in the command line, with its name.
@@ -123,6 +127,7 @@ func farmScript(e *env, file string, code *string) (text []byte, name string, er
 type farmMapCmd struct {
 	File string `arg:"" help:"The script."`
 	Each string `required:"" placeholder:"LIST" help:"A file with a line for each job, or - for standard input. Each line becomes the last argument of one run."`
+	cargoFlags
 	farmFlags
 }
 
@@ -144,17 +149,20 @@ func (c *farmMapCmd) Run(e *env) error {
 	if job.Code, job.Name, err = farmScript(e, c.File, nil); err != nil {
 		return err
 	}
+	client, err := e.farm()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := c.pack(e, client, &job, c.File); err != nil {
+		return err
+	}
 	var jobs []farm.Job
 	for _, line := range lines {
 		one := job
 		one.Args = append(append([]string{}, e.scriptArgs...), line)
 		jobs = append(jobs, one)
 	}
-	client, err := e.farm()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
 	made, err := client.SubmitAll(e, jobs)
 	if err != nil {
 		if len(made) > 0 {
@@ -165,7 +173,7 @@ func (c *farmMapCmd) Run(e *env) error {
 	if c.Detach {
 		return e.printJobs(made, c.JSON)
 	}
-	return e.followJobs(client, made, c.JSON)
+	return c.follow(e, client, made, c.JSON)
 }
 
 // maxList bounds a list of jobs, in bytes, and maxMapped in lines.

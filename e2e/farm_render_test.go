@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -206,5 +207,43 @@ func TestFramesThatAreThereAreNotRenderedAgain(t *testing.T) {
 	h.json(&none, "farm", "render", blend, "--frames", "1-4", "--json")
 	if none.Skipped != 4 || len(none.Jobs) != 0 {
 		t.Errorf("the last render is %+v", none)
+	}
+}
+
+func TestAScriptTakesItsModulesToAnotherMachineAndItsFilesComeBack(t *testing.T) {
+	h := newHall(t, 1)
+	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "to")
+	for name, text := range map[string]string{
+		"main.py": `import bpy, os, sys
+import helper
+from pack import part
+with open(os.path.join(os.path.dirname(__file__), "data", "words.txt")) as file:
+    print(helper.NAME, part.NAME, file.read())
+scene = bpy.context.scene
+scene.render.engine = "BLENDER_WORKBENCH"
+scene.render.resolution_x = scene.render.resolution_y = 16
+scene.render.filepath = "//" + sys.argv[-1]
+bpy.ops.wm.save_as_mainfile(filepath=os.path.join(os.path.dirname(__file__), sys.argv[-1] + ".blend"))
+`,
+		"helper.py": "NAME = 'helper'", "pack/__init__.py": "", "pack/part.py": "NAME = 'part'", "data/words.txt": "words",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := filepath.Join(dir, "main.py")
+	r := h.server.call("farm", "run", script, "--with", filepath.Join(dir, "data"), "--to", to, "--", "one")
+	if r.code != 0 || !strings.Contains(r.stdout, "helper part words") {
+		t.Fatalf("%d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if _, err := os.Stat(filepath.Join(to, "one.blend")); err != nil {
+		t.Errorf("what the script has made: %v", err)
+	}
+	if r := h.server.call("farm", "run", script, "--with", os.TempDir()); r.code != 2 || !strings.Contains(r.stderr, "is not below") {
+		t.Errorf("a folder elsewhere: %d\n%s", r.code, r.stderr)
 	}
 }
