@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"blender"},
 	{"fleet"},
 	{"engine"},
-	{"control"},
+	{"control", "farm"},
 	{"lab", "mcp", "tray"},
 	{"app"},
 	{"main"},
@@ -188,7 +188,7 @@ func forbidden(a arrow) string {
 }
 
 // clients are the rooms of programs that only speak to an engine. They must not link it.
-var clients = []string{"api", "control", "lab", "mcp", "tray"}
+var clients = []string{"api", "control", "farm/flamenco", "lab", "mcp", "tray"}
 
 // heavy says what a client must not link, by the beginning of an import path.
 func heavy(path string, room string) bool {
