@@ -39,6 +39,7 @@ type Settings struct {
 	Fleet    FleetSettings              `toml:"fleet" title:"Blenders ahead" about:"Blendtray starts Blenders before they are needed, so that a script does not wait."`
 	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
 	MCP      AgentSettings              `toml:"mcp" title:"Agents" about:"Programs that let agents work with Blender, over the Model Context Protocol."`
+	Flamenco FlamencoSettings           `toml:"flamenco" title:"Flamenco" about:"Blendtray can work for a manager of Flamenco, Blender's render farm."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -110,6 +111,13 @@ type AgentSettings struct {
 	Workspace string `toml:"workspace" path:"folder" default:"" holds:"now" label:"Folder for what agents make" help:"Runs of agents begin in this folder, and paths of agents that are not absolute lie in it. Where this is empty, it is the folder \u0060agents\u0060 in Blendtray's folder for data."`
 	Confine   bool   `toml:"confine" default:"false" holds:"now" label:"Confine the Blenders of agents" help:"A session that an agent begins has a Blender that reaches no network and no other program, and writes only below \u0060workspace\u0060 ([security.md](security.md#confined-sessions)). It needs Linux and bubblewrap; where these lack, such a session is refused."`
 	LabPort   uint16 `toml:"lab_port" default:"0" holds:"now" help:"The port of 127.0.0.1 on which the engine answers the MCP server of Blender Lab in place of Blender Lab's add-on, which listens on 9876. The code runs in the session \u0060blender-lab\u0060. With 0, the engine does not listen. **Nothing on this port proves who asks**: every program of yours can run code there, and on Windows and macOS every program of every user of the machine ([security.md](security.md#blender-labs-port))."`
+}
+
+// FlamencoSettings say for which manager of Flamenco an engine works.
+type FlamencoSettings struct {
+	Manager string   `toml:"manager" default:"" holds:"now" label:"Manager to work for" help:"The URL of a manager of Flamenco 3, such as \u0060\"http://farm:8080\"\u0060. The engine is then a worker of that manager and executes its tasks. Where this is empty, the engine works for no manager."`
+	Name    string   `toml:"name" default:"" holds:"now" label:"Name of this worker" help:"What the manager calls this worker. Where this is empty, it has the name of the machine."`
+	Tags    []string `toml:"tags" holds:"now" help:"The names of the manager's tags that this worker is to have. Without any, it keeps the tags that it has been given there."`
 }
 
 // RunSettings hold for every run.
