@@ -72,6 +72,10 @@ test-blenders: setup-test ## test the add-on in newer Blenders, from PyPI (ARGS=
 test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window: with the window, which takes minutes to make)
 	scripts/test-windows.sh $(ARGS)
 
+.PHONY: test-window
+test-window: setup-test ## test in Debian's newer Blenders with a window, as root (ARGS="trixie sid")
+	scripts/test-window.sh $(ARGS)
+
 .PHONY: test-long
 test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=farm: a file of 1 GB)
 	scripts/test-long.sh $(ARGS)

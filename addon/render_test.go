@@ -249,6 +249,7 @@ func TestOtherFramesThanThoseOfTheScene(t *testing.T) {
 		"go from a later to an earlier frame":                 rows([]any{"-1", "+0", 1}),
 		"there is no render engine LUXCORE; this Blender has": {"engine": "LUXCORE"},
 		"BLENDER_WORKBENCH":                                   {"engine": "luxcore"},
+		"there is no format GIF; this Blender has":            {"format": "GIF"},
 	} {
 		m := s.render(dir, "rows", render)
 		if got := m.failure().text("message"); m.text("state") != "failed" || !strings.Contains(got, text) {
@@ -274,6 +275,21 @@ func TestOtherFramesThanThoseOfTheScene(t *testing.T) {
 	m = s.run("bpy.context.scene.render.engine = 'CYCLES'", message{"scene": "fresh", "render": message{"frames": []any{[]any{1, 1, 1}}, "output": blocked + "/p_", "engine": "BLENDER_WORKBENCH"}})
 	if got := m.failure(); got.text("type") != "RenderError" {
 		t.Errorf("where nothing can be written: %v", got)
+	}
+}
+
+func TestFramesHaveTheFormatThatTheCommandLineNames(t *testing.T) {
+	dir := t.TempDir()
+	scenesIn(t, dir, map[string]string{"formats": `[setattr(render, n, False) for n in dir(render) if n.startswith("use_stamp")]`})
+	s := rendering(t)
+	for format, cold := range map[string]string{"JPEG": "JPEG", "TGA": "TGA", "TARGA": "TGA", "OPEN_EXR": "EXR", "MULTILAYER": "MULTILAYER"} {
+		want := coldRender(t, dir, "formats", "-F", cold, "-f", "2")
+		m := s.render(dir, "formats", message{"format": format, "frames": []any{[]any{2, 2, 1}}})
+		check(t, "the end", m.text("state"), "succeeded")
+		expectSameFiles(t, filesIn(t, filepath.Join(dir, "formats")), want)
+		if err := os.RemoveAll(filepath.Join(dir, "formats")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

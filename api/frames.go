@@ -19,6 +19,8 @@ type Render struct {
 	// Output is the path of the pictures as Blender has it, with # for the digits of the frame: it
 	// is absolute, or begins with // for the folder of the .blend. "" is the scene's.
 	Output string `json:"output"`
+	// Format is the format of the files, such as "PNG" or "OPEN_EXR", or "" for the scene's.
+	Format string `json:"format"`
 }
 
 // String returns what is rendered, for a person: "frames 1-250", "frame 12", or "all frames".

@@ -40,6 +40,7 @@ type Settings struct {
 	Sessions SessionSettings            `toml:"sessions" title:"Sessions" about:"A session is a Blender that keeps its scene, modules and names from run to run."`
 	MCP      AgentSettings              `toml:"mcp" title:"Agents" about:"Programs that let agents work with Blender, over the Model Context Protocol."`
 	Farm     FarmSettings               `toml:"farm" title:"Farm" about:"Machines that have joined a farm share their runs (blendtray farm)."`
+	Flamenco FlamencoSettings           `toml:"flamenco" title:"Flamenco" about:"Blendtray can work for a manager of Flamenco, Blender's render farm."`
 	Folders  []FolderSettings           `toml:"folder"`
 }
 
@@ -120,6 +121,13 @@ type FarmSettings struct {
 	IdleAfter Duration `toml:"idle_after" default:"5m" holds:"now" label:"Nobody uses the machine after" help:"With \u0060when = \"idle\"\u0060: nobody uses the machine when no key was pressed and no mouse was moved for this time."`
 	MaxFiles  Bytes    `toml:"max_files" default:"20GB" holds:"now" label:"Disk space for files of jobs" help:"This machine keeps the files that jobs of the farm have needed, so that each is fetched once. They take so much disk space; those that were used the longest ago go first. With \u0060\"none\"\u0060, all are kept."`
 	Labels    []string `toml:"labels" holds:"now" help:"Words by which jobs ask for this machine, such as \u0060\"linux\"\u0060 or \u0060\"big\"\u0060 (\u0060blendtray farm run --label\u0060)."`
+}
+
+// FlamencoSettings say for which manager of Flamenco an engine works.
+type FlamencoSettings struct {
+	Manager string   `toml:"manager" default:"" holds:"now" label:"Manager to work for" help:"The URL of a manager of Flamenco 3, such as \u0060\"http://farm:8080\"\u0060. The engine is then a worker of that manager and executes its tasks. Where this is empty, the engine works for no manager."`
+	Name    string   `toml:"name" default:"" holds:"now" label:"Name of this worker" help:"What the manager calls this worker. Where this is empty, it has the name of the machine."`
+	Tags    []string `toml:"tags" holds:"now" help:"The names of the manager's tags that this worker is to have. Without any, it keeps the tags that it has been given there."`
 }
 
 // RunSettings hold for every run.

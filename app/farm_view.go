@@ -75,7 +75,7 @@ func (v *farmView) ask(ctx context.Context, m *farm.Membership) ([]farm.Machine,
 	}
 	defer func() { <-v.turn }()
 	if v.client != nil && *v.client.Member != *m {
-		v.drop()
+		v.dropLocked()
 	}
 	if v.client == nil {
 		c, err := farm.Dial(ctx, m, farm.DialOptions{})
@@ -98,14 +98,14 @@ func (v *farmView) ask(ctx context.Context, m *farm.Membership) ([]farm.Machine,
 func (v *farmView) end(ctx context.Context) {
 	select {
 	case v.turn <- struct{}{}:
-		v.drop()
+		v.dropLocked()
 		<-v.turn
 	case <-ctx.Done():
 	}
 }
 
-// drop closes the connection, if there is one. It needs turn.
-func (v *farmView) drop() {
+// dropLocked closes the connection, if there is one. It needs turn.
+func (v *farmView) dropLocked() {
 	if v.client != nil {
 		v.idle.Stop()
 		v.client.Close()

@@ -13,6 +13,7 @@ type grammar struct {
 	Serve    serveCmd    `cmd:"" help:"Keep a Blender warm and run scripts as they are saved."`
 	Run      runCmd      `cmd:"" help:"Run a script in the warm Blender and show what it prints."`
 	Render   renderCmd   `cmd:"" help:"Render frames of a .blend file."`
+	Flamenco flamencoCmd `cmd:"" help:"Work for a manager of Flamenco, Blender's render farm."`
 	Session  sessionCmd  `cmd:"" help:"List, save, undo and end sessions: Blenders that keep their state from run to run."`
 	Status   statusCmd   `cmd:"" help:"Show the state of the engine, of Blender and of the folders."`
 	Runs     runsCmd     `cmd:"" help:"List runs, newest first, or show one of them."`
@@ -56,16 +57,17 @@ Without a command it is the tray: an icon with a menu, and a window. Where there
 
 // usages holds the usage lines that kong can't find out by itself.
 var usages = map[string]string{
-	"api":          "blendtray api PATH | WORDS [flags]",
-	"render":       "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
-	"run":          "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
-	"farm run":     "blendtray farm run FILE | - | -c CODE [flags] [-- ARGS...]",
-	"farm map":     "blendtray farm map FILE --each LIST [flags] [-- ARGS...]",
-	"settings":     "blendtray settings [KEY [VALUE]] [--unset] [--json]",
-	"mcp serve":    "blendtray mcp [--http ADDRESS] | token",
-	"session list": "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
-	"queue list":   "blendtray queue [list] [-n N] [--json] | first ID [--line] | cancel ID",
-	"runs list":    "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",
+	"api":             "blendtray api PATH | WORDS [flags]",
+	"render":          "blendtray render SCENE.blend [--frame N | --frames FRAMES] [flags]",
+	"run":             "blendtray run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm run":        "blendtray farm run FILE | - | -c CODE [flags] [-- ARGS...]",
+	"farm map":        "blendtray farm map FILE --each LIST [flags] [-- ARGS...]",
+	"settings":        "blendtray settings [KEY [VALUE]] [--unset] [--json]",
+	"mcp serve":       "blendtray mcp [--http ADDRESS] | token",
+	"session list":    "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
+	"queue list":      "blendtray queue [list] [-n N] [--json] | first ID [--line] | cancel ID",
+	"runs list":       "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",
+	"flamenco worker": "blendtray flamenco worker URL [flags]",
 }
 
 // printHelp prints help as kong does, with the program's own usage lines.

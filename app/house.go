@@ -35,7 +35,8 @@ type house struct {
 	// reference has the Python APIs of Blenders.
 	reference *reference.Library
 	// farm answers who asks for the farm.
-	farm *farmView
+	farm     *farmView
+	flamenco *flamencoPart
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -45,6 +46,7 @@ type house struct {
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
 	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
 	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
+	h.flamenco = newFlamencoPart(h)
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
@@ -119,6 +121,7 @@ func (h *house) open(address string) error {
 	h.agents.apply(h.owner.Current().MCP)
 	h.lab = lab.New(lab.Config{Engine: control.NewClient(address), Logger: h.logs.Logger})
 	h.lab.Configure(h.owner.Current().MCP)
+	h.flamenco.set(h.owner.Current().Flamenco)
 	h.owner.Attach(h.apply)
 	return nil
 }
@@ -143,6 +146,7 @@ func (h *house) apply(s api.Settings) error {
 		return err
 	}
 	h.lab.Configure(s.MCP)
+	h.flamenco.set(s.Flamenco)
 	return h.engine.SetFolders(s.Folders)
 }
 
@@ -202,6 +206,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		h.lab,
 		h.owner,
 		guard{h.lock},
+		h.flamenco,
 	})
 }
 

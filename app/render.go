@@ -48,6 +48,7 @@ type renderCmd struct {
 	frameFlags
 	Engine  string `placeholder:"NAME" help:"The render engine, such as CYCLES, BLENDER_EEVEE, BLENDER_EEVEE_NEXT (4.2 to 4.5) or BLENDER_WORKBENCH. Default: the scene's."`
 	Output  string `placeholder:"PATTERN" help:"Where the pictures go, with # for the digits of the frame; // at the beginning is the folder of the .blend. Default: the scene's."`
+	Format  string `placeholder:"NAME" help:"The format of the files, such as PNG, JPEG or OPEN_EXR. Default: the scene's."`
 	Blender string `placeholder:"NAME" help:"The Blender that renders: a name of \"blendtray status\", or a version such as 4.5 (the newest Blender of it). Default: the Blender of the table blender."`
 	limitFlags
 	Timeout *timeLimit `placeholder:"TIME" help:"End it after this time, such as 30m or 8h. Default: no limit."`
@@ -85,7 +86,7 @@ func (c *renderCmd) Run(e *env) error {
 func (c *renderCmd) submission() (api.Submission, error) {
 	s := api.Submission{
 		Client: "blendtray render", Blender: c.Blender, Limits: c.limits(), TimeLimitSeconds: c.Timeout.seconds(),
-		Render: &api.Render{Engine: c.Engine},
+		Render: &api.Render{Engine: c.Engine, Format: c.Format},
 	}
 	dir, err := os.Getwd()
 	if err != nil {

@@ -156,6 +156,7 @@ func showRun(r api.Run, now time.Time, color bool) string {
 		fact("renders", "%s", r.Render)
 		fact("engine", "%s", oneLine(r.Render.Engine))
 		fact("output", "%s", oneLine(r.Render.Output))
+		fact("format", "%s", oneLine(r.Render.Format))
 	}
 	fact("args", "%s", strings.Join(quoted(r.Args), " "))
 	fact("scene", "%s", oneLine(r.Scene))

@@ -36,6 +36,7 @@ const (
 	roomAgents  = "the server for agents"
 	roomLab     = "the port for Blender Lab's clients"
 	roomFarm    = "the farm"
+	roomWorker  = "the worker of Flamenco"
 	reloaded    = ", after a change"
 )
 
@@ -67,6 +68,8 @@ func users(d *settings.Declaration) []string {
 		return []string{roomAgents}
 	case "farm":
 		return []string{roomFarm}
+	case "flamenco":
+		return []string{roomWorker + reloaded}
 	default:
 		all = []string{roomBlender}
 	}
@@ -109,6 +112,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 		lab:  lab.New(lab.Config{}),
 	}
 	h.lab.Configure(first.MCP)
+	h.flamenco = newFlamencoPart(h)
 	defer h.logs.Close()
 	h.agents = &agentDoor{house: h}
 	cfg := h.engineConfig(first)
@@ -137,7 +141,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 	if err := h.engine.Close(); err != nil {
 		t.Error(err)
 	}
-	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs, roomLab: h.lab.Settings()}
+	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs, roomLab: h.lab.Settings(), roomWorker: h.flamenco.current()}
 }
 
 // held returns the settings that an engine holds its runs and its folders to. The engine shows them
@@ -318,6 +322,7 @@ func TestEverySettingOfTheFileReachesTheRoomThatUsesIt(t *testing.T) {
 		{"window", "[window]", ""},
 		{"mcp", "[mcp]", ""},
 		{"farm", "[farm]", ""},
+		{"flamenco", "[flamenco]", ""},
 		{"folder", "[[folder]]", "path = '/srv/scripts'\n"},
 	} {
 		for i, d := range settings.Declarations(table.name) {
@@ -340,7 +345,7 @@ func TestEveryVariableReachesTheRoomThatUsesItsSetting(t *testing.T) {
 	t.Parallel()
 	none := settings.Source{File: filepath.Join(t.TempDir(), "settings.toml")}
 	before := lastRooms(t, none)
-	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp", "farm"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp", "farm", "flamenco"} {
 		for i, d := range settings.Declarations(table) {
 			text, room := sample(d, i)
 			source := none

@@ -130,6 +130,7 @@ type renderField struct {
 	Frames [][3]any `json:"frames,omitempty"`
 	Engine string   `json:"engine,omitempty"`
 	Output osText   `json:"output,omitempty"`
+	Format string   `json:"format,omitempty"`
 	Done   []int    `json:"done,omitempty"`
 	Begun  []int    `json:"begun,omitempty"`
 	Since  float64  `json:"since,omitempty"`
@@ -140,7 +141,7 @@ func (r *Render) field() *renderField {
 	if r == nil {
 		return nil
 	}
-	f := &renderField{Engine: r.Engine, Output: osText(r.Output), Done: r.Done, Begun: r.Begun}
+	f := &renderField{Engine: r.Engine, Output: osText(r.Output), Format: r.Format, Done: r.Done, Begun: r.Begun}
 	for _, row := range r.Frames.Rows() {
 		ends := [3]any{nil, nil, row.Step}
 		for i, end := range []api.FrameEnd{row.First, row.Last} {

@@ -149,7 +149,9 @@ func (d *desktop) blender(env []string, then string) *exec.Cmd {
 	d.t.Helper()
 	cmd := exec.Command("blender", "--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "600", "400", "--python-expr", `
 import bpy
-bpy.ops.preferences.addon_enable(module="tcp_echo")
+# A Blender from 4.2 on has extensions.
+addon = "bl_ext.user_default.tcp_echo" if bpy.app.version >= (4, 2) else "tcp_echo"
+bpy.ops.preferences.addon_enable(module=addon)
 `+then)
 	cmd.Env = append(append([]string{}, d.env...), env...)
 	if err := cmd.Start(); err != nil {

@@ -59,6 +59,9 @@ func (r *rendered) add(frames rendered) (any bool) {
 // renderEngine matches what a render engine may be called.
 var renderEngine = regexp.MustCompile(`^[A-Za-z0-9_.]{0,64}$`)
 
+// renderFormat matches what a format of files may be called.
+var renderFormat = regexp.MustCompile(`^[A-Za-z0-9_]{0,64}$`)
+
 // checkRender fails with [api.ErrBad] when a submission can't be rendered.
 func checkRender(s api.Submission) error {
 	r := s.Render
@@ -69,6 +72,8 @@ func checkRender(s api.Submission) error {
 		return fmt.Errorf("%w: render: "+noFramesThere+"; leave one of attach and render out", api.ErrBad)
 	case !renderEngine.MatchString(r.Engine):
 		return fmt.Errorf("%w: render.engine: %q is no name of a render engine, such as CYCLES", api.ErrBad, r.Engine)
+	case !renderFormat.MatchString(r.Format):
+		return fmt.Errorf("%w: render.format: %q is no name of a format, such as PNG", api.ErrBad, r.Format)
 	case r.Output != "" && !strings.HasPrefix(r.Output, "//") && !filepath.IsAbs(r.Output):
 		return fmt.Errorf("%w: render.output: %q is neither an absolute path nor begins with //", api.ErrBad, r.Output)
 	}

@@ -277,6 +277,7 @@ func TestARenderThatMakesNoSenseIsRefused(t *testing.T) {
 	h := open(t)
 	for text, s := range map[string]api.Submission{
 		"leave one of attach and render out": {Attach: true, Render: &api.Render{}},
+		"no name of a format":                {Scene: "/a.blend", Render: &api.Render{Format: "PNG!"}},
 		"no name of a render engine":         {Scene: "/a.blend", Render: &api.Render{Engine: "Cycles!"}},
 		"neither an absolute path":           {Scene: "/a.blend", Render: &api.Render{Output: "out/p_"}},
 		"render.output: holds a NUL":         {Scene: "/a.blend", Render: &api.Render{Output: "/\x00"}},

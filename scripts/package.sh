@@ -58,6 +58,8 @@ if wants deb || wants rpm; then
 	# The form that Debian wants; what has changed is in CHANGELOG.md.
 	printf 'blendtray (%s) unstable; urgency=medium\n\n  * CHANGELOG.md in this folder says what has changed.\n\n -- The Blendtray authors <maintainers@blendtray.org>  %s\n' \
 		"$VERSION" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$share/doc/blendtray/changelog.gz"
+	mkdir -p "$share/blendtray/flamenco"
+	cp packaging/flamenco/*.js "$share/blendtray/flamenco/"
 	cp -r examples "$share/doc/blendtray/examples"
 	find "$share/doc/blendtray/examples" -name '*.go' -delete
 	find "$root" -type f -exec chmod 644 {} +

@@ -87,6 +87,7 @@ func factsOf(r api.Run) (groups [][]fact) {
 		fact{lang.L("Renders"), frames},
 		fact{lang.L("Render engine"), rendered.Engine},
 		fact{lang.L("Render output"), rendered.Output},
+		fact{lang.L("Render format"), rendered.Format},
 		fact{lang.L("Leftover processes"), leftover(r)},
 		fact{lang.L("Memory limit"), size(r.Limits.MaxMemory)},
 		fact{lang.L("Priority lower by"), number(int64(r.Limits.Nice))},

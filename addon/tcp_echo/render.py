@@ -56,9 +56,10 @@ class Render(NamedTuple):
 
     # No rows are the frames of the scene.
     rows: tuple[Row, ...] = ()
-    # The render engine and the output path, "" for those of the scene.
+    # The render engine, the output path and the format, "" for those of the scene.
     engine: str = ""
     output: str = ""
+    format: str = ""
     # The frames that this render has finished in other Blenders, the frames that it has only begun,
     # and when it began, in seconds since 1970; 0 for a render that begins now.
     done: frozenset[int] = frozenset()
@@ -71,7 +72,7 @@ def parse(message: object) -> Render:
     if not isinstance(message, dict):
         raise ValueError("render must be an object")
     texts = {}
-    for name in ("engine", "output"):
+    for name in ("engine", "output", "format"):
         texts[name] = _value(message, name, "")
         if not isinstance(texts[name], str) or "\0" in texts[name]:
             raise ValueError(f"render.{name} must be text without null characters")
@@ -90,6 +91,7 @@ def parse(message: object) -> Render:
         tuple(map(_parse_row, rows)),
         texts["engine"],
         texts["output"],
+        texts["format"],
         frozenset(frames["done"]),
         frozenset(frames["begun"]),
         float(since),
@@ -136,7 +138,7 @@ def perform(run: Run) -> None:
 
 
 def _set_up(scene: Any, wanted: Render) -> None:
-    """Set the engine and the output path, as `-E` and `-o` do."""
+    """Set the engine, the output path and the format, as `-E`, `-o` and `-F` do."""
     if wanted.engine:
         try:
             scene.render.engine = wanted.engine
@@ -148,6 +150,40 @@ def _set_up(scene: Any, wanted: Render) -> None:
             ) from None
     if wanted.output:
         scene.render.filepath = wanted.output
+    if wanted.format:
+        _set_format(scene.render.image_settings, wanted.format)
+
+
+# The formats that the command line calls by another name than Python.
+_FORMATS = {
+    "TGA": "TARGA",
+    "RAWTGA": "TARGA_RAW",
+    "JP2": "JPEG2000",
+    "EXR": "OPEN_EXR",
+    "MULTILAYER": "OPEN_EXR_MULTILAYER",
+    "AVIRAW": "AVI_RAW",
+    "AVIJPEG": "AVI_JPEG",
+}
+
+
+def _set_format(settings: Any, name: str) -> None:
+    """Set the format of the files by a name of the command line or of Python."""
+    wanted = _FORMATS.get(name, name)
+    # From 5.0 on, a setting before it says which formats there are to choose from.
+    kinds = settings.bl_rna.properties.get("media_type")
+    for kind in kinds.enum_items.keys() if kinds else [None]:
+        before = settings.media_type if kind else None
+        if kind:
+            settings.media_type = kind
+        try:
+            settings.file_format = wanted
+        except TypeError:
+            if kind:
+                settings.media_type = before
+            continue
+        return
+    known = ", ".join(settings.bl_rna.properties["file_format"].enum_items.keys())
+    raise RenderError(f"there is no format {name}; this Blender has {known}")
 
 
 def _own_row(scene: bpy.types.Scene) -> Row:

@@ -95,6 +95,12 @@ func (l *EngineLock) Lost() bool {
 // another process is the tray. The system releases the lock when the process ends.
 func LockTray(p Paths) (unlock func() error, err error) { return lock(p.trayLock()) }
 
+// LockFlamenco makes this process the only worker of this user and home for a manager of Flamenco. It
+// fails with [ErrHeld] when another process is.
+func LockFlamenco(p Paths, manager string) (unlock func() error, err error) {
+	return lock(p.Flamenco(manager) + ".lock")
+}
+
 // lock locks a file, or fails with ErrHeld when another process has locked it.
 func lock(file string) (release func() error, err error) {
 	l := flock.New(file)

@@ -125,6 +125,11 @@ func (p Paths) DoorFile(blender string) string {
 // OpenBlenders is the folder in which each Blender with a window writes how it can be reached.
 func (p Paths) OpenBlenders() string { return filepath.Join(p.Data, "windows") }
 
+// Flamenco is the file of the credentials for a manager of Flamenco, by the manager's URL.
+func (p Paths) Flamenco(manager string) string {
+	return filepath.Join(p.Data, "flamenco", url.QueryEscape(manager)+".json")
+}
+
 // Debugger is the folder in which debugpy may lie, for `blendtray run --debug`.
 func (p Paths) Debugger() string { return filepath.Join(p.Data, "debugpy") }
 

@@ -115,7 +115,7 @@ const documentFile = "../../docs/settings.md"
 func TestTheDocumentSaysWhatIsDeclared(t *testing.T) { // not parallel: another test reads what it writes
 	text := contents(t, documentFile)
 	wanted := text
-	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp", "farm", "folder"} {
+	for _, table := range []string{"blender", "fleet", "sessions", "runs", "tray", "window", "mcp", "farm", "flamenco", "folder"} {
 		begin, end := "<!-- begin "+table+" -->\n", "<!-- end -->\n"
 		head, rest, found := strings.Cut(wanted, begin)
 		_, tail, ended := strings.Cut(rest, end)
