@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -32,14 +33,15 @@ def end_wait(thread: int) -> bool:
     ended = False
     kernel = ctypes.WinDLL("kernel32")
     kernel.OpenThread.restype = ctypes.c_void_p
-    handle = kernel.OpenThread(_THREAD_TERMINATE, False, thread)
-    if handle:
-        ended = bool(kernel.CancelSynchronousIo(ctypes.c_void_p(handle)))
-        kernel.CloseHandle(ctypes.c_void_p(handle))
+    waiting = kernel.OpenThread(_THREAD_TERMINATE, False, thread)
+    if waiting:
+        ended = bool(kernel.CancelSynchronousIo(ctypes.c_void_p(waiting)))
+        kernel.CloseHandle(ctypes.c_void_p(waiting))
     for frame in _script_frames(thread):
         ended |= _end_child(frame)
-        for descriptor in _sockets(frame):
-            ended |= bool(kernel.CancelIoEx(ctypes.c_void_p(descriptor), None))
+    for sockets in (_sockets_of, _other_sockets):
+        for handle in () if ended else sockets(thread):
+            ended |= bool(kernel.CancelIoEx(ctypes.c_void_p(handle), None))
     return ended
 
 
@@ -64,17 +66,36 @@ def _end_child(frame: FrameType) -> bool:
     return True
 
 
-def _sockets(frame: FrameType) -> Iterator[int]:
-    """Yield the handles of the sockets that the variables of a frame name."""
+def _sockets_of(thread: int) -> set[int]:
+    """Return the handles of the sockets that the variables of a thread's script name."""
+    return {
+        handle
+        for frame in _script_frames(thread)
+        for value in list(frame.f_locals.values())
+        for handle in _handle(value)
+    }
+
+
+def _other_sockets(thread: int) -> set[int]:
+    """Return the handles of the sockets that no variable of another thread names.
+
+    A call may hold the only reference to the socket that it waits for.
+    """
+    found = {handle for value in gc.get_objects() for handle in _handle(value)}
+    for other in sys._current_frames():
+        if other != thread:
+            found -= _sockets_of(other)
+    return found
+
+
+def _handle(value: Any) -> Iterator[int]:
+    """Yield the handle of a socket on which somebody may wait, and nothing for another object."""
     module = sys.modules.get("_socket")
     if module is None:
         return
-    for value in list(frame.f_locals.values()):
-        inner: Any = value
-        if type(value).__module__ == "socket" and type(value).__name__ == "SocketIO":
-            inner = getattr(value, "_sock", None)
-        # `issubclass`, because asking an object may call its own methods.
-        if issubclass(type(inner), module.socket):
-            handle = inner.fileno()
-            if handle != -1:
-                yield handle
+    kind = type(value)
+    if kind.__module__ == "socket" and kind.__name__ == "SocketIO":
+        value = getattr(value, "_sock", None)
+    # The type is asked, because the object may answer by methods of its own.
+    if issubclass(type(value), module.socket) and value.fileno() != -1 and value.gettimeout() != 0:
+        yield value.fileno()
