@@ -69,7 +69,7 @@ test-blenders: setup-test ## test the add-on in newer Blenders, from PyPI (ARGS=
 	scripts/test-blenders.sh $(ARGS)
 
 .PHONY: test-windows
-test-windows: setup-windows ## test for Windows as far as Wine goes (ARGS=window: with the window, which takes minutes to make)
+test-windows: setup-windows ## test for Windows as far as Wine goes, in Blender 4.5 (ARGS="window 4.2.23": with the window, which takes minutes to make, and in that Blender)
 	scripts/test-windows.sh $(ARGS)
 
 .PHONY: test-window
@@ -77,7 +77,7 @@ test-window: setup-test ## test in Debian's newer Blenders with a window, as roo
 	scripts/test-window.sh $(ARGS)
 
 .PHONY: test-long
-test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=farm: a file of 1 GB)
+test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=farm: a file of 1 GB; ARGS=windows: Blender 4.2 for Windows)
 	scripts/test-long.sh $(ARGS)
 
 .PHONY: fuzz

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,11 +30,11 @@ import (
 // patience bounds every wait; nothing should take nearly as long.
 const patience = 2 * time.Minute
 
-// wineLoop is set where `blender` is Python for Windows under Wine, with a stand-in for bpy. Its
-// value is the value of --loop.
+// wineLoop is set where `blender` is a Blender for Windows under Wine, or Python with a stand-in for
+// bpy. Its value is the value of --loop.
 var wineLoop = os.Getenv("BLENDTRAY_TEST_WINE")
 
-// onWindows tells whether `blender` is that Python.
+// onWindows tells whether `blender` is such a program.
 var onWindows = wineLoop != ""
 
 // cLibrary returns the Python expression for the C library.
@@ -42,6 +43,65 @@ func cLibrary() string {
 		return `ctypes.CDLL("ucrtbase")`
 	}
 	return "ctypes.CDLL(None)"
+}
+
+// Windows has the files of this machine on a drive of their own. spelled returns a value that is sent to
+// Blender with each path of a test's folder as Windows spells it. In code its separators stay as they are,
+// which Python and Blender take, too. Elsewhere it returns the value.
+func spelled(value any, isCode bool) any {
+	if !onWindows {
+		return value
+	}
+	switch v := value.(type) {
+	case string:
+		folder := os.TempDir() + "/Test"
+		if isCode {
+			return strings.ReplaceAll(v, folder, "Z:"+folder)
+		}
+		if strings.HasPrefix(v, folder) {
+			return "Z:" + strings.ReplaceAll(v, "/", `\`)
+		}
+	case []string:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = spelled(v[i], false)
+		}
+		return all
+	case message:
+		all := message{}
+		for name := range v {
+			all[name] = spelled(v[name], name == "code")
+		}
+		return all
+	}
+	return value
+}
+
+// ofWindows matches a path on the drive of this machine's files.
+var ofWindows = regexp.MustCompile(`Z:[\\/][^"'\n]*`)
+
+// unspelled returns a value that has come from Blender with the paths as this machine has them.
+func unspelled(value any) any {
+	if !onWindows {
+		return value
+	}
+	switch v := value.(type) {
+	case string:
+		return ofWindows.ReplaceAllStringFunc(v, func(path string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(path[len("Z:"):], `\\`, "/"), `\`, "/")
+		})
+	case []any:
+		for i := range v {
+			v[i] = unspelled(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = unspelled(v[name])
+		}
+	case message:
+		unspelled(map[string]any(v))
+	}
+	return value
 }
 
 const (
@@ -359,7 +419,7 @@ func frame(payload []byte) []byte {
 
 func (s *session) send(m message) {
 	s.t.Helper()
-	payload, err := json.Marshal(m)
+	payload, err := json.Marshal(spelled(m, false))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -390,6 +450,7 @@ func (s *session) receive() message {
 	if err := json.Unmarshal(payload, &m); err != nil {
 		s.t.Fatal(err)
 	}
+	unspelled(m)
 	return m
 }
 
@@ -460,7 +521,7 @@ func (s *session) fail(code string, fields ...message) message {
 // ask sends a bare message and returns the answer; nil when there is none.
 func ask(t testing.TB, port int, m message) message {
 	t.Helper()
-	payload, err := json.Marshal(m)
+	payload, err := json.Marshal(spelled(m, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -486,5 +547,6 @@ func readAnswer(t testing.TB, conn net.Conn) message {
 	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatalf("%v in %q", err, text)
 	}
+	unspelled(m)
 	return m
 }

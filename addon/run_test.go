@@ -129,11 +129,12 @@ func TestEverythingIsPutBackAfterARun(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	const look = `
 import asyncio, builtins, faulthandler, gc, logging, os, signal, sys, threading, warnings
+posix = os.name == "posix"
 result = [sys.argv[1:], sys.path, os.getcwd(), sorted(os.environ.items()), sys.getrecursionlimit(),
     repr(sys.stdin), sys.stdin.read(), sys.stdout.fileno(), sys.stderr.fileno(), sorted(vars(builtins)), print is builtins.print,
-    [repr(f) for f in warnings.filters], [str(signal.getsignal(n)) for n in (10, 14, 15, 23)],
+    [repr(f) for f in warnings.filters], [str(signal.getsignal(n)) for n in ((10, 14, 15, 23) if posix else (2, 15, 21))],
     # Blender's own handler of SIGINT is put back behind Python's back.
-    [line for line in open("/proc/self/status") if line.startswith(("SigB", "SigI", "SigC"))],
+    [line for line in (open("/proc/self/status") if posix else ()) if line.startswith(("SigB", "SigI", "SigC"))],
     repr(sys.excepthook), repr(threading.excepthook), repr(sys.displayhook), gc.isenabled(),
     len(logging.root.handlers), logging.root.level, sys.gettrace() is None, sys.meta_path == list(sys.meta_path),
     len(sys.meta_path), len(sys.path_hooks), faulthandler.is_enabled(), asyncio.get_event_loop().is_closed(),
@@ -142,6 +143,7 @@ result = [sys.argv[1:], sys.path, os.getcwd(), sorted(os.environ.items()), sys.g
 	before := s.succeed(look)
 	if got := s.fail(`
 import asyncio, builtins, faulthandler, gc, io, logging, os, signal, sys, tempfile, threading, warnings
+posix = os.name == "posix"
 logging.basicConfig(level=logging.DEBUG)
 sys.argv = []
 sys.path[:] = []
@@ -151,7 +153,7 @@ os.environ.clear()
 os.environ["NEW"] = "1"
 gone = tempfile.mkdtemp()
 os.chdir(gone)
-os.rmdir(gone)
+posix and os.rmdir(gone)
 sys.setrecursionlimit(5000)
 sys.setswitchinterval(1)
 sys.stdin.close()
@@ -161,9 +163,9 @@ sys.stderr = open(os.devnull, "w")
 builtins.new = 1
 warnings.simplefilter("ignore")
 sys.excepthook = sys.displayhook = threading.excepthook = print
-for number in (2, 10, 14, 15, 23):
+for number in (2, 10, 14, 15, 23) if posix else (2, 15, 21):
     signal.signal(number, signal.SIG_IGN)
-signal.alarm(1)
+posix and signal.alarm(1)
 gc.disable()
 faulthandler.disable()
 asyncio.get_event_loop().close()
@@ -208,6 +210,9 @@ func TestHowAScriptEndsIsTold(t *testing.T) {
 		{"import bpy\nbpy.ops.mesh.subdivide()", "RuntimeError", "Operator bpy.ops.mesh.subdivide.poll() failed, context is incorrect", 2},
 		{"input()", "EOFError", "EOF when reading a line", 1},
 	} {
+		if test.code == "input()" && onWindows {
+			test.message = "" // the null device counts as a terminal there
+		}
 		got := s.fail(test.code)
 		check(t, test.code, []any{got["type"], got["message"], got["line"]},
 			[]any{test.kind, test.message, test.line})

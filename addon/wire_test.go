@@ -568,7 +568,14 @@ func TestRunningScriptIsCancelledWhateverItDoes(t *testing.T) {
 		"import socket\nl = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen()\nl.accept()",
 	}
 	if onWindows {
-		waits = nil // on Windows nothing ends these, so the supervisor ends Blender
+		// Nothing ends the wait for a lock there, so the supervisor ends Blender.
+		const child = "import subprocess, sys\nargs = [sys.executable, '-c', 'import time; time.sleep(1000)']\n"
+		waits = []string{
+			child + "subprocess.run(args)",
+			child + "p = subprocess.Popen(args)\ntry: p.wait()\nfinally: p.kill()",
+			waits[len(waits)-1],
+			"import os; os.read(os.pipe()[0], 1)",
+		}
 	}
 	for _, code := range append(waits,
 		"while True: pass",

@@ -25,9 +25,11 @@ import (
 //	  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
 //	  File "/home/me/script.py", line 2 in <module>
 //
-// Blender's own report holds the same lines after "# Python backtrace".
+// Blender's own report holds the same lines after "# Python backtrace". On Windows the first line of
+// a fault of the processor is "Windows fatal exception: access violation".
 var (
 	fatalLine  = []byte("Fatal Python error: ")
+	faultLine  = []byte("Windows fatal exception: ")
 	stackLine  = regexp.MustCompile(`^  File "(.*)", line (\d+) in `)
 	threadLine = regexp.MustCompile(`^(Current thread|Thread|Stack) .*\(most recent call first\)`)
 )
@@ -44,11 +46,12 @@ type section struct {
 // in, 0 when that is not known, and the stack of the thread that died, as it was printed. When
 // Python does not know that thread, it returns the stack of the thread that executes the script.
 func crashPlace(tail []byte, req Request) (line int, stack string) {
-	at := bytes.LastIndex(tail, fatalLine)
+	at, _ := lastFatal(tail)
 	if at < 0 {
 		return 0, ""
 	}
 	fatal, rest, _ := strings.Cut(string(tail[at:]), "\n")
+	fatal = strings.TrimRight(fatal, "\r")
 	sections := stacks(rest, req)
 	chosen := -1
 	for i, s := range sections {
@@ -93,25 +96,69 @@ func stacks(text string, req Request) []section {
 	return all
 }
 
+// lastFatal returns where the last words about a death begin, and where the cause of death begins
+// after them. It returns -1 when there are no such words.
+func lastFatal(tail []byte) (at, cause int) {
+	at, cause = -1, -1
+	for _, line := range [][]byte{fatalLine, faultLine} {
+		if found := bytes.LastIndex(tail, line); found > at {
+			at, cause = found, found+len(line)
+		}
+	}
+	return at, cause
+}
+
 // fatalText returns the cause of death that Python has printed, or "".
 func fatalText(tail []byte) string {
-	at := bytes.LastIndex(tail, fatalLine)
-	if at < 0 {
+	_, cause := lastFatal(tail)
+	if cause < 0 {
 		return ""
 	}
-	text, _, _ := bytes.Cut(tail[at+len(fatalLine):], []byte("\n"))
+	text, _, _ := bytes.Cut(tail[cause:], []byte("\n"))
 	return string(bytes.TrimSpace(text))
 }
 
 // saysTheSignal returns whether the cause of death that Python has printed says the same as the
-// signal.
+// signal, or on Windows the same as the exception.
 func saysTheSignal(death string) bool {
 	switch death {
 	case "Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Floating-point exception",
-		"Illegal instruction", "Windows fatal exception: access violation":
+		"Illegal instruction", "access violation", "stack overflow", "page error",
+		"int divide by zero", "integer overflow", "float divide by zero", "float overflow":
 		return true
 	}
-	return false
+	return strings.HasPrefix(death, "code 0x")
+}
+
+// deathIn returns what Python has written into its file of faults about the end of the process. An
+// error of Python or abort() ends the process, whatever faults the libraries live through meanwhile. Of
+// other faults only the last can have ended it.
+func deathIn(faults []byte) []byte {
+	if at := bytes.Index(faults, fatalLine); at >= 0 {
+		faults = faults[at:]
+		if after := bytes.Index(faults, faultLine); after >= 0 {
+			faults = faults[:after]
+		}
+	}
+	return faults
+}
+
+// faultsIn returns what Python has written into its file of faults, or nil. The file has many faults
+// when a script has lived through some; its end has the last.
+func faultsIn(path string) []byte {
+	if path == "" {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() > maxReport {
+		_, _ = file.Seek(-maxReport, io.SeekEnd) // else the beginning is read
+	}
+	text, _ := io.ReadAll(io.LimitReader(file, maxReport)) // what could be read is used
+	return text
 }
 
 // maxReport is how many bytes of a crash report are read at most.

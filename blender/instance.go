@@ -28,6 +28,7 @@ type instance struct {
 	linked  string      // the fingerprint of the linked libraries
 	temp    *tempFolder // the folder for its crash reports
 	report  []byte      // the crash report that the process left; set before the process's exited is closed
+	faults  []byte      // what Python has written into its file of faults; set with report
 
 	ready chan struct{} // closed at the ready mark
 	says  readiness     // set before ready is closed
@@ -125,7 +126,7 @@ func (i *instance) marked(kind markKind, rest []byte) {
 
 // buried takes the crash report that the process has left, and removes its temporary files.
 func (i *instance) buried() {
-	i.report = newestReport(i.temp.path)
+	i.report, i.faults = newestReport(i.temp.path), faultsIn(faultsFile(i.temp.path))
 	i.temp.remove()
 	if i.isReady() {
 		removeSession(i.says.Temp)

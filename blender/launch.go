@@ -131,7 +131,8 @@ func (s *Supervisor) prepare(spec api.BlenderSpec, found Found) (*exec.Cmd, []by
 		Socket  *int               `json:"socket"`
 		Inode   uint64             `json:"inode"`
 		Environ map[string]*string `json:"environ"`
-	}{Token: token, Mark: mark, Environ: restored}
+		Faults  string             `json:"faults,omitempty"`
+	}{Token: token, Mark: mark, Environ: restored, Faults: faultsFile(temp.path)}
 	conn, handed, err := socketPair()
 	if err != nil {
 		temp.remove()

@@ -45,11 +45,12 @@ func (g group) limit(l Limits) (undo func() bool) {
 }
 
 // jobLimits returns the limits of a job that bounds nothing and that ends when its last handle is
-// closed.
+// closed. A process that crashes ends at once: without the second flag the system's error reporting
+// may hold the process for as long as a person looks at a message.
 func jobLimits() windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
 	return windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
-			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION,
 		},
 	}
 }

@@ -72,12 +72,13 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	started, tail := x.run.close()
 	out := Outcome{Verdict: Crashed, Started: orNow(started), Finished: time.Now(), Version: i.version}
 	told := api.ScriptError{Type: "Crash"}
-	death := fatalText(tail)
-	line, stack := crashPlace(tail, x.req)
-	if stack == "" && (i.proc.state != nil && signalText(i.proc.state) != "" || i.hungInCrash()) {
+	words := i.lastWords(tail)
+	death := fatalText(words)
+	line, stack := crashPlace(words, x.req)
+	signal, how := i.crash(words)
+	if stack == "" && (signal != "" || i.hungInCrash()) {
 		line, stack = crashReport(i.report, x.req)
 	}
-	how := errEnded(i.proc.state)
 	switch {
 	case i.hungInCrash():
 		told.Message = "Blender crashed: "
@@ -96,7 +97,8 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 		told = api.ScriptError{Type: "RunCancelled", Message: "Blender was stopped"}
 	case l.cut:
 		told.Message = "the connection with Blender broke while the script ran, so Blender was killed; a script must not close descriptors that are not its own"
-	case i.proc.state != nil && signalText(i.proc.state) == "":
+	case i.proc.state != nil && signal == "":
+		line, stack = 0, "" // the process has ended by itself, and not in a fault that it lived through
 		out.ExitCode = i.proc.state.ExitCode()
 		told.Message = fmt.Sprintf("the script ended Blender, with exit code %d, as os._exit and bpy.ops.wm.quit_blender do", out.ExitCode)
 		if x.req.Isolation == api.IsolateProcess || x.req.Isolation == api.IsolateScene {
@@ -116,4 +118,29 @@ func (i *instance) lost(x *execution, l loss) (Outcome, error) {
 	told.Line, told.Traceback = line, stack
 	out.Error = &told
 	return out, nil
+}
+
+// lastWords returns what may tell how the process died: what Python has written into its file of
+// faults, or where there is no such file or nothing in it, the end of what the run has printed.
+func (i *instance) lastWords(tail []byte) []byte {
+	if len(i.faults) > 0 {
+		return deathIn(i.faults)
+	}
+	return tail
+}
+
+// crash returns the name of the signal or the exception that ended the process, or "" when the
+// process has ended by itself, and how it ended in words.
+func (i *instance) crash(words []byte) (signal string, how error) {
+	how = errEnded(i.proc.state)
+	if i.proc.state == nil {
+		return "", how
+	}
+	signal = signalText(i.proc.state)
+	if signal == "" {
+		if signal = crashText(i.proc.state.ExitCode(), words, len(i.report) > 0); signal != "" {
+			how = errors.New(signal)
+		}
+	}
+	return signal, how
 }

@@ -104,3 +104,9 @@ func alone(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
+
+// crashText returns "": a process that has crashed has the signal in its state.
+func crashText(int, []byte, bool) string { return "" }
+
+// faultsFile returns "": Python writes the stack at a crash into its output, and at no other time.
+func faultsFile(string) string { return "" }

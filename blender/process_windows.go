@@ -1,9 +1,11 @@
 package blender
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -120,22 +122,80 @@ func (g group) close() {
 // ended by itself.
 func killedBySomebody(*os.ProcessState) bool { return false }
 
+// exceptions are the exceptions that end a process, by the exit code that the process then has.
+var exceptions = map[uint32]string{
+	0x80000002: "misaligned data",
+	0x80000003: "breakpoint",
+	0xC0000005: "access violation",
+	0xC0000006: "page error",
+	0xC0000017: "out of memory",
+	0xC000001D: "illegal instruction",
+	0xC0000025: "exception that can't be continued",
+	0xC000008C: "array bounds exceeded",
+	0xC000008E: "float divide by zero",
+	0xC0000091: "float overflow",
+	0xC0000094: "integer division by zero",
+	0xC0000095: "integer overflow",
+	0xC0000096: "privileged instruction",
+	0xC00000FD: "stack overflow",
+	0xC0000135: "a library is missing",
+	0xC0000139: "a library lacks a function",
+	0xC000013A: "interrupted from the console",
+	0xC0000142: "a library could not be set up",
+	0xC0000374: "heap corruption",
+	0xC0000409: "aborted",
+	0xC0000417: "invalid parameter of a C function",
+	0xC0000420: "assertion failed",
+	0xC0000602: "aborted",
+	0x40000015: "aborted",
+	0xE06D7363: "C++ exception",
+}
+
 // signalText returns the name of the exception that ended a process, or "".
 func signalText(state *os.ProcessState) string {
-	switch uint32(state.ExitCode()) {
-	case 0xC0000005:
-		return "access violation (0xC0000005)"
-	case 0xC00000FD:
-		return "stack overflow (0xC00000FD)"
-	case 0xC0000409, 0x40000015:
-		return "aborted (0xC0000409)"
-	case 0xC0000094:
-		return "integer division by zero (0xC0000094)"
-	case 0xC000001D:
-		return "illegal instruction (0xC000001D)"
+	code := uint32(state.ExitCode())
+	name, known := exceptions[code]
+	switch {
+	case known:
+		return fmt.Sprintf("%s (0x%08X)", name, code)
+	case code>>28 == 0xC: // an error of the system, which is no exit code that people choose
+		return fmt.Sprintf("exception 0x%08X", code)
 	}
 	return ""
 }
+
+// The exit codes of a process that the C library or Blender's own handler has ended after a crash.
+// They are the numbers of signals, and 3 after abort().
+const (
+	exitAbort      = 3
+	exitIllegal    = 4
+	exitFloat      = 8
+	exitViolation  = 11
+	exitAbortAlone = 22
+)
+
+// crashText returns the name of the crash after which a process has ended with an exit code that a
+// script may choose as well, or "". words are what Python has said of its last fault, and reported is
+// whether Blender has written a report of a crash.
+func crashText(code int, words []byte, reported bool) string {
+	fatal := bytes.Contains(words, fatalLine) // a fault that the script has lived through has other words
+	switch {
+	case (code == exitAbort || code == exitAbortAlone) && (fatal || reported):
+		return fmt.Sprintf("aborted (exit code %d)", code)
+	case code == exitViolation && reported:
+		return fmt.Sprintf("access violation (exit code %d)", code)
+	case code == exitFloat && reported:
+		return fmt.Sprintf("floating point exception (exit code %d)", code)
+	case code == exitIllegal && reported:
+		return fmt.Sprintf("illegal instruction (exit code %d)", code)
+	}
+	return ""
+}
+
+// faultsFile returns the path of the file into which Python writes the stack at each fault of the
+// processor, in a Blender's folder for temporary files. Windows tells Python of faults that a program
+// handles and lives through, too, so they are no output.
+func faultsFile(temp string) string { return filepath.Join(temp, "faults.txt") }
 
 // alone keeps a helper process from opening a console window.
 func alone(cmd *exec.Cmd) {

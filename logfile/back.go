@@ -20,7 +20,7 @@ const block = 1 << 20
 // shows them or not. [Tail.Follow] goes on behind. Start fails with [fs.ErrNotExist] when there is no file
 // yet, and with the error of ctx.
 func (t *Tail) Start(ctx context.Context, most int64, filter Filter) (text []byte, more bool, err error) {
-	f, err := os.Open(t.Path)
+	f, err := openLog(t.Path)
 	if err != nil {
 		return nil, false, fmt.Errorf("read the log: %w", err)
 	}
@@ -64,7 +64,7 @@ func lastEnd(f io.ReaderAt, size int64) int64 {
 
 // readOld does what readBack does with a log that was put aside. One that is gone meanwhile is empty.
 func readOld(ctx context.Context, path string, most int64, filter Filter) (text []byte, from int64, err error) {
-	f, err := os.Open(path)
+	f, err := openLog(path)
 	if os.IsNotExist(err) {
 		return nil, 0, nil
 	}

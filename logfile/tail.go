@@ -31,7 +31,7 @@ func (t *Tail) Close() {
 // Begin opens the file and shows its last n lines. It fails with [fs.ErrNotExist] when there is no file
 // yet; [Tail.Follow] then waits for the file.
 func (t *Tail) Begin(n int) error {
-	f, err := os.Open(t.Path)
+	f, err := openLog(t.Path)
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
@@ -144,7 +144,7 @@ func (t *Tail) poll() error {
 	if now == nil {
 		return nil
 	}
-	f, err := os.Open(t.Path)
+	f, err := openLog(t.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
         elif option not in ("--background", "-b", "--factory-startup", "-noaudio"):
             sys.exit(f"bpy_blender: {option} is not known here")
         at += 1
-    sys.argv = ["blender", *arguments]
+    _name_python(arguments)
     import bpy
 
     if addons:
@@ -80,6 +80,18 @@ def main(arguments: list[str]) -> None:
                 _end(exit_code)
     _render_all(bpy, renders)
     print("\nBlender quit", flush=True)
+
+
+def _name_python(arguments: list[str]) -> None:
+    """Set what Blender tells scripts of its command line and of its Python."""
+    sys.argv = ["blender", *arguments]
+    if os.name == "nt":
+        # There Blender itself is the program that runs, and its Python lies beside Blender, with
+        # its modules behind Python's own.
+        sys.executable = os.path.join(sys.base_prefix, "python.exe")
+        modules = os.environ.pop("PYTHONPATH")
+        sys.path.remove(modules)
+        sys.path.append(modules)
 
 
 # The module that scripts are executed in, and this module, which that one stands in for.
@@ -140,8 +152,12 @@ def _end(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # a script has closed it
             stream.flush()
-    if os.name != "nt":
-        ctypes.CDLL(None).fflush(None)
+    if sys.platform == "win32":
+        # Without the end of the libraries: the module's own tells of memory that Blender, the
+        # program, leaves to the system.
+        ctypes.CDLL("ucrtbase").fflush(None)
+        ctypes.windll.kernel32.TerminateProcess(ctypes.c_void_p(-1), code & 0xFFFFFFFF)
+    ctypes.CDLL(None).fflush(None)
     os._exit(code)
 
 

@@ -30,6 +30,7 @@ for candidate in python3.11 /usr/bin/python3 python3; do
 	fi
 done
 [ -n "$python" ] || {
+	scripts/tested.sh "newer Blenders, Linux" "NOT TESTED: there is no Python 3.11"
 	say "NOT TESTED with newer Blenders: there is no Python 3.11, which bpy is made for"
 	exit 0
 }
@@ -43,6 +44,7 @@ for version in "${versions[@]}"; do
 		rm -rf "$dir"
 		if ! { "$python" -m venv "$dir" && "$dir/bin/pip" install -q --disable-pip-version-check "bpy==$version"; } >"$dir.log" 2>&1; then
 			rm -rf "$dir"
+			scripts/tested.sh "add-on and supervisor, Linux, Blender $version" "NOT TESTED: it can't be had"
 			say "NOT TESTED with Blender $version: bpy $version can't be installed: $(tail -n 1 "$dir.log")"
 			continue
 		fi
@@ -59,8 +61,11 @@ for version in "${versions[@]}"; do
 		continue
 	fi
 	# The module has no window, and not Blender's own handler for crashes with its report.
-	run -skip 'Window|FromBlendersReport|HangsWhileItCrashes|WordsOfACrash' ./addon ./blender || failed=1
+	result=ok
+	run -skip 'Window|FromBlendersReport|HangsWhileItCrashes|WordsOfACrash' ./addon ./blender || result=FAILED
 	# Each folder in its own Blender: this one, and the system's, which is behind it on the PATH.
-	TWO_BLENDERS=1 run -run 'TestTheAddonIsInstalled|TestEachFolderRunsItsScriptsInItsOwnBlender' ./e2e || failed=1
+	TWO_BLENDERS=1 run -run 'TestTheAddonIsInstalled|TestEachFolderRunsItsScriptsInItsOwnBlender' ./e2e || result=FAILED
+	scripts/tested.sh "add-on and supervisor, Linux, Blender $version" "$result"
+	[ "$result" = ok ] || failed=1
 done
 exit $failed

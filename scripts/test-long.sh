@@ -7,6 +7,7 @@
 #   cases  all scripts of fleet/testdata/cases, each beside a cold Blender, in this machine's Blender
 #          and in the newest from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
 #   farm   a file of 1 GB travels once to each machine of a farm; needs 4 GB of disk for a minute.
+#   windows  the program and the add-on for Windows, with the Blenders that a change is not tested with.
 #
 # What is tried on bare machines is the commit that is checked out. Packages come from where this machine
 # has them from: its mirror and the settings of its apt, pip and Go go along. Roots and logs are in
@@ -22,7 +23,7 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm windows)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
 
@@ -247,12 +248,30 @@ farm() {
 		go test -tags headless -count=1 -timeout 30m -run 'ALongFile' ./farm/files
 }
 
+windows() {
+	local log=$logs/windows.log start=$SECONDS
+	mkdir -p "$logs"
+	scripts/setup.sh windows
+	say "Blender 4.2 LTS for Windows …"
+	scripts/tested.sh begin
+	if scripts/test-windows.sh 4.2.23 >"$log" 2>&1; then
+		row "Windows, Blender 4.2.23" "ok, $((SECONDS - start)) s"
+	else
+		failed=1
+		tail -n 30 "$log" >&2
+		row "Windows, Blender 4.2.23" "FAILED, see build/roots/logs/windows.log"
+	fi
+	while IFS=$'\t' read -r what result; do row "  $what" "$result"; done <build/tested.txt
+	row "Windows, Blender 5" "NOT TESTED: Wine 8 reads no images back in it"
+}
+
 for part in "${parts[@]}"; do
 	case $part in
 	bare) bare ;;
 	cases) cases ;;
 	farm) farm ;;
-	*) fail "there is no part $part; the parts are: bare cases farm" ;;
+	windows) windows ;;
+	*) fail "there is no part $part; the parts are: bare cases farm windows" ;;
 	esac
 done
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Tests the program for Windows, and the add-on on Python for Windows with both asyncio loops,
-# as far as Wine goes. Blender is stood in for: by that Python, with the add-on and without a
-# scene. With "window", the program with a window is made and opened as well; the first time
-# that takes minutes.
+# Tests the program for Windows and the add-on as far as Wine goes. Blender is the module bpy for
+# Windows from PyPI, in a Python for Windows, on the proactor loop: a real Blender without a window.
+# On the posix loop, and where the module can't be had, Python alone takes its place, with the add-on
+# and without a scene. The program is tested with the first version. With "window", the program with a
+# window is made and opened as well; the first time that takes minutes.
 #
-# Usage: scripts/test-windows.sh [window]
+# Usage: scripts/test-windows.sh [window] [VERSION…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
@@ -14,6 +15,14 @@ say() { printf 'test-windows: %s\n' "$*" >&2; }
 python_version=3.11.3-1.5.9
 python_sum=3263a50b256447bb7b9e604d6587627e419891370fc33b94469e6a06ff4de834
 python_url=https://repo1.maven.org/maven2/org/bytedeco/cpython/$python_version/cpython-$python_version-windows-x86_64.jar
+
+window=
+if [ "${1-}" = window ]; then
+	window=1
+	shift
+fi
+versions=("$@")
+[ ${#versions[@]} -gt 0 ] || versions=(4.5.15)
 
 work=$PWD/build/wine
 python=$work/python/org/bytedeco/cpython/windows-x86_64
@@ -33,11 +42,13 @@ if [ ! -e "$python/python.exe" ]; then
 		zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
 	PY
 		say "NOT TESTED for Windows: its Python can't be had"
+		scripts/tested.sh "Windows" "NOT TESTED: its Python can't be had"
 		exit 0
 	}
 fi
 
-export WINEPREFIX=$work/prefix WINEDEBUG=-all WINEARCH=win64
+# Wine has a debugger of its own, which looks at each program that crashes for many seconds.
+export WINEPREFIX=$work/prefix WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES=winedbg.exe=d
 if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then
 	say "making a Windows of $(wine --version 2>/dev/null)"
 	rm -rf "$WINEPREFIX"
@@ -51,45 +62,110 @@ fi
 trap 'wineserver -k || true' EXIT
 
 as_c() { printf 'L"Z:%s"' "${1//\//\\\\}"; }
-x86_64-w64-mingw32-gcc -O2 -Wall -municode -DSCRIPT="$(as_c "$PWD/scripts/bpy_blender.py")" \
-	-DMODULES="$(as_c "$PWD/addon/tests/standin")" -o "$python/blender.exe" e2e/wine/standin/blender.c
-mkdir -p "$work/path"
-printf '#!/bin/sh\nexec wine %s/blender.exe "$@"\n' "$python" >"$work/path/blender"
-chmod +x "$work/path/blender"
 
-# Left out: what is about a scene, about POSIX, or not about the server.
-not_here='Window|Install|Unpack|TestVersion|TestPurePython|TestOriginalCommandAndClientWork'
-not_here+='|TestForeignLaunchersServe|TestLauncherPrefers|TestScriptFinds|TestEverythingIsPutBack'
-not_here+='|TestHowAScriptEnds|TestResultIs|TestScene|TestFreshRemoves|TestOutputsAre'
-not_here+='|TestScriptMayFork|TestBlenderEndsInAForeign|TestSIGTERM|TestUninstall|TestWhatAPerson'
-not_here+='|TestAJournalTellsWhatARunDoes|TestExamplesOfTheDocument|TestClientThatNeverReads'
-not_here+='|TestOtherVersions|TestScriptsHaveMoreDescriptors|TestArgumentsAreBlendersCommandLine|TestIsolatedRunFinds'
-not_here+='|TestAJournalTellsOfTheTextBlocks|TestARunTellsWhichModules'
-not_here+='|TestCodeIsCompletedFrom|TestACallIsTold'
-not_here+='|TestFramesAreRendered|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
+# program NAME MODULES makes the blender.exe with these modules, and a `blender` for tests on Linux.
+program() {
+	local folder=$work/blenders/$1
+	mkdir -p "$folder/path"
+	x86_64-w64-mingw32-gcc -O2 -Wall -municode -DPYTHON="$(as_c "$python")" -DMODULES="$(as_c "$2")" \
+		-DSCRIPT="$(as_c "$PWD/scripts/bpy_blender.py")" -o "$folder/blender.exe" e2e/wine/standin/blender.c
+	printf '#!/bin/sh\nexec wine %s/blender.exe "$@"\n' "$folder" >"$folder/path/blender"
+	chmod +x "$folder/path/blender"
+}
+
+# bpy VERSION installs the module for Windows with what it needs, once, and makes its program. It fails
+# when the module can't be had.
+bpy() {
+	local modules=$work/bpy/$1/site-packages
+	if [ ! -e "$work/bpy/$1/good" ]; then
+		say "installing bpy $1 for Windows"
+		rm -rf "$modules"
+		mkdir -p "$work/bpy/$1"
+		python3 -m pip install -q --disable-pip-version-check --target "$modules" --platform win_amd64 --python-version 311 \
+			--implementation cp --only-binary=:all: "bpy==$1" >"$work/bpy/$1/log" 2>&1 || {
+			rm -rf "$modules"
+			return 1
+		}
+		touch "$work/bpy/$1/good"
+	fi
+	program "$1" "$modules"
+}
+
+# addon WHAT LOOP NAME SKIP runs the tests of the add-on with the program NAME. `tried` calls it.
+# shellcheck disable=SC2317
+addon() {
+	say "the add-on in $1, on the $2 loop"
+	BLENDTRAY_TEST_WINE=$2 PATH="$work/blenders/$3/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 \
+		-parallel 2 -timeout 15m -skip "$4" ./addon
+}
+
+# What is about POSIX, or starts Blender's own program for more than its command line.
+posix='Window|Install|Unpack|TestVersion|TestPurePython|TestForeignLaunchersServe|TestOriginalCommandAndClientWork'
+posix+='|TestScriptMayFork|TestBlenderEndsInAForeign|TestSIGTERM|TestUninstall|TestWhatAPerson'
+posix+='|TestOtherVersions|TestScriptsHaveMoreDescriptors|TestStrangersTakeFewDescriptors|TestEverythingIsPutBack'
 # On Linux a signal ends it; here the job object does, with the engine.
-not_here+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
-failed=0
-for loop in proactor posix; do
-	say "the add-on's server on the $loop loop of $("$work/path/blender" --python-expr 'import sys; print("Python", sys.version.split()[0], sys.platform)' 2>&1 </dev/null | head -n 1 | tr -d '\r')"
-	BLENDTRAY_TEST_WINE=$loop PATH="$work/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 \
-		-timeout 10m -skip "$not_here" ./addon || failed=1
-done
+posix+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
+# What is about a scene, or about paths that the stand-in does not know.
+scene='TestLauncherPrefers|TestScriptFinds|TestHowAScriptEnds|TestResultIs|TestScene|TestFreshRemoves|TestOutputsAre'
+scene+='|TestAJournalTellsWhatARunDoes|TestExamplesOfTheDocument|TestClientThatNeverReads'
+scene+='|TestArgumentsAreBlendersCommandLine|TestIsolatedRunFinds|TestAJournalTellsOfTheTextBlocks|TestARunTellsWhichModules'
+scene+='|TestCodeIsCompletedFrom|TestACallIsTold|TestFramesAreRendered|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
 
-only=(-skip 'Window|VersionAndIcon')
-if [ "${1:-}" = window ]; then
+system="Windows ($(wine --version | cut -d ' ' -f 1))"
+failed=0
+
+# tried WHAT COMMAND… runs a part, and notes for the closing table what came of it.
+tried() {
+	local what=$1 start=$SECONDS
+	shift
+	if "$@"; then
+		scripts/tested.sh "$what" "ok, $((SECONDS - start)) s"
+	else
+		failed=1
+		scripts/tested.sh "$what" FAILED
+	fi
+}
+
+program stand-in "$PWD/addon/tests/standin"
+tried "add-on's server, posix loop, $system, without Blender" addon "Python for Windows" posix stand-in "$posix|$scene"
+
+blender=stand-in number=4.2.0
+for version in "${versions[@]}"; do
+	if ! bpy "$version"; then
+		say "NOT TESTED with Blender $version for Windows: bpy can't be installed: $(tail -n 1 "$work/bpy/$version/log")"
+		scripts/tested.sh "Blender $version, $system" "NOT TESTED: it can't be had"
+		continue
+	fi
+	tried "add-on, proactor loop, $system, Blender $version" addon "Blender $version" proactor "$version" "$posix"
+	[ "$blender" != stand-in ] || blender=$version number=$version
+done
+[ "$blender" != stand-in ] ||
+	tried "add-on's server, proactor loop, $system, without Blender" addon "Python for Windows" proactor stand-in "$posix|$scene"
+
+skip='Window|VersionAndIcon'
+if [ -n "$window" ]; then
 	say "making the program with a window"
 	scripts/package.sh windows >"$work/log" 2>&1 || {
 		cat "$work/log"
 		exit 1
 	}
-	only=()
+	skip='^$'
 	# shellcheck disable=SC2012 # there is one
 	WINDOWED_PROGRAM=$(ls -t "$PWD"/build/package/windows/*/blendtrayw.exe | head -n 1)
 	# shellcheck disable=SC2012
 	INSTALLER=$(ls -t "$PWD"/build/packages/*-setup.exe | head -n 1)
 	export WINDOWED_PROGRAM INSTALLER
 fi
-say "the program"
-STAND_IN_BLENDER=$python/blender.exe go tool gotestsum --format pkgname -- -tags wine -count=1 -timeout 10m "${only[@]}" ./e2e/wine || failed=1
+# The module for Linux, whose pictures are compared, is that of scripts/test-blenders.sh.
+LINUX_BLENDER=$PWD/build/blenders/$blender/bin/blender
+if [ "$blender" = stand-in ]; then
+	skip+='|InBlender'
+elif [ ! -x "$LINUX_BLENDER" ]; then
+	say "NOT TESTED whether Blender $blender for Windows renders as for Linux: scripts/test-blenders.sh has not installed that"
+	scripts/tested.sh "renders of $system beside Linux" "NOT TESTED: there is no Blender $blender for Linux"
+	skip+='|InBlenderASaveRenders'
+fi
+export LINUX_BLENDER WINDOWS_BLENDER=$work/blenders/$blender/blender.exe WINDOWS_BLENDER_VERSION=$number WINDOWS_PYTHON=$python/python.exe
+say "the program, with Blender $blender"
+tried "program, $system, Blender $blender" go tool gotestsum --format pkgname -- -tags wine -count=1 -timeout 20m -skip "$skip" ./e2e/wine
 exit $failed

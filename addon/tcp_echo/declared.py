@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
+from . import locations
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,7 +74,7 @@ def of_images() -> Iterator[Declared | str]:
     for image in bpy.data.images:
         if not image.filepath:
             continue
-        path = os.path.abspath(bpy.path.abspath(image.filepath, library=image.library))
+        path = locations.absolute(image.filepath, image.library)
         folder, name = os.path.split(path)
         many = _TILE if image.source == "TILED" else _LAST_NUMBER
         if image.source in ("TILED", "SEQUENCE") and many.search(name):
@@ -117,7 +119,7 @@ def _declared(path: str, views: list[str]) -> Declared:
     still. The suffix of the view comes before the first extension or before the last. An extension
     that is set is kept, or replaced.
     """
-    folder, name = os.path.split(os.path.abspath(bpy.path.abspath(path)))
+    folder, name = os.path.split(locations.absolute(path))
     view = f"(?:{'|'.join(map(re.escape, views))})?" if views else ""
     stem, extension = os.path.splitext(name)
     numbered = _HASHES.search(name) is not None

@@ -49,6 +49,7 @@ _SIGNALS = tuple(
         "SIGUSR2",
         "SIGCHLD",
         "SIGURG",
+        "SIGBREAK",
         "SIGQUIT",
         "SIGPIPE",
         "SIGTSTP",

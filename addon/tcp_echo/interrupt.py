@@ -3,7 +3,8 @@
 
 An exception is raised in the script, between `arm` and `disarm` and at no other time. While
 the script is in C code, the exception waits until that code returns to Python. A signal wakes
-a blocking system call, and SIGINT, which Blender handles itself, ends a render.
+a blocking system call (on Windows, `waits` ends it), and SIGINT, which Blender handles itself,
+ends a render.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
+
+from . import waits
 
 if TYPE_CHECKING:
     import asyncio
@@ -168,6 +171,10 @@ class Interrupt:
                 return
             if sys.platform == "win32":
                 _wake_sleeper()
+                if waits.end_wait(self._main_thread):
+                    # The script meets an error of the system, and RunCancelled may get lost in
+                    # the finalizers that are called then.
+                    RunCancelled.raised = True
             else:
                 signal.pthread_kill(self._main_thread, _WAKE_SIGNAL)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import socket
 import stat
@@ -45,10 +46,13 @@ def main(arguments: list[str]) -> None:
                 "parent": parent,
                 # A wrapper around Blender may have closed the socket.
                 "listens": line["port"] is not None or parent is None,
-                "stream": stdio.MarkedStream(line["mark"], getattr(bpy.app, "tempdir", "")),
+                "stream": stdio.MarkedStream(
+                    line["mark"], getattr(bpy.app, "tempdir", ""), line.get("faults", "")
+                ),
             }
+            _end_at_a_crash()
             environment.restore_variables(line.get("environ", {}))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             _fail(EXIT_USAGE, f"the first line of standard input is not as expected: {error!r}")
     if bpy.app.background:
         _raise_descriptor_limit()
@@ -85,6 +89,13 @@ def _parent_socket(descriptor: object, inode: object) -> socket.socket | None:
     except OSError:
         return None
     return handed
+
+
+def _end_at_a_crash() -> None:
+    """Have Windows end a process that crashes at once, without a debugger and without a message."""
+    if sys.platform == "win32":
+        critical_errors, crashes, files = 0x1, 0x2, 0x8000  # SEM_…
+        ctypes.windll.kernel32.SetErrorMode(critical_errors | crashes | files)
 
 
 def _raise_descriptor_limit() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import declared
+from . import declared, locations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,15 +172,15 @@ def _on_render_write(scene: bpy.types.Scene, *_args: object) -> None:
     render = scene.render
     # The path of a still is the path that was set; the path of an animation's frame has a
     # number in it. Blender does not say which of the two it wrote, so both are tried.
-    numbered = bpy.path.abspath(render.frame_path(frame=scene.frame_current))
-    still = bpy.path.abspath(render.filepath)
+    numbered = locations.absolute(render.frame_path(frame=scene.frame_current))
+    set_path = render.filepath
     extension = render.file_extension
-    if render.use_file_extension and not still.lower().endswith(extension):
-        still += extension
-    for path in (numbered, still):
+    if render.use_file_extension and not set_path.lower().endswith(extension):
+        set_path += extension
+    for path in (numbered, locations.absolute(set_path)):
         if collector.add_written(path):
             if collector.tell_picture is not None:
-                collector.tell_picture(os.path.abspath(path))
+                collector.tell_picture(path)
             return
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
-from . import outputs
+from . import locations, outputs
 from .interrupt import RunCancelled
 from .journal import journal
 from .stdio import say
@@ -376,7 +376,7 @@ class _Rendering:
         render = self._scene.render
         if render.filepath != self._output:
             return []  # a handler has changed it, and Blender does not look there
-        whole = os.path.abspath(bpy.path.abspath(render.frame_path(frame=frame)))
+        whole = locations.absolute(render.frame_path(frame=frame))
         if not render.use_multiview or render.image_settings.views_format != "INDIVIDUAL":
             return [whole]
         stem, extension = os.path.splitext(whole)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import io
 import json
 import os
@@ -79,8 +80,13 @@ class MarkedStream(Stream):
 
     is_supervised = True
 
-    def __init__(self, secret: str, temp: str) -> None:
-        """`temp` is this Blender's own folder for temporary files."""
+    def __init__(self, secret: str, temp: str, faults: str = "") -> None:
+        """`temp` is this Blender's own folder for temporary files.
+
+        `faults` is the path of the file for what Python says of a fault of the processor, or "":
+        then that is output. Windows tells Python of faults that a program handles and lives
+        through, too. Raises OSError when the file can't be made.
+        """
         self._temp = temp
         self._prefix = f"\x1eblendtray {secret} ".encode()
         self._libc = _c_library()
@@ -89,6 +95,10 @@ class MarkedStream(Stream):
         self._output = os.dup(1)
         self._error = os.dup(2)
         self._identity = _identity(self._output), _identity(self._error)
+        self._faults_path = faults
+        self._faults = self._error
+        if faults:
+            self._open_faults()
 
     def prepare(self) -> None:
         if sys.platform == "win32":
@@ -109,6 +119,8 @@ class MarkedStream(Stream):
         self._mark(b"preparing " + key.encode())
 
     def begin(self, key: str) -> None:
+        if self._faults_path:
+            self._clear_faults()
         self._mark(b"begin " + key.encode())
 
     def end(self, key: str) -> None:
@@ -140,7 +152,21 @@ class MarkedStream(Stream):
 
     @property
     def fault_file(self) -> TextIO | int:
-        return self._error
+        return self._faults
+
+    def _open_faults(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._faults = os.open(self._faults_path, flags, 0o600)
+        self._faults_identity = _identity(self._faults)
+
+    def _clear_faults(self) -> None:
+        """Empty the file of faults: those of the runs before say nothing about this run."""
+        with contextlib.suppress(OSError):  # the crash of a run that has such a disk names no line
+            if _identity(self._faults) == self._faults_identity:
+                os.ftruncate(self._faults, 0)
+            else:  # a script has closed it
+                self._open_faults()
+                faulthandler.enable(self._faults, all_threads=True)
 
     def _mark(self, what: bytes) -> None:
         flush()

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/app/home"
 	"blendtray/blender"
+	"blendtray/control"
 	"blendtray/tray/install"
 )
 
@@ -24,20 +26,44 @@ const FindTimeout = 60 * time.Second
 // examineBlenders examines the Blenders that the settings name, and whether there is a Blender for
 // each folder.
 func (c Config) examineBlenders(ctx context.Context) (all []Finding) {
+	running := c.running(ctx)
 	if len(c.Blenders) == 0 { // the settings can't be read
-		return examineBlender(ctx, "")
+		return examineBlender(ctx, "", running[api.DefaultBlender])
 	}
 	for _, b := range c.Blenders {
 		switch {
 		case b.Attach:
 			all = append(all, named(b.Name, c.examineOpen(ctx))...)
 		case b.Name == api.DefaultBlender:
-			all = append(all, examineBlender(ctx, b.Path)...)
+			all = append(all, examineBlender(ctx, b.Path, running[b.Name])...)
 		default:
-			all = append(all, named(b.Name, examineNamed(ctx, b.Name, b.Path))...)
+			all = append(all, named(b.Name, examineNamed(ctx, b.Name, b.Path, running[b.Name]))...)
 		}
 	}
 	return append(all, c.examineVersions(ctx)...)
+}
+
+// running returns the Blenders that the engine of this home has started and that are ready, by name. No
+// finding about such a Blender may say anything else than the engine does. Without an engine there is
+// none.
+func (c Config) running(ctx context.Context) map[string]api.BlenderStatus {
+	address, err := home.EngineAddress(c.Paths)
+	if err != nil {
+		return nil // the examination of the engine says so
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	st, err := control.NewClient(address).Status(ctx)
+	if err != nil {
+		return nil
+	}
+	all := map[string]api.BlenderStatus{}
+	for _, b := range st.Blenders {
+		if b.Kind == api.BlenderOwn && b.State == api.BlenderReady && b.Version != "" {
+			all[b.Name] = b
+		}
+	}
+	return all
 }
 
 // examineVersions finds out whether this machine has the versions of Blender that folders ask for.
@@ -77,10 +103,13 @@ func named(name string, all []Finding) []Finding {
 	return all
 }
 
-// examineNamed examines the Blender of a table [blenders.NAME].
-func examineNamed(ctx context.Context, name, configured string) []Finding {
+// examineNamed examines the Blender of a table [blenders.NAME], which may be running.
+func examineNamed(ctx context.Context, name, configured string, running api.BlenderStatus) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
 	defer cancel()
+	if running.Version != "" {
+		return append([]Finding{Right("blender", "Blender %s is used: %s", running.Version, running.Path)}, examineInside(ctx, running.Path)...)
+	}
 	b, err := blender.Choose(ctx, configured)
 	if err != nil {
 		return []Finding{Wrong("blender", "see that it starts, or change its path: blendtray settings blenders."+name+".path PATH", "%v", err)}
@@ -88,14 +117,21 @@ func examineNamed(ctx context.Context, name, configured string) []Finding {
 	return append([]Finding{Right("blender", "Blender %s is used: %s", b.Version, b.Path)}, examineInside(ctx, b.Path)...)
 }
 
-func examineBlender(ctx context.Context, configured string) []Finding {
+// examineBlender examines the default Blender, which may be running, and the others of this machine.
+func examineBlender(ctx context.Context, configured string, running api.BlenderStatus) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, FindTimeout)
 	defer cancel()
 	found, err := blender.Find(ctx, configured)
 	var all []Finding
 	good := 0
+	if running.Version != "" {
+		all = append(all, Right("blender", "Blender %s is used: %s (%s)", running.Version, running.Path, running.Source))
+		all = append(all, examineInside(ctx, running.Path)...)
+		good++
+	}
 	for _, b := range found {
 		switch {
+		case running.Version != "" && b.Path == running.Path:
 		case b.Error != "":
 			all = append(all, Wrong("blender", "see that it starts: "+b.Path+" --version", "%s (%s): %s", b.Path, b.Source, b.Error))
 		case good == 0:

@@ -55,7 +55,7 @@ func TestTheWindowOpensAndFollowsTheEngine(t *testing.T) {
 	if err := again.Run(); err != nil {
 		t.Errorf("the second start: %v", err)
 	}
-	m.eventually("the window says that Blender is ready", titles(`"Blendtray · Blender 4.2.0 · ready"`))
+	m.eventually("the window says that Blender is ready", titles(`"Blendtray · Blender `+version+` · ready"`))
 	m.wants(0, []string{"stop"}, "stopped")
 	m.eventually("the window says that Blender is stopped", titles(`"Blendtray · Blender is stopped"`))
 	if picture := os.Getenv("PICTURE"); picture != "" {
@@ -87,7 +87,7 @@ func (m *machine) startTray() bool {
 		case <-ended:
 			return false
 		case <-time.After(100 * time.Millisecond):
-			if strings.Contains(m.run("status").out, "ready: Blender 4.2.0") {
+			if strings.Contains(m.run("status").out, "ready: Blender "+version) {
 				return true
 			}
 		}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Stands in for blender.exe in tests: Python for Windows in a program of its own, which runs
- * SCRIPT with the options of Blender's command line. It lies beside python311.dll.
+ * Takes the place of blender.exe in tests: Python for Windows in a program of its own, which runs
+ * SCRIPT with the options of Blender's command line. Python lies in PYTHON, and MODULES has the
+ * module bpy: Blender itself, or a stand-in. As in Blender, a script that crashes or ends its
+ * process ends this program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +11,12 @@
 #include <windows.h>
 
 int wmain(int argc, wchar_t **argv) {
-	wchar_t home[MAX_PATH];
-	GetModuleFileNameW(NULL, home, MAX_PATH);
-	*wcsrchr(home, L'\\') = 0;
-	_wputenv_s(L"PYTHONHOME", home);
+	_wputenv_s(L"PYTHONHOME", PYTHON);
 	_wputenv_s(L"PYTHONPATH", MODULES);
-	HMODULE python = LoadLibraryW(L"python311.dll");
+	SetDllDirectoryW(PYTHON); /* for the libraries that python311.dll and its modules need */
+	HMODULE python = LoadLibraryW(PYTHON L"\\python311.dll");
 	if (!python) {
-		fwprintf(stderr, L"no python311.dll beside this program: error %lu\n", GetLastError());
+		fwprintf(stderr, L"no python311.dll in %ls: error %lu\n", PYTHON, GetLastError());
 		return 120;
 	}
 	int (*run)(int, wchar_t **) = (int (*)(int, wchar_t **))(void *)GetProcAddress(python, "Py_Main");
