@@ -39,8 +39,8 @@ def end_wait(thread: int) -> bool:
         kernel.CloseHandle(ctypes.c_void_p(waiting))
     for frame in _script_frames(thread):
         ended |= _end_child(frame)
-    for sockets in (_sockets_of, _other_sockets):
-        for handle in () if ended else sockets(thread):
+    if not ended:
+        for handle in _sockets_of(thread) | _other_sockets(thread):
             ended |= bool(kernel.CancelIoEx(ctypes.c_void_p(handle), None))
     return ended
 
