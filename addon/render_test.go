@@ -42,7 +42,7 @@ func scenesIn(t *testing.T, dir string, special map[string]string) {
 		code.WriteString(strings.NewReplacer("NAME", name, "DIR", dir, "SPECIAL", lines).Replace(aScene))
 	}
 	out, err := exec.Command("blender", "--background", "--factory-startup", "--python-exit-code", "1",
-		"--python", writeFile(t, filepath.Join(t.TempDir(), "make.py"), code.String())).CombinedOutput()
+		"--python", writeFile(t, filepath.Join(t.TempDir(), "make.py"), spelled(code.String(), true).(string))).CombinedOutput()
 	if err != nil {
 		t.Fatalf("make the scenes: %v\n%s", err, out)
 	}
@@ -51,7 +51,7 @@ func scenesIn(t *testing.T, dir string, special map[string]string) {
 // coldRender has a cold Blender render a scene, and returns its files, which it moves away.
 func coldRender(t *testing.T, dir, name string, args ...string) map[string][]byte {
 	t.Helper()
-	args = append([]string{"--background", "--factory-startup", filepath.Join(dir, name+".blend")}, args...)
+	args = append([]string{"--background", "--factory-startup", spelled(filepath.Join(dir, name+".blend"), false).(string)}, args...)
 	if out, err := exec.Command("blender", args...).CombinedOutput(); err != nil {
 		t.Fatalf("blender %v: %v\n%s", args, err, out)
 	}
