@@ -151,7 +151,7 @@ func TestInBlenderTheEndOfARunIsNamedAsOnLinux(t *testing.T) {
 func TestInBlenderARunThatWaitsIsEndedAlone(t *testing.T) {
 	m := newMachine(t)
 	m.serve()
-	const keep = "import os; globals().setdefault('first', os.getpid()); result = os.getpid() == first"
+	const keep = "import os; globals().setdefault('first', os.getpid()); print('the same:', os.getpid() == first)"
 	m.wants(0, []string{"run", "--isolation", "keep", "-c", keep})
 	const pair = "import socket\na = socket.socket(); a.bind(('127.0.0.1', 0)); a.listen()\n"
 	const child = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(1000)']"
@@ -169,7 +169,7 @@ func TestInBlenderARunThatWaitsIsEndedAlone(t *testing.T) {
 			t.Errorf("%s: ends with %d:\n%s", what, r.code, r.out)
 		}
 	}
-	m.wants(0, []string{"run", "--isolation", "keep", "-c", keep}, "result true")
+	m.wants(0, []string{"run", "--isolation", "keep", "-c", keep}, "the same: True")
 }
 
 func TestInBlenderOutputsOnTheDriveOfTheSystemAreReported(t *testing.T) {
@@ -202,12 +202,12 @@ func TestInBlenderASessionKeepsItsScene(t *testing.T) {
 	m.serve()
 	m.wants(0, []string{"run", "--session", "mine", "-c", "import bpy; bpy.ops.mesh.primitive_monkey_add()"})
 	m.wants(0, []string{"session", "checkpoint", "mine"})
-	m.wants(0, []string{"run", "--session", "mine", "-c", "bpy.ops.object.delete(); result = 'Suzanne' in bpy.data.objects"}, "result false")
+	m.wants(0, []string{"run", "--session", "mine", "-c", "bpy.ops.object.delete(); print('there:', 'Suzanne' in bpy.data.objects)"}, "there: False")
 	m.wants(0, []string{"session", "undo", "mine"})
 	scene := filepath.Join(t.TempDir(), "mine.blend")
 	m.wants(0, []string{"session", "save", "mine", windows(scene)})
 	m.wants(0, []string{"session", "end", "mine"})
-	m.wants(0, []string{"run", "--scene", windows(scene), "-c", "import bpy; result = 'Suzanne' in bpy.data.objects"}, "result true")
+	m.wants(0, []string{"run", "--scene", windows(scene), "-c", "import bpy; print('there:', 'Suzanne' in bpy.data.objects)"}, "there: True")
 }
 
 // The other examples draw with OpenGL, which the module does not find under Wine.
