@@ -75,7 +75,7 @@ if wants deb || wants rpm; then
 	cp assets/png/app.png "$share/icons/hicolor/512x512/apps/org.blendtray.Blendtray.png"
 	cp README.md CHANGELOG.md "$share/doc/blendtray/"
 	notices "$root/usr/bin/blendtray" "$work/papers"
-	cp "$work/papers/copyright" "$work/papers/blendtray.cdx.json" "$share/doc/blendtray/"
+	cp "$work/papers/copyright" "$work/papers/THIRD-PARTY.txt" "$work/papers/blendtray.cdx.json" "$share/doc/blendtray/"
 	# The form that Debian wants; what has changed is in CHANGELOG.md.
 	printf 'blendtray (%s) unstable; urgency=medium\n\n  * CHANGELOG.md in this folder says what has changed.\n\n -- The Blendtray authors <maintainers@blendtray.org>  %s\n' \
 		"$VERSION" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$share/doc/blendtray/changelog.gz"
@@ -159,7 +159,8 @@ if wants windows; then
 		echo "https://www.mingw-w64.org has the terms of the C library in the program." >"$windows/MINGW-W64.txt"
 	fi
 	dated "$windows"
-	makensis -V2 -DVERSION="$VERSION" -DNUMBERS="$VERSION.0" -DSOURCE="$PWD/$windows" \
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build "${flags[@]}" -o "$work/windows/setup.exe" ./app/setup
+	makensis -V2 -DSETUP="$PWD/$work/windows/setup.exe" -DVERSION="$VERSION" -DNUMBERS="$VERSION.0" -DSOURCE="$PWD/$windows" \
 		-DOUTPUT="$PWD/$out/blendtray-$VERSION-setup.exe" packaging/windows/installer.nsi >&2
 	windows_zip "blendtray-$VERSION" "blendtray-$VERSION-windows-amd64.zip"
 	# There is no C compiler for the window on ARM.
