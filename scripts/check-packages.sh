@@ -114,7 +114,7 @@ eventually() { # WHAT COMMAND…
 	done
 }
 mkdir -p /run/systemd/system
-as_login /lib/systemd/systemd --user >"$work/systemd" 2>&1 &
+as_login /lib/systemd/systemd --user >"$work/manager.log" 2>&1 &
 manager=$!
 eventually "systemd answers" as_login systemctl --user list-units
 as_login blendtray service install || fail "the service can't be installed"

@@ -45,6 +45,9 @@ func TestTheLicencesOfEverythingInAProgramAreFound(t *testing.T) {
 			t.Errorf("Debian's file does not have the text of %s", path)
 		}
 	}
+	if strings.Contains(debian, "END OF TERMS AND CONDITIONS") || !strings.Contains(debian, "/usr/share/common-licenses/Apache-2.0") {
+		t.Error("Debian's file has the text of the Apache licence, of which Debian wants no copies")
+	}
 	if want := "\nFiles: vendor/github.com/google/licensecheck/*\nCopyright: Copyright (c) 2019 The Go Authors"; !strings.Contains(debian, want) {
 		t.Errorf("Debian's file does not say who has the copyright:\n%.3000s", debian)
 	}

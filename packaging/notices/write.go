@@ -94,6 +94,10 @@ func paragraphs(texts []text) string {
 			b.WriteString(" .\n")
 		}
 		fmt.Fprintf(&b, " %s:\n .\n", t.Name)
+		// Debian has this text once, and wants no other copies. THIRD-PARTY.txt has it, too.
+		if m := apache.FindStringIndex(t.Text); m != nil {
+			t.Text = t.Text[:m[0]] + "Apache License, Version 2.0. On Debian systems the text is in\n/usr/share/common-licenses/Apache-2.0, and here it is in THIRD-PARTY.txt.\n" + t.Text[m[1]:]
+		}
 		for line := range strings.Lines(t.Text + "\n") {
 			line = strings.TrimRight(line, "\r\n\t\f ")
 			if line == "" {
@@ -104,6 +108,9 @@ func paragraphs(texts []text) string {
 	}
 	return b.String()
 }
+
+// apache matches the terms of the Apache licence.
+var apache = regexp.MustCompile(`(?s)Apache License\s+Version 2\.0, January 2004.*END OF TERMS AND CONDITIONS`)
 
 var holderLine = regexp.MustCompile(`(?im)^[\s*#/]*((?:copyright\s|©|\(c\)).*?)\s*$`)
 
