@@ -34,19 +34,22 @@ def winget(kind: str, **fields: object) -> str:
         "ManifestType": kind,
         "ManifestVersion": "1.6.0",
     }
-    schema = f"# yaml-language-server: $schema=https://aka.ms/winget-manifest.{kind}.1.6.0.schema.json\n"
+    schema = (
+        f"# yaml-language-server: $schema=https://aka.ms/winget-manifest.{kind}.1.6.0.schema.json\n"
+    )
     return schema + "".join(f"{name}: {json.dumps(value)}\n" for name, value in fields.items())
 
 
 def installer(scope: str, switch: str) -> dict[str, object]:
     """Return the part of the manifest about the installer for one user, or for all."""
+    elevation = "elevationRequired" if scope == "machine" else "elevationProhibited"
     return {
         "Architecture": "x64",
         "Scope": scope,
         "InstallerUrl": f"{address}/{setup}",
         "InstallerSha256": sha256(setup).upper(),
-        "InstallerSwitches": {"Custom": switch},
-        "ElevationRequirement": "elevationRequired" if scope == "machine" else "elevationProhibited",
+        **({"InstallerSwitches": {"Custom": switch}} if switch else {}),
+        "ElevationRequirement": elevation,
     }
 
 
@@ -61,7 +64,7 @@ manifests = {
         InstallModes=["interactive", "silent"],
         UpgradeBehavior="install",
         Commands=["blendtray"],
-        Installers=[installer("user", "/CURRENTUSER"), installer("machine", "/ALLUSERS")],
+        Installers=[installer("user", ""), installer("machine", "/ALLUSERS")],
     ),
     f"{name}.locale.en-US.yaml": winget(
         "defaultLocale",
@@ -77,17 +80,19 @@ manifests = {
 for file, text in manifests.items():
     (folder / file).write_text(text, encoding="utf-8", newline="\n")
 
+architecture: dict[str, dict[str, object]] = {
+    arch: {"url": f"{address}/{file}", "hash": sha256(file), "extract_dir": inside}
+    for arch, (file, inside) in archives.items()
+}
+architecture["64bit"]["shortcuts"] = [["blendtrayw.exe", "Blendtray"]]
 scoop = {
     "version": version,
     "description": SUMMARY,
     "homepage": HOME,
     "license": "GPL-3.0-or-later",
-    "architecture": {
-        arch: {"url": f"{address}/{file}", "hash": sha256(file), "extract_dir": inside}
-        for arch, (file, inside) in archives.items()
-    },
+    "architecture": architecture,
     "bin": "blendtray.exe",
-    "pre_uninstall": "& \"$dir\\blendtray.exe\" service stop | Out-Null",
+    "pre_uninstall": '& "$dir\\blendtray.exe" service stop | Out-Null',
 }
-scoop["architecture"]["64bit"]["shortcuts"] = [["blendtrayw.exe", "Blendtray"]]
-(out / "blendtray.scoop.json").write_text(json.dumps(scoop, indent=4) + "\n", encoding="utf-8", newline="\n")
+text = json.dumps(scoop, indent=4) + "\n"
+(out / "blendtray.scoop.json").write_text(text, encoding="utf-8", newline="\n")
