@@ -146,7 +146,7 @@ lint: setup-lint $(RUFF) ## formatters and linters, for all three systems
 	$(RUFF) format --check .
 	$(RUFF) check .
 	for system in linux win32 darwin; do $(MYPY) --platform $$system --cache-dir build/mypy/$$system || exit 1; done
-	shellcheck scripts/*.sh packaging/macos/*.sh .ci/run
+	shellcheck scripts/*.sh packaging/*/*.sh .ci/run
 
 $(RUFF): scripts/requirements-lint.txt
 	/usr/bin/python3 -m venv build/lint 2>/dev/null || python3 -m venv build/lint

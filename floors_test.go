@@ -33,7 +33,7 @@ var floors = [][]string{
 // may import from lower floors of app and from itself. It may not import app, which joins them.
 var appFloors = [][]string{
 	{"fault", "home"},
-	{"doctor", "login", "service", "settings"},
+	{"doctor", "login", "service", "settings", "setup"},
 	{"agents"},
 }
 

@@ -42,6 +42,9 @@ type EngineStatus struct {
 	PID           int     `json:"pid"`
 	Version       string  `json:"version"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
+	// Replaced tells whether another file lies where the engine's program lay when the engine
+	// started, as after an upgrade: the engine is still the old program.
+	Replaced bool `json:"replaced"`
 	// Usage is what the process took, without Blenders, when it was measured last, at most 10 s ago;
 	// nil before the first time.
 	Usage *UsageSample `json:"usage"`

@@ -16,12 +16,15 @@ type overEngine struct {
 	*engine.Engine
 	owner *settings.Owner
 	said  *announcements
+	// program is what the engine was started from.
+	program ownProgram
 }
 
-// Status returns the engine's status, with the status of the settings.
+// Status returns the engine's status, with the status of the settings and of the program.
 func (o overEngine) Status() api.Status {
 	st := o.Engine.Status()
 	st.Settings = o.owner.Status()
+	st.Engine.Replaced = o.program.replacement() != nil
 	return st
 }
 

@@ -27,6 +27,9 @@ type house struct {
 	lock     *home.EngineLock
 	listener net.Listener
 	engine   *engine.Engine
+	program  ownProgram
+	// isService tells whether the system starts this process again when it fails.
+	isService bool
 	// thumbnails is what the engine has thumbnails made by.
 	thumbnails *blender.Thumbnailer
 	agents     *agentDoor
@@ -44,7 +47,7 @@ type house struct {
 // [home.LockEngine]), or when the engine's files can't be opened. Nothing runs before
 // [house.serve].
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
-	h := &house{paths: paths, thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
+	h := &house{paths: paths, program: findOwnProgram(), thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
 	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
 	h.flamenco = newFlamencoPart(h)
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
@@ -177,7 +180,7 @@ func (h *house) announce(sentence string, wrong bool) {
 }
 
 // front returns the engine in the form that its clients see.
-func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.said} }
+func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.said, h.program} }
 
 // close releases the lock and the log files after the engine has ended.
 func (h *house) close() {
@@ -192,7 +195,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 	defer h.thumbnails.Close()
 	defer h.reference.Close()
 	defer h.farm.end(context.WithoutCancel(ctx))
-	return serveParts(ctx, stop, []part{
+	parts := []part{
 		// The server starts before the engine, so that it ends after the engine: clients hear
 		// how their runs ended.
 		control.NewServer(control.Config{
@@ -207,7 +210,11 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		h.owner,
 		guard{h.lock},
 		h.flamenco,
-	})
+	}
+	if h.isService {
+		parts = append(parts, successor{h.program, h.front().Status, h.logs.Logger})
+	}
+	return serveParts(ctx, stop, parts)
 }
 
 // guardEvery is how often an engine looks whether its home is still there.

@@ -57,6 +57,7 @@ func (c *serveCmd) Run(e *env) error {
 		return err
 	}
 	defer h.close()
+	h.isService = notifier.StartsAgain()
 	ctx, stop := context.WithCancel(e)
 	defer stop()
 	go func() {

@@ -35,6 +35,9 @@ func (c *statusCmd) Run(e *env) error {
 func (e *env) printStatus(st api.Status) {
 	e.printf("%-8s %s for %s, version %s, process %d%s\n", "engine", paint(e.colorOut, green, "running"),
 		seconds(st.Engine.UptimeSeconds), st.Engine.Version, st.Engine.PID, usageFact(st.Engine.Usage))
+	if text, hint := oldEngine(st.Engine, version); text != "" {
+		e.printf("%-8s %s: %s; %s\n", "", paint(e.colorOut, yellow, "outdated"), clean(text), hint)
+	}
 	e.printBlenders(st)
 	if names := sessionsOf(st); len(names) > 0 {
 		e.printf("%-8s %s\n", "sessions", strings.Join(names, ", "))
@@ -58,6 +61,20 @@ func (e *env) printStatus(st api.Status) {
 	if st.Hint != "" {
 		e.printf("%-8s %s\n", "", st.Hint)
 	}
+}
+
+// oldEngine returns a sentence that says that the engine is another program than the program that is
+// installed, and what to do, or "". The argument own is the version of the program that asks.
+func oldEngine(engine api.EngineStatus, own string) (sentence, hint string) {
+	const restart = "`blendtray service restart`, or end the engine and start it again"
+	switch {
+	case engine.Replaced:
+		return "the program of the engine was replaced since the engine started",
+			"a service goes on with the new program when no run is running and no session is open; otherwise " + restart
+	case engine.Version != own:
+		return "the engine has the version " + engine.Version + ", and this program " + own, restart
+	}
+	return "", ""
 }
 
 // counted returns how many runs do something, in a colour where there are any.

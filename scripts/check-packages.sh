@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .deb and .rpm twice and compares, looks at the .deb with lintian, installs it on this
-# machine, uses it as an ordinary user, upgrades it, removes it, and sees that nothing is left.
+# machine, uses it as an ordinary user, upgrades and downgrades it while an engine works, removes it
+# while one runs, and sees that nothing is left. It builds the program from the source archive.
 # The .rpm is installed into a folder of its own. It takes root on a Debian; where blendtray is
 # installed already, it touches nothing.
 set -euo pipefail
@@ -15,7 +16,9 @@ command -v dpkg >/dev/null || fail "this machine has no dpkg"
 ! dpkg -s blendtray >/dev/null 2>&1 || fail "blendtray is installed here; this would replace and remove it"
 
 work=$(mktemp -d)
+manager=
 finish() {
+	[ -z "$manager" ] || kill "$manager" 2>/dev/null || true
 	dpkg --purge blendtray >/dev/null 2>&1 || true
 	rm -rf "$work"
 }
@@ -24,26 +27,34 @@ trap finish EXIT
 first=0.1.0
 later=0.1.1
 make_packages() {
-	VERSION=$1 scripts/package.sh deb rpm >"$work/log" 2>&1 || {
+	VERSION=$1 scripts/package.sh deb rpm source >"$work/log" 2>&1 || {
 		cat "$work/log"
 		fail "no packages of version $1"
 	}
 	cp "build/packages/blendtray_$1_$(dpkg --print-architecture).deb" "$work/$2.deb"
 	cp "build/packages/blendtray-$1-1.$(uname -m).rpm" "$work/$2.rpm"
+	cp "build/packages/blendtray-$1-source.tar.gz" "$work/$2.tar.gz"
 }
 say "making them"
 make_packages $first one
 make_packages $first two
-for kind in deb rpm; do
+for kind in deb rpm tar.gz; do
 	cmp "$work/one.$kind" "$work/two.$kind" || fail "the same commit gave another .$kind"
 	say "twice the same .$kind: $(sha256sum <"$work/one.$kind" | cut -c1-16)…"
 done
 make_packages $later later
 
-lintian --allow-root --fail-on error --tag-display-limit 0 "$work/one.deb" || fail "lintian finds errors"
+lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$work/one.deb" || fail "lintian finds what is wrong"
+
+say "building from the source archive, without a network"
+mkdir "$work/source"
+tar -C "$work/source" -xf "$work/one.tar.gz"
+(cd "$work/source/blendtray-$first-source" && GOPROXY=off GOFLAGS=-mod=vendor CGO_ENABLED=0 go build -buildvcs=false -trimpath -tags headless -o "$work/from-source" .)
+"$work/from-source" version
 
 # What an ordinary user does.
 chmod 755 "$work"
+mkdir "$work/run"
 home=$work/home
 mkdir -p "$home/scripts"
 cp examples/scene_report.py "$home/scripts/"
@@ -69,24 +80,104 @@ apt-get install -y -q --no-install-recommends "$work/one.deb" >"$work/log" 2>&1 
 	fail "it can't be installed"
 }
 dpkg -L blendtray >"$work/files"
+papers=/usr/share/doc/blendtray
+grep -q "blendtray-$first-source.tar.gz" $papers/copyright || fail "copyright names no source"
+# The program says what is in it, and each has its terms.
+go version -m /usr/bin/blendtray | awk '$1 == "dep" {print $2}' | while read -r module; do
+	grep -qF "Files: vendor/$module/*" $papers/copyright || fail "the terms of $module are not in copyright"
+	grep -qF "pkg:golang/$module@" $papers/blendtray.cdx.json || fail "$module is not in the list of materials"
+done
+readelf -h /usr/bin/blendtray | grep -q "DYN (Position" || fail "the program is not position-independent"
 missing=$(ldd /usr/bin/blendtray | grep "not found" || true)
 [ -z "$missing" ] || fail "libraries are missing: $missing"
 installed $first
 as_user blendtray doctor >"$work/doctor" || true # no engine runs, which is wrong
 grep -q "right  blender" "$work/doctor" || fail "the doctor finds no Blender"
 man -l /usr/share/man/man1/blendtray.1.gz 2>/dev/null | grep -q "blendtray serve" || fail "the manual page can't be read"
-XDG_RUNTIME_DIR=$work systemd-analyze --user verify --man=no /usr/lib/systemd/user/blendtray.service || fail "the unit is not right"
+XDG_RUNTIME_DIR=$work/run systemd-analyze --user verify --man=no /usr/lib/systemd/user/blendtray.service || fail "the unit is not right"
 bash -c '. /usr/share/bash-completion/completions/blendtray && complete -p blendtray' >/dev/null || fail "the completions can't be read"
 
-say "upgrading it"
-dpkg --install "$work/later.deb" >"$work/log" 2>&1 || {
-	cat "$work/log"
-	fail "it can't be upgraded"
+# A user's systemd needs a login. In its place is a script of that name, which starts the engine again as
+# systemd does; that systemd does so, a test in e2e shows with the real one.
+say "upgrading it while the service of a user works"
+as_login() { as_user "$@"; }
+eventually() { # WHAT COMMAND…
+	local what=$1 end=$((SECONDS + 120))
+	shift
+	until "$@" >"$work/last" 2>&1; do
+		[ $SECONDS -lt $end ] || {
+			cat "$work/last"
+			fail "waited in vain until $what"
+		}
+		sleep 0.1
+	done
 }
-installed $later
+cat >"$work/systemd" <<-'SH'
+	#!/bin/sh
+	trap 'kill $!; exit 0' TERM
+	while :; do
+	    NOTIFY_SOCKET=/nonexistent /usr/bin/blendtray serve &
+	    wait $!
+	    [ $? != 0 ] || exit 0
+	done
+SH
+chmod 755 "$work/systemd"
+as_login "$work/systemd" >"$work/manager.log" 2>&1 &
+manager=$!
+eventually "the engine answers" as_login /usr/bin/blendtray status
+gate=$home/gate
+cat >"$home/long.py" <<-PY
+	import os, time
+	while not os.path.exists("$gate"):
+	    time.sleep(0.05)
+	print("the run has ended by itself")
+PY
+# replaced_by PACKAGE VERSION: the run that is running ends by itself, and then the new engine is there.
+replaced_by() {
+	rm -f "$gate"
+	as_login timeout 300 blendtray run "$home/long.py" >"$work/long" 2>&1 &
+	local run=$!
+	runs() { as_login blendtray runs --state running | grep -q long.py; }
+	eventually "the run is running" runs
+	dpkg --install "$1" >"$work/log" 2>&1 || {
+		cat "$work/log"
+		fail "$1 can't be installed"
+	}
+	grep "the service of nobody (process [0-9]*) goes on with the new version" "$work/log" || {
+		cat "$work/log"
+		fail "nobody is told of the old engine"
+	}
+	as_login blendtray status | grep outdated || fail "status does not tell that the engine is outdated"
+	: >"$gate"
+	if ! wait $run || ! grep "has ended by itself" "$work/long"; then
+		cat "$work/long"
+		fail "the run is lost"
+	fi
+	new_engine() { as_login blendtray status | grep -F "version $2," && ! as_login blendtray status | grep outdated; }
+	eventually "the engine is version $2" new_engine "$1" "$2"
+}
+replaced_by "$work/later.deb" $later
+say "downgrading it"
+replaced_by "$work/one.deb" $first
+dpkg --install "$work/later.deb" >"$work/log" 2>&1
 
-say "removing it"
-dpkg --purge blendtray >"$work/log" 2>&1
+say "purging it while the service and an engine in a terminal run"
+eventually "the engine is version $later" new_engine "" $later
+as_user BLENDTRAY_HOME="$home/other" /usr/bin/blendtray serve >"$work/serve" 2>&1 &
+eventually "the other engine answers" as_user BLENDTRAY_HOME="$home/other" /usr/bin/blendtray status
+dpkg --purge blendtray >"$work/log" 2>&1 || {
+	cat "$work/log"
+	fail "it can't be purged"
+}
+for process in /proc/[0-9]*; do
+	case $(readlink "$process/exe") in
+	/usr/bin/blendtray*) fail "$process still runs: $(tr '\0' ' ' <"$process/cmdline")" ;;
+	esac
+done
+[ ! -e /etc/systemd/user/default.target.wants/blendtray.service ] || fail "the unit is still enabled"
+[ -d "$home/.local/share/blendtray" ] || fail "the runs of the user are gone"
+kill "$manager" 2>/dev/null || true
+manager=
 while read -r file; do
 	[ -d "$file" ] || [ ! -e "$file" ] || fail "$file is left"
 done <"$work/files"
@@ -103,13 +194,16 @@ in_root() {
 	}
 }
 in_root --initdb
-in_root --install --nodeps "$work/one.rpm"
+# There is no shell in the folder. The scripts are those of the .deb, which were just tried.
+rpm -qp --scripts "$work/one.rpm" | grep -q "goes on with the new version" || fail "the .rpm has no scripts"
+in_root --install --noscripts --nodeps "$work/one.rpm"
 in_root --verify --nodeps blendtray
 "$root/usr/bin/blendtray" version | grep -F "blendtray $first " || fail "it does not say that it is version $first"
-in_root --upgrade --nodeps "$work/later.rpm"
+in_root --upgrade --noscripts --nodeps "$work/later.rpm"
 "$root/usr/bin/blendtray" version | grep -F "blendtray $later " || fail "it does not say that it is version $later"
 [ -e "$root/usr/share/zsh/site-functions/_blendtray" ] || fail "the completions of zsh are where Fedora does not look"
-in_root --erase blendtray
+in_root --upgrade --oldpackage --noscripts --nodeps "$work/one.rpm"
+in_root --erase --noscripts blendtray
 left=$(find "$root" -path "$root/var" -prune -o -type f -print)
 [ -z "$left" ] || fail "left are $left"
 say "all is well"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Makes the packages, all or some, in build/packages: the same bytes from the same commit.
 #
-# Usage: scripts/package.sh [deb] [rpm] [tar] [windows] [mcpb]
-# VERSION in the environment is the version; else it is that of app/version.go.
+# Usage: scripts/package.sh [deb] [rpm] [tar] [windows] [macos] [source] [mcpb]
+# VERSION in the environment is the version; else it is that of app/version.go. RELEASES is the address
+# below which the packages of each version will be, for the manifests that name them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(deb rpm tar windows mcpb)
+[ ${#wanted[@]} -gt 0 ] || wanted=(deb rpm tar windows macos source mcpb)
 wants() { [[ " ${wanted[*]} " == *" $1 "* ]]; }
 say() { printf 'package: %s\n' "$*" >&2; }
 
@@ -30,10 +31,27 @@ work=build/package
 out=build/packages
 rm -rf "$work"
 mkdir -p "$work" "$out"
-flags=(-trimpath -ldflags "-s -w -X blendtray/app.version=$VERSION")
+linker="-s -w -X blendtray/app.version=$VERSION"
+flags=(-trimpath -ldflags "$linker")
+RELEASES=${RELEASES:-https://blendtray.org/releases}
 dated() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
-CGO_ENABLED=0 go build "${flags[@]}" -tags headless -o "$work/headless/blendtray" .
+# The same bytes of a folder each time.
+archive() { # PARENT NAME, to standard output
+	tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2" | gzip -9n
+}
+# What belongs beside every program: the terms of the libraries in it, and their list.
+go build -o "$work/notices" ./packaging/notices
+notices() { "$work/notices" -version "$VERSION" -out "$2" "$1"; }
+papers() { # PROGRAM FOLDER
+	notices "$1" "$work/papers"
+	cp "$work/papers/THIRD-PARTY.txt" "$work/papers/blendtray.cdx.json" "$2/"
+}
+build_headless() { # SYSTEM ARCHITECTURE FILE
+	CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go build "${flags[@]}" -tags headless -o "$3" .
+}
+
+if wants deb || wants rpm || wants tar; then build_headless linux "$ARCH" "$work/headless/blendtray"; fi
 
 if wants deb || wants rpm; then
 	root=$work/root
@@ -41,7 +59,8 @@ if wants deb || wants rpm; then
 	mkdir -p "$root/usr/bin" "$root/usr/lib/systemd/user" "$share/applications" "$share/metainfo" "$share/man/man1" \
 		"$share/doc/blendtray" "$share/bash-completion/completions" \
 		"$share/fish/vendor_completions.d" "$share/icons/hicolor/scalable/apps"
-	go build "${flags[@]}" -tags migrated_fynedo -o "$root/usr/bin/blendtray" .
+	# At another address each time, and with nothing to write to but data.
+	go build -trimpath -ldflags "$linker -extldflags=-Wl,-z,relro,-z,now" -buildmode=pie -tags migrated_fynedo -o "$root/usr/bin/blendtray" .
 	program=$work/headless/blendtray
 	"$program" manual | gzip -9n >"$share/man/man1/blendtray.1.gz"
 	"$program" completion bash >"$share/bash-completion/completions/blendtray"
@@ -54,7 +73,9 @@ if wants deb || wants rpm; then
 	cp assets/svg/app.svg "$share/icons/hicolor/scalable/apps/org.blendtray.Blendtray.svg"
 	mkdir -p "$share/icons/hicolor/512x512/apps"
 	cp assets/png/app.png "$share/icons/hicolor/512x512/apps/org.blendtray.Blendtray.png"
-	cp packaging/linux/copyright README.md CHANGELOG.md "$share/doc/blendtray/"
+	cp README.md CHANGELOG.md "$share/doc/blendtray/"
+	notices "$root/usr/bin/blendtray" "$work/papers"
+	cp "$work/papers/copyright" "$work/papers/THIRD-PARTY.txt" "$work/papers/blendtray.cdx.json" "$share/doc/blendtray/"
 	# The form that Debian wants; what has changed is in CHANGELOG.md.
 	printf 'blendtray (%s) unstable; urgency=medium\n\n  * CHANGELOG.md in this folder says what has changed.\n\n -- The Blendtray authors <maintainers@blendtray.org>  %s\n' \
 		"$VERSION" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$share/doc/blendtray/changelog.gz"
@@ -67,7 +88,12 @@ if wants deb || wants rpm; then
 	dated "$work"
 	for kind in deb rpm; do
 		wants $kind || continue
-		"${nfpm[@]}" package --config packaging/nfpm.yaml --packager $kind --target "$out/" >&2
+		# Debian has the licences in copyright alone.
+		case $kind in
+		deb) sed '/^license:/d' packaging/nfpm.yaml ;;
+		rpm) sed "s/^license:.*/license: $(cat "$work/papers/licences")/" packaging/nfpm.yaml ;;
+		esac >"$work/nfpm.yaml"
+		"${nfpm[@]}" package --config "$work/nfpm.yaml" --packager $kind --target "$out/" >&2
 	done
 fi
 
@@ -75,11 +101,29 @@ if wants tar; then
 	name=blendtray-$VERSION-linux-$ARCH-headless
 	mkdir -p "$work/tar/$name/docs"
 	cp "$work/headless/blendtray" LICENSE README.md CHANGELOG.md "$work/tar/$name/"
+	papers "$work/headless/blendtray" "$work/tar/$name"
 	cp docs/*.md "$work/tar/$name/docs/"
 	cp -r examples "$work/tar/$name/examples"
 	find "$work/tar/$name/examples" -name '*.go' -delete
-	tar -C "$work/tar" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
-		-cf - "$name" | gzip -9n >"$out/$name.tar.gz"
+	archive "$work/tar" "$name" >"$out/$name.tar.gz"
+fi
+
+# What the GPL asks for: everything that the programs are made from, but Go itself.
+if wants source; then
+	name=blendtray-$VERSION-source
+	source=$work/source/$name
+	mkdir -p "$source"
+	git archive HEAD | tar -C "$source" -xf -
+	(cd "$source" && go mod vendor)
+	# Go leaves out folders without Go. Their C is part of the programs.
+	# shellcheck disable=SC2016 # go list fills it in
+	(cd "$source" && go list -mod=mod -m -f '{{if not .Main}}{{.Path}} {{.Dir}}{{end}}' all) | while read -r path dir; do
+		if [ -z "$dir" ] || [ ! -d "$source/vendor/$path" ]; then continue; fi
+		(cd "$dir" && find . -type f \( -name '*.[chmS]' -o -iname 'licen[sc]e*' -o -iname 'copying*' \) -not -path '*/testdata/*' -print0 |
+			tar --null -T - -cf -) | tar -C "$source/vendor/$path" --skip-old-files -xf -
+	done
+	chmod -R u+w "$source"
+	archive "$work/source" "$name" >"$out/$name.tar.gz"
 fi
 
 if wants windows; then
@@ -92,19 +136,59 @@ if wants windows; then
 		packaging/windows/blendtray.rc.in >"$work/blendtray.rc"
 	x86_64-w64-mingw32-windres -O coff "$work/blendtray.rc" "$resource"
 	build=(env CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc GOOS=windows GOARCH=amd64 go build -trimpath -tags migrated_fynedo)
-	linker="-s -w -X blendtray/app.version=$VERSION -extldflags=-Wl,--no-insert-timestamp"
+	windows_linker="$linker -extldflags=-Wl,--no-insert-timestamp"
 	# Two of them, as Python has: one for a console, one that opens none.
-	"${build[@]}" -ldflags "$linker" -o "$windows/blendtray.exe" .
-	"${build[@]}" -ldflags "$linker -H windowsgui" -o "$windows/blendtrayw.exe" .
+	"${build[@]}" -ldflags "$windows_linker" -o "$windows/blendtray.exe" .
+	"${build[@]}" -ldflags "$windows_linker -H windowsgui" -o "$windows/blendtrayw.exe" .
 	rm -f "$resource"
-	sed 's/$/\r/' LICENSE >"$windows/LICENSE.txt"
-	sed 's/$/\r/' README.md >"$windows/README.txt"
+	windows_papers() { # PROGRAM FOLDER
+		papers "$1" "$2"
+		sed 's/$/\r/' LICENSE >"$2/LICENSE.txt"
+		sed 's/$/\r/' README.md >"$2/README.txt"
+		sed -i 's/$/\r/' "$2/THIRD-PARTY.txt"
+		dated "$2"
+	}
+	windows_zip() { # NAME FILE
+		rm -f "$out/$2"
+		(cd "$work/windows" && find "$1" -type f ! -name app.ico | sort | zip -q -X -9 "$OLDPWD/$out/$2" -@)
+	}
 	cp assets/ico/app.ico "$windows/"
+	windows_papers "$windows/blendtray.exe" "$windows"
+	# The C library of the compiler is in the program, too.
+	if [ -e /usr/share/doc/mingw-w64-x86-64-dev/copyright ]; then
+		sed 's/$/\r/' /usr/share/doc/mingw-w64-x86-64-dev/copyright >"$windows/MINGW-W64.txt"
+	else
+		echo "https://www.mingw-w64.org has the terms of the C library in the program." >"$windows/MINGW-W64.txt"
+	fi
 	dated "$windows"
-	makensis -V2 -DVERSION="$VERSION" -DNUMBERS="$VERSION.0" -DSOURCE="$PWD/$windows" \
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build "${flags[@]}" -o "$work/windows/setup.exe" ./app/setup
+	makensis -V2 -DSETUP="$PWD/$work/windows/setup.exe" -DVERSION="$VERSION" -DNUMBERS="$VERSION.0" -DSOURCE="$PWD/$windows" \
 		-DOUTPUT="$PWD/$out/blendtray-$VERSION-setup.exe" packaging/windows/installer.nsi >&2
-	rm -f "$PWD/$out/blendtray-$VERSION-windows-amd64.zip"
-	(cd "$work/windows" && find "blendtray-$VERSION" -type f ! -name app.ico | sort | zip -q -X -9 "$OLDPWD/$out/blendtray-$VERSION-windows-amd64.zip" -@)
+	windows_zip "blendtray-$VERSION" "blendtray-$VERSION-windows-amd64.zip"
+	# There is no C compiler for the window on ARM.
+	arm=blendtray-$VERSION-arm64
+	mkdir -p "$work/windows/$arm"
+	build_headless windows arm64 "$work/windows/$arm/blendtray.exe"
+	windows_papers "$work/windows/$arm/blendtray.exe" "$work/windows/$arm"
+	windows_zip "$arm" "blendtray-$VERSION-windows-arm64-headless.zip"
+	python3 packaging/windows/manifests.py "$VERSION" "$RELEASES/$VERSION" "$out"
+fi
+
+if wants macos; then
+	name=blendtray-$VERSION-macos-headless
+	mkdir -p "$work/macos/$name"
+	for arch in arm64 amd64; do build_headless darwin $arch "$work/macos/$arch"; done
+	lipo=$(command -v lipo llvm-lipo llvm-lipo-{21..14} | head -n 1) || true
+	[ -n "$lipo" ] || {
+		say "nothing joins the programs for both kinds of Macs; llvm has llvm-lipo"
+		exit 1
+	}
+	"$lipo" -create -output "$work/macos/$name/blendtray" "$work/macos/arm64" "$work/macos/amd64"
+	cp LICENSE README.md CHANGELOG.md "$work/macos/$name/"
+	papers "$work/macos/arm64" "$work/macos/$name"
+	archive "$work/macos" "$name" >"$out/$name.tar.gz"
+	sum=$(sha256sum "$out/$name.tar.gz")
+	sed "s|@URL@|$RELEASES/$VERSION/$name.tar.gz|; s/@SUM@/${sum%% *}/; s/@VERSION@/$VERSION/" packaging/macos/blendtray.rb.in >"$out/blendtray.rb"
 fi
 
 if wants mcpb; then scripts/mcpb.sh "$out"; fi

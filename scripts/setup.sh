@@ -44,6 +44,7 @@ needs='
   systemd      test                 systemd          systemd          systemd      -
   makensis     package              nsis             mingw32-nsis     -            makensis
   x86_64-w64-mingw32-gcc package,windows gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
+  llvm-lipo    package              llvm             llvm             llvm         llvm
   zip          package              zip              zip              zip          zip
   lintian      test,package           lintian          -                -            -
   rpm          test,package           rpm              -                -            -
@@ -80,6 +81,10 @@ has() {
 		# elsewhere brings its own.
 		[ "$manager" != apt-get ] || [ -d /usr/lib/python3/dist-packages/numpy ]
 		;;
+	# Debian has it with its version in its name.
+	llvm-lipo) for lipo in lipo llvm-lipo llvm-lipo-21 llvm-lipo-20 llvm-lipo-19 llvm-lipo-18 llvm-lipo-17 llvm-lipo-16 llvm-lipo-15 llvm-lipo-14; do
+		command -v "$lipo" >/dev/null 2>&1 && return
+	done && false ;;
 	lintian | rpm) [ "$manager" != apt-get ] || command -v "$1" >/dev/null 2>&1 ;;
 	go) [ "$go" != install ] || command -v go >/dev/null 2>&1 ;;
 	pip) [ "$go" != bring ] || python_with_pip >/dev/null ;;

@@ -26,7 +26,7 @@ type launchd struct {
 
 // New returns the manager of a service. It fails when the flags name no service that is installed.
 func New(spec Spec) (Manager, error) {
-	m := &launchd{Spec: spec, label: "org.blendtray.Blendtray"}
+	m := &launchd{Spec: spec, label: launchdLabel}
 	m.log = spec.Paths.ServiceLog()
 	folder := "/Library/LaunchDaemons"
 	if spec.System {

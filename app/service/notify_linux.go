@@ -46,6 +46,9 @@ func (n Notifier) Patience() time.Duration {
 	return 45 * time.Second
 }
 
+// StartsAgain tells whether the manager starts this process again when the process fails.
+func (n Notifier) StartsAgain() bool { return n.socket != "" }
+
 // say sends lines to systemd. When systemd does not listen, the engine can't help that.
 func (n Notifier) say(lines ...string) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})

@@ -143,7 +143,7 @@ func TestTheInstallerOfTheWindow(t *testing.T) {
 		if r := m.runProgram(installer, "/S"); r.code != 0 {
 			t.Fatalf("%s: %d, %s", what, r.code, r.out)
 		}
-		if len(glob(programs)) != 5 || len(glob(shortcut)) != 1 {
+		if len(glob(programs)) != 8 || len(glob(shortcut)) != 1 {
 			t.Errorf("%s: there is %v, %v", what, glob(programs), glob(shortcut))
 		}
 		if r := m.runProgram("reg.exe", entry...); r.code != 0 {
@@ -154,7 +154,59 @@ func TestTheInstallerOfTheWindow(t *testing.T) {
 	if r := m.runProgram(filepath.Join(installed, "blendtray.exe"), "version"); r.code != 0 || !strings.Contains(r.out, "windows/amd64") {
 		t.Errorf("what was installed says %s", r.out)
 	}
-	m.runProgram(filepath.Join(installed, "uninstall.exe"), "/S")
+	path := func() string {
+		return m.runProgram("reg.exe", "query", `HKCU\Environment`, "/v", "Path").out
+	}
+	if !strings.Contains(path(), `Programs\Blendtray`) {
+		t.Errorf("it is not in PATH: %s", path())
+	}
+
+	// An upgrade in place while an engine works: the file was in use.
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	engine, log := m.command(ctx, "serve")
+	engine.Args[1] = filepath.Join(installed, "blendtray.exe")
+	m.log = log
+	if err := engine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	before := ""
+	pid := func() string {
+		_, rest, _ := strings.Cut(m.runProgram(filepath.Join(installed, "blendtray.exe"), "status").out, ", process ")
+		number, _, _ := strings.Cut(rest, ",")
+		return number
+	}
+	m.eventually("the engine answers", func() bool { before = pid(); return before != "" })
+	if r := m.runProgram(installer, "/S"); r.code != 0 {
+		t.Errorf("the upgrade with an engine at work: %d, %s", r.code, r.out)
+	}
+	_ = engine.Wait() // the installer has ended it
+	if !strings.Contains(m.said(), "ended") {
+		t.Errorf("the engine did not end by itself: %s", m.said())
+	}
+	m.eventually("the new engine answers", func() bool { now := pid(); return now != "" && now != before })
+
+	// Another folder takes the place of the folder before.
+	if r := m.runProgram(installer, "/S", `/D=C:\elsewhere`); r.code != 0 {
+		t.Errorf("to another folder: %d, %s", r.code, r.out)
+	}
+	elsewhere := filepath.Join(prefix, "drive_c/elsewhere")
+	if left := glob("Local/Programs/Blendtray"); len(left) != 0 || strings.Contains(path(), `Programs\Blendtray`) || !strings.Contains(path(), `C:\elsewhere`) {
+		t.Errorf("left is %v, PATH is %s", left, path())
+	}
+	// An older version is refused, unless that is said.
+	m.runProgram("reg.exe", "add", entry[1], "/v", "DisplayVersion", "/d", "999.0.0", "/f")
+	if r := m.runProgram(installer, "/S"); r.code != 1638&0xff {
+		t.Errorf("a downgrade ends with %d", r.code)
+	}
+	if r := m.runProgram(installer, "/S", "/DOWNGRADE"); r.code != 0 {
+		t.Errorf("a downgrade that is wanted ends with %d", r.code)
+	}
+	m.runProgram(filepath.Join(elsewhere, "uninstall.exe"), "/S")
+	m.eventually("the other folder and its place in PATH are gone", func() bool {
+		_, err := os.Stat(elsewhere)
+		return os.IsNotExist(err) && !strings.Contains(path(), "elsewhere")
+	})
 	// The uninstaller goes on as a copy of itself, which can remove the original.
 	m.eventually("all of it is gone", func() bool {
 		return len(glob("Local/Programs/Blendtray")) == 0 && len(glob(shortcut)) == 0
