@@ -33,8 +33,9 @@ const (
 	farmLook = 30 * time.Second
 	// farmGroups is how many groups of jobs are listed.
 	farmGroups = 20
-	// stripHeight is the height of a strip of jobs, and stripCell the width of a job in it at most.
-	stripHeight, stripCell = 14, 14
+	// stripHeight is the height of a strip of jobs, and stripCell the width of a job in it where there are no
+	// more than stripWide jobs. More of them share the whole width.
+	stripHeight, stripCell, stripWide = 14, 28, 12
 )
 
 // farmTab is the tab Farm: the machines of the farm, and the newest jobs with their parts as strips. It is
@@ -211,7 +212,7 @@ func machineRow(m api.FarmMachine, f api.Farm) fyne.CanvasObject {
 	}
 	has := ""
 	if len(m.Blenders) > 0 {
-		has = "Blender " + plain(strings.Join(m.Blenders, ", "))
+		has = "Blender " + plain(strings.Join(m.Blenders, " "))
 	}
 	if m.Cores > 0 {
 		has = beside(has, lang.L("{{.Count}} cores", with{"Count": m.Cores}))
@@ -258,8 +259,12 @@ func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
 	about := widget.NewLabel(groupWords(g))
 	about.Wrapping = fyne.TextWrapWord
 	strip := canvas.NewRaster(func(w, h int) image.Image { return drawStrip(g, w, h) })
-	strip.SetMinSize(fyne.NewSize(min(stripCell*float32(g.Parts), 100), stripHeight))
-	text := container.NewVBox(name, container.NewPadded(strip), about)
+	strip.SetMinSize(fyne.NewSize(stripCell*float32(min(g.Parts, stripWide)), stripHeight))
+	line := container.NewHBox(strip)
+	if g.Parts > stripWide {
+		line = container.NewStack(strip)
+	}
+	text := container.NewVBox(name, container.NewPadded(line), about)
 	if g.Picture == "" {
 		return container.NewVBox(text, widget.NewSeparator())
 	}

@@ -19,7 +19,7 @@ func farmOfTest() api.Farm {
 	return api.Farm{
 		Member: "desk",
 		Machines: []api.FarmMachine{
-			{Name: "desk", State: "busy", Blenders: []string{"default 3.4.1"}, Cores: 8, Memory: 16e9, Free: 4e9, Slots: 1, Jobs: []string{"j2"}},
+			{Name: "desk", State: "busy", Blenders: []string{"default", "3.4.1"}, Cores: 8, Memory: 16e9, Free: 4e9, Slots: 1, Jobs: []string{"j2"}},
 			{Name: "hall", State: "gone"},
 		},
 		Groups: []api.FarmGroup{{
