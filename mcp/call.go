@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -56,6 +57,11 @@ func add[In any](s *Server, t tool[In]) {
 	for name, words := range t.words {
 		for _, word := range words {
 			schema.Properties[name].Enum = append(schema.Properties[name].Enum, word)
+		}
+	}
+	for _, property := range schema.Properties {
+		if i := slices.Index(property.Types, "null"); i >= 0 && len(property.Types) == 2 {
+			property.Type, property.Types = property.Types[1-i], nil // clients want one type
 		}
 	}
 	no := false

@@ -34,6 +34,7 @@ func registerRunPython(s *Server) {
 }
 
 func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResult, error) {
+	c.server.prepareDocs()
 	workspace, err := c.workspace()
 	if err != nil {
 		return nil, err
@@ -99,24 +100,20 @@ func (c *call) addPreview(ctx context.Context, res *sdk.CallToolResult, run api.
 // previewSize is the longer side of a preview in pixels: enough to see what is wrong, and cheap to read.
 const previewSize = 512
 
-// previewOf makes a picture of the scene that a run has left. That of a session is looked at in a copy, so
-// that the session is not touched and need not wait.
+// previewOf makes a picture of the scene that a run has left. That of a session is drawn in the session.
 func previewOf(ctx context.Context, c *call, run api.Run) (*sdk.ImageContent, error) {
-	id := run.ID
 	if run.Session != "" {
-		saved, err := c.server.client.SaveScene(ctx, api.SceneRequest{Run: id, Client: c.client()})
+		looked, busy, err := c.look(ctx, run.Session, api.Look{What: "picture", Size: previewSize})
 		if err != nil {
 			return nil, err
 		}
-		looked, err := c.server.runToEnd(ctx, api.Submission{
-			Code: []byte("pass\n"), Name: "<preview>", Scene: saved.File, Isolation: api.IsolateProcess, Client: c.client(),
-		})
-		if err != nil {
-			return nil, err
+		if busy != nil {
+			return nil, errors.New("the session is busy")
 		}
-		id = looked.ID
+		picture, _, err := pictureOf(looked)
+		return picture, err
 	}
-	made, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: id, Size: previewSize})
+	made, err := c.server.client.PreviewScene(ctx, api.PreviewRequest{Run: run.ID, Size: previewSize})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"strings"
+	"sync"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -46,6 +47,7 @@ type Server struct {
 	sdk      *sdk.Server
 	watch    watch
 	restored restored
+	prepared sync.Once // prepareDocs was called
 }
 
 // New returns a server whose calls go to the engine of a client.
@@ -74,6 +76,10 @@ var registrations = []func(*Server){
 	registerRestore,
 	registerOpenSaveExport,
 	registerSessions,
+	registerSceneSummary,
+	registerInspect,
+	registerRenderPreview,
+	registerAPIDocs,
 	registerResources,
 	registerPrompts,
 }
