@@ -161,13 +161,12 @@ $(DEBUGPY) $(LABCLIENT):
 	@rm -rf $@.venv && touch $@
 
 build/mcp%: scripts/requirements-mcp%.txt
-	python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $<
-	@touch $@
+	@rm -rf $@ && python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $< && touch $@ || { rm -rf $@; exit 1; }
 
 build/inspector: scripts/requirements-inspector.txt
-	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $@ "$$(cat $<)"; \
-	else echo "test: npm is not there, so the client in TypeScript is not tested"; mkdir -p $@; fi
-	@touch $@
+	@rm -rf $@; if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix $@ "$$(cat $<)" && touch $@ || { rm -rf $@; exit 1; }; \
+	else echo "test: npm is not there, so the client in TypeScript is not tested"; fi
 
 .PHONY: tray
 tray: build ## build and start the tray

@@ -59,8 +59,7 @@ func (d *agentDoor) Serve(ctx context.Context) error {
 
 // open answers agents on a port until the settings name another, or ctx ends. It fails when it can't.
 func (d *agentDoor) open(ctx context.Context, server *mcp.Server, port uint16) error {
-	token, err := d.house.paths.AgentToken()
-	if err != nil {
+	if _, err := d.house.paths.AgentToken(); err != nil { // makes it if it is not there
 		return err
 	}
 	l, err := mcp.Listen(fmt.Sprintf("127.0.0.1:%d", port))
@@ -83,7 +82,7 @@ func (d *agentDoor) open(ctx context.Context, server *mcp.Server, port uint16) e
 			}
 		}
 	}()
-	return server.ServeHTTP(serving, l, token)
+	return server.ServeHTTP(serving, l, d.house.paths.AgentTokenNow)
 }
 
 // apply gives the door new settings.

@@ -55,7 +55,7 @@ func (c *mcpServeCmd) Run(e *env) error {
 	if os.Getenv("GOGC") == "" { // else a person has chosen
 		debug.SetGCPercent(agentGC)
 	}
-	engine := &agentEngine{ctx: ctx, env: e, paths: paths, client: client}
+	engine := &agentEngine{ctx: ctx, env: e, paths: paths, client: client, turn: make(chan struct{}, 1)}
 	options := agentOptions(paths)
 	options.Ready = engine.ready
 	options.Settings = (&askedSettings{client: client}).get
@@ -76,8 +76,7 @@ const agentGC = 400
 
 // serveHTTP answers agents over HTTP until ctx ends.
 func (c *mcpServeCmd) serveHTTP(ctx context.Context, e *env, server *mcp.Server, paths home.Paths) error {
-	token, err := paths.AgentToken()
-	if err != nil {
+	if _, err := paths.AgentToken(); err != nil { // makes it if it is not there
 		return err
 	}
 	l, err := mcp.Listen(c.HTTP)
@@ -85,7 +84,7 @@ func (c *mcpServeCmd) serveHTTP(ctx context.Context, e *env, server *mcp.Server,
 		return fault.New(fault.Usage, "give an address of this machine with a port that is free, such as 127.0.0.1:8123", "%w", err)
 	}
 	e.note("agents are answered at http://%s%s; `blendtray mcp token` prints the token that they need", l.Addr(), mcp.Path)
-	return server.ServeHTTP(ctx, l, token)
+	return server.ServeHTTP(ctx, l, paths.AgentTokenNow)
 }
 
 type mcpTokenCmd struct{}
@@ -185,11 +184,17 @@ type agentEngine struct {
 	// answers is true when an engine has answered.
 	answers atomic.Bool
 
+	// turn has room for the call that looks for an engine, or starts one.
+	turn chan struct{}
+
 	mu    sync.Mutex
 	own   *house
 	err   error // with which the engine in this process has ended
 	parts sync.WaitGroup
 }
+
+// engineTime is how long an engine that was started, or that another process is, may take to answer.
+const engineTime = time.Minute
 
 // ready waits until an engine answers, and starts one in this process when there is none. lost says that
 // the engine that was there does not answer.
@@ -197,10 +202,14 @@ func (a *agentEngine) ready(ctx context.Context, lost bool) error {
 	if a.answers.Load() && !lost {
 		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	const lookTime = 5 * time.Millisecond
-	for {
+	for began := time.Now(); ; {
 		_, err := a.client.Sessions(ctx)
 		if err == nil {
 			a.answers.Store(true)
@@ -209,10 +218,15 @@ func (a *agentEngine) ready(ctx context.Context, lost bool) error {
 		if !errors.Is(err, control.ErrNoEngine) && !errors.Is(err, control.ErrLost) {
 			return err
 		}
-		if a.own == nil && !home.EngineRuns(a.paths) {
-			if err := a.startLocked(); err != nil {
+		if own, failed := a.inProcess(); failed != nil {
+			return failed
+		} else if !own && !home.EngineRuns(a.paths) {
+			if err := a.start(); err != nil {
 				return err
 			}
+		}
+		if time.Since(began) > engineTime {
+			return fmt.Errorf("an engine runs and does not answer; `blendtray doctor` says more: %w", err)
 		}
 		select {
 		case <-time.After(lookTime): // it has just been started, and does not listen yet
@@ -222,8 +236,17 @@ func (a *agentEngine) ready(ctx context.Context, lost bool) error {
 	}
 }
 
-// startLocked starts an engine in this process, unless another process has been faster. It needs mu.
-func (a *agentEngine) startLocked() error {
+// inProcess reports whether an engine runs in this process, or with which error it has ended. The error is
+// reported once, so that the next call tries again.
+func (a *agentEngine) inProcess() (own bool, failed error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	failed, a.err = a.err, nil
+	return a.own != nil, failed
+}
+
+// start starts an engine in this process, unless another process has been faster.
+func (a *agentEngine) start() error {
 	if a.ctx.Err() != nil {
 		return api.ErrStopping
 	}
@@ -234,7 +257,9 @@ func (a *agentEngine) startLocked() error {
 	if err != nil {
 		return err
 	}
+	a.mu.Lock()
 	a.own = h
+	a.mu.Unlock()
 	a.parts.Go(func() {
 		ctx, stop := context.WithCancel(a.ctx)
 		defer stop()

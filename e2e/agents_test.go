@@ -236,9 +236,12 @@ func TestALongRunReturnsAHandle(t *testing.T) {
 	a := p.agentOnAPipe()
 	gate := filepath.Join(t.TempDir(), "gate")
 	code := fmt.Sprintf("import os, time\nprint('begun', flush=True)\nwhile not os.path.exists(%q): time.sleep(0.01)\nprint('done')\nresult = 7", gate)
-	handle := a.says(false, "run_python", args{"code": code, "wait": 0.2}, "is running", "wait_run", "begun")
-	run := runOf(handle)
-	a.says(false, "wait_run", args{"run": run, "wait": 0.2}, "is running")
+	run := runOf(a.says(false, "run_python", args{"code": code, "wait": 0.01}, "wait_run"))
+	p.eventually("the run has begun", func() bool {
+		r, err := p.client().Run(t.Context(), run)
+		return err == nil && strings.Contains(r.Output, "begun")
+	})
+	a.says(false, "wait_run", args{"run": run, "wait": 0.2}, "is running", "begun")
 	a.says(true, "checkpoint", nil, "is busy", run)
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -290,8 +290,10 @@ func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err err
 	return "", err
 }
 
-// awaitEnd waits for the end of a run, and returns the run. When ctx ends first, awaitEnd cancels the
-// run and fails with the error of ctx.
+// awaitEnd waits for the end of an operation's run, and returns the run. When ctx ends first, awaitEnd
+// cancels the run while it waits, and fails with the error of ctx. An operation that has begun goes on:
+// Blender writes and reads files in C, which no cancel ends, so that Blender would be killed, and the
+// session with it.
 func (e *Engine) awaitEnd(ctx context.Context, id string) (api.Run, error) {
 	sub := e.Subscribe(SubscribeOptions{Run: id})
 	defer sub.Close()
@@ -306,11 +308,22 @@ func (e *Engine) awaitEnd(ctx context.Context, id string) (api.Run, error) {
 				return run, api.ErrStopping
 			}
 		case <-ctx.Done():
-			if _, err := e.Cancel(context.WithoutCancel(ctx), id); err != nil && !errors.Is(err, api.ErrEnded) {
-				return run, err
-			}
+			e.withdraw(id)
 			return run, ctx.Err()
 		}
+	}
+}
+
+// withdraw cancels a run that waits. It does nothing to a run that has begun.
+func (e *Engine) withdraw(id string) {
+	n, _ := parseID(id)
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	j, stopping := e.queue.find(n), e.stopping
+	e.mu.Unlock()
+	if j != nil && !stopping {
+		e.endLocked(j, api.Run{State: api.Cancelled, Reason: cancelledWaiting})
 	}
 }
 

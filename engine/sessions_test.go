@@ -187,13 +187,25 @@ func TestAnOperationThatFailsOrIsLeftSaysSo(t *testing.T) {
 	if err := <-errs; !errors.Is(err, api.ErrSession) || err.Error() != "the session chair: the disk is full" {
 		t.Errorf("%v", err)
 	}
+	// An operation that has begun goes on: Blender writes a file, and would be killed.
 	go do()
-	h.call()
+	begun := h.call()
+	go do()
+	eventually(t, "another one waits", func() bool { return h.Status().Queued == 1 })
 	leave()
-	if err := <-errs; !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	for range 2 {
+		if err := <-errs; !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
 	}
-	if r := h.ended("2"); r.State != api.Cancelled {
+	if r := h.ended("3"); r.State != api.Cancelled {
+		t.Errorf("the one that waits: %+v", r)
+	}
+	if err := begun.ctx.Err(); err != nil {
+		t.Errorf("the one that has begun is asked to end: %v", err)
+	}
+	begun.finish(blender.Succeeded)
+	if r := h.ended("2"); r.State != api.Succeeded {
 		t.Errorf("%+v", r)
 	}
 }

@@ -168,8 +168,8 @@ func refusal(err error) *sdk.CallToolResult {
 	return res
 }
 
-// ask has code of ours run in a session and decodes what the code prints, which is one JSON value, into
-// into. The code leaves no name behind in the session. It fails when the code does.
+// ask has code of ours run in a session and decodes the global "result" of the code, which is one JSON
+// value, into into. The code leaves no name behind in the session. It fails when the code does.
 func (c *call) ask(ctx context.Context, session, name, code string, into any) error {
 	if reflect.ValueOf(into).Kind() != reflect.Pointer {
 		panic("mcp: ask decodes into a pointer")
@@ -184,8 +184,8 @@ func (c *call) ask(ctx context.Context, session, name, code string, into any) er
 	if run.State != api.Succeeded {
 		return fmt.Errorf("%s: %s", name, whyNot(run))
 	}
-	if err := json.Unmarshal([]byte(run.Output), into); err != nil {
-		return fmt.Errorf("%s has printed something else than was expected: %w", name, err)
+	if err := json.Unmarshal(run.Result, into); err != nil {
+		return fmt.Errorf("%s has returned something else than was expected: %w", name, err)
 	}
 	return nil
 }
@@ -199,9 +199,11 @@ func quoted(s string) string {
 	return string(text)
 }
 
-// isolated returns code that runs in names of its own, so that it leaves none behind in a session.
+// isolated returns code that runs in names of its own, so that it leaves none behind in a session. Its
+// "result" is that of the run.
 func isolated(code, name string) []byte {
-	return fmt.Appendf(nil, "exec(compile(%s, %s, 'exec'), {})\n", quoted(code), quoted(name))
+	return fmt.Appendf(nil, "result = (lambda names: (exec(compile(%s, %s, 'exec'), names), names.get('result'))[1])({})\n",
+		quoted(code), quoted(name))
 }
 
 // whyNot returns why a run has not succeeded.

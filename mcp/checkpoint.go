@@ -19,37 +19,54 @@ func registerCheckpoint(s *Server) {
 	add(s, tool[checkpointIn]{
 		name:        "checkpoint",
 		description: "Keep a copy of the session's scene that restore can go back to.",
+		changes:     func(in checkpointIn) string { return "keep a copy of the scene of the session " + in.Session + "." },
 		do: func(ctx context.Context, c *call, in checkpointIn) (*sdk.CallToolResult, error) {
 			session, err := c.session(in.Session)
 			if err != nil {
 				return nil, err
 			}
-			number, busy, err := c.checkpointFirst(ctx, session, defaultWait*time.Second)
+			done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionCheckpoint}, defaultWait*time.Second)
 			if busy != nil || err != nil {
 				return busy, err
 			}
-			return text("checkpoint %d of session %s is kept", number, session), nil
+			return text("checkpoint %d of session %s is kept", newest(done.Session), session), nil
 		},
 	})
 }
 
-// checkpointFirst makes a checkpoint of a session, and begins the session if it is not there. Where the
-// session is still busy when the time is over, nothing was done, and busy says with what.
-func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Duration) (number int, busy *sdk.CallToolResult, err error) {
-	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionCheckpoint}, wait)
-	if errors.Is(err, api.ErrNoSession) {
-		if _, err = c.server.runToEnd(ctx, api.Submission{
+// checkpointFirst makes a checkpoint of a session before something changes its scene, and begins the
+// session if it is not there. note says which checkpoint was made, or that the scene is lost and there is
+// nothing to keep. Where the session is still busy when the time is over, busy says with what.
+func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Duration) (note string, busy *sdk.CallToolResult, err error) {
+	is, err := c.server.client.Session(ctx, session)
+	switch {
+	case errors.Is(err, api.ErrNoSession):
+		limited, stop := context.WithTimeout(ctx, wait+beginTime)
+		defer stop()
+		if _, err = c.server.runToEnd(limited, api.Submission{
 			Code: []byte("pass\n"), Name: "<begin session>", Session: session, Scene: "keep", Client: c.client(),
 		}); err != nil {
-			return 0, nil, err
+			return "", nil, err
 		}
-		done, busy, err = c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionCheckpoint}, wait)
+	case err != nil:
+		return "", nil, err
+	case is.State == api.SessionCrashed || is.State == api.SessionEnded:
+		note = "no checkpoint: the scene is lost, because " + is.Reason
+		if len(is.Checkpoints) > 0 {
+			note += fmt.Sprintf("; restore goes back to checkpoint %d", newest(is))
+		}
+		return note, nil, nil
 	}
+	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionCheckpoint}, wait)
 	if busy != nil || err != nil {
-		return 0, busy, err
+		return "", busy, err
 	}
-	return newest(done.Session), nil, nil
+	return fmt.Sprintf("checkpoint %d", newest(done.Session)), nil, nil
 }
+
+// beginTime is how long a call waits longer than it is asked to while its session begins: a Blender has to
+// start on a machine where none waits.
+const beginTime = 30 * time.Second
 
 // newest returns the number of the newest checkpoint of a session, or 0.
 func newest(s api.Session) int {
@@ -59,13 +76,13 @@ func newest(s api.Session) int {
 	return 0
 }
 
-// operate has a session do an operation within a time. Where the session is still busy then, the
-// operation is withdrawn, and busy is the answer that says so.
+// operate has a session do an operation within a time. Where the session is still busy then, an operation
+// that waits is withdrawn, one that has begun goes on, and busy is the answer that says so.
 func (c *call) operate(ctx context.Context, req api.SessionRequest, wait time.Duration) (done api.SessionDone, busy *sdk.CallToolResult, err error) {
 	req.Client = c.client()
 	limited, stop := context.WithTimeout(ctx, max(wait, time.Second))
 	defer stop()
-	if req.Operation == api.SessionOpen && c.settings.Confine {
+	if (req.Operation == api.SessionOpen || req.Operation == api.SessionLook) && c.settings.Confine {
 		// A session is confined from its first run on, and only a run can ask for that.
 		if _, err := c.submit(ctx, api.Submission{
 			Code: []byte("pass"), Name: "<begin confined>", Session: req.Session, Client: req.Client,
@@ -81,11 +98,16 @@ func (c *call) operate(ctx context.Context, req api.SessionRequest, wait time.Du
 	if err != nil {
 		return done, nil, err
 	}
-	what := fmt.Sprintf("session %s is busy, and nothing was done", req.Session)
+	return done, busyWith(session), nil
+}
+
+// busyWith returns the answer for a session that is busy.
+func busyWith(session api.Session) *sdk.CallToolResult {
+	what := fmt.Sprintf("session %s is busy, and this was not done", session.Name)
 	if session.Run != "" {
 		what += fmt.Sprintf(": run %s goes on; call wait_run with run %q, or cancel_run to end it", session.Run, session.Run)
 	}
 	res := text("%s", what)
 	res.IsError = true
-	return done, res, nil
+	return res
 }

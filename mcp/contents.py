@@ -1,6 +1,5 @@
 import array
 import hashlib
-import json
 
 import bpy
 
@@ -68,8 +67,4 @@ kinds = (
     "worlds",
     "actions",
 )
-print(
-    json.dumps(
-        {kind: {item.name_full: mark(item) for item in getattr(bpy.data, kind)} for kind in kinds}
-    )
-)
+result = {kind: {item.name_full: mark(item) for item in getattr(bpy.data, kind)} for kind in kinds}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/net/netutil"
 )
 
 // Path is the path below which agents are answered over HTTP.
@@ -26,6 +27,10 @@ const (
 	bodyTime    = 30 * time.Second
 	maxHeader   = 64 << 10
 	goodbyeTime = 3 * time.Second
+	// idleTime is how long a connection is kept on which nothing is asked, and maxConnections how many
+	// there may be.
+	idleTime       = 2 * time.Minute
+	maxConnections = 1024
 )
 
 // Listen listens on an address of this machine's own, such as "127.0.0.1:8123". It fails for other
@@ -47,14 +52,15 @@ func loopback(host string) bool {
 }
 
 // ServeHTTP answers agents over HTTP on a listener until ctx ends, and closes the listener. It returns nil
-// then. Runs go on that agents have begun.
-func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, token string) error {
+// then. Runs go on that agents have begun. token returns the token that holds at the moment of a request,
+// or "" where there is none.
+func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, token func() string) error {
 	server := &http.Server{
-		Handler: s.Handler(token), ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader,
+		Handler: s.Handler(token), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
 	select {
 	case err := <-ended:
 		return err
@@ -73,15 +79,15 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, token string) er
 }
 
 // Handler returns what answers agents over HTTP that show the token. It keeps no state between requests.
-func (s *Server) Handler(token string) http.Handler {
+func (s *Server) Handler(token func() string) http.Handler {
 	protocol := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s.sdk }, &sdk.StreamableHTTPOptions{
 		Stateless: true, MaxRequestBodyBytes: maxMessage, Logger: s.options.Logger,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
-		// The whole body comes first, within a time. What is read later is only whether the agent is there.
+		// The whole body comes first, within the time that guarded has set. What is read later is only whether
+		// the agent is there.
 		deadline := http.NewResponseController(w)
-		_ = deadline.SetReadDeadline(time.Now().Add(bodyTime)) // fails on a connection that is gone
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
 		var over *http.MaxBytesError
 		switch {
@@ -101,28 +107,34 @@ func (s *Server) Handler(token string) http.Handler {
 }
 
 // guarded passes on what an agent of the user sends, and refuses the rest: requests that a page in a
-// browser has sent, by their Host and Origin, and those without the token.
-func guarded(token string, next http.Handler) http.Handler {
-	wanted := sha256.Sum256([]byte(token))
+// browser has sent, by their Host and Origin, and those without the token. Whoever is refused has to
+// connect anew, and to send a whole request within a time.
+func guarded(token func() string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails on a connection that is gone
+		refuse := func(why string, code int) {
+			w.Header().Set("Connection", "close")
+			http.Error(w, why, code)
+		}
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
 		if !loopback(strings.Trim(host, "[]")) {
-			http.Error(w, "the Host of the request is none of this machine's own", http.StatusForbidden)
+			refuse("the Host of the request is none of this machine's own", http.StatusForbidden)
 			return
 		}
 		if origin := r.Header.Get("Origin"); origin != "" && !strings.EqualFold(strings.TrimPrefix(origin, "http://"), r.Host) {
-			http.Error(w, "pages of others are not answered", http.StatusForbidden)
+			refuse("pages of others are not answered", http.StatusForbidden)
 			return
 		}
 		kind, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		// Hashes have one length, so the time of the comparison says nothing.
-		got := sha256.Sum256([]byte(strings.TrimSpace(shown)))
-		if token == "" || !strings.EqualFold(kind, "Bearer") || subtle.ConstantTimeCompare(got[:], wanted[:]) != 1 {
+		wants := token()
+		got, wanted := sha256.Sum256([]byte(strings.TrimSpace(shown))), sha256.Sum256([]byte(wants))
+		if wants == "" || !strings.EqualFold(kind, "Bearer") || subtle.ConstantTimeCompare(got[:], wanted[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the token is missing or wrong; `blendtray mcp token` prints it", http.StatusUnauthorized)
+			refuse("the token is missing or wrong; `blendtray mcp token` prints it", http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -82,7 +82,7 @@ func (c *call) openOrSave(ctx context.Context, session, action, file string) (*s
 			return busy, err
 		}
 	}
-	_, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, maxWait)
+	_, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, defaultWait*time.Second)
 	if busy != nil || err != nil {
 		return busy, err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -35,9 +36,12 @@ func (c *call) permit(what string) (*sdk.CallToolResult, error) {
 	if can == nil || can.Elicitation == nil || can.Elicitation.Form == nil && can.Elicitation.URL != nil {
 		return nil, errors.New("a person must allow each change, and this program can't ask: the person can allow all changes with `blendtray settings mcp.allow all`")
 	}
+	if len(what) > maxAsked {
+		return nil, fmt.Errorf("a person must allow each change and can be shown %d bytes of it, and this has %d: split it", maxAsked, len(what))
+	}
 	return &sdk.CallToolResult{InputRequests: sdk.InputRequestMap{question: &sdk.ElicitParams{
 		Mode:            "form",
-		Message:         cutMiddle("An agent wants to "+what, maxAsked),
+		Message:         "An agent wants to " + what,
 		RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}},
 	}}}, nil
 }

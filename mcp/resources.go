@@ -13,6 +13,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"blendtray/api"
+	"blendtray/control"
 )
 
 const scheme = "blendtray://"
@@ -57,6 +58,13 @@ func (s *Server) read(ctx context.Context, req *sdk.ReadResourceRequest) (*sdk.R
 		path[i] = plain
 	}
 	contents, err := s.resource(ctx, path)
+	if errors.Is(err, control.ErrNoEngine) && s.options.Ready != nil {
+		// The engine has ended since.
+		if err := s.ready(ctx, true); err != nil {
+			return nil, err
+		}
+		contents, err = s.resource(ctx, path)
+	}
 	if errors.Is(err, api.ErrNotFound) {
 		return nil, sdk.ResourceNotFoundError(req.Params.URI)
 	}

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,14 @@ func registerRestore(s *Server) {
 		name:        "restore",
 		description: "Put the session's scene back to its last checkpoint, or asked again to the one before, and say what changed.",
 		changes: func(in restoreIn) string {
-			return "put the scene of the session back to a checkpoint, and lose what came after it."
+			session, to := "its session", "its last checkpoint"
+			if in.Session != "" {
+				session = "the session " + in.Session
+			}
+			if in.Checkpoint != 0 {
+				to = fmt.Sprintf("checkpoint %d", in.Checkpoint)
+			}
+			return "put the scene of " + session + " back to " + to + ", and lose what came after it."
 		},
 		do: doRestore,
 	})
@@ -39,6 +47,9 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 	if err != nil {
 		return nil, err
 	}
+	if now.Run != "" || now.Queued > 0 {
+		return busyWith(now), nil
+	}
 	target := in.Checkpoint
 	if target == 0 && c.server.restored.is(now) {
 		// The scene is that of the newest checkpoint, by the last call.
@@ -49,10 +60,7 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 	if in.Checkpoint != 0 && !slices.ContainsFunc(now.Checkpoints, func(p api.Checkpoint) bool { return p.Number == in.Checkpoint }) {
 		return nil, fmt.Errorf("session %s has no checkpoint %d; there are: %s", session, in.Checkpoint, numbers(now.Checkpoints))
 	}
-	old, err := c.contents(ctx, session)
-	if err != nil {
-		return nil, err
-	}
+	old, unknown := c.contents(ctx, session)
 	for {
 		done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionUndo}, defaultWait*time.Second)
 		if busy != nil || err != nil {
@@ -64,15 +72,16 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 		}
 	}
 	is, err := c.contents(ctx, session)
-	if err != nil {
-		return nil, err
+	changed := difference(old, is)
+	if unknown = errors.Join(unknown, err); unknown != nil { // after a crash there is nothing to compare with
+		changed = "What has changed by that is not known."
 	}
 	if now, err = c.server.client.Session(ctx, session); err != nil {
 		return nil, err
 	}
 	c.server.restored.note(now)
 	return text("session %s is back at checkpoint %d\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
-		session, newest(now), difference(old, is)), nil
+		session, newest(now), changed), nil
 }
 
 // before returns the number of the checkpoint that was made before the one with a number, or 0.

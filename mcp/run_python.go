@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -28,12 +29,25 @@ func registerRunPython(s *Server) {
 		name:        "run_python",
 		description: "Run Python code in Blender and return what it printed, its global result, or its error.",
 		defaults:    map[string]any{"wait": defaultWait, "checkpoint": true},
-		changes:     func(in runPython) string { return "run this Python code in Blender:\n\n" + in.Code },
+		changes:     runPythonWords,
 		do:          doRunPython,
 	})
 }
 
+// runPythonWords says what a run is to do, for a person who may allow it.
+func runPythonWords(in runPython) string {
+	where := "Blender"
+	if in.Session != "" {
+		where = "the session " + in.Session
+	}
+	if in.Scene != "" {
+		where += " with the scene " + in.Scene
+	}
+	return "run this Python code in " + where + ":\n\n" + in.Code
+}
+
 func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResult, error) {
+	began := time.Now()
 	c.server.prepareDocs()
 	workspace, err := c.workspace()
 	if err != nil {
@@ -44,6 +58,9 @@ func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResul
 	}
 	var notes []string
 	if in.Scene != "" {
+		if c.settings.Confine {
+			return nil, errors.New("mcp.confine is on, and a run with a scene of its own is not confined: leave scene out, or open the .blend with open_save_export")
+		}
 		if in.Session != "" {
 			return nil, errors.New("a run has a session or a scene, and not both; the tool open_save_export opens a .blend in a session")
 		}
@@ -56,14 +73,14 @@ func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResul
 			return nil, err
 		}
 		if in.Checkpoint {
-			made, busy, err := c.checkpointFirst(ctx, sub.Session, seconds(in.Wait))
+			note, busy, err := c.checkpointFirst(ctx, sub.Session, seconds(in.Wait))
 			if busy != nil || err != nil {
 				return busy, err
 			}
-			notes = append(notes, fmt.Sprintf("checkpoint %d", made))
+			notes = append(notes, note)
 		}
 	}
-	got, err := c.submit(ctx, sub, seconds(in.Wait))
+	got, err := c.submit(ctx, sub, max(0, seconds(in.Wait)-time.Since(began)))
 	if err != nil {
 		return nil, err
 	}

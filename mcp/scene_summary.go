@@ -44,18 +44,16 @@ func (c *call) lookAsText(ctx context.Context, session string, look api.Look) (*
 	return res, nil
 }
 
-// look looks at the scene of a session, and begins the session if it is not there. The result of the run
+// look looks at the scene of a session, and begins that of the process if it is not there. The result of the run
 // has what was seen. busy is the answer where the session is busy for too long.
 func (c *call) look(ctx context.Context, session string, look api.Look) (run api.Run, busy *sdk.CallToolResult, err error) {
 	name, err := c.session(session)
 	if err != nil {
 		return run, nil, err
 	}
-	if c.settings.Confine {
-		// Only a run can ask for a session that is confined from its beginning on.
-		if _, err := c.submit(ctx, api.Submission{
-			Code: []byte("pass"), Name: "<begin confined>", Session: name, Client: c.client(),
-		}, defaultWait*time.Second); err != nil {
+	if name != c.server.options.Session {
+		// A look begins the session if it is not there, and an agent that may only look begins none.
+		if _, err := c.server.client.Session(ctx, name); err != nil {
 			return run, nil, err
 		}
 	}

@@ -161,7 +161,7 @@ func TestAYesForOneCallIsNoneForAnother(t *testing.T) {
 func TestOverHTTPOnlyTheUsersAgentsAreAnswered(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
-	server := httptest.NewServer(newTestServer(t, api.AllowAll).Handler(token))
+	server := httptest.NewServer(newTestServer(t, api.AllowAll).Handler(func() string { return token }))
 	t.Cleanup(server.Close)
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`
 	own := strings.TrimPrefix(server.URL, "http://")
@@ -204,6 +204,64 @@ func TestOverHTTPOnlyTheUsersAgentsAreAnswered(t *testing.T) {
 		if res.StatusCode != x.want {
 			t.Errorf("%s: %s, want %d", x.name, res.Status, x.want)
 		}
+	}
+}
+
+func TestATokenThatIsTakenAwayDoesNotHold(t *testing.T) {
+	t.Parallel()
+	token := "0123456789abcdef"
+	server := httptest.NewServer(newTestServer(t, api.AllowAll).Handler(func() string { return token }))
+	t.Cleanup(server.Close)
+	for _, x := range []struct {
+		holds string
+		want  int
+	}{{"0123456789abcdef", 200}, {"", 401}, {"another", 401}} {
+		token = x.holds
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+Path, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": "Bearer 0123456789abcdef"} {
+			req.Header.Set(name, value)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != x.want || x.want != 200 && !res.Close {
+			t.Errorf("with the token %q: %d, the connection is closed: %v", x.holds, res.StatusCode, res.Close)
+		}
+	}
+}
+
+func TestAPersonIsShownAllOfAChangeOrNothingIsDone(t *testing.T) {
+	t.Parallel()
+	a := connect(t, newTestServer(t, api.AllowAsk), &sdk.ClientOptions{
+		ElicitationHandler: func(_ context.Context, req *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+			t.Errorf("the person is shown %d bytes", len(req.Params.Message))
+			return &sdk.ElicitResult{Action: "accept"}, nil
+		},
+	})
+	res, err := a.CallTool(t.Context(), &sdk.CallToolParams{Name: "run_python", Arguments: map[string]any{"code": strings.Repeat("x = 1\n", 1000)}})
+	if err != nil || !res.IsError || !strings.Contains(said(res), "split it") {
+		t.Errorf("%v, %v", res, err)
+	}
+	for call, want := range map[string]string{
+		runPythonWords(runPython{Code: "pass", Session: "mine"}):         "in the session mine:",
+		runPythonWords(runPython{Code: "pass", Scene: "/srv/big.blend"}): "with the scene /srv/big.blend",
+	} {
+		if !strings.Contains(call, want) {
+			t.Errorf("%q lacks %q", call, want)
+		}
+	}
+}
+
+func TestAnAgentThatMayOnlyLookKeepsNoCheckpoint(t *testing.T) {
+	t.Parallel()
+	res, err := connect(t, newTestServer(t, api.AllowRead), nil).CallTool(t.Context(), &sdk.CallToolParams{Name: "checkpoint"})
+	if err != nil || !res.IsError || !strings.Contains(said(res), "only look") {
+		t.Errorf("%v, %v", res, err)
 	}
 }
 

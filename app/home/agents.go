@@ -31,6 +31,12 @@ func (p Paths) AgentToken() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the token for agents: %w", err)
 	}
+	return checkAgentToken(file, text)
+}
+
+// checkAgentToken returns the token in the text of its file. It fails when other users may read the file,
+// and when it holds no token.
+func checkAgentToken(file string, text []byte) (string, error) {
 	if OpenToOthers(file) {
 		return "", fmt.Errorf("other users may read the token for agents; remove %s, and give your agents the new token", file)
 	}
@@ -39,6 +45,20 @@ func (p Paths) AgentToken() (string, error) {
 		return "", fmt.Errorf("%s holds no token; remove the file, and give your agents the new token", file)
 	}
 	return token, nil
+}
+
+// AgentTokenNow returns the token in its file, or "" when there is none that holds. It makes none: whoever
+// removes the file wants the token not to hold any more.
+func (p Paths) AgentTokenNow() string {
+	text, err := os.ReadFile(p.AgentTokenFile())
+	if err != nil {
+		return ""
+	}
+	token, err := checkAgentToken(p.AgentTokenFile(), text)
+	if err != nil {
+		return ""
+	}
+	return token
 }
 
 // newAgentToken makes the file of the token, unless another process has made it meanwhile.
@@ -60,6 +80,13 @@ func (p Paths) newAgentToken(file string) error {
 	}
 	if err == nil {
 		err = os.Link(whole.Name(), file)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			// This file system has no links. A token that another process makes in this moment may be
+			// replaced: then one of the two is asked for again.
+			if _, statErr := os.Stat(file); errors.Is(statErr, fs.ErrNotExist) {
+				err = os.Rename(whole.Name(), file)
+			}
+		}
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil

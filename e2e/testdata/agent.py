@@ -64,7 +64,7 @@ async def main() -> None:
 
         slow = code("import time\ntime.sleep(1)\nprint(legs)", wait=0.1)
         long = await client.call_tool("run_python", slow)
-        assert "is running" in long.content[0].text, long
+        assert "wait_run" in long.content[0].text, long
         end = await client.call_tool("wait_run", {"run": long.meta["blendtray/run"]})
         assert not failed(end) and "output:\n4" in end.content[0].text, end
 
