@@ -109,7 +109,7 @@ posix+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
 scene='TestLauncherPrefers|TestScriptFinds|TestHowAScriptEnds|TestResultIs|TestScene|TestFreshRemoves|TestOutputsAre'
 scene+='|TestAJournalTellsWhatARunDoes|TestExamplesOfTheDocument|TestClientThatNeverReads'
 scene+='|TestArgumentsAreBlendersCommandLine|TestIsolatedRunFinds|TestAJournalTellsOfTheTextBlocks|TestARunTellsWhichModules'
-scene+='|TestCodeIsCompletedFrom|TestACallIsTold|TestFramesAreRendered|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
+scene+='|TestCodeIsCompletedFrom|TestACallIsTold|TestFramesAreRendered|TestFramesHaveTheFormat|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
 
 system="Windows ($(wine --version | cut -d ' ' -f 1))"
 failed=0

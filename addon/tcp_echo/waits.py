@@ -6,7 +6,6 @@ On the other systems a signal does, see `interrupt`.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import os
@@ -61,8 +60,10 @@ def _end_child(frame: FrameType) -> bool:
     child = frame.f_locals.get("self")
     if not isinstance(child, subprocess.Popen) or child.returncode is not None:
         return False
-    with contextlib.suppress(OSError):  # the child has ended
+    try:
         child.kill()
+    except (OSError, AttributeError):  # the child has ended, or is only being started
+        return False
     return True
 
 
