@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,7 +81,7 @@ func ensureFile(path string, content []byte) error {
 			}
 		}
 		if info.IsDir() {
-			if err := os.RemoveAll(path); err != nil {
+			if err := removeAll(path); err != nil {
 				return err
 			}
 		}
@@ -137,7 +138,7 @@ func removeOthers(dir, sub string, wanted map[string]bool) error {
 		if wanted[name] || isFreshTemp(entry) {
 			continue
 		}
-		err := os.RemoveAll(filepath.Join(dir, name))
+		err := removeAll(filepath.Join(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -153,4 +154,26 @@ func isFreshTemp(entry fs.DirEntry) bool {
 	}
 	info, err := entry.Info()
 	return err != nil || time.Since(info.ModTime()) < time.Minute
+}
+
+// removeAll is os.RemoveAll. Some file systems, and Wine, do not know what Go asks for to remove a tree;
+// they are asked for one file after the other.
+func removeAll(path string) error {
+	err := os.RemoveAll(path)
+	if err == nil {
+		return nil
+	}
+	var all []string
+	if filepath.WalkDir(path, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	}) != nil {
+		return err
+	}
+	for _, one := range slices.Backward(all) { // what is in a folder before the folder
+		if removed := os.Remove(one); removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }

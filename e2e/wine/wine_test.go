@@ -286,7 +286,7 @@ func TestCommandsReachTheEngine(t *testing.T) {
 	}
 	m.wants(0, []string{"start"}, "ready")
 	m.wants(0, []string{"restart"}, "ready")
-	m.wants(1, []string{"doctor"}, "right  token", "right  engine", `answers on \\.\pipe\blendtray-S-1-`, "right  folder")
+	m.wants(0, []string{"doctor"}, "right  token", "right  engine", `answers on \\.\pipe\blendtray-S-1-`, "right  folder")
 }
 
 func TestNothingIsLeftOfAnEngineThatIsKilled(t *testing.T) {

@@ -362,7 +362,9 @@ func TestANetworkThatIsCutOffOnlyCostsAPart(t *testing.T) {
 	f := newFarm(t)
 	f.store() // makes it
 	c := newCutter(t, f.url)
+	c.mu.Lock()
 	c.n = partBytes*2 + 1<<20
+	c.mu.Unlock()
 	nc, err := nats.Connect("nats://"+c.Addr().String(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,13 @@ func (e *engineOfTest) Cancel(_ context.Context, id string) (api.Run, error) {
 }
 
 func (e *engineOfTest) SubmitAndFollow(ctx context.Context, s api.Submission) iter.Seq2[api.Event, error] {
-	return func(yield func(api.Event, error) bool) {
+	return func(each func(api.Event, error) bool) {
+		var turn sync.Mutex // events come from goroutines of the tests, too
+		yield := func(ev api.Event, err error) bool {
+			turn.Lock()
+			defer turn.Unlock()
+			return each(ev, err)
+		}
 		e.mu.Lock()
 		e.submitted = append(e.submitted, s)
 		lost := e.losses > 0
