@@ -40,6 +40,7 @@ var licences = map[string]string{
 	"github.com/gofrs/flock":                    "BSD-3-Clause",
 	"github.com/google/go-tpm":                  "Apache-2.0",
 	"github.com/google/jsonschema-go":           "MIT",
+	"github.com/google/shlex":                   "Apache-2.0",
 	"github.com/google/uuid":                    "BSD-3-Clause",
 	"github.com/jeandeaual/go-locale":           "MIT",
 	"github.com/jsummers/gobmp":                 "MIT",
