@@ -328,8 +328,12 @@ func (c *farmFetchCmd) Run(e *env) error {
 		if err != nil {
 			return farmError(err)
 		}
-		if ended && to == "" && job.To == "" {
+		switch {
+		case ended && to == "" && job.To == "":
 			return fault.New(fault.Usage, "such as --to .", "job %s was given no folder: --to says where its files go", s.ID)
+		case ended && to == "" && job.By != client.Card.Name:
+			// Another member must not choose where files are written here.
+			return fault.New(fault.Usage, "such as --to .", "job %s is by %s: --to says where its files go here", s.ID, job.By)
 		}
 		if ended {
 			all[i].Add(r)

@@ -150,7 +150,9 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	if err != nil {
 		return job, fmt.Errorf("ask for the job: %w", err)
 	}
-	_, err = c.Member.unseal(msg.Data, "job", RoleSubmit, &job)
+	if err = c.Member.unsealJob(msg.Data, &job); err == nil && job.ID != id {
+		err = fmt.Errorf("%w: the server has sent another job than %s", ErrRefused, id)
+	}
 	return job, err
 }
 
@@ -167,7 +169,9 @@ func (c *Client) Result(ctx context.Context, id string) (r Result, ok bool, err 
 	if err != nil {
 		return r, false, fmt.Errorf("ask for the result: %w", err)
 	}
-	r, err = c.readResult(msg.Data)
+	if r, err = c.readResult(msg.Data); err == nil && r.Job != id {
+		err = fmt.Errorf("%w: the server has sent the result of another job than %s", ErrRefused, id)
+	}
 	return r, err == nil, err
 }
 
@@ -216,6 +220,7 @@ func (c *Client) Retry(ctx context.Context, id string) (Job, error) {
 		return job, err
 	}
 	job.RetryOf = job.ID
+	job.Group, job.Part, job.Parts = "", 0, 0 // it is a job of its own
 	return c.Submit(ctx, job, "")
 }
 
@@ -339,7 +344,7 @@ func (c *Client) Jobs(ctx context.Context, limit int) ([]JobStatus, error) {
 	}
 	err = c.read(ctx, streamJobs, subjectJobs+".>", start, false, func(msg *nats.Msg) {
 		var job Job
-		if _, err := c.Member.unseal(msg.Data, "job", RoleSubmit, &job); err != nil {
+		if err := c.Member.unsealJob(msg.Data, &job); err != nil {
 			return // nobody runs it either
 		}
 		if meta, err := msg.Metadata(); err == nil && first.IsZero() {

@@ -182,6 +182,16 @@ func (m *Membership) unseal(data []byte, purpose string, role Role, value any) (
 	return card, e.open(purpose, value)
 }
 
+// unsealJob opens a signed job. It fails as unseal does, and for a job that says that another member has
+// submitted it.
+func (m *Membership) unsealJob(data []byte, job *Job) error {
+	card, err := m.unseal(data, "job", RoleSubmit, job)
+	if err == nil && job.By != card.Name {
+		err = fmt.Errorf("%w: it is signed by %s and says that it is by %s", ErrRefused, card.Name, job.By)
+	}
+	return err
+}
+
 // checkMemberName fails when a name can't be the name of a machine.
 func checkMemberName(name string) error {
 	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool {

@@ -109,7 +109,7 @@ func (j *work) read(ctx context.Context) bool {
 	if j.msg == nil {
 		return true // an earlier worker has read it
 	}
-	_, err := j.s.c.Member.unseal(j.msg.Data(), "job", RoleSubmit, &j.job)
+	err := j.s.c.Member.unsealJob(j.msg.Data(), &j.job)
 	switch {
 	case err == nil && (j.job.ID != j.id || j.msg.Subject() != j.job.subject()):
 		err = fmt.Errorf("%w: it lies where another job belongs", ErrRefused)

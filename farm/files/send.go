@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path"
@@ -99,8 +100,8 @@ func receive(ctx context.Context, store *Store, e Entry, root *os.Root) (err err
 	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return diskError(err)
 	}
-	// The hash in the name keeps apart what two commands bring at the same time.
-	part := filepath.FromSlash(path.Join(path.Dir(e.Name), fmt.Sprintf(".%s-%d.part", e.Hash.Short(), os.Getpid())))
+	// The random part of the name keeps apart what is brought at the same time: frames may be equal.
+	part := filepath.FromSlash(path.Join(path.Dir(e.Name), fmt.Sprintf(".%s-%s.part", e.Hash.Short(), rand.Text())))
 	f, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return diskError(err)
