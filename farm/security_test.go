@@ -187,6 +187,21 @@ func TestNothingRunsThatIsNotSignedByWhoMaySubmit(t *testing.T) {
 	if _, ok, err := admin.Result(t.Context(), "forged"); ok || !errors.Is(err, farm.ErrRefused) {
 		t.Errorf("a forged result: %v, %v", ok, err)
 	}
+	// Nor is the signed result of another job.
+	results, err := admin.JetStream().Stream(t.Context(), "bt-results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := results.GetLastMsgForSubject(t.Context(), "bt.results."+good.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.JetStream().Publish(t.Context(), "bt.results.played", ended.Data); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := admin.Result(t.Context(), "played"); ok || !errors.Is(err, farm.ErrRefused) {
+		t.Errorf("the result of another job: %v, %v", ok, err)
+	}
 }
 
 func TestAMachineJoinsByAnInvitation(t *testing.T) {
