@@ -109,6 +109,8 @@ type SessionRequest struct {
 	Look *Look
 	// Client says who asks, for the history.
 	Client string
+	// Confined has the session begin in a Blender that is confined, as in [Submission].
+	Confined bool
 }
 
 // Look says what to look at in the scene of a session. The result of the run has what was seen.
@@ -155,4 +157,7 @@ type SessionDone struct {
 	Run Run `json:"run"`
 	// Session is the session after it.
 	Session Session `json:"session"`
+	// File is the JPEG of a look that has made a picture, and else "". The engine has named it: the result
+	// of a run says what the script wants it to say.
+	File string `json:"file"`
 }

@@ -157,7 +157,7 @@ func (h *house) apply(s api.Settings) error {
 func (h *house) specs(s api.Settings) []api.BlenderSpec {
 	walls := api.Confinement{
 		Workspace: s.MCP.Workspace,
-		Hidden:    []string{h.paths.Data, h.paths.Runtime, h.paths.State, h.paths.Log, h.paths.Cache},
+		Hidden:    []string{h.paths.Data, h.paths.Runtime, h.paths.State, h.paths.Log, h.paths.Cache, h.paths.Config},
 	}
 	if walls.Workspace == "" {
 		walls.Workspace = h.paths.Agents()

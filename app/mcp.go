@@ -171,6 +171,9 @@ func (a *askedSettings) get(ctx context.Context) (api.AgentSettings, error) {
 	if s, ok := report.Find("mcp.workspace"); ok {
 		a.known.Workspace = s.Text()
 	}
+	if s, ok := report.Find("mcp.confine"); ok {
+		a.known.Confine = s.Text() == "true"
+	}
 	a.until = time.Now().Add(knownTime)
 	return a.known, nil
 }

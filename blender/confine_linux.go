@@ -39,15 +39,13 @@ func confine(cmd *exec.Cmd, c api.Confinement, dir string, files, own []string) 
 	if err != nil {
 		return err
 	}
-	if c.Workspace == "" {
-		return errors.New("blender can't be confined: there is no folder in which it may write")
-	}
-	if err := os.MkdirAll(c.Workspace, 0o700); err != nil {
-		return fmt.Errorf("make the folder in which a confined Blender may write: %w", err)
-	}
 	hidden := append(slices.Clone(c.Hidden), dir)
 	if runtimeDir := os.Getenv("XDG_RUNTIME_DIR"); runtimeDir != "" {
 		hidden = append(hidden, runtimeDir)
+	}
+	workspace, err := workspaceOf(c, hidden)
+	if err != nil {
+		return err
 	}
 	args := append([]string{bwrap}, wallArgs()...)
 	for _, path := range hidden {
@@ -61,17 +59,25 @@ func confine(cmd *exec.Cmd, c api.Confinement, dir string, files, own []string) 
 	if err != nil {
 		return err
 	}
-	for _, path := range append(slices.Clone(files), filepath.Dir(program)) {
-		args = append(args, "--ro-bind", path, path)
-	}
-	for _, path := range append(slices.Clone(own), c.Workspace) {
-		args = append(args, "--bind", path, path)
+	for _, seen := range []struct {
+		how   string
+		paths []string
+	}{
+		{"--ro-bind", append(slices.Clone(files), filepath.Dir(program))},
+		{"--bind", append(slices.Clone(own), workspace)},
+	} {
+		for _, path := range seen.paths {
+			if path, err = filepath.EvalSymlinks(path); err != nil {
+				return err
+			}
+			args = append(args, seen.how, path, path)
+		}
 	}
 	filter, err := filterFile()
 	if err != nil {
 		return err
 	}
-	args = append(args, "--seccomp", fmt.Sprint(seccompFile), "--chdir", c.Workspace, "--", cmd.Path)
+	args = append(args, "--seccomp", fmt.Sprint(seccompFile), "--chdir", workspace, "--", cmd.Path)
 	cmd.Args = append(args, cmd.Args[1:]...)
 	cmd.Path = bwrap
 	cmd.ExtraFiles = append(cmd.ExtraFiles, filter)
@@ -120,12 +126,37 @@ func findWalls() (string, error) {
 	return walls.path, walls.err
 }
 
-// WhyNotConfined returns why no Blender can be confined on this machine, or "".
-func WhyNotConfined() string {
-	if _, err := findWalls(); err != nil {
+// WhyNotConfined returns why no Blender can be confined on this machine as it is to be, or "".
+func WhyNotConfined(c api.Confinement) string {
+	_, err := findWalls()
+	if err == nil {
+		_, err = workspaceOf(c, c.Hidden)
+	}
+	if err != nil {
 		return err.Error()
 	}
 	return ""
+}
+
+// workspaceOf makes the folder in which a confined Blender may write, and returns the folder without links: bwrap makes no
+// folder behind an absolute link. It fails when something that is to be hidden lies in that folder.
+func workspaceOf(c api.Confinement, hidden []string) (string, error) {
+	if c.Workspace == "" {
+		return "", errors.New("blender can't be confined: there is no folder in which it may write")
+	}
+	if err := os.MkdirAll(c.Workspace, 0o700); err != nil {
+		return "", fmt.Errorf("make the folder in which a confined Blender may write: %w", err)
+	}
+	workspace, err := filepath.EvalSymlinks(c.Workspace)
+	if err != nil {
+		return "", fmt.Errorf("the folder in which a confined Blender may write: %w", err)
+	}
+	for _, path := range hidden {
+		if path, err := filepath.EvalSymlinks(path); err == nil && inside(path, workspace) {
+			return "", fmt.Errorf("blender can't be confined to %s: %s lies there, which it must not see; choose another folder with mcp.workspace", workspace, path)
+		}
+	}
+	return workspace, nil
 }
 
 // probe fails with what bwrap says when it can't confine a program here, such as in a container that

@@ -15,4 +15,4 @@ func confine(*exec.Cmd, api.Confinement, string, []string, []string) error {
 }
 
 // WhyNotConfined returns why no Blender can be confined on this machine.
-func WhyNotConfined() string { return "a Blender can be confined on Linux alone" }
+func WhyNotConfined(api.Confinement) string { return "a Blender can be confined on Linux alone" }

@@ -38,6 +38,8 @@ type sessionBody struct {
 	Client string `json:"client,omitempty"`
 	// Look is what a look looks at.
 	Look *api.Look `json:"look,omitempty"`
+	// Confined has the session begin in a Blender that is confined.
+	Confined bool `json:"confined,omitempty"`
 }
 
 // sessionDoes returns a handler that has a session do an operation, and answers when it is done.
@@ -54,7 +56,7 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 			}
 		}
 		done, err := s.engine.DoInSession(r.Context(), api.SessionRequest{
-			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client, Look: in.Look,
+			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client, Look: in.Look, Confined: in.Confined,
 		})
 		if err != nil {
 			return err
@@ -120,7 +122,7 @@ func (c *Client) EndSession(ctx context.Context, name string) error {
 // [api.ErrSession] when the operation has failed.
 func (c *Client) DoInSession(ctx context.Context, req api.SessionRequest) (api.SessionDone, error) {
 	return ask[api.SessionDone](ctx, c, http.MethodPost, sessionPath(req.Session, "/"+string(req.Operation)), sessionBody{
-		File: req.File, Client: req.Client, Look: req.Look,
+		File: req.File, Client: req.Client, Look: req.Look, Confined: req.Confined,
 	})
 }
 

@@ -13,26 +13,26 @@ import (
 	"blendtray/api"
 )
 
-// lookText returns what the add-on is told of a look, with the file of a picture. It fails with
+// lookText returns what the add-on is told of a look, and the file of its picture, or "". It fails with
 // [api.ErrBad] when the look makes no sense.
-func (e *Engine) lookText(l api.Look) (string, error) {
+func (e *Engine) lookText(l api.Look) (text, picture string, err error) {
 	if err := checkLook(l); err != nil {
-		return "", fmt.Errorf("%w: look: %w", api.ErrBad, err)
+		return "", "", fmt.Errorf("%w: look: %w", api.ErrBad, err)
 	}
 	l.File = ""
 	if l.What == "picture" {
 		if e.cfg.PreviewDir == "" {
-			return "", fmt.Errorf("%w: this engine makes no pictures", api.ErrNoScene)
+			return "", "", fmt.Errorf("%w: this engine makes no pictures", api.ErrNoScene)
 		}
 		if err := os.MkdirAll(e.cfg.PreviewDir, 0o700); err != nil {
-			return "", fmt.Errorf("make the folder of the pictures: %w", err)
+			return "", "", fmt.Errorf("make the folder of the pictures: %w", err)
 		}
 		name := fmt.Sprintf("look%s-%x.jpg", strings.ToLower(rand.Text()[:8]), time.Now().UnixNano())
 		l.File = filepath.Join(e.cfg.PreviewDir, name)
 		e.prunePreviews(l.File)
 	}
-	text, err := json.Marshal(l)
-	return string(text), err
+	told, err := json.Marshal(l)
+	return string(told), l.File, err
 }
 
 // checkLook fails when a look makes no sense.

@@ -212,15 +212,17 @@ func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.S
 		return api.SessionDone{}, err
 	}
 	s := api.Submission{
-		Name: operationName(req.Operation), Session: req.Session, Client: req.Client, TimeLimitSeconds: -1,
+		Name: operationName(req.Operation), Session: req.Session, Client: req.Client, TimeLimitSeconds: -1, Confined: req.Confined,
 		Limits: api.Limits{MaxMemory: -1, MaxProcesses: -1},
 		Code:   fmt.Appendf(nil, "# blendtray session %s %s %s\n", req.Operation, req.Session, req.File),
 	}
 	if req.File != "" {
 		s.Args = []string{req.File}
 	}
+	picture := ""
 	if req.Look != nil {
-		look, err := e.lookText(*req.Look)
+		var look string
+		look, picture, err = e.lookText(*req.Look)
 		if err != nil {
 			return api.SessionDone{}, err
 		}
@@ -248,7 +250,7 @@ func (e *Engine) DoInSession(ctx context.Context, req api.SessionRequest) (api.S
 	case run.State != api.Succeeded:
 		return api.SessionDone{}, fmt.Errorf("%w %s: %s", api.ErrSession, req.Session, whyNot(run))
 	}
-	done := api.SessionDone{Run: run}
+	done := api.SessionDone{Run: run, File: picture}
 	if done.Session, err = e.Session(req.Session); err != nil {
 		return done, err // it has just been ended
 	}

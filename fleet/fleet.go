@@ -82,8 +82,8 @@ type Config struct {
 	// Checkpoints is the folder for the checkpoints of sessions, which is made when it is needed and
 	// goes when Serve ends; with "" there are no checkpoints.
 	Checkpoints string
-	// WhyNotConfined returns why no Blender can be confined here, or ""; nil is always "".
-	WhyNotConfined func() string
+	// WhyNotConfined returns why no Blender can be confined here as it is to be, or ""; nil is always "".
+	WhyNotConfined func(api.Confinement) string
 	// Now returns the time by which sessions end that are not used; nil is [time.Now].
 	Now func() time.Time
 	// Changed is called after each change of the status, one call at a time. It must not block.

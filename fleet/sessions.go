@@ -149,7 +149,10 @@ func (f *Fleet) askForWalls(req blender.Request) {
 	if !req.Confined || f.cfg.WhyNotConfined == nil {
 		return
 	}
-	why := f.cfg.WhyNotConfined()
+	f.mu.Lock()
+	walls := f.spec.Confinement
+	f.mu.Unlock()
+	why := f.cfg.WhyNotConfined(walls)
 	f.mu.Lock()
 	f.unwalled = why
 	f.mu.Unlock()
@@ -389,6 +392,12 @@ func (f *Fleet) operation(s *session, req blender.Request) (blender.Request, fun
 		last := ""
 		if n := len(s.all); n > 0 {
 			last = s.file(s.all[n-1].Number)
+		}
+		if s.confined {
+			var err error
+			if file, end, err = f.lookWithin(s, file); err != nil {
+				return req, nil, err
+			}
 		}
 		req.Code, req.Args = []byte(lookCode), []string{file, last}
 		return req, end, nil

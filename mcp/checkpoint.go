@@ -43,9 +43,13 @@ func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Du
 	case errors.Is(err, api.ErrNoSession):
 		limited, stop := context.WithTimeout(ctx, wait+beginTime)
 		defer stop()
-		if _, err = c.server.runToEnd(limited, api.Submission{
+		begun, err := c.server.runToEnd(limited, api.Submission{
 			Code: []byte("pass\n"), Name: "<begin session>", Session: session, Scene: "keep", Client: c.client(),
-		}); err != nil {
+		})
+		if err == nil && begun.State != api.Succeeded {
+			err = fmt.Errorf("session %s can't begin: %s", session, whyNot(begun))
+		}
+		if err != nil {
 			return "", nil, err
 		}
 	case err != nil:
@@ -82,14 +86,8 @@ func (c *call) operate(ctx context.Context, req api.SessionRequest, wait time.Du
 	req.Client = c.client()
 	limited, stop := context.WithTimeout(ctx, max(wait, time.Second))
 	defer stop()
-	if (req.Operation == api.SessionOpen || req.Operation == api.SessionLook) && c.settings.Confine {
-		// A session is confined from its first run on, and only a run can ask for that.
-		if _, err := c.submit(ctx, api.Submission{
-			Code: []byte("pass"), Name: "<begin confined>", Session: req.Session, Client: req.Client,
-		}, max(wait, time.Second)); err != nil {
-			return done, nil, err
-		}
-	}
+	// An operation that begins the session has it confined from then on, and is refused where it can't be.
+	req.Confined = c.settings.Confine && !req.Operation.NeedsSession()
 	done, err = c.server.client.DoInSession(limited, req)
 	if err == nil || limited.Err() == nil || ctx.Err() != nil {
 		return done, nil, err

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -27,34 +27,34 @@ func registerRenderPreview(s *Server) {
 		defaults:    map[string]any{"style": api.LookStyles[0], "size": previewSize},
 		words:       map[string][]string{"style": api.LookStyles},
 		do: func(ctx context.Context, c *call, in renderPreviewIn) (*sdk.CallToolResult, error) {
-			run, busy, err := c.look(ctx, in.Session, api.Look{
+			done, busy, err := c.look(ctx, in.Session, api.Look{
 				What: "picture", Views: in.Views, Style: in.Style, Focus: in.Focus, Size: in.Size,
 			})
 			if busy != nil || err != nil {
 				return busy, err
 			}
-			picture, views, err := pictureOf(run)
+			picture, views, err := pictureOf(done)
 			if err != nil {
 				return nil, err
 			}
 			return &sdk.CallToolResult{
 				Content: []sdk.Content{picture, &sdk.TextContent{Text: "views, from the left and from above: " + strings.Join(views, ", ")}},
-				Meta:    sdk.Meta{"blendtray/run": run.ID, "blendtray/session": run.Session},
+				Meta:    sdk.Meta{"blendtray/run": done.Run.ID, "blendtray/session": done.Run.Session},
 			}, nil
 		},
 	})
 }
 
 // pictureOf returns the picture that a look has made, and what its views are.
-func pictureOf(run api.Run) (*sdk.ImageContent, []string, error) {
+func pictureOf(done api.SessionDone) (*sdk.ImageContent, []string, error) {
 	var made struct {
-		File  string   `json:"file"`
 		Views []string `json:"views"`
 	}
-	if err := json.Unmarshal(run.Result, &made); err != nil || made.File == "" {
-		return nil, nil, fmt.Errorf("run %s has made no picture", run.ID)
+	if err := json.Unmarshal(done.Run.Result, &made); err != nil || done.File == "" {
+		return nil, nil, fmt.Errorf("run %s has made no picture", done.Run.ID)
 	}
-	data, err := os.ReadFile(made.File)
+	// The engine has named the file. What the result says of it comes from where scripts run.
+	data, err := readFile(filepath.Dir(done.File), filepath.Base(done.File))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the picture: %w", err)
 	}

@@ -3,9 +3,12 @@ package mcp
 import (
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -121,7 +124,8 @@ func (s *Server) partOfRun(ctx context.Context, id, part string) (*sdk.ResourceC
 	return nil, api.ErrNotFound
 }
 
-// madeFile returns a file that a run has made. Only files that the engine lists are read.
+// madeFile returns a file that a run has made. Only files that the engine lists are read, and of them only
+// those in the workspace while agents are confined: a confined script may name any file as its own.
 func (s *Server) madeFile(ctx context.Context, id, number string) (*sdk.ResourceContents, error) {
 	run, err := s.client.Run(ctx, id)
 	if err != nil {
@@ -131,22 +135,62 @@ func (s *Server) madeFile(ctx context.Context, id, number string) (*sdk.Resource
 	if err != nil || n < 0 || n >= len(run.Outputs) {
 		return nil, api.ErrNotFound
 	}
-	info, err := os.Stat(run.Outputs[n])
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, api.ErrNotFound // it was removed since
-	}
-	if info.Size() > maxResource {
-		return nil, errors.New("the file is too large to be sent: it is " + run.Outputs[n])
-	}
-	data, err := os.ReadFile(run.Outputs[n])
+	settings, err := s.options.Settings(ctx)
 	if err != nil {
 		return nil, err
+	}
+	dir, name := filepath.Dir(run.Outputs[n]), filepath.Base(run.Outputs[n])
+	if settings.Confine {
+		if dir, err = s.options.Workspace(settings); err != nil {
+			return nil, err
+		}
+		if name, err = filepath.Rel(dir, run.Outputs[n]); err != nil {
+			return nil, api.ErrNotFound
+		}
+	}
+	data, err := readFile(dir, name)
+	if errors.Is(err, errTooLarge) {
+		return nil, errors.New("the file is too large to be sent: it is " + run.Outputs[n])
+	}
+	if err != nil {
+		return nil, api.ErrNotFound // it was removed since, or lies where agents may not look
 	}
 	kind := http.DetectContentType(data)
 	if strings.HasPrefix(kind, "text/") && utf8.Valid(data) {
 		return &sdk.ResourceContents{MIMEType: kind, Text: string(data)}, nil
 	}
 	return &sdk.ResourceContents{MIMEType: kind, Blob: data}, nil
+}
+
+// errTooLarge is the error of a file that has more than maxResource bytes.
+var errTooLarge = errors.New("the file is too large")
+
+// readFile reads a file in a folder, or below it. It fails for what leads out of the folder, what is no
+// file, and what is too large. A script may have put anything there.
+func readFile(dir, name string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fs.ErrNotExist)
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|nonBlocking, 0) // it may be a pipe by now
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fs.ErrNotExist
+	case info.Size() > maxResource:
+		return nil, errTooLarge
+	}
+	return io.ReadAll(io.LimitReader(f, maxResource))
 }
 
 // inJSON returns a value as JSON, or the error.

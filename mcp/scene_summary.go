@@ -32,10 +32,11 @@ func registerSceneSummary(s *Server) {
 
 // lookAsText looks at the scene of a session and answers with what was seen, as JSON.
 func (c *call) lookAsText(ctx context.Context, session string, look api.Look) (*sdk.CallToolResult, error) {
-	run, busy, err := c.look(ctx, session, look)
+	done, busy, err := c.look(ctx, session, look)
 	if busy != nil || err != nil {
 		return busy, err
 	}
+	run := done.Run
 	res := text("%s", run.Result)
 	if len(run.Result) > maxText {
 		res.Content = append(res.Content, &sdk.TextContent{Text: "The whole is in the resource " + runURI(run.ID, "") + "; from and limit list less."})
@@ -46,23 +47,23 @@ func (c *call) lookAsText(ctx context.Context, session string, look api.Look) (*
 
 // look looks at the scene of a session, and begins that of the process if it is not there. The result of the run
 // has what was seen. busy is the answer where the session is busy for too long.
-func (c *call) look(ctx context.Context, session string, look api.Look) (run api.Run, busy *sdk.CallToolResult, err error) {
+func (c *call) look(ctx context.Context, session string, look api.Look) (done api.SessionDone, busy *sdk.CallToolResult, err error) {
 	name, err := c.session(session)
 	if err != nil {
-		return run, nil, err
+		return done, nil, err
 	}
 	if name != c.server.options.Session {
 		// A look begins the session if it is not there, and an agent that may only look begins none.
 		if _, err := c.server.client.Session(ctx, name); err != nil {
-			return run, nil, err
+			return done, nil, err
 		}
 	}
-	done, busy, err := c.operate(ctx, api.SessionRequest{Session: name, Operation: api.SessionLook, Look: &look}, defaultWait*time.Second)
+	done, busy, err = c.operate(ctx, api.SessionRequest{Session: name, Operation: api.SessionLook, Look: &look}, defaultWait*time.Second)
 	if busy != nil || err != nil {
-		return run, busy, err
+		return done, busy, err
 	}
 	if len(done.Run.Result) == 0 {
 		done.Run.Result = json.RawMessage("null")
 	}
-	return done.Run, nil, nil
+	return done, nil, nil
 }

@@ -8,9 +8,12 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -61,10 +64,32 @@ func New(client *control.Client, o Options) *Server {
 			SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = "private" },
 		},
 	)
+	s.sdk.AddReceivingMiddleware(s.guard)
 	for _, register := range registrations {
 		register(s)
 	}
 	return s
+}
+
+// guard keeps what an agent sends from ending the process, which may be the engine's: the library fills the
+// defaults of arguments in, and panics where the arguments are null.
+func (s *Server) guard(next sdk.MethodHandler) sdk.MethodHandler {
+	return func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				if s.options.Logger != nil {
+					s.options.Logger.Error("a request of an agent has panicked", "method", method, "panic", r, "stack", string(debug.Stack()))
+				}
+				res, err = nil, fmt.Errorf("the server has failed at %s", method)
+			}
+		}()
+		if call, ok := req.(*sdk.CallToolRequest); ok && call.Params != nil {
+			if text := bytes.TrimSpace(call.Params.Arguments); len(text) == 0 || string(text) == "null" {
+				call.Params.Arguments = []byte("{}")
+			}
+		}
+		return next(ctx, method, req)
+	}
 }
 
 // registrations add everything that agents find. Each is in the file of its tool.

@@ -265,6 +265,27 @@ func TestAnAgentThatMayOnlyLookKeepsNoCheckpoint(t *testing.T) {
 	}
 }
 
+// A client that sends null, or nothing, must not end the process.
+func TestNoArgumentsAreNoArguments(t *testing.T) {
+	t.Parallel()
+	for _, arguments := range []string{"null", "", "{}", "[]", "7"} {
+		a := connect(t, newTestServer(t, api.AllowAll), nil)
+		for _, tool := range []string{"scene_summary", "render_preview", "run_python", "wait_run", "api_docs", "checkpoint"} {
+			params := &sdk.CallToolParams{Name: tool}
+			if arguments != "" {
+				params.Arguments = json.RawMessage(arguments)
+			}
+			res, err := a.CallTool(t.Context(), params)
+			if err == nil && !res.IsError {
+				t.Errorf("%s with %q succeeds without an engine: %s", tool, arguments, said(res))
+			}
+		}
+		if _, err := a.ListTools(t.Context(), nil); err != nil {
+			t.Fatalf("after %q the server is gone: %v", arguments, err)
+		}
+	}
+}
+
 func TestOnlyThisMachineIsListenedOn(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "8123", "example.com:0"} {

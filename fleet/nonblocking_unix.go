@@ -1,0 +1,8 @@
+//go:build unix
+
+package fleet
+
+import "golang.org/x/sys/unix"
+
+// nonBlocking has the opening of a pipe return at once.
+const nonBlocking = unix.O_NONBLOCK

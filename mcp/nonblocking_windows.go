@@ -1,0 +1,4 @@
+package mcp
+
+// nonBlocking is nothing: Windows has no pipes in folders.
+const nonBlocking = 0
