@@ -72,8 +72,8 @@ func TestAJobThatCannotBeginSomewhereGoesElsewhere(t *testing.T) {
 	h := newHall(t)
 	c := h.dial("desk", farm.RoleSubmit)
 	h.machine("a", works)
-	r := resultOf(t, c, submit(t, c, script("refuse"))) // no machine can, not even in three attempts
-	if r.State != farm.StateFailed || len(r.Tries) != 3 || !strings.Contains(r.Reason, "no such Blender") {
+	r := resultOf(t, c, submit(t, c, script("refuse"))) // no machine can, not even in five attempts
+	if r.State != farm.StateFailed || len(r.Tries) != 5 || !strings.Contains(r.Reason, "no such Blender") {
 		t.Errorf("%+v", r)
 	}
 	// A full disk: the machine can't write down that it has the job.

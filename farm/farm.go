@@ -47,6 +47,8 @@ const (
 	beats = 4
 	// maxTries is after how many machines that died with a job, or whose Blender crashed, the job ends.
 	maxTries = 3
+	// maxAttempts is after how many such attempts a job ends, on however few machines.
+	maxAttempts = 5
 )
 
 // MaxCode is how many bytes of code a job carries in itself. The files of a job carry more.

@@ -25,6 +25,9 @@ type answer struct {
 	Error string `json:"error"`
 }
 
+// joinTime is how long an administrator may take to answer a machine that asks to be admitted.
+const joinTime = 15 * time.Second
+
 // Join makes this machine a member under a name, by an invitation. It returns the membership, which is not
 // written yet. It fails when the administrator does not admit the machine, or nobody answers.
 func Join(ctx context.Context, i Invitation, card Card, name string, key Key) (*Membership, error) {
@@ -45,9 +48,11 @@ func Join(ctx context.Context, i Invitation, card Card, name string, key Key) (*
 	if err != nil {
 		return nil, err
 	}
-	msg, err := nc.RequestWithContext(ctx, subjectJoin+"."+card.Invitation, text)
+	asking, stop := context.WithTimeout(ctx, joinTime)
+	defer stop()
+	msg, err := nc.RequestWithContext(asking, subjectJoin+"."+card.Invitation, text)
 	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) {
-		return nil, errors.New("the administrator of the farm does not answer: `blendtray farm serve` or `blendtray farm invite` must be running there")
+		return nil, errors.New("the administrator of the farm does not answer: the `blendtray farm serve` or `blendtray farm invite` that has printed the line must be running there")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask to be admitted: %w", err)
@@ -125,11 +130,17 @@ func (a *Admitter) Left() int {
 	return left
 }
 
+// errNotOurs is the error of a request for an invitation that this admitter has not made.
+var errNotOurs = errors.New("the invitation is not known here")
+
 // Serve answers machines that ask to be admitted, until ctx ends.
 func (a *Admitter) Serve(ctx context.Context, c *Client) error {
 	sub, err := c.nc.Subscribe(subjectJoin+".*", func(msg *nats.Msg) {
 		var said answer
 		card, err := a.admit(msg)
+		if errors.Is(err, errNotOurs) {
+			return // another process has made the invitation, and answers
+		}
 		if err != nil {
 			said.Error = err.Error()
 		} else if said.Card, err = a.Administrator.NewCard(card); err != nil {
@@ -174,7 +185,10 @@ func (a *Admitter) admit(msg *nats.Msg) (Card, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.open[id]
-	if o == nil || o.uses == 0 || time.Now().After(o.until) {
+	if o == nil {
+		return Card{}, errNotOurs
+	}
+	if o.uses == 0 || time.Now().After(o.until) {
 		return Card{}, errors.New("the invitation has ended; ask for another one")
 	}
 	members, err := readMembers(a.Members)

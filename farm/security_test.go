@@ -204,6 +204,64 @@ func TestNothingRunsThatIsNotSignedByWhoMaySubmit(t *testing.T) {
 	}
 }
 
+// Who may submit may delete the line of a kind of job; the machines make the line anew.
+func TestALineThatIsDeletedIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	admin := h.dial("boss", farm.Roles()...)
+	h.machine("a", works)
+	resultOf(t, admin, submit(t, admin, script("ok before")))
+	stream, err := admin.JetStream().Stream(t.Context(), "bt-jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := 0
+	for name := range stream.ConsumerNames(t.Context()).Name() {
+		if err := stream.DeleteConsumer(t.Context(), name); err == nil {
+			deleted++
+		}
+	}
+	if deleted == 0 {
+		t.Fatal("there was no line to delete")
+	}
+	if r := resultOf(t, admin, submit(t, admin, script("ok after"))); r.State != farm.StateSucceeded {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Where two processes admit machines, the one that has made the invitation answers.
+func TestOnlyWhoHasInvitedAMachineAnswersIt(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	admin := h.dial("boss", farm.Roles()...)
+	members := filepath.Join(t.TempDir(), "members.json")
+	stranger := &farm.Admitter{Administrator: h.administrator, Members: members}
+	inviter := &farm.Admitter{Administrator: h.administrator, Members: members}
+	go func() { _ = stranger.Serve(t.Context(), admin) }()
+	token, err := inviter.Invite("tls://"+h.listen, h.server.Pin(), []farm.Role{farm.RoleSubmit}, time.Hour, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	invitation, card, err := farm.ReadInvitation(token.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = inviter.Serve(t.Context(), h.dial("other boss", farm.Roles()...)) }()
+	key, err := farm.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the machine is admitted", func() bool {
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		_, err := farm.Join(ctx, invitation, card, "one", key)
+		if err != nil && strings.Contains(err.Error(), "has ended") {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 func TestAMachineJoinsByAnInvitation(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)

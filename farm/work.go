@@ -185,9 +185,12 @@ func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyVal
 	}
 	age := now.Sub(entry.Created())
 	if claim.State == StateWaiting {
-		if n := len(claim.Tries); n > 0 && claim.Tries[n-1].Machine == j.s.name && age < claim.lease() {
-			j.later(claim.lease() - age) // another machine goes first
-			return false
+		// Other machines go first, also those that are busy now: this machine waits longer after each try.
+		if n := ownTries(claim.Tries, j.s.name); n > 0 {
+			if wait := claim.lease() * time.Duration(n); age < wait {
+				j.later(wait - age)
+				return false
+			}
 		}
 		return j.write(ctx, j.fresh(claim.Attempt+1, claim.Tries), entry.Revision())
 	}
@@ -201,7 +204,17 @@ func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyVal
 		Machine: claim.Machine, Run: claim.Run, At: now.UTC(),
 		Reason: fmt.Sprintf("the machine gave no sign of life for %s", age.Round(time.Second)),
 	})
+	j.s.mu.Lock()
+	cancelled := j.s.cancelled[j.id]
+	j.s.mu.Unlock()
 	switch {
+	case cancelled:
+		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled, and its machine is gone", Tries: tries}) != nil {
+			j.later(j.s.cfg.Lease / beats)
+			return false
+		}
+		j.over()
+		return false
 	case !j.job.Repeatable:
 		claim.State, claim.Tries = StateInterrupted, tries
 		claim.Reason = claim.Machine + " gave no sign of life, and the job must not begin again by itself"
@@ -209,13 +222,33 @@ func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyVal
 			j.over() // its machine may come back and say how it ended
 		}
 		return false
-	case len(tries) >= maxTries:
+	case isPoison(tries):
 		if j.publish(ctx, Result{State: StateInterrupted, Reason: poison(tries), Tries: tries}) == nil {
 			j.over()
 		}
 		return false
 	}
 	return j.write(ctx, j.fresh(claim.Attempt+1, tries), entry.Revision())
+}
+
+// isPoison reports whether a job was tried on so many machines, or so often, that it is not tried again. One
+// machine that is broken does not count for three.
+func isPoison(tries []Try) bool {
+	machines := map[string]bool{}
+	for _, t := range tries {
+		machines[t.Machine] = true
+	}
+	return len(machines) >= maxTries || len(tries) >= maxAttempts
+}
+
+// ownTries returns how often a machine has tried a job.
+func ownTries(tries []Try, machine string) (n int) {
+	for _, t := range tries {
+		if t.Machine == machine {
+			n++
+		}
+	}
+	return n
 }
 
 // poison says why a job stops that has ended machine after machine.
@@ -326,7 +359,13 @@ func (s *shift) adopt(ctx context.Context) {
 			for ctx.Err() == nil && !s.c.Connected() {
 				pause(ctx, lookTime/4)
 			}
-			j.do(ctx)
+			for { // the server may not be ready yet, and nobody else looks at the job
+				j.do(ctx)
+				if _, err := os.Stat(s.heldFile(id)); err != nil || ctx.Err() != nil {
+					break
+				}
+				pause(ctx, s.cfg.Lease/beats)
+			}
 			s.release(j)
 		})
 	}
@@ -389,7 +428,13 @@ var errNotBegun = errors.New("it can't begin here")
 // execute has the engine execute the job and returns the ended run and the files that it has made. With an
 // error of [errNotBegun] nothing was executed; with another error it is not known how the run ended.
 func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
+	j.mu.Lock()
+	begun := j.claim.Run != "" // for an earlier worker of this machine
+	j.mu.Unlock()
 	prepared, err := j.s.cfg.Prepare(ctx, j.s.c, j.job, fmt.Sprintf("%s-%d", j.id, j.attempt))
+	if err != nil && begun {
+		return api.Run{}, nil, fmt.Errorf("look for the run of an earlier start: %w", err)
+	}
 	if err != nil {
 		return api.Run{}, nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
@@ -399,6 +444,9 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	sub := prepared.Submission
 	sub.Key, sub.Client = j.runKey(), "farm: "+j.job.By
 	run, events, err := j.s.cfg.Engine.Follow(ctx, sub)
+	if err != nil && begun {
+		return run, nil, fmt.Errorf("look for the run of an earlier start: %w", err)
+	}
 	if err != nil {
 		return run, nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
@@ -498,6 +546,8 @@ func (j *work) conclude(ctx, report context.Context, run api.Run, files []File, 
 	case errors.Is(err, errNotBegun):
 		j.again(report, run, StateFailed, strings.TrimPrefix(err.Error(), errNotBegun.Error()+": "))
 	case err != nil && !run.State.Final(): // the next worker of this machine finds the job and its run
+	case err != nil && !j.job.Repeatable: // it has run, and must not run again
+		j.finish(report, Result{State: StateFailed, Reason: err.Error(), Run: &run}, settle)
 	case err != nil:
 		j.again(report, run, StateFailed, err.Error())
 	case j.wasStopped(ctx, run, why):
@@ -548,7 +598,7 @@ func tail(text string) string {
 // again has the job begin on another machine, or ends it after the last try.
 func (j *work) again(ctx context.Context, run api.Run, state State, reason string) {
 	tries := append(slices.Clone(j.tries), Try{Machine: j.s.name, Run: run.ID, Reason: reason, Log: tail(run.Output), At: time.Now().UTC()})
-	if len(tries) < maxTries {
+	if !isPoison(tries) {
 		j.release(ctx, Claim{Tries: tries, Reason: reason}, time.Second/4)
 		return
 	}

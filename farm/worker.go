@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"blendtray/api"
@@ -168,6 +169,7 @@ type shift struct {
 	ending    bool             // the engine is ending
 	held      map[string]*work // the jobs that this machine has, by id
 	waiting   map[string]bool  // the lines at which the machine waits
+	gone      map[string]bool  // the lines that were found to be gone
 	working   sync.WaitGroup
 }
 
@@ -182,7 +184,7 @@ type line struct {
 func newShift(w *Worker, c *Client) *shift {
 	return &shift{
 		Worker: w, c: c, name: c.Card.Name, key: c.Card.Key, wake: make(chan struct{}, 1),
-		lines: map[string]line{}, cancelled: map[string]bool{}, held: map[string]*work{}, waiting: map[string]bool{},
+		lines: map[string]line{}, cancelled: map[string]bool{}, held: map[string]*work{}, waiting: map[string]bool{}, gone: map[string]bool{},
 	}
 }
 
@@ -397,7 +399,7 @@ func (s *shift) take(ctx context.Context) {
 			}
 			if !s.isWaiting(l.name) {
 				n, err := s.takeNow(ctx, consumers[l.name], free)
-				if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrConsumerDeleted) {
+				if isGone(err) || s.lineIsGone(l.name) {
 					consumers[l.name] = nil
 				}
 				took = took || n > 0
@@ -435,6 +437,21 @@ func (s *shift) takeNow(ctx context.Context, c jetstream.Consumer, free int) (n 
 	return n, batch.Error()
 }
 
+// isGone reports whether an error says that a line is not there any more: somebody has deleted its consumer,
+// or the server has lost it.
+func isGone(err error) bool {
+	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, nats.ErrNoResponders)
+}
+
+// lineIsGone reports, once, whether the wait at a line has found out that it is gone.
+func (s *shift) lineIsGone(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := s.gone[name]
+	delete(s.gone, name)
+	return gone
+}
+
 func (s *shift) isWaiting(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -459,10 +476,15 @@ func (s *shift) waitAt(ctx context.Context, name string, c jetstream.Consumer) {
 					_ = msg.Nak() // or it is delivered again after a while
 				}
 			}
-		} else {
+			err = batch.Error()
+		}
+		if err != nil {
 			pause(ctx, lookTime/4)
 		}
 		s.mu.Lock()
+		if isGone(err) {
+			s.gone[name] = true
+		}
 		delete(s.waiting, name)
 		s.mu.Unlock()
 		s.poke()
