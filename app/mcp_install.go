@@ -122,7 +122,7 @@ func agentEntry(name string, shared bool) (agents.Entry, error) {
 	if shared && onPath(path) {
 		entry.Command = filepath.Base(path)
 	}
-	if program.Home != "" {
+	if program.Home != "" && !shared { // others have another home
 		entry.Env = map[string]string{"BLENDTRAY_HOME": program.Home}
 	}
 	return entry, nil

@@ -178,6 +178,7 @@ func (l *Library) fetch(id, program string, c *copyOf) {
 		l.mu.Unlock()
 	}
 	close(c.ready)
+	l.keep(id, c) // also where nobody waits for it any more
 }
 
 // write has Blender write its API under a temporary name and then renames the file.

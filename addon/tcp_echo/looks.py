@@ -52,11 +52,12 @@ def perform() -> Any:
     return picture(request)
 
 
-def _number(value: float) -> float:
-    return float(f"{value:.5g}")
+def _number(value: float) -> float | str:
+    """Return a number that JSON knows: others, such as NaN, as text."""
+    return float(f"{value:.5g}") if math.isfinite(value) else str(value)
 
 
-def _numbers(values: Any) -> list[float]:
+def _numbers(values: Any) -> list[float | str]:
     return [_number(value) for value in values]
 
 
@@ -320,7 +321,7 @@ def _value(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
-        return _number(value) if math.isfinite(value) else str(value)
+        return _number(value)
     if isinstance(value, str):
         return value if len(value) <= _TEXT else value[:_TEXT] + "…"
     if isinstance(value, bpy.types.bpy_struct):
@@ -400,7 +401,7 @@ def _node(node: Any) -> dict[str, Any]:
     own = {key: value for key, value in _plain(node).items() if key not in skipped}
     if own:
         found["properties"] = own
-    inputs = {s.name: _value(s.default_value) for s in node.inputs
+    inputs = {_input_name(node, s): _value(s.default_value) for s in node.inputs
               if not s.is_linked and s.enabled and hasattr(s, "default_value")}  # fmt: skip
     if inputs:
         found["inputs"] = inputs
@@ -411,10 +412,15 @@ def _socket(socket: Any) -> tuple[str, Any]:
     return socket.name, _value(getattr(socket, "default_value", None))
 
 
+def _input_name(node: Any, socket: Any) -> str:
+    """Return the name of an input, or its identifier where several inputs have the name."""
+    several = sum(other.enabled and other.name == socket.name for other in node.inputs) > 1
+    return str(socket.identifier if several else socket.name)
+
+
 def _link(link: Any) -> str:
-    return (
-        f"{link.from_node.name}.{link.from_socket.name} → {link.to_node.name}.{link.to_socket.name}"
-    )
+    name = _input_name(link.to_node, link.to_socket)
+    return f"{link.from_node.name}.{link.from_socket.name} → {link.to_node.name}.{name}"
 
 
 def picture(request: dict[str, Any]) -> dict[str, Any]:

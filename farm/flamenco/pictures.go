@@ -84,6 +84,12 @@ var errTooLarge = errors.New("the picture is too large to be shown")
 // smallJPEG returns a picture file as a JPEG file of at most 1920 pixels a side. It fails with
 // [image.ErrFormat] for what it can't read, such as EXR.
 func smallJPEG(path string) ([]byte, error) {
+	// A run may name anything: to open a pipe would wait for whoever writes to it.
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, image.ErrFormat
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

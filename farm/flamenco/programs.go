@@ -46,11 +46,11 @@ func (j *job) execute(ctx context.Context, program string, args []string) error 
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
-		lines := bufio.NewReader(read)
+		lines := bufio.NewReaderSize(read, maxLine)
 		for {
-			line, err := lines.ReadString('\n')
-			j.report.print(line)
-			if err != nil {
+			line, err := lines.ReadSlice('\n')
+			j.report.print(string(line))
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 				return
 			}
 		}
@@ -66,6 +66,9 @@ func (j *job) execute(ctx context.Context, program string, args []string) error 
 	}
 	return nil
 }
+
+// maxLine is how much of a line is kept until the end of the line: a program may print none.
+const maxLine = 64 << 10
 
 // number is a number, or text that is a number.
 type number float64

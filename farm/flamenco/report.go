@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 )
 
 // report sends the manager what a task does, in order. What is printed is collected and sent at
 // intervals; a new status is sent at once, with all that was printed before it. While the manager does
 // not answer, the report is kept.
 type report struct {
+	leaving sync.Once // sets leaveAt, until when updates are sent after the worker was ended
+	leaveAt time.Time
+
 	*Worker
 	task   string
 	cancel context.CancelCauseFunc
@@ -138,7 +142,9 @@ func (r *report) send(ctx context.Context, u taskUpdate) {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
-		_ = pause(sending, r.cfg.pauses.farewell)
+		// The time of a farewell is one for all updates that are left.
+		r.leaving.Do(func() { r.leaveAt = time.Now().Add(r.cfg.pauses.farewell) })
+		_ = pause(sending, time.Until(r.leaveAt))
 		stop()
 	})()
 	err := r.insist(sending, "update of the task "+r.task, func() error { return r.manager.update(sending, r.task, u) })

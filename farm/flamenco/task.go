@@ -264,6 +264,9 @@ type lineFilter struct{ begun string }
 func (l *lineFilter) take(text string) string {
 	l.begun += text
 	end := strings.LastIndexByte(l.begun, '\n') + 1
+	if end == 0 && len(l.begun) > maxLine {
+		end = len(l.begun) // it is too long to wait for its end
+	}
 	var kept strings.Builder
 	for line := range strings.Lines(l.begun[:end]) {
 		if !api.IsRenderStatus([]byte(strings.TrimRight(line, "\r\n"))) {
