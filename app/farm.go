@@ -34,7 +34,7 @@ type farmCmd struct {
 }
 
 func (farmCmd) Help() string {
-	return `Machines that have joined a farm share their runs. "blendtray farm serve" on one of them prints the line with which the others join, and "blendtray farm run" then has a script run on whichever is free. The engine of each machine takes jobs by itself and executes them as ordinary runs.`
+	return `Machines that have joined a farm share their runs. "blendtray farm serve" on a first machine prints the line with which other machines join, and "blendtray farm run" then has a script run on a machine that is free. The engine of each machine takes jobs by itself and executes them as ordinary runs.`
 }
 
 // farmHint says what a person can do who is in no farm.
@@ -112,7 +112,7 @@ func (f farmEngine) Follow(ctx context.Context, s api.Submission) (api.Run, farm
 	return r, sub, nil
 }
 
-// Status returns the state of the engine, without that of the settings.
+// Status returns the state of the engine, without the state of the settings.
 func (f farmEngine) Status() api.Status { return f.Engine.Status() }
 
 // gpuOf is what is found out once about the machine.

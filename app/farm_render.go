@@ -23,9 +23,9 @@ type farmRenderCmd struct {
 	File string `arg:"" name:"scene" help:"The .blend file."`
 	frameFlags
 	Chunk  int    `default:"5" placeholder:"N" help:"So many frames are a job, which one machine renders (default: 5)."`
-	To     string `placeholder:"DIR" help:"The folder into which the pictures come. Default: that of the scene's own output."`
+	To     string `placeholder:"DIR" help:"The folder into which the pictures come (default: the folder of the scene's own output)."`
 	Engine string `placeholder:"NAME" help:"The render engine, such as CYCLES. Default: the scene's."`
-	Output string `placeholder:"NAME" help:"The name of the pictures, with # for the digits of the frame, such as shot_####. Default: that of the scene's own output."`
+	Output string `placeholder:"NAME" help:"The name of the pictures, with # for the digits of the frame, such as shot_#### (default: the name of the scene's own output)."`
 	Shared bool   `help:"Send no files: the .blend, what it uses, and DIR have the same paths on all machines."`
 	placeFlags
 }

@@ -192,7 +192,7 @@ type farmInviteCmd struct {
 }
 
 func (farmInviteCmd) Help() string {
-	return `Prints the line with which a machine joins, and waits until it has joined: the administrator's key, which this machine must have, signs what the machine may do. A machine that only submits, such as that of an artist, executes nothing; one that only works can't have anything executed.
+	return `Prints the line with which a machine joins, and waits until it has joined: the administrator's key, which this machine must have, signs what the machine may do. A machine that only submits, such as an artist's, executes nothing; a machine that only works can't have anything executed.
 
     blendtray farm invite --roles submit
     blendtray farm invite --roles work --uses 20`

@@ -24,7 +24,7 @@ type flamencoCmd struct {
 
 type flamencoWorkerCmd struct {
 	URL     string   `arg:"" name:"url" help:"The manager, such as http://farm:8080."`
-	Name    string   `placeholder:"NAME" help:"The name of this worker (default: that of the machine)."`
+	Name    string   `placeholder:"NAME" help:"The name of this worker (default: the name of the machine)."`
 	Tags    []string `placeholder:"TAG" help:"The tags of the manager that this worker is to have. Default: those that it has been given."`
 	Blender string   `placeholder:"NAME" help:"The Blender that executes tasks that name none: a name of \"blendtray status\", or a version such as 4.5."`
 }

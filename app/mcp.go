@@ -288,7 +288,7 @@ const lingerTime = 300 * time.Millisecond
 
 // linger returns when nobody needs the engine in this process any more: the run of the agent that has gone
 // has ended, and so have the runs and sessions of others. Without an engine in this process it returns at
-// once. session is that of the agent.
+// once. session is the session of the agent.
 func (a *agentEngine) linger(session string) {
 	for a.ctx.Err() == nil {
 		a.mu.Lock()

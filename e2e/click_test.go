@@ -25,8 +25,12 @@ def show():
     for module in addon_utils.modules():
         if module.__name__ == addon:
             addon_utils.module_bl_info(module)["show_expanded"] = True
-    with bpy.context.temp_override(window=manager.windows[0]):
-        bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
+    try:
+        with bpy.context.temp_override(window=manager.windows[0]):
+            bpy.ops.screen.userpref_show("INVOKE_DEFAULT")
+    except (IndexError, RuntimeError):
+        pass # the window is not there yet
+    return None if len(manager.windows) > 1 else 0.5
 bpy.app.timers.register(show, first_interval=0.1)
 `
 

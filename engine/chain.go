@@ -174,7 +174,9 @@ func (j *job) trace() *job {
 }
 
 // explains returns what the journal shows for a save of a file of these names, which has a number
-// and was seen at a time. The lines that explain it are used up: the next save needs other lines.
+// and was seen at a time. The lines that explain it are used up: the next save needs other lines. A line of the
+// same moment that is later than the save explains it by the coarseness of clocks alone, and is kept: it may be about
+// the next save, of a script that writes twice at once.
 func (j *journal) explains(names []string, inode uint64, seen time.Time) (how evidence) {
 	j.wrote = slices.DeleteFunc(j.wrote, func(w wrote) bool {
 		file := slices.Contains(names, w.path)
@@ -191,7 +193,7 @@ func (j *journal) explains(names []string, inode uint64, seen time.Time) (how ev
 		case file:
 			how = max(how, likely)
 		}
-		return file
+		return file && !w.at.After(seen)
 	})
 	return how
 }

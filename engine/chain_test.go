@@ -246,3 +246,19 @@ func (h *house) finds(path, code string, at time.Time) {
 		Stamp: watcher.Stamp{Size: int64(len(code)), ModTime: at, Hash: hashOf([]byte(code)), Changed: at.UnixNano()},
 	})
 }
+
+// A script that writes twice at once: the line of the second write explains the second save.
+func TestALineOfAWriteThatComesRightAfterASaveIsKeptForTheNext(t *testing.T) {
+	t.Parallel()
+	first := time.Now()
+	second := first.Add(2 * time.Millisecond)
+	j := &journal{wrote: []wrote{{path: "/s/twice.py", at: first}, {path: "/s/twice.py", at: second}}}
+	for _, seen := range []time.Time{first.Add(time.Millisecond), second.Add(time.Millisecond)} {
+		if how := j.explains([]string{"/s/twice.py"}, 0, seen); how != proven {
+			t.Errorf("the save after %s has the evidence %v", seen.Sub(first), how)
+		}
+	}
+	if how := j.explains([]string{"/s/twice.py"}, 0, second.Add(time.Second)); how != noEvidence {
+		t.Errorf("a person's save has the evidence %v", how)
+	}
+}

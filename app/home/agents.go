@@ -25,7 +25,7 @@ func (p Paths) AgentToken() (string, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = p.newAgentToken(file); err == nil {
-			text, err = os.ReadFile(file) // that of the process that was first
+			text, err = os.ReadFile(file) // the token of the process that was first
 		}
 	}
 	if err != nil {
