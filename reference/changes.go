@@ -19,6 +19,8 @@ type change struct {
 	// since is the version that has the change. from is the first version that has the old names, and
 	// until the version that has changed them once more; "" where there is none.
 	since, from, until string
+	// discouraged: the old names are there for a while, and should not be used any more.
+	discouraged bool
 	note               string
 }
 
@@ -104,7 +106,7 @@ func (b *book) changesFor(asked func(name string) bool) (all []api.Replacement) 
 		case len(all) == maxReplaced:
 			return all
 		case c.appliesTo(b.version):
-			at := slices.IndexFunc(c.old, func(old string) bool { return asked(old) && !b.has(old) })
+			at := slices.IndexFunc(c.old, func(old string) bool { return asked(old) && (c.discouraged || !b.has(old)) })
 			if at >= 0 {
 				all = append(all, api.Replacement{Old: c.old[at], New: c.use, Since: c.since, Note: c.note, Paths: b.existing(c.paths)})
 			}

@@ -189,7 +189,7 @@ var changes = []change{
 	// 5.0.
 	{since: "5.0", from: "4.2", old: []string{`"BLENDER_EEVEE_NEXT"`}, use: "'BLENDER_EEVEE'", paths: []string{`"BLENDER_EEVEE"`}},
 	{
-		since: "3.5", old: []string{"bgl"}, use: "the module gpu: gpu.state, gpu.shader, gpu_extras.batch.batch_for_shader", paths: []string{"gpu.state", "gpu_extras.batch.batch_for_shader"},
+		since: "3.5", discouraged: true, old: []string{"bgl"}, use: "the module gpu: gpu.state, gpu.shader, gpu_extras.batch.batch_for_shader", paths: []string{"gpu.state", "gpu_extras.batch.batch_for_shader"},
 		note: "bgl is discouraged since 3.5, and gone in 5.0",
 	},
 	{

@@ -21,20 +21,24 @@ import types
 from typing import Any
 
 
+def _print_version() -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print("Blender", version("bpy"))
+    except PackageNotFoundError:  # bpy is a stand-in
+        import bpy
+
+        print("Blender", bpy.app.version_string)
+
+
 def main(arguments: list[str]) -> None:
     if "--version" in arguments or "-v" in arguments:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print("Blender", version("bpy"))
-        except PackageNotFoundError:  # bpy is a stand-in
-            import bpy
-
-            print("Blender", bpy.app.version_string)
+        _print_version()
         return
     scripts: list[tuple[str, str]] = []
     addons: list[str] = []
-    # What is rendered after the scripts: frames, or "" for those of the scene.
+    # What is rendered after the scripts: frames, or "" for those of the scene; and "-F FORMAT".
     renders: list[str] = []
     exit_code = 0
     opened = ""
@@ -53,6 +57,9 @@ def main(arguments: list[str]) -> None:
         elif option in ("-f", "-a"):
             at += option == "-f"
             renders.append(arguments[at] if option == "-f" else "")
+        elif option in ("-F", "--render-format"):
+            at += 1
+            renders.append("-F " + arguments[at])
         elif option.endswith(".blend"):
             opened = option
         elif option not in ("--background", "-b", "--factory-startup", "-noaudio"):
@@ -116,9 +123,29 @@ def _execute(option: str, script: str, namespace: dict[str, Any]) -> None:
     exec(compile(source, script, "exec"), namespace)
 
 
+# What Blender's command line calls by another name than its Python.
+_FORMATS = {
+    "TGA": "TARGA",
+    "RAWTGA": "TARGA_RAW",
+    "EXR": "OPEN_EXR",
+    "MULTILAYER": "OPEN_EXR_MULTILAYER",
+}
+
+
+def _set_format(settings: Any, name: str) -> None:
+    wanted = _FORMATS.get(name, name)
+    if hasattr(settings, "media_type"):  # from 5.0 on it says which formats there are
+        several = wanted == "OPEN_EXR_MULTILAYER"
+        settings.media_type = "MULTI_LAYER_IMAGE" if several else "IMAGE"
+    settings.file_format = wanted
+
+
 def _render_all(bpy: Any, renders: list[str]) -> None:
     for frames in renders:
-        _render(bpy, frames)
+        if frames.startswith("-F "):
+            _set_format(bpy.context.scene.render.image_settings, frames[3:])
+        else:
+            _render(bpy, frames)
 
 
 def _render(bpy: Any, frames: str) -> None:
