@@ -21,7 +21,7 @@ type change struct {
 	since, from, until string
 	// discouraged: the old names are there for a while, and should not be used any more.
 	discouraged bool
-	note               string
+	note        string
 }
 
 // releaseOf returns the first two numbers of a version.
