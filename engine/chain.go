@@ -21,6 +21,8 @@ const (
 	// freshWrite is how long after a line of the journal a save may come that the line explains by
 	// itself: nearly all programs open a file, write it and close it at once.
 	freshWrite = 2 * time.Second
+	// soonAgain is freshWrite for a line that has explained a save already.
+	soonAgain = 500 * time.Millisecond
 	// tooQuick is the time in which no person saves maxChain times: where a chain is only likely,
 	// because scripts start other programs, it is stopped only when it is as quick.
 	tooQuick = 20 * time.Second
@@ -141,7 +143,7 @@ func (e *Engine) originLocked(s watcher.Save) (found origin) {
 		if j.over.IsZero() {
 			j.journal.look()
 		}
-		how := j.journal.explains(names, inode, seen)
+		how := j.journal.explains(names, inode, s.Stamp, seen)
 		if how == noEvidence && j.mayHaveSaved(s) {
 			how = mayHave
 		}
@@ -173,29 +175,47 @@ func (j *job) trace() *job {
 	return t
 }
 
-// explains returns what the journal shows for a save of a file of these names, which has a number
-// and was seen at a time. The lines that explain it are used up: the next save needs other lines. A line of the
-// same moment that is later than the save explains it by the coarseness of clocks alone, and is kept: it may be about
-// the next save, of a script that writes twice at once.
-func (j *journal) explains(names []string, inode uint64, seen time.Time) (how evidence) {
-	j.wrote = slices.DeleteFunc(j.wrote, func(w wrote) bool {
+// explains returns what the journal shows for a save of a file of these names, which has a number,
+// a stamp and a time at which it was seen. The lines that explain the save are used up: the next save
+// needs other lines. A line is kept when the save may have been made before the line, and the line be
+// about the next save, of a script that writes twice at once: when the line is later than the save,
+// which it explains by the coarseness of clocks alone; and when the file is as it was right before the line.
+func (j *journal) explains(names []string, inode uint64, stamp watcher.Stamp, seen time.Time) (how evidence) {
+	now := written{stamp.Size, stamp.ModTime.UnixNano()}
+	for i := range j.wrote {
+		w := &j.wrote[i]
 		file := slices.Contains(names, w.path)
 		below := slices.ContainsFunc(names, func(name string) bool {
 			return strings.HasPrefix(name, w.path+string(filepath.Separator)) // a folder was moved there
 		})
 		switch {
 		case !file && !below, file && w.inode != 0 && inode != 0 && w.inode != inode:
-			return false
+			continue
 		case seen.Add(sameMoment).Before(w.at):
-			return false // the save came before the write
-		case seen.Sub(w.at) <= freshWrite:
+			continue // the save came before the write
+		case w.fresh(stamp, seen):
 			how = max(how, proven)
 		case file:
 			how = max(how, likely)
 		}
-		return file && !w.at.After(seen)
-	})
+		untold := w.at.After(seen) || !w.kept && w.before != nil && *w.before == now
+		w.used, w.kept = file && !untold, file
+	}
+	j.wrote = slices.DeleteFunc(j.wrote, func(w wrote) bool { return w.used })
 	return how
+}
+
+// fresh reports whether a save came so soon after a line that the line explains it by itself. For a line
+// that has explained a save already only saves right after it count, so that a person's save is not taken
+// for the script's.
+func (w *wrote) fresh(stamp watcher.Stamp, seen time.Time) bool {
+	if !w.kept {
+		return seen.Sub(w.at) <= freshWrite
+	}
+	if changed := time.Unix(0, stamp.Changed); stamp.Changed != 0 && changed.Before(seen) {
+		seen = changed // on a busy machine a save is seen late
+	}
+	return seen.Sub(w.at) <= soonAgain
 }
 
 // mayHaveSaved reports whether other programs that a run has started may have made a save. A save

@@ -250,15 +250,40 @@ func (h *house) finds(path, code string, at time.Time) {
 // A script that writes twice at once: the line of the second write explains the second save.
 func TestALineOfAWriteThatComesRightAfterASaveIsKeptForTheNext(t *testing.T) {
 	t.Parallel()
+	const path = "/s/twice.py"
 	first := time.Now()
 	second := first.Add(2 * time.Millisecond)
-	j := &journal{wrote: []wrote{{path: "/s/twice.py", at: first}, {path: "/s/twice.py", at: second}}}
-	for _, seen := range []time.Time{first.Add(time.Millisecond), second.Add(time.Millisecond)} {
-		if how := j.explains([]string{"/s/twice.py"}, 0, seen); how != proven {
-			t.Errorf("the save after %s has the evidence %v", seen.Sub(first), how)
+	stampOf := func(size int64, at time.Time) watcher.Stamp {
+		return watcher.Stamp{Size: size, ModTime: at, Changed: at.UnixNano()}
+	}
+	stamps := []watcher.Stamp{stampOf(10, first), stampOf(11, second)}
+	person := stampOf(12, second.Add(600*time.Millisecond))
+	for name, test := range map[string]struct {
+		before []*written
+		seen   []time.Time
+	}{
+		"both saves seen at once":            {[]*written{nil, nil}, []time.Time{first.Add(time.Millisecond), second.Add(time.Millisecond)}},
+		"the first save seen after the line": {[]*written{{9, 1}, {10, first.UnixNano()}}, []time.Time{second.Add(time.Millisecond), second.Add(time.Second)}},
+	} {
+		j := &journal{wrote: []wrote{{path: path, at: first, before: test.before[0]}, {path: path, at: second, before: test.before[1]}}}
+		for i, seen := range test.seen {
+			if how := j.explains([]string{path}, 0, stamps[i], seen); how != proven {
+				t.Errorf("%s: save %d has the evidence %v", name, i, how)
+			}
+		}
+		if how := j.explains([]string{path}, 0, person, second.Add(time.Second)); how != noEvidence {
+			t.Errorf("%s: a person's save has the evidence %v", name, how)
 		}
 	}
-	if how := j.explains([]string{"/s/twice.py"}, 0, second.Add(time.Second)); how != noEvidence {
-		t.Errorf("a person's save has the evidence %v", how)
+	// The script has written the size that was there, within one tick of the file system's clock.
+	j := &journal{wrote: []wrote{{path: path, at: second, before: &written{11, second.UnixNano()}}}}
+	if how := j.explains([]string{path}, 0, stamps[1], second); how != proven {
+		t.Errorf("a save like the file before has the evidence %v", how)
+	}
+	if how := j.explains([]string{path}, 0, person, second.Add(time.Second)); how != likely {
+		t.Errorf("a person's save after it has the evidence %v", how)
+	}
+	if how := j.explains([]string{path}, 0, person, second.Add(time.Second)); how != noEvidence {
+		t.Errorf("another save has the evidence %v", how)
 	}
 }

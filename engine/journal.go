@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -44,6 +45,18 @@ type wrote struct {
 	path  string
 	inode uint64 // of the file that was there, or 0
 	at    time.Time
+	// before is set when the file was about to be written in place: its size and the time of its last
+	// writing, right before.
+	before *written
+	// kept is set when the line has explained a save already, which may have been made before it.
+	kept bool
+	used bool // it explains no other save
+}
+
+// written is what shows that a file was written again.
+type written struct {
+	size     int64 // in bytes
+	modified int64 // in ns since 1970
 }
 
 // ended is what a journal says of the end of a run.
@@ -261,10 +274,10 @@ func (j *journal) line(line string) {
 			return
 		}
 		w := wrote{}
-		inode, err1 := strconv.ParseUint(parts[0], 10, 64)
+		err1 := w.file(parts[0])
 		at, err2 := strconv.ParseInt(parts[1], 10, 64)
 		if errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &w.path)) == nil {
-			w.inode, w.at = inode, time.Unix(0, at)
+			w.at = time.Unix(0, at)
 			j.wrote = append(j.wrote, w)
 		}
 	case "rendering", "rendered":
@@ -282,6 +295,21 @@ func (j *journal) line(line string) {
 			j.ended = end
 		}
 	}
+}
+
+// file takes what a line says of the file: INODE, or INODE:SIZE:MODIFIED. It fails for any other text.
+func (w *wrote) file(text string) (err error) {
+	parts := strings.Split(text, ":")
+	if w.inode, err = strconv.ParseUint(parts[0], 10, 64); err != nil || len(parts) == 1 {
+		return err
+	}
+	if len(parts) != 3 {
+		return fmt.Errorf("%q is not INODE:SIZE:MODIFIED", text)
+	}
+	size, err1 := strconv.ParseInt(parts[1], 10, 64)
+	modified, err2 := strconv.ParseInt(parts[2], 10, 64)
+	w.before = &written{size, modified}
+	return errors.Join(err1, err2)
 }
 
 // untouched reports whether the journal proves that nothing of the run was executed.

@@ -7,7 +7,9 @@ saved a script.
 Each line is one `write` to the file. A line is there before what it tells of happens:
 
     begun                       the first line of the script is about to be executed
-    wrote INODE NANOSECONDS PATH    a file below a watched folder is about to be written
+    wrote FILE NANOSECONDS PATH    a file below a watched folder is about to be written. FILE is
+                                the inode of the file that will be there, 0 for a new file; where
+                                that file is written in place INODE:SIZE:MODIFIED, as it is now
     child                       another process is about to be started, which may write too
     more                        there is more of this, which is not written down
     rendering FRAME             the picture of a frame is about to be rendered and written
@@ -148,7 +150,7 @@ class Journal:
                 full = os.path.join(os.path.realpath(folder), name)
                 if not _below(full, run.watched):
                     return
-            inode = _inode(os.fsdecode(source))  # type: ignore[arg-type]
+            file = _file(os.fsdecode(source), in_place=path is source)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return  # a descriptor, or no path at all: Python complains about it
         self._files += 1
@@ -157,19 +159,22 @@ class Journal:
                 self._write(run.journal, "more")
             return
         name = json.dumps(full)
-        self._write(run.journal, f"wrote {inode} {time.time_ns()} {name}")
+        self._write(run.journal, f"wrote {file} {time.time_ns()} {name}")
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:
     return any(path.startswith(folder) for folder in folders)
 
 
-def _inode(path: str) -> int:
-    """Return the number of a file, or 0 where there is none yet."""
+def _file(path: str, *, in_place: bool) -> str:
+    """Return FILE of a line "wrote": the size in bytes, the time in ns since 1970."""
     try:
-        return os.lstat(path).st_ino
+        found = os.lstat(path)
     except OSError:
-        return 0
+        return "0"
+    if not in_place:
+        return str(found.st_ino)
+    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 journal = Journal()
