@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,32 +23,47 @@ const (
 	maxWaiting  = 32 // connections on which no whole request has come yet
 )
 
-// waiting are the connections on which no whole request has come yet. For one more than a limit, the
-// oldest is closed.
+// waiting are the connections on which no whole request has come yet, the longest waiting first. For a
+// connection more than a limit, the first is closed.
 type waiting struct {
-	mu   sync.Mutex
-	most int
-	all  []net.Conn
+	mu    sync.Mutex
+	most  int
+	turns uint64
+	all   []waiter
+}
+
+// waiter is a connection that waits, and its turn: when it began to wait, before those with a higher turn.
+type waiter struct {
+	turn uint64
+	conn net.Conn
 }
 
 func newWaiting(most int) *waiting { return &waiting{most: most} }
 
-func (w *waiting) add(c net.Conn) {
+// turn returns the turn of a connection that begins to wait.
+func (w *waiting) turn() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.all) >= w.most {
-		w.all[0].Close()
-		w.all = w.all[1:]
+	w.turns++
+	return w.turns
+}
+
+// add takes a connection in, which may have waited since its turn for this.
+func (w *waiting) add(c net.Conn, turn uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at, _ := slices.BinarySearchFunc(w.all, turn, func(x waiter, turn uint64) int { return cmp.Compare(x.turn, turn) })
+	w.all = slices.Insert(w.all, at, waiter{turn, c})
+	if len(w.all) > w.most {
+		w.all[0].conn.Close()
+		w.all = slices.Delete(w.all, 0, 1)
 	}
-	w.all = append(w.all, c)
 }
 
 func (w *waiting) remove(c net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if i := slices.Index(w.all, c); i >= 0 {
-		w.all = slices.Delete(w.all, i, i+1)
-	}
+	w.all = slices.DeleteFunc(w.all, func(x waiter) bool { return x.conn == c })
 }
 
 // errNoPeer says that the system does not list a connection as open.
@@ -76,8 +92,8 @@ const (
 		"This port of Blendtray does not speak HTTP.\n"
 )
 
-// converse answers the requests of one connection, one after the other.
-func (s *Server) converse(ctx context.Context, c net.Conn, waiting *waiting) {
+// converse answers the requests of one connection, one after the other. It has waited since its turn.
+func (s *Server) converse(ctx context.Context, c net.Conn, waiting *waiting, turn uint64) {
 	if err := s.mine(c); errors.Is(err, errNoPeer) {
 		return // it has gone already
 	} else if err != nil {
@@ -86,7 +102,7 @@ func (s *Server) converse(ctx context.Context, c net.Conn, waiting *waiting) {
 	}
 	var rest []byte
 	for {
-		waiting.add(c)
+		waiting.add(c, turn)
 		request, left, refused := s.read(c, rest)
 		waiting.remove(c)
 		if refused != nil {
@@ -104,6 +120,7 @@ func (s *Server) converse(ctx context.Context, c net.Conn, waiting *waiting) {
 		if !send(c, append(out, 0)) {
 			return
 		}
+		turn = waiting.turn()
 	}
 }
 

@@ -169,10 +169,11 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 			}
 			return fmt.Errorf("accept: %w", err)
 		}
+		turn := waiting.turn()
 		all.Go(func() {
 			defer context.AfterFunc(ctx, func() { c.Close() })()
 			defer c.Close()
-			s.converse(ctx, c, waiting)
+			s.converse(ctx, c, waiting, turn)
 		})
 	}
 }

@@ -335,3 +335,18 @@ func TestThePortFollowsTheSettings(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A connection that was accepted first may be the last to be checked.
+func TestTheOldestIsTheOneThatCameFirst(t *testing.T) {
+	t.Parallel()
+	all := newWaiting(2)
+	oldest, turn := &net.TCPConn{}, all.turn()
+	others := []net.Conn{&net.TCPConn{}, &net.TCPConn{}}
+	for _, c := range others {
+		all.add(c, all.turn())
+	}
+	all.add(oldest, turn)
+	if len(all.all) != 2 || all.all[0].conn != others[0] || all.all[1].conn != others[1] {
+		t.Errorf("%+v", all.all)
+	}
+}
