@@ -26,6 +26,9 @@ func (w *Watcher) noteHint(h hint, path string, at time.Time) {
 		}
 		if e := w.dirty[path]; e != nil {
 			e.open = false // the next file of this name is another
+			if e == w.examining {
+				e.marks++ // the examination may still note what was wrong with the file
+			}
 		}
 		if _, is := w.dirs[path]; is {
 			w.unwatchTreeLocked(path)

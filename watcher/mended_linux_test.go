@@ -411,6 +411,50 @@ func TestAScriptThatMayBeReadAtOnceAfterItWasWrittenRuns(t *testing.T) {
 	}
 }
 
+// examining pauses the watcher, writes a file, and returns its entry as the watcher examines it.
+func (r *rig) examining(name, text string) (e *entry, v verdict, fi os.FileInfo) {
+	r.t.Helper()
+	r.write("mark.py", "mark\n")
+	r.gets("mark.py", "mark\n")
+	r.settle()
+	r.w.Pause(true)
+	r.write(name, text)
+	r.until("the event", func() bool {
+		r.w.mu.Lock()
+		defer r.w.mu.Unlock()
+		e = r.w.dirty[r.path(name)]
+		return e != nil && !e.closedAt.IsZero()
+	})
+	fi, err := os.Stat(r.path(name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	heap.Remove(&r.w.queue, e.at)
+	e.due, r.w.examining = time.Time{}, e
+	return e, verdict{marks: e.marks}, fi
+}
+
+// The event that a script is gone comes while the script, which is too large, is being examined.
+func TestTheStatusForgetsAScriptThatGoesDuringTheExamination(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *Config, _ *options) { c.MaxFileBytes = 5 })
+	e, v, fi := r.examining("a.py", "too large\n")
+	r.remove("a.py")
+	r.until("the event that it is gone", func() bool {
+		r.w.mu.Lock()
+		defer r.w.mu.Unlock()
+		return e.marks > v.marks
+	})
+	if !r.w.tooLarge(e, fi) {
+		t.Fatal("it is not too large")
+	}
+	r.w.finish(t.Context(), e, v)
+	r.w.Pause(false)
+	r.says("")
+}
+
 // The event of a chmod comes while the script is being examined, which had no right to read it.
 func TestARightThatIsGivenDuringTheExaminationIsSeen(t *testing.T) {
 	t.Parallel()
@@ -418,30 +462,12 @@ func TestARightThatIsGivenDuringTheExaminationIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t)
-			r.write("mark.py", "mark\n")
-			r.gets("mark.py", "mark\n")
-			r.settle()
-			r.w.Pause(true)
-			r.write("a.py", "old\n")
-			r.until("the event", func() bool {
-				r.w.mu.Lock()
-				defer r.w.mu.Unlock()
-				e := r.w.dirty[r.path("a.py")]
-				return e != nil && !e.closedAt.IsZero()
-			})
-			fi, err := os.Stat(r.path("a.py"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.w.mu.Lock()
-			e := r.w.dirty[r.path("a.py")]
-			heap.Remove(&r.w.queue, e.at)
-			e.due, r.w.examining = time.Time{}, e
+			e, v, fi := r.examining("a.py", "old\n")
 			if found {
+				r.w.mu.Lock()
 				r.w.findLocked(e)
+				r.w.mu.Unlock()
 			}
-			v := verdict{marks: e.marks}
-			r.w.mu.Unlock()
 			v = r.w.cannotRead(e, v, fi, &os.PathError{Op: "open", Path: e.path, Err: os.ErrPermission})
 			r.w.noteHint(hintRights, e.path, time.Now())
 			r.w.finish(t.Context(), e, v)

@@ -274,6 +274,7 @@ func (w *Watcher) noteUnread(e *entry, fi fs.FileInfo, text string) {
 	s.young = false
 	s.since = s.since.Add(-youth)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if _, slow := w.placeLocked(e); slow {
 		s.id = fileID{}
 	}
@@ -284,14 +285,18 @@ func (w *Watcher) noteUnread(e *entry, fi fs.FileInfo, text string) {
 	if text != "" && w.noteTroubleLocked(notRead, e.path, text) {
 		w.log.Warn("a script does not run", "error", text)
 	}
-	w.mu.Unlock()
-	w.noteSnapshot(e, s)
+	w.noteSnapshotLocked(e, s) // with the trouble: who forgets the one forgets the other
 }
 
 // noteSnapshot remembers the snapshot of a file that is not handed on.
 func (w *Watcher) noteSnapshot(e *entry, s snapshot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.noteSnapshotLocked(e, s)
+}
+
+// noteSnapshotLocked is noteSnapshot for a caller that has mu.
+func (w *Watcher) noteSnapshotLocked(e *entry, s snapshot) {
 	if before, ok := w.recallLocked(e.path); ok && before.same(s) {
 		s.since = before.since
 	}
