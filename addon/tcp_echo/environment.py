@@ -439,10 +439,11 @@ def _current_directory() -> str:
 
 
 def _return_to(directory: str) -> None:
-    for candidate in (directory, tempfile.gettempdir(), os.path.abspath(os.sep)):
-        if candidate:
-            with contextlib.suppress(OSError):
-                os.chdir(candidate)
+    # Python tries out the temporary folder with a file, so it is asked for when it is needed.
+    for candidate in (lambda: directory, tempfile.gettempdir, lambda: os.path.abspath(os.sep)):
+        with contextlib.suppress(OSError):
+            if path := candidate():
+                os.chdir(path)
                 return
 
 
