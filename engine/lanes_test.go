@@ -117,13 +117,13 @@ func TestTheStatusHasAllRunsThatAreRunning(t *testing.T) {
 		t.Errorf("it is told to be in process %d", ev.Run.PID)
 	}
 	h.counts(2, 1)
-	var got []string
-	for _, r := range h.Status().Runs {
-		got = append(got, fmt.Sprint(filepath.Base(r.Script), " ", r.State, " ", r.PID))
-	}
-	if want := []string{"a.py running 4711", "b.py running 4711"}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
+	eventually(t, "both are running in a process", func() bool {
+		var got []string
+		for _, r := range h.Status().Runs {
+			got = append(got, fmt.Sprint(filepath.Base(r.Script), " ", r.State, " ", r.PID))
+		}
+		return slices.Equal(got, []string{"a.py running 4711", "b.py running 4711"})
+	})
 	if _, err := h.Cancel(ctx, "1"); err != nil {
 		t.Fatal(err)
 	}
