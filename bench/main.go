@@ -83,6 +83,9 @@ var parts = []part{
 	{"preview", "Saves after a run of which a picture is made", false, func(ctx context.Context, p *program, n sizes) error {
 		return p.measurePreview(ctx, max(1, n.saves/20))
 	}},
+	{"pictures", "A render with pictures for clients while it goes on, against one without", false, func(ctx context.Context, p *program, n sizes) error {
+		return p.measurePictures(ctx, max(1, n.saves/100))
+	}},
 	{"pace", "Saves of isolated scripts, one a second", false, func(ctx context.Context, p *program, n sizes) error {
 		return p.measurePace(ctx, n.pace)
 	}},
