@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"blendtray/api"
@@ -225,9 +227,14 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	if !ran {
 		out, err = refused(err.Error()), nil
 	} else {
-		if note != "" {
-			sink = &notedSink{Sink: sink, note: note}
-		}
+		told := note
+		sink = &notedSink{Sink: sink, note: func() string {
+			// What was executed beside runs, such as a completion, may have cost the Blender meanwhile.
+			if now := m.b.Status().PID; now != pid && now != 0 {
+				note, pid = cmp.Or(told, s.noteOf("its Blender had ended while the run waited for it")), now
+			}
+			return note
+		}}
 		if req.Operation == "" {
 			f.mu.Lock()
 			s.undone = false // a script may change anything
@@ -301,7 +308,12 @@ func (s *session) note() string {
 	if s.lost == "" {
 		return ""
 	}
-	text := fmt.Sprintf("the session %s begins anew: %s; its scene, modules and names are gone", s.name, s.lost)
+	return s.noteOf(s.lost)
+}
+
+// noteOf returns what a run of the session is told of its state that is gone, for the reason why.
+func (s *session) noteOf(why string) string {
+	text := fmt.Sprintf("the session %s begins anew: %s; its scene, modules and names are gone", s.name, why)
 	if len(s.all) > 0 {
 		text += fmt.Sprintf(", and `blendtray session undo %s` goes back to its last checkpoint", s.name)
 	}
@@ -337,18 +349,20 @@ func (f *Fleet) loseLocked(m *member, why string) {
 	s.m, s.lost, s.undone = nil, why, false
 }
 
-// notedSink passes on what a run does, with a note before its first output.
+// notedSink passes on what a run does, with a note before its first output, unless the note is "". The
+// note is asked for when the run begins.
 type notedSink struct {
 	blender.Sink
-	note string
-	told bool
+	note func() string
+	once sync.Once
 }
 
 func (s *notedSink) tell() {
-	if !s.told {
-		s.told = true
-		s.Sink.Output([]byte("[" + s.note + "]\n"))
-	}
+	s.once.Do(func() {
+		if note := s.note(); note != "" {
+			s.Sink.Output([]byte("[" + note + "]\n"))
+		}
+	})
 }
 
 // Rendered passes on what the run renders.

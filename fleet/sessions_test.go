@@ -748,6 +748,53 @@ func TestASessionIsInJSONAsItsClientsExpect(t *testing.T) {
 	}
 }
 
+func TestARunIsToldThatACompletionBeforeItHasCostTheBlender(t *testing.T) {
+	t.Parallel()
+	f, _ := sessions(t, api.SessionSettings{})
+	dir := t.TempDir()
+	begun, end := filepath.Join(dir, "begun"), filepath.Join(dir, "end")
+	says(t, f, "a", fmt.Sprintf(`
+class Thing:
+    @property
+    def deadly(self):
+        import os, time
+        open(%q, "w").close()
+        while not os.path.exists(%q):
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                pass # it does not stop when it is asked to
+        os.abort()
+thing = Thing()
+print(1)
+`, begun, end), "1")
+	first := the(t, f, "a").PID
+	go func() { _, _ = f.Complete(t.Context(), "a", "thing.deadly.", 13) }() // it is to fail
+	eventually(t, "the completion has begun", func() bool { _, err := os.Stat(begun); return err == nil })
+	var out blender.Outcome
+	var text string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, text = in(t, f, "a", "print('thing' in globals())")
+	}()
+	eventually(t, "the run waits behind the completion", func() bool { return the(t, f, "a").State == api.SessionRunning })
+	if err := os.WriteFile(end, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if out.Verdict != blender.Succeeded || !strings.Contains(out.Note, "had ended while the run waited") || text != "["+out.Note+"]\nFalse" {
+		t.Errorf("%q, %+v", text, out)
+	}
+	second := the(t, f, "a")
+	if second.State != api.SessionReady || second.PID == first || second.Reason != "" {
+		t.Errorf("after process %d: %+v", first, second)
+	}
+	if out, text := in(t, f, "a", "print(2)"); out.Note != "" || text != "2" {
+		t.Errorf("the next run: %q, %+v", text, out)
+	}
+}
+
 func TestCodeIsCompletedFromWhatASessionHas(t *testing.T) {
 	t.Parallel()
 	f, _ := sessions(t, api.SessionSettings{})
