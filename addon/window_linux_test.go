@@ -159,3 +159,23 @@ func TestBlenderWithAWindowEndsWhenItIsIdleToo(t *testing.T) {
 	check(t, "the response to quit", ask(t, p.port, message{"code": "quit_blender"})["message"], "Shutdown requested by client.")
 	check(t, "the exit code", p.exitCode(t), 0)
 }
+
+// Before Python 3.12, an operator that is called with an overridden context crashes Blender when another thread
+// leaves Python's lock at a bad moment. So no step for Ctrl-Z is made in that way.
+func TestBlenderWithAWindowMakesStepsForUndoBesideThreads(t *testing.T) {
+	t.Parallel()
+	p := startWindow(t)
+	s := connect(t, p)
+	s.succeed(`
+import sys, threading, time
+sys.setswitchinterval(1e-5)
+def work():
+    while True:
+        time.sleep(0)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+`)
+	for range 60 {
+		s.succeed("import bpy; bpy.context.scene.frame_current += 1")
+	}
+}

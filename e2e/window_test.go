@@ -3,295 +3,233 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"blendtray/api"
 )
 
-// windowTitle finds the window in what xwininfo prints.
-var windowTitle = regexp.MustCompile(`(0x[0-9a-f]+) "Blendtray ·`)
-
-// window returns the window of the tray as the display knows it, or "".
-func (d *desktop) window() string {
-	d.t.Helper()
-	if found := windowTitle.FindStringSubmatch(d.windows()); found != nil {
-		return found[1]
-	}
-	return ""
+// looked is what an observer in an open Blender has seen.
+type looked struct {
+	Objects []string `json:"objects"`
+	X       float64  `json:"x"`
+	Windows int      `json:"windows"`
 }
 
-// windowProcess returns the id of the process of the tray's window, or 0 when there is none.
-func (i *trayIcon) windowProcess() int {
-	i.t.Helper()
-	out, err := exec.Command("pgrep", "-P", strconv.Itoa(i.cmd.Process.Pid), "-f", " window$").Output()
-	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) { // 1: no process matches
-		i.t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
-	if err != nil || !alive(pid) {
-		return 0
-	}
-	return pid
+// observes is code for an open Blender that writes again and again to a file what there is, without a
+// run, which would itself be a step for Ctrl-Z.
+func observes(file string) string {
+	return fmt.Sprintf(`
+import json, os
+bpy.context.preferences.view.show_splash = False
+def observe():
+    cube = bpy.data.objects.get("Cube")
+    seen = {"objects": sorted(bpy.data.objects.keys()), "x": cube.location.x if cube else 0,
+            "windows": len(bpy.context.window_manager.windows)}
+    with open(%[1]q + ".new", "w") as file:
+        json.dump(seen, file)
+    os.replace(%[1]q + ".new", %[1]q)
+    return 0.05
+bpy.app.timers.register(observe, persistent=True)
+`, file)
 }
 
-// opened waits until the window is there, and returns its process.
-func (i *trayIcon) opened() int {
-	i.t.Helper()
-	pid := 0
-	i.eventually("the window is there", func() bool {
-		pid = i.windowProcess()
-		return pid != 0 && i.window() != ""
-	})
-	return pid
+// openWindow is a Blender that a person has open, and that takes scripts.
+type openWindow struct {
+	*desktop
+	p    *program
+	env  []string
+	cmd  *exec.Cmd
+	file string
 }
 
-// closed waits until neither the window nor its process is there.
-func (i *trayIcon) closed(pid int) {
-	i.t.Helper()
-	i.eventually("the window and its process have ended", func() bool { return !alive(pid) && i.window() == "" })
-}
-
-// closeWindow closes the window by its key, and waits until its process has ended. A window that is
-// being drawn does not hear the key yet.
-func (i *trayIcon) closeWindow(pid int) {
-	i.t.Helper()
-	i.eventually("the window is closed", func() bool {
-		if id := i.window(); id != "" && alive(pid) {
-			cmd := exec.Command("xdotool", "windowfocus", id, "key", "ctrl+w")
-			cmd.Env = i.env
-			_ = cmd.Run() // it fails for a window that is gone or not to be seen yet
-		}
-		return !alive(pid)
-	})
-	i.closed(pid)
-}
-
-// ownTray returns a tray with an engine of its own, which watches the folder of a program.
-func (d *desktop) ownTray() (*program, *trayIcon) {
-	d.t.Helper()
-	d.panel()
-	p := newProgram(d.t, "")
-	if err := os.MkdirAll(p.home, 0o700); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(p.home, "settings.toml"), fmt.Appendf(nil, "[[folder]]\npath = %q\n", p.folder), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-	icon := d.tray(p)
-	icon.says("· ready")
-	return p, icon
-}
-
-// memoryOf returns what a process takes of the machine's memory, in bytes: its share of what it
-// shares counts (PSS).
-func memoryOf(t testing.TB, pid int) int64 {
+// openBlender installs the add-on and opens a Blender that takes scripts.
+func openBlender(t *testing.T, p *program) *openWindow {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		t.Fatal(err)
+	w := &openWindow{desktop: newDesktop(t), p: p, file: filepath.Join(t.TempDir(), "seen.json")}
+	w.env, _ = ownBlender(t, p)
+	if r := p.with(w.env, "addon", "install", "--blender", "blender"); r.code != 0 {
+		t.Fatalf("install: %s%s", r.stdout, r.stderr)
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
+	w.open()
+	t.Cleanup(func() {
+		if folder := picturesOfTests(); folder != "" {
+			w.picture(filepath.Join(folder, t.Name()+".png"))
 		}
-	}
-	t.Fatalf("process %d does not tell its memory:\n%s", pid, text)
-	return 0
+	})
+	return w
 }
 
-func TestTheWindowIsAProcessThatEndsWhenItIsClosed(t *testing.T) {
-	t.Parallel()
-	d := newDesktop(t)
-	p, icon := d.ownTray()
-	if pid := icon.windowProcess(); pid != 0 {
-		t.Errorf("a window runs before anybody has asked for it: process %d", pid)
-	}
-	icon.click("Show the window")
-	first := icon.opened()
-	// Who asks again gets the window that is there.
-	icon.click("Show the window")
-	again := exec.Command(trayBinary(t))
-	again.Env = icon.cmd.Env
-	if out, err := again.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("the second start: %v, %s", err, out)
-	}
-	if pid := icon.opened(); pid != first {
-		t.Errorf("another window was started: process %d beside %d", pid, first)
-	}
-	icon.closeWindow(first)
-	icon.click("Show the window")
-	second := icon.opened()
-	// Runs go on while windows come and go, and leave nothing in the tray.
-	for n := range 30 {
-		p.save(fmt.Sprintf("many_%d.py", n), "print('x' * 10000)\n")
-	}
-	p.eventually("all have run", func() bool { return len(p.runs("--state", "succeeded")) == 30 })
-	icon.closeWindow(second)
-	const most = 45 << 20
-	d.eventually("the tray takes little memory", func() bool { return memoryOf(t, icon.cmd.Process.Pid) < most })
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", icon.cmd.Process.Pid))
-	if err != nil || strings.Contains(string(maps), "_dri.so") || strings.Contains(string(maps), "libgallium") {
-		t.Errorf("the tray has loaded a driver for pictures, %v", err)
-	}
-	icon.click("Quit")
-	if err := icon.ends(); err != nil {
-		t.Errorf("it ended with %v", err)
-	}
+// open opens a Blender, and waits until it takes scripts.
+func (w *openWindow) open() {
+	w.t.Helper()
+	w.cmd = w.blender(w.env, observes(w.file)+servesSoon)
+	w.eventually("the open Blender takes scripts", func() bool {
+		_, err := os.Stat(filepath.Join(w.p.home, "windows", fmt.Sprintf("%d.json", w.cmd.Process.Pid)))
+		return err == nil
+	})
 }
 
-func TestAWindowThatCrashesCostsNeitherTheTrayNorARun(t *testing.T) {
-	t.Parallel()
-	d := newDesktop(t)
-	p, icon := d.ownTray()
-	p.save("long.py", "import time\nwhile True: time.sleep(0.05)\n")
-	icon.says("long.py · ")
-	icon.click("Show the window")
-	pid := icon.opened()
-	if err := syscall.Kill(pid, syscall.SIGSEGV); err != nil {
-		t.Fatal(err)
-	}
-	icon.closed(pid)
-	if s, ok := p.status(); !ok || s.Running != 1 {
-		t.Errorf("the run is gone: %+v", s)
-	}
-	icon.says("long.py · ")
-	icon.click("Show the window")
-	icon.opened()
-	icon.click("Cancel the current run")
-	icon.says("· ready")
-}
-
-func TestTheWindowEndsWithItsTrayHoweverThatEnds(t *testing.T) {
-	t.Parallel()
-	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
-			t.Parallel()
-			d := newDesktop(t)
-			d.panel()
-			icon := d.tray(started(t, "")) // whose engine outlives the tray
-			icon.says("· ready")
-			icon.click("Show the window")
-			pid := icon.opened()
-			if err := icon.cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			_ = icon.cmd.Wait() // it was killed
-			icon.closed(pid)
-		})
-	}
-}
-
-func TestTheTooltipIsTheFirstLineOfTheMenu(t *testing.T) {
-	t.Parallel()
-	d := newDesktop(t)
-	_, icon := d.ownTray()
-	d.eventually("the tooltip says how things are", func() bool {
-		v, err := d.conn.Object(icon.name, "/StatusNotifierItem").GetProperty("org.kde.StatusNotifierItem.ToolTip")
-		if err != nil {
+// seen waits until what the observer sees fits.
+func (w *openWindow) seen(what string, fits func(looked) bool) {
+	w.t.Helper()
+	var last looked
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("%s: there is %+v", what, last)
+		}
+	}()
+	w.eventually(what, func() bool {
+		text, err := os.ReadFile(w.file)
+		if errors.Is(err, os.ErrNotExist) {
 			return false
 		}
-		parts, _ := v.Value().([]any)
-		lines := icon.menu()
-		return len(parts) == 4 && len(lines) > 0 && parts[2] == lines[0].label && strings.Contains(lines[0].label, "· ready")
+		last = looked{}
+		return json.Unmarshal(text, &last) == nil && fits(last)
 	})
 }
 
-// BenchmarkTrayAtRest measures what the tray takes while its window is closed, and what the window
-// takes while it is open and nothing happens: memory (PSS) and processor time. The program promises
-// 45 MB and 0.05 % of a core for the tray with its engine after any number of runs, and 1 % of a core
-// for the window.
-func BenchmarkTrayAtRest(b *testing.B) {
-	const watched = 30 * time.Second
-	d := newDesktop(b)
-	p, icon := d.ownTray()
-	tray := icon.cmd.Process.Pid
-	for b.Loop() {
-		for n := range 200 {
-			p.save(fmt.Sprintf("many_%d.py", n), "print('x' * 1000)\n")
-		}
-		p.eventually("all have run", func() bool { s, ok := p.status(); return ok && s.Running == 0 && s.Queued == 0 && len(p.runs()) >= 200 })
-		icon.click("Show the window")
-		window := icon.opened()
-		time.Sleep(watched / 3) // what the opening takes is not part of the rest
-		share := shareOfCore(b, window, watched)
-		b.ReportMetric(share, "%-core/open-window")
-		b.ReportMetric(float64(memoryOf(b, window))/1e6, "MB/open-window")
-		icon.closeWindow(window)
-		time.Sleep(watched / 3)
-		b.ReportMetric(shareOfCore(b, tray, watched), "%-core/tray")
-		b.ReportMetric(float64(memoryOf(b, tray))/1e6, "MB/tray")
+// objects waits until there are the objects with these names, beside the camera and the light.
+func (w *openWindow) objects(what string, names ...string) {
+	w.t.Helper()
+	want := append([]string{"Camera", "Light"}, names...)
+	slices.Sort(want)
+	w.seen(what, func(l looked) bool { return slices.Equal(l.Objects, want) })
+}
+
+// run runs code in the open Blender and returns what came of the run.
+func (w *openWindow) run(code int, args ...string) result {
+	w.t.Helper()
+	r := w.p.with(w.env, append([]string{"run", "--attach"}, args...)...)
+	if r.code != code {
+		w.t.Fatalf("%q ends with %d: %s%s", args, r.code, r.stdout, r.stderr)
+	}
+	return r
+}
+
+// keys types keys while the pointer is over the 3D view.
+func (w *openWindow) keys(keys ...string) {
+	w.t.Helper()
+	// The window is in the lower left corner of the screen, whose height is 800.
+	args := append([]string{"mousemove", "200", "600", "sleep", "0.1", "mousemove", "210", "610", "sleep", "0.1", "key"}, keys...)
+	if _, err := w.xdotool(args...); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
-// shareOfCore returns the part of a core that a process takes for a while, in percent.
-func shareOfCore(b *testing.B, pid int, watched time.Duration) float64 {
-	b.Helper()
-	before := processorTime(b, pid)
-	time.Sleep(watched)
-	return 100 * float64(processorTime(b, pid)-before) / float64(watched)
+func TestAPersonWorksOnInTheBlenderThatIsOpen(t *testing.T) {
+	t.Parallel()
+	w := openBlender(t, newProgram(t, ""))
+
+	// Each run is one step for Ctrl-Z, whatever it did and however it ended.
+	w.run(0, "-c", "import bpy\nfor i in range(3): bpy.ops.mesh.primitive_monkey_add()")
+	w.objects("the run has made three monkeys", "Cube", "Suzanne", "Suzanne.001", "Suzanne.002")
+	w.run(1, "-c", "import bpy\nbpy.data.objects.remove(bpy.data.objects['Cube'])\n1 / 0")
+	w.objects("the run has removed the cube", "Suzanne", "Suzanne.001", "Suzanne.002")
+	w.keys("ctrl+z")
+	w.objects("the second run is taken back", "Cube", "Suzanne", "Suzanne.001", "Suzanne.002")
+	w.keys("ctrl+z")
+	w.objects("the first run is taken back", "Cube")
+	w.keys("ctrl+shift+z")
+	w.objects("the first run is there again", "Cube", "Suzanne", "Suzanne.001", "Suzanne.002")
+	w.keys("ctrl+z")
+	w.objects("and taken back again", "Cube")
+
+	// A run that comes at once after Ctrl-Z begins with what Ctrl-Z has left.
+	for range 5 {
+		w.run(0, "-c", "import bpy; bpy.ops.mesh.primitive_monkey_add()")
+		w.objects("the run has made a monkey", "Cube", "Suzanne")
+		w.keys("ctrl+z")
+		w.run(0, "-c", "import bpy; bpy.data.objects['Cube'].update_tag()")
+		w.objects("the monkey is taken back", "Cube")
+	}
+
+	// A run comes while a person moves the cube, and the person goes on.
+	w.run(0, "-c", "import bpy\nbpy.ops.object.select_all(action='DESELECT')\ncube = bpy.data.objects['Cube']\ncube.select_set(True)\nbpy.context.view_layer.objects.active = cube")
+	w.keys("g")
+	w.eventually("the cube follows the pointer", func() bool {
+		if _, err := w.xdotool("mousemove_relative", "--", "4", "0"); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(w.file)
+		var l looked
+		return err == nil && json.Unmarshal(text, &l) == nil && l.X != 0
+	})
+	if r := w.run(0, "-c", "import bpy; bpy.ops.mesh.primitive_cone_add(); print(bpy.data.objects['Cube'].location.x != 0)"); r.stdout != "True\n" {
+		t.Errorf("in the middle of a move: %q", r.stdout)
+	}
+	w.objects("there is a cone", "Cone", "Cube")
+	if _, err := w.xdotool("key", "Escape"); err != nil {
+		t.Fatal(err)
+	}
+	w.seen("Escape has put the cube back", func(l looked) bool { return l.X == 0 && len(l.Objects) == 4 })
+
+	// Windows come and go. What drives the runs was in the first window.
+	w.run(0, "-c", "import bpy; bpy.ops.wm.window_new_main()")
+	w.seen("there are two windows", func(l looked) bool { return l.Windows == 2 })
+	w.run(0, "-c", `
+import bpy
+def close():
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.wm.window_close()
+bpy.app.timers.register(close)
+`)
+	w.seen("the first window is closed", func(l looked) bool { return l.Windows == 1 })
+	if r := w.run(0, "-c", "import bpy; print(len(bpy.context.window_manager.windows))"); r.stdout != "1\n" {
+		t.Errorf("in the window that is left: %q", r.stdout)
+	}
 }
 
-// processorTime returns how long all threads of a process have been on a processor, by the
-// scheduler's account, because the clock ticks of /proc/PID/stat are too coarse.
-func processorTime(b *testing.B, pid int) (sum time.Duration) {
-	b.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		b.Fatalf("no scheduler account of process %d: %v", pid, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // the thread has ended since
-		}
-		ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sum += time.Duration(ns)
-	}
-	return sum
-}
+// segfault makes Blender crash as a fault in its own code does.
+const segfault = "import ctypes\nprint('before')\nctypes.string_at(0)"
 
-// BenchmarkTrayOpensItsWindow measures the time from a click in the menu until the display shows the
-// window. The program promises half a second.
-func BenchmarkTrayOpensItsWindow(b *testing.B) {
-	d := newDesktop(b)
-	_, icon := d.ownTray()
-	var took []time.Duration
-	for b.Loop() {
-		began := time.Now()
-		icon.click("Show the window")
-		for id := ""; ; {
-			if id == "" {
-				id = d.window()
-				continue
-			}
-			cmd := exec.Command("xwininfo", "-id", id)
-			cmd.Env = d.env
-			if out, err := cmd.Output(); err == nil && strings.Contains(string(out), "IsViewable") {
-				break
-			}
+func TestTheBlenderThatIsOpenCrashes(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, "")
+	w := openBlender(t, p)
+	// Blender's own handler of crashes may take its time. Who looks at the process sees that it is gone.
+	crashes := func() {
+		t.Helper()
+		r := w.run(5, p.save("_crash.py", segfault))
+		if !strings.Contains(r.stdout, "before") || !strings.Contains(r.stderr, "Blender") || strings.Contains(r.stderr, "Traceback") {
+			t.Errorf("the crash is told as %q, %q", r.stdout, r.stderr)
 		}
-		took = append(took, time.Since(began))
-		pid := icon.opened()
-		icon.closeWindow(pid)
+		_ = w.cmd.Wait() // a crash is an error
+		if r := w.run(3, "-c", "1"); !strings.Contains(r.stderr, "Start Serving Scripts") {
+			t.Errorf("after the crash: %q", r.stderr)
+		}
 	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Milliseconds()), "ms/p50")
-	b.ReportMetric(float64(took[len(took)-1].Milliseconds()), "ms/max")
+	crashes() // without an engine
+	p.start()
+	before := p.waitReady().Blenders[0]
+	w.open()
+	crashes() // by the engine
+	if all := p.runs(); len(all) < 2 || all[0].State != api.Crashed || !all[0].InOpenBlender() || all[1].State != api.Crashed {
+		t.Errorf("the history has %+v", all)
+	}
+	if r, code := p.runJSON("-c", "result = 1"); code != 0 || string(r.Result) != "1" {
+		t.Errorf("a run in the engine's own Blender: %d, %+v", code, r)
+	}
+	if s := p.waitReady(); s.Blenders[0].PID != before.PID {
+		t.Errorf("the engine's own Blender was %d, and is %d", before.PID, s.Blenders[0].PID)
+	}
+
+	// A Blender that crashes while it does nothing, and the Blender that a person opens in its place.
+	w.open()
+	if err := w.cmd.Process.Signal(syscall.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.cmd.Wait()
+	w.open()
+	if r := w.run(0, "-c", "import os; print(os.getpid())"); strings.TrimSpace(r.stdout) != fmt.Sprint(w.cmd.Process.Pid) {
+		t.Errorf("the run was in %s, and open is %d", r.stdout, w.cmd.Process.Pid)
+	}
 }

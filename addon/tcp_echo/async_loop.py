@@ -52,6 +52,8 @@ class Driver(Protocol):
 
 _loop: asyncio.AbstractEventLoop | None = None
 _driver: Driver | None = None
+# Whether a run has ended in a Blender with a window, and is not yet a step for Ctrl-Z.
+_step_wanted = False
 
 
 class ShutdownRequested(SystemExit):
@@ -161,9 +163,11 @@ class AsyncLoopModalOperator(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[OperatorReturnItems]:
+        cls = type(self)
+        if self.ticket is cls.newest:
+            _push_undo()  # before the event, which may be Ctrl-Z, and before the next run
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        cls = type(self)
         if self.ticket is not cls.newest or _driver is None:
             _window_manager(context).event_timer_remove(self.timer)
             return {"FINISHED"}
@@ -176,24 +180,32 @@ class AsyncLoopModalOperator(bpy.types.Operator):
 
 
 def _run_from_timer() -> None:
+    global _step_wanted
     # A timer executes the run and not the operator, because a script may load a file, and
     # that ends the operator.
     if _driver is None or _driver.busy:
         return
     if _driver.run_next(False):
-        _push_undo()
+        _step_wanted = True
     if _driver is not None and _driver.quitting:
         _driver.finish()
         bpy.ops.wm.quit_blender()
 
 
 def _push_undo() -> None:
-    """Make the changes of a script one step for Ctrl-Z."""
-    window = _first_window()
-    if window is None:
+    """Make the changes of the last script one step for Ctrl-Z.
+
+    The operator that drives the loop calls this, because its context has a window. A timer would
+    have to override the context. With Python 3.11 and earlier, that crashes Blender now and then:
+    an operator runs without Python's lock, and looks its window up in the dictionary of the
+    override while another thread leaves the lock.
+    """
+    global _step_wanted
+    if not _step_wanted:
         return
+    _step_wanted = False
     with contextlib.suppress(RuntimeError):  # undo is off, or the script left no scene
-        _in_window(bpy.ops.ed.undo_push, window, message="Run Script")
+        bpy.ops.ed.undo_push(message="Run Script")
 
 
 def _watch_operator() -> float | None:
