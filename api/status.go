@@ -123,6 +123,10 @@ type ProcessStatus struct {
 	Scene string `json:"scene"`
 	// Session is the name of the session that has the process, or "".
 	Session string `json:"session"`
+	// KeptAt is when the last run ended that has left something for the next run to go on with: a run
+	// with the isolation "keep", also where it looked at what an isolated run had left. It is nil when
+	// there was none in this process.
+	KeptAt *time.Time `json:"kept_at"`
 }
 
 // FolderStatus is how a folder is being watched at one moment.

@@ -212,7 +212,10 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		h.flamenco,
 	}
 	if h.isService {
-		parts = append(parts, successor{h.program, h.front().Status, h.logs.Logger})
+		parts = append(parts, successor{
+			h.program, h.front().Status,
+			func() time.Duration { return time.Duration(h.owner.Current().Sessions.Idle) }, h.logs.Logger,
+		})
 	}
 	return serveParts(ctx, stop, parts)
 }

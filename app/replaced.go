@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"blendtray/api"
@@ -63,11 +64,13 @@ const lookEvery = time.Second
 
 // successor ends an engine whose program was replaced, as an upgrade does, so that the service starts
 // the new program. It does so only while that costs nobody anything: no run is running, no session
-// would be lost, and the new program can be started.
+// would be lost, nobody goes on with a scene that is kept, and the new program can be started.
 type successor struct {
 	program ownProgram
 	status  func() api.Status
-	logger  *slog.Logger
+	// idle returns after which time nobody goes on with a scene that is kept: that of sessions.
+	idle   func() time.Duration
+	logger *slog.Logger
 }
 
 // Serve returns when ctx ends, or fails with [replacedCode] when the engine has to make place.
@@ -85,16 +88,24 @@ func (s successor) Serve(ctx context.Context) error {
 			continue
 		}
 		if !told {
-			s.logger.Info("the program was replaced; the service starts the new program when no run is running and no session is open", "program", s.program.path)
+			s.logger.Info("the program was replaced; the service starts the new program when no run is running and no session or kept scene is in use", "program", s.program.path)
 			told = true
 		}
-		if isIdle(s.status()) && s.program.starts(ctx) && isIdle(s.status()) {
+		if s.isIdle() && s.program.starts(ctx) && s.isIdle() {
 			return fault.New(replacedCode, "", "the program was replaced, so this engine makes place for the new program")
 		}
 	}
 }
 
-// isIdle tells whether nobody would notice that the engine ends and starts again.
-func isIdle(st api.Status) bool {
-	return st.Running == 0 && len(sessionsOf(st)) == 0
+// isIdle tells whether nobody would notice that the engine ends and starts again. A scene that the next
+// run would go on with ends with the engine, as a session does, and is not in use after the same time.
+func (s successor) isIdle() bool {
+	st := s.status()
+	if st.Running > 0 || len(sessionsOf(st)) > 0 {
+		return false
+	}
+	idle := s.idle()
+	return !slices.ContainsFunc(st.Processes, func(p api.ProcessStatus) bool {
+		return p.KeptAt != nil && (idle <= 0 || time.Since(*p.KeptAt) < idle)
+	})
 }

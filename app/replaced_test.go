@@ -69,9 +69,17 @@ func TestAnEngineKnowsThatItsProgramWasReplaced(t *testing.T) {
 
 func TestAnEngineMakesPlaceForANewProgramWhenThatCostsNobodyAnything(t *testing.T) {
 	t.Parallel()
-	for name, hindrance := range map[string]api.Status{
-		"a run":     {Running: 1},
-		"a session": {Processes: []api.ProcessStatus{{Session: "sculpt"}}},
+	kept := func(at time.Time) api.Status {
+		return api.Status{Processes: []api.ProcessStatus{{Use: "waiting"}, {Use: "keep", KeptAt: &at}}}
+	}
+	for name, c := range map[string]struct {
+		hindrance, none api.Status
+		idle            time.Duration
+	}{
+		"a run":                   {hindrance: api.Status{Running: 1}},
+		"a session":               {hindrance: api.Status{Processes: []api.ProcessStatus{{Session: "sculpt"}}}},
+		"a scene that is kept":    {hindrance: kept(time.Now()), none: kept(time.Now().Add(-2 * time.Hour)), idle: time.Hour},
+		"a scene without a limit": {hindrance: kept(time.Now().Add(-2 * time.Hour))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,10 +90,10 @@ func TestAnEngineMakesPlaceForANewProgramWhenThatCostsNobodyAnything(t *testing.
 			s := successor{programIn(t, path), func() api.Status {
 				asked.Add(1)
 				if free.Load() {
-					return api.Status{}
+					return c.none
 				}
-				return hindrance
-			}, slog.New(slog.DiscardHandler)}
+				return c.hindrance
+			}, func() time.Duration { return c.idle }, slog.New(slog.DiscardHandler)}
 			ended := make(chan error, 1)
 			go func() { ended <- s.Serve(context.Background()) }()
 			until := func(n int64) {

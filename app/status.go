@@ -70,7 +70,7 @@ func oldEngine(engine api.EngineStatus, own string) (sentence, hint string) {
 	switch {
 	case engine.Replaced:
 		return "the program of the engine was replaced since the engine started",
-			"a service goes on with the new program when no run is running and no session is open; otherwise " + restart
+			"a service goes on with the new program when no run is running and no session or kept scene is in use; otherwise " + restart
 	case engine.Version != own:
 		return "the engine has the version " + engine.Version + ", and this program " + own, restart
 	}

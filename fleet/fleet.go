@@ -140,7 +140,9 @@ type member struct {
 	// ran is the run that was executed last in its process, and left the isolated run that has ended
 	// in it; "" for none.
 	ran, left string
-	ending    int // how many stops of its process are under way
+	// kept is when the last run ended in its process whose state the next run goes on with; zero for none.
+	kept   time.Time
+	ending int // how many stops of its process are under way
 	// retried is when the fleet last had a failed Blender try again, and failures how often it
 	// failed since it was ready; failed is what it then said of itself.
 	retried  time.Time
@@ -368,7 +370,7 @@ func (f *Fleet) lastLocked() *member {
 }
 
 // forgetLocked takes note that what runs have left in the member is gone. It needs Fleet.mu.
-func (m *member) forgetLocked() { m.turn, m.ran, m.left = 0, "", "" }
+func (m *member) forgetLocked() { m.turn, m.ran, m.left, m.kept = 0, "", "", time.Time{} }
 
 // add makes a member and starts it.
 func (f *Fleet) add(a addition) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -320,6 +321,41 @@ func TestBlendersThatGoOnAreOnesOfTheirOwn(t *testing.T) {
 	}
 	if isolated == scenes || scenes == keeps || keeps == isolated {
 		t.Errorf("they share a process: %s, %s, %s", isolated, scenes, keeps)
+	}
+}
+
+func TestAProcessTellsSinceWhenItKeepsWhatTheNextRunGoesOnWith(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	kept := func() (uses []string) {
+		for _, p := range f.Processes() {
+			if p.KeptAt != nil {
+				uses = append(uses, p.Use)
+			}
+		}
+		return uses
+	}
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateProcess})
+	do(t, f, blender.Request{Code: []byte("pass"), Isolation: api.IsolateScene})
+	if got := kept(); got != nil {
+		t.Errorf("runs that share nothing have left something to go on with in %v", got)
+	}
+	do(t, f, blender.Request{Code: []byte("a = 1"), Isolation: api.IsolateKeep, Scene: "keep"})
+	do(t, f, blender.Request{Code: []byte("a = 1"), Isolation: api.IsolateKeep, Scene: "keep", Look: true})
+	got := kept()
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"keep", "left"}) {
+		t.Errorf("what the next run goes on with is in %v", got)
+	}
+	// A crash takes what was kept, and another process has nothing yet.
+	if out, err := f.Run(t.Context(), blender.Request{ID: "crash", Code: []byte("import os; os.kill(os.getpid(), 11)"), Scene: "keep", Isolation: api.IsolateKeep}, newRecorder()); err != nil || out.Verdict != blender.Crashed {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	eventually(t, "a Blender that keeps its state is there again", func() bool {
+		return slices.ContainsFunc(f.Processes(), func(p api.ProcessStatus) bool { return p.Use == "keep" && p.State == api.BlenderReady })
+	})
+	if got := kept(); !slices.Equal(got, []string{"left"}) {
+		t.Errorf("after a crash, what the next run goes on with is in %v", got)
 	}
 }
 

@@ -181,11 +181,14 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		m.use = clean
 		m.forgetLocked()
 	case m.status.State != api.BlenderReady && m.status.State != api.BlenderRunning:
-		m.pid = -1 // another process, soon
+		m.pid, m.kept = -1, time.Time{} // another process, soon
 	default:
 		// The process that is there now may be another than the one that acquire saw; the run
 		// was executed in one of the two, and counts for this one.
 		m.pid = m.status.PID
+		if err == nil && n.isolation == api.IsolateKeep {
+			m.kept = f.cfg.Now()
+		}
 	}
 	m.renewLocked()
 	f.newsLocked()

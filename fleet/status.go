@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"time"
+
 	"blendtray/api"
 )
 
@@ -98,9 +100,14 @@ func (f *Fleet) Processes() []api.ProcessStatus {
 		if m == last {
 			left = m.left
 		}
+		var kept *time.Time
+		if m.pid == st.PID && !m.kept.IsZero() {
+			at := m.kept.UTC().Round(0)
+			kept = &at
+		}
 		all = append(all, api.ProcessStatus{
 			Blender: f.cfg.Spec.Name, PID: st.PID, State: st.State, Use: m.use.String(), Run: st.Run, Left: left,
-			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene, Session: m.session,
+			Port: st.Port, MemoryBytes: st.MemoryBytes, Scene: m.scene, Session: m.session, KeptAt: kept,
 		})
 	}
 	return all

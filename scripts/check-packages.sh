@@ -52,6 +52,17 @@ tar -C "$work/source" -xf "$work/one.tar.gz"
 (cd "$work/source/blendtray-$first-source" && GOPROXY=off GOFLAGS=-mod=vendor CGO_ENABLED=0 go build -buildvcs=false -trimpath -tags headless -o "$work/from-source" .)
 "$work/from-source" version
 
+# The bundle for programs for agents on this machine.
+TARGETS="linux/$(go env GOARCH)" VERSION=$first scripts/package.sh mcpb >"$work/log" 2>&1 || {
+	cat "$work/log"
+	fail "there is no bundle for programs for agents"
+}
+scripts/mcpb.sh --check build/packages >"$work/log" 2>&1 || {
+	cat "$work/log"
+	fail "the bundle for programs for agents is not right"
+}
+grep "NOT TESTED" "$work/log" >&2 || true
+
 # What an ordinary user does.
 chmod 755 "$work"
 mkdir "$work/run"

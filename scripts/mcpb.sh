@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 say() { printf 'mcpb: %s\n' "$*" >&2; }
 
 # A bundle has the program without tray and window, which a program for agents has no use for.
-targets='linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64'
+# TARGETS in the environment are fewer.
+targets=${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64}
 
 bundle() { # SYSTEM ARCHITECTURE FILE
 	local dir=build/mcpb/$1-$2 platform=$1 program=blendtray
@@ -21,6 +22,9 @@ bundle() { # SYSTEM ARCHITECTURE FILE
 	sed "s/@VERSION@/$VERSION/; s/@PROGRAM@/$program/; s/@PLATFORM@/$platform/" packaging/mcp/manifest.json.in >"$dir/manifest.json"
 	cp assets/png/app.png "$dir/icon.png"
 	cp LICENSE "$dir/"
+	# The terms of the libraries in the program, and their list.
+	build/mcpb/notices -version "$VERSION" -out build/mcpb/papers "$dir/bin/$program"
+	cp build/mcpb/papers/THIRD-PARTY.txt build/mcpb/papers/blendtray.cdx.json "$dir/"
 	chmod 755 "$dir/bin/$program"
 	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	rm -f "$3"
@@ -31,7 +35,8 @@ make_all() { # OUT
 	local out file packages=
 	out=$(realpath "$1")
 	RELEASES=${RELEASES:-https://blendtray.org/releases}
-	rm -rf build/mcpb
+	rm -rf build/mcpb "$out"/*.mcpb # server.json names no others
+	go build -o build/mcpb/notices ./packaging/notices
 	for target in $targets; do
 		file=blendtray-$VERSION-${target/\//-}.mcpb
 		bundle "${target%/*}" "${target#*/}" "$out/$file"
@@ -65,6 +70,18 @@ check_all() { # OUT
 	for file in "$1"/*.mcpb; do
 		mkdir "$work/one"
 		unzip -q "$file" -d "$work/one"
+		# The program says what is in it.
+		go version -m "$work/one/bin/"* | awk '$1 == "dep" {print $2, $3}' | while read -r module release; do
+			if ! grep -qF "$module $release (" "$work/one/THIRD-PARTY.txt" || ! grep -qF "pkg:golang/$module@" "$work/one/blendtray.cdx.json"; then
+				say "the terms of $module are not in $file"
+				exit 1
+			fi
+		done
+		command -v npx >/dev/null || {
+			say "NOT TESTED whether $file is a bundle: npx is not there"
+			rm -rf "$work/one"
+			continue
+		}
 		npx --yes @anthropic-ai/mcpb@2.1.2 validate "$work/one/manifest.json" >"$work/said" 2>&1 || {
 			cat "$work/said" >&2
 			say "$file is no bundle"

@@ -42,7 +42,7 @@ needs='
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
   systemd      test                 systemd          systemd          systemd      -
-  makensis     package              nsis             mingw32-nsis     -            makensis
+  makensis     package,long         nsis             mingw32-nsis     -            makensis
   x86_64-w64-mingw32-gcc package,windows gcc-mingw-w64-x86-64 mingw64-gcc  mingw-w64-gcc mingw-w64
   llvm-lipo    package              llvm             llvm             llvm         llvm
   zip          package              zip              zip              zip          zip

@@ -254,7 +254,7 @@ windows() {
 	scripts/setup.sh windows
 	say "Blender 4.2 LTS for Windows …"
 	scripts/tested.sh begin
-	if scripts/test-windows.sh 4.2.23 >"$log" 2>&1; then
+	if scripts/test-windows.sh installer 4.2.23 >"$log" 2>&1; then
 		row "Windows, Blender 4.2.23" "ok, $((SECONDS - start)) s"
 	else
 		failed=1

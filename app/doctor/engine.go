@@ -34,7 +34,7 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 	all := []Finding{Right("engine", "process %d answers on %s", st.Engine.PID, address)}
 	switch {
 	case st.Engine.Replaced:
-		all = append(all, Wrong("engine", "blendtray service restart, or end the engine and start it again; a service does that by itself when no run is running and no session is open",
+		all = append(all, Wrong("engine", "blendtray service restart, or end the engine and start it again; a service does that by itself when no run is running and no session or kept scene is in use",
 			"the program of the engine was replaced since the engine started, as by an upgrade; the engine has the version %s", st.Engine.Version))
 	case st.Engine.Version != c.Version:
 		all = append(all, Wrong("engine", "end it and start it again: blendtray serve", "the engine has the version %s, and this program %s", st.Engine.Version, c.Version))

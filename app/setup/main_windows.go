@@ -1,28 +1,23 @@
 // Command setup does for the installer of Windows what NSIS can't: it ends the programs of a folder
-// without losing their run, and changes PATH, which is longer than what NSIS can hold.
+// without losing their run, starts them again as they were, and changes PATH, which is longer than what
+// NSIS can hold.
 //
-//	setup end FOLDER [FOLDER]      ends every Blendtray from the folders, and prints which there were:
-//	                               "service", "tray" and "engine", with spaces between them
+//	setup end FILE FOLDER [FOLDER]  ends every Blendtray from the folders, writes to FILE what ran, and
+//	                                prints "ran" when something did
+//	setup again FILE FOLDER         starts again what FILE tells of, with the programs in the folder
+//	setup leave FOLDER              removes the services that start a program of the folder
 //	setup path add|remove FOLDER [machine]
-//	setup forget                   removes the settings, runs and logs of this user
+//	setup forget                    removes the settings, runs and logs of this user
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
-	"time"
 
-	ps "github.com/shirou/gopsutil/v4/process"
 	"golang.org/x/sys/windows/registry"
 
 	"blendtray/app/home"
-	"blendtray/control"
 )
 
 func main() {
@@ -34,10 +29,12 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) >= 2 && args[0] == "end":
-		roles, err := end(args[1:])
-		fmt.Print(strings.Join(roles, " "))
-		return err
+	case len(args) >= 3 && args[0] == "end":
+		return end(args[1], args[2:])
+	case len(args) == 3 && args[0] == "again":
+		return again(args[1], args[2])
+	case len(args) == 2 && args[0] == "leave":
+		return leave(args[1])
 	case len(args) >= 3 && args[0] == "path":
 		change := map[string]func(list, folder string) string{"add": with, "remove": without}[args[1]]
 		if change != nil {
@@ -46,99 +43,7 @@ func run(args []string) error {
 	case len(args) == 1 && args[0] == "forget":
 		return forget()
 	}
-	return errors.New("usage: setup end FOLDER… | path add|remove FOLDER [machine] | forget")
-}
-
-// endTime is how long engines may take to end: a run may end for a minute.
-const endTime = 95 * time.Second
-
-// end ends every process whose program lies in one of the folders, and returns what they were. An
-// engine is asked, so that its run can end; a tray, and an engine that can't be asked because it has
-// another home or user, is ended.
-func end(folders []string) (roles []string, err error) {
-	all := processesIn(folders)
-	if len(all) == 0 {
-		return nil, nil
-	}
-	for _, folder := range folders {
-		program := filepath.Join(folder, "blendtray.exe")
-		if exec.Command(program, "service", "status").Run() == nil {
-			roles = append(roles, "service")
-			_ = exec.Command(program, "service", "stop").Run() // what does not end is ended below
-			break
-		}
-	}
-	for _, p := range all {
-		if role := roleOf(p); role != "" && !slices.Contains(roles, role) && (role != "engine" || !slices.Contains(roles, "service")) {
-			roles = append(roles, role)
-		}
-	}
-	if paths, err := home.Find(); err == nil {
-		shutDown(paths)
-	}
-	for _, p := range processesIn(folders) {
-		_ = p.Terminate() // it may have ended
-	}
-	for deadline := time.Now().Add(10 * time.Second); len(processesIn(folders)) > 0; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return roles, errors.New("a program of the folder does not end; end it with the Task Manager")
-		}
-	}
-	return roles, nil
-}
-
-// shutDown asks the engine of this user to end, and waits until it has ended.
-func shutDown(paths home.Paths) {
-	address, err := home.EngineAddress(paths)
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), endTime)
-	defer cancel()
-	if control.NewClient(address).Shutdown(ctx) != nil {
-		return // no engine answers
-	}
-	for ctx.Err() == nil && home.EngineRuns(paths) {
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// processesIn returns the processes whose program lies in one of the folders, but this process.
-func processesIn(folders []string) (found []*ps.Process) {
-	all, err := ps.Processes()
-	if err != nil {
-		return nil
-	}
-	for _, p := range all {
-		program, err := p.Exe()
-		if err != nil || int(p.Pid) == os.Getpid() || !isProgram(program) {
-			continue
-		}
-		if slices.ContainsFunc(folders, func(folder string) bool { return same(filepath.Dir(program), folder) }) {
-			found = append(found, p)
-		}
-	}
-	return found
-}
-
-// isProgram tells whether a path is that of one of the two programs of Blendtray.
-func isProgram(path string) bool {
-	name := filepath.Base(path)
-	return strings.EqualFold(name, "blendtray.exe") || strings.EqualFold(name, "blendtrayw.exe")
-}
-
-// roleOf returns "engine" for a process of `blendtray serve`, "tray" for that of a tray, and else "".
-func roleOf(p *ps.Process) string {
-	args, err := p.CmdlineSlice()
-	switch {
-	case err != nil || len(args) == 0:
-		return ""
-	case len(args) == 1:
-		return "tray"
-	case args[1] == "serve":
-		return "engine"
-	}
-	return ""
+	return errors.New("usage: setup end FILE FOLDER… | again FILE FOLDER | leave FOLDER | path add|remove FOLDER [machine] | forget")
 }
 
 // changePath changes PATH of the user, or of the machine, and leaves everything else in it as it is.

@@ -319,28 +319,36 @@ while True:
 	m.wants(0, []string{"run", "-c", "print('alive')"}, "alive")
 }
 
-func TestServiceOfTheMachine(t *testing.T) {
-	m := newMachine(t)
-	// Wine's service control manager gives services no environment of their own, so the service has
-	// the home of every program that names none.
+// useUsualHome gives the machine the home of every program that names none, with settings, and returns
+// its folders: those of the users. Wine's service control manager gives services no environment of their
+// own, so that a service has this home.
+func (m *machine) useUsualHome() (folders []string) {
+	m.t.Helper()
 	m.environment = append(os.Environ(), "WINEDEBUG=-all", "BLENDTRAY_HOME=")
 	homes, err := filepath.Glob(filepath.Join(prefix, "drive_c", "users", "*", "AppData", "Local"))
 	if err != nil || len(homes) == 0 {
-		t.Fatalf("%v, %v", homes, err)
+		m.t.Fatalf("%v, %v", homes, err)
 	}
 	for _, dir := range homes {
 		dir = filepath.Join(dir, "blendtray")
 		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
+			m.t.Fatal(err)
 		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
+			m.t.Fatal(err)
 		}
 		settings := fmt.Sprintf("[blender]\npath = '%s'\n[[folder]]\npath = '%s'\n", windows(blender), windows(m.folder))
 		if err := os.WriteFile(filepath.Join(dir, "settings.toml"), []byte(settings), 0o600); err != nil {
-			t.Fatal(err)
+			m.t.Fatal(err)
 		}
+		folders = append(folders, dir)
 	}
+	return folders
+}
+
+func TestServiceOfTheMachine(t *testing.T) {
+	m := newMachine(t)
+	m.useUsualHome()
 	m.wants(3, []string{"service", "status", "--system"}, "not installed")
 	m.wants(2, []string{"service", "install", "--system"}, "does not run as LocalSystem unless --user LocalSystem says so")
 	t.Cleanup(func() { m.run("service", "uninstall", "--system") })

@@ -33,7 +33,7 @@ for process in /proc/[0-9]*; do
 	case $role in
 	serve)
 		if [ "$(cat "/proc/${parent:-0}/comm" 2>/dev/null)" = systemd ]; then
-			echo "blendtray: the service of $user (process $id) goes on with the new version when no run is running and no session is open"
+			echo "blendtray: the service of $user (process $id) goes on with the new version when no run is running and no session or kept scene is in use"
 		else
 			echo "blendtray: an engine of $user (process $id) is still the old version; end it and start it again when it suits"
 		fi

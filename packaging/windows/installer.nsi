@@ -6,6 +6,8 @@
 Target amd64-unicode
 Unicode true
 SetCompressor /SOLID lzma
+; The two programs are nearly the same bytes, and the second takes nothing where the compressor still sees the first.
+SetCompressorDictSize 64
 SetDateSave off
 Name "Blendtray"
 OutFile "${OUTPUT}"
@@ -28,7 +30,7 @@ VIAddVersionKey "LegalCopyright" "GPL-3.0-or-later"
 !insertmacro GetOptions
 !insertmacro VersionCompare
 
-; What runs was ended, and what of that is started again: words of `setup end`.
+; "ran" when programs were ended, which are started again, else "".
 Var Ran
 ; The folder of the version before, or "".
 Var Before
@@ -90,12 +92,20 @@ Var Scope
   ${EndIf}
 !macroend
 
-; Ends what runs from a folder, and says in $Ran what that was. A run may end.
+; Ends what runs from folders, and says in $Ran whether something did. A run may end.
 !macro EndRunning FOLDERS
   DetailPrint "Waiting until the run that is running has ended"
-  nsExec::ExecToStack '"$PLUGINSDIR\setup.exe" end ${FOLDERS}'
+  nsExec::ExecToStack '"$PLUGINSDIR\setup.exe" end "$PLUGINSDIR\running.json" ${FOLDERS}'
   Pop $R0
   Pop $Ran
+!macroend
+
+; Starts again in a folder what was ended.
+!macro StartAgain FOLDER
+  ${If} $Ran != ""
+    nsExec::ExecToLog '"$PLUGINSDIR\setup.exe" again "$PLUGINSDIR\running.json" "${FOLDER}"'
+    Pop $R0
+  ${EndIf}
 !macroend
 
 Function .onInit
@@ -147,18 +157,37 @@ Section "Blendtray" SectionProgram
     !insertmacro EndRunning '"$INSTDIR" "$Before"'
   ${EndIf}
   SetOutPath "$INSTDIR"
-  ; Nothing is to be left half: what can't be replaced ends the installation with an error.
+  ; Nothing is to be left half: when a program can't be replaced, both stay, and the installation ends
+  ; with an error.
   SetOverwrite try
+  Rename "$INSTDIR\blendtray.exe" "$INSTDIR\blendtray.exe.old"
+  Rename "$INSTDIR\blendtrayw.exe" "$INSTDIR\blendtrayw.exe.old"
   ClearErrors
   File "${SOURCE}\blendtray.exe"
   File "${SOURCE}\blendtrayw.exe"
   ${If} ${Errors}
+    ${If} ${FileExists} "$INSTDIR\blendtray.exe.old"
+      Delete "$INSTDIR\blendtray.exe"
+      Rename "$INSTDIR\blendtray.exe.old" "$INSTDIR\blendtray.exe"
+    ${EndIf}
+    ${If} ${FileExists} "$INSTDIR\blendtrayw.exe.old"
+      Delete "$INSTDIR\blendtrayw.exe"
+      Rename "$INSTDIR\blendtrayw.exe.old" "$INSTDIR\blendtrayw.exe"
+    ${EndIf}
     DetailPrint "The program in $INSTDIR can't be replaced"
+    ; What was ended goes on: the version before is still there.
+    ${If} $Before == ""
+      !insertmacro StartAgain "$INSTDIR"
+    ${Else}
+      !insertmacro StartAgain "$Before"
+    ${EndIf}
     MessageBox MB_OK|MB_ICONSTOP "The program in $INSTDIR can't be replaced. End it with the Task Manager and try again." /SD IDOK
     SetErrorLevel ${FAILED}
     Abort
   ${EndIf}
   SetOverwrite on
+  Delete "$INSTDIR\blendtray.exe.old"
+  Delete "$INSTDIR\blendtrayw.exe.old"
   File "${SOURCE}\LICENSE.txt"
   File "${SOURCE}\README.txt"
   File "${SOURCE}\THIRD-PARTY.txt"
@@ -184,9 +213,6 @@ Section "Blendtray" SectionProgram
     ${If} $R0 != ""
       WriteRegStr SHCTX "${LOGIN}" "Blendtray" '"$INSTDIR\blendtrayw.exe"'
     ${EndIf}
-    ${If} $Ran == "service"
-      nsExec::Exec '"$INSTDIR\blendtray.exe" service install' ; it names the new folder
-    ${EndIf}
   ${EndIf}
 
   WriteRegStr SHCTX "Software\Blendtray" "Folder" "$INSTDIR"
@@ -210,24 +236,10 @@ Section /o "Start at login" SectionLogin
   WriteRegStr SHCTX "${LOGIN}" "Blendtray" '"$INSTDIR\blendtrayw.exe"'
 SectionEnd
 
-; What ran runs again, as the new version. An engine in a console ends with its console's command.
+; What ran runs again, as the new version, with the arguments that it had. An engine that was in a console
+; has none any more.
 Section
-  ${If} $Ran == "service"
-  ${OrIf} $Ran == "service tray"
-    nsExec::Exec '"$INSTDIR\blendtray.exe" service start'
-  ${EndIf}
-  ${If} $Ran == "tray"
-  ${OrIf} $Ran == "service tray"
-  ${OrIf} $Ran == "engine tray"
-  ${OrIf} $Ran == "tray engine"
-    Exec '"$INSTDIR\blendtrayw.exe"'
-  ${EndIf}
-  ${If} $Ran == "engine"
-  ${OrIf} $Ran == "engine tray"
-  ${OrIf} $Ran == "tray engine"
-    ; It has the flags of nobody: what it was started with is in its settings, or was for once.
-    Exec '"$INSTDIR\blendtrayw.exe" serve'
-  ${EndIf}
+  !insertmacro StartAgain "$INSTDIR"
 SectionEnd
 
 ; The choices of the page, for an installation without it, and those of the version before.
@@ -262,7 +274,7 @@ FunctionEnd
 
 Section "Uninstall"
   File "/oname=$PLUGINSDIR\setup.exe" "${SETUP}"
-  nsExec::Exec '"$INSTDIR\blendtray.exe" service uninstall'
+  nsExec::Exec '"$PLUGINSDIR\setup.exe" leave "$INSTDIR"'
   !insertmacro EndRunning '"$INSTDIR"'
   nsExec::Exec '"$PLUGINSDIR\setup.exe" path remove "$INSTDIR" $Scope'
   SendMessage ${HWND_BROADCAST} ${WM_WININICHANGE} 0 "STR:Environment" /TIMEOUT=2000

@@ -1,0 +1,283 @@
+//go:build wine
+
+package wine
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// installerOf makes the installer of a version in a folder and returns its path. Its programs have no
+// window, and it is compressed little, so that it is made within seconds.
+func installerOf(t *testing.T, folder, version string) string {
+	t.Helper()
+	source := filepath.Join(folder, "files-"+version)
+	if err := os.MkdirAll(source, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	build := func(file, path string) {
+		t.Helper()
+		command("go", "build", "-trimpath", "-tags", "headless", "-ldflags", "-s -w -X blendtray/app.version="+version, "-o", file, path)
+	}
+	setup := filepath.Join(folder, "setup.exe")
+	if _, err := os.Stat(setup); err != nil {
+		build(setup, "blendtray/app/setup")
+	}
+	build(filepath.Join(source, "blendtray.exe"), "blendtray")
+	if err := os.Link(filepath.Join(source, "blendtray.exe"), filepath.Join(source, "blendtrayw.exe")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"LICENSE.txt", "README.txt", "THIRD-PARTY.txt", "MINGW-W64.txt", "blendtray.cdx.json"} {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	icon, err := filepath.Abs("../../assets/ico/app.ico")
+	if err == nil {
+		err = os.Symlink(icon, filepath.Join(source, "app.ico"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := filepath.Join(folder, "blendtray-"+version+"-setup.exe")
+	command("makensis", "-V2", "-XSetCompressor /FINAL zlib", "-DSETUP="+setup, "-DVERSION="+version,
+		"-DNUMBERS="+version+".0", "-DSOURCE="+source, "-DOUTPUT="+made, "../../packaging/windows/installer.nsi")
+	return made
+}
+
+// installed is what an installer has put on the machine, for one user or for all.
+type installed struct {
+	m      *machine
+	folder string // on Linux
+	root   string // HKCU or HKLM
+}
+
+// in returns what is installed in a folder of drive C.
+func (m *machine) in(folder, root string) installed {
+	return installed{m, filepath.Join(prefix, "drive_c", folder), root}
+}
+
+// ofUser returns what is installed for this user in the usual place.
+func (m *machine) ofUser() installed {
+	m.t.Helper()
+	homes, err := filepath.Glob(filepath.Join(prefix, "drive_c/users/*/AppData/Local"))
+	homes = slices.DeleteFunc(homes, func(path string) bool { return strings.Contains(path, "/Public/") })
+	if err != nil || len(homes) != 1 {
+		m.t.Fatalf("%v, %v", homes, err)
+	}
+	return installed{m, filepath.Join(homes[0], "Programs/Blendtray"), "HKCU"}
+}
+
+func (i installed) program() string { return filepath.Join(i.folder, "blendtray.exe") }
+
+// wants fails unless all files of a version are there, with Windows knowing of them.
+func (i installed) wants(version string) {
+	i.m.t.Helper()
+	if r := i.m.runProgram(i.program(), "version"); !strings.Contains(r.out, "blendtray "+version+" ") {
+		i.m.t.Errorf("what is installed says %s, not %s", r.out, version)
+	}
+	files, err := os.ReadDir(i.folder)
+	if err != nil || len(files) != 8 {
+		i.m.t.Errorf("there is %v, %v", files, err)
+	}
+	if known := i.query(`Software\Microsoft\Windows\CurrentVersion\Uninstall\Blendtray`, "DisplayVersion"); !strings.Contains(known, version) {
+		i.m.t.Errorf("Windows does not know %s: %s", version, known)
+	}
+	if len(i.shortcuts()) != 1 {
+		i.m.t.Errorf("the start menu has %v", i.shortcuts())
+	}
+}
+
+// wantsNothing waits until nothing of it is left.
+func (i installed) wantsNothing() {
+	i.m.t.Helper()
+	// The uninstaller goes on as a copy of itself, which can remove the original.
+	i.m.eventually("all of it is gone", func() bool {
+		_, err := os.Stat(i.folder)
+		return os.IsNotExist(err) && len(i.shortcuts()) == 0
+	})
+	for _, key := range []string{`Software\Microsoft\Windows\CurrentVersion\Uninstall\Blendtray`, `Software\Blendtray`} {
+		if left := i.query(key, ""); strings.Contains(left, "Blendtray") && !strings.Contains(left, "unable") {
+			i.m.t.Errorf("Windows still has %s", left)
+		}
+	}
+	if path := i.path(); strings.Contains(path, "Blendtray") {
+		i.m.t.Errorf("PATH is still %s", path)
+	}
+	if left := processes(i.m.t, `\`+filepath.Base(i.folder)+`\blendtray`); len(left) > 0 {
+		i.m.t.Errorf("%v still run", left)
+	}
+}
+
+// query returns what the registry has, as reg.exe prints it. With the name "" it is all values of a key.
+func (i installed) query(key, name string) string {
+	args := []string{"query", i.root + `\` + key}
+	if name != "" {
+		args = append(args, "/v", name)
+	}
+	return i.m.runProgram("reg.exe", args...).out
+}
+
+func (i installed) path() string {
+	if i.root == "HKLM" {
+		return i.query(`SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, "Path")
+	}
+	return i.query("Environment", "Path")
+}
+
+func (i installed) login() string {
+	return i.query(`Software\Microsoft\Windows\CurrentVersion\Run`, "Blendtray")
+}
+
+func (i installed) shortcuts() []string {
+	where := "drive_c/users/*/AppData/Roaming"
+	if i.root == "HKLM" {
+		where = "drive_c/ProgramData"
+	}
+	found, err := filepath.Glob(filepath.Join(prefix, where, "Microsoft/Windows/Start Menu/Programs/Blendtray.lnk"))
+	if err != nil {
+		i.m.t.Fatal(err)
+	}
+	return found
+}
+
+// install runs an installer without questions and fails unless it ends with 0.
+func (m *machine) install(installer string, args ...string) {
+	m.t.Helper()
+	if r := m.runProgram(installer, append([]string{"/S"}, args...)...); r.code != 0 {
+		m.t.Fatalf("%s %v ends with %d: %s", filepath.Base(installer), args, r.code, r.out)
+	}
+}
+
+// uninstall runs the uninstaller of what is installed, and waits until it has ended.
+func (i installed) uninstall(args ...string) {
+	i.m.t.Helper()
+	i.m.runProgram(filepath.Join(i.folder, "uninstall.exe"), append([]string{"/S"}, args...)...)
+	i.wantsNothing()
+}
+
+// engine returns the id of the engine's process, or "".
+func (i installed) engine() string {
+	_, rest, _ := strings.Cut(i.m.runProgram(i.program(), "status").out, ", process ")
+	number, _, _ := strings.Cut(rest, ",")
+	return number
+}
+
+// installers makes the installers of two versions.
+func installers(t *testing.T) (first, later string) {
+	t.Helper()
+	folder := t.TempDir()
+	return installerOf(t, folder, "0.1.0"), installerOf(t, folder, "0.2.0")
+}
+
+func TestTheInstallerReplacesAnEngineAtWorkWithoutLosingItsRun(t *testing.T) {
+	first, later := installers(t)
+	m := newMachine(t)
+	here := m.ofUser()
+	m.install(first)
+	t.Cleanup(func() { m.runProgram(filepath.Join(here.folder, "uninstall.exe"), "/S") }) // fails when all went well
+	here.wants("0.1.0")
+	if !strings.Contains(here.path(), `Programs\Blendtray`) || strings.Contains(here.login(), "blendtray") {
+		t.Errorf("PATH is %s, and at login %s starts", here.path(), here.login())
+	}
+
+	engine, log := m.command(context.Background(), "serve", "--blender", windows(blender), "--folder", windows(m.folder))
+	engine.Args[1] = here.program()
+	m.serving, m.log = engine, log
+	if err := engine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.kill)
+	m.eventually("Blender is ready", func() bool { return strings.Contains(m.said(), "ready: Blender "+version) })
+	before := here.engine()
+	// The run ends when its gate is there.
+	gate := filepath.Join(m.home, "gate")
+	script := filepath.Join(t.TempDir(), "long.py")
+	code := "import os, time\nprint('begun', flush=True)\nwhile not os.path.exists(r'" + windows(gate) + "'):\n    time.sleep(0.05)\nprint('ended by itself')\n"
+	if err := os.WriteFile(script, []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, said := m.command(context.Background(), "run", windows(script))
+	run.Args[1] = here.program()
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.eventually("the run is running", func() bool { return strings.Contains(m.said(), "| begun") })
+
+	upgrade, _ := m.command(context.Background(), "/S")
+	upgrade.Args[1] = later
+	if err := upgrade.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.eventually("the installer waits for the run", func() bool {
+		waits, err := filepath.Glob(filepath.Join(prefix, "drive_c/users/*/Temp/*/running.json"))
+		return err == nil && len(waits) > 0
+	})
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := upgrade.Wait(); err != nil {
+		t.Errorf("the upgrade: %v", err)
+	}
+	if err := run.Wait(); err != nil {
+		t.Errorf("the run: %v", err)
+	}
+	if out, err := os.ReadFile(said); err != nil || !strings.Contains(string(out), "ended by itself") {
+		t.Errorf("the run is lost: %s, %v", out, err)
+	}
+	_ = engine.Wait() // the installer has ended it
+	here.wants("0.2.0")
+	m.eventually("the new engine answers", func() bool { now := here.engine(); return now != "" && now != before })
+	status := m.runProgram(here.program(), "status").out
+	if !strings.Contains(status, "version 0.2.0") || !strings.Contains(status, windows(m.folder)) {
+		t.Errorf("the new engine is not as the engine before: %s", status)
+	}
+	if runs := m.runProgram(here.program(), "runs").out; !strings.Contains(runs, "succeeded") || strings.Contains(runs, "interrupted") {
+		t.Errorf("the runs are %s", runs)
+	}
+
+	// Another folder takes the place of the folder before, with the engine.
+	before = here.engine()
+	m.install(later, "/AUTOSTART", `/D=C:\elsewhere`)
+	elsewhere := m.in("elsewhere", "HKCU")
+	elsewhere.wants("0.2.0")
+	if _, err := os.Stat(here.folder); !os.IsNotExist(err) || strings.Contains(here.path(), `Programs\Blendtray`) || !strings.Contains(here.path(), `C:\elsewhere`) {
+		t.Errorf("the folder before is left, or PATH is %s", here.path())
+	}
+	if !strings.Contains(elsewhere.login(), `C:\elsewhere\blendtrayw.exe`) {
+		t.Errorf("at login starts %s", elsewhere.login())
+	}
+	m.eventually("the engine answers from there", func() bool { now := elsewhere.engine(); return now != "" && now != before })
+
+	// An older version is refused, unless that is said.
+	if r := m.runProgram(first, "/S"); r.code != 1638&0xff {
+		t.Errorf("a downgrade ends with %d", r.code)
+	}
+	elsewhere.wants("0.2.0")
+	m.install(first, "/DOWNGRADE")
+	elsewhere.wants("0.1.0")
+	m.eventually("the older engine answers", func() bool {
+		return strings.Contains(m.runProgram(elsewhere.program(), "status").out, "version 0.1.0")
+	})
+
+	elsewhere.uninstall()
+	if _, err := os.Stat(filepath.Join(m.home, "runs.db")); err != nil {
+		t.Errorf("the runs are gone, too: %v", err)
+	}
+	if strings.Contains(elsewhere.login(), "blendtray") || strings.Contains(elsewhere.path(), "elsewhere") {
+		t.Errorf("left is %s, %s", elsewhere.login(), elsewhere.path())
+	}
+}
