@@ -41,6 +41,7 @@ const (
 	KindSettings Kind = "settings" // a setting changed, or the file of the settings became wrong or right: Message; ask for the settings
 	KindHistory  Kind = "history"  // runs were deleted or pinned by a client: ask for the runs again; ID where it was one
 	KindQueue    Kind = "queue"    // a run was put ahead of others: ask for the queue again; ID
+	KindAgents   Kind = "agents"   // an agent came, called or went: ask for the status
 	KindNote     Kind = "note"     // something a person may want to know: Message
 	KindGap      Kind = "gap"      // this client was too slow and missed events: ask for the status
 )

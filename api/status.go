@@ -12,6 +12,8 @@ type Status struct {
 	// Processes are the Blenders that the engine has started, one by one.
 	Processes []ProcessStatus `json:"processes"`
 	Folders   []FolderStatus  `json:"folders"`
+	// Agents are the programs for agents that are connected, in the order in which they came.
+	Agents []Agent `json:"agents"`
 	// Queued and Running count runs.
 	Queued  int `json:"queued"`
 	Running int `json:"running"`

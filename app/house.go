@@ -122,7 +122,8 @@ func (h *house) open(address string) error {
 		return err
 	}
 	h.agents.apply(h.owner.Current().MCP)
-	h.lab = lab.New(lab.Config{Engine: control.NewClient(address), Logger: h.logs.Logger})
+	client := control.NewClient(address)
+	h.lab = lab.New(lab.Config{Engine: client, Presence: control.NewPresence(client), Logger: h.logs.Logger})
 	h.lab.Configure(h.owner.Current().MCP)
 	h.flamenco.set(h.owner.Current().Flamenco)
 	h.owner.Attach(h.apply)

@@ -42,6 +42,9 @@ func (e *env) printStatus(st api.Status) {
 	if names := sessionsOf(st); len(names) > 0 {
 		e.printf("%-8s %s\n", "sessions", strings.Join(names, ", "))
 	}
+	for _, a := range st.Agents {
+		e.printf("%-8s %s\n", "agent", clean(a.Words(time.Now())))
+	}
 	for _, f := range st.Folders {
 		e.printf("%-8s %s\n", "folder", e.describeFolder(f, st.WatchingPaused))
 	}

@@ -76,6 +76,11 @@ type Engine interface {
 	// Complete returns how code may go on at a cursor, from the names of a session; it never waits for
 	// a run.
 	Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error)
+	// HearAgent notes that an agent is connected, and what it has done. AgentLeft notes that it is gone, and
+	// reports whether it was known. Agents returns those that are connected.
+	HearAgent(a api.Agent)
+	AgentLeft(id string) bool
+	Agents() []api.Agent
 	// API returns what the documentation of the Python API of a Blender says.
 	API(ctx context.Context, q api.ReferenceQuery) (api.Reference, error)
 	// Subscribe returns the events from now on, with the output of runs if output is true.

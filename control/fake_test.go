@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +30,7 @@ type fakeEngine struct {
 	// submitErr, when set, is what Submit fails with.
 	submitErr error
 	last      api.Submission
+	agents    map[string]api.Agent
 }
 
 type fakeSub struct {
@@ -236,6 +239,29 @@ func (f *fakeEngine) API(_ context.Context, q api.ReferenceQuery) (api.Reference
 		return api.Reference{}, fmt.Errorf("%w: there is no Blender with the name %q", api.ErrNoBlender, q.Blender)
 	}
 	return api.Reference{Blender: "default", Version: "3.4.1", Entries: []api.ReferenceEntry{{Path: q.Path + q.Words}}, Total: 1}, nil
+}
+
+func (f *fakeEngine) HearAgent(a api.Agent) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.agents == nil {
+		f.agents = map[string]api.Agent{}
+	}
+	f.agents[a.ID] = a
+}
+
+func (f *fakeEngine) AgentLeft(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.agents[id]
+	delete(f.agents, id)
+	return ok
+}
+
+func (f *fakeEngine) Agents() []api.Agent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.agents))
 }
 
 func (f *fakeEngine) Sessions() []api.Session { return []api.Session{{Name: "chair"}} }

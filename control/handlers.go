@@ -28,6 +28,7 @@ func (s *Server) status() api.Status {
 	st.Blenders = orEmpty(st.Blenders)
 	st.Processes = orEmpty(st.Processes)
 	st.Folders = orEmpty(st.Folders)
+	st.Agents = orEmpty(st.Agents)
 	return st
 }
 

@@ -209,6 +209,8 @@ func (s *Server) routes() http.Handler {
 		"/sessions/{name}/undo":       {http.MethodPost: s.sessionDoes(api.SessionUndo)},
 		"/sessions/{name}/look":       {http.MethodPost: s.sessionDoes(api.SessionLook)},
 		"/sessions/{name}/complete":   {http.MethodPost: s.postComplete},
+		"/agents":                     {http.MethodGet: s.getAgents},
+		"/agents/{id}":                {http.MethodPut: s.putAgent, http.MethodDelete: s.deleteAgent},
 		"/watch/stale":                {http.MethodPost: s.postStale},
 		"/watch/pause":                {http.MethodPost: s.watching(true)},
 		"/watch/resume":               {http.MethodPost: s.watching(false)},

@@ -626,3 +626,51 @@ func TestAnAgentWithoutAnEngineBringsOne(t *testing.T) {
 		t.Errorf("%s %s", res.Result, res.Error)
 	}
 }
+
+// The status and the doctor say which agents are connected and what they do, until they are gone.
+func TestTheAgentsThatAreConnectedAreSeen(t *testing.T) {
+	t.Parallel()
+	p := started(t, "")
+	p.config = filepath.Join(p.home, "settings.toml")
+	agents := func() map[string]api.Agent {
+		all, err := p.client().Agents(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := map[string]api.Agent{}
+		for _, a := range all {
+			by[a.Transport] = a
+		}
+		return by
+	}
+	r := p.rawAgent()
+	r.begin("2025-06-18")
+	p.eventually("an agent is there that has called nothing", func() bool {
+		a := agents()[api.OverPipe]
+		return a.Name == "raw" && a.Version == "1" && a.Client == "mcp: raw" && a.Calls == 0
+	})
+	id, run := r.loop(nil)
+	p.eventually("its call goes on", func() bool {
+		a := agents()[api.OverPipe]
+		return a.Call == "run_python" && a.Calling == 1 && a.Runs == 1 && len(a.Sessions) == 1 && a.Sessions[0] == run.Session
+	})
+	if out := p.call("status").stdout; !strings.Contains(out, "agent    raw 1 over a pipe") || !strings.Contains(out, "run_python goes on") {
+		t.Errorf("the status says %s", out)
+	}
+	if out := p.call("doctor", "--config", p.config).stdout; !strings.Contains(out, "right  agent      raw 1 over a pipe") {
+		t.Errorf("the doctor says %s", out)
+	}
+	r.send("notifications/cancelled", map[string]any{"requestId": id}, true)
+	p.eventually("no call goes on", func() bool { return agents()[api.OverPipe].Calling == 0 })
+
+	p.agentOverHTTP().says(false, "sessions", nil)
+	p.eventually("the agent over HTTP is there", func() bool {
+		a := agents()[api.OverHTTP]
+		return a.Name != "" && a.Call == "sessions" && a.Calls == 1 && a.Runs == 0
+	})
+	r.in.Close()
+	_ = r.cmd.Wait()
+	if left := agents(); len(left) != 1 || left[api.OverHTTP].Name == "" {
+		t.Errorf("after the end of the pipe there are %+v", left)
+	}
+}

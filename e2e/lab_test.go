@@ -116,6 +116,11 @@ func TestBlenderLabsServerWorksOverASupervisedBlender(t *testing.T) {
 		t.Error(err)
 	}
 
+	p.eventually("the status names the client", func() bool {
+		agents, err := p.client().Agents(t.Context())
+		return err == nil && len(agents) == 1 && agents[0].Transport == api.OverLab && agents[0].Runs == len(a) && agents[0].Calling == 0
+	})
+
 	all := slices.DeleteFunc(p.runs(), func(r api.Run) bool { return r.Session != "blender-lab" })
 	if len(all) != len(a) {
 		t.Errorf("the history has %d runs of %d requests", len(all), len(a))

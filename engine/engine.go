@@ -182,6 +182,7 @@ type Engine struct {
 	reclaim chan struct{} // gets a signal when the watcher is to leave a folder
 	helpers helpers
 	usage   usage
+	agents  agents
 	arrange chan struct{} // gets a signal when folders may name other Blenders
 	serving bool          // guarded by turn
 	working group         // the workers
@@ -224,6 +225,7 @@ func Open(cfg Config) (*Engine, error) {
 
 		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
 	}
+	e.agents.life, e.agents.changed = agentTime, func() { e.hub.publish(api.Event{Kind: api.KindAgents}) }
 	e.SetRuns(cfg.Runs)
 	for _, text := range notes {
 		e.warn(text)
@@ -278,6 +280,7 @@ func (e *Engine) Close() error {
 		e.turn.Unlock()
 		e.releaseClaims()
 		e.spares.remove()
+		e.agents.close()
 		e.hub.close()
 		err = e.store.close()
 	})

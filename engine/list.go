@@ -39,6 +39,7 @@ func (e *Engine) Status() api.Status {
 	}
 	e.usage.addUsage(&st)
 	st.Folders = e.folderStatuses()
+	st.Agents = e.Agents()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused

@@ -244,6 +244,7 @@ func (s *Server) perform(ctx context.Context, request []byte) answer {
 	if *asked.Strict {
 		end = strictMark
 	}
+	defer s.calls()()
 	var ended *api.Run
 	for ev, err := range s.engine.SubmitAndFollow(ctx, api.Submission{
 		Code: []byte(*asked.Code + end), Name: "<Blender Lab>", Session: Session, Client: client, Confined: s.Settings().Confine,
@@ -288,4 +289,24 @@ func whyNot(run *api.Run) string {
 		text += ": " + run.Reason
 	}
 	return text
+}
+
+// awayTime is how long a client counts as connected after its last request: it connects anew for each.
+const awayTime = 5 * time.Minute
+
+// calls notes that a client has a run made, and returns what notes the end. The frame names no client, so
+// all of them are one agent.
+func (s *Server) calls() (ends func()) {
+	if s.presence == nil {
+		return func() {}
+	}
+	at := time.Now().UTC()
+	s.presence.Note(Session, awayTime, func(a *api.Agent) {
+		a.Name, a.Transport, a.Client, a.Sessions = "Blender Lab", api.OverLab, client, []string{Session}
+		a.Call, a.CalledAt = "execute", &at
+		a.Calls++
+		a.Runs++
+		a.Calling++
+	})
+	return func() { s.presence.Note(Session, awayTime, func(a *api.Agent) { a.Calling = max(0, a.Calling-1) }) }
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/control"
 )
 
 // Session is the session in which the code runs: Blender Lab's clients know of one Blender, and
@@ -39,14 +40,17 @@ type Engine interface {
 // Config holds what [New] needs for a [Server].
 type Config struct {
 	Engine Engine
+	// Presence tells the engine that a client is connected, while [Server.Serve] runs; nil tells nobody.
+	Presence *control.Presence
 	// Logger may be nil.
 	Logger *slog.Logger
 }
 
 // Server listens on the port for Blender Lab's clients.
 type Server struct {
-	engine Engine
-	log    *slog.Logger
+	engine   Engine
+	presence *control.Presence
+	log      *slog.Logger
 	// mine returns nil when the process at the other end is this user's, and else why it is refused.
 	// Tests have others.
 	mine func(net.Conn) error
@@ -67,7 +71,7 @@ func New(c Config) *Server {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		engine: c.Engine, log: c.Logger, mine: checkPeer, requestTime: requestTime,
+		engine: c.Engine, presence: c.Presence, log: c.Logger, mine: checkPeer, requestTime: requestTime,
 		change: make(chan struct{}),
 	}
 }
@@ -105,6 +109,11 @@ const retryTime = 2 * time.Second
 // Serve listens where the settings say until ctx ends, and returns nil then. A port that is taken is
 // waited for.
 func (s *Server) Serve(ctx context.Context) error {
+	if s.presence != nil {
+		var reporting sync.WaitGroup
+		defer reporting.Wait()
+		reporting.Go(func() { _ = s.presence.Serve(ctx) }) // returns nil
+	}
 	said := uint16(0) // the port of which the log tells that it is taken
 	for ctx.Err() == nil {
 		port, change := s.wanted()

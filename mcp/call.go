@@ -39,6 +39,8 @@ type call struct {
 	req    *sdk.CallToolRequest
 	// settings are those that hold for the call.
 	settings api.AgentSettings
+	// quiet says that the agent is not told of progress.
+	quiet bool
 }
 
 // add adds a tool to the server. A declaration that makes no sense is a fault in the program, and panics.
@@ -71,6 +73,7 @@ func add[In any](s *Server, t tool[In]) {
 	}, func(ctx context.Context, req *sdk.CallToolRequest, in In) (*sdk.CallToolResult, any, error) {
 		ctx, stop := untilCallerLeaves(ctx)
 		defer stop()
+		defer s.calls(req)()
 		res, err := handle(ctx, s, t, req, in)
 		if err != nil {
 			res = refusal(err)
@@ -120,29 +123,20 @@ func carryOut[In any](ctx context.Context, c *call, t tool[In], in In) (*sdk.Cal
 	return t.do(ctx, c, in)
 }
 
-// client returns who asks, for the history: "mcp: NAME" with the name by which the agent's program calls
-// itself.
-func (c *call) client() string {
-	if info := c.req.ClientInfo(); info != nil && info.Name != "" {
-		return cut("mcp: "+info.Name, 200)
-	}
-	return "mcp"
-}
-
 // session returns the session of a call that names one, or for "" that of the process. It fails when
 // there is none.
 func (c *call) session(name string) (string, error) {
 	if name = cmp.Or(name, c.server.options.Session); name == "" {
 		return "", errors.New("which session? Pass session: the name that run_python answered with, or one that the tool sessions lists")
 	}
-	return name, api.CheckSession(name)
+	return name, c.uses(name)
 }
 
 // sessionOrNew returns the session of a call, or the name of a new one where the call names none and the
 // server serves many agents.
 func (c *call) sessionOrNew(name string) (string, error) {
 	name = cmp.Or(name, c.server.options.Session, newSession())
-	return name, api.CheckSession(name)
+	return name, c.uses(name)
 }
 
 // workspace returns the folder for what agents make.
@@ -174,7 +168,7 @@ func (c *call) ask(ctx context.Context, session, name, code string, into any) er
 	if reflect.ValueOf(into).Kind() != reflect.Pointer {
 		panic("mcp: ask decodes into a pointer")
 	}
-	run, err := c.server.runToEnd(ctx, api.Submission{
+	run, err := c.runToEnd(ctx, api.Submission{
 		Code: isolated(code, name),
 		Name: name, Session: session, Scene: "keep", Client: c.client(),
 	})

@@ -43,7 +43,7 @@ func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Du
 	case errors.Is(err, api.ErrNoSession):
 		limited, stop := context.WithTimeout(ctx, wait+beginTime)
 		defer stop()
-		begun, err := c.server.runToEnd(limited, api.Submission{
+		begun, err := c.runToEnd(limited, api.Submission{
 			Code: []byte("pass\n"), Name: "<begin session>", Session: session, Scene: "keep", Client: c.client(),
 		})
 		if err == nil && begun.State != api.Succeeded {
@@ -89,6 +89,9 @@ func (c *call) operate(ctx context.Context, req api.SessionRequest, wait time.Du
 	// An operation that begins the session has it confined from then on, and is refused where it can't be.
 	req.Confined = c.settings.Confine && !req.Operation.NeedsSession()
 	done, err = c.server.client.DoInSession(limited, req)
+	if done.Run.ID != "" {
+		c.ran()
+	}
 	if err == nil || limited.Err() == nil || ctx.Err() != nil {
 		return done, nil, err
 	}

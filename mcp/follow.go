@@ -36,10 +36,10 @@ type seen struct {
 
 // runToEnd has a run made and returns it with its output when it has ended. When ctx ends, the run is
 // cancelled.
-func (s *Server) runToEnd(ctx context.Context, sub api.Submission) (api.Run, error) {
-	var c call
-	c.server = s
-	got, err := c.submit(ctx, sub, maxWait)
+func (c *call) runToEnd(ctx context.Context, sub api.Submission) (api.Run, error) {
+	s, quiet := c.server, *c
+	quiet.quiet = true
+	got, err := quiet.submit(ctx, sub, maxWait)
 	if err != nil {
 		return got.run, err
 	}
@@ -80,6 +80,7 @@ func (c *call) submit(ctx context.Context, sub api.Submission, wait time.Duratio
 			return got, fmt.Errorf("run %s: %w", got.run.ID, err)
 		case over == nil:
 			got.run = *event.Run
+			c.ran()
 			over = time.AfterFunc(wait, stop)
 			defer over.Stop()
 			defer context.AfterFunc(ctx, stop)()
@@ -116,7 +117,7 @@ func (c *call) take(ctx context.Context, event api.Event, got *seen) (ended bool
 
 // tell sends the agent how far a run is, where it has asked for that and the run has come further.
 func (c *call) tell(ctx context.Context, p *api.Progress, got *seen) {
-	if c.req == nil || p == nil || p.Fraction < got.told {
+	if c.quiet || p == nil || p.Fraction < got.told {
 		return
 	}
 	got.told = math.Nextafter(max(p.Fraction, 0), 2)

@@ -55,6 +55,7 @@ func loopback(host string) bool {
 // then. Runs go on that agents have begun. token returns the token that holds at the moment of a request,
 // or "" where there is none.
 func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, token func() string) error {
+	defer s.report(ctx)()
 	server := &http.Server{
 		Handler: s.Handler(token), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },

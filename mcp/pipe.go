@@ -14,6 +14,7 @@ const maxMessage = 64 << 20
 // ServePipe serves one agent over a pipe, a message a line, until in ends or ctx does. It returns nil then,
 // and the error of the pipe otherwise. Runs of the agent that go on then are not ended.
 func (s *Server) ServePipe(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+	defer s.report(ctx)()
 	err := s.sdk.Run(withCarrier(ctx, ctx), &sdk.IOTransport{Reader: in, Writer: out, MaxLineLength: maxMessage})
 	if errors.Is(err, io.EOF) || ctx.Err() != nil {
 		return nil

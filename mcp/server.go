@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -51,11 +52,15 @@ type Server struct {
 	watch    watch
 	restored restored
 	prepared sync.Once // prepareDocs was called
+	presence *control.Presence
+	greeted  atomic.Bool // the agent over the pipe has said its name
+	// agent is the id of the agent over the pipe, and the beginning of the ids of agents over HTTP.
+	agent string
 }
 
 // New returns a server whose calls go to the engine of a client.
 func New(client *control.Client, o Options) *Server {
-	s := &Server{client: client, options: o}
+	s := &Server{client: client, options: o, presence: control.NewPresence(client), agent: strings.ToLower(rand.Text()[:12])}
 	s.watch.client = client
 	s.sdk = sdk.NewServer(
 		&sdk.Implementation{Name: "blendtray", Title: "Blendtray", Version: o.Version},
@@ -88,7 +93,9 @@ func (s *Server) guard(next sdk.MethodHandler) sdk.MethodHandler {
 				call.Params.Arguments = []byte("{}")
 			}
 		}
-		return next(ctx, method, req)
+		res, err = next(ctx, method, req)
+		s.greet(req)
+		return res, err
 	}
 }
 

@@ -22,6 +22,8 @@ type runFilter struct {
 	States string `json:"states,omitempty"`
 	// Folder is a watched folder, or "" for runs from anywhere.
 	Folder string `json:"folder,omitempty"`
+	// Client is the program that has asked for the runs, or "" for any.
+	Client string `json:"client,omitempty"`
 	// When is one of the values below. From and To are days such as 2026-01-31, with whenDays alone:
 	// the first day and the last day, either may be "".
 	When string `json:"when,omitempty"`
@@ -54,7 +56,7 @@ const day = "2006-01-02"
 
 // query returns the filter as the engine knows it. now is what today is taken from.
 func (f runFilter) query(now time.Time) api.Filter {
-	q := api.Filter{Name: strings.ToLower(strings.TrimSpace(f.Search)), Script: f.Script, Folder: f.Folder, Pinned: f.Pinned}
+	q := api.Filter{Name: strings.ToLower(strings.TrimSpace(f.Search)), Script: f.Script, Folder: f.Folder, Client: f.Client, Pinned: f.Pinned}
 	for _, s := range stateFilters {
 		if s.key == f.States {
 			q.States = s.states
@@ -114,6 +116,9 @@ func (f runFilter) chips() (all []chip) {
 	}
 	if f.Folder != "" {
 		add(lang.L("in {{.Folder}}", with{"Folder": oneLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })
+	}
+	if f.Client != "" {
+		add(lang.L("by {{.Name}}", with{"Name": oneLine(f.Client, 32)}), func(f *runFilter) { f.Client = "" })
 	}
 	if words := f.whenWords(); words != "" {
 		add(words, func(f *runFilter) { f.When, f.From, f.To = "", "", "" })

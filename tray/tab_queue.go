@@ -34,7 +34,7 @@ const (
 	calmUsagePace = 5 * time.Second
 )
 
-// queueTab is the tab Queue: what each Blender does, and below what waits. It asks the engine only while
+// queueTab is the tab Queue: what each Blender does, which agents are connected, and below what waits. It asks the engine only while
 // it is shown.
 type queueTab struct {
 	window  *window
@@ -43,6 +43,10 @@ type queueTab struct {
 	processes *fyne.Container
 	rows      map[string]*processRow // by keyOf
 	idle      *widget.Label          // says why there is no row, or is hidden
+
+	agents     *fyne.Container
+	agentsHead *widget.Label
+	agentRows  map[string]*agentRow // by the ids of agents
 
 	list                         *queueList
 	count, empty, about          *widget.Label
@@ -70,6 +74,8 @@ func newQueueTab(w *window) *queueTab {
 	t.processes = container.NewVBox()
 	t.idle = widget.NewLabel("")
 	t.idle.Wrapping = fyne.TextWrapWord
+	t.agents = container.NewVBox()
+	t.agentsHead = heading(lang.L("Agents that are connected"))
 	t.list = newQueueList(t)
 	t.count = widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	t.count.Truncation = fyne.TextTruncateEllipsis
@@ -87,7 +93,7 @@ func newQueueTab(w *window) *queueTab {
 		widget.NewLabel(""), heading("#"), heading(lang.L("Script")), heading(lang.L("Line")), heading(lang.L("Since")), heading(lang.L("Why it waits")))
 	above := container.NewVBox(t.count, container.NewPadded(buttons), head, widget.NewSeparator())
 	below := container.NewBorder(above, t.about, nil, nil, container.NewStack(t.list, container.NewPadded(t.empty)))
-	split := container.NewVSplit(container.NewVScroll(container.NewPadded(container.NewVBox(t.idle, t.processes))), below)
+	split := container.NewVSplit(container.NewVScroll(container.NewPadded(container.NewVBox(t.idle, t.processes, t.agents))), below)
 	split.SetOffset(0.38)
 	t.content = split
 	t.refresh()
@@ -585,6 +591,7 @@ func processLines(s State, now time.Time) (lines []processLine) {
 
 // refreshProcesses shows what each Blender does. Rows that stay are changed where they are.
 func (t *queueTab) refreshProcesses() {
+	t.refreshAgents()
 	if t.state.Link != Attached {
 		clear(t.rows)
 		t.processes.RemoveAll()

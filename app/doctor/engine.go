@@ -57,6 +57,12 @@ func (c Config) examineEngine(ctx context.Context) []Finding {
 			all = append(all, Right("engine", "%s is %s", name, b.State))
 		}
 	}
+	for _, a := range st.Agents {
+		all = append(all, Right("agent", "%s", a.Words(time.Now())))
+	}
+	if len(st.Agents) == 0 {
+		all = append(all, Right("agent", "none is connected; `blendtray mcp install` has a program for agents use Blendtray"))
+	}
 	for _, f := range st.Folders {
 		if f.Error != "" {
 			all = append(all, Wrong("folder", "", "%s: %s", f.Path, f.Error))
