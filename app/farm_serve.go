@@ -322,24 +322,48 @@ func (c *farmJoinCmd) confirm(e *env, card farm.Card) error {
 	return nil
 }
 
-type farmLeaveCmd struct{}
-
-func (farmLeaveCmd) Help() string {
-	return `Removes the key and the card of this machine. What is running goes on, and other machines get no result of it. The name stays taken; an administrator can invite the machine again.`
+type farmLeaveCmd struct {
+	Now bool `help:"Give up the jobs that this machine has, and what they have made: the farm is told so."`
 }
 
-func (farmLeaveCmd) Run(e *env) error {
+func (farmLeaveCmd) Help() string {
+	return `This machine takes no more jobs, and no command here is a member any more. The engine ends the jobs that it has and reports them, with what they have made, also after it was restarted; then it removes the key and the card of this machine. With --now it cancels these jobs: those that may be repeated begin on another machine, the others are interrupted. The name stays taken; an administrator can invite the machine again.`
+}
+
+func (c *farmLeaveCmd) Run(e *env) error {
 	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
-	m, err := farm.ReadMembership(paths.FarmMembership())
-	if err != nil {
+	where := "the farm"
+	if m, err := farm.ReadMembership(paths.FarmMembership()); err == nil {
+		where += " on " + clean(m.URL)
+	}
+	ctx, stop := e.asking()
+	defer stop()
+	engine := home.EngineRuns(paths)
+	jobs, err := farm.Leave(ctx, farm.LeaveOptions{
+		Membership: paths.FarmMembership(), Leaving: paths.FarmLeaving(), HeldDir: paths.FarmHeld(), Now: c.Now, Engine: engine,
+	})
+	switch {
+	case err != nil:
 		return farmError(err)
+	case jobs == 0:
+		e.printf("this machine has left %s\n", where)
+	case c.Now:
+		e.printf("this machine has left %s, and %s been given up\n", where, hasJobs(jobs))
+	case engine:
+		e.printf("this machine leaves %s when %s ended (--now gives up what it has)\n", where, hasJobs(jobs))
+	default:
+		e.printf("this machine leaves %s when its engine has started and %s ended (--now gives up what it has)\n", where, hasJobs(jobs))
 	}
-	if err := os.Remove(paths.FarmMembership()); err != nil {
-		return err
-	}
-	e.printf("this machine has left the farm on %s\n", clean(m.URL))
 	return nil
+}
+
+// hasJobs says of some jobs that they have, before the word "ended" or the like.
+func hasJobs(n int) string {
+	if n == 1 {
+		return "1 job has"
+	}
+	return fmt.Sprintf("%d jobs have", n)
 }

@@ -17,6 +17,8 @@ import (
 
 	"blendtray/api"
 	"blendtray/farm"
+	"blendtray/farm/cargo"
+	"blendtray/farm/files"
 	"blendtray/farm/server"
 )
 
@@ -92,6 +94,7 @@ func connect(t *testing.T, m *farm.Membership) *farm.Client {
 // machine is a worker with an engine of the test.
 type machine struct {
 	*engineOfTest
+	dir   string
 	file  string
 	held  string
 	name  string
@@ -103,8 +106,8 @@ type machine struct {
 func (h *hall) machine(name string, settings api.FarmSettings) *machine {
 	h.t.Helper()
 	m := &machine{engineOfTest: newEngine(), name: name, proxy: newProxy(h.t, h.listen)}
-	dir := h.t.TempDir()
-	m.file, m.held = filepath.Join(dir, "membership.json"), filepath.Join(dir, "held")
+	m.dir = h.t.TempDir()
+	m.file, m.held = filepath.Join(m.dir, "membership.json"), filepath.Join(m.dir, "held")
 	member := h.member(name, farm.RoleWork)
 	member.URL = "tls://" + m.proxy.address()
 	if err := member.Write(m.file); err != nil {
@@ -121,7 +124,10 @@ var inUse atomic.Bool
 func (m *machine) work(t *testing.T, settings api.FarmSettings) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := farm.NewWorker(farm.WorkerConfig{
-		Membership: m.file, HeldDir: m.held, Engine: m.engineOfTest, Lease: lease,
+		Membership: m.file, Leaving: m.leaving(), HeldDir: m.held, Engine: m.engineOfTest, Lease: lease,
+		Porter: &cargo.Porter{Dir: m.attempts(), Open: func() (*files.Cache, error) {
+			return files.OpenCache(filepath.Join(m.dir, "files"), func() int64 { return 0 })
+		}},
 		Settings: func() api.FarmSettings { return settings },
 		Unused: func() (time.Duration, bool) {
 			if inUse.Load() {
@@ -138,6 +144,9 @@ func (m *machine) work(t *testing.T, settings api.FarmSettings) {
 	m.stop = func() { cancel(); <-done }
 	t.Cleanup(func() { m.endAll(); m.stop() })
 }
+
+func (m *machine) leaving() string  { return filepath.Join(m.dir, "leaving") }
+func (m *machine) attempts() string { return filepath.Join(m.dir, "attempts") }
 
 var works = api.FarmSettings{Work: true}
 
@@ -245,6 +254,17 @@ func (e *engineOfTest) end(state api.State) {
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
 		r.endLocked(state, "")
+	}
+}
+
+// makes has the runs that go on have made files.
+func (e *engineOfTest) makes(paths ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if !r.over {
+			r.Outputs = paths
+		}
 	}
 }
 
