@@ -586,3 +586,84 @@ func TestAMachineInUseTakesNothingUntilItIsIdle(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestADrainHasNoEndAndIsKnownBeforeAMachineTakesJobs(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a := h.machine("a", works)
+	admin, c := h.dial("boss", farm.Roles()...), h.dial("desk", farm.RoleSubmit)
+	state := func() string {
+		machines, err := c.Machines(t.Context())
+		if err != nil || len(machines) == 0 {
+			return fmt.Sprint(err)
+		}
+		return machines[0].State
+	}
+	eventually(t, "the machine is known", func() bool { return state() == "idle" })
+	a.stop()
+	if _, err := admin.Drain(t.Context(), "a", true); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := admin.JetStream().KeyValue(t.Context(), "bt-drains")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := kv.Status(t.Context()); err != nil || status.TTL() != 0 {
+		t.Errorf("a drain ends after %v: %v", status.TTL(), err)
+	}
+	job := submit(t, c, script("ok")) // it waits when the machine starts
+	m := h.machine("b", api.FarmSettings{})
+	a.work(t, works)
+	eventually(t, "the machine has said anew what it does", func() bool {
+		machines, err := c.Machines(t.Context())
+		return err == nil && len(machines) == 2 && machines[1].Name == "b"
+	})
+	m.work(t, works)
+	if r := resultOf(t, c, job); r.Machine != "b" || a.timesBegun("ok") != 0 {
+		t.Errorf("a drained machine has taken a job: %+v", r)
+	}
+}
+
+func TestAGroupIsCancelledAndShownWholeWhateverCameAfterIt(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	c := h.dial("desk", farm.RoleSubmit)
+	m := h.machine("a", works)
+	var jobs []farm.Job
+	for range 30 {
+		jobs = append(jobs, script("wait"))
+	}
+	made, err := c.SubmitAll(t.Context(), jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a job of the group is running", func() bool { return m.timesBegun("wait") == 1 })
+	after := submit(t, c, script("ok"))
+	if newest, err := c.Jobs(t.Context(), 5); err != nil || len(newest) != 5 || newest[0].ID != after.ID {
+		t.Errorf("%v %+v", err, newest)
+	}
+	group, err := c.Group(t.Context(), made[0].Group)
+	if err != nil || len(group) != 30 {
+		t.Fatalf("the group has %d jobs: %v", len(group), err)
+	}
+	if ended, err := c.CancelGroup(t.Context(), made[0].Group); err != nil || len(ended) != 30 {
+		t.Fatalf("%d jobs were cancelled: %v", len(ended), err)
+	}
+	for _, job := range made {
+		if r := resultOf(t, c, job); r.State != farm.StateCancelled {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r := resultOf(t, c, after); r.State != farm.StateSucceeded {
+		t.Errorf("a job of no group: %+v", r)
+	}
+	if m.timesBegun("wait") != 1 {
+		t.Errorf("%d jobs of the group were begun", m.timesBegun("wait"))
+	}
+	if ended, err := c.CancelGroup(t.Context(), made[0].Group); err != nil || len(ended) != 0 {
+		t.Errorf("cancelled twice: %d jobs, %v", len(ended), err)
+	}
+	if _, err := c.CancelGroup(t.Context(), "none"); !errors.Is(err, farm.ErrNoJob) {
+		t.Errorf("no such group: %v", err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -30,6 +31,9 @@ type work struct {
 	// attempt and tries are those of the claim; they do not change once the job is claimed.
 	attempt int
 	tries   []Try
+	// running is true while the run is among the runs of the engine that have not ended.
+	running atomic.Bool
+	group   string // that of the job, guarded by shift.mu
 
 	mu       sync.Mutex
 	claim    Claim
@@ -114,6 +118,9 @@ func (j *work) do(ctx context.Context) {
 	if !j.read(report) || !j.mine(report) {
 		return
 	}
+	if j.s.isCancelled(j) { // meanwhile, or before an earlier worker ended
+		j.cancel("a member of the farm")
+	}
 	if err := j.hold(); err != nil {
 		j.giveBack(report, "it can't be written down: "+err.Error())
 		return
@@ -136,6 +143,14 @@ func (j *work) read(ctx context.Context) bool {
 	case err == nil && (j.job.ID != j.id || j.msg.Subject() != j.job.subject()):
 		err = fmt.Errorf("%w: it lies where another job belongs", ErrRefused)
 	case err == nil && time.Now().After(j.job.Until):
+		now, clockErr := j.s.c.serverTime(ctx)
+		if clockErr != nil || now.Before(j.job.Until) {
+			// This machine's clock says that the job may be an old one that is played to it again, the server's
+			// clock that it is not. Machines with a right clock decide.
+			j.s.log.Warn("a job of the farm is left to other machines, because this machine's clock is ahead", "job", j.id, "ahead", time.Since(now).Round(time.Second))
+			j.later(j.s.cfg.Lease)
+			return false
+		}
 		err = fmt.Errorf("%w: it is too old", ErrRefused)
 	case err == nil:
 		err = j.job.check()
@@ -169,10 +184,7 @@ func (j *work) mine(ctx context.Context) bool {
 	if j.msg == nil { // taken by an earlier worker of this machine
 		return j.takeUp(ctx, claim, entry)
 	}
-	j.s.mu.Lock()
-	cancelled := j.s.cancelled[j.id]
-	j.s.mu.Unlock()
-	if cancelled && (claim == nil || claim.State == StateWaiting) {
+	if j.s.isCancelled(j) && (claim == nil || claim.State == StateWaiting) {
 		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled before a machine took it"}) != nil {
 			j.later(j.s.cfg.Lease)
 			return false
@@ -226,11 +238,8 @@ func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyVal
 		Machine: claim.Machine, Run: claim.Run, At: now.UTC(),
 		Reason: fmt.Sprintf("the machine gave no sign of life for %s", age.Round(time.Second)),
 	})
-	j.s.mu.Lock()
-	cancelled := j.s.cancelled[j.id]
-	j.s.mu.Unlock()
 	switch {
-	case cancelled:
+	case j.s.isCancelled(j):
 		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled, and its machine is gone", Tries: tries}) != nil {
 			j.later(j.s.cfg.Lease / beats)
 			return false
@@ -494,6 +503,8 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 		return run, nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	defer events.Close()
+	j.running.Store(true)
+	defer j.running.Store(false)
 	j.mu.Lock()
 	j.run, j.claim.Run = run.ID, run.ID
 	j.mu.Unlock()
@@ -503,6 +514,7 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	if !run.State.Final() {
 		run, err = j.watch(report, run, events)
 	}
+	j.running.Store(false)
 	if err != nil {
 		return run, nil, err
 	}

@@ -168,7 +168,7 @@ func (w *Worker) serveAs(ctx context.Context, m *Membership, file membershipFile
 	s.leaving = file.leaving
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	for _, part := range []func(context.Context){s.keepConnected, s.watchLines, s.watchOrders, s.tellMachine} {
+	for _, part := range []func(context.Context){s.keepConnected, s.watchLines, s.watchOrders, s.watchDrain, s.tellMachine} {
 		parts.Go(func() { part(member) })
 	}
 	s.adopt(member)
@@ -195,10 +195,12 @@ type shift struct {
 	lines map[string]line
 	// since is since when the server has answered without a break; zero while it does not.
 	since     time.Time
-	cancelled map[string]bool // the jobs that somebody has cancelled
+	cancelled map[string]bool // the jobs and the groups that somebody has cancelled
 	drained   bool
-	ending    bool // the engine is ending
-	leaving   bool // the machine leaves the farm when it has no job any more
+	// asked is true when the farm has said whether this machine is drained; until then it takes nothing.
+	asked   bool
+	ending  bool // the engine is ending
+	leaving bool // the machine leaves the farm when it has no job any more
 	// telling is held while this machine tells the farm of itself, and left is set when it has left the farm.
 	telling sync.Mutex
 	left    bool
@@ -264,15 +266,16 @@ func (s *shift) connectedFor() time.Duration {
 	return time.Since(s.since)
 }
 
-// follow calls each for what a bucket has and for its changes, until ctx ends.
-func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.KeyValueEntry)) {
+// follow calls each for what a bucket has under some keys and for its changes, until ctx ends. It calls each with nil when
+// all is said that was there at the start.
+func (s *shift) follow(ctx context.Context, bucket, keys string, each func(jetstream.KeyValueEntry)) {
 	for ctx.Err() == nil {
 		kv, err := s.c.js.KeyValue(ctx, bucket)
 		if err != nil {
 			pause(ctx, lookTime)
 			continue
 		}
-		watch, err := kv.Watch(ctx, ">")
+		watch, err := kv.Watch(ctx, keys)
 		if err != nil {
 			pause(ctx, lookTime)
 			continue
@@ -280,7 +283,7 @@ func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.K
 		for open := true; open; {
 			select {
 			case entry, ok := <-watch.Updates():
-				if open = ok; ok && entry != nil {
+				if open = ok; ok {
 					each(entry)
 				}
 			case <-ctx.Done():
@@ -293,7 +296,10 @@ func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.K
 
 // watchLines learns which lines of jobs there are.
 func (s *shift) watchLines(ctx context.Context) {
-	s.follow(ctx, bucketClasses, func(entry jetstream.KeyValueEntry) {
+	s.follow(ctx, bucketClasses, ">", func(entry jetstream.KeyValueEntry) {
+		if entry == nil {
+			return
+		}
 		class, priority, ok := strings.Cut(entry.Key(), "_")
 		l := line{name: entry.Key(), class: class, priority: Priority(priority)}
 		if !ok || !slices.Contains(Priorities(), l.priority) || !isID(class) || json.Unmarshal(entry.Value(), &l.needs) != nil || l.needs.Class() != class {
@@ -306,33 +312,57 @@ func (s *shift) watchLines(ctx context.Context) {
 	})
 }
 
-// watchOrders learns which jobs are cancelled, and whether this machine is drained.
-func (s *shift) watchOrders(ctx context.Context) {
-	s.follow(ctx, bucketOrders, func(entry jetstream.KeyValueEntry) {
-		given := entry.Operation() == jetstream.KeyValuePut
-		if entry.Key() == "drain."+s.key {
-			s.mu.Lock()
-			s.drained = given
-			s.mu.Unlock()
-			s.poke()
+// watchDrain learns whether this machine is drained.
+func (s *shift) watchDrain(ctx context.Context) {
+	s.follow(ctx, bucketDrains, s.key, func(entry jetstream.KeyValueEntry) {
+		s.mu.Lock()
+		if entry == nil {
+			s.asked = true
+		} else {
+			s.drained = entry.Operation() == jetstream.KeyValuePut
 		}
-		if id, ok := strings.CutPrefix(entry.Key(), "cancel."); ok && given {
-			s.mu.Lock()
-			s.cancelled[id] = true
-			job := s.held[id]
-			s.mu.Unlock()
-			if job != nil {
+		s.mu.Unlock()
+		s.poke()
+	})
+}
+
+// watchOrders learns which jobs and which groups of jobs are cancelled.
+func (s *shift) watchOrders(ctx context.Context) {
+	s.follow(ctx, bucketOrders, "cancel.*", func(entry jetstream.KeyValueEntry) {
+		if entry == nil || entry.Operation() != jetstream.KeyValuePut {
+			return
+		}
+		id := strings.TrimPrefix(entry.Key(), "cancel.")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cancelled[id] = true
+		for _, job := range s.held {
+			if job.id == id || job.group == id {
 				job.cancel(string(entry.Value()))
 			}
 		}
 	})
 }
 
+// isCancelled reports whether somebody has cancelled a job or its group.
+func (s *shift) isCancelled(j *work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.group = j.job.Group // from now on watchOrders finds the job by it
+	return s.cancelled[j.id] || j.group != "" && s.cancelled[j.group]
+}
+
 // mayTake returns how many more jobs this machine takes now, and in a word why it takes none.
 func (s *shift) mayTake() (free int, state string) {
 	settings := s.cfg.Settings()
 	s.mu.Lock()
-	drained, ending, leaving, held := s.drained, s.ending, s.leaving, len(s.held)
+	drained, asked, ending, leaving, held := s.drained, s.asked, s.ending, s.leaving, len(s.held)
+	running := 0 // the jobs that are among the runs of the engine
+	for _, job := range s.held {
+		if job.running.Load() {
+			running++
+		}
+	}
 	s.mu.Unlock()
 	switch {
 	case leaving:
@@ -341,6 +371,8 @@ func (s *shift) mayTake() (free int, state string) {
 		return 0, "off"
 	case drained:
 		return 0, "draining"
+	case !asked:
+		return 0, "starting"
 	}
 	if settings.When == api.WhenIdle && s.cfg.Unused != nil {
 		if unused, ok := s.cfg.Unused(); ok && unused < time.Duration(settings.IdleAfter) {
@@ -348,8 +380,8 @@ func (s *shift) mayTake() (free int, state string) {
 		}
 	}
 	status := s.cfg.Engine.Status()
-	// The jobs of the farm are among the runs of the engine, or will be in a moment.
-	free = s.cfg.Machine().Slots - max(status.Queued+status.Running, held)
+	// A job whose files are on their way is not among the runs of the engine, and will be.
+	free = s.cfg.Machine().Slots - max(status.Queued+status.Running-running, 0) - held
 	if held > 0 {
 		state = "busy"
 	} else {
