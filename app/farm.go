@@ -86,16 +86,16 @@ func (h *house) farmWorker() *farm.Worker {
 	return farm.NewWorker(farm.WorkerConfig{
 		Membership: h.paths.FarmMembership(), HeldDir: h.paths.FarmHeld(),
 		Engine: farmEngine{h.front()}, Settings: h.farmSettings, Machine: h.machine, Unused: unused,
-		Prepare: h.porter().Prepare, Logger: h.logs.Logger,
+		Leaving: h.paths.FarmLeaving(), Porter: h.porter(), Logger: h.logs.Logger,
 	})
 }
 
 // porter returns what brings the files of jobs to this machine. The cache is opened for the first of them.
 func (h *house) porter() *cargo.Porter {
 	return &cargo.Porter{
-		Cache: sync.OnceValues(func() (*files.Cache, error) {
+		Open: func() (*files.Cache, error) {
 			return files.OpenCache(h.paths.FarmFiles(), func() int64 { return int64(h.farmSettings().MaxFiles) })
-		}),
+		},
 		Dir: h.paths.FarmAttempts(),
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -300,13 +299,14 @@ func (c *farmFetchCmd) Run(e *env) error {
 		return err
 	}
 	defer client.Close()
-	all, err := client.Jobs(e, maxJobs)
+	all, err := client.Group(e, c.ID)
+	if errors.Is(err, farm.ErrNoJob) {
+		var one farm.JobStatus
+		one, _, err = client.Show(e, c.ID)
+		all = []farm.JobStatus{one}
+	}
 	if err != nil {
 		return farmError(err)
-	}
-	all = slices.DeleteFunc(all, func(s farm.JobStatus) bool { return s.Group != c.ID && s.ID != c.ID })
-	if len(all) == 0 {
-		return farmError(fmt.Errorf("%w: %s", farm.ErrNoJob, c.ID))
 	}
 	store, err := files.Open(e, client.JetStream(), farm.BucketFiles)
 	if err != nil {

@@ -458,12 +458,12 @@ type farmStatusCmd struct {
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
-// maxJobs is how many jobs are looked through for a list.
+// maxJobs is how many of the newest jobs are looked through for a list. The jobs of a group are all looked for.
 const maxJobs = 20_000
 
 func (c *farmStatusCmd) Run(e *env) error {
-	if c.Number < 1 || c.Number > maxJobs {
-		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxJobs)
+	if c.Number < 1 || c.Number > maxMapped {
+		return fault.New(fault.Usage, "", "-n is a number from 1 to %d", maxMapped)
 	}
 	client, err := e.farm()
 	if err != nil {
@@ -479,14 +479,14 @@ func (c *farmStatusCmd) Run(e *env) error {
 			return farmError(err)
 		}
 	}
-	all, err := client.Jobs(ctx, maxJobs)
+	var all []farm.JobStatus
+	if c.ID != "" {
+		all, err = client.Group(e, c.ID)
+	} else {
+		all, err = client.Jobs(ctx, max(maxJobs, c.Number))
+	}
 	if err != nil {
 		return farmError(err)
-	}
-	if c.ID != "" {
-		if all = groupOf(all, c.ID); len(all) == 0 {
-			return farmError(fmt.Errorf("%w: %s", farm.ErrNoJob, c.ID))
-		}
 	}
 	count := map[farm.State]int{}
 	for _, s := range all {
@@ -512,17 +512,6 @@ func (c *farmStatusCmd) Run(e *env) error {
 	e.printTable(t)
 	e.note("%s", counted(count))
 	return nil
-}
-
-// groupOf returns the jobs of a group.
-func groupOf(all []farm.JobStatus, group string) []farm.JobStatus {
-	of := []farm.JobStatus{}
-	for _, s := range all {
-		if s.Group == group {
-			of = append(of, s)
-		}
-	}
-	return of
 }
 
 // jobLine says in a line what a job is.
@@ -615,7 +604,7 @@ func (c *farmCancelCmd) Run(e *env) error {
 	ids := []string{c.ID}
 	err = client.Cancel(ctx, c.ID)
 	if errors.Is(err, farm.ErrNoJob) {
-		ids, err = cancelGroup(ctx, client, c.ID)
+		ids, err = cancelGroup(e, client, c.ID)
 	}
 	if err != nil {
 		return farmError(err)
@@ -631,27 +620,12 @@ func (c *farmCancelCmd) Run(e *env) error {
 
 // cancelGroup cancels the jobs of a group that are not over, and returns their ids.
 func cancelGroup(ctx context.Context, client *farm.Client, group string) ([]string, error) {
-	all, err := client.Jobs(ctx, maxJobs)
-	if err != nil {
-		return nil, err
-	}
-	jobs := groupOf(all, group)
-	if len(jobs) == 0 {
-		return nil, fmt.Errorf("%w: %s", farm.ErrNoJob, group)
-	}
+	ended, err := client.CancelGroup(ctx, group)
 	ids := []string{}
-	for _, s := range jobs {
-		if s.State.Final() {
-			continue
-		}
-		switch err := client.Cancel(ctx, s.ID); {
-		case err == nil:
-			ids = append(ids, s.ID)
-		case !errors.Is(err, farm.ErrEnded):
-			return ids, err
-		}
+	for _, s := range ended {
+		ids = append(ids, s.ID)
 	}
-	return ids, nil
+	return ids, err
 }
 
 type farmRetryCmd struct {

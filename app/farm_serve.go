@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,17 @@ type farmServeCmd struct {
 	Address string    `placeholder:"HOST" help:"The name or the address by which other machines reach this machine. Default: its first address in the network."`
 	Name    string    `placeholder:"NAME" help:"The name of this machine in the farm. Default: its host name."`
 	Lasts   timeLimit `default:"24h" placeholder:"TIME" help:"How long the printed line can be used (default: 24h)."`
+	adminKeyFlag
+}
+
+// adminKeyFlag names the file of the administrator's key.
+type adminKeyFlag struct {
+	AdminKey string `placeholder:"FILE" help:"The file of the administrator's key, such as on a drive that is taken away afterwards. Default: administrator.key in the home."`
+}
+
+// path returns the path of the file.
+func (f adminKeyFlag) path(paths home.Paths) string {
+	return cmp.Or(f.AdminKey, paths.FarmAdministrator())
 }
 
 func (farmServeCmd) Help() string {
@@ -45,7 +57,15 @@ func (c *farmServeCmd) Run(e *env) error {
 	}
 	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	administrator, err := administratorKey(paths, true)
+	unlock, err := home.LockFarmServer(paths, c.Listen)
+	if errors.Is(err, home.ErrHeld) {
+		return fault.New(fault.Failed, "end that process first, or set BLENDTRAY_HOME to another folder for this server", "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	administrator, err := administratorKey(c.path(paths), true)
 	if err != nil {
 		return err
 	}
@@ -108,26 +128,25 @@ func reachableAt(host string) string {
 	return "127.0.0.1"
 }
 
-// administratorKey returns the key of the administrator that this home has. With create, a home without one is
-// given one.
-func administratorKey(paths home.Paths, create bool) (farm.Key, error) {
-	seed, err := os.ReadFile(paths.FarmAdministrator())
+// administratorKey returns the key of the administrator from a file. With create, the file is made when it is not there.
+func administratorKey(path string, create bool) (farm.Key, error) {
+	seed, err := os.ReadFile(path)
 	switch {
 	case err == nil:
 		return farm.KeyOf(strings.TrimSpace(string(seed)))
 	case !errors.Is(err, os.ErrNotExist):
 		return farm.Key{}, fmt.Errorf("read the key of the administrator: %w", err)
 	case !create:
-		return farm.Key{}, fault.New(fault.Failed, "ask on the machine on which `blendtray farm serve` was started first", "this machine does not administer the farm")
+		return farm.Key{}, fault.New(fault.Failed, "ask on the machine on which `blendtray farm serve` was started first, or name the file of the key with --admin-key", "this machine does not administer the farm: there is no %s", path)
 	}
 	key, err := farm.NewKey()
 	if err != nil {
 		return key, err
 	}
-	if err := os.MkdirAll(filepath.Dir(paths.FarmAdministrator()), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return key, err
 	}
-	if err := os.WriteFile(paths.FarmAdministrator(), []byte(key.Seed()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(key.Seed()+"\n"), 0o600); err != nil {
 		return key, fmt.Errorf("write the key of the administrator: %w", err)
 	}
 	return key, nil
@@ -189,6 +208,7 @@ type farmInviteCmd struct {
 	Lasts   timeLimit `default:"1h" placeholder:"TIME" help:"How long the line can be used (default: 1h)."`
 	Uses    int       `default:"1" placeholder:"N" help:"How many machines may join with it (default: 1)."`
 	Address string    `placeholder:"HOST:PORT" help:"The address by which the machine reaches the server. Default: as this machine reaches it."`
+	adminKeyFlag
 }
 
 func (farmInviteCmd) Help() string {
@@ -210,7 +230,7 @@ func (c *farmInviteCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	administrator, err := administratorKey(paths, false)
+	administrator, err := administratorKey(c.path(paths), false)
 	if err != nil {
 		return err
 	}
@@ -322,24 +342,48 @@ func (c *farmJoinCmd) confirm(e *env, card farm.Card) error {
 	return nil
 }
 
-type farmLeaveCmd struct{}
-
-func (farmLeaveCmd) Help() string {
-	return `Removes the key and the card of this machine. What is running goes on, and other machines get no result of it. The name stays taken; an administrator can invite the machine again.`
+type farmLeaveCmd struct {
+	Now bool `help:"Give up the jobs that this machine has, and what they have made: the farm is told so."`
 }
 
-func (farmLeaveCmd) Run(e *env) error {
+func (farmLeaveCmd) Help() string {
+	return `This machine takes no more jobs, and no command here is a member any more. The engine ends the jobs that it has and reports them, with what they have made, also after it was restarted; then it removes the key and the card of this machine. With --now it cancels these jobs: those that may be repeated begin on another machine, the others are interrupted. The name stays taken; an administrator can invite the machine again.`
+}
+
+func (c *farmLeaveCmd) Run(e *env) error {
 	paths, err := home.Find()
 	if err != nil {
 		return err
 	}
-	m, err := farm.ReadMembership(paths.FarmMembership())
-	if err != nil {
+	where := "the farm"
+	if m, err := farm.ReadMembership(paths.FarmMembership()); err == nil {
+		where += " on " + clean(m.URL)
+	}
+	ctx, stop := e.asking()
+	defer stop()
+	engine := home.EngineRuns(paths)
+	jobs, err := farm.Leave(ctx, farm.LeaveOptions{
+		Membership: paths.FarmMembership(), Leaving: paths.FarmLeaving(), HeldDir: paths.FarmHeld(), Now: c.Now, Engine: engine,
+	})
+	switch {
+	case err != nil:
 		return farmError(err)
+	case jobs == 0:
+		e.printf("this machine has left %s\n", where)
+	case c.Now:
+		e.printf("this machine has left %s, and %s been given up\n", where, hasJobs(jobs))
+	case engine:
+		e.printf("this machine leaves %s when %s ended (--now gives up what it has)\n", where, hasJobs(jobs))
+	default:
+		e.printf("this machine leaves %s when its engine has started and %s ended (--now gives up what it has)\n", where, hasJobs(jobs))
 	}
-	if err := os.Remove(paths.FarmMembership()); err != nil {
-		return err
-	}
-	e.printf("this machine has left the farm on %s\n", clean(m.URL))
 	return nil
+}
+
+// hasJobs says of some jobs that they have, before the word "ended" or the like.
+func hasJobs(n int) string {
+	if n == 1 {
+		return "1 job has"
+	}
+	return fmt.Sprintf("%d jobs have", n)
 }

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -238,15 +239,17 @@ func (c *Client) Drain(ctx context.Context, name string, drain bool) (Machine, e
 	if !c.Card.Has(RoleAdminister) {
 		return machines[i], fmt.Errorf("%w: this machine may not administer the farm", ErrRefused)
 	}
-	what := "drain." + machines[i].Key
-	if drain {
-		return machines[i], c.order(ctx, what, c.Card.Name)
-	}
-	kv, err := c.js.KeyValue(ctx, bucketOrders)
+	kv, err := c.js.KeyValue(ctx, bucketDrains)
 	if err != nil {
 		return machines[i], c.noFarm(err)
 	}
-	return machines[i], kv.Delete(ctx, what)
+	if !drain {
+		return machines[i], kv.Delete(ctx, machines[i].Key)
+	}
+	if _, err := kv.PutString(ctx, machines[i].Key, c.Card.Name); err != nil {
+		return machines[i], c.refused(ctx, fmt.Errorf("drain the machine: %w", err))
+	}
+	return machines[i], nil
 }
 
 func (c *Client) order(ctx context.Context, what, by string) error {
@@ -294,7 +297,7 @@ func (c *Client) Machines(ctx context.Context) ([]Machine, error) {
 	if err != nil {
 		return nil, c.noFarm(err)
 	}
-	drained, err := entries(ctx, c.js, bucketOrders, "drain.*")
+	drained, err := entries(ctx, c.js, bucketDrains, ">")
 	if err != nil {
 		return nil, c.noFarm(err)
 	}
@@ -309,7 +312,7 @@ func (c *Client) Machines(ctx context.Context) ([]Machine, error) {
 			continue // written by a version that is not known here
 		}
 		m.Seen = entry.Created().UTC()
-		if drained["drain."+key] != nil {
+		if drained[key] != nil {
 			m.State = "draining"
 		}
 		if now.Sub(m.Seen) > goneAfter {
@@ -330,25 +333,56 @@ func (c *Client) serverTime(ctx context.Context) (time.Time, error) {
 	return stream.CachedInfo().TimeStamp, nil
 }
 
+// CancelGroup ends all jobs of a group that have not ended, whatever their number, by one order. It returns those that
+// had not ended, and fails with [ErrNoJob] when there is no such group.
+func (c *Client) CancelGroup(ctx context.Context, group string) ([]JobStatus, error) {
+	all, err := c.Group(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(s JobStatus) bool { return s.State.Final() })
+	if len(all) == 0 {
+		return all, nil
+	}
+	return all, c.order(ctx, "cancel."+group, c.Card.Name)
+}
+
+// Group returns all jobs of a group, the newest first. It fails with [ErrNoJob] when there is no such group.
+func (c *Client) Group(ctx context.Context, group string) ([]JobStatus, error) {
+	if !isID(group) {
+		return nil, fmt.Errorf("%w: %q", ErrNoJob, group)
+	}
+	all, err := c.jobs(ctx, 1, group)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: %s", ErrNoJob, group)
+	}
+	return all, err
+}
+
 // Jobs returns the newest jobs, the newest first, at most limit of them.
 func (c *Client) Jobs(ctx context.Context, limit int) ([]JobStatus, error) {
 	stream, err := c.js.Stream(ctx, streamJobs)
 	if err != nil {
 		return nil, c.noFarm(err)
 	}
-	all, at, first := []JobStatus{}, map[string]int{}, time.Time{}
 	last := stream.CachedInfo().State.LastSeq
 	start := uint64(1)
 	if n := uint64(limit); last > n {
 		start = last - n + 1
 	}
-	err = c.read(ctx, streamJobs, subjectJobs+".>", start, false, func(msg *nats.Msg) {
-		var job Job
-		if err := c.Member.unsealJob(msg.Data, &job); err != nil {
-			return // nobody runs it either
+	return c.jobs(ctx, start, "")
+}
+
+// jobs returns the jobs of the stream from a sequence number on, the newest first: those of a group, or all with "".
+func (c *Client) jobs(ctx context.Context, start uint64, group string) ([]JobStatus, error) {
+	all, at := []JobStatus{}, map[string]int{}
+	err := c.read(ctx, streamJobs, subjectJobs+".>", start, false, func(msg *nats.Msg) {
+		if group != "" && !mentions(msg.Data, group) {
+			return // to check a signature takes longer than to read on
 		}
-		if meta, err := msg.Metadata(); err == nil && first.IsZero() {
-			first = meta.Timestamp
+		var job Job
+		if err := c.Member.unsealJob(msg.Data, &job); err != nil || group != "" && job.Group != group {
+			return // nobody runs it either, or it is another group's
 		}
 		at[job.ID] = len(all)
 		all = append(all, StatusOf(job))
@@ -361,6 +395,12 @@ func (c *Client) Jobs(ctx context.Context, limit int) ([]JobStatus, error) {
 	}
 	slices.Reverse(all)
 	return all, nil
+}
+
+// mentions reports whether a signed job may be of a group.
+func mentions(data []byte, group string) bool {
+	var s signed
+	return json.Unmarshal(data, &s) == nil && bytes.Contains(s.Text, []byte(`"`+group+`"`))
 }
 
 // StatusOf returns the status of a job that nothing is known of.
@@ -389,9 +429,9 @@ func (c *Client) addClaims(ctx context.Context, all []JobStatus, at map[string]i
 	if err != nil {
 		return c.noFarm(err)
 	}
-	for key := range orders {
-		if i, ok := at[strings.TrimPrefix(key, "cancel.")]; ok {
-			all[i].State, all[i].Reason = StateCancelled, "cancelled before a machine took it"
+	for i := range all {
+		if s := &all[i]; orders["cancel."+s.ID] != nil || s.Group != "" && orders["cancel."+s.Group] != nil {
+			s.State, s.Reason = StateCancelled, "cancelled before a machine took it"
 		}
 	}
 	now, err := c.serverTime(ctx)

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 
 	"blendtray/api"
 )
@@ -31,16 +32,31 @@ type Prepared struct {
 	// Finish is called when the run has ended, with the run. It returns the files that the run has
 	// made, which then are in the object store. It may be nil.
 	Finish func(ctx context.Context, run api.Run) ([]File, error)
-	// Close removes what was prepared. It may be nil.
-	Close func()
 }
 
-// Preparer makes of a job what an engine runs: it brings the files of the job to this machine. The
-// attempt is a name that no other attempt has, for the folder of outputs.
-type Preparer func(ctx context.Context, c *Client, job Job, attempt string) (Prepared, error)
+// Porter makes of a job what an engine runs. An attempt is a name that no other attempt of any job has.
+type Porter interface {
+	// Prepare brings the files of a job to this machine. With resumed set, an earlier worker of this machine
+	// has begun the run: what it needs is there, and a file that the run has made and that is gone is lost.
+	Prepare(ctx context.Context, c *Client, job Job, attempt string, resumed bool) (Prepared, error)
+	// Discard removes what an attempt has made, when it is settled what becomes of its job. With counts set,
+	// the attempt's result is the job's.
+	Discard(job Job, attempt string, counts bool)
+	// Tidy removes what attempts have left that are none of these.
+	Tidy(attempts []string)
+}
 
-// prepareScript prepares a job that has no files.
-func prepareScript(_ context.Context, _ *Client, job Job, _ string) (Prepared, error) {
+// ErrLost is the error for what a run has made and what is gone before it was sent.
+var ErrLost = errors.New("what the run has made is lost")
+
+// noPorter is for jobs that have no files.
+type noPorter struct{}
+
+func (noPorter) Discard(Job, string, bool) {}
+func (noPorter) Tidy([]string)             {}
+
+// Prepare prepares a job that has no files.
+func (noPorter) Prepare(_ context.Context, _ *Client, job Job, _ string, _ bool) (Prepared, error) {
 	s := api.Submission{
 		Code: job.Code, Name: job.Name, Args: job.Args, Scene: "fresh", Render: job.Render,
 		TimeLimitSeconds: job.TimeLimitSeconds, Blender: job.Needs.Blender,

@@ -27,7 +27,8 @@ const (
 	bucketClaims   = "bt-claims"   // ID: who executes the job
 	bucketClasses  = "bt-classes"  // CLASS_PRIORITY: what jobs of the class need
 	bucketMachines = "bt-machines" // a machine's key: what the machine is and does
-	bucketOrders   = "bt-orders"   // cancel.ID, drain.KEY
+	bucketOrders   = "bt-orders"   // cancel.ID, for a job or a group
+	bucketDrains   = "bt-drains"   // a machine's key: who has drained the machine
 
 	// BucketFiles is the object store of files, for the package that moves files.
 	BucketFiles = "bt-files"

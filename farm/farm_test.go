@@ -17,6 +17,8 @@ import (
 
 	"blendtray/api"
 	"blendtray/farm"
+	"blendtray/farm/cargo"
+	"blendtray/farm/files"
 	"blendtray/farm/server"
 )
 
@@ -92,6 +94,7 @@ func connect(t *testing.T, m *farm.Membership) *farm.Client {
 // machine is a worker with an engine of the test.
 type machine struct {
 	*engineOfTest
+	dir   string
 	file  string
 	held  string
 	name  string
@@ -103,8 +106,8 @@ type machine struct {
 func (h *hall) machine(name string, settings api.FarmSettings) *machine {
 	h.t.Helper()
 	m := &machine{engineOfTest: newEngine(), name: name, proxy: newProxy(h.t, h.listen)}
-	dir := h.t.TempDir()
-	m.file, m.held = filepath.Join(dir, "membership.json"), filepath.Join(dir, "held")
+	m.dir = h.t.TempDir()
+	m.file, m.held = filepath.Join(m.dir, "membership.json"), filepath.Join(m.dir, "held")
 	member := h.member(name, farm.RoleWork)
 	member.URL = "tls://" + m.proxy.address()
 	if err := member.Write(m.file); err != nil {
@@ -121,7 +124,10 @@ var inUse atomic.Bool
 func (m *machine) work(t *testing.T, settings api.FarmSettings) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := farm.NewWorker(farm.WorkerConfig{
-		Membership: m.file, HeldDir: m.held, Engine: m.engineOfTest, Lease: lease,
+		Membership: m.file, Leaving: m.leaving(), HeldDir: m.held, Engine: m.engineOfTest, Lease: lease,
+		Porter: &cargo.Porter{Dir: m.attempts(), Open: func() (*files.Cache, error) {
+			return files.OpenCache(filepath.Join(m.dir, "files"), func() int64 { return 0 })
+		}},
 		Settings: func() api.FarmSettings { return settings },
 		Unused: func() (time.Duration, bool) {
 			if inUse.Load() {
@@ -138,6 +144,9 @@ func (m *machine) work(t *testing.T, settings api.FarmSettings) {
 	m.stop = func() { cancel(); <-done }
 	t.Cleanup(func() { m.endAll(); m.stop() })
 }
+
+func (m *machine) leaving() string  { return filepath.Join(m.dir, "leaving") }
+func (m *machine) attempts() string { return filepath.Join(m.dir, "attempts") }
 
 var works = api.FarmSettings{Work: true}
 
@@ -245,6 +254,17 @@ func (e *engineOfTest) end(state api.State) {
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
 		r.endLocked(state, "")
+	}
+}
+
+// makes has the runs that go on have made files.
+func (e *engineOfTest) makes(paths ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if !r.over {
+			r.Outputs = paths
+		}
 	}
 }
 
@@ -564,5 +584,86 @@ func TestAMachineInUseTakesNothingUntilItIsIdle(t *testing.T) {
 	inUse.Store(false)
 	if r := resultOf(t, c, job); r.State != farm.StateSucceeded {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestADrainHasNoEndAndIsKnownBeforeAMachineTakesJobs(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a := h.machine("a", works)
+	admin, c := h.dial("boss", farm.Roles()...), h.dial("desk", farm.RoleSubmit)
+	state := func() string {
+		machines, err := c.Machines(t.Context())
+		if err != nil || len(machines) == 0 {
+			return fmt.Sprint(err)
+		}
+		return machines[0].State
+	}
+	eventually(t, "the machine is known", func() bool { return state() == "idle" })
+	a.stop()
+	if _, err := admin.Drain(t.Context(), "a", true); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := admin.JetStream().KeyValue(t.Context(), "bt-drains")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := kv.Status(t.Context()); err != nil || status.TTL() != 0 {
+		t.Errorf("a drain ends after %v: %v", status.TTL(), err)
+	}
+	job := submit(t, c, script("ok")) // it waits when the machine starts
+	m := h.machine("b", api.FarmSettings{})
+	a.work(t, works)
+	eventually(t, "the machine has said anew what it does", func() bool {
+		machines, err := c.Machines(t.Context())
+		return err == nil && len(machines) == 2 && machines[1].Name == "b"
+	})
+	m.work(t, works)
+	if r := resultOf(t, c, job); r.Machine != "b" || a.timesBegun("ok") != 0 {
+		t.Errorf("a drained machine has taken a job: %+v", r)
+	}
+}
+
+func TestAGroupIsCancelledAndShownWholeWhateverCameAfterIt(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	c := h.dial("desk", farm.RoleSubmit)
+	m := h.machine("a", works)
+	var jobs []farm.Job
+	for range 30 {
+		jobs = append(jobs, script("wait"))
+	}
+	made, err := c.SubmitAll(t.Context(), jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a job of the group is running", func() bool { return m.timesBegun("wait") == 1 })
+	after := submit(t, c, script("ok"))
+	if newest, err := c.Jobs(t.Context(), 5); err != nil || len(newest) != 5 || newest[0].ID != after.ID {
+		t.Errorf("%v %+v", err, newest)
+	}
+	group, err := c.Group(t.Context(), made[0].Group)
+	if err != nil || len(group) != 30 {
+		t.Fatalf("the group has %d jobs: %v", len(group), err)
+	}
+	if ended, err := c.CancelGroup(t.Context(), made[0].Group); err != nil || len(ended) != 30 {
+		t.Fatalf("%d jobs were cancelled: %v", len(ended), err)
+	}
+	for _, job := range made {
+		if r := resultOf(t, c, job); r.State != farm.StateCancelled {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r := resultOf(t, c, after); r.State != farm.StateSucceeded {
+		t.Errorf("a job of no group: %+v", r)
+	}
+	if m.timesBegun("wait") != 1 {
+		t.Errorf("%d jobs of the group were begun", m.timesBegun("wait"))
+	}
+	if ended, err := c.CancelGroup(t.Context(), made[0].Group); err != nil || len(ended) != 0 {
+		t.Errorf("cancelled twice: %d jobs, %v", len(ended), err)
+	}
+	if _, err := c.CancelGroup(t.Context(), "none"); !errors.Is(err, farm.ErrNoJob) {
+		t.Errorf("no such group: %v", err)
 	}
 }

@@ -31,7 +31,8 @@ func SetUp(ctx context.Context, c *Client) error {
 		{Bucket: bucketClaims, Description: "who executes which job", TTL: keepJobs},
 		{Bucket: bucketClasses, Description: "what jobs need"},
 		{Bucket: bucketMachines, Description: "the machines of the farm", TTL: 24 * time.Hour},
-		{Bucket: bucketOrders, Description: "what to cancel and to drain", TTL: keepJobs},
+		{Bucket: bucketOrders, Description: "what to cancel", TTL: keepJobs},
+		{Bucket: bucketDrains, Description: "the machines that take no jobs, until somebody undoes that"},
 	} {
 		b.Storage, b.History = jetstream.FileStorage, 1
 		if _, err := c.js.CreateOrUpdateKeyValue(ctx, b); err != nil {
@@ -77,7 +78,7 @@ func PermissionsOf(c Card) Permissions {
 	}
 	// To read a stream in its order is to make a consumer of one's own, which ends with its reader.
 	for _, stream := range []string{
-		streamJobs, streamResults, "KV_" + bucketClaims, "KV_" + bucketClasses, "KV_" + bucketMachines, "KV_" + bucketOrders, "OBJ_" + BucketFiles,
+		streamJobs, streamResults, "KV_" + bucketClaims, "KV_" + bucketClasses, "KV_" + bucketMachines, "KV_" + bucketOrders, "KV_" + bucketDrains, "OBJ_" + BucketFiles,
 	} {
 		p.Publish = append(p.Publish, "$JS.API.CONSUMER.CREATE."+stream, "$JS.API.CONSUMER.CREATE."+stream+".>",
 			"$JS.API.CONSUMER.DELETE."+stream+".*", "$JS.API.CONSUMER.INFO."+stream+".*")
@@ -95,7 +96,7 @@ func PermissionsOf(c Card) Permissions {
 			"$JS.API.CONSUMER.MSG.NEXT."+streamJobs+".*", "$JS.ACK."+streamJobs+".>")
 	}
 	if c.Has(RoleAdminister) {
-		p.Publish = append(p.Publish, "$JS.API.>", "$KV."+bucketOrders+".>", "_INBOX.>")
+		p.Publish = append(p.Publish, "$JS.API.>", "$KV."+bucketOrders+".>", "$KV."+bucketDrains+".>", "_INBOX.>")
 		p.Subscribe = append(p.Subscribe, subjectJoin+".*")
 	}
 	return p

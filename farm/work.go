@@ -6,17 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"blendtray/api"
+	filestore "blendtray/farm/files"
 )
 
 // work is what this machine does about one job, from its delivery to its end.
@@ -28,6 +31,9 @@ type work struct {
 	// attempt and tries are those of the claim; they do not change once the job is claimed.
 	attempt int
 	tries   []Try
+	// running is true while the run is among the runs of the engine that have not ended.
+	running atomic.Bool
+	group   string // that of the job, guarded by shift.mu
 
 	mu       sync.Mutex
 	claim    Claim
@@ -36,7 +42,10 @@ type work struct {
 	progress *api.Progress
 	why      string // why the job is cancelled, or ""
 	lost     string // why the claim is not this machine's any more, or ""
-	// changed gets a value when why or lost has one.
+	quit     string // why this machine gives the job up, or ""
+	says     string // what the claim says of the job, or ""
+	counts   bool   // the result of the attempt is the job's
+	// changed gets a value when why, lost or quit has one.
 	changed chan struct{}
 }
 
@@ -46,6 +55,9 @@ func newWork(s *shift, id string, msg jetstream.Msg) *work {
 
 // cancel ends the job because a member has asked for that.
 func (j *work) cancel(by string) { j.end(&j.why, "cancelled by "+by) }
+
+// giveUp ends the run because this machine has left the farm.
+func (j *work) giveUp() { j.end(&j.quit, j.s.name+" has left the farm") }
 
 // lose ends the work because the claim is another machine's.
 func (j *work) lose(why string) { j.end(&j.lost, why) }
@@ -62,10 +74,11 @@ func (j *work) end(field *string, why string) {
 	}
 }
 
-func (j *work) ending() (why, lost string) {
+// ending returns why the job is cancelled, lost or given up; "" where it is not.
+func (j *work) ending() (why, lost, quit string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.why, j.lost
+	return j.why, j.lost, j.quit
 }
 
 // later has the server deliver the job again after a while.
@@ -80,8 +93,21 @@ func (j *work) over() {
 	if j.msg != nil {
 		_ = j.msg.Ack() // otherwise it comes again, and is found to be over
 	}
+	j.settle()
+}
+
+// settle removes what this machine has kept of the job, whose attempt here is decided.
+func (j *work) settle() {
+	if j.attempt > 0 {
+		j.s.cfg.Porter.Discard(j.job, j.attemptName(), j.counts)
+	}
 	_ = os.Remove(j.s.heldFile(j.id)) // otherwise it is looked at again at the next start
 }
+
+// attemptName names what this attempt makes on this machine.
+func (j *work) attemptName() string { return attemptName(j.id, j.attempt) }
+
+func attemptName(id string, attempt int) string { return fmt.Sprintf("%s-%d", id, attempt) }
 
 // do takes the job, has the engine execute it, and reports how it ended.
 func (j *work) do(ctx context.Context) {
@@ -91,6 +117,9 @@ func (j *work) do(ctx context.Context) {
 	context.AfterFunc(ctx, func() { time.AfterFunc(reportTime, stop) })
 	if !j.read(report) || !j.mine(report) {
 		return
+	}
+	if j.s.isCancelled(j) { // meanwhile, or before an earlier worker ended
+		j.cancel("a member of the farm")
 	}
 	if err := j.hold(); err != nil {
 		j.giveBack(report, "it can't be written down: "+err.Error())
@@ -114,6 +143,14 @@ func (j *work) read(ctx context.Context) bool {
 	case err == nil && (j.job.ID != j.id || j.msg.Subject() != j.job.subject()):
 		err = fmt.Errorf("%w: it lies where another job belongs", ErrRefused)
 	case err == nil && time.Now().After(j.job.Until):
+		now, clockErr := j.s.c.serverTime(ctx)
+		if clockErr != nil || now.Before(j.job.Until) {
+			// This machine's clock says that the job may be an old one that is played to it again, the server's
+			// clock that it is not. Machines with a right clock decide.
+			j.s.log.Warn("a job of the farm is left to other machines, because this machine's clock is ahead", "job", j.id, "ahead", time.Since(now).Round(time.Second))
+			j.later(j.s.cfg.Lease)
+			return false
+		}
 		err = fmt.Errorf("%w: it is too old", ErrRefused)
 	case err == nil:
 		err = j.job.check()
@@ -147,10 +184,7 @@ func (j *work) mine(ctx context.Context) bool {
 	if j.msg == nil { // taken by an earlier worker of this machine
 		return j.takeUp(ctx, claim, entry)
 	}
-	j.s.mu.Lock()
-	cancelled := j.s.cancelled[j.id]
-	j.s.mu.Unlock()
-	if cancelled && (claim == nil || claim.State == StateWaiting) {
+	if j.s.isCancelled(j) && (claim == nil || claim.State == StateWaiting) {
 		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled before a machine took it"}) != nil {
 			j.later(j.s.cfg.Lease)
 			return false
@@ -204,11 +238,8 @@ func (j *work) takeOver(ctx context.Context, claim Claim, entry jetstream.KeyVal
 		Machine: claim.Machine, Run: claim.Run, At: now.UTC(),
 		Reason: fmt.Sprintf("the machine gave no sign of life for %s", age.Round(time.Second)),
 	})
-	j.s.mu.Lock()
-	cancelled := j.s.cancelled[j.id]
-	j.s.mu.Unlock()
 	switch {
-	case cancelled:
+	case j.s.isCancelled(j):
 		if j.publish(ctx, Result{State: StateCancelled, Reason: "cancelled, and its machine is gone", Tries: tries}) != nil {
 			j.later(j.s.cfg.Lease / beats)
 			return false
@@ -268,12 +299,13 @@ func (j *work) takeUp(ctx context.Context, claim *Claim, entry jetstream.KeyValu
 	}
 	c := *claim
 	c.State, c.Reason, c.Progress = StateRunning, "", nil
+	c.Run = cmp.Or(j.claim.Run, c.Run) // what was written down here is newer than the last sign of life
 	return j.write(ctx, c, entry.Revision())
 }
 
 // forget ends what this machine still does about a job that is not its own any more.
 func (j *work) forget(ctx context.Context) {
-	if j.claim.Run != "" {
+	if j.claim.Run != "" && j.s.cfg.Engine != nil { // without an engine, nothing runs
 		if run, err := j.s.cfg.Engine.Run(ctx, j.claim.Run); err == nil && run.Key == j.runKey() && !run.State.Final() {
 			_, _ = j.s.cfg.Engine.Cancel(ctx, run.ID) // it may have ended meanwhile
 		}
@@ -324,31 +356,44 @@ type held struct {
 	Job     Job    `json:"job"`
 	Attempt int    `json:"attempt"`
 	Run     string `json:"run"`
+	// Key is the key of the member that has the job: a machine may leave one farm and join another.
+	Key string `json:"key"`
 }
 
-// hold writes down that this machine has the job.
-func (j *work) hold() error {
-	j.mu.Lock()
-	h := held{j.job, j.attempt, j.claim.Run}
-	j.mu.Unlock()
-	return writeSecret(j.s.heldFile(j.id), h)
-}
-
-// adopt goes on with the jobs that an earlier worker of this machine has taken.
-func (s *shift) adopt(ctx context.Context) {
-	files, err := os.ReadDir(s.cfg.HeldDir)
+// readHeld returns what the files in a folder say that this machine has, by the ids of the jobs.
+func readHeld(dir string) map[string]held {
+	all := map[string]held{}
+	files, err := os.ReadDir(dir)
 	if err != nil {
-		return // this machine has taken none
+		return all // this machine has taken none
 	}
 	for _, file := range files {
 		id, ok := strings.CutSuffix(file.Name(), ".json")
 		if !ok || !isID(id) {
 			continue
 		}
-		text, err := os.ReadFile(s.heldFile(id))
+		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
 		var h held
-		if err != nil || json.Unmarshal(text, &h) != nil || h.Job.ID != id {
-			continue
+		if err == nil && json.Unmarshal(text, &h) == nil && h.Job.ID == id {
+			all[id] = h
+		}
+	}
+	return all
+}
+
+// hold writes down that this machine has the job.
+func (j *work) hold() error {
+	j.mu.Lock()
+	h := held{j.job, j.attempt, j.claim.Run, j.s.key}
+	j.mu.Unlock()
+	return writeSecret(j.s.heldFile(j.id), h)
+}
+
+// adopt goes on with the jobs that an earlier worker of this machine has taken.
+func (s *shift) adopt(ctx context.Context) {
+	for id, h := range readHeld(s.cfg.HeldDir) {
+		if h.Key != s.key {
+			continue // another membership of this machine has it
 		}
 		j := newWork(s, id, nil)
 		j.job, j.attempt, j.claim = h.Job, h.Attempt, Claim{Run: h.Run}
@@ -392,7 +437,7 @@ func (j *work) renew(ctx context.Context) {
 	}
 	j.mu.Lock()
 	claim, revision := j.claim, j.revision
-	claim.Run, claim.Progress = j.run, j.progress
+	claim.Run, claim.Progress, claim.Reason = j.run, j.progress, j.says
 	j.mu.Unlock()
 	next, err := j.put(ctx, claim, revision)
 	if isConflict(err) {
@@ -429,17 +474,24 @@ var errNotBegun = errors.New("it can't begin here")
 // error of [errNotBegun] nothing was executed; with another error it is not known how the run ended.
 func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	j.mu.Lock()
-	begun := j.claim.Run != "" // for an earlier worker of this machine
+	earlier := j.claim.Run
 	j.mu.Unlock()
-	prepared, err := j.s.cfg.Prepare(ctx, j.s.c, j.job, fmt.Sprintf("%s-%d", j.id, j.attempt))
+	begun := earlier != "" // for an earlier worker of this machine
+	if begun {
+		run, err := j.s.cfg.Engine.Run(report, earlier)
+		if errors.Is(err, api.ErrNotFound) || err == nil && run.Key != j.runKey() {
+			return api.Run{}, nil, fmt.Errorf("%w: the history of %s does not have run %s any more", ErrLost, j.s.name, earlier)
+		}
+	}
+	prepared, err := j.s.cfg.Porter.Prepare(ctx, j.s.c, j.job, j.attemptName(), begun)
 	if err != nil && begun {
+		if errors.Is(err, ErrLost) {
+			_, _ = j.s.cfg.Engine.Cancel(report, earlier) // it may have ended
+		}
 		return api.Run{}, nil, fmt.Errorf("look for the run of an earlier start: %w", err)
 	}
 	if err != nil {
 		return api.Run{}, nil, fmt.Errorf("%w: %w", errNotBegun, err)
-	}
-	if prepared.Close != nil {
-		defer prepared.Close()
 	}
 	sub := prepared.Submission
 	sub.Key, sub.Client = j.runKey(), "farm: "+j.job.By
@@ -451,6 +503,8 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 		return run, nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	defer events.Close()
+	j.running.Store(true)
+	defer j.running.Store(false)
 	j.mu.Lock()
 	j.run, j.claim.Run = run.ID, run.ID
 	j.mu.Unlock()
@@ -460,6 +514,7 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	if !run.State.Final() {
 		run, err = j.watch(report, run, events)
 	}
+	j.running.Store(false)
 	if err != nil {
 		return run, nil, err
 	}
@@ -467,19 +522,49 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	if err != nil {
 		whole = run // the engine has ended: its history has the output
 	}
-	var files []File
-	if prepared.Finish != nil && whole.State == api.Succeeded {
-		if files, err = prepared.Finish(report, whole); err != nil {
-			return whole, nil, fmt.Errorf("bring the files back: %w", err)
-		}
+	if prepared.Finish == nil || whole.State != api.Succeeded {
+		return whole, nil, nil
 	}
-	return whole, files, nil
+	files, err := j.bring(report, prepared, whole)
+	return whole, files, err
+}
+
+// errLater is the error of work that the next worker of this machine goes on with.
+var errLater = errors.New("it is not done yet")
+
+// bring sends what a run has made, again and again while the server does not take it. It fails with [errLater]
+// when ctx ends, when the work is to end, and when the files can't be read here.
+func (j *work) bring(ctx context.Context, prepared Prepared, run api.Run) ([]File, error) {
+	defer j.note("")
+	for {
+		files, err := prepared.Finish(ctx, run)
+		if err == nil {
+			return files, nil
+		}
+		var unreadable *fs.PathError
+		switch why, lost, quit := j.ending(); {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%w: bring the files back: %w", errLater, err)
+		case why+lost+quit != "", errors.Is(err, ErrLost), errors.Is(err, filestore.ErrChanged), errors.As(err, &unreadable):
+			return nil, fmt.Errorf("bring the files back: %w", err)
+		}
+		j.note("its files can't be sent yet: " + err.Error())
+		j.s.log.Warn("the files of a job of the farm can't be sent yet", "job", j.id, "error", err)
+		pause(ctx, lookTime)
+	}
+}
+
+// note has the claim say something about the job.
+func (j *work) note(text string) {
+	j.mu.Lock()
+	j.says = text
+	j.mu.Unlock()
 }
 
 // watch passes on what a run says until it has ended, and cancels the run when the job is cancelled or lost.
 func (j *work) watch(ctx context.Context, run api.Run, events Subscription) (api.Run, error) {
 	for cancelled := false; ; {
-		if why, lost := j.ending(); why+lost != "" && !cancelled {
+		if why, lost, quit := j.ending(); why+lost+quit != "" && !cancelled {
 			cancelled = true
 			_, _ = j.s.cfg.Engine.Cancel(ctx, run.ID) // it may have ended meanwhile
 		}
@@ -527,7 +612,7 @@ func (j *work) tell(ev api.Event) {
 
 // conclude reports how the job ended, or gives it back. settle ends the signs of life.
 func (j *work) conclude(ctx, report context.Context, run api.Run, files []File, err error, settle func()) {
-	why, lost := j.ending()
+	why, lost, quit := j.ending()
 	if lost != "" {
 		j.s.log.Warn("a job of the farm is another machine's now", "job", j.id, "why", lost)
 		settle()
@@ -545,7 +630,14 @@ func (j *work) conclude(ctx, report context.Context, run api.Run, files []File, 
 		j.release(report, Claim{Tries: j.tries, Reason: "the engine of " + j.s.name + " is ending"}, 0)
 	case errors.Is(err, errNotBegun):
 		j.again(report, run, StateFailed, strings.TrimPrefix(err.Error(), errNotBegun.Error()+": "))
+	case errors.Is(err, errLater):
+	case errors.Is(err, ErrLost):
+		j.cutOff(report, run, StateInterrupted, err.Error())
+	case quit != "" && why == "" && (err != nil || run.State == api.Cancelled):
+		j.cutOff(report, run, StateInterrupted, quit)
 	case err != nil && !run.State.Final(): // the next worker of this machine finds the job and its run
+	case err != nil && why != "":
+		j.finish(report, Result{State: StateCancelled, Reason: why, Run: &run}, settle)
 	case err != nil && !j.job.Repeatable: // it has run, and must not run again
 		j.finish(report, Result{State: StateFailed, Reason: err.Error(), Run: &run}, settle)
 	case err != nil:
@@ -562,7 +654,11 @@ func (j *work) conclude(ctx, report context.Context, run api.Run, files []File, 
 // cutOff reports the end of a run that did not end by itself, or has the job begin again where it may.
 func (j *work) cutOff(ctx context.Context, run api.Run, state State, reason string) {
 	if !j.job.Repeatable {
-		j.finish(ctx, Result{State: state, Reason: reason, Run: &run}, func() {})
+		r := Result{State: state, Reason: reason}
+		if run.ID != "" {
+			r.Run = &run
+		}
+		j.finish(ctx, r, func() {})
 		return
 	}
 	j.again(ctx, run, state, reason)
@@ -622,7 +718,7 @@ func (j *work) release(ctx context.Context, claim Claim, after time.Duration) {
 		}
 		pause(ctx, lookTime/4)
 	}
-	_ = os.Remove(j.s.heldFile(j.id)) // otherwise it is looked at again at the next start
+	j.settle()
 	j.later(after)
 }
 
@@ -648,6 +744,7 @@ func (j *work) finish(ctx context.Context, r Result, settle func()) {
 	claim, revision := j.claim, j.revision
 	j.mu.Unlock()
 	claim.State, claim.Reason, claim.Progress, claim.Run = r.State, r.Reason, nil, j.run
+	j.counts = r.State == StateSucceeded
 	// The result is what counts: a claim that can't be closed is found to be over by it.
 	_, _ = j.put(ctx, claim, revision)
 	j.over()

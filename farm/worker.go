@@ -33,6 +33,8 @@ type WorkerConfig struct {
 	// Membership is the file of this machine's membership. The worker waits until there is one, and
 	// follows its changes.
 	Membership string
+	// Leaving is the folder of the memberships that this machine is giving up ([Leave]). "" is for none.
+	Leaving string
 	// HeldDir is a folder for the jobs that this machine has taken, so that a worker that starts again
 	// finds them.
 	HeldDir string
@@ -44,8 +46,8 @@ type WorkerConfig struct {
 	// Unused returns for how long no person has used the machine; ok is false where that is not known.
 	// It may be nil.
 	Unused func() (d time.Duration, ok bool)
-	// Prepare brings the files of a job here; nil is for jobs without files.
-	Prepare Preparer
+	// Porter brings the files of jobs here, and keeps what they make; nil is for jobs without files.
+	Porter Porter
 	// Lease is [DefaultLease], or a shorter time in tests.
 	Lease  time.Duration
 	Logger *slog.Logger
@@ -55,6 +57,8 @@ type WorkerConfig struct {
 type Worker struct {
 	cfg WorkerConfig
 	log *slog.Logger
+	// turns has a lock for each key of a member: one shift works with a key at a time.
+	turns sync.Map
 }
 
 // NewWorker returns a worker that [Worker.Serve] starts.
@@ -62,8 +66,8 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
-	if c.Prepare == nil {
-		c.Prepare = prepareScript
+	if c.Porter == nil {
+		c.Porter = noPorter{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -74,11 +78,25 @@ func NewWorker(c WorkerConfig) *Worker {
 // Serve takes jobs until ctx ends, while the machine is a member of a farm. The engine should end before
 // ctx does, so that the ends of runs are still reported. Serve returns nil.
 func (w *Worker) Serve(ctx context.Context) error {
+	w.tidy()
+	var leaving sync.WaitGroup
+	leaving.Go(func() { w.serveLeaving(ctx) })
+	defer leaving.Wait()
+	w.serveFile(ctx, w.cfg.Membership, false)
+	return nil
+}
+
+// serveFile works as the member that a file names, while there is such a file: until ctx ends, or, for a
+// membership that is being given up, until the file is gone.
+func (w *Worker) serveFile(ctx context.Context, path string, leaving bool) {
 	said := ""
 	for ctx.Err() == nil {
-		m, stamp, err := w.membership()
+		m, stamp, err := readStamped(path)
+		if leaving && errors.Is(err, ErrNotMember) {
+			return
+		}
 		if err == nil {
-			err = w.serveAs(ctx, m, stamp)
+			err = w.serveAs(ctx, m, membershipFile{path, stamp, leaving})
 		}
 		if err != nil && !errors.Is(err, ErrNotMember) && ctx.Err() == nil && said != err.Error() {
 			said = err.Error()
@@ -86,15 +104,27 @@ func (w *Worker) Serve(ctx context.Context) error {
 		}
 		pause(ctx, lookTime)
 	}
-	return nil
 }
 
-// membership reads the file of the membership. The stamp changes when the file does.
-func (w *Worker) membership() (m *Membership, stamp time.Time, err error) {
-	if info, err := os.Stat(w.cfg.Membership); err == nil {
+// membershipFile is the file of a membership as it was read.
+type membershipFile struct {
+	path    string
+	stamp   time.Time
+	leaving bool
+}
+
+// changed reports whether the file is another than the one that was read, or is gone.
+func (f membershipFile) changed() bool {
+	_, now, err := readStamped(f.path)
+	return err != nil || !now.Equal(f.stamp)
+}
+
+// readStamped reads the file of a membership. The stamp changes when the file does.
+func readStamped(path string) (m *Membership, stamp time.Time, err error) {
+	if info, err := os.Stat(path); err == nil {
 		stamp = info.ModTime()
 	}
-	m, err = ReadMembership(w.cfg.Membership)
+	m, err = ReadMembership(path)
 	return m, stamp, err
 }
 
@@ -108,21 +138,25 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// serveAs works as a member until ctx ends or the membership changes.
-func (w *Worker) serveAs(ctx context.Context, m *Membership, stamp time.Time) error {
+// serveAs works as a member until ctx ends or the membership changes. A machine that leaves the farm takes no
+// job, and has left when it has none any more.
+func (w *Worker) serveAs(ctx context.Context, m *Membership, file membershipFile) error {
 	card, err := m.OpenCard()
 	if err != nil {
 		return err
 	}
 	if !card.Has(RoleWork) {
-		for ctx.Err() == nil { // it may be admitted anew
-			if _, now, err := w.membership(); err != nil || !now.Equal(stamp) {
-				return nil
-			}
+		if file.leaving {
+			return os.Remove(file.path)
+		}
+		for ctx.Err() == nil && !file.changed() { // it may be admitted anew
 			pause(ctx, lookTime)
 		}
 		return nil
 	}
+	turn, _ := w.turns.LoadOrStore(card.Key, &sync.Mutex{})
+	turn.(*sync.Mutex).Lock()
+	defer turn.(*sync.Mutex).Unlock()
 	c, err := Dial(ctx, m, DialOptions{Patient: true, Refused: func(err error) { w.log.Warn("the farm", "error", err) }})
 	if err != nil {
 		return err
@@ -131,20 +165,17 @@ func (w *Worker) serveAs(ctx context.Context, m *Membership, stamp time.Time) er
 	member, left := context.WithCancel(ctx)
 	defer left()
 	s := newShift(w, c)
+	s.leaving = file.leaving
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	for _, part := range []func(context.Context){s.keepConnected, s.watchLines, s.watchOrders, s.tellMachine} {
+	for _, part := range []func(context.Context){s.keepConnected, s.watchLines, s.watchOrders, s.watchDrain, s.tellMachine} {
 		parts.Go(func() { part(member) })
 	}
-	parts.Go(func() {
-		for member.Err() == nil {
-			if _, now, err := w.membership(); err != nil || !now.Equal(stamp) {
-				left()
-			}
-			pause(member, lookTime)
-		}
-	})
 	s.adopt(member)
+	parts.Go(func() {
+		defer left()
+		s.untilLeft(member, file)
+	})
 	s.take(member)
 	s.wait()
 	return nil
@@ -164,13 +195,19 @@ type shift struct {
 	lines map[string]line
 	// since is since when the server has answered without a break; zero while it does not.
 	since     time.Time
-	cancelled map[string]bool // the jobs that somebody has cancelled
+	cancelled map[string]bool // the jobs and the groups that somebody has cancelled
 	drained   bool
-	ending    bool             // the engine is ending
-	held      map[string]*work // the jobs that this machine has, by id
-	waiting   map[string]bool  // the lines at which the machine waits
-	gone      map[string]bool  // the lines that were found to be gone
-	working   sync.WaitGroup
+	// asked is true when the farm has said whether this machine is drained; until then it takes nothing.
+	asked   bool
+	ending  bool // the engine is ending
+	leaving bool // the machine leaves the farm when it has no job any more
+	// telling is held while this machine tells the farm of itself, and left is set when it has left the farm.
+	telling sync.Mutex
+	left    bool
+	held    map[string]*work // the jobs that this machine has, by id
+	waiting map[string]bool  // the lines at which the machine waits
+	gone    map[string]bool  // the lines that were found to be gone
+	working sync.WaitGroup
 }
 
 // line is one class of jobs with one priority, from which machines take in order.
@@ -229,15 +266,16 @@ func (s *shift) connectedFor() time.Duration {
 	return time.Since(s.since)
 }
 
-// follow calls each for what a bucket has and for its changes, until ctx ends.
-func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.KeyValueEntry)) {
+// follow calls each for what a bucket has under some keys and for its changes, until ctx ends. It calls each with nil when
+// all is said that was there at the start.
+func (s *shift) follow(ctx context.Context, bucket, keys string, each func(jetstream.KeyValueEntry)) {
 	for ctx.Err() == nil {
 		kv, err := s.c.js.KeyValue(ctx, bucket)
 		if err != nil {
 			pause(ctx, lookTime)
 			continue
 		}
-		watch, err := kv.Watch(ctx, ">")
+		watch, err := kv.Watch(ctx, keys)
 		if err != nil {
 			pause(ctx, lookTime)
 			continue
@@ -245,7 +283,7 @@ func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.K
 		for open := true; open; {
 			select {
 			case entry, ok := <-watch.Updates():
-				if open = ok; ok && entry != nil {
+				if open = ok; ok {
 					each(entry)
 				}
 			case <-ctx.Done():
@@ -258,7 +296,10 @@ func (s *shift) follow(ctx context.Context, bucket string, each func(jetstream.K
 
 // watchLines learns which lines of jobs there are.
 func (s *shift) watchLines(ctx context.Context) {
-	s.follow(ctx, bucketClasses, func(entry jetstream.KeyValueEntry) {
+	s.follow(ctx, bucketClasses, ">", func(entry jetstream.KeyValueEntry) {
+		if entry == nil {
+			return
+		}
 		class, priority, ok := strings.Cut(entry.Key(), "_")
 		l := line{name: entry.Key(), class: class, priority: Priority(priority)}
 		if !ok || !slices.Contains(Priorities(), l.priority) || !isID(class) || json.Unmarshal(entry.Value(), &l.needs) != nil || l.needs.Class() != class {
@@ -271,39 +312,67 @@ func (s *shift) watchLines(ctx context.Context) {
 	})
 }
 
-// watchOrders learns which jobs are cancelled, and whether this machine is drained.
-func (s *shift) watchOrders(ctx context.Context) {
-	s.follow(ctx, bucketOrders, func(entry jetstream.KeyValueEntry) {
-		given := entry.Operation() == jetstream.KeyValuePut
-		if entry.Key() == "drain."+s.key {
-			s.mu.Lock()
-			s.drained = given
-			s.mu.Unlock()
-			s.poke()
+// watchDrain learns whether this machine is drained.
+func (s *shift) watchDrain(ctx context.Context) {
+	s.follow(ctx, bucketDrains, s.key, func(entry jetstream.KeyValueEntry) {
+		s.mu.Lock()
+		if entry == nil {
+			s.asked = true
+		} else {
+			s.drained = entry.Operation() == jetstream.KeyValuePut
 		}
-		if id, ok := strings.CutPrefix(entry.Key(), "cancel."); ok && given {
-			s.mu.Lock()
-			s.cancelled[id] = true
-			job := s.held[id]
-			s.mu.Unlock()
-			if job != nil {
+		s.mu.Unlock()
+		s.poke()
+	})
+}
+
+// watchOrders learns which jobs and which groups of jobs are cancelled.
+func (s *shift) watchOrders(ctx context.Context) {
+	s.follow(ctx, bucketOrders, "cancel.*", func(entry jetstream.KeyValueEntry) {
+		if entry == nil || entry.Operation() != jetstream.KeyValuePut {
+			return
+		}
+		id := strings.TrimPrefix(entry.Key(), "cancel.")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cancelled[id] = true
+		for _, job := range s.held {
+			if job.id == id || job.group == id {
 				job.cancel(string(entry.Value()))
 			}
 		}
 	})
 }
 
+// isCancelled reports whether somebody has cancelled a job or its group.
+func (s *shift) isCancelled(j *work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.group = j.job.Group // from now on watchOrders finds the job by it
+	return s.cancelled[j.id] || j.group != "" && s.cancelled[j.group]
+}
+
 // mayTake returns how many more jobs this machine takes now, and in a word why it takes none.
 func (s *shift) mayTake() (free int, state string) {
 	settings := s.cfg.Settings()
 	s.mu.Lock()
-	drained, ending, held := s.drained, s.ending, len(s.held)
+	drained, asked, ending, leaving, held := s.drained, s.asked, s.ending, s.leaving, len(s.held)
+	running := 0 // the jobs that are among the runs of the engine
+	for _, job := range s.held {
+		if job.running.Load() {
+			running++
+		}
+	}
 	s.mu.Unlock()
 	switch {
+	case leaving:
+		return 0, "leaving"
 	case !settings.Work || ending:
 		return 0, "off"
 	case drained:
 		return 0, "draining"
+	case !asked:
+		return 0, "starting"
 	}
 	if settings.When == api.WhenIdle && s.cfg.Unused != nil {
 		if unused, ok := s.cfg.Unused(); ok && unused < time.Duration(settings.IdleAfter) {
@@ -311,8 +380,8 @@ func (s *shift) mayTake() (free int, state string) {
 		}
 	}
 	status := s.cfg.Engine.Status()
-	// The jobs of the farm are among the runs of the engine, or will be in a moment.
-	free = s.cfg.Machine().Slots - max(status.Queued+status.Running, held)
+	// A job whose files are on their way is not among the runs of the engine, and will be.
+	free = s.cfg.Machine().Slots - max(status.Queued+status.Running-running, 0) - held
 	if held > 0 {
 		state = "busy"
 	} else {
@@ -567,7 +636,9 @@ func (s *shift) tellMachine(ctx context.Context) {
 }
 
 func (s *shift) putMachine(ctx context.Context, m Machine) error {
-	if !s.c.Connected() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if s.left || !s.c.Connected() {
 		return ErrNotMember
 	}
 	ctx, stop := context.WithTimeout(ctx, pullTime)

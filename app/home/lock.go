@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -89,6 +90,40 @@ func (l *EngineLock) Lost() bool {
 	}
 	there, err := os.Stat(l.lock.Path())
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(locked, there)
+}
+
+// LockFarmServer makes this process the only server of the farm whose streams lie in the home, and writes that down. It
+// fails with an error that is [ErrHeld] and says which process is the server, when another is.
+func LockFarmServer(p Paths, address string) (unlock func(), err error) {
+	file := p.FarmServer() + ".lock"
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	release, err := lock(file)
+	if errors.Is(err, ErrHeld) {
+		text, _ := os.ReadFile(p.FarmServer() + ".holder") // it has only just been started
+		var holder Holder
+		if json.Unmarshal(text, &holder) != nil {
+			return nil, fmt.Errorf("%w: a process that has just been started serves the farm of this home", ErrHeld)
+		}
+		return nil, fmt.Errorf("%w: process %d serves the farm of this home on %s, since %s",
+			ErrHeld, holder.PID, holder.Socket, holder.Since.Local().Format(time.DateTime))
+	}
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(Holder{os.Getpid(), time.Now().UTC().Truncate(time.Second), address})
+	if err == nil {
+		err = os.WriteFile(p.FarmServer()+".holder", append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		_ = release() // nothing was done under the lock
+		return nil, fmt.Errorf("write down who serves the farm: %w", err)
+	}
+	return func() {
+		_ = os.Remove(p.FarmServer() + ".holder") // who reads it sees that nobody has the lock
+		_ = release()                             // it ends with the process
+	}, nil
 }
 
 // LockTray makes this process the tray of this user and home. It fails with [ErrHeld] when

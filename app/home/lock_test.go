@@ -2,11 +2,31 @@ package home
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"blendtray/control"
 )
+
+func TestOneProcessServesTheFarmAndSaysWhere(t *testing.T) {
+	t.Parallel()
+	paths := Paths{Data: t.TempDir()}
+	unlock, err := LockFarmServer(paths, "0.0.0.0:4222")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = LockFarmServer(paths, "0.0.0.0:4223")
+	if !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), fmt.Sprintf("process %d serves the farm of this home on 0.0.0.0:4222", os.Getpid())) {
+		t.Errorf("the second server: %v", err)
+	}
+	unlock()
+	if unlock, err = LockFarmServer(paths, "0.0.0.0:4223"); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
 
 func TestOneProcessIsTheEngineAndSaysWhere(t *testing.T) {
 	t.Parallel()

@@ -185,6 +185,9 @@ func (p Paths) ServiceLog() string { return filepath.Join(p.Log, "service.log") 
 // FarmMembership is the file with the key and the card by which this home is a member of a farm.
 func (p Paths) FarmMembership() string { return filepath.Join(p.Data, "farm", "membership.json") }
 
+// FarmLeaving is the folder of the memberships that this home is giving up.
+func (p Paths) FarmLeaving() string { return filepath.Join(p.Data, "farm", "leaving") }
+
 // FarmHeld is the folder of the jobs that this home has taken from the farm.
 func (p Paths) FarmHeld() string { return filepath.Join(p.Data, "farm", "held") }
 

@@ -2,8 +2,8 @@
 // finds out what a .blend or a script needs, by Blender itself; the package files carries it.
 //
 // On the submitter's machine, [Look] says what a .blend uses and renders, [Pack] returns the files that go
-// along, and [Fetch] takes what a result brings. On the machine that executes the job, [Porter.Prepare] is
-// the farm worker's Preparer.
+// along, and [Fetch] takes what a result brings. On the machine that executes the job, [Porter]
+// is the farm worker's.
 package cargo
 
 import (

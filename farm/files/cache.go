@@ -216,6 +216,19 @@ func (c *Cache) CheckOut(ctx context.Context, store *Store, list Blob, tell func
 	return out, nil
 }
 
+// Hold returns a tree that a run of an earlier process uses or has used, as it is, so that what the run has left in
+// its folder stays. ok is false when the tree is not there.
+func (c *Cache) Hold(h Hash) (out *CheckOut, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.trees[h]
+	if t == nil {
+		return nil, false
+	}
+	t.users++
+	return &CheckOut{Dir: c.treePath(h), Tree: t.tree, cache: c, hash: h}, true
+}
+
 // use notes that a run uses a tree from now on, whose list it fetches if need be.
 func (c *Cache) use(ctx context.Context, store *Store, list Blob) (*cached, error) {
 	if err := list.check(); err != nil {
