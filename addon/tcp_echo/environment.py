@@ -440,11 +440,14 @@ def _current_directory() -> str:
 
 def _return_to(directory: str) -> None:
     # Python tries out the temporary folder with a file, so it is asked for when it is needed.
-    for candidate in (lambda: directory, tempfile.gettempdir, lambda: os.path.abspath(os.sep)):
+    if directory:
         with contextlib.suppress(OSError):
-            if path := candidate():
-                os.chdir(path)
-                return
+            os.chdir(directory)
+            return
+    for otherwise in (tempfile.gettempdir, lambda: os.path.abspath(os.sep)):
+        with contextlib.suppress(OSError):
+            os.chdir(otherwise())
+            return
 
 
 def _environment_block() -> dict[Any, Any]:
