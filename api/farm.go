@@ -18,7 +18,8 @@ type Farm struct {
 // FarmMachine is a machine of a farm.
 type FarmMachine struct {
 	Name string `json:"name"`
-	// State is "idle", "busy", "draining", "in use" (a person works there), "off" or "gone".
+	// State is "idle", "busy", "draining", "leaving" (the farm), "starting" (it has not learnt yet whether it
+	// is drained), "in use" (a person works there), "off" or "gone".
 	State   string `json:"state"`
 	OS      string `json:"os"`
 	Version string `json:"version"`

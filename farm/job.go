@@ -302,8 +302,8 @@ type Machine struct {
 	// Slots is how many jobs it takes at the same time, Jobs are those that it has.
 	Slots int      `json:"slots"`
 	Jobs  []string `json:"jobs"`
-	// State is "idle", "busy", "draining", "in use" (a person works there), "off" (its settings say so) or
-	// "gone" (no sign of life).
+	// State is "idle", "busy", "draining", "leaving" (the farm), "starting" (it has not learnt yet whether it
+	// is drained), "in use" (a person works there), "off" (its settings say so) or "gone" (no sign of life).
 	State string `json:"state"`
 	// Seen is when the machine gave its last sign of life, by the clock of the server.
 	Seen time.Time `json:"seen"`

@@ -192,6 +192,10 @@ func machineWords(state string) string {
 		return lang.L("busy")
 	case "draining":
 		return lang.L("takes no more jobs")
+	case "leaving":
+		return lang.L("leaves the farm when its jobs have ended")
+	case "starting":
+		return lang.L("asks the farm what it may take")
 	case "in use":
 		return lang.L("a person works there")
 	case "off":
