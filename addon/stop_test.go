@@ -5,6 +5,8 @@ package addon
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -36,11 +38,13 @@ func TestBlenderEndsByItselfWhenItsSupervisorIsGone(t *testing.T) {
 			t.Parallel()
 			p := startSupervised(t)
 			s := connect(t, p)
-			if test.code != "" {
+			if test.killed {
+				s.startToHold(test.code)
+			} else if test.code != "" {
 				// The progress comes after the script has begun.
 				s.start("import tcp_echo; tcp_echo.progress(0)\n" + test.code)
 				s.receiveType("started")
-				for !test.killed {
+				for {
 					// A script that ends at once may send nothing but its end.
 					m := s.receive()
 					if m == nil {
@@ -71,12 +75,23 @@ func TestBlenderEndsByItselfWhenItsSupervisorIsGone(t *testing.T) {
 	}
 }
 
+// startToHold starts a run of code that holds Python's lock for ever. The code begins when the message
+// "started" has come, which Blender may send a little later, on a thread that needs the lock.
+func (s *session) startToHold(code string) {
+	s.t.Helper()
+	gate := filepath.Join(s.t.TempDir(), "gate")
+	s.start(fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.001)\n", gate) + code)
+	s.receiveType("started")
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func TestBlenderEndsInAForeignFunctionThatHoldsTheLock(t *testing.T) {
 	t.Parallel()
 	p := startSupervised(t)
 	s := connect(t, p)
-	s.start("import ctypes\nsleep = ctypes.PyDLL(None).sleep\nwhile True: sleep(1000)")
-	s.receiveType("started")
+	s.startToHold("import ctypes\nsleep = ctypes.PyDLL(None).sleep\nwhile True: sleep(1000)")
 	if err := p.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,13 @@ bpy.context.object.scale = (0.5, 1, 3)`))
 			if !strings.Contains(textIn(failed), "api_docs") {
 				t.Errorf("the hint names no tool: %s", textIn(failed))
 			}
+			a.says(false, "run_python", with("code", "import bpy\nbpy.context.collection.objects.link(bpy.data.objects['Tower'].copy())\nresult = len(bpy.data.objects)"), "result: 5")
+			a.says(false, "restore", with(), "objects gone: Tower.001")
+			solid := a.picture(a.says(false, "render_preview", with("size", 128, "style", "solid")))
+			rendered := a.picture(a.says(false, "render_preview", with("size", 128, "style", "rendered"))) // with the scene's lights
+			if d := difference(t, solid, rendered, solid.Bounds(), rendered.Bounds()); d < 300 {
+				t.Errorf("the rendered picture differs by %d from the solid picture", d)
+			}
 			a.says(false, "run_python", with("code", "import bpy\nbpy.data.objects.remove(bpy.data.objects['Tower'])\nresult = 'Tower' in bpy.data.objects"), "result: false")
 			before := a.picture(a.says(false, "render_preview", with("views", []string{"front"}, "size", 128)))
 			a.says(false, "restore", with(), "Tower")

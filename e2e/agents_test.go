@@ -249,6 +249,57 @@ func TestALongRunReturnsAHandle(t *testing.T) {
 	a.says(false, "wait_run", args{"run": run}, "succeeded", "done", "result: 7")
 }
 
+// A program for agents that ends a call after a minute has a render that takes longer: each call comes back
+// in time, tells how far the render is, and the render goes on. LONG_RENDER has it take two minutes.
+func TestARenderMayTakeLongerThanACall(t *testing.T) {
+	t.Parallel()
+	limit, wait, longer := time.Minute, 0.5, time.Duration(0)
+	p := started(t, "")
+	if os.Getenv("LONG_RENDER") != "" {
+		wait, longer = 0, 2*time.Minute // 0: as long as the server waits by itself
+	}
+	a := p.agentOnAPipe()
+	call := func(name string, arguments args) *sdk.CallToolResult {
+		if wait > 0 {
+			arguments["wait"] = wait
+		}
+		begun := time.Now()
+		res := a.says(false, name, arguments)
+		if took := time.Since(begun); took > limit {
+			t.Fatalf("%s took %s, and its client has gone", name, took)
+		}
+		return res
+	}
+	gate := filepath.Join(t.TempDir(), "gate")
+	begun := time.Now()
+	res := call("run_python", args{"checkpoint": false, "code": fmt.Sprintf(`
+import bpy, os
+scene = bpy.context.scene
+scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 64, False
+scene.render.resolution_percentage, scene.render.filepath = 10, "//picture.png"
+frames = 0
+while not os.path.exists(%q):
+    bpy.ops.render.render(write_still=True)
+    frames += 1
+result = frames
+`, gate)})
+	run, told, waits := runOf(res), 0, 0
+	for told == 0 || waits < 3 || time.Since(begun) < longer {
+		waits++
+		if res = call("wait_run", args{"run": run}); !strings.Contains(textIn(res), "is running") && !strings.Contains(textIn(res), "queued") {
+			t.Fatalf("%s", textIn(res))
+		}
+		told += len(a.progress)
+		for range len(a.progress) {
+			<-a.progress
+		}
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.says(false, "wait_run", args{"run": run}, "succeeded", "made: ", "result: ")
+}
+
 func TestRenderProgressIsProgressAndNoOutput(t *testing.T) {
 	t.Parallel()
 	a := started(t, "").agentOnAPipe()

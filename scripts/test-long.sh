@@ -7,6 +7,7 @@
 #   cases  all scripts of fleet/testdata/cases, each beside a cold Blender, in this machine's Blender
 #          and in the newest from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
 #   farm   a file of 1 GB travels once to each machine of a farm; needs 4 GB of disk for a minute.
+#   agents a render of two minutes for a client whose calls may take one.
 #   windows  the program and the add-on for Windows, with the Blenders that a change is not tested with.
 #
 # What is tried on bare machines is the commit that is checked out. Packages come from where this machine
@@ -23,7 +24,7 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm windows)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm agents windows)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
 
@@ -248,6 +249,14 @@ farm() {
 		go test -tags headless -count=1 -timeout 30m -run 'ALongFile' ./farm/files
 }
 
+agents() {
+	mkdir -p "$logs"
+	packages=
+	# The engine refuses variables named BLENDTRAY_ that are no settings.
+	beside "a render of two minutes for an agent" agents \
+		env -u BLENDTRAY_CASES -u BLENDTRAY_SITE_PACKAGES LONG_RENDER=1 go test -tags headless -count=1 -timeout 30m -run 'ARenderMayTakeLonger' ./e2e
+}
+
 windows() {
 	local log=$logs/windows.log start=$SECONDS
 	mkdir -p "$logs"
@@ -270,8 +279,9 @@ for part in "${parts[@]}"; do
 	bare) bare ;;
 	cases) cases ;;
 	farm) farm ;;
+	agents) agents ;;
 	windows) windows ;;
-	*) fail "there is no part $part; the parts are: bare cases farm windows" ;;
+	*) fail "there is no part $part; the parts are: bare cases farm agents windows" ;;
 	esac
 done
 
