@@ -87,6 +87,9 @@ func (c *farmServeCmd) Run(e *env) error {
 	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
 		own = host
 	}
+	if err := home.NoteFarmServer(paths, url(own)); err != nil {
+		return err
+	}
 	m, err := ownMembership(paths, administrator, c.Name, url(own), s.Pin())
 	if err != nil {
 		return err

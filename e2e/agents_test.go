@@ -289,9 +289,9 @@ result = frames
 		if res = call("wait_run", args{"run": run}); !strings.Contains(textIn(res), "is running") && !strings.Contains(textIn(res), "queued") {
 			t.Fatalf("%s", textIn(res))
 		}
-		told += len(a.progress)
 		for range len(a.progress) {
 			<-a.progress
+			told++
 		}
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {

@@ -141,8 +141,8 @@ func (a *agents) close() {
 	}
 }
 
-// HearAgent notes that an agent is connected, and what it has done. Nothing more is heard of it for a
-// minute, and it counts as gone.
+// HearAgent notes that an agent is connected, and what the agent has done. An agent of which nothing more
+// is heard for a minute counts as gone.
 func (e *Engine) HearAgent(a api.Agent) { e.agents.hear(a) }
 
 // AgentLeft notes that an agent is gone, and reports whether it was known.

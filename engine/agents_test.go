@@ -46,11 +46,7 @@ func TestAnAgentIsForgottenOfWhichNothingIsHeard(t *testing.T) {
 	t.Parallel()
 	a, told := newTestAgents(20 * time.Millisecond)
 	a.hear(api.Agent{ID: "a"})
-	for end := time.Now().Add(time.Minute); len(a.list()) > 0 || told.Load() < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%+v, told %d times", a.list(), told.Load())
-		}
-	}
+	eventually(t, "the agent is forgotten, which is told", func() bool { return len(a.list()) == 0 && told.Load() == 2 })
 	// A timer that fires as the agent is heard again forgets nothing.
 	a.life = time.Hour
 	a.hear(api.Agent{ID: "b"})

@@ -177,9 +177,9 @@ func (j *job) trace() *job {
 
 // explains returns what the journal shows for a save of a file of these names, which has a number,
 // a stamp and a time at which it was seen. The lines that explain the save are used up: the next save
-// needs other lines. A line is kept when the save may have been made before the line, and the line be
-// about the next save, of a script that writes twice at once: when the line is later than the save,
-// which it explains by the coarseness of clocks alone; and when the file is as it was right before the line.
+// needs other lines. A line that may be about the next save is kept, for a script that writes twice at once:
+// a line that is later than the save, which it explains because clocks are coarse; and a line before which
+// the file was as it is now.
 func (j *journal) explains(names []string, inode uint64, stamp watcher.Stamp, seen time.Time) (how evidence) {
 	now := written{stamp.Size, stamp.ModTime.UnixNano()}
 	for i := range j.wrote {

@@ -3,6 +3,7 @@
 package farm_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (e *engineOfTest) Follow(_ context.Context, s api.Submission) (api.Run, far
 		return api.Run{}, nil, api.ErrNoBlender
 	}
 	r := &runOfTest{events: make(chan api.Event, 64), Run: api.Run{
-		ID: fmt.Sprint(len(e.runs) + 1), Key: s.Key, Client: s.Client, Script: s.Name, State: api.Running, Args: s.Args,
+		ID: fmt.Sprint(len(e.runs) + 1), Key: s.Key, Client: s.Client, Script: cmp.Or(s.Script, s.Name), State: api.Running, Args: s.Args,
 	}}
 	e.runs = append(e.runs, r)
 	e.begun[string(s.Code)]++

@@ -15,12 +15,12 @@ import (
 // A machine that leaves a farm keeps its key until it has reported the jobs that it has: [Leave] moves the file
 // of the membership into a folder, and the worker goes on with what it has taken and takes nothing more.
 
-// giveUpTime is how long a machine that has left tells the farm which jobs it gives up.
+// giveUpTime bounds the time in which a machine that has left tells the farm which jobs it gives up.
 const giveUpTime = 15 * time.Second
 
 // LeaveOptions say how a machine leaves a farm.
 type LeaveOptions struct {
-	// Membership is the file of the membership, Leaving the folder of those that are being given up, and
+	// Membership is the file of the membership, Leaving the folder of the memberships that are being given up, and
 	// HeldDir the folder of the jobs that the machine has, as in [WorkerConfig].
 	Membership, Leaving, HeldDir string
 	// Now has the machine give up the jobs that it has.
@@ -101,7 +101,8 @@ func heldBy(dir, key string) (n int) {
 	return n
 }
 
-// abandon tells the farm that a member gives up the jobs that it has here. No engine runs, so nothing of them does.
+// abandon tells the farm that a member gives up the jobs that it has here. No engine runs, so none of
+// these jobs is running.
 func abandon(ctx context.Context, m *Membership, heldDir string) error {
 	key, err := m.key()
 	if err != nil || heldBy(heldDir, key) == 0 {
@@ -243,7 +244,7 @@ func (s *shift) giveUpAll(ctx context.Context) {
 	}
 }
 
-// forgetMachine has the farm list this machine no more.
+// forgetMachine removes this machine from the list of the farm.
 func (s *shift) forgetMachine(ctx context.Context) {
 	s.telling.Lock()
 	defer s.telling.Unlock()

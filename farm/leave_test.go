@@ -151,8 +151,12 @@ func (m *machine) madeBy(t *testing.T, job farm.Job) {
 	t.Helper()
 	eventually(t, "the job is running", func() bool { return m.timesBegun("wait") == 1 })
 	m.mu.Lock()
-	beside := filepath.Join(filepath.Dir(m.runs[0].Script), "data.txt")
+	script := m.runs[0].Script
 	m.mu.Unlock()
+	if !filepath.IsAbs(script) {
+		t.Fatalf("the run has the script %q, and a file beside it would lie in this folder", script)
+	}
+	beside := filepath.Join(filepath.Dir(script), "data.txt")
 	picture := filepath.Join(m.attempts(), job.ID+"-1", "picture.png")
 	for _, path := range []string{picture, beside} {
 		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o600); err != nil {

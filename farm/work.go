@@ -33,7 +33,7 @@ type work struct {
 	tries   []Try
 	// running is true while the run is among the runs of the engine that have not ended.
 	running atomic.Bool
-	group   string // that of the job, guarded by shift.mu
+	group   string // the job's group, guarded by shift.mu
 
 	mu       sync.Mutex
 	claim    Claim

@@ -23,8 +23,8 @@ const (
 	maxWaiting  = 32 // connections on which no whole request has come yet
 )
 
-// waiting are the connections on which no whole request has come yet, the longest waiting first. For a
-// connection more than a limit, the first is closed.
+// waiting are the connections on which no whole request has come yet, the longest waiting first. Where more
+// than a limit wait, the first is closed.
 type waiting struct {
 	mu    sync.Mutex
 	most  int
@@ -92,7 +92,8 @@ const (
 		"This port of Blendtray does not speak HTTP.\n"
 )
 
-// converse answers the requests of one connection, one after the other. It has waited since its turn.
+// converse answers the requests of one connection, one after the other. The connection has
+// waited since its turn.
 func (s *Server) converse(ctx context.Context, c net.Conn, waiting *waiting, turn uint64) {
 	if err := s.mine(c); errors.Is(err, errNoPeer) {
 		return // it has gone already

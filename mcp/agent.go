@@ -115,7 +115,8 @@ func (c *call) caller() caller { return callerOf(c.req.ClientInfo(), c.req.GetEx
 // client returns who has made a call, for the history.
 func (c *call) client() string { return c.caller().client() }
 
-// uses notes that a call uses a session, and has the documentation prepared that its agent will want. It fails when the name is none of a session.
+// uses notes that a call uses a session, and has the documentation prepared that its agent will want. It fails
+// when no session can have the name.
 func (c *call) uses(session string) error {
 	if err := api.CheckSession(session); err != nil {
 		return err

@@ -54,17 +54,13 @@ func LockEngine(p Paths, socket string) (*EngineLock, error) {
 	l := flock.New(p.engineLock())
 	err := tryLock(l)
 	if errors.Is(err, ErrHeld) {
-		holder, err := readHolder(p)
+		holder, err := readHolder(p.engineHolder())
 		return nil, &EngineRunsError{holder, err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(Holder{os.Getpid(), time.Now().UTC().Truncate(time.Second), socket})
-	if err == nil {
-		err = os.WriteFile(p.engineHolder(), append(data, '\n'), 0o600)
-	}
-	if err != nil {
+	if err := writeHolder(p.engineHolder(), socket); err != nil {
 		_ = l.Unlock() // nothing was done under the lock
 		return nil, fmt.Errorf("write down who holds the lock: %w", err)
 	}
@@ -92,8 +88,14 @@ func (l *EngineLock) Lost() bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(locked, there)
 }
 
-// LockFarmServer makes this process the only server of the farm whose streams lie in the home, and writes that down. It
-// fails with an error that is [ErrHeld] and says which process is the server, when another is.
+// NoteFarmServer writes down where this process, which has the lock of [LockFarmServer], serves its farm.
+func NoteFarmServer(p Paths, address string) error {
+	return writeHolder(p.FarmServer()+".holder", address)
+}
+
+// LockFarmServer makes this process the only server of the farm whose streams lie in the home, and writes down that it is
+// about to listen on an address. It fails with an error that is [ErrHeld] and says which process is the
+// server, when another is.
 func LockFarmServer(p Paths, address string) (unlock func(), err error) {
 	file := p.FarmServer() + ".lock"
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -101,9 +103,8 @@ func LockFarmServer(p Paths, address string) (unlock func(), err error) {
 	}
 	release, err := lock(file)
 	if errors.Is(err, ErrHeld) {
-		text, _ := os.ReadFile(p.FarmServer() + ".holder") // it has only just been started
-		var holder Holder
-		if json.Unmarshal(text, &holder) != nil {
+		holder, err := readHolder(p.FarmServer() + ".holder")
+		if err != nil {
 			return nil, fmt.Errorf("%w: a process that has just been started serves the farm of this home", ErrHeld)
 		}
 		return nil, fmt.Errorf("%w: process %d serves the farm of this home on %s, since %s",
@@ -112,11 +113,7 @@ func LockFarmServer(p Paths, address string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(Holder{os.Getpid(), time.Now().UTC().Truncate(time.Second), address})
-	if err == nil {
-		err = os.WriteFile(p.FarmServer()+".holder", append(data, '\n'), 0o600)
-	}
-	if err != nil {
+	if err := NoteFarmServer(p, address); err != nil {
 		_ = release() // nothing was done under the lock
 		return nil, fmt.Errorf("write down who serves the farm: %w", err)
 	}
@@ -167,9 +164,18 @@ func EngineRuns(p Paths) bool {
 	return false
 }
 
-// readHolder reads which process wrote itself down as the engine. That process may be dead.
-func readHolder(p Paths) (holder Holder, err error) {
-	data, err := os.ReadFile(p.engineHolder())
+// writeHolder writes down in a file that this process holds a lock, and where it answers.
+func writeHolder(file, address string) error {
+	data, err := json.Marshal(Holder{os.Getpid(), time.Now().UTC().Truncate(time.Second), address})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o600)
+}
+
+// readHolder reads which process wrote itself down in a file as the holder of a lock. That process may be dead.
+func readHolder(file string) (holder Holder, err error) {
+	data, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(data, &holder)
 	}
@@ -188,7 +194,7 @@ func EngineAddress(p Paths) (string, error) {
 	if _, err := os.Lstat(address); err == nil {
 		return address, nil
 	}
-	if holder, err := readHolder(p); err == nil && holder.Socket != "" {
+	if holder, err := readHolder(p.engineHolder()); err == nil && holder.Socket != "" {
 		if _, err := os.Lstat(holder.Socket); err == nil {
 			return holder.Socket, nil // the client checks which user listens there
 		}

@@ -160,8 +160,15 @@ Section "Blendtray" SectionProgram
   ; Nothing is to be left half: when a program can't be replaced, both stay, and the installation ends
   ; with an error.
   SetOverwrite try
-  Rename "$INSTDIR\blendtray.exe" "$INSTDIR\blendtray.exe.old"
-  Rename "$INSTDIR\blendtrayw.exe" "$INSTDIR\blendtrayw.exe.old"
+  ; An installation that was cut off may have left old programs: they go where a program is there, too.
+  ${If} ${FileExists} "$INSTDIR\blendtray.exe"
+    Delete "$INSTDIR\blendtray.exe.old"
+    Rename "$INSTDIR\blendtray.exe" "$INSTDIR\blendtray.exe.old"
+  ${EndIf}
+  ${If} ${FileExists} "$INSTDIR\blendtrayw.exe"
+    Delete "$INSTDIR\blendtrayw.exe.old"
+    Rename "$INSTDIR\blendtrayw.exe" "$INSTDIR\blendtrayw.exe.old"
+  ${EndIf}
   ClearErrors
   File "${SOURCE}\blendtray.exe"
   File "${SOURCE}\blendtrayw.exe"
