@@ -36,7 +36,7 @@ type outputFeed struct {
 	asking  bool    // the engine is asked for what comes next
 	waiting []api.Event
 	held    int    // bytes in waiting
-	missed  bool   // an event has come that is not among them
+	missed  bool   // the engine must be asked once more after its answer: there is text that waiting lacks
 	tail    []byte // the last bytes that the pane was given, for the traceback
 	ended   bool   // what follows the output was shown
 }
@@ -157,9 +157,15 @@ func (f *outputFeed) noteTailLocked(text []byte) {
 	f.tail = append(f.tail[:0], f.tail[max(0, len(f.tail)-tailSize):]...)
 }
 
-// askLocked asks the engine for what comes next, on a goroutine of its own. It needs mu.
+// askLocked asks the engine for what comes next, on a goroutine of its own. While the engine answers
+// already, it is asked once more afterwards: the answer may be older than what the caller knows, and the
+// end of a run is the last that the feed hears of the run. It needs mu.
 func (f *outputFeed) askLocked() {
-	if f.asking || f.run.ID == "" {
+	if f.run.ID == "" {
+		return
+	}
+	if f.asking {
+		f.missed = true
 		return
 	}
 	f.asking = true
@@ -195,7 +201,14 @@ func (f *outputFeed) read() {
 func (f *outputFeed) answeredLocked(text []byte, at, total int64, err error) (again bool) {
 	if err != nil {
 		f.waiting, f.held = nil, 0
-		if f.ctx.Err() == nil && f.have == 0 {
+		missed := f.missed
+		f.missed = false
+		switch {
+		case f.ctx.Err() != nil:
+			return false
+		case missed:
+			return true
+		case f.have == 0:
 			f.pane.Append([]byte("[the output can't be read: " + err.Error() + "]\n"))
 		}
 		return false // the next event asks again

@@ -205,6 +205,42 @@ func TestNoTextIsLostOrShownTwice(t *testing.T) {
 	}
 }
 
+// The answer that is on its way when a run ends may be older than the last lines of the run.
+func TestTheLastLinesOfARunThatEndsDuringAnAnswerAreShown(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		sink, asked, answer := &textSink{}, make(chan struct{}), make(chan struct{})
+		answers := 0
+		f := &outputFeed{ctx: t.Context(), pane: sink, ask: func(_ context.Context, _ string, from int64) ([]byte, int64, int64, error) {
+			if answers++; answers > 1 {
+				return []byte("first, last"[from:]), from, int64(len("first, last")), nil
+			}
+			close(asked)
+			<-answer
+			if fails {
+				return nil, 0, 0, errors.New("the engine is away")
+			}
+			return []byte("first"), 0, int64(len("first")), nil
+		}}
+		run := api.Run{ID: "1", State: api.Running}
+		ended := make(chan string, 1)
+		f.finish = func(api.Run) { ended <- sink.String() }
+		f.show(run)
+		<-asked
+		run.State = api.Succeeded
+		f.update(run) // no event tells of the last text
+		close(answer)
+		select {
+		case text := <-ended:
+			if text != "first, last" {
+				t.Errorf("with an answer that fails: %v: %q is shown when the run has ended", fails, text)
+			}
+		case <-time.After(patience):
+			t.Fatal("the end of the run is not shown")
+		}
+	}
+}
+
 // While the engine answers, the feed holds a bounded part of what is printed.
 func TestWhatTheFeedDoesNotHoldIsAskedFor(t *testing.T) {
 	t.Parallel()
