@@ -146,6 +146,34 @@ func (r *Run) InOpenBlender() bool {
 	return r.Blender == "open" || strings.HasPrefix(r.Blender, "open-")
 }
 
+// FarmBlender returns what the Blender is called that executes the runs which go to the farm, on
+// machines that have the Blender asked for: a version, a name, or "" for any.
+func FarmBlender(asked string) string {
+	if asked == "" {
+		return farmName
+	}
+	return farmName + "-" + asked
+}
+
+// farmName is what [FarmBlender] returns for any Blender.
+const farmName = "farm"
+
+// FarmAsks returns the Blender that a name asks for which [FarmBlender] has returned. ok is false for
+// other names.
+func FarmAsks(name string) (asked string, ok bool) {
+	if name == farmName {
+		return "", true
+	}
+	asked, ok = strings.CutPrefix(name, farmName+"-")
+	return asked, ok && asked != ""
+}
+
+// OnFarm reports whether a machine of the farm executes the run.
+func (r *Run) OnFarm() bool {
+	_, ok := FarmAsks(r.Blender)
+	return ok
+}
+
 // Progress is how far a run has come.
 type Progress struct {
 	// Fraction is 0 to 1, or negative when unknown.

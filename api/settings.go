@@ -190,6 +190,7 @@ type WatchSettings struct {
 // FolderSettings are a watched folder, and how the scripts that are saved in it run.
 type FolderSettings struct {
 	WatchSettings
+	Farm         bool      `toml:"farm" default:"false" holds:"now" label:"Run on the farm" help:"The scripts run on machines of the farm that this machine has joined ([farm.md](farm.md#a-folder-of-the-farm)), and what they make comes back beside them."`
 	Blender      string    `toml:"blender" default:"" holds:"now" label:"Blender" help:"Which Blender executes the scripts: the name of a Blender, a version such as \u0060\"4.5\"\u0060, or \u0060\"open\"\u0060 ([Which Blender](#which-blender)). Where this is empty, the Blender of \u0060[blender]\u0060 does."`
 	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"With \u0060\"fresh\"\u0060, each run begins with a factory scene. With \u0060\"keep\"\u0060, it begins with what the last run left. With the path of a \u0060.blend\u0060, it begins with the scene of that file."`
 	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"What a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as in \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060, which is everything. With \u0060\"auto\"\u0060, \u0060runs.isolation\u0060 holds, but \u0060scene = \"keep\"\u0060 means \u0060\"keep\"\u0060."`
@@ -216,6 +217,8 @@ const (
 	BlenderOwn BlenderKind = "own"
 	// BlenderOpen was opened by a person, and its add-on serves. The engine never ends it.
 	BlenderOpen BlenderKind = "open"
+	// BlenderFarm are the machines of the farm, to which the engine sends runs.
+	BlenderFarm BlenderKind = "farm"
 )
 
 // Kind returns which kind of Blender the settings ask for.
@@ -249,6 +252,17 @@ type BlenderSpec struct {
 	// PID, for a Blender of the kind open, chooses the one with this process id; 0 chooses the
 	// one that was the last to serve.
 	PID int
+	// Farm has the runs sent to machines of the farm which have the Blender Asked, or any with "".
+	Farm  bool
+	Asked string
+}
+
+// Kind returns which kind of Blender is asked for.
+func (s BlenderSpec) Kind() BlenderKind {
+	if s.Farm {
+		return BlenderFarm
+	}
+	return s.BlenderSettings.Kind()
 }
 
 // Confinement is what a confined Blender may do.

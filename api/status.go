@@ -17,6 +17,8 @@ type Status struct {
 	// Queued and Running count runs.
 	Queued  int `json:"queued"`
 	Running int `json:"running"`
+	// OnFarm is how many of these go to the farm, from folders with farm = true.
+	OnFarm int `json:"on_farm"`
 	// Runs are the runs that are running, the oldest first, without their output.
 	Runs           []Run `json:"runs"`
 	WatchingPaused bool  `json:"watching_paused"`

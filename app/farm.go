@@ -112,8 +112,13 @@ func (f farmEngine) Follow(ctx context.Context, s api.Submission) (api.Run, farm
 	return r, sub, nil
 }
 
-// Status returns the state of the engine, without the state of the settings.
-func (f farmEngine) Status() api.Status { return f.Engine.Status() }
+// Status returns the state of the engine, without the state of the settings. The runs that this engine sends
+// to the farm itself take no place of the machine, so they don't count.
+func (f farmEngine) Status() api.Status {
+	st := f.Engine.Status()
+	st.Running -= st.OnFarm // some of them wait, and the farm adds Queued
+	return st
+}
 
 // gpuOf is what is found out once about the machine.
 var gpuOf = sync.OnceValue(findGPU)

@@ -515,6 +515,9 @@ func (e *env) verdict(run api.Run) error {
 		}
 		return fault.New(fault.TimedOut, "--timeout sets another limit", "%s was over its time limit%s%s", name, limit, more)
 	case api.Crashed:
+		if run.OnFarm() {
+			return fault.New(fault.Crashed, "`blendtray farm status` has the job with the machine that executed it", "%s%s", name, because(run))
+		}
 		if run.InOpenBlender() {
 			return fault.New(fault.Crashed, "the terminal from which that Blender was started may say why", "%s%s", name, because(run))
 		}

@@ -20,6 +20,7 @@ import (
 	"blendtray/app/settings"
 	"blendtray/blender"
 	"blendtray/engine"
+	"blendtray/farm/remote"
 	"blendtray/fleet"
 	"blendtray/watcher"
 )
@@ -160,8 +161,11 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 		FindBlenders:  func(ctx context.Context) ([]blender.Found, error) { return blender.Find(ctx, "") },
 		NewWatcher:    func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
 		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
-			if spec.Kind() == api.BlenderOpen {
+			switch spec.Kind() {
+			case api.BlenderOpen:
 				return newAttached(h.paths, spec, h.logs.Logger, changed)
+			case api.BlenderFarm:
+				return remote.New(remote.Config{Spec: spec, Membership: h.paths.FarmMembership(), Changed: changed, Logger: h.logs.Logger})
 			}
 			return h.newFleet(spec, changed)
 		},

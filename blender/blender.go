@@ -63,6 +63,10 @@ type Request struct {
 	Render *Render
 	// Debug has the run wait for a debugger before its first line, or is nil.
 	Debug *Debug
+	// Key names the run among the runs of all engines, and Repeatable says that the run may begin again
+	// after it was cut off. Both are for runs that go to other machines; a Blender ignores them.
+	Key        string
+	Repeatable bool
 }
 
 // Debug is how a run waits for a debugger.

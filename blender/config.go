@@ -44,6 +44,10 @@ var ErrStopped = errors.New("blender is stopped")
 // executed, so the run may be asked for again.
 var ErrNotStarted = errors.New("blender went before the run began")
 
+// ErrLeft is the cause of the end of the context of a run that goes on on another machine: whoever waits
+// for its end leaves, and does not cancel the run.
+var ErrLeft = errors.New("the run goes on elsewhere")
+
 // PreparingError is in the chain of an [ErrNotStarted] when Blender went while it made the scene of
 // the run ready, so that the scene may be the cause.
 type PreparingError struct{ Scene string }

@@ -25,9 +25,12 @@ type hall struct {
 }
 
 // newHall starts a server and so many machines that have joined, and waits until all are idle.
-func newHall(t *testing.T, machines int) *hall {
+func newHall(t *testing.T, machines int) *hall { t.Helper(); return newHallOf(t, machines, "") }
+
+// newHallOf does what newHall does, with further settings of the home that administers.
+func newHallOf(t *testing.T, machines int, settings string) *hall {
 	t.Helper()
-	h := &hall{t: t, server: newProgram(t, "[farm]\nwork = false\n")}
+	h := &hall{t: t, server: newProgram(t, "[farm]\nwork = false\n"+settings)}
 	cmd := h.server.command("farm", "serve", "--listen", "127.0.0.1:0", "--name", "desk")
 	said := &program{}
 	cmd.Stdout, cmd.Stderr = lockedWriter{said}, lockedWriter{said}

@@ -37,7 +37,7 @@ func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 	old := e.allWorkers()
 	var workers, added []*worker
 	for i, spec := range specs {
-		at := slices.IndexFunc(old, func(w *worker) bool { return w.name == spec.Name && !w.passing })
+		at := slices.IndexFunc(old, func(w *worker) bool { return w.name == spec.Name && !w.passing && w.kind != api.BlenderFarm })
 		if at < 0 {
 			w := newWorker(e, spec)
 			w.resting = i > 0
@@ -51,7 +51,7 @@ func (e *Engine) SetBlenders(specs []api.BlenderSpec) error {
 		workers = append(workers, old[at])
 	}
 	for _, w := range old {
-		if w.passing {
+		if w.passing || w.kind == api.BlenderFarm {
 			workers = append(workers, w)
 		} else if w.found && len(specs) > 0 {
 			w.configure(foundSpec(specs[0], w.name, w.spec.Path))
@@ -137,10 +137,19 @@ func openPID(name string) (pid int, ok bool) {
 	return pid, err == nil && openName(pid) == name
 }
 
-// attachLocked makes a worker for runs in an open Blender, unless that worker exists. The worker
-// lasts as long as such runs wait. attachLocked needs turn.
+// isAlwaysThere reports whether a name is not that of a Blender of the settings or of the system: a
+// worker for it is made when a run asks for it.
+func isAlwaysThere(name string) bool {
+	_, opens := openPID(name)
+	_, farm := api.FarmAsks(name)
+	return opens || farm
+}
+
+// attachLocked makes a worker for runs in an open Blender or on the farm, unless that worker exists. The
+// worker of an open Blender lasts as long as such runs wait. attachLocked needs turn.
 func (e *Engine) attachLocked(name string) {
 	pid, _ := openPID(name)
+	asked, farm := api.FarmAsks(name)
 	e.mu.Lock()
 	known := e.workerLocked(name) != nil
 	var settings api.BlenderSettings
@@ -151,9 +160,9 @@ func (e *Engine) attachLocked(name string) {
 	if known {
 		return
 	}
-	settings.Attach = true
-	w := newWorker(e, api.BlenderSpec{Name: name, BlenderSettings: settings, PID: pid})
-	w.passing = true
+	settings.Attach = !farm
+	w := newWorker(e, api.BlenderSpec{Name: name, BlenderSettings: settings, PID: pid, Farm: farm, Asked: asked})
+	w.passing = !farm
 	e.mu.Lock()
 	e.workers = append(slices.Clone(e.workers), w)
 	e.mu.Unlock()
@@ -161,7 +170,7 @@ func (e *Engine) attachLocked(name string) {
 }
 
 // chosen returns the worker with a name or, when the name is "", the workers for which usual
-// returns true. It fails when no Blender has the name.
+// returns true, without those for the farm. It fails when no Blender has the name.
 func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -170,7 +179,7 @@ func (e *Engine) chosen(name string, usual func(w *worker) bool) ([]*worker, err
 	}
 	var all []*worker
 	for _, w := range e.workers {
-		if name == w.name || name == "" && usual(w) {
+		if name == w.name || name == "" && w.kind != api.BlenderFarm && usual(w) {
 			all = append(all, w)
 		}
 	}

@@ -116,7 +116,7 @@ func (e *Engine) chooseBlender(ctx context.Context, ask string) (string, error) 
 	if w != nil {
 		return w.name, nil
 	}
-	if _, ok := openPID(ask); ok || ask == "" {
+	if isAlwaysThere(ask) || ask == "" {
 		return ask, nil
 	}
 	for _, age := range []time.Duration{lookAge, missAge} {
@@ -319,6 +319,10 @@ func (e *Engine) chooseForFolders(ctx context.Context) (missing bool) {
 	e.mu.Lock()
 	asks := map[string]string{}
 	for path, f := range e.folders {
+		if f.policy.Farm {
+			f.blender, f.noBlender = api.FarmBlender(f.policy.Blender), ""
+			continue
+		}
 		asks[path] = f.policy.Blender
 	}
 	e.mu.Unlock()
@@ -342,7 +346,7 @@ func (e *Engine) chooseForFolders(ctx context.Context) (missing bool) {
 	e.mu.Lock()
 	for path, f := range e.folders {
 		c, ok := chosen[f.policy.Blender]
-		if !ok {
+		if !ok || f.policy.Farm {
 			continue // its setting has just changed, and arrange has a signal
 		}
 		why := ""
@@ -434,8 +438,7 @@ func (e *Engine) moveQueuedLocked(from, to string) {
 // isOrphanLocked reports whether there is no Blender of the name that a queued run asks for. It
 // needs mu.
 func (e *Engine) isOrphanLocked(j *job) bool {
-	_, opens := openPID(j.run.Blender)
-	return !opens && e.workerLocked(j.run.Blender) == nil
+	return !isAlwaysThere(j.run.Blender) && e.workerLocked(j.run.Blender) == nil
 }
 
 // refuseOrphansLocked ends the queued runs whose Blender is not there any more. It needs turn.
@@ -466,12 +469,15 @@ type choice struct {
 // chooseForSave returns which Blender is to execute the run of a save: the one that a comment in the
 // script names, else the one of the folder. It needs no lock, and turn must be free.
 func (e *Engine) chooseForSave(ctx context.Context, folder string, code []byte) choice {
-	ask := askedIn(code)
+	ask, farm := askedIn(code), false
 	e.mu.Lock()
-	if f := e.folders[folder]; f != nil && ask == "" {
-		ask = f.policy.Blender
+	if f := e.folders[folder]; f != nil {
+		ask, farm = cmp.Or(ask, f.policy.Blender), f.policy.Farm
 	}
 	e.mu.Unlock()
+	if farm {
+		return choice{name: api.FarmBlender(ask)}
+	}
 	name, err := e.chooseBlender(ctx, ask)
 	return choice{name, err}
 }

@@ -211,6 +211,11 @@ func (e *Engine) folderStatuses() []api.FolderStatus {
 		if f := e.folders[watched[i].Path]; f != nil && f.noBlender != "" {
 			watched[i].Error = strings.TrimPrefix(watched[i].Error+"\n"+f.noBlender, "\n")
 		}
+		if f := e.folders[watched[i].Path]; f != nil && f.policy.Farm {
+			if why := e.farmTroubleLocked(f.policy.Blender); why != "" {
+				watched[i].Error = strings.TrimPrefix(watched[i].Error+"\n"+why, "\n")
+			}
+		}
 	}
 	if len(all) == 0 {
 		return append(all, watched...)

@@ -263,7 +263,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	for _, name := range e.queue.openBlenders() {
+	for _, name := range e.queue.passing() {
 		e.attachLocked(name)
 	}
 	return e, nil

@@ -33,6 +33,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	if req.Journal != "" {
 		req.Watched = e.watchedDirs()
 	}
+	if j.run.OnFarm() {
+		e.askFarm(j, &req)
+	}
 	out, err := b.Run(j.ctx, req, s)
 	s.end()
 	kept()
@@ -54,7 +57,11 @@ func (w *worker) execute(j *job, code []byte) error {
 				j.repeats++
 			}
 			e.requeueLocked(j, s.shown)
-			e.note(fmt.Sprintf("run %s was ended with the engine, and runs again when the engine starts", j.run.ID))
+			text := "run %s was ended with the engine, and runs again when the engine starts"
+			if j.run.OnFarm() {
+				text = "run %s goes on on the farm, and the engine asks for its end when it starts again"
+			}
+			e.note(fmt.Sprintf(text, j.run.ID))
 			return nil
 		case cut:
 			last.State = api.Interrupted

@@ -49,6 +49,11 @@ func checkFolder(p *api.FolderSettings) error {
 	if _, err := isolationOf(p.Isolation, p.Scene, api.IsolateProcess); err != nil {
 		return fmt.Errorf("folder %s: %w", p.Path, err)
 	}
+	if p.Farm {
+		if err := noFarmThere(api.Run{Scene: p.Scene, Render: p.Render()}); err != nil {
+			return fmt.Errorf("folder %s: %w", p.Path, err)
+		}
+	}
 	return nil
 }
 

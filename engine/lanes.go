@@ -149,7 +149,10 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 // startQueuedLocked writes down that a run of the queue is about to be sent, with a journal that has no lines. It
 // fails when that can't be written down, and then keeps runs from beginning. It needs turn.
 func (e *Engine) startQueuedLocked(j *job, open bool) error {
-	j.journal = e.beginJournal(j.id, open)
+	j.journal = &journal{} // nothing of a run on the farm happens here
+	if !j.run.OnFarm() {
+		j.journal = e.beginJournal(j.id, open)
+	}
 	save, saved := e.saveEndsLocked()
 	err := e.store.setRunning(j.id, time.Now(), save)
 	saved(err)

@@ -43,6 +43,7 @@ func (e *Engine) Status() api.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
+	st.OnFarm = e.onFarmLocked()
 	for _, j := range e.running {
 		st.Runs = append(st.Runs, e.snapshotLocked(j))
 	}
@@ -90,6 +91,8 @@ func (e *Engine) waitsForLocked(j *job) string {
 	switch {
 	case e.blocked != "":
 		return e.blocked
+	case w == nil && j.run.OnFarm():
+		return "it is about to go to the farm"
 	case w == nil:
 		return fmt.Sprintf("it is being found out whether there is a Blender with the name %q", j.run.Blender)
 	}

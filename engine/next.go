@@ -53,6 +53,9 @@ func (j *job) need() need {
 	if _, open := openPID(n.blender); open {
 		return need{blender: n.blender, isolation: api.IsolateKeep} // there is one process, whatever the run wants
 	}
+	if j.run.OnFarm() {
+		return need{blender: n.blender, isolation: api.IsolateProcess} // each machine has Blenders of its own
+	}
 	n.look = n.isolation == api.IsolateKeep && j.run.Folder == "" && n.session == ""
 	if n.isolation == api.IsolateProcess && filepath.IsAbs(j.run.Scene) {
 		n.scene = j.run.Scene
@@ -97,7 +100,7 @@ func (l *load) need(j *job) need {
 
 // counts reports whether a run takes one of the places of runs.parallel.
 func (l *load) counts(j *job) bool {
-	return j.run.Session == "" && !j.run.InOpenBlender() && !l.open[j.run.Blender]
+	return j.run.Session == "" && !j.run.InOpenBlender() && !j.run.OnFarm() && !l.open[j.run.Blender]
 }
 
 // stake is what a job has of a load while the job is running, so that all of it is given back,

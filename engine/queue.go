@@ -192,17 +192,18 @@ func (q *queue) has(blender string) bool {
 // a Blender, or with "" of all.
 func (q *queue) isolated(blender string) (runs int) {
 	for n, count := range q.needs {
-		if n.isolation == api.IsolateProcess && (blender == "" || n.blender == blender) {
+		_, farm := api.FarmAsks(n.blender)
+		if n.isolation == api.IsolateProcess && (blender == "" && !farm || n.blender == blender) {
 			runs += count
 		}
 	}
 	return runs
 }
 
-// openBlenders returns the names of the open Blenders that waiting runs ask for.
-func (q *queue) openBlenders() (names []string) {
+// passing returns the names for which waiting runs need a worker that [Engine.attachLocked] makes.
+func (q *queue) passing() (names []string) {
 	for _, j := range q.jobs {
-		if _, ok := openPID(j.run.Blender); ok && !slices.Contains(names, j.run.Blender) {
+		if isAlwaysThere(j.run.Blender) && !slices.Contains(names, j.run.Blender) {
 			names = append(names, j.run.Blender)
 		}
 	}

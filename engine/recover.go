@@ -82,6 +82,9 @@ func (e *Engine) loadQueue() error {
 
 // recoverRun decides what becomes of a run that was running when the last engine ended.
 func (e *Engine) recoverRun(j *job) error {
+	if j.run.OnFarm() {
+		return e.store.setQueued(j.id, j.repeats) // its job goes on there under the same key
+	}
 	j.journal = &journal{path: e.journalFile(j.id)}
 	j.journal.look()
 	switch {
@@ -166,12 +169,12 @@ func (e *Engine) recoverEnd(j *job) error {
 }
 
 // mayRepeat reports whether a run that was cut off is repeated by itself, as often as its folder
-// says, and unless a newer save of the script waits.
+// says, and unless a newer save of the script waits. The farm repeats its runs itself.
 func (e *Engine) mayRepeat(j *job) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.folders[j.run.Folder]
-	return f != nil && int(j.repeats) < int(f.policy.Retries) && e.queue.saved(j.run.Script) == nil
+	return f != nil && !j.run.OnFarm() && int(j.repeats) < int(f.policy.Retries) && e.queue.saved(j.run.Script) == nil
 }
 
 // repeatOf returns the run that repeats a run that was cut off.

@@ -174,7 +174,7 @@ func (e *Engine) stillInSession(run api.Run) error {
 
 // leavesScene reports whether a run is of the kind that leaves its scene where other runs can look at it.
 func leavesScene(r *api.Run) bool {
-	return !r.InOpenBlender() && r.Session == "" && r.Script != saverName && r.Isolation != api.IsolateScene &&
+	return !r.InOpenBlender() && !r.OnFarm() && r.Session == "" && r.Script != saverName && r.Isolation != api.IsolateScene &&
 		(r.Folder == "" || r.Isolation != api.IsolateKeep)
 }
 

@@ -78,6 +78,7 @@ func (e *Engine) endForStop(workers []*worker) {
 	runs := e.runSettings()
 	limit := time.Duration(runs.StopTimeout)
 	why := "the engine was stopped"
+	e.leaveFarmRuns(why)
 	if runs.OnStop == api.OnStopWait {
 		if e.awaitRunning(workers, limit) {
 			return

@@ -175,6 +175,9 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if s.Attach && s.Blender != "" {
 		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
 	}
+	if _, farm := api.FarmAsks(s.Blender); farm {
+		return nil, fmt.Errorf("%w: blender: a single script goes to the farm by `blendtray farm run`; runs go there by themselves from folders with farm = true", api.ErrBad)
+	}
 	if pid, ok := openPID(s.Blender); ok {
 		s.Attach, s.PID = true, pid
 	}
@@ -347,7 +350,7 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 		e.publishRun(*replaced)
 	}
 	e.publishRun(r)
-	if _, ok := openPID(j.run.Blender); ok {
+	if isAlwaysThere(j.run.Blender) {
 		e.attachLocked(j.run.Blender)
 	}
 	e.wakeWorkers()
@@ -365,8 +368,13 @@ const noFramesThere = "a Blender that a person has open renders no frames"
 func (e *Engine) prepareLocked(j *job) error {
 	_, opens := openPID(j.run.Blender)
 	w := e.workerLocked(j.run.Blender)
-	if !opens && w == nil {
+	if !isAlwaysThere(j.run.Blender) && w == nil {
 		return e.noBlenderLocked(j.run.Blender)
+	}
+	if j.run.OnFarm() {
+		if err := noFarmThere(j.run); err != nil {
+			return err
+		}
 	}
 	opens = opens || w != nil && w.spec.Kind() == api.BlenderOpen
 	if w != nil {

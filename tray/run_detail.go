@@ -370,7 +370,7 @@ func aboutOf(r api.Run, now time.Time) string {
 
 // leavesScene reports whether a run has left a scene in a Blender that the engine has started.
 func leavesScene(r api.Run) bool {
-	return r.State.Final() && r.StartedAt != nil && r.State != api.Crashed && !r.InOpenBlender() && r.Session == ""
+	return r.State.Final() && r.StartedAt != nil && r.State != api.Crashed && !r.InOpenBlender() && !r.OnFarm() && r.Session == ""
 }
 
 func sceneWord(scene string) string {

@@ -275,7 +275,7 @@ var blenderName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,30}[A-Za-z0
 
 // reservedName is what the engine calls Blenders that are in no table [blenders.NAME], and what no
 // file can be called on Windows.
-var reservedName = regexp.MustCompile(`^(?i)(` + api.DefaultBlender + `|open(-.*)?|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
+var reservedName = regexp.MustCompile(`^(?i)(` + api.DefaultBlender + `|(open|farm)(-.*)?|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
 
 // wrongName returns why a further Blender can't have a name, or "".
 func wrongName(name string) string {
@@ -283,7 +283,7 @@ func wrongName(name string) string {
 	case !blenderName.MatchString(name):
 		return "a name has 1 to 32 letters, digits, \"-\", \"_\" and \".\"; it begins with a letter, a digit or \"_\", and ends with one of these"
 	case reservedName.MatchString(name):
-		return "\"default\" is the Blender of the table [blender], \"open\" is one that a person has open, and Windows keeps some names for devices"
+		return "\"default\" is the Blender of the table [blender], \"open\" is one that a person has open, \"farm\" are the machines of the farm, and Windows keeps some names for devices"
 	}
 	for _, d := range Declarations(tableBlender) {
 		if name == d.Name || strings.HasSuffix(name, "."+d.Name) {
@@ -349,7 +349,11 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 		}
 		name = "folder " + f.Path
 	}
-	if _, named := l.Blenders[f.Blender]; !named && f.Blender != "" && f.Blender != api.DefaultBlender && f.Blender != "open" && !api.IsVersion(f.Blender) {
+	if f.Farm {
+		if key, err := checkFarmFolder(f); err != nil {
+			return key, fmt.Errorf("folder %s: %w", f.Path, err)
+		}
+	} else if _, named := l.Blenders[f.Blender]; !named && f.Blender != "" && f.Blender != api.DefaultBlender && f.Blender != "open" && !api.IsVersion(f.Blender) {
 		names := append([]string{api.DefaultBlender}, slices.Sorted(maps.Keys(l.Blenders))...)
 		return "blender", fmt.Errorf("folder %s: there is no Blender with the name %q; there are: %s, and \"open\"; a version is written \"4.5\"", f.Path, f.Blender, strings.Join(names, ", "))
 	}
@@ -365,6 +369,19 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 	}
 	if l.folder(f.Path) < i {
 		return keyPath, fmt.Errorf("the folder %s is there twice", f.Path)
+	}
+	return "", nil
+}
+
+// checkFarmFolder returns the setting of a folder that its runs can't have on the farm, and why.
+func checkFarmFolder(f *api.FolderSettings) (key string, err error) {
+	switch {
+	case f.Blender != "" && (!blenderName.MatchString(f.Blender) || reservedName.MatchString(f.Blender)):
+		return "blender", fmt.Errorf("%q is no Blender that another machine can have; with farm, blender is a version such as \"4.5\", or a name that the settings of the machines have", f.Blender)
+	case f.Scene != "" && f.Scene != "fresh":
+		return "scene", errors.New("on the farm, a run begins with a factory scene; leave scene or farm out")
+	case f.Render() != nil:
+		return "farm", errors.New("a folder of the farm renders no frames after its scripts; leave frame and frames out, or have the script render, or use `blendtray farm render`")
 	}
 	return "", nil
 }
