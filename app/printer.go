@@ -208,13 +208,15 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 		b.State == api.BlenderStarting && b.Path == "" && b.Reason == "": // Blender is still being looked for
 		return
 	}
-	if p.isRenewed(was, b) {
+	if p.isRenewed(was, b) || b.Kind == api.BlenderFarm && b.Reason == "" && was.Reason == "" {
 		return
 	}
 	text := stateOf(b)
 	switch b.State {
 	case api.BlenderReady, api.BlenderRunning:
-		text = fmt.Sprintf("ready: Blender %s, process %d", b.Version, b.PID)
+		if text = "ready"; b.Kind != api.BlenderFarm { // which is on other machines
+			text = fmt.Sprintf("ready: Blender %s, process %d", b.Version, b.PID)
+		}
 		if b.Port != 0 {
 			text += fmt.Sprintf(", port %d", b.Port)
 		}
