@@ -116,6 +116,7 @@ type AgentSettings struct {
 
 // FarmSettings say what a machine does for the farm that it has joined.
 type FarmSettings struct {
+	Serve     string   `toml:"serve" default:"" holds:"now" label:"Serve a farm on" help:"The engine is the server of a farm on this address, such as \u0060\"0.0.0.0:4222\"\u0060, as \u0060blendtray farm serve\u0060 is, and this machine a member. \u0060blendtray farm invite\u0060 prints the line with which another machine joins. Where this is empty, the engine serves no farm."`
 	Work      bool     `toml:"work" default:"true" holds:"now" label:"Execute jobs of the farm" help:"This machine executes jobs of the farm that it has joined, as many at the same time as \u0060runs.parallel\u0060 allows beside its own runs."`
 	When      When     `toml:"when" default:"always" holds:"now" label:"When to execute them" help:"With \u0060\"idle\"\u0060, this machine takes jobs only while nobody uses it. A job that is running goes on."`
 	IdleAfter Duration `toml:"idle_after" default:"5m" holds:"now" label:"Nobody uses the machine after" help:"With \u0060when = \"idle\"\u0060: nobody uses the machine when no key was pressed and no mouse was moved for this time."`

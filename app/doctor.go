@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"blendtray/app/service"
 	"blendtray/app/settings"
 	"blendtray/control"
+	"blendtray/farm"
 )
 
 // doctorCmd is `blendtray doctor`: its flags, and what it prints. Package doctor does the work.
@@ -66,6 +68,7 @@ func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 		Open:      func(ctx context.Context) ([]doctor.Open, error) { return openForDoctor(ctx, paths) },
 		HowToOpen: howToServe,
 		Service:   examineService,
+		Farm:      func(ctx context.Context) []doctor.Finding { return examineFarm(ctx, paths) },
 		Tray:      trayOfThisBuild(),
 	}
 	if err == nil {
@@ -133,6 +136,32 @@ func examineService() []doctor.Finding {
 		return []doctor.Finding{doctor.Right("service", "%s is %s; it ends at logout (`loginctl enable-linger` keeps it running)", st.Name, st.State)}
 	}
 	return []doctor.Finding{doctor.Right("service", "%s is %s", st.Name, st.State)}
+}
+
+// examineFarm finds out whether the server of the farm answers, and what it says of this machine.
+func examineFarm(ctx context.Context, paths home.Paths) []doctor.Finding {
+	m, err := farm.ReadMembership(paths.FarmMembership())
+	if errors.Is(err, farm.ErrNotMember) {
+		return nil
+	}
+	if err != nil {
+		return []doctor.Finding{doctor.Wrong("farm", "`blendtray farm leave`, and join again", "%v", err)}
+	}
+	ctx, stop := context.WithTimeout(ctx, farmTime/2)
+	defer stop()
+	c, err := farm.Dial(ctx, m, farm.DialOptions{})
+	if err != nil {
+		return []doctor.Finding{doctor.Wrong("farm", "look whether `blendtray farm serve`, or the engine with farm.serve, is running there", "the server %s does not take this machine, %s: %v", m.URL, m.Name, err)}
+	}
+	defer c.Close()
+	ahead, err := c.Ahead(ctx)
+	if err != nil {
+		return []doctor.Finding{doctor.Wrong("farm", "", "%v", err)}
+	}
+	if text := clockText(ahead); text != "" {
+		return []doctor.Finding{doctor.Wrong("farm", "set this machine's clock, such as by NTP", "the clock of this machine is %s that of the server %s", text, m.URL)}
+	}
+	return []doctor.Finding{doctor.Right("farm", "this machine is %s in the farm of %s", m.Name, m.URL)}
 }
 
 // describe returns the text of the findings for a person.

@@ -585,7 +585,27 @@ func (c *farmWorkersCmd) Run(e *env) error {
 			cell{text: size(m.Free)}, cell{text: oneLine(strings.Join(m.Blenders, " "))}, cell{text: oneLine(strings.Join(m.Labels, " "))})
 	}
 	e.printTable(t)
+	for _, m := range machines {
+		if text := clockText(time.Duration(m.AheadSeconds * float64(time.Second))); text != "" {
+			e.warn("the clock of %s is %s that of the server", clean(m.Name), text)
+		}
+	}
 	return nil
+}
+
+// clockMatters is how far a clock may be from the clock of the server before a person is told: the certificates
+// and the jobs of a farm have times until which they hold.
+const clockMatters = 30 * time.Second
+
+// clockText says how far a clock is ahead, or "" where that does not matter.
+func clockText(ahead time.Duration) string {
+	switch {
+	case ahead >= clockMatters:
+		return seconds(ahead.Round(time.Second).Seconds()) + " ahead of"
+	case ahead <= -clockMatters:
+		return seconds((-ahead).Round(time.Second).Seconds()) + " behind"
+	}
+	return ""
 }
 
 type farmCancelCmd struct {

@@ -20,7 +20,6 @@ import (
 	"blendtray/app/fault"
 	"blendtray/app/home"
 	"blendtray/farm"
-	"blendtray/farm/server"
 )
 
 type farmServeCmd struct {
@@ -57,64 +56,29 @@ func (c *farmServeCmd) Run(e *env) error {
 	}
 	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	unlock, err := home.LockFarmServer(paths, c.Listen)
-	if errors.Is(err, home.ErrHeld) {
-		return fault.New(fault.Failed, "end that process first, or set BLENDTRAY_HOME to another folder for this server", "%w", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	administrator, err := administratorKey(c.path(paths), true)
-	if err != nil {
-		return err
-	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return fault.New(fault.Usage, "such as 0.0.0.0:4222", "--listen %s is no address with a port", c.Listen)
-	}
 	logs := home.OpenLogs(paths, func(text string) { e.warn("%s", clean(text)) })
 	defer logs.Close()
-	s, err := server.Start(server.Config{
-		Dir: paths.FarmServer(), Listen: c.Listen, Administrator: administrator.Public(), Logger: logs.Logger,
-	})
+	s, err := serveFarm(ctx, farmServing{paths: paths, listen: c.Listen, name: c.Name, adminKey: c.path(paths), logger: logs.Logger})
 	if err != nil {
 		return err
 	}
-	defer s.Stop()
-	url := func(host string) string { return fmt.Sprintf("tls://%s", net.JoinHostPort(host, fmt.Sprint(s.Port()))) }
-	own := "127.0.0.1"
-	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
-		own = host
+	defer s.close()
+	if !s.keyed {
+		e.printf("the farm is served on %s; this machine is %s in it\n", s.url(cmp.Or(c.Address, reachableAt(s.host))), s.member.Name)
+		e.note("no machine can join: %v", noAdministratorKey(c.path(paths)))
+		<-ctx.Done()
+		return nil
 	}
-	if err := home.NoteFarmServer(paths, url(own)); err != nil {
-		return err
-	}
-	m, err := ownMembership(paths, administrator, c.Name, url(own), s.Pin())
+	admitter := newAdmitter(e, paths, s.administrator)
+	url := s.url(cmp.Or(c.Address, reachableAt(s.host)))
+	invitation, err := admitter.Invite(url, s.server.Pin(), []farm.Role{farm.RoleSubmit, farm.RoleWork}, time.Duration(c.Lasts), 0)
 	if err != nil {
 		return err
 	}
-	client, err := farm.Dial(ctx, m, farm.DialOptions{})
-	if err != nil {
-		return farmError(err)
-	}
-	defer client.Close()
-	if err := farm.SetUp(ctx, client); err != nil {
-		return farmError(err)
-	}
-	admitter := newAdmitter(e, paths, administrator)
-	address := c.Address
-	if address == "" {
-		address = reachableAt(host)
-	}
-	invitation, err := admitter.Invite(url(address), s.Pin(), []farm.Role{farm.RoleSubmit, farm.RoleWork}, time.Duration(c.Lasts), 0)
-	if err != nil {
-		return err
-	}
-	e.printf("the farm is served on %s; this machine is %s in it\n", url(address), m.Name)
-	e.printf("server         %s\nadministrator  %s\n", "SHA256:"+s.Pin(), farm.Fingerprint(administrator.Public()))
+	e.printf("the farm is served on %s; this machine is %s in it\n", url, s.member.Name)
+	e.printf("server         %s\nadministrator  %s\n", "SHA256:"+s.server.Pin(), farm.Fingerprint(s.administrator.Public()))
 	e.printf("other machines join with this line, for %s:\n\n    blendtray farm join %s\n\n", time.Duration(c.Lasts), invitation)
-	return admitter.Serve(ctx, client)
+	return admitter.Serve(ctx, s.client)
 }
 
 // reachableAt returns the address by which other machines reach a server that listens on a host.
@@ -140,7 +104,7 @@ func administratorKey(path string, create bool) (farm.Key, error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return farm.Key{}, fmt.Errorf("read the key of the administrator: %w", err)
 	case !create:
-		return farm.Key{}, fault.New(fault.Failed, "ask on the machine on which `blendtray farm serve` was started first, or name the file of the key with --admin-key", "this machine does not administer the farm: there is no %s", path)
+		return farm.Key{}, noAdministratorKey(path)
 	}
 	key, err := farm.NewKey()
 	if err != nil {
@@ -155,14 +119,20 @@ func administratorKey(path string, create bool) (farm.Key, error) {
 	return key, nil
 }
 
-// ownMembership makes the administrator's machine a member of its own farm, or has its membership name the
-// server as it now is. It fails when the machine is a member of another farm.
-func ownMembership(paths home.Paths, administrator farm.Key, name, url, pin string) (*farm.Membership, error) {
+// noAdministratorKey returns the error for a file with the key of the administrator that is not there.
+func noAdministratorKey(path string) error {
+	return fault.New(fault.Failed, "ask on the machine on which the farm was served first, or name the file of the key with --admin-key", "this machine does not administer the farm: there is no %s", path)
+}
+
+// ownMembership makes the machine of a server a member of its own farm, or has its membership name the
+// server as it now is. administrator is the public key of the administrator. It fails when the machine
+// is a member of another farm.
+func ownMembership(paths home.Paths, s *servedFarm, administrator, name, url string) (*farm.Membership, error) {
 	m, err := farm.ReadMembership(paths.FarmMembership())
 	if err != nil && !errors.Is(err, farm.ErrNotMember) {
 		return nil, err
 	}
-	if err == nil && m.Administrator != administrator.Public() {
+	if err == nil && m.Administrator != administrator {
 		return nil, fault.New(fault.Failed, "`blendtray farm leave` first, or set BLENDTRAY_HOME to another folder for the server", "this machine has joined another farm, as %s", m.Name)
 	}
 	if err != nil {
@@ -173,15 +143,15 @@ func ownMembership(paths home.Paths, administrator farm.Key, name, url, pin stri
 		if err != nil {
 			return nil, err
 		}
-		m = &farm.Membership{Administrator: administrator.Public(), Name: name, Seed: key.Seed()}
-		if m.Card, err = administrator.NewCard(farm.Card{Key: key.Public(), Name: name, Roles: farm.Roles()}); err != nil {
+		m = &farm.Membership{Administrator: administrator, Name: name, Seed: key.Seed()}
+		if m.Card, err = s.administrator.NewCard(farm.Card{Key: key.Public(), Name: name, Roles: farm.Roles()}); err != nil {
 			return nil, err
 		}
 	}
-	if m.URL == url && m.Pin == pin {
+	if m.URL == url && m.Pin == s.server.Pin() {
 		return m, nil
 	}
-	m.URL, m.Pin = url, pin
+	m.URL, m.Pin = url, s.server.Pin()
 	return m, m.Write(paths.FarmMembership())
 }
 
@@ -210,7 +180,7 @@ type farmInviteCmd struct {
 	Roles   string    `default:"submit,work" placeholder:"ROLES" help:"What the machine may do: submit, work, administer, with commas between them (default: submit,work)."`
 	Lasts   timeLimit `default:"1h" placeholder:"TIME" help:"How long the line can be used (default: 1h)."`
 	Uses    int       `default:"1" placeholder:"N" help:"How many machines may join with it (default: 1)."`
-	Address string    `placeholder:"HOST:PORT" help:"The address by which the machine reaches the server. Default: as this machine reaches it."`
+	Address string    `placeholder:"HOST:PORT" help:"The address by which the machine reaches the server. Default: as this machine reaches it, or where that is this machine itself, its first address in the network."`
 	adminKeyFlag
 }
 
@@ -245,7 +215,7 @@ func (c *farmInviteCmd) Run(e *env) error {
 	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	admitter := newAdmitter(e, paths, administrator)
-	url := client.Member.URL
+	url := invitedTo(client.Member.URL)
 	if c.Address != "" {
 		url = "tls://" + c.Address
 	}

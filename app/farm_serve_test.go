@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The key of the administrator may lie in a file that is taken away afterwards.
@@ -25,6 +26,26 @@ func TestTheKeyOfTheAdministratorIsTakenFromItsFile(t *testing.T) {
 	for _, create := range []bool{false, true} {
 		if key, err := administratorKey(path, create); err != nil || key.Seed() != made.Seed() {
 			t.Errorf("it is another key: %v", err)
+		}
+	}
+}
+
+func TestAClockIsToldThatIsFarFromTheServers(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]string{
+		0: "", 29 * time.Second: "", -29 * time.Second: "", 90 * time.Second: "90.0 s ahead of", -time.Hour: "1 h 0 min behind",
+	} {
+		if got := clockText(ahead); got != want {
+			t.Errorf("%s: %q", ahead, got)
+		}
+	}
+}
+
+func TestOthersAreInvitedToAnAddressThatTheyReach(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"tls://farm.example:4222", "tls://10.1.2.3:4222", "tls://127.0.0.1:1"} {
+		if got := invitedTo(address); got != address { // nothing listens on port 1
+			t.Errorf("%s: %s", address, got)
 		}
 	}
 }

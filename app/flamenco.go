@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
-	"sync"
 	"time"
 
 	"blendtray/api"
@@ -144,93 +142,29 @@ func (c credentialsFile) Save(text []byte) error {
 	return home.Replace(string(c), text, 0o600, nil)
 }
 
-// flamencoPart is the worker of an engine whose settings name a manager.
-type flamencoPart struct {
-	house   *house
-	changed chan struct{}
-
-	mu       sync.Mutex
-	settings api.FlamencoSettings
-}
-
-func newFlamencoPart(h *house) *flamencoPart {
-	return &flamencoPart{house: h, changed: make(chan struct{}, 1)}
-}
-
-// set takes over settings, which hold at once.
-func (p *flamencoPart) set(s api.FlamencoSettings) {
-	p.mu.Lock()
-	p.settings = s
-	p.mu.Unlock()
-	select {
-	case p.changed <- struct{}{}:
-	default: // the newest are read in any case
-	}
-}
-
-func (p *flamencoPart) current() api.FlamencoSettings {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.settings
-}
-
-// flamencoRetry is how long the part waits after a failure.
+// flamencoRetry is how long an engine waits after its worker has failed.
 const flamencoRetry = time.Minute
 
-// Serve works for the manager of the settings until ctx ends. What fails is told and tried again; a
+// flamencoWorker returns the part of the house that works for the manager of the settings. A
 // worker that the manager has sent offline stays so until a setting of it changes.
-func (p *flamencoPart) Serve(ctx context.Context) error {
-	for ctx.Err() == nil {
-		s := p.current()
-		working, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		if s.Manager != "" {
-			go func() { ended <- p.work(working, s) }()
-		}
-		p.await(ctx, s, ended)
-		stop()
-		if s.Manager != "" && len(ended) == 0 {
-			ended <- <-ended // until the worker has signed off
-		}
-	}
-	return nil
-}
-
-// await returns when the settings of a worker have changed, or it is to be tried again. The worker's
-// end stays in ended.
-func (p *flamencoPart) await(ctx context.Context, s api.FlamencoSettings, ended chan error) {
-	var again <-chan time.Time
-	failed := ended
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.changed:
-			if !reflect.DeepEqual(s, p.current()) {
-				return
-			}
-		case err := <-failed:
-			ended <- err
-			failed = nil
-			if err != nil {
-				p.house.announce("the worker of Flamenco has ended: "+err.Error(), true)
-				again = time.After(flamencoRetry)
-			}
-		case <-again:
-			return
-		}
+func (h *house) flamencoWorker() *keptPart[api.FlamencoSettings] {
+	return &keptPart[api.FlamencoSettings]{
+		wanted: func(s api.FlamencoSettings) bool { return s.Manager != "" },
+		work:   h.workForFlamenco,
+		failed: func(err error) { h.announce("the worker of Flamenco has ended: "+err.Error(), true) },
+		retry:  flamencoRetry, changed: make(chan struct{}, 1),
 	}
 }
 
-// work works for a manager until ctx ends.
-func (p *flamencoPart) work(ctx context.Context, s api.FlamencoSettings) error {
+// workForFlamenco works for a manager until ctx ends.
+func (h *house) workForFlamenco(ctx context.Context, s api.FlamencoSettings) error {
 	manager, err := flamenco.ManagerURL(s.Manager)
 	if err != nil {
 		return err
 	}
-	worker, unlock, err := newFlamencoWorker(p.house.paths, control.NewClient(p.house.listener.Addr().String()), flamenco.Config{
-		Manager: manager, Name: s.Name, Tags: s.Tags, Logger: p.house.logs.Logger,
-		Tell: func(sentence string) { p.house.logs.Logger.Info("flamenco: " + sentence) },
+	worker, unlock, err := newFlamencoWorker(h.paths, control.NewClient(h.listener.Addr().String()), flamenco.Config{
+		Manager: manager, Name: s.Name, Tags: s.Tags, Logger: h.logs.Logger,
+		Tell: func(sentence string) { h.logs.Logger.Info("flamenco: " + sentence) },
 	})
 	if errors.Is(err, home.ErrHeld) {
 		return fmt.Errorf("another worker of this home works for %s", manager)

@@ -39,7 +39,9 @@ type house struct {
 	reference *reference.Library
 	// farm answers who asks for the farm.
 	farm     *farmView
-	flamenco *flamencoPart
+	flamenco *keptPart[api.FlamencoSettings]
+	// served is the server of a farm, where the settings have this engine be one.
+	served *keptPart[string]
 }
 
 // openHouse makes this process the engine of this user and home, with the settings of a source.
@@ -49,7 +51,7 @@ type house struct {
 func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, error) {
 	h := &house{paths: paths, program: findOwnProgram(), thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
 	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
-	h.flamenco = newFlamencoPart(h)
+	h.flamenco, h.served = h.flamencoWorker(), h.farmServer()
 	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
@@ -126,6 +128,7 @@ func (h *house) open(address string) error {
 	h.lab = lab.New(lab.Config{Engine: client, Presence: control.NewPresence(client), Logger: h.logs.Logger})
 	h.lab.Configure(h.owner.Current().MCP)
 	h.flamenco.set(h.owner.Current().Flamenco)
+	h.served.set(h.owner.Current().Farm.Serve)
 	h.owner.Attach(h.apply)
 	return nil
 }
@@ -151,6 +154,7 @@ func (h *house) apply(s api.Settings) error {
 	}
 	h.lab.Configure(s.MCP)
 	h.flamenco.set(s.Flamenco)
+	h.served.set(s.Farm.Serve)
 	return h.engine.SetFolders(s.Folders)
 }
 
@@ -203,6 +207,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 			Engine: h.front(), Listener: h.listener, Shutdown: stop, Settings: h.owner, Farm: h.farm.look,
 			SpoolDir: h.paths.Cache, Logger: h.logs.Logger,
 		}),
+		h.served, // the farm hears how the runs of this machine ended
 		h.agents, // its agents hear how their runs ended, too
 		// So does the farm, which reports how its runs ended.
 		h.farmWorker(),

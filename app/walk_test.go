@@ -37,6 +37,7 @@ const (
 	roomLab     = "the port for Blender Lab's clients"
 	roomFarm    = "the farm"
 	roomWorker  = "the worker of Flamenco"
+	roomServer  = "the server of a farm"
 	reloaded    = ", after a change"
 )
 
@@ -67,6 +68,9 @@ func users(d *settings.Declaration) []string {
 		}
 		return []string{roomAgents}
 	case "farm":
+		if d.Name == "serve" {
+			return []string{roomServer + reloaded}
+		}
 		return []string{roomFarm}
 	case "flamenco":
 		return []string{roomWorker + reloaded}
@@ -112,7 +116,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 		lab:  lab.New(lab.Config{}),
 	}
 	h.lab.Configure(first.MCP)
-	h.flamenco = newFlamencoPart(h)
+	h.flamenco, h.served = h.flamencoWorker(), h.farmServer()
 	defer h.logs.Close()
 	h.agents = &agentDoor{house: h}
 	cfg := h.engineConfig(first)
@@ -141,7 +145,7 @@ func given(t *testing.T, first api.Settings, later *settings.Owner) rooms {
 	if err := h.engine.Close(); err != nil {
 		t.Error(err)
 	}
-	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs, roomLab: h.lab.Settings(), roomWorker: h.flamenco.current()}
+	return rooms{roomRuns: runs, roomFolders: folders, roomWatcher: got.folders, roomBlender: got.specs, roomLab: h.lab.Settings(), roomWorker: h.flamenco.current(), roomServer: h.served.current()}
 }
 
 // held returns the settings that an engine holds its runs and its folders to. The engine shows them

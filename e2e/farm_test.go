@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -181,5 +182,63 @@ func TestAKilledEngineCostsNoJobOfAFarm(t *testing.T) {
 	one.eventually("the job has succeeded", func() bool { return state(again).State == farm.StateSucceeded })
 	if s := state(again); len(s.Tries) != 1 || times("again") != 2 || times("once") != 1 {
 		t.Errorf("begun %d and %d times, %+v", times("again"), times("once"), s)
+	}
+}
+
+func TestAnEngineServesTheFarmThatItsSettingsName(t *testing.T) {
+	t.Parallel()
+	server := newProgram(t, "[farm]\nserve = \"127.0.0.1:0\"\n")
+	server.start()
+	invite := server.command("farm", "invite")
+	said := &program{}
+	server.eventually("the engine serves the farm", func() bool {
+		return strings.Contains(server.printed(), "the farm is served on tls://127.0.0.1:")
+	})
+	invite.Stdout, invite.Stderr = lockedWriter{said}, lockedWriter{said}
+	if err := invite.Start(); err != nil {
+		t.Fatal(err)
+	}
+	invited := make(chan error, 1)
+	go func() { invited <- invite.Wait() }()
+	var token string
+	server.eventually("the line is printed with which a machine joins", func() bool {
+		if found := farmLine.FindStringSubmatch(said.printed()); found != nil {
+			token = found[1]
+		}
+		return token != ""
+	})
+	one := joined(t, server, token, "one")
+	if err := <-invited; err != nil {
+		t.Errorf("farm invite: %v\n%s", err, said.printed())
+	}
+	if r := one.call("farm", "run", "-c", "print('ran')"); r.code != 0 || r.stdout != "ran\n" {
+		t.Errorf("%+v", r)
+	}
+	if r := server.call("farm", "serve", "--listen", "127.0.0.1:0"); r.code != 1 || !strings.Contains(r.stderr, "serves the farm of this home") {
+		t.Errorf("a second server of the home: %+v", r)
+	}
+	if r := one.call("doctor"); !strings.Contains(r.stdout, "this machine is one in the farm of tls://127.0.0.1:") {
+		t.Errorf("doctor: %+v", r)
+	}
+	var machines []farm.Machine
+	if r := one.call("farm", "workers", "--json"); json.Unmarshal([]byte(r.stdout), &machines) != nil {
+		t.Errorf("%+v", r)
+	}
+	for _, m := range machines {
+		if m.Clock.IsZero() || math.Abs(m.AheadSeconds) > 20 { // what a busy machine takes to send
+			t.Errorf("%+v", m)
+		}
+	}
+	if r := server.call("settings", "farm.serve", ""); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	server.eventually("the server has ended", func() bool { return one.call("farm", "workers").code != 0 })
+	if r := one.call("doctor"); !strings.Contains(r.stdout, "does not take this machine, one") {
+		t.Errorf("doctor: %+v", r)
+	}
+	if r := server.call("settings", "farm.serve", "nowhere"); r.code == 0 && r.stderr == "" {
+		server.eventually("the engine says why it serves no farm", func() bool {
+			return strings.Contains(server.printed(), "is no address with a port")
+		})
 	}
 }

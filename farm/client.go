@@ -312,6 +312,9 @@ func (c *Client) Machines(ctx context.Context) ([]Machine, error) {
 			continue // written by a version that is not known here
 		}
 		m.Seen = entry.Created().UTC()
+		if !m.Clock.IsZero() {
+			m.AheadSeconds = m.Clock.Sub(m.Seen).Seconds()
+		}
 		if drained[key] != nil {
 			m.State = "draining"
 		}
@@ -322,6 +325,14 @@ func (c *Client) Machines(ctx context.Context) ([]Machine, error) {
 	}
 	slices.SortFunc(machines, func(a, b Machine) int { return strings.Compare(a.Name, b.Name) })
 	return machines, nil
+}
+
+// Ahead returns how far the clock of this machine is ahead of the clock of the server, negative for a clock that is
+// behind. The answer is as exact as the half of the time that the server takes to answer.
+func (c *Client) Ahead(ctx context.Context) (time.Duration, error) {
+	before := time.Now()
+	now, err := c.serverTime(ctx)
+	return before.Add(time.Since(before) / 2).Sub(now), err
 }
 
 // serverTime returns what time it is on the server. Machines don't compare their own clocks.

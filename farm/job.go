@@ -307,6 +307,10 @@ type Machine struct {
 	State string `json:"state"`
 	// Seen is when the machine gave its last sign of life, by the clock of the server.
 	Seen time.Time `json:"seen"`
+	// Clock is what the clock of the machine said when it gave that sign, zero for versions that don't say so.
+	Clock time.Time `json:"clock"`
+	// AheadSeconds is how far its clock is ahead of the clock of the server, negative for a clock that is behind.
+	AheadSeconds float64 `json:"ahead_seconds"`
 }
 
 // JobStatus is a job with what is known of it.

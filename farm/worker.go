@@ -647,6 +647,7 @@ func (s *shift) putMachine(ctx context.Context, m Machine) error {
 	if err != nil {
 		return err
 	}
+	m.Clock = time.Now().UTC()
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err

@@ -59,6 +59,8 @@ type Config struct {
 	HowToOpen string
 	// Service examines the service of the user.
 	Service func() []Finding
+	// Farm examines this machine's place in a farm; it returns no finding where the machine is in none.
+	Farm func(context.Context) []Finding
 	// Tray is nil in a build without a tray.
 	Tray *Tray
 	// Fonts reports whether a font has a sign; nil asks the fonts of the machine.
@@ -110,6 +112,7 @@ func (c Config) examinations(ctx context.Context) []examination {
 		{"port", partTimeout, func() []Finding { return c.examinePorts(ctx) }},
 		{"folder", partTimeout, func() []Finding { return examineRemote(c.Folders) }},
 		{"watches", partTimeout, examineWatching},
+		{"farm", partTimeout, func() []Finding { return c.Farm(ctx) }},
 		{"display", partTimeout, c.examineTray},
 		{"fonts", partTimeout, c.examineSigns},
 	}

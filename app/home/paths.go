@@ -194,6 +194,12 @@ func (p Paths) FarmHeld() string { return filepath.Join(p.Data, "farm", "held") 
 // FarmServer is the folder of the server of a farm: its streams and its key.
 func (p Paths) FarmServer() string { return filepath.Join(p.Data, "farm", "server") }
 
+// HasFarmServer reports whether the home has the server of a farm, running or not.
+func HasFarmServer(p Paths) bool {
+	_, err := os.Stat(p.FarmServer())
+	return err == nil
+}
+
 // FarmAdministrator is the file with the key of the administrator of a farm.
 func (p Paths) FarmAdministrator() string { return filepath.Join(p.Data, "farm", "administrator.key") }
 
