@@ -92,12 +92,18 @@ bpy() {
 	program "$1" "$modules"
 }
 
-# addon WHAT LOOP NAME SKIP runs the tests of the add-on with the program NAME. `tried` calls it.
+# addon WHAT LOOP NAME SKIP [RUN] runs the tests of the add-on with the program NAME, or those that RUN matches.
+# `tried` calls it.
 # shellcheck disable=SC2317
 addon() {
 	say "the add-on in $1, on the $2 loop"
 	BLENDTRAY_TEST_WINE=$2 PATH="$work/blenders/$3/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 \
-		-parallel 2 -timeout 15m -skip "$4" ./addon
+		-parallel 2 -timeout 15m -run "${5:-.}" -skip "$4" ./addon
+}
+
+# in_files FILE… prints a pattern for the tests in some files of tests.
+in_files() {
+	printf '^(%s)$' "$(sed -n 's/^func \(Test[A-Za-z0-9]*\)(.*/\1/p' "$@" | paste -sd '|')"
 }
 
 # What is about POSIX, or starts Blender's own program for more than its command line.
@@ -132,7 +138,9 @@ tried() {
 }
 
 program stand-in "$PWD/addon/tests/standin"
-tried "add-on's server, posix loop, $system, without Blender" addon "Python for Windows" posix stand-in "$posix|$scene"
+# What a loop does is the wire and the life of the process; runs are tested on the other loop.
+tried "add-on's server, posix loop, $system, without Blender" addon "Python for Windows" posix stand-in "$posix|$scene" \
+	"$(in_files addon/wire_test.go addon/stop_test.go addon/original_test.go)"
 
 blender=stand-in number=4.2.0
 for version in "${versions[@]}"; do
