@@ -475,8 +475,14 @@ func (e *Engine) chooseForSave(ctx context.Context, folder string, code []byte) 
 		ask, farm = cmp.Or(ask, f.policy.Blender), f.policy.Farm
 	}
 	e.mu.Unlock()
-	if farm {
+	asked, asksFarm := api.FarmAsks(ask)
+	switch {
+	case farm && asksFarm:
+		return choice{name: api.FarmBlender(asked)}
+	case farm:
 		return choice{name: api.FarmBlender(ask)}
+	case asksFarm:
+		return choice{err: fmt.Errorf("%w: no comment sends a script to the farm; the setting farm of its folder does", api.ErrNoBlender)}
 	}
 	name, err := e.chooseBlender(ctx, ask)
 	return choice{name, err}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 
 	"blendtray/api"
@@ -72,10 +73,12 @@ func (e *Engine) farmTroubleLocked(asked string) string {
 	if w == nil {
 		return ""
 	}
+	why := w.status.Reason
 	for _, a := range w.waits {
-		if a.why != "" {
-			return "its runs wait: " + a.why
-		}
+		why = cmp.Or(a.why, why)
 	}
-	return ""
+	if why == "" {
+		return ""
+	}
+	return "its runs wait: " + why
 }

@@ -53,6 +53,10 @@ func TestScriptsOfAFolderOfTheFarmGoThere(t *testing.T) {
 	if st := f.Status(); st.OnFarm != 3 || st.Running != 4 || st.Queued != 0 {
 		t.Errorf("%d running, %d waiting, %d on the farm", st.Running, st.Queued, st.OnFarm)
 	}
+	f.w.save(f.path("no.py"), "# blender: farm\nx") // in a folder of this machine
+	if r := f.ended("5"); r.State != api.Failed || !strings.Contains(r.Error.Message, "no comment sends a script to the farm") {
+		t.Errorf("%+v", r)
+	}
 	f.w.save(f.script("d.py"), "# blender: 4.5\nx")
 	other := f.farm.call()
 	for i, c := range append(calls, other) {
@@ -63,7 +67,7 @@ func TestScriptsOfAFolderOfTheFarmGoThere(t *testing.T) {
 		c.finish(blender.Succeeded)
 	}
 	mine.finish(blender.Succeeded)
-	if r := f.ended("5"); r.Blender != "farm-4.5" || r.State != api.Succeeded {
+	if r := f.ended("6"); r.Blender != "farm-4.5" || r.State != api.Succeeded {
 		t.Errorf("%+v", r)
 	}
 	if r := f.ended("2"); r.Blender != "farm" {

@@ -105,7 +105,7 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 			if old.placed {
 				f.places, f.placed = old.places, true
 			}
-			if old.policy.Blender == f.policy.Blender {
+			if old.policy.Blender == f.policy.Blender && old.policy.Farm == f.policy.Farm {
 				f.blender, f.noBlender = old.blender, old.noBlender
 			}
 		}

@@ -158,7 +158,6 @@ func (r *Remote) connect(ctx context.Context) (*farm.Client, error) {
 		r.set(api.BlenderReady, err.Error())
 		return nil, err
 	}
-	r.set(api.BlenderReady, "")
 	return c, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,7 @@ func (r *Remote) Run(ctx context.Context, req blender.Request, sink blender.Sink
 		r.set(api.BlenderReady, err.Error())
 		return blender.Outcome{}, err
 	}
+	r.set(api.BlenderReady, "")
 	f := &follower{remote: r, client: c, job: job, sink: sink, began: time.Now(), name: r.cfg.Spec.Name}
 	return f.follow(ctx)
 }
@@ -94,6 +96,9 @@ func send(ctx context.Context, c *farm.Client, job farm.Job, req blender.Request
 		return job, err
 	}
 	list, _, err := files.Send(ctx, store, packed.Sources, nil)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: %w", errNoFile, err)
+	}
 	if err != nil {
 		return job, err
 	}
