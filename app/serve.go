@@ -199,11 +199,7 @@ func (refusal) Is(target error) bool { return target == engine.ErrClaimed }
 // stopTime returns how long the engine may take to end: as long as it waits for the
 // current run, and some time for its Blenders.
 func (h *house) stopTime() time.Duration {
-	wait := time.Duration(h.owner.Current().Runs.StopTimeout)
-	if wait == 0 {
-		wait = 24 * time.Hour // without a limit
-	}
-	return wait + 30*time.Second
+	return service.StopTime(time.Duration(h.owner.Current().Runs.StopTimeout))
 }
 
 // newFleet returns the fleet for a specification. The user's programs can reach only the Blender that
