@@ -33,8 +33,8 @@ var floors = [][]string{
 // may import from lower floors of app and from itself. It may not import app, which joins them.
 var appFloors = [][]string{
 	{"fault", "home"},
-	{"doctor", "login", "service", "settings", "setup"},
-	{"agents"},
+	{"doctor", "login", "service", "settings"},
+	{"agents", "setup"},
 }
 
 // paneFloors are the rooms inside tray/textpane, ground first, with tray/textpane itself, which is

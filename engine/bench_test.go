@@ -71,3 +71,26 @@ func BenchmarkList(b *testing.B) {
 		})
 	}
 }
+
+// Listing the first of 10,000 waiting runs: saves in a folder, and what 100 programs have submitted. The
+// call holds the engine's lock all the time.
+func BenchmarkQueue(b *testing.B) {
+	h := open(b).serve()
+	h.submit("x")
+	h.call()
+	for i := range 5_000 {
+		h.w.save(h.path(fmt.Sprintf("%04d.py", i)), "x")
+		if _, err := h.Submit(context.Background(), api.Submission{Code: []byte("x"), Name: "x.py", Peer: fmt.Sprint(i % 100)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, n := range []int{20, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if all, total := h.Queue(n); len(all) != n || total != 10_000 {
+					b.Fatalf("%d of %d", len(all), total)
+				}
+			}
+		})
+	}
+}

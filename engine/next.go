@@ -205,7 +205,7 @@ func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early 
 		if turn == nil || l.less(j, turn) {
 			turn = j
 		}
-		if byHand := j.run.Source == api.FromFolder && j.run.WrittenBy == "" && len(jobs) <= fewWaiting; byHand && (hand == nil || l.less(j, hand)) {
+		if j.byHand() && len(jobs) <= fewWaiting && (hand == nil || l.less(j, hand)) {
 			hand = j
 		}
 	}
@@ -217,6 +217,9 @@ func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early 
 	}
 	return turn, false
 }
+
+// byHand reports whether the job is a save by a person, as far as the engine knows.
+func (j *job) byHand() bool { return j.run.Source == api.FromFolder && j.run.WrittenBy == "" }
 
 // less reports whether it is rather the turn of j than of k.
 func (l *load) less(j, k *job) bool {

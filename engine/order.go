@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -20,39 +19,14 @@ const defaultQueue = 100
 // ahead reports whether somebody has put the job ahead of all others.
 func (j *job) ahead() bool { return j.place < nowPlace }
 
-// clone returns a queue with the same jobs, from which jobs may be removed.
-func (q *queue) clone() *queue {
-	c := &queue{
-		jobs: slices.Clone(q.jobs), ids: maps.Clone(q.ids), needs: maps.Clone(q.needs), code: q.code,
-		lines: make(map[line][]*job, len(q.lines)), scripts: make(map[string][]*job, len(q.scripts)),
-	}
-	for key, jobs := range q.lines {
-		c.lines[key] = slices.Clone(jobs)
-	}
-	for key, jobs := range q.scripts {
-		c.scripts[key] = slices.Clone(jobs)
-	}
-	return c
-}
-
 // order returns the first n waiting jobs in the order in which they begin if one begins after the other
 // and each finds a Blender. l says whose turn was last.
 func (q *queue) order(l *load, n int) (jobs []*job) {
-	c := q.clone()
-	free := newLoad()
-	free.parallel = len(q.jobs) + 1
-	free.turns, free.turn, free.hurried = maps.Clone(l.turns), l.turn, l.hurried
-	for need := range q.needs {
-		free.open[need.blender] = l.open[need.blender]
-	}
-	any := func(string) bool { return true }
-	for len(jobs) < n && len(c.jobs) > 0 {
-		j, early := c.next(free, any)
-		if j == nil { // each waits for another of its script, which can't be
-			j = c.jobs[0]
+	for u := newUpcoming(q, l); len(jobs) < n; {
+		j := u.next()
+		if j == nil {
+			break
 		}
-		free.began(j, early, c.lines)
-		c.remove(j)
 		jobs = append(jobs, j)
 	}
 	return jobs
@@ -73,19 +47,21 @@ func (e *Engine) Queue(n int) (all []api.QueuedRun, total int) {
 	if n <= 0 {
 		n = defaultQueue
 	}
-	all = []api.QueuedRun{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.loadLocked()
+	at := e.obstaclesLocked()
 	before, free := "", "" // the last run of those that runs.parallel counts, and of the others
-	for i, j := range e.queue.order(l, min(n, maxList)) {
+	jobs := e.queue.order(l, min(n, maxList))
+	all = make([]api.QueuedRun, 0, len(jobs))
+	for i, j := range jobs {
 		shown := j.line.shown()
 		q := api.QueuedRun{Position: i + 1, Run: e.snapshotLocked(j), Line: shown.Line, LineKind: shown.LineKind, Ahead: j.ahead()}
 		if l.counts(j) {
-			q.Reason, q.Behind, q.Why = e.whyLocked(l, j, before)
+			q.Reason, q.Behind, q.Why = e.whyLocked(l, at, j, before)
 			before = j.run.ID
 		} else {
-			q.Reason, q.Behind, q.Why = e.whyLocked(l, j, free)
+			q.Reason, q.Behind, q.Why = e.whyLocked(l, at, j, free)
 			free = j.run.ID
 		}
 		all = append(all, q)
@@ -93,22 +69,45 @@ func (e *Engine) Queue(n int) (all []api.QueuedRun, total int) {
 	return all, e.queue.len()
 }
 
+// obstacles are the runs that are running, by what keeps others from running beside them.
+type obstacles struct {
+	scripts  map[string]*job
+	sessions map[line]*job
+	needs    map[need]*job // in a process of which there is one
+}
+
+// obstaclesLocked returns what is running now. It needs mu.
+func (e *Engine) obstaclesLocked() obstacles {
+	at := obstacles{map[string]*job{}, map[line]*job{}, map[need]*job{}}
+	for _, r := range e.running {
+		if r.isFile {
+			at.scripts[r.run.Script] = r
+		}
+		if r.run.Session != "" {
+			at.sessions[r.line] = r
+		}
+		if r.stake != nil && r.stake.need.isolation != api.IsolateProcess {
+			at.needs[r.stake.need] = r
+		}
+	}
+	return at
+}
+
 // whyLocked returns what a queued job waits for: as a word, with the run that it waits for or "", and as a
 // sentence. before is the run that begins before it, or "". It needs mu.
-func (e *Engine) whyLocked(l *load, j *job, before string) (reason api.QueueReason, behind, why string) {
+func (e *Engine) whyLocked(l *load, at obstacles, j *job, before string) (reason api.QueueReason, behind, why string) {
 	if why := e.waitsForLocked(j); why != "" {
 		return e.delayOfLocked(j), "", why
 	}
 	n := l.need(j)
-	for _, r := range e.running {
-		switch id := r.run.ID; {
-		case j.isFile && r.isFile && r.run.Script == j.run.Script:
-			return api.WaitsForScript, id, fmt.Sprintf("run %s of the same script is running", id)
-		case j.run.Session != "" && r.line == j.line:
-			return api.WaitsForSession, id, fmt.Sprintf("run %s is running in the session", id)
-		case n.isolation != api.IsolateProcess && r.stake != nil && r.stake.need == n:
-			return api.WaitsForState, id, fmt.Sprintf("run %s is running in the Blender that it needs", id)
-		}
+	if r := at.scripts[j.run.Script]; j.isFile && r != nil {
+		return api.WaitsForScript, r.run.ID, fmt.Sprintf("run %s of the same script is running", r.run.ID)
+	}
+	if r := at.sessions[j.line]; j.run.Session != "" && r != nil {
+		return api.WaitsForSession, r.run.ID, fmt.Sprintf("run %s is running in the session", r.run.ID)
+	}
+	if r := at.needs[n]; r != nil {
+		return api.WaitsForState, r.run.ID, fmt.Sprintf("run %s is running in the Blender that it needs", r.run.ID)
 	}
 	switch {
 	case l.waits[n] > 0 || l.sent[n] > 0:

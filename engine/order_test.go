@@ -2,7 +2,11 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +102,118 @@ func TestTheQueueIsListedInTheOrderInWhichItBegins(t *testing.T) {
 	if got := strings.Join(began, " "); got != order {
 		t.Errorf("they began as %s, the queue was %s", got, order)
 	}
+}
+
+// oneByOne returns the order of a queue by asking for the next run again and again. It empties the queue.
+func oneByOne(q *queue, l *load) (names []string) {
+	free := newLoad()
+	free.parallel, free.turns, free.turn, free.hurried = q.len()+1, maps.Clone(l.turns), l.turn, l.hurried
+	for n := range q.needs {
+		free.open[n.blender] = false
+	}
+	for q.len() > 0 {
+		j, early := q.next(free, func(string) bool { return true })
+		free.began(j, early, q.lines)
+		q.remove(j)
+		names = append(names, j.run.ID)
+	}
+	return names
+}
+
+// The order of a page is worked out without the queue behind it; it is the order in which runs are chosen.
+func TestTheOrderIsThatInWhichTheNextIsChosen(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		var q queue
+		l := newLoad()
+		l.turn, l.hurried = 50, r.IntN(2) == 0
+		lines, scripts := 1+r.IntN(12), 1+r.IntN(60)
+		for i := range r.IntN(200) {
+			w := waitingRun{name: fmt.Sprint(i), blender: []string{"default", "other"}[r.IntN(5)/4], isolation: api.Isolation(r.IntN(2))}
+			who := fmt.Sprint(min(r.IntN(lines), r.IntN(lines)))
+			switch r.IntN(4) {
+			case 0, 1:
+				w.folder = who
+			case 2:
+				w.client = who
+			default:
+				w.session = who
+			}
+			if w.folder != "" || r.IntN(2) == 0 {
+				w.script = fmt.Sprint("/", r.IntN(scripts))
+			}
+			if r.IntN(9) == 0 {
+				w.writtenBy = "3"
+			}
+			j := w.job(int64(i + 1))
+			if r.IntN(3) == 0 {
+				l.turns[j.line] = r.IntN(50)
+			}
+			q.push(j)
+			if r.IntN(15) == 0 {
+				of := []api.Front{api.FrontOfAll, api.FrontOfLine}[r.IntN(2)]
+				place := q.placeBefore(j, of)
+				q.remove(j)
+				j.place = place
+				q.push(j)
+			}
+		}
+		if seed%2 == 0 { // a line with a few runs, so that a person's save goes before the others
+			q.push(waitingRun{name: "hand", folder: "hand", script: "/1"}.job(1000))
+		}
+		n := r.IntN(q.len() + 2)
+		var got, all []string
+		for _, j := range q.order(l, n) {
+			got = append(got, j.run.ID)
+		}
+		for _, j := range q.order(l, q.len()+1) {
+			all = append(all, j.run.ID)
+		}
+		want := oneByOne(&q, l)
+		if !slices.Equal(all, want) {
+			t.Fatalf("seed %d: the order is\n%v, they begin as\n%v", seed, all, want)
+		}
+		if !slices.Equal(got, want[:min(n, len(want))]) {
+			t.Fatalf("seed %d: the first %d are %v, want %v", seed, n, got, want)
+		}
+	}
+}
+
+func TestARunWaitsForTheRunThatHasWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
+	h.inSession("chair", "first")
+	inSession := h.call()
+	keeping := h.keeps("first")
+	h.call()
+	for name, c := range map[string]struct {
+		run    api.Run
+		want   api.QueueReason
+		behind string
+	}{
+		"the session":      {h.inSession("chair", "second"), api.WaitsForSession, inSession.req.ID},
+		"the same Blender": {h.keeps("second"), api.WaitsForState, keeping.ID},
+	} {
+		i := slices.IndexFunc(h.listed(0), func(q api.QueuedRun) bool { return q.Run.ID == c.run.ID })
+		if i < 0 {
+			t.Errorf("%s: run %s does not wait", name, c.run.ID)
+			continue
+		}
+		if q := h.listed(0)[i]; q.Reason != c.want || q.Behind != c.behind || !strings.HasPrefix(q.Why, "run "+c.behind+" is running in the ") {
+			t.Errorf("%s: it waits for %q behind %q: %s", name, q.Reason, q.Behind, q.Why)
+		}
+	}
+}
+
+// keeps submits code for the Blender that keeps its state.
+func (h *house) keeps(code string) api.Run {
+	h.t.Helper()
+	r, err := h.Submit(ctx, api.Submission{Code: []byte(code), Isolation: api.IsolateKeep})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
 }
 
 func TestARunIsPutAheadOfOthers(t *testing.T) {

@@ -6,48 +6,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:?usage: scripts/animation.sh PROGRAM}")
-if [ -z "${ANIMATION_SESSION:-}" ]; then
-	for need in Xvfb dbus-run-session xdotool import convert xterm vim; do
-		command -v "$need" >/dev/null || {
-			echo "animation: $need is missing (Debian: xvfb dbus xdotool imagemagick xterm vim)" >&2
-			exit 1
-		}
-	done
-	home=/tmp/ada # shows in the picture
-	mkdir -m 700 "$home" 2>/dev/null || home=$(mktemp -d)
-	trap 'rm -rf "$home"' EXIT
-	HOME=$home ANIMATION_SESSION=1 dbus-run-session -- "$0" "$program"
-	exit
-fi
+# shellcheck source=scripts/display.sh
+. scripts/display.sh
+needs "xvfb dbus xdotool imagemagick xterm vim" Xvfb dbus-run-session xdotool import convert xterm vim
+on_own_bus "$program"
 
 out=build/screenshots
 home=$HOME
 frames=$home/frames
-mkdir -p "$out" "$home/run" "$frames"
-chmod 700 "$home/run"
-export XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/.config BLENDTRAY_HOME=$home/bt
-export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 FYNE_THEME=dark
-
-coproc display { exec Xvfb -displayfd 1 -screen 0 1300x640x24 -nolisten tcp 2>/dev/null; }
-read -r number <&"${display[0]}"
-export DISPLAY=:$number
-children=("$display_PID")
-finish() {
-	kill "${children[@]}" 2>/dev/null || true
-	wait 2>/dev/null || true
-}
-trap finish EXIT
-
-# until_ runs a command until it succeeds.
-until_() {
-	for _ in $(seq 600); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.2
-	done
-	echo "animation: waited in vain for: $*" >&2
-	exit 1
-}
-ended() { [ "$("$program" runs --json -n 100 | grep -c '"finished_at": "')" -ge "$1" ]; }
+mkdir -p "$out" "$frames"
+export FYNE_THEME=dark
+show_display 1300x640
 shown() { xdotool search --name "$1"; }
 
 # frame takes a picture of the display, which stays for some hundredths of a second.

@@ -12,85 +12,20 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:?usage: scripts/screenshots.sh PROGRAM}")
-if [ -z "${SCREENSHOTS_SESSION:-}" ]; then
-	for need in Xvfb dbus-run-session xfce4-panel xdotool import curl; do
-		command -v "$need" >/dev/null || {
-			echo "screenshots: $need is missing (Debian: xvfb dbus xfce4-panel xdotool imagemagick curl)" >&2
-			exit 1
-		}
-	done
-	# What the bus starts has this home, too.
-	home=/tmp/ada # shows in the pictures
-	mkdir -m 700 "$home" 2>/dev/null || home=$(mktemp -d)
-	trap 'rm -rf "$home"' EXIT
-	HOME=$home SCREENSHOTS_SESSION=1 dbus-run-session -- "$0" "$program"
-	exit
-fi
+# shellcheck source=scripts/display.sh
+. scripts/display.sh
+needs "xvfb dbus xfce4-panel xdotool imagemagick curl" Xvfb dbus-run-session xfce4-panel xdotool import curl
+on_own_bus "$program"
 
 out=${SCREENSHOTS_OUT:-build/screenshots}
 size=${SCREENSHOTS_SIZE:-980x670}
 scale=${SCREENSHOTS_SCALE:-1}
 home=$HOME
 rm -rf "$out"
-mkdir -p "$out" "$home/run" "$home/.config/xfce4/xfconf/xfce-perchannel-xml"
-chmod 700 "$home/run"
-export XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/.config BLENDTRAY_HOME=$home/bt
-export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 FYNE_SCALE=$scale BLENDTRAY_WINDOW_LANGUAGE=${SCREENSHOTS_LANGUAGE:-en}
-cat >"$home/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<'XML'
-<?xml version="1.0" encoding="UTF-8"?>
-<channel name="xfce4-panel" version="1.0">
-  <property name="configver" type="int" value="2"/>
-  <property name="panels" type="array">
-    <value type="int" value="1"/>
-    <property name="panel-1" type="empty">
-      <property name="position" type="string" value="p=6;x=0;y=0"/>
-      <property name="length" type="uint" value="100"/>
-      <property name="size" type="uint" value="32"/>
-      <property name="plugin-ids" type="array"><value type="int" value="1"/><value type="int" value="2"/></property>
-    </property>
-  </property>
-  <property name="plugins" type="empty">
-    <property name="plugin-1" type="string" value="separator"><property name="expand" type="bool" value="true"/></property>
-    <property name="plugin-2" type="string" value="systray"/>
-  </property>
-</channel>
-XML
-
-coproc display { exec Xvfb -displayfd 1 -screen 0 $((${size%x*} + 140))x$((${size#*x} + 130))x24 -nolisten tcp 2>/dev/null; }
-read -r number <&"${display[0]}"
-export DISPLAY=:$number
-children=("$display_PID")
-finish() {
-	kill "${children[@]}" 2>/dev/null || true
-	wait 2>/dev/null || true
-}
-trap finish EXIT
-xfce4-panel >/dev/null 2>&1 &
-children+=($!)
-for manager in openbox xfwm4; do # as on a desktop; without one, everything but its frames is the same
-	if command -v "$manager" >/dev/null; then
-		"$manager" >/dev/null 2>&1 &
-		children+=($!)
-		break
-	fi
-done
-host() {
-	gdbus call --session --dest org.kde.StatusNotifierWatcher --object-path /StatusNotifierWatcher \
-		--method org.freedesktop.DBus.Properties.Get org.kde.StatusNotifierWatcher IsStatusNotifierHostRegistered | grep true
-}
-
-# until runs a command until it succeeds.
-until_() {
-	for _ in $(seq 300); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.2
-	done
-	echo "screenshots: waited in vain for: $*" >&2
-	exit 1
-}
-ended() { [ "$("$program" runs --json -n 100 | grep -c '"finished_at": "')" -ge "$1" ]; }
-
-until_ host
+mkdir -p "$out"
+export FYNE_SCALE=$scale BLENDTRAY_WINDOW_LANGUAGE=${SCREENSHOTS_LANGUAGE:-en}
+show_display "$((${size%x*} + 140))x$((${size#*x} + 130))"
+show_panel
 for theme in dark light; do
 	rm -rf "$BLENDTRAY_HOME" "$home/Blendtray" "$home/.config/fyne"
 	FYNE_THEME=$theme "$program" >/dev/null 2>&1 &

@@ -2,12 +2,13 @@ package login
 
 import (
 	"bytes"
-	"encoding/xml"
+	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -108,27 +109,23 @@ func TestLaunchAgentIsAPropertyListThatStartsAtLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var strs []string
-	decoder := xml.NewDecoder(bytes.NewReader(text))
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, text)
-		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "string" {
-			var s string
-			if err := decoder.DecodeElement(&s, &start); err != nil {
-				t.Fatal(err)
-			}
-			strs = append(strs, s)
-		}
+	// As Python's library for property lists reads it. launchd ignores keys that it does not know.
+	read := exec.Command("python3", "-c", "import json, plistlib, sys; json.dump(plistlib.loads(sys.stdin.buffer.read()), sys.stdout)")
+	read.Stdin = bytes.NewReader(text)
+	out, err := read.Output()
+	if err != nil {
+		t.Fatalf("%v for\n%s", err, text)
 	}
-	want := []string{"org.blendtray.tray", "/Applications/A & B <c>.app/blendtray", `/Users/me/"x" & 'y'`, "Interactive"}
-	if strings.Join(strs, "|") != strings.Join(want, "|") {
-		t.Errorf("its strings are %q", strs)
+	var got map[string]any
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"Label": agentLabel, "ProgramArguments": []any{"/Applications/A & B <c>.app/blendtray"}, "RunAtLoad": true,
+		"EnvironmentVariables": map[string]any{"BLENDTRAY_HOME": `/Users/me/"x" & 'y'`}, "ProcessType": "Interactive",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("launchd reads %v, want %v", got, want)
 	}
 	if !agentStarts(text) {
 		t.Errorf("it does not start with\n%s", text)

@@ -29,9 +29,6 @@ func New(spec Spec) (Manager, error) {
 	return &logonTask{spec}, nil
 }
 
-// serviceName is the name of the service of the machine.
-const serviceName = "Blendtray"
-
 // systemService is a service of the machine, which the service control manager starts. It is
 // managed through the library.
 type systemService struct {
@@ -82,12 +79,7 @@ func (m *systemService) Install() error {
 
 // update changes the installed service, so that it runs this program as this user.
 func (m *systemService) update() error {
-	manager, err := mgr.Connect()
-	if err != nil {
-		return err
-	}
-	defer manager.Disconnect()
-	s, err := manager.OpenService(serviceName)
+	s, err := OpenMachine()
 	if err != nil {
 		return err
 	}

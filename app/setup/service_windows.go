@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
-)
 
-// serviceName is the name of the service of the machine, as in app/service.
-const serviceName = "Blendtray"
+	"blendtray/app/service"
+)
 
 // systemService is the service of the machine.
 type systemService struct{ *mgr.Service }
@@ -19,12 +18,7 @@ type systemService struct{ *mgr.Service }
 // machineService returns the service of the machine, if it starts a program in one of the folders, and
 // else nil. It is nil, too, for a user who may not change services.
 func machineService(folders []string) *systemService {
-	manager, err := mgr.Connect()
-	if err != nil {
-		return nil
-	}
-	defer manager.Disconnect()
-	s, err := manager.OpenService(serviceName)
+	s, err := service.OpenMachine()
 	if err != nil {
 		return nil
 	}
@@ -57,12 +51,7 @@ func (s *systemService) stop() {
 
 // startMachineService has the service of the machine start the program of a folder, and starts the service.
 func startMachineService(folder string) error {
-	manager, err := mgr.Connect()
-	if err != nil {
-		return err
-	}
-	defer manager.Disconnect()
-	s, err := manager.OpenService(serviceName)
+	s, err := service.OpenMachine()
 	if err != nil {
 		return err
 	}

@@ -81,13 +81,28 @@ func TestTheBillOfMaterialsCanBeRead(t *testing.T) {
 	if len(*list.Components) != len(parts) || list.Metadata.Component.Version != "1.2.3" || list.Metadata.Timestamp != "1970-01-01T00:00:01Z" {
 		t.Errorf("it reads\n%s", text)
 	}
+	refs := map[string]bool{list.Metadata.Component.BOMRef: true}
 	for _, c := range *list.Components {
+		if refs[c.BOMRef] {
+			t.Errorf("%s is there twice", c.BOMRef)
+		}
+		refs[c.BOMRef] = true
 		if c.Name != "std" && (c.Hashes == nil || len((*c.Hashes)[0].Value) != 64) {
 			t.Errorf("%s has no hash", c.Name)
 		}
 		if len(*c.Licenses) == 0 {
 			t.Errorf("%s has no licence", c.Name)
 		}
+	}
+	for _, d := range *list.Dependencies {
+		for _, ref := range append(*d.Dependencies, d.Ref) {
+			if !refs[ref] {
+				t.Errorf("%s is needed, and is not there", ref)
+			}
+		}
+	}
+	if m := list.Metadata; m.Supplier == nil || m.Supplier.Name == "" || m.Authors == nil || len(*m.Authors) == 0 {
+		t.Errorf("it does not say who made it: %+v", m)
 	}
 }
 

@@ -136,8 +136,11 @@ func holders(texts []text) (all []string) {
 // bill returns the list of all parts as CycloneDX has it, in JSON. The same parts give the same text.
 func bill(parts []part, version string, date time.Time) (string, error) {
 	list := cdx.NewBOM()
+	authors := "The Blendtray authors"
+	// Who reads such lists asks who made the list, from what, and whose program it is.
 	list.Metadata = &cdx.Metadata{
-		Timestamp: date.Format(time.RFC3339),
+		Timestamp: date.Format(time.RFC3339), Authors: &[]cdx.OrganizationalContact{{Name: authors}},
+		Supplier: &cdx.OrganizationalEntity{Name: authors}, Lifecycles: &[]cdx.Lifecycle{{Phase: cdx.LifecyclePhasePostBuild}},
 		Component: &cdx.Component{
 			BOMRef: "pkg:generic/blendtray@" + version, Type: cdx.ComponentTypeApplication, Name: "blendtray", Version: version,
 			PackageURL: "pkg:generic/blendtray@" + version, Licenses: licenceChoices([]string{ours}),

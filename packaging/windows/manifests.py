@@ -64,6 +64,15 @@ manifests = {
         InstallModes=["interactive", "silent"],
         UpgradeBehavior="install",
         Commands=["blendtray"],
+        # As docs/packaging.md has them, so that winget says the same.
+        ExpectedReturnCodes=[
+            {"InstallerReturnCode": code, "ReturnResponse": response}
+            for code, response in (
+                (1602, "cancelledByUser"),
+                (1603, "fileInUse"),
+                (1638, "downgrade"),
+            )
+        ],
         Installers=[installer("user", ""), installer("machine", "/ALLUSERS")],
     ),
     f"{name}.locale.en-US.yaml": winget(
