@@ -96,7 +96,7 @@ soak-farm: setup-test ## have several engines share jobs, and kill, freeze and c
 	$(GO) run -tags headless ./e2e/soakfarm $(if $(JOBS),-jobs $(JOBS)) $(if $(BLOWS),-blows $(BLOWS)) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 .PHONY: bench
-bench: setup-test ## measure what the program promises
+bench: setup-test build/peers ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
 	$(GO) test -tags headless -run '^$$' -bench Submitters ./app
@@ -160,6 +160,10 @@ $(DEBUGPY) $(LABCLIENT):
 	python3 -m venv $@.venv && $@.venv/bin/pip install -q --disable-pip-version-check --upgrade \
 		--target $@ --implementation py --abi none --platform any --only-binary=:all: --no-deps -r $<
 	@rm -rf $@.venv && touch $@
+
+build/peers: scripts/requirements-peers.txt
+	@rm -rf $@ && python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $< && touch $@ || \
+		{ rm -rf $@; echo "bench: the MCP servers of others are not measured, because PyPI is not there"; }
 
 build/mcp%: scripts/requirements-mcp%.txt
 	@rm -rf $@ && python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $< && touch $@ || { rm -rf $@; exit 1; }

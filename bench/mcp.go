@@ -28,9 +28,15 @@ type agent struct {
 
 // startAgent starts `blendtray mcp` beside the engine and returns when the handshake is done.
 func (p *program) startAgent(ctx context.Context) (*agent, error) {
-	a := &agent{cmd: exec.CommandContext(ctx, p.cmd.Path, "mcp")}
-	a.cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+filepath.Join(p.dir, "home"))
-	a.cmd.Stderr = os.Stderr
+	cmd := exec.CommandContext(ctx, p.cmd.Path, "mcp")
+	cmd.Env = append(os.Environ(), "BLENDTRAY_HOME="+filepath.Join(p.dir, "home"))
+	cmd.Stderr = os.Stderr
+	return begin(cmd)
+}
+
+// begin starts a server of the protocol and returns when the handshake is done.
+func begin(cmd *exec.Cmd) (*agent, error) {
+	a := &agent{cmd: cmd}
 	var err error
 	if a.in, err = a.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -49,7 +55,10 @@ func (p *program) startAgent(ctx context.Context) (*agent, error) {
 	if err == nil {
 		_, err = io.WriteString(a.in, `{"jsonrpc":"2.0","method":"notifications/initialized"}`+"\n")
 	}
-	return a, err
+	if err != nil {
+		return nil, errors.Join(err, a.stop())
+	}
+	return a, nil
 }
 
 // stop ends the agent and waits for its end.
