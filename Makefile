@@ -12,8 +12,9 @@ RUFF := build/lint/bin/ruff
 MYPY := build/lint/bin/mypy
 # What `blendtray run --debug` needs, for its test: without compiled parts, as users get it.
 DEBUGPY := build/debugpy
-# The programs for agents that tests use: the Python clients, and the client in TypeScript where npm is.
-CLIENTS := build/mcp1 build/mcp2 build/inspector
+# The programs for agents that tests use: the Python clients, and where npm is the client in TypeScript and
+# the official suite of conformance.
+CLIENTS := build/mcp1 build/mcp2 build/inspector build/conformance
 # The MCP server that asks Blender for work as Blender Lab's does, for the test of mcp.lab_port.
 LABCLIENT := build/labclient
 GOTESTSUM := $(GO) tool gotestsum
@@ -95,7 +96,7 @@ soak-farm: setup-test ## have several engines share jobs, and kill, freeze and c
 	$(GO) run -tags headless ./e2e/soakfarm $(if $(JOBS),-jobs $(JOBS)) $(if $(BLOWS),-blows $(BLOWS)) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 .PHONY: bench
-bench: setup-test ## measure what the program promises
+bench: setup-test build/peers ## measure what the program promises
 	$(GO) run ./bench $(ARGS)
 	$(GO) test -run '^$$' -bench . ./watcher ./engine ./blender
 	$(GO) test -tags headless -run '^$$' -bench Submitters ./app
@@ -160,13 +161,20 @@ $(DEBUGPY) $(LABCLIENT):
 		--target $@ --implementation py --abi none --platform any --only-binary=:all: --no-deps -r $<
 	@rm -rf $@.venv && touch $@
 
+build/peers: scripts/requirements-peers.txt
+	@rm -rf $@ && python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $< && touch $@ || \
+		{ rm -rf $@; echo "bench: the MCP servers of others are not measured, because PyPI is not there"; }
+
 build/mcp%: scripts/requirements-mcp%.txt
 	@rm -rf $@ && python3 -m venv $@ && $@/bin/pip install -q --disable-pip-version-check -r $< && touch $@ || { rm -rf $@; exit 1; }
 
-build/inspector: scripts/requirements-inspector.txt
-	@rm -rf $@; if command -v npm >/dev/null; then \
+build/inspector: WHAT_NODE := the client in TypeScript
+build/conformance: WHAT_NODE := the official suite of conformance
+build/inspector build/conformance: build/%: scripts/requirements-%.txt
+	@rm -rf $@; if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		npm install --silent --no-audit --no-fund --prefix $@ "$$(cat $<)" && touch $@ || { rm -rf $@; exit 1; }; \
-	else echo "test: npm is not there, so the client in TypeScript is not tested"; fi
+	else echo "test: $(WHAT_NODE) is not tested, because npm or Node 20 is not there"; \
+		scripts/tested.sh "agents, $(WHAT_NODE)" "not tested: no npm with Node 20"; fi
 
 .PHONY: tray
 tray: build ## build and start the tray

@@ -115,7 +115,7 @@ type SessionRequest struct {
 
 // Look says what to look at in the scene of a session. The result of the run has what was seen.
 type Look struct {
-	// What is "summary", "inspect" or "picture".
+	// What is "summary", "inspect", "marks" or "picture".
 	What string `json:"what"`
 	// Path of an "inspect" is a path of data, such as `bpy.data.objects["Cube"].modifiers`. It is read
 	// and never executed.
@@ -139,7 +139,7 @@ type Look struct {
 
 // LookKinds and LookStyles are the choices of What and Style of a [Look].
 var (
-	LookKinds  = []string{"summary", "inspect", "picture"}
+	LookKinds  = []string{"summary", "inspect", "marks", "picture"}
 	LookStyles = []string{"rendered", "solid"}
 )
 

@@ -107,8 +107,11 @@ var parts = []part{
 	{"submitters", "Runs submitted over the control interface, by several clients at a time", false, func(ctx context.Context, p *program, n sizes) error {
 		return p.measureSubmitters(ctx, n.messages)
 	}},
-	{"mcp", "Runs of an agent over a pipe, against control, in turn", false, func(ctx context.Context, p *program, n sizes) error {
+	{"mcp", "An agent over a pipe: runs against control, in turn; the documentation; the start", false, func(ctx context.Context, p *program, n sizes) error {
 		return p.measureAgents(ctx, max(1, n.messages/5))
+	}},
+	{"peers", "x = 1 over the pipes of MCP servers of others", false, func(ctx context.Context, p *program, n sizes) error {
+		return p.measurePeers(ctx, max(1, n.messages/25))
 	}},
 	{"output", "A script that prints 100 MB", false, func(ctx context.Context, p *program, _ sizes) error {
 		return p.measureOutput(ctx)

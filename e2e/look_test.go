@@ -56,9 +56,6 @@ func TestAProgramLooksAtTheSceneOfASessionAndChangesNothing(t *testing.T) {
 	if err != nil || seen["objects_total"] != 3.0 || seen["camera"] != "Camera" || seen["changed"] != nil {
 		t.Fatalf("%v, %v", seen, err)
 	}
-	if _, err := client.DoInSession(t.Context(), api.SessionRequest{Session: "chair", Operation: api.SessionCheckpoint}); err != nil {
-		t.Fatal(err)
-	}
 	run := func(code string) api.Run {
 		t.Helper()
 		got, _ := p.runJSON("--session", "chair", "-c", code)
@@ -66,6 +63,45 @@ func TestAProgramLooksAtTheSceneOfASessionAndChangesNothing(t *testing.T) {
 			t.Fatalf("%+v", got.Error)
 		}
 		return got
+	}
+	// A checkpoint keeps what nothing uses, and gives it a user meanwhile.
+	run(`import bpy; bpy.data.materials.new("spare"); bpy.data.images.new("painted", 2, 2).pixels[0] = 0.5`)
+	if _, err := client.DoInSession(t.Context(), api.SessionRequest{Session: "chair", Operation: api.SessionCheckpoint}); err != nil {
+		t.Fatal(err)
+	}
+	seen, err = look(api.Look{What: "summary"})
+	if changed, _ := json.Marshal(seen["changed"]); err != nil || string(changed) != `{"added":[],"changed":[],"removed":[]}` {
+		t.Errorf("nothing has changed since the checkpoint: %s, %v", changed, err)
+	}
+	marks, err := look(api.Look{What: "marks"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(`
+import bpy
+bpy.data.meshes["Cube"].vertices[0].co.x = 3
+bpy.data.images["painted"].pixels[0] = 0.25
+bpy.data.lights["Light"].energy = 7
+bpy.data.cameras["Camera"].lens = 20
+bpy.data.worlds["World"].node_tree.nodes["Background"].inputs["Strength"].default_value = 0.9
+bpy.data.collections["Collection"].color_tag = "COLOR_01"
+bpy.data.materials["Material"].use_fake_user = True  # this is no change of the scene
+`)
+	now, err := look(api.Look{What: "marks"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var differ []string
+	for kind, names := range now {
+		for name, mark := range names.(map[string]any) {
+			if mark != marks[kind].(map[string]any)[name] {
+				differ = append(differ, kind+" "+name)
+			}
+		}
+	}
+	slices.Sort(differ)
+	if got := strings.Join(differ, ", "); got != "cameras Camera, collections Collection, images painted, lights Light, meshes Cube, worlds World" {
+		t.Errorf("the marks of these differ: %s", got)
 	}
 	run(`
 legs = 4

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -160,28 +159,6 @@ func refusal(err error) *sdk.CallToolResult {
 	res := text("%s", said)
 	res.IsError = true
 	return res
-}
-
-// ask has code of ours run in a session and decodes the global "result" of the code, which is one JSON
-// value, into into. The code leaves no name behind in the session. It fails when the code does.
-func (c *call) ask(ctx context.Context, session, name, code string, into any) error {
-	if reflect.ValueOf(into).Kind() != reflect.Pointer {
-		panic("mcp: ask decodes into a pointer")
-	}
-	run, err := c.runToEnd(ctx, api.Submission{
-		Code: isolated(code, name),
-		Name: name, Session: session, Scene: "keep", Client: c.client(),
-	})
-	if err != nil {
-		return err
-	}
-	if run.State != api.Succeeded {
-		return fmt.Errorf("%s: %s", name, whyNot(run))
-	}
-	if err := json.Unmarshal(run.Result, into); err != nil {
-		return fmt.Errorf("%s has returned something else than was expected: %w", name, err)
-	}
-	return nil
 }
 
 // quoted returns a string as Python writes it: JSON's strings are Python's, too.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -48,6 +49,9 @@ func registerPrompts(s *Server) {
 		s.sdk.AddPrompt(
 			&sdk.Prompt{Name: p.name, Description: p.description, Arguments: []*sdk.PromptArgument{p.argument}},
 			func(_ context.Context, req *sdk.GetPromptRequest) (*sdk.GetPromptResult, error) {
+				if p.argument.Required && req.Params.Arguments[p.argument.Name] == "" {
+					return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: fmt.Sprintf("the argument %q is missing", p.argument.Name)}
+				}
 				return &sdk.GetPromptResult{Description: p.description, Messages: []*sdk.PromptMessage{{
 					Role: "user", Content: &sdk.TextContent{Text: p.text(req.Params.Arguments[p.argument.Name])},
 				}}}, nil

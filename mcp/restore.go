@@ -2,7 +2,7 @@ package mcp
 
 import (
 	"context"
-	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,12 +140,16 @@ func numbers(all []api.Checkpoint) string {
 // changes when the data-block does.
 type contents map[string]map[string]string
 
-//go:embed contents.py
-var contentsCode string
-
-func (c *call) contents(ctx context.Context, session string) (contents, error) {
-	all := contents{}
-	return all, c.ask(ctx, session, "<contents>", contentsCode, &all)
+// contents looks at what the scene of a session consists of.
+func (c *call) contents(ctx context.Context, session string) (all contents, err error) {
+	done, busy, err := c.look(ctx, session, api.Look{What: "marks"})
+	if busy != nil {
+		return nil, errors.New("the session is busy")
+	}
+	if err == nil {
+		err = json.Unmarshal(done.Run.Result, &all)
+	}
+	return all, err
 }
 
 // maxNames is how many names of a kind a difference lists.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"blendtray/spelling"
 )
 
 // resolved is what became of a path.
@@ -364,29 +366,8 @@ func distance(wanted, name string) (int, bool) {
 	case len(wanted) >= 4 && (strings.Contains(name, wanted) || len(name) >= 4 && strings.Contains(wanted, name)):
 		return 1, true
 	}
-	if d := edits(wanted, name); d <= max(1, len(wanted)/4) {
+	if d := spelling.Distance(wanted, name); d <= max(1, len(wanted)/4) {
 		return 1 + min(d, 2), true
 	}
 	return 0, false
-}
-
-// edits returns how many letters are to be put in, taken away or replaced to make one text of another.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

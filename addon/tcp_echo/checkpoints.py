@@ -88,6 +88,7 @@ def make(path: str) -> None:
     note: dict[str, Any] = {
         "file": bpy.data.filepath,
         "layer": window.view_layer.name if window else "",
+        "marks": looks.marks(),
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(_handlers_put_away())
@@ -106,7 +107,6 @@ def make(path: str) -> None:
                 note["libraries"].append([library.name, library.filepath])
                 stack.callback(setattr, library, "filepath", library.filepath)
                 library.filepath = bpy.path.abspath(library.filepath)
-        note["marks"] = looks.marks()
         note["pixels"] = _write_pixels(f"{path}.pixels")
         _write(path, relative_remap=False)
     with open(f"{path}.json", "w", encoding="utf-8", errors="surrogateescape") as file:

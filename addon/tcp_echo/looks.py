@@ -7,6 +7,7 @@ where a picture was saved.
 
 from __future__ import annotations
 
+import array
 import hashlib
 import json
 import math
@@ -27,6 +28,10 @@ _MOST_ALLOWED = 1000
 # How many missing files and changed names are listed, and of how many objects marks are taken.
 _MOST_NAMES = 100
 _MOST_MARKED = 20_000
+# Of which kinds of data programs may compare marks, and what says nothing of what there is.
+_MARKED = ("objects", "meshes", "materials", "collections", "cameras", "lights", "images", "scenes",
+           "worlds", "actions")  # fmt: skip
+_BOOKS = {"tag", "use_fake_user", "use_extra_user"}
 # How long a text may be, and how many numbers an array may have.
 _TEXT = 300
 _NUMBERS = 64
@@ -47,6 +52,8 @@ def perform() -> Any:
     what = request.get("what")
     if what == "summary":
         return summary(request.get("from", 0), request.get("n") or _MOST, checkpoint)
+    if what == "marks":
+        return all_marks()
     if what == "inspect":
         return inspect(request.get("path", ""), request.get("from", 0), request.get("n") or _MOST)
     return picture(request)
@@ -174,41 +181,70 @@ def _missing() -> list[str]:
 def marks() -> dict[str, str] | None:
     """Return for each object, material and light a text that differs when it looks different.
 
-    Where there are too many, the answer is None.
+    A checkpoint keeps them. Where there are too many, the answer is None.
     """
     if len(bpy.data.objects) > _MOST_MARKED:
         return None
-    found: dict[str, str] = {}
-    for ob in bpy.data.objects:
-        found[f"object {ob.name}"] = _mark(_seen(ob))
+    found = {f"object {ob.name}": _mark([_seen(ob), _shape(ob)]) for ob in bpy.data.objects}
     for kind, blocks in (("material", bpy.data.materials), ("light", bpy.data.lights)):
         for block in blocks:
-            values = _plain(block)
-            tree: Any = getattr(block, "node_tree", None)
-            if tree is not None:
-                values["nodes"] = [
-                    (node.name, node.bl_idname, [_socket(s) for s in node.inputs])
-                    for node in tree.nodes
-                ]
-                values["links"] = [_link(link) for link in tree.links]
-            found[f"{kind} {block.name}"] = _mark(values)
+            found[f"{kind} {block.name}"] = _mark(_seen(block))
     return found
 
 
-def _seen(ob: Any) -> list[Any]:
-    seen = [
-        _numbers(value for row in ob.matrix_basis for value in row),
-        ob.data.name if ob.data else "",
-        _names(slot.material for slot in ob.material_slots),
-        [(modifier.name, modifier.type) for modifier in ob.modifiers],
-        ob.parent.name if ob.parent else "",
-        ob.hide_render,
-        _names(ob.users_collection),
-    ]
-    if ob.type == "MESH":
-        seen += [len(ob.data.vertices), len(ob.data.polygons)]
-        seen += [_numbers(corner) for corner in ob.bound_box]
+def all_marks() -> dict[str, dict[str, str]]:
+    """Return for each kind of data the names, each with a text that differs when the data does."""
+    return {
+        kind: {block.name_full: _mark(_seen(block)) for block in getattr(bpy.data, kind)}
+        for kind in _MARKED
+    }
+
+
+def _seen(block: Any) -> Any:
+    """Return what a person sees of a data-block, without what is counted about it."""
+    kind = block.bl_rna.identifier
+    if kind == "Object":
+        return [
+            _numbers(value for row in block.matrix_basis for value in row),
+            block.data.name if block.data else "",
+            _names(slot.material for slot in block.material_slots),
+            [(modifier.name, modifier.type) for modifier in block.modifiers],
+            block.parent.name if block.parent else "",
+            [block.hide_render, block.hide_viewport],
+            _names(block.users_collection),
+        ]
+    if kind == "Mesh":
+        corners = _sum(block.vertices, 3 * len(block.vertices), "co")
+        return [corners, len(block.vertices), len(block.edges), len(block.polygons)]
+    known = block.bl_rna.properties
+    seen = {
+        name: value
+        for name, value in _plain(block).items()
+        if not known[name].is_readonly and name not in _BOOKS
+    }
+    tree: Any = getattr(block, "node_tree", None)
+    if tree is not None:
+        seen["nodes"] = [
+            (node.name, node.bl_idname, [_socket(s) for s in node.inputs]) for node in tree.nodes
+        ]
+        seen["links"] = [_link(link) for link in tree.links]
+    if kind == "Image" and block.is_dirty:
+        seen["pixels"] = _sum(block.pixels, len(block.pixels))
     return seen
+
+
+def _shape(ob: Any) -> list[Any]:
+    if ob.type != "MESH":
+        return []
+    corners = [_numbers(corner) for corner in ob.bound_box]
+    return [len(ob.data.vertices), len(ob.data.polygons), corners]
+
+
+def _sum(values: Any, count: int, *attribute: str) -> str:
+    """Return a text for so many numbers of a collection or an array of Blender."""
+    numbers = array.array("f", bytes(4 * count))
+    values.foreach_get(*attribute, numbers)
+    return hashlib.blake2b(numbers, digest_size=8).hexdigest()
 
 
 def _mark(value: object) -> str:
@@ -339,7 +375,9 @@ def _plain(value: Any, all_of_it: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for prop in value.bl_rna.properties:
         name = prop.identifier
-        if prop.type in ("POINTER", "COLLECTION") or name.startswith("bl_") or name == "name":
+        if prop.type in ("POINTER", "COLLECTION") or name.startswith("bl_"):
+            continue
+        if name in ("name", "pixels"):  # of an image there are millions
             continue
         try:
             now = getattr(value, name)

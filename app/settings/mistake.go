@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"blendtray/spelling"
 )
 
 // located returns an error of the parser of TOML as a [Wrong].
@@ -48,7 +50,7 @@ func suggestion(key []string) string {
 	}
 	best, distance := "", 3 // more than two wrong letters are another word
 	for _, name := range known {
-		if d := editDistance(name, key[len(key)-1]); d > 0 && d < distance {
+		if d := spelling.Distance(name, key[len(key)-1]); d > 0 && d < distance {
 			best, distance = name, d
 		}
 	}
@@ -56,25 +58,4 @@ func suggestion(key []string) string {
 		return "; docs/settings.md lists them all"
 	}
 	return "; did you mean " + best + "?"
-}
-
-// editDistance returns how many letters have to be put in, taken out or changed to make b of a.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
 }
