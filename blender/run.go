@@ -12,8 +12,9 @@ import (
 const (
 	// markTime is how long the supervisor waits, while no output comes, for the mark at the end of a
 	// run's output after Blender has said that the run has ended. The mark comes first, unless a
-	// script broke the pipe; then the rest of the output is missing.
-	markTime = time.Second
+	// script broke the pipe; then the rest of the output is missing. On a machine with a load of 15, the goroutine that
+	// reads the pipe was once a second late, which cost a session its Blender.
+	markTime = 3 * time.Second
 	// floodTime bounds that wait while output comes.
 	floodTime = 10 * time.Second
 	// traceTime is how long a Blender that is to be killed has to print where it hangs.
