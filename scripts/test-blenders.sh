@@ -4,20 +4,24 @@
 # environments of their own in build/blenders. One that can't be installed is named and left out;
 # what needs a window, or Blender's own handler for crashes, is not in a module.
 #
-# Usage: scripts/test-blenders.sh [cases] [VERSION…]: with cases it compares what scripts do in a
-# fleet with what they do in a cold Blender, instead, which takes ten minutes a version.
+# Usage: scripts/test-blenders.sh [cases|brief] [VERSION…]: with cases it compares what scripts do in a
+# fleet with what they do in a cold Blender, instead, which takes ten minutes a version. With brief it leaves out
+# what scripts/test-windows.sh shows in the same version of Blender for Windows.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 say() { printf 'test-blenders: %s\n' "$*" >&2; }
 
+# shellcheck source=scripts/tests_in.sh
+. scripts/tests_in.sh
+
 # The one with long support that people have, the newest of it, and the newest of all, of those
 # that are made for one Python.
-cases=
-if [ "${1-}" = cases ]; then
-	cases=1
-	shift
-fi
+cases='' brief=''
+case "${1-}" in
+cases) cases=1 && shift ;;
+brief) brief=1 && shift ;;
+esac
 versions=("$@")
 [ ${#versions[@]} -gt 0 ] || versions=(4.2.23 4.5.15 5.0.1)
 
@@ -62,7 +66,12 @@ for version in "${versions[@]}"; do
 	fi
 	# The module has no window, and not Blender's own handler for crashes with its report.
 	result=ok
-	run -skip 'Window|FromBlendersReport|HangsWhileItCrashes|WordsOfACrash' ./addon ./blender || result=FAILED
+	skip='Window|FromBlendersReport|HangsWhileItCrashes|WordsOfACrash'
+	if [ -n "$brief" ]; then
+		run -skip "$skip" -run "$(in_files addon/stop_test.go addon/journal_test.go addon/original_test.go addon/render_test.go)" ./addon || result=FAILED
+	else
+		run -skip "$skip" ./addon ./blender || result=FAILED
+	fi
 	# Each folder in its own Blender: this one, and the system's, which is behind it on the PATH.
 	TWO_BLENDERS=1 run -run 'TestTheAddonIsInstalled|TestEachFolderRunsItsScriptsInItsOwnBlender' ./e2e || result=FAILED
 	scripts/tested.sh "add-on and supervisor, Linux, Blender $version" "$result"

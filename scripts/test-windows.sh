@@ -12,6 +12,9 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
 say() { printf 'test-windows: %s\n' "$*" >&2; }
 
+# shellcheck source=scripts/tests_in.sh
+. scripts/tests_in.sh
+
 # CPython for Windows, of the version that Blender 4.2 brings, as Maven Central has it.
 python_version=3.11.3-1.5.9
 python_sum=3263a50b256447bb7b9e604d6587627e419891370fc33b94469e6a06ff4de834
@@ -99,11 +102,6 @@ addon() {
 	say "the add-on in $1, on the $2 loop"
 	BLENDTRAY_TEST_WINE=$2 PATH="$work/blenders/$3/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 \
 		-parallel 2 -timeout 15m -run "${5:-.}" -skip "$4" ./addon
-}
-
-# in_files FILE… prints a pattern for the tests in some files of tests.
-in_files() {
-	printf '^(%s)$' "$(sed -n 's/^func \(Test[A-Za-z0-9]*\)(.*/\1/p' "$@" | paste -sd '|')"
 }
 
 # What is about POSIX, or starts Blender's own program for more than its command line.
