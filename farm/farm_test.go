@@ -35,16 +35,38 @@ type hall struct {
 	dir           string
 	listen        string
 	administrator farm.Key
-	server        *server.Server
+	server        runningServer
+	passes        bool // the server is a NATS server that knows no cards
 }
 
-func newHall(t *testing.T) *hall {
+// runningServer is the server of a farm.
+type runningServer interface {
+	Port() int
+	Pin() string
+	Stop()
+}
+
+func newHall(t *testing.T) *hall { t.Helper(); return newHallOn(t, false) }
+
+// onBoth runs a test with the server that the program has in it, and with a NATS server that knows no cards.
+func onBoth(t *testing.T, test func(*testing.T, *hall)) {
+	t.Helper()
+	t.Parallel()
+	for name, passes := range map[string]bool{"embedded": false, "plain": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newHallOn(t, passes))
+		})
+	}
+}
+
+func newHallOn(t *testing.T, passes bool) *hall {
 	t.Helper()
 	key, err := farm.NewKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hall{t: t, dir: t.TempDir(), listen: "127.0.0.1:0", administrator: key}
+	h := &hall{t: t, dir: t.TempDir(), listen: "127.0.0.1:0", administrator: key, passes: passes}
 	h.start()
 	t.Cleanup(func() { h.server.Stop() })
 	if err := farm.SetUp(t.Context(), h.dial("admin", farm.Roles()...)); err != nil {
@@ -56,6 +78,11 @@ func newHall(t *testing.T) *hall {
 // start starts the server, at the port that it had before.
 func (h *hall) start() {
 	h.t.Helper()
+	if h.passes {
+		s := startPlain(h.t, h.administrator, filepath.Join(h.dir, "server"), h.listen)
+		h.server, h.listen = s, fmt.Sprintf("127.0.0.1:%d", s.Port())
+		return
+	}
 	s, err := server.Start(server.Config{Dir: filepath.Join(h.dir, "server"), Listen: h.listen, Administrator: h.administrator.Public()})
 	if err != nil {
 		h.t.Fatal(err)
@@ -70,11 +97,16 @@ func (h *hall) member(name string, roles ...farm.Role) *farm.Membership {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	card, err := h.administrator.NewCard(farm.Card{Key: key.Public(), Name: name, Roles: roles})
+	said := farm.Card{Key: key.Public(), Name: name, Roles: roles}
+	card, err := h.administrator.NewCard(said)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &farm.Membership{URL: "tls://" + h.listen, Pin: h.server.Pin(), Administrator: h.administrator.Public(), Name: name, Seed: key.Seed(), Card: card}
+	m := &farm.Membership{URL: "tls://" + h.listen, Pin: h.server.Pin(), Administrator: h.administrator.Public(), Name: name, Seed: key.Seed(), Card: card}
+	if h.passes {
+		m.Pass = passOf(h.t, h.administrator, said)
+	}
+	return m
 }
 
 func (h *hall) dial(name string, roles ...farm.Role) *farm.Client {
@@ -405,8 +437,10 @@ func stateOf(t *testing.T, c *farm.Client, job farm.Job) farm.JobStatus {
 }
 
 func TestAJobIsExecutedOnceAndItsResultComesBack(t *testing.T) {
-	t.Parallel()
-	h := newHall(t)
+	onBoth(t, aJobIsExecutedOnce)
+}
+
+func aJobIsExecutedOnce(t *testing.T, h *hall) {
 	a, b, c := h.machine("a", works), h.machine("b", works), h.dial("desk", farm.RoleSubmit)
 	var all []farm.Job
 	for i := range 20 {

@@ -22,6 +22,7 @@ type request struct {
 // answer is what the administrator says.
 type answer struct {
 	Card  string `json:"card"`
+	Pass  string `json:"pass,omitempty"`
 	Error string `json:"error"`
 }
 
@@ -34,7 +35,7 @@ func Join(ctx context.Context, i Invitation, card Card, name string, key Key) (*
 	if err := checkMemberName(name); err != nil {
 		return nil, err
 	}
-	nc, err := dial(&Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: i.Seed, Card: i.Card})
+	nc, err := dial(&Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: i.Seed, Card: i.Card, Pass: i.Pass})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Join(ctx context.Context, i Invitation, card Card, name string, key Key) (*
 	if a.Error != "" {
 		return nil, fmt.Errorf("%w: %s", ErrRefused, a.Error)
 	}
-	m := &Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: key.Seed(), Card: a.Card}
+	m := &Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: name, Seed: key.Seed(), Card: a.Card, Pass: a.Pass}
 	own, err := m.OpenCard()
 	if err == nil && (own.Key != key.Public() || own.Invitation != "") {
 		err = fmt.Errorf("%w: the card is for another machine", ErrRefused)
@@ -78,6 +79,8 @@ type Admitter struct {
 	Administrator Key
 	// Members is the file of the names that have been given, so that no two machines have the same.
 	Members string
+	// Passes is true where the server is a NATS server of somebody's own: members and invitations then have passes.
+	Passes bool
 	// Admitted is told of each machine that is admitted. It may be nil.
 	Admitted func(Card)
 	Logger   *slog.Logger
@@ -100,7 +103,7 @@ func (a *Admitter) Invite(url, pin string, roles []Role, lasts time.Duration, us
 		return Invitation{}, err
 	}
 	id, until := newID(), time.Now().Add(lasts).UTC().Round(time.Second)
-	card, err := a.Administrator.NewCard(Card{Key: key.Public(), Name: "invitation", Invitation: id, Until: until, Roles: roles})
+	card, pass, err := a.sign(Card{Key: key.Public(), Name: "invitation", Invitation: id, Until: until, Roles: roles})
 	if err != nil {
 		return Invitation{}, err
 	}
@@ -113,7 +116,15 @@ func (a *Admitter) Invite(url, pin string, roles []Role, lasts time.Duration, us
 		a.open = map[string]*opened{}
 	}
 	a.open[id] = &opened{roles, until, uses}
-	return Invitation{URL: url, Pin: pin, Administrator: a.Administrator.Public(), Seed: key.Seed(), Card: card}, nil
+	return Invitation{URL: url, Pin: pin, Administrator: a.Administrator.Public(), Seed: key.Seed(), Card: card, Pass: pass}, nil
+}
+
+// sign returns a card that is signed, and the pass that belongs to it where the server needs passes.
+func (a *Admitter) sign(c Card) (card, pass string, err error) {
+	if card, err = a.Administrator.NewCard(c); err == nil && a.Passes {
+		pass, err = a.Administrator.NewPass(c)
+	}
+	return card, pass, err
 }
 
 // Left returns how many machines may still join by the invitations that hold; negative for any number.
@@ -143,7 +154,7 @@ func (a *Admitter) Serve(ctx context.Context, c *Client) error {
 		}
 		if err != nil {
 			said.Error = err.Error()
-		} else if said.Card, err = a.Administrator.NewCard(card); err != nil {
+		} else if said.Card, said.Pass, err = a.sign(card); err != nil {
 			said.Error = err.Error()
 		}
 		text, err := json.Marshal(said)

@@ -33,6 +33,9 @@ type Membership struct {
 	Name string `json:"name"`
 	Seed string `json:"seed"`
 	Card string `json:"card"`
+	// Pass says to the server what the card says, where the server is a NATS server of somebody's own, which knows
+	// no cards.
+	Pass string `json:"pass,omitempty"`
 }
 
 // ReadMembership reads the file of a membership. It fails with [ErrNotMember] when there is none.
@@ -158,8 +161,7 @@ func dial(m *Membership, more ...nats.Option) (*nats.Conn, error) {
 	}
 	options := append([]nats.Option{
 		nats.Name("blendtray " + m.Name),
-		nats.Nkey(key.Public(), key.pair.Sign),
-		nats.Token(m.Card),
+		m.proof(key),
 		// Others may not listen to what is answered to this member.
 		nats.CustomInboxPrefix(inboxOf(key.Public())),
 		nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.ReconnectJitter(time.Second, time.Second),
@@ -179,6 +181,16 @@ func dial(m *Membership, more ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// proof returns how a member proves to the server who the member is: by the pass where there is a pass, and by the card.
+func (m *Membership) proof(key Key) nats.Option {
+	if m.Pass != "" {
+		return nats.UserJWT(func() (string, error) { return m.Pass, nil }, key.pair.Sign)
+	}
+	return func(o *nats.Options) error {
+		return errors.Join(nats.Nkey(key.Public(), key.pair.Sign)(o), nats.Token(m.Card)(o))
+	}
+}
+
 func inboxOf(public string) string { return "_INBOX." + public }
 
 // Close ends the connection.
@@ -191,13 +203,15 @@ func (c *Client) Connected() bool { return c.nc.IsConnected() }
 func (c *Client) JetStream() jetstream.JetStream { return c.js }
 
 // Invitation is what a machine needs to ask to be admitted: the address and the pin of the server, the
-// public key of the administrator, and a key with a card that is for asking alone.
+// public key of the administrator, and a key with a card, and a pass where the server needs passes, that are for
+// asking alone.
 type Invitation struct {
 	URL           string `json:"u"`
 	Pin           string `json:"p"`
 	Administrator string `json:"a"`
 	Seed          string `json:"s"`
 	Card          string `json:"c"`
+	Pass          string `json:"j,omitempty"`
 }
 
 // tokenPrefix begins the text of an invitation, with the number of its form.

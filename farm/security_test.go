@@ -88,8 +88,10 @@ func publishes(t *testing.T, c *farm.Client, subject string) bool {
 }
 
 func TestARoleAllowsWhatItNeedsAndNothingElse(t *testing.T) {
-	t.Parallel()
-	h := newHall(t)
+	onBoth(t, aRoleAllowsWhatItNeeds)
+}
+
+func aRoleAllowsWhatItNeeds(t *testing.T, h *hall) {
 	worker, submitter := h.dial("worker", farm.RoleWork), h.dial("desk", farm.RoleSubmit)
 	for _, x := range []struct {
 		c       *farm.Client
@@ -110,6 +112,14 @@ func TestARoleAllowsWhatItNeedsAndNothingElse(t *testing.T) {
 		{worker, "$KV.bt-orders.cancel.abc", false},
 		{worker, "$KV.bt-machines.OTHER", false},
 		{worker, "$JS.API.STREAM.UPDATE.bt-jobs", false},
+		{worker, "$KV.bt-machines." + worker.Card.Key, true},
+		{worker, "$KV.bt-machines.>", false},
+		{worker, "$SYS.REQ.SERVER.PING", false},
+		{worker, "_INBOX." + submitter.Card.Key + ".abc", false},
+		{worker, "bt.join.abc", false},
+		{submitter, "$KV.bt-machines." + worker.Card.Key, false},
+		{submitter, "$JS.API.STREAM.CREATE.mine", false},
+		{submitter, "$JS.API.ACCOUNT.PURGE.any", false},
 	} {
 		if may := publishes(t, x.c, x.subject); may != x.may {
 			t.Errorf("%s to %s: allowed is %v", x.c.Card.Name, x.subject, may)
@@ -119,12 +129,14 @@ func TestARoleAllowsWhatItNeedsAndNothingElse(t *testing.T) {
 		t.Errorf("a worker submits: %v", err)
 	}
 	nc := worker.JetStream().Conn()
-	if _, err := nc.SubscribeSync("bt.jobs.>"); err != nil {
-		t.Fatal(err)
+	for _, subject := range []string{"bt.jobs.>", ">", "_INBOX.>", "_INBOX." + submitter.Card.Key + ".>", "$SYS.>", "bt.join.*"} {
+		if _, err := nc.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "a worker that reads along is refused "+subject, func() bool {
+			return nc.LastError() != nil && strings.Contains(nc.LastError().Error(), "Subscription to \""+subject+"\"")
+		})
 	}
-	eventually(t, "a worker that reads along is refused", func() bool {
-		return nc.LastError() != nil && strings.Contains(nc.LastError().Error(), "Subscription to \"bt.jobs.>\"")
-	})
 }
 
 // A hostile server is one whose administrator is somebody else, and which lets everybody do all.
@@ -263,10 +275,12 @@ func TestOnlyWhoHasInvitedAMachineAnswersIt(t *testing.T) {
 }
 
 func TestAMachineJoinsByAnInvitation(t *testing.T) {
-	t.Parallel()
-	h := newHall(t)
+	onBoth(t, aMachineJoins)
+}
+
+func aMachineJoins(t *testing.T, h *hall) {
 	admin := h.dial("boss", farm.Roles()...)
-	a := &farm.Admitter{Administrator: h.administrator, Members: filepath.Join(t.TempDir(), "members.json")}
+	a := &farm.Admitter{Administrator: h.administrator, Members: filepath.Join(t.TempDir(), "members.json"), Passes: h.passes}
 	go func() { _ = a.Serve(t.Context(), admin) }()
 	invite := func(lasts time.Duration, uses int) string {
 		i, err := a.Invite("tls://"+h.listen, h.server.Pin(), []farm.Role{farm.RoleSubmit}, lasts, uses)
@@ -315,9 +329,11 @@ func TestAMachineJoinsByAnInvitation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guest := &farm.Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: "guest", Seed: i.Seed, Card: i.Card}
-	if publishes(t, connect(t, guest), "bt.jobs.any.normal.abc") {
-		t.Error("an invitation submits jobs")
+	guest := &farm.Membership{URL: i.URL, Pin: i.Pin, Administrator: i.Administrator, Name: "guest", Seed: i.Seed, Card: i.Card, Pass: i.Pass}
+	for _, subject := range []string{"bt.jobs.any.normal.abc", "bt.join.another", "$JS.API.INFO", "_INBOX." + h.administrator.Public()} {
+		if publishes(t, connect(t, guest), subject) {
+			t.Errorf("an invitation may publish to %s", subject)
+		}
 	}
 }
 

@@ -8,18 +8,11 @@
 package server
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -49,9 +42,6 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// maxPayload is how many bytes a message may have: a result with its output, signed, fits.
-const maxPayload = 4 << 20
-
 // Server is a NATS server in this process.
 type Server struct {
 	inner *server.Server
@@ -74,7 +64,7 @@ func Start(c Config) (*Server, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the server: %w", err)
 	}
-	cert, err := certificate(filepath.Join(c.Dir, "tls.pem"))
+	cert, err := Certificate(filepath.Join(c.Dir, "tls.pem"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +74,7 @@ func Start(c Config) (*Server, error) {
 	inner, err := server.NewServer(&server.Options{
 		ServerName: "blendtray", Host: host, Port: number, NoSigs: true, DontListen: false,
 		JetStream: true, StoreDir: c.Dir, SyncAlways: true, JetStreamMaxStore: c.MaxStore,
-		MaxPayload: maxPayload, MaxPending: 64 << 20,
+		MaxPayload: farm.MaxPayload, MaxPending: 64 << 20,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, TLSTimeout: 10, AuthTimeout: 15,
 		AlwaysEnableNonce: true, CustomClientAuthentication: members{c.Administrator, c.Logger},
 		PingInterval: 5 * time.Second, MaxPingsOut: 3,
@@ -162,51 +152,6 @@ func (m members) cardOf(c server.ClientAuthentication) (farm.Card, error) {
 		return card, err
 	}
 	return card, key.Verify(c.GetNonce(), signature)
-}
-
-// certificate reads the server's certificate with its key from a file, or makes both.
-func certificate(path string) (tls.Certificate, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = newCertificate(); err == nil {
-			err = os.WriteFile(path, text, 0o600)
-		}
-	}
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("the key of the server: %w", err)
-	}
-	cert, err := tls.X509KeyPair(text, text)
-	if err != nil {
-		return cert, fmt.Errorf("read the key of the server from %s: %w", path, err)
-	}
-	return cert, nil
-}
-
-// newCertificate returns a certificate that its own key has signed, with the key. It does not end, and names no
-// machine: members know its key.
-func newCertificate() ([]byte, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "blendtray farm"},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	if err != nil {
-		return nil, err
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, err
-	}
-	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), nil
 }
 
 // logs writes what the server says into the log of the program.
