@@ -151,7 +151,7 @@ func examineFarm(ctx context.Context, paths home.Paths) []doctor.Finding {
 	defer stop()
 	c, err := farm.Dial(ctx, m, farm.DialOptions{})
 	if err != nil {
-		return []doctor.Finding{doctor.Wrong("farm", "look whether `blendtray farm serve`, or the engine with farm.serve, is running there", "the server %s does not take this machine, %s: %v", m.URL, m.Name, err)}
+		return []doctor.Finding{doctor.Wrong("farm", "look whether `blendtray farm serve`, the engine with farm.serve, or the NATS server is running there", "the server %s does not take this machine, %s: %v", m.URL, m.Name, err)}
 	}
 	defer c.Close()
 	ahead, err := c.Ahead(ctx)

@@ -19,6 +19,8 @@ import (
 
 type farmCmd struct {
 	Serve   farmServeCmd   `cmd:"" help:"Be the server of a farm, and print the line with which other machines join."`
+	Config  farmConfigCmd  `cmd:"" help:"Write the configuration of a NATS server of your own for a farm."`
+	Setup   farmSetupCmd   `cmd:"" help:"Make the farm in a NATS server of your own."`
 	Invite  farmInviteCmd  `cmd:"" help:"Print the line with which another machine joins, and wait for it."`
 	Join    farmJoinCmd    `cmd:"" help:"Have this machine join a farm."`
 	Leave   farmLeaveCmd   `cmd:"" help:"Have this machine leave its farm."`
@@ -34,7 +36,7 @@ type farmCmd struct {
 }
 
 func (farmCmd) Help() string {
-	return `Machines that have joined a farm share their runs. "blendtray farm serve" on a first machine prints the line with which other machines join, and "blendtray farm run" then has a script run on a machine that is free. The engine of each machine takes jobs by itself and executes them as ordinary runs.`
+	return `Machines that have joined a farm share their runs. "blendtray farm serve" on a first machine prints the line with which other machines join, and "blendtray farm run" then has a script run on a machine that is free. The engine of each machine takes jobs by itself and executes them as ordinary runs. "blendtray farm config" is for those who have a NATS server of their own in the place of "farm serve".`
 }
 
 // farmHint says what a person can do who is in no farm.

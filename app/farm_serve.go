@@ -69,7 +69,7 @@ func (c *farmServeCmd) Run(e *env) error {
 		<-ctx.Done()
 		return nil
 	}
-	admitter := newAdmitter(e, paths, s.administrator)
+	admitter := newAdmitter(e, paths, s.administrator, false)
 	url := s.url(cmp.Or(c.Address, reachableAt(s.host)))
 	invitation, err := admitter.Invite(url, s.server.Pin(), []farm.Role{farm.RoleSubmit, farm.RoleWork}, time.Duration(c.Lasts), 0)
 	if err != nil {
@@ -128,31 +128,34 @@ func noAdministratorKey(path string) error {
 // server as it now is. administrator is the public key of the administrator. It fails when the machine
 // is a member of another farm.
 func ownMembership(paths home.Paths, s *servedFarm, administrator, name, url string) (*farm.Membership, error) {
-	m, err := farm.ReadMembership(paths.FarmMembership())
-	if err != nil && !errors.Is(err, farm.ErrNotMember) {
-		return nil, err
+	m, err := ownMember(paths, s.administrator, administrator, name)
+	if err != nil || m.URL == url && m.Pin == s.server.Pin() {
+		return m, err
 	}
+	m.URL, m.Pin, m.Pass = url, s.server.Pin(), "" // this server knows cards
+	return m, m.Write(paths.FarmMembership())
+}
+
+// ownMember returns the membership of this machine in the farm of an administrator, or makes a membership with all
+// roles, which has no server yet and is not written. It fails when the machine is a member of another farm.
+func ownMember(paths home.Paths, key farm.Key, administrator, name string) (*farm.Membership, error) {
+	m, err := farm.ReadMembership(paths.FarmMembership())
 	if err == nil && m.Administrator != administrator {
 		return nil, fault.New(fault.Failed, "`blendtray farm leave` first, or set BLENDTRAY_HOME to another folder for the server", "this machine has joined another farm, as %s", m.Name)
 	}
+	if err == nil || !errors.Is(err, farm.ErrNotMember) {
+		return m, err
+	}
+	if name, err = machineName(name); err != nil {
+		return nil, err
+	}
+	own, err := farm.NewKey()
 	if err != nil {
-		if name, err = machineName(name); err != nil {
-			return nil, err
-		}
-		key, err := farm.NewKey()
-		if err != nil {
-			return nil, err
-		}
-		m = &farm.Membership{Administrator: administrator, Name: name, Seed: key.Seed()}
-		if m.Card, err = s.administrator.NewCard(farm.Card{Key: key.Public(), Name: name, Roles: farm.Roles()}); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
-	if m.URL == url && m.Pin == s.server.Pin() {
-		return m, nil
-	}
-	m.URL, m.Pin = url, s.server.Pin()
-	return m, m.Write(paths.FarmMembership())
+	m = &farm.Membership{Administrator: administrator, Name: name, Seed: own.Seed()}
+	m.Card, err = key.NewCard(farm.Card{Key: own.Public(), Name: name, Roles: farm.Roles()})
+	return m, err
 }
 
 // machineName returns the name of this machine in a farm: the one that was chosen, or the host name.
@@ -167,9 +170,10 @@ func machineName(chosen string) (string, error) {
 	return name, nil
 }
 
-func newAdmitter(e *env, paths home.Paths, administrator farm.Key) *farm.Admitter {
+// newAdmitter returns what admits machines, with passes where the server knows no cards.
+func newAdmitter(e *env, paths home.Paths, administrator farm.Key, passes bool) *farm.Admitter {
 	return &farm.Admitter{
-		Administrator: administrator, Members: paths.FarmMembers(),
+		Administrator: administrator, Members: paths.FarmMembers(), Passes: passes,
 		Admitted: func(c farm.Card) {
 			e.printf("%s has joined; its key is %s\n", c.Name, farm.Fingerprint(c.Key))
 		},
@@ -214,7 +218,7 @@ func (c *farmInviteCmd) Run(e *env) error {
 	defer client.Close()
 	ctx, stop := signal.NotifyContext(e, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	admitter := newAdmitter(e, paths, administrator)
+	admitter := newAdmitter(e, paths, administrator, client.Member.Pass != "")
 	url := invitedTo(client.Member.URL)
 	if c.Address != "" {
 		url = "tls://" + c.Address
@@ -273,8 +277,12 @@ func (c *farmJoinCmd) Run(e *env) error {
 	for _, role := range card.Roles {
 		roles = append(roles, string(role))
 	}
-	e.writeErr(clean(fmt.Sprintf("farm           %s\nserver         SHA256:%s\nadministrator  %s\nthis machine   %s, %s\nroles          %s\n",
-		invitation.URL, invitation.Pin, farm.Fingerprint(invitation.Administrator), name, farm.Fingerprint(key.Public()), strings.Join(roles, ", "))))
+	server := "SHA256:" + invitation.Pin
+	if invitation.Pin == "" {
+		server = "as this system trusts its certificate"
+	}
+	e.writeErr(clean(fmt.Sprintf("farm           %s\nserver         %s\nadministrator  %s\nthis machine   %s, %s\nroles          %s\n",
+		invitation.URL, server, farm.Fingerprint(invitation.Administrator), name, farm.Fingerprint(key.Public()), strings.Join(roles, ", "))))
 	if err := c.confirm(e, card); err != nil {
 		return err
 	}
@@ -291,26 +299,31 @@ func (c *farmJoinCmd) Run(e *env) error {
 	return nil
 }
 
-// confirm asks the person at the terminal, unless the flag says not to.
+// confirm asks whether the machine is to join.
 func (c *farmJoinCmd) confirm(e *env, card farm.Card) error {
-	if c.Yes {
-		return nil
-	}
-	const hint = "compare the fingerprints and add --yes"
-	if !term.IsTerminal(int(e.stdin.Fd())) {
-		return fault.New(fault.Usage, hint, "there is no terminal on which to ask")
-	}
 	what := "Join this farm?"
 	if card.Has(farm.RoleWork) {
 		what = "Who may submit jobs there will have code run here. Join this farm?"
 	}
-	e.writeErr(what + " [y/N] ")
+	return confirm(e, c.Yes, what, "compare the fingerprints and add --yes")
+}
+
+// confirm asks the person at the terminal a question, unless a flag has said yes. The hint is for those who have
+// no terminal. It fails when the answer is no.
+func confirm(e *env, yes bool, question, hint string) error {
+	if yes {
+		return nil
+	}
+	if !term.IsTerminal(int(e.stdin.Fd())) {
+		return fault.New(fault.Usage, hint, "there is no terminal on which to ask")
+	}
+	e.writeErr(question + " [y/N] ")
 	line, err := bufio.NewReader(e.stdin).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
-		return fault.New(fault.Cancelled, "", "this machine has not joined")
+		return fault.New(fault.Cancelled, "", "the answer was no, and nothing is changed")
 	}
 	return nil
 }

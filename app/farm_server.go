@@ -123,8 +123,7 @@ func invitedTo(address string) string {
 	if err != nil {
 		return address
 	}
-	ip := net.ParseIP(at.Hostname())
-	if ip == nil || !ip.IsLoopback() {
+	if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return address
 	}
 	reached := net.JoinHostPort(reachableAt("0.0.0.0"), at.Port())

@@ -117,7 +117,7 @@ func (c *Client) nameClass(ctx context.Context, job Job) error {
 // noFarm explains why a bucket or a stream is not there.
 func (c *Client) noFarm(err error) error {
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("the server has no farm yet: `blendtray farm serve` makes it: %w", err)
+		return fmt.Errorf("the server has no farm yet: `blendtray farm serve`, or in a NATS server of your own `blendtray farm setup`, makes it: %w", err)
 	}
 	return fmt.Errorf("ask the farm: %w", err)
 }

@@ -16,6 +16,8 @@ type ServerConfig struct {
 	// StoreDir is the folder of the streams, and Cert and Key are the files of the certificate and its key, as the
 	// machine of the server has them. They are absolute: the server reads others from where it was started.
 	StoreDir, Cert, Key string
+	// Removed are the public keys of members that the server lets in no more.
+	Removed []string
 }
 
 // configText is the configuration of a NATS server. What stands in quotes was quoted by [strconv.Quote], which NATS
@@ -44,7 +46,7 @@ ping_interval: "5s"
 ping_max: 3
 
 # Who may do what: each role has a key in the account, and members have passes that such a key has signed.
-operator: %s
+trusted_keys: [%s]
 system_account: %s
 resolver: MEMORY
 resolver_preload: {
@@ -70,7 +72,7 @@ func WriteServerConfig(administrator Key, c ServerConfig) (string, error) {
 	if number == 0 {
 		port = "-1" // so NATS names a port that is free
 	}
-	a, err := administrator.accounts()
+	a, err := administrator.accounts(c.Removed)
 	if err != nil {
 		return "", err
 	}

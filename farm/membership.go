@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -232,7 +234,7 @@ func ReadInvitation(text string) (Invitation, Card, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), tokenPrefix)
 	raw, err := base64.RawURLEncoding.DecodeString(rest)
 	if !ok || err != nil || json.Unmarshal(raw, &i) != nil {
-		return i, Card{}, errors.New("this is no invitation to a farm; copy the whole line that `blendtray farm serve` prints")
+		return i, Card{}, errors.New("this is no invitation to a farm; copy the whole line that `blendtray farm serve` or `farm invite` prints")
 	}
 	card, err := OpenCard(i.Card, i.Administrator)
 	if err == nil && card.Invitation == "" {
@@ -255,4 +257,33 @@ func readMembers(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("read who has joined: %w", err)
 	}
 	return members, nil
+}
+
+// RemoveMember moves a member from the file of the members into the file of those that were removed, so that the name
+// is free. It fails when there is no member of that name.
+func RemoveMember(members, removed, name string) error {
+	in, err := readMembers(members)
+	if err != nil {
+		return err
+	}
+	key := in[name]
+	if key == "" {
+		return fmt.Errorf("nobody has joined with the name %q", name)
+	}
+	out, err := readMembers(removed)
+	if err != nil {
+		return err
+	}
+	out[key] = name // a name may be given and taken back again
+	if err := writeSecret(removed, out); err != nil {
+		return err
+	}
+	delete(in, name)
+	return writeSecret(members, in)
+}
+
+// RemovedMembers returns the public keys of the members that were removed, from the file of [RemoveMember].
+func RemovedMembers(removed string) ([]string, error) {
+	out, err := readMembers(removed)
+	return slices.Sorted(maps.Keys(out)), err
 }

@@ -116,19 +116,21 @@ func (k Key) scopes() ([]*jwt.UserScope, error) {
 
 // accounts are what a NATS server needs to know to read passes.
 type accounts struct {
-	operator          string // who vouches for both accounts
+	operator          string // the key that vouches for both accounts
 	farm, farmJWT     string
 	system, systemJWT string
 }
 
-// accounts returns the accounts of a NATS server of the farm. The system account has no users.
-func (k Key) accounts() (a accounts, err error) {
+// accounts returns the accounts of a NATS server of the farm, which lets in no more who has been removed. The system
+// account has no users.
+func (k Key) accounts(removed []string) (a accounts, err error) {
 	operator, err := k.derived(nkeys.PrefixByteOperator, keyOperator)
 	if err != nil {
 		return a, err
 	}
-	id, err := operator.PublicKey()
-	if err != nil {
+	// The server takes the key without a JWT, which would be another each time: NATS does not take another operator
+	// when it reads its configuration again.
+	if a.operator, err = operator.PublicKey(); err != nil {
 		return a, err
 	}
 	if a.system, err = k.publicOf(keySystem); err != nil {
@@ -136,11 +138,6 @@ func (k Key) accounts() (a accounts, err error) {
 	}
 	if a.farm, err = k.publicOf(keyAccount); err != nil {
 		return a, err
-	}
-	said := jwt.NewOperatorClaims(id)
-	said.Name, said.SystemAccount = "blendtray", a.system
-	if a.operator, err = said.Encode(operator); err != nil {
-		return a, fmt.Errorf("sign the operator: %w", err)
 	}
 	system := jwt.NewAccountClaims(a.system)
 	system.Name = "system"
@@ -158,6 +155,9 @@ func (k Key) accounts() (a accounts, err error) {
 	}
 	for _, scope := range scopes {
 		account.SigningKeys.AddScopedSigner(scope)
+	}
+	for _, key := range removed {
+		account.Revoke(key)
 	}
 	if a.farmJWT, err = account.Encode(operator); err != nil {
 		return a, fmt.Errorf("sign the account: %w", err)

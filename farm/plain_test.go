@@ -3,10 +3,13 @@
 package farm_test
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +32,7 @@ func (s *plainServer) Pin() string { return s.pin }
 func (s *plainServer) Stop()       { s.Shutdown(); s.WaitForShutdown() }
 
 // writePlain writes the configuration of a NATS server into a folder, and returns its path.
-func writePlain(t *testing.T, administrator farm.Key, dir, listen string) (config, pin string) {
+func writePlain(t *testing.T, administrator farm.Key, dir, listen string, removed ...string) (config, pin string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -39,7 +42,7 @@ func writePlain(t *testing.T, administrator farm.Key, dir, listen string) (confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := farm.WriteServerConfig(administrator, farm.ServerConfig{Listen: listen, StoreDir: dir, Cert: pem, Key: pem})
+	text, err := farm.WriteServerConfig(administrator, farm.ServerConfig{Listen: listen, StoreDir: dir, Cert: pem, Key: pem, Removed: removed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,20 +138,35 @@ func TestAPlainServerTakesOnlyWhoHasAPass(t *testing.T) {
 	}
 }
 
-// A server that reads its configuration again, as after an upgrade of Blendtray, keeps its members and their jobs.
+// A server that reads its configuration again, as after an upgrade of Blendtray, keeps its members and their jobs, but
+// for those that the administrator has removed.
 func TestAPlainServerReadsItsConfigurationAgain(t *testing.T) {
 	t.Parallel()
 	h := newHallOn(t, true)
 	m, desk := h.machine("a", works), h.dial("desk", farm.RoleSubmit)
+	lost := h.member("lost", farm.RoleSubmit)
+	connected := connect(t, lost)
 	running := submit(t, desk, script("wait"))
 	eventually(t, "the job is running", func() bool { return m.timesBegun("wait") == 1 })
 	plain, ok := h.server.(*plainServer)
 	if !ok {
 		t.Fatal("it is another server")
 	}
-	writePlain(t, h.administrator, filepath.Dir(plain.config), h.listen)
+	before, err := os.ReadFile(plain.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the configuration has another time in it", func() bool {
+		writePlain(t, h.administrator, filepath.Dir(plain.config), h.listen, connected.Card.Key)
+		after, err := os.ReadFile(plain.config)
+		return err == nil && !bytes.Equal(after, before)
+	})
 	if err := plain.Reload(); err != nil {
 		t.Fatal(err)
+	}
+	eventually(t, "who is removed is cut off", func() bool { return !connected.Connected() })
+	if _, err := farm.Dial(t.Context(), lost, farm.DialOptions{}); !errors.Is(err, farm.ErrRefused) {
+		t.Errorf("who is removed gets in: %v", err)
 	}
 	m.end("succeeded")
 	if r := resultOf(t, desk, running); r.State != farm.StateSucceeded {
@@ -156,5 +174,31 @@ func TestAPlainServerReadsItsConfigurationAgain(t *testing.T) {
 	}
 	if r := resultOf(t, h.dial("new", farm.RoleSubmit), running); r.State != farm.StateSucceeded {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheNameOfAMemberThatWasRemovedIsFree(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	members, removed := filepath.Join(dir, "members.json"), filepath.Join(dir, "removed.json")
+	if keys, err := farm.RemovedMembers(removed); err != nil || len(keys) != 0 {
+		t.Errorf("before: %v %v", keys, err)
+	}
+	for _, key := range []string{"UA", "UB"} {
+		if err := os.WriteFile(members, []byte(`{"one": "`+key+`", "two": "UC"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := farm.RemoveMember(members, removed, "one"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := farm.RemoveMember(members, removed, "one"); err == nil {
+		t.Error("a member is removed twice")
+	}
+	if keys, err := farm.RemovedMembers(removed); err != nil || !slices.Equal(keys, []string{"UA", "UB"}) {
+		t.Errorf("%v %v", keys, err)
+	}
+	if text, err := os.ReadFile(members); err != nil || strings.Contains(string(text), "one") || !strings.Contains(string(text), "UC") {
+		t.Errorf("%s %v", text, err)
 	}
 }

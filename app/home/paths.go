@@ -200,11 +200,17 @@ func HasFarmServer(p Paths) bool {
 	return err == nil
 }
 
+// FarmNATS is the folder for the configuration of a NATS server of the user's own.
+func (p Paths) FarmNATS() string { return filepath.Join(p.Data, "farm", "nats") }
+
 // FarmAdministrator is the file with the key of the administrator of a farm.
 func (p Paths) FarmAdministrator() string { return filepath.Join(p.Data, "farm", "administrator.key") }
 
 // FarmMembers is the file of the names and the keys of those whom the administrator has admitted.
 func (p Paths) FarmMembers() string { return filepath.Join(p.Data, "farm", "members.json") }
+
+// FarmRemoved is the file of the keys of those who are members no more.
+func (p Paths) FarmRemoved() string { return filepath.Join(p.Data, "farm", "removed.json") }
 
 // FarmFiles is the folder of the files of jobs that this home has fetched from the farm.
 func (p Paths) FarmFiles() string { return filepath.Join(p.Cache, "farm", "files") }
