@@ -150,6 +150,9 @@ func examineFarm(ctx context.Context, paths home.Paths) []doctor.Finding {
 	ctx, stop := context.WithTimeout(ctx, farmTime/2)
 	defer stop()
 	c, err := farm.Dial(ctx, m, farm.DialOptions{})
+	if errors.Is(err, farm.ErrRefused) {
+		return []doctor.Finding{doctor.Wrong("farm", "ask the administrator of the farm; `blendtray farm leave`, and join again", "this machine was %s in the farm of %s: %v", m.Name, m.URL, err)}
+	}
 	if err != nil {
 		return []doctor.Finding{doctor.Wrong("farm", "look whether `blendtray farm serve`, the engine with farm.serve, or the NATS server is running there", "the server %s does not take this machine, %s: %v", m.URL, m.Name, err)}
 	}

@@ -84,6 +84,9 @@ func (c *farmConfigCmd) Run(e *env) error {
 			return err
 		}
 	}
+	if port == "0" {
+		port = "PORT" // the server says which it has found
+	}
 	setup := []string{"blendtray", "farm", "setup", "tls://" + net.JoinHostPort(cmp.Or(c.Address, reachableAt(host)), port)}
 	if pin := pinOfFile(config.Cert); pin != "" {
 		setup = append(setup, "--pin", "SHA256:"+pin)

@@ -245,6 +245,9 @@ func TestAFarmLivesOnANATSServerOfSomebodysOwn(t *testing.T) {
 	if r := desk.call("farm", "status"); r.code == 0 || !strings.Contains(r.stderr, "does not take this machine") {
 		t.Errorf("who is removed gets in: %+v", r)
 	}
+	if r := desk.call("doctor"); !strings.Contains(r.stdout, "does not take this machine") || !strings.Contains(r.stdout, "ask the administrator") {
+		t.Errorf("doctor: %+v", r)
+	}
 	if r := two.call("farm", "run", "-c", "print('ran')"); r.code != 0 || r.stdout != "ran\n" {
 		t.Errorf("farm run: %+v", r)
 	}

@@ -119,7 +119,7 @@ type Client struct {
 type DialOptions struct {
 	// Patient has Dial return at once and connect when a server answers.
 	Patient bool
-	// Refused is told what the server does not allow. It may be nil.
+	// Refused is told what the server does not allow, and each thing once while the connection lasts. It may be nil.
 	Refused func(error)
 }
 
@@ -130,15 +130,13 @@ func Dial(ctx context.Context, m *Membership, o DialOptions) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{Member: m, Card: card, connected: make(chan struct{}, 1)}
+	told := refusals{tell: o.Refused, said: map[string]bool{}}
 	options := []nats.Option{
 		nats.RetryOnFailedConnect(o.Patient),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if o.Refused != nil {
-				o.Refused(err)
-			}
-		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told.add(err) }),
 	}
 	noteConnected := func(*nats.Conn) {
+		told.forget()
 		select {
 		case c.connected <- struct{}{}:
 		default:
@@ -154,6 +152,38 @@ func Dial(ctx context.Context, m *Membership, o DialOptions) (*Client, error) {
 	}
 	return c, ctx.Err()
 }
+
+// refusals tell what the server does not allow, and the same only once until they forget it: a member that the server
+// does not take asks again each second.
+type refusals struct {
+	tell func(error)
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+func (r *refusals) add(err error) {
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAuthExpired) {
+		err = fmt.Errorf("%w: %w", ErrRefused, errNotTaken)
+	}
+	r.mu.Lock()
+	known := r.said[err.Error()]
+	if len(r.said) < 100 { // the server chooses the texts
+		r.said[err.Error()] = true
+	}
+	r.mu.Unlock()
+	if !known && r.tell != nil {
+		r.tell(err)
+	}
+}
+
+func (r *refusals) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.said)
+}
+
+// errNotTaken is the error of a member without a card or a pass that the server accepts.
+var errNotTaken = errors.New("the server of the farm does not take this machine")
 
 // dial connects with the key and the card of a member.
 func dial(m *Membership, more ...nats.Option) (*nats.Conn, error) {
@@ -174,8 +204,8 @@ func dial(m *Membership, more ...nats.Option) (*nats.Conn, error) {
 		options = append(options, nats.Secure(pinned(m.Pin)))
 	}
 	nc, err := nats.Connect(m.URL, options...)
-	if errors.Is(err, nats.ErrAuthorization) {
-		return nil, fmt.Errorf("%w: the server of the farm does not take this machine", ErrRefused)
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAuthExpired) {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, errNotTaken)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to the farm on %s: %w", m.URL, err)

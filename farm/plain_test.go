@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,7 +146,12 @@ func TestAPlainServerReadsItsConfigurationAgain(t *testing.T) {
 	h := newHallOn(t, true)
 	m, desk := h.machine("a", works), h.dial("desk", farm.RoleSubmit)
 	lost := h.member("lost", farm.RoleSubmit)
-	connected := connect(t, lost)
+	var told atomic.Int32
+	connected, err := farm.Dial(t.Context(), lost, farm.DialOptions{Refused: func(error) { told.Add(1) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(connected.Close)
 	running := submit(t, desk, script("wait"))
 	eventually(t, "the job is running", func() bool { return m.timesBegun("wait") == 1 })
 	plain, ok := h.server.(*plainServer)
@@ -165,6 +171,18 @@ func TestAPlainServerReadsItsConfigurationAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "who is removed is cut off", func() bool { return !connected.Connected() })
+	connections := func() uint64 {
+		v, err := plain.Varz(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.TotalConnections
+	}
+	first := connections()
+	eventually(t, "who is removed has asked again and again", func() bool { return connections() >= first+4 })
+	if n := told.Load(); n != 1 {
+		t.Errorf("who is removed hears of it %d times", n)
+	}
 	if _, err := farm.Dial(t.Context(), lost, farm.DialOptions{}); !errors.Is(err, farm.ErrRefused) {
 		t.Errorf("who is removed gets in: %v", err)
 	}
