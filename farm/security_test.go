@@ -243,12 +243,14 @@ func TestALineThatIsDeletedIsMadeAnew(t *testing.T) {
 
 // Where two processes admit machines, the one that has made the invitation answers.
 func TestOnlyWhoHasInvitedAMachineAnswersIt(t *testing.T) {
-	t.Parallel()
-	h := newHall(t)
+	onBoth(t, onlyWhoHasInvitedAnswers)
+}
+
+func onlyWhoHasInvitedAnswers(t *testing.T, h *hall) {
 	admin := h.dial("boss", farm.Roles()...)
 	members := filepath.Join(t.TempDir(), "members.json")
-	stranger := &farm.Admitter{Administrator: h.administrator, Members: members}
-	inviter := &farm.Admitter{Administrator: h.administrator, Members: members}
+	stranger := &farm.Admitter{Administrator: h.administrator, Members: members, Passes: h.passes}
+	inviter := &farm.Admitter{Administrator: h.administrator, Members: members, Passes: h.passes}
 	go func() { _ = stranger.Serve(t.Context(), admin) }()
 	token, err := inviter.Invite("tls://"+h.listen, h.server.Pin(), []farm.Role{farm.RoleSubmit}, time.Hour, 10)
 	if err != nil {
