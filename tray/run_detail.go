@@ -325,7 +325,7 @@ func (d *runDetail) tick() {
 
 // titleOf returns the first line about a run: its name, its state and how long it takes.
 func titleOf(r api.Run, now time.Time) string {
-	text := nameOf(r) + " · " + stateWord(r.State)
+	text := nameOf(r) + " · " + stateOf(r)
 	if r.HasTaken() || r.State == api.Running && r.StartedAt != nil {
 		text += " · " + clock(elapsed(r, now))
 	}
@@ -356,7 +356,12 @@ func aboutOf(r api.Run, now time.Time) string {
 	if r.Render != nil {
 		parts = append(parts, lang.L("renders {{.Frames}}", with{"Frames": oneLine(r.Render.String(), maxLabel)}))
 	}
-	if r.BlenderVersion != "" {
+	switch {
+	case r.OnFarm() && r.BlenderVersion == "":
+		parts = append(parts, lang.L("on the farm"))
+	case r.OnFarm():
+		parts = append(parts, "Blender "+r.BlenderVersion, lang.L("on the farm"))
+	case r.BlenderVersion != "":
 		parts = append(parts, "Blender "+r.ExecutedBy())
 	}
 	if r.Session != "" {

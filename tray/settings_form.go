@@ -337,7 +337,8 @@ func hintOf(s api.Setting) string {
 	if s.Fixed != "" {
 		return lang.L("This can't be changed here: it is {{.Reason}}.", map[string]any{"Reason": plain(s.Fixed)})
 	}
-	return api.PlainHelp(codeWord.ReplaceAllString(settingHelp(s), "“$1$2”"))
+	quoted := lang.L("“{{.Word}}”", map[string]any{"Word": "${1}${2}"}) // each language has quotation marks of its own
+	return api.PlainHelp(codeWord.ReplaceAllString(settingHelp(s), quoted))
 }
 
 // placeHolder returns how the value of a setting is written.

@@ -39,13 +39,32 @@ type State struct {
 }
 
 // current returns the run that the icon, the menu and the window tell of, or nil: of those that are
-// running the one that began last.
+// running the one that began last. A run that waits for a machine of the farm is told of when no other is running.
 func (s State) current() *api.Run {
 	if len(s.Running) == 0 {
 		return nil
 	}
+	for i := len(s.Running) - 1; i >= 0; i-- {
+		if !awaitsMachine(s.Running[i]) {
+			return &s.Running[i]
+		}
+	}
 	return &s.Running[len(s.Running)-1]
 }
+
+// here returns the runs that are running on this machine. Those on the farm go on without its Blenders and
+// without its engine.
+func (s State) here() (runs []api.Run) {
+	for _, r := range s.Running {
+		if !r.OnFarm() {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
+// awaitsMachine reports whether a run was sent to the farm, where no machine has begun it yet.
+func awaitsMachine(r api.Run) bool { return r.State == api.Running && r.StartedAt == nil && r.OnFarm() }
 
 // blender returns the Blender that the icon, the menu and the window show: the first one.
 func (s State) blender() api.BlenderStatus {

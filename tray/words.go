@@ -215,7 +215,10 @@ func reasonOf(reason string) string {
 // progressWords returns in words how far a run is.
 func progressWords(r api.Run, now time.Time) string {
 	p := r.Progress
-	if p == nil || p.Fraction < 0 {
+	switch {
+	case awaitsMachine(r):
+		return beside(nameOf(r), stateOf(r))
+	case p == nil || p.Fraction < 0:
 		return beside(nameOf(r), clock(elapsed(r, now)))
 	}
 	left := ""
@@ -258,6 +261,14 @@ func runLine(r api.Run, now time.Time) string {
 	}
 }
 
+// stateOf returns in words which state a run has.
+func stateOf(r api.Run) string {
+	if awaitsMachine(r) {
+		return lang.L("waiting for a machine of the farm")
+	}
+	return stateWord(r.State)
+}
+
 // stateWord returns the word for the state of a run that a person reads. What is not known, such as
 // the state of a newer engine, is as the engine says it.
 func stateWord(state api.State) string {
@@ -282,10 +293,15 @@ func stateWord(state api.State) string {
 	return string(state)
 }
 
-// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
+// endsRuns says which runs are running here and end with what a person has asked for, or returns "" when
+// there is no such run.
 func endsRuns(s State) string {
-	if n := len(s.Running); n > 1 {
-		return lang.N("{{.Count}} runs are running. This ends them.", n, with{"Count": grouped(n)})
+	switch runs := s.here(); len(runs) {
+	case 0:
+		return ""
+	case 1:
+		return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(runs[0])})
+	default:
+		return lang.N("{{.Count}} runs are running. This ends them.", len(runs), with{"Count": grouped(len(runs))})
 	}
-	return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(*s.current())})
 }
