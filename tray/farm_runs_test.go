@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"blendtray/api"
+	"blendtray/assets"
 )
 
 // farmRun is a run of a folder of the farm, which a machine has begun or not.
@@ -38,13 +39,17 @@ func onFarm(runs ...api.Run) func(*State) {
 func TestARunThatNoMachineHasBegunWaits(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]State{
-		"turntable.py · 1:10 · 1 more running":       attached(api.BlenderRunning, running(nil), onFarm(farmRun("8", false))),
-		"far.py · waiting for a machine of the farm": attached(api.BlenderReady, onFarm(farmRun("8", false))),
-		"far.py · 1:10": attached(api.BlenderReady, onFarm(farmRun("8", true))),
+		"turntable.py · 1:10 · 1 waiting for the farm":   attached(api.BlenderRunning, running(nil), onFarm(farmRun("8", false))),
+		"Blender 4.5.1 · ready · 2 waiting for the farm": attached(api.BlenderReady, onFarm(farmRun("8", false), farmRun("9", false))),
+		"far.py · 1:10 · 1 more running · 1 waiting":     attached(api.BlenderRunning, running(nil), onFarm(farmRun("8", true)), func(s *State) { s.Status.Queued = 1 }),
 	} {
 		if got := headline(s, now); got != want {
 			t.Errorf("it says %q, want %q", got, want)
 		}
+	}
+	waits := attached(api.BlenderReady, onFarm(farmRun("8", false)))
+	if find(t, Menu(waits, now), CancelRun).Enabled || IconOf(waits) != assets.Ready {
+		t.Error("a run that no machine has begun is shown as running")
 	}
 	if got := titleOf(farmRun("8", false), now); got != "far.py · waiting for a machine of the farm" {
 		t.Errorf("the head of the run says %q", got)

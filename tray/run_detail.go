@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -81,7 +80,7 @@ func newRunDetail(w *window) *runDetail {
 	d.script = button(openInEditor, lang.L("Open in editor"))
 	d.scene = button(openInBlender, lang.L("Open in Blender"))
 	d.more = widget.NewButtonWithIcon(lang.L("More…"), theme.MoreHorizontalIcon(), d.showMenu)
-	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.edit, d.script, d.scene, d.more)
+	buttons := container.New(newWrappedRows(), d.again, d.cancel, d.edit, d.script, d.scene, d.more)
 	lines := container.New(tightLines{}, d.title, d.where, d.about, d.cause)
 	d.head = container.NewVBox(lines, container.NewPadded(buttons))
 	d.panes = container.NewAppTabs(

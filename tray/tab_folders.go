@@ -142,7 +142,8 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	})
 	enable(remove, known && given.Fixed == "")
 	change := widget.NewButtonWithIcon(lang.L("Change…"), theme.SettingsIcon(), func() { t.change(f.Path) })
-	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), container.New(tight{7}, path, how))
+	below := container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), how)
+	return container.New(tight{4}, path, below)
 }
 
 // change shows the settings of a folder, which a person can change one by one.

@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -92,7 +91,7 @@ func newQueueTab(w *window) *queueTab {
 	t.up = widget.NewButtonWithIcon(lang.L("Move up in its line"), theme.MoveUpIcon(), func() { t.move(api.FrontOfLine) })
 	t.cancel = widget.NewButtonWithIcon(lang.L("Cancel"), theme.CancelIcon(), t.cancelRuns)
 	t.cancelLine = widget.NewButtonWithIcon("", theme.DeleteIcon(), t.askCancelLine)
-	buttons := container.New(layout.NewRowWrapLayout(), t.next, t.up, t.cancel, t.cancelLine)
+	buttons := container.New(newWrappedRows(), t.next, t.up, t.cancel, t.cancelLine)
 	head := container.New(queueColumns{},
 		widget.NewLabel(""), heading("#"), heading(lang.L("Script")), heading(lang.L("Line")), heading(lang.L("Since")), heading(lang.L("Why it waits")))
 	above := container.NewVBox(t.count, container.NewPadded(buttons), head, widget.NewSeparator())

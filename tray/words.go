@@ -120,11 +120,12 @@ func headline(s State, now time.Time) string {
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {
-	case len(s.Running) > 1:
-		more := len(s.Running) - 1
-		return beside(progressWords(*s.current(), now), lang.N("{{.Count}} more running", more, with{"Count": grouped(more)}), waiting)
-	case len(s.Running) > 0:
-		return beside(progressWords(*s.current(), now), waiting)
+	case s.current() != nil:
+		others := ""
+		if more := len(s.Running) - s.awaiting() - 1; more > 0 {
+			others = lang.N("{{.Count}} more running", more, with{"Count": grouped(more)})
+		}
+		return beside(progressWords(*s.current(), now), others, waiting)
 	case b.State == api.BlenderFailed:
 		return beside(cantStart(b.Reason), waiting)
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
@@ -184,13 +185,16 @@ func staleWords(n int) string {
 	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": grouped(n)})
 }
 
-// waitingWords returns how many runs wait, or "" for none.
+// waitingWords returns how many runs wait here and for the farm, or "" for none.
 func waitingWords(s State) string {
-	n := s.Status.Queued
-	if n == 0 {
-		return ""
+	here, far := "", ""
+	if n := s.Status.Queued; n > 0 {
+		here = lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 	}
-	return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
+	if n := s.awaiting(); n > 0 {
+		far = lang.N("{{.Count}} waiting for the farm", n, with{"Count": grouped(n)})
+	}
+	return beside(here, far)
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
@@ -215,10 +219,7 @@ func reasonOf(reason string) string {
 // progressWords returns in words how far a run is.
 func progressWords(r api.Run, now time.Time) string {
 	p := r.Progress
-	switch {
-	case awaitsMachine(r):
-		return beside(nameOf(r), stateOf(r))
-	case p == nil || p.Fraction < 0:
+	if p == nil || p.Fraction < 0 {
 		return beside(nameOf(r), clock(elapsed(r, now)))
 	}
 	left := ""
