@@ -41,6 +41,7 @@ func TestARunThatNoMachineHasBegunWaits(t *testing.T) {
 	for want, s := range map[string]State{
 		"turntable.py · 1:10 · 1 waiting for the farm":   attached(api.BlenderRunning, running(nil), onFarm(farmRun("8", false))),
 		"Blender 4.5.1 · ready · 2 waiting for the farm": attached(api.BlenderReady, onFarm(farmRun("8", false), farmRun("9", false))),
+		"Blender 4.5.1 · ready · 3 waiting":              attached(api.BlenderReady, onFarm(farmRun("8", false)), func(s *State) { s.Status.Queued = 2 }),
 		"far.py · 1:10 · 1 more running · 1 waiting":     attached(api.BlenderRunning, running(nil), onFarm(farmRun("8", true)), func(s *State) { s.Status.Queued = 1 }),
 	} {
 		if got := headline(s, now); got != want {
@@ -117,6 +118,25 @@ func TestTheDetailsOfARunOnTheFarm(t *testing.T) {
 	r.BlenderVersion = ""
 	if got := aboutOf(r, now); !strings.HasSuffix(got, "· on the farm") || strings.Contains(got, "Blender") {
 		t.Errorf("the head says %q", got)
+	}
+}
+
+func TestRunsForTheFarmAreCounted(t *testing.T) {
+	t.Parallel()
+	if got := runsWords(api.Status{Running: 3, Queued: 1, OnFarm: 2}); got != "3 running, 1 waiting · 2 of them for the farm" {
+		t.Errorf("it says %q", got)
+	}
+	if got := runsWords(api.Status{Running: 1}); got != "1 running, 0 waiting" {
+		t.Errorf("without a farm it says %q", got)
+	}
+}
+
+func TestAScriptInTheFolderOfAJobHasAShortName(t *testing.T) {
+	t.Parallel()
+	l := &scriptList{twice: map[string]bool{"far.py": true}}
+	s := api.ScriptRuns{Script: "/cache/trees/bd94155c8b468745f793ad04dae5548d70a1bb4d109eff087c44dfe9cc5cccbc/far.py", Runs: 1}
+	if got := l.nameOf(s); got != "bd94155c…/far.py (1)" {
+		t.Errorf("it is called %q", got)
 	}
 }
 

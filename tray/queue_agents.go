@@ -25,7 +25,7 @@ func newAgentRow(list func()) *agentRow {
 	r := &agentRow{title: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), did: widget.NewLabel("")}
 	r.title.Truncation, r.did.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
 	runs := widget.NewButtonWithIcon(lang.L("Its runs"), theme.ListIcon(), list)
-	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, container.NewPadded(runs), container.New(halves{}, r.title, r.did))
+	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, container.NewPadded(runs), container.New(halves{first: 0.41}, r.title, r.did))
 	return r
 }
 

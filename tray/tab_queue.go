@@ -527,13 +527,18 @@ func newProcessRow() *processRow {
 	r.title.Truncation, r.use.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
 	r.cpu, r.memory = newUsageGraph(theme.ColorNamePrimary), newUsageGraph(theme.ColorNameSuccess)
 	r.graphs = container.NewHBox(r.cpu.content, r.memory.content)
-	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, r.graphs, container.New(halves{r.graphs}, r.title, r.use))
+	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, r.graphs, container.New(halves{beside: r.graphs, first: 0.47}, r.title, r.use))
 	return r
 }
 
-// halves lays out two objects beside each other, the second a little wider, in the middle of the height. The
-// second begins where it would if what is beside them were shown.
-type halves struct{ beside fyne.CanvasObject }
+// halves lays out two objects beside each other, in the middle of the height.
+type halves struct {
+	// beside, if not nil, takes room to the right of them when it is shown. The second object begins at the
+	// same place when it is hidden.
+	beside fyne.CanvasObject
+	// first is the share of the first object.
+	first float32
+}
 
 func (halves) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	a, b := objects[0].MinSize(), objects[1].MinSize()
@@ -545,7 +550,7 @@ func (h halves) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	if h.beside != nil && !h.beside.Visible() {
 		first -= h.beside.MinSize().Width + theme.Padding()
 	}
-	first = max(0, first) * 0.47
+	first = max(0, first) * h.first
 	for i, o := range objects {
 		height := o.MinSize().Height
 		o.Move(fyne.NewPos(first*float32(i), (size.Height-height)/2))

@@ -185,16 +185,17 @@ func staleWords(n int) string {
 	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": grouped(n)})
 }
 
-// waitingWords returns how many runs wait here and for the farm, or "" for none.
+// waitingWords returns how many runs wait, here and for the farm, or "" for none.
 func waitingWords(s State) string {
-	here, far := "", ""
-	if n := s.Status.Queued; n > 0 {
-		here = lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
+	far := s.awaiting()
+	switch n := s.Status.Queued + far; {
+	case n == 0:
+		return ""
+	case n == far:
+		return lang.N("{{.Count}} waiting for the farm", n, with{"Count": grouped(n)})
+	default:
+		return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 	}
-	if n := s.awaiting(); n > 0 {
-		far = lang.N("{{.Count}} waiting for the farm", n, with{"Count": grouped(n)})
-	}
-	return beside(here, far)
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
