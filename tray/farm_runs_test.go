@@ -69,11 +69,11 @@ func TestWhatTheMachinesOfTheFarmDo(t *testing.T) {
 		runs        []api.Run
 		title, does string
 	}{
-		{ready, nil, "Machines of the farm", "no run is there"},
+		{ready, nil, "Machines of the farm", "no run of this machine is there"},
 		{ready, []api.Run{farmRun("1", true), farmRun("2", false), farmRun("3", false), {ID: "4", State: api.Running}}, "Machines of the farm", "1 run is running · 2 wait for a machine"},
-		{version, []api.Run{farmRun("1", true)}, "Machines of the farm · Blender 4.5", "no run is there"},
+		{version, []api.Run{farmRun("1", true)}, "Machines of the farm · Blender 4.5", "no run of this machine is there"},
 		{gone, []api.Run{farmRun("1", true), farmRun("2", true)}, "Machines of the farm", "2 runs are running · no server answers"},
-		{stopped, nil, "Machines of the farm", "stopped; blendtray start farm has runs sent there again"},
+		{stopped, nil, "Machines of the farm", "stopped; blendtray start farm sends runs there again"},
 	} {
 		lines := processLines(State{Link: Attached, Running: c.runs, Status: api.Status{Blenders: []api.BlenderStatus{c.b}}}, now)
 		if got := lines[0]; got.title != c.title || got.use != c.does || got.pid != 0 {

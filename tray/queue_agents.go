@@ -53,7 +53,7 @@ func agentDid(a api.Agent, now time.Time) string {
 	if a.Call != "" && a.CalledAt != nil {
 		facts := with{"Tool": oneLine(a.Call, 32), "Time": when(*a.CalledAt, now)}
 		if a.Calling > 0 {
-			call = lang.L("{{.Tool}} goes on since {{.Time}}", facts)
+			call = lang.L("{{.Tool}} has been running since {{.Time}}", facts)
 		} else {
 			call = lang.L("{{.Tool}} at {{.Time}}", facts)
 		}

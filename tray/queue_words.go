@@ -136,9 +136,9 @@ func farmUse(b api.BlenderStatus, running []api.Run) string {
 	case b.Reason != "":
 		return beside(words, wait, reasonOf(b.Reason))
 	case b.State == api.BlenderStopped:
-		return beside(words, wait, lang.L("stopped; blendtray start {{.Name}} has runs sent there again", map[string]any{"Name": oneLine(b.Name, 32)}))
+		return beside(words, wait, lang.L("stopped; blendtray start {{.Name}} sends runs there again", map[string]any{"Name": oneLine(b.Name, 32)}))
 	case executed == 0 && waiting == 0:
-		return lang.L("no run is there")
+		return lang.L("no run of this machine is there")
 	}
 	return beside(words, wait)
 }

@@ -68,7 +68,7 @@ func factsOf(r api.Run) (groups [][]fact) {
 	add(
 		fact{lang.L("Came from"), sourceWord(r.Source)},
 		fact{lang.L("Asked for by"), r.Client},
-		fact{lang.L("Machine"), r.Origin},
+		fact{lang.L("Asked for on"), r.Origin},
 		fact{lang.L("Key"), r.Key},
 		fact{lang.L("Repeats run"), r.RetryOf},
 		fact{lang.L("Saved by run"), r.WrittenBy},
