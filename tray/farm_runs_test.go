@@ -62,7 +62,7 @@ func TestWhatTheMachinesOfTheFarmDo(t *testing.T) {
 	ready := api.BlenderStatus{Name: "farm", Kind: api.BlenderFarm, State: api.BlenderReady}
 	version, gone, stopped := ready, ready, ready
 	version.Name = "farm-4.5"
-	gone.Reason = "no server answers\nmore"
+	gone.Reason = "`blendtray farm join`\nmore"
 	stopped.State = api.BlenderStopped
 	for _, c := range []struct {
 		b           api.BlenderStatus
@@ -72,7 +72,7 @@ func TestWhatTheMachinesOfTheFarmDo(t *testing.T) {
 		{ready, nil, "Machines of the farm", "no run of this machine is there"},
 		{ready, []api.Run{farmRun("1", true), farmRun("2", false), farmRun("3", false), {ID: "4", State: api.Running}}, "Machines of the farm", "1 run is running · 2 wait for a machine"},
 		{version, []api.Run{farmRun("1", true)}, "Machines of the farm · Blender 4.5", "no run of this machine is there"},
-		{gone, []api.Run{farmRun("1", true), farmRun("2", true)}, "Machines of the farm", "2 runs are running · no server answers"},
+		{gone, []api.Run{farmRun("1", true), farmRun("2", true)}, "Machines of the farm", "2 runs are running · “blendtray farm join”"},
 		{stopped, nil, "Machines of the farm", "stopped; blendtray start farm sends runs there again"},
 	} {
 		lines := processLines(State{Link: Attached, Running: c.runs, Status: api.Status{Blenders: []api.BlenderStatus{c.b}}}, now)
@@ -182,20 +182,25 @@ func TestTheQueueMakesRoomForItsAgents(t *testing.T) {
 func TestAFolderSaysWhatItsButtonsDoAndThatItIsOfTheFarm(t *testing.T) {
 	o := openWindow(t)
 	o.report.Folders = []api.FolderReport{{Path: "/farm", Settings: []api.Setting{{Key: "farm", Type: api.TypeBool, Value: true}}}}
-	row := o.folders.row(api.FolderStatus{Path: "/farm", Method: "inotify"})
-	o.folders.rows.Add(row)
-	var words []string
-	for _, object := range test.LaidOutObjects(row) {
-		switch part := object.(type) {
-		case *widget.Button:
-			words = append(words, part.Text)
-		case *widget.Label:
-			words = append(words, part.Text)
+	for says, f := range map[string]api.FolderStatus{
+		"watched (inotify); its scripts run on machines of the farm": {Path: "/farm", Method: "inotify"},
+		"its runs wait: type “blendtray farm join”":                  {Path: "/farm", Method: "inotify", Error: "its runs wait: type `blendtray farm join`"},
+	} {
+		row := o.folders.row(f)
+		o.folders.rows.Add(row)
+		var words []string
+		for _, object := range test.LaidOutObjects(row) {
+			switch part := object.(type) {
+			case *widget.Button:
+				words = append(words, part.Text)
+			case *widget.Label:
+				words = append(words, part.Text)
+			}
 		}
-	}
-	for _, want := range []string{"Change…", "Open", "Stop watching…", "watched (inotify); its scripts run on machines of the farm"} {
-		if !slices.Contains(words, want) {
-			t.Errorf("%q is missing in %q", want, words)
+		for _, want := range []string{"Change…", "Open", "Stop watching…", says} {
+			if !slices.Contains(words, want) {
+				t.Errorf("%q is missing in %q", want, words)
+			}
 		}
 	}
 }

@@ -168,7 +168,7 @@ func waitsWhy(q api.QueuedRun, names map[string]string) string {
 	case api.WaitsForNothing:
 		return lang.L("it is about to start")
 	}
-	return oneLine(q.Why, 200) // the engine alone knows
+	return oneLine(quoteCode(q.Why), 200) // the engine alone knows
 }
 
 // lineWords returns whose turn a run waits for, in words.

@@ -113,17 +113,17 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		how.SetText(lang.L("not watched"))
 	}
 	if f.Note != "" {
-		how.SetText(how.Text + "; " + f.Note)
+		how.SetText(how.Text + "; " + quoteCode(f.Note))
 	}
 	if n := len(f.Stale); n > 0 {
 		how.SetText(how.Text + "; " + lang.L("{{.Stale}}: blendtray retry --stale runs them again", map[string]any{"Stale": staleWords(n)}))
 	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
-		how.SetText(f.Error)
+		how.SetText(quoteCode(f.Error))
 	}
 	given, known := t.window.report.Folder(f.Path)
-	if farm, ok := given.Find("farm"); ok && farm.Text() == "true" {
+	if farm, ok := given.Find("farm"); ok && farm.Text() == "true" && f.Error == "" {
 		how.SetText(how.Text + "; " + lang.L("its scripts run on machines of the farm"))
 	}
 	if given.Fixed != "" {
@@ -142,7 +142,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 	})
 	enable(remove, known && given.Fixed == "")
 	change := widget.NewButtonWithIcon(lang.L("Change…"), theme.SettingsIcon(), func() { t.change(f.Path) })
-	below := container.NewBorder(nil, nil, nil, container.NewHBox(change, open, remove), how)
+	below := container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), how)
 	return container.New(tight{4}, path, below)
 }
 

@@ -874,7 +874,7 @@ func TestAFolderIsChangedInItsForm(t *testing.T) {
 	o.showSettings(report)
 	row := o.folders.rows.Objects[0].(*fyne.Container)
 	below := row.Objects[1].(*fyne.Container)
-	buttons := below.Objects[1].(*fyne.Container)
+	buttons := below.Objects[1].(*fyne.Container).Objects[0].(*fyne.Container)
 	if b := buttons.Objects[2].(*widget.Button); b.Text != "Stop watching…" || !b.Disabled() {
 		t.Errorf("%q can be clicked: the folder can be removed", b.Text)
 	}

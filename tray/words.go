@@ -2,6 +2,7 @@ package tray
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,7 +215,15 @@ func reasonOf(reason string) string {
 	if first == "" {
 		return lang.L("no reason is known")
 	}
-	return plain(first)
+	return quoteCode(plain(first))
+}
+
+// codeWord matches what is written as code, as a whole in quotes or not.
+var codeWord = regexp.MustCompile("`\"([^\"`]*)\"`|`([^`]*)`")
+
+// quoteCode returns a text in which what is written as code stands in the quotation marks of the language.
+func quoteCode(text string) string {
+	return codeWord.ReplaceAllString(text, lang.L("“{{.Word}}”", with{"Word": "${1}${2}"}))
 }
 
 // progressWords returns in words how far a run is.
