@@ -122,8 +122,9 @@ func findSetting(all []Setting, key string) (Setting, bool) {
 // except in lists.
 func (s Setting) Text() string { return ValueText(s.Value) }
 
-// markdownLink matches a link in parentheses, as the help of a setting may have one.
-var markdownLink = regexp.MustCompile(`\s*\(\[[^\]]*\]\([^)]*\)\)`)
+// markdownLink matches a link in parentheses, as the help of a setting may have one. Chinese has
+// parentheses of its own.
+var markdownLink = regexp.MustCompile(`\s*[(（]\[[^\]]*\]\([^)]*\)[)）]`)
 
 // PlainHelp returns the help of a setting without Markdown.
 func PlainHelp(help string) string {

@@ -219,7 +219,7 @@ func (e *Engine) StartBlender(ctx context.Context, name string) error {
 }
 
 // StopBlender cancels the current run of the Blender with a name and stops the Blender; "" stops
-// all Blenders. Queued runs stay queued until [Engine.StartBlender]. StopBlender fails with
+// all Blenders of this machine, and leaves what is on the farm alone. Queued runs stay queued until [Engine.StartBlender]. StopBlender fails with
 // [api.ErrNoBlender] when no Blender has that name.
 func (e *Engine) StopBlender(ctx context.Context, name string) error {
 	workers, err := e.chosen(name, func(*worker) bool { return true })

@@ -181,7 +181,7 @@ func (f *Follower) handle(ev api.Event) bool {
 		}
 		return false
 	case api.KindBlender:
-		if ev.Blender != nil && len(f.state.Status.Blenders) == 1 {
+		if ev.Blender != nil && len(f.state.Status.Blenders) == 1 && f.state.Status.Blenders[0].Name == ev.Blender.Name {
 			f.state.Status.Blenders = []api.BlenderStatus{*ev.Blender}
 			f.publish()
 		}

@@ -13,9 +13,9 @@ func IconOf(s State) assets.Icon {
 	case Lost:
 		return assets.Attention
 	}
-	switch b := s.blender(); {
-	case len(s.Running) > 0:
-		if p := s.current().Progress; p != nil && p.Fraction >= 0 {
+	switch b, r := s.blender(), s.current(); {
+	case r != nil:
+		if p := r.Progress; p != nil && p.Fraction >= 0 {
 			return assets.Running(p.Fraction)
 		}
 		return assets.RunningUnknown

@@ -391,16 +391,17 @@ func (s *indicator) clicked(it Item) {
 			return s.cfg.Login.Set(it.On)
 		})
 	case Quit:
-		if st := s.now(); st.Own && len(st.Running) > 0 {
-			s.window.show(order{Ask: askQuit, Words: endsRuns(st)})
+		st := s.now()
+		if words := endsRuns(st); st.Own && words != "" {
+			s.window.show(order{Ask: askQuit, Words: words})
 			return
 		}
 		s.quit()
 	case StartEngine:
 		s.startEngine()
 	case StopBlender, RestartBlender:
-		if st := s.now(); len(st.Running) > 0 {
-			s.window.show(order{Ask: map[Do]question{StopBlender: askStop, RestartBlender: askRestart}[it.Do], Words: endsRuns(st)})
+		if words := endsRuns(s.now()); words != "" {
+			s.window.show(order{Ask: map[Do]question{StopBlender: askStop, RestartBlender: askRestart}[it.Do], Words: words})
 			return
 		}
 		s.ask(it)

@@ -89,6 +89,11 @@ func (w *window) shortcuts() []shortcut {
 	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8} {
 		all = append(all, shortcut{key, func() { w.goTo(i) }})
 	}
+	all = append(all, shortcut{fyne.Key9, func() {
+		if w.farm.there() {
+			w.goToContent(w.farm.content)
+		}
+	}})
 	return all
 }
 

@@ -121,6 +121,6 @@ func possible(s State) abilities {
 	case api.BlenderStarting:
 		can.stop = true
 	}
-	can.cancel = len(s.Running) > 0
+	can.cancel = s.current() != nil
 	return can
 }

@@ -25,7 +25,7 @@ func newAgentRow(list func()) *agentRow {
 	r := &agentRow{title: widget.NewLabelWithStyle("", fyne.TextAlignLeading, fyne.TextStyle{Bold: true}), did: widget.NewLabel("")}
 	r.title.Truncation, r.did.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
 	runs := widget.NewButtonWithIcon(lang.L("Its runs"), theme.ListIcon(), list)
-	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, container.NewPadded(runs), container.New(halves{}, r.title, r.did))
+	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, container.NewPadded(runs), container.New(halves{first: 0.41}, r.title, r.did))
 	return r
 }
 
@@ -53,7 +53,7 @@ func agentDid(a api.Agent, now time.Time) string {
 	if a.Call != "" && a.CalledAt != nil {
 		facts := with{"Tool": oneLine(a.Call, 32), "Time": when(*a.CalledAt, now)}
 		if a.Calling > 0 {
-			call = lang.L("{{.Tool}} goes on since {{.Time}}", facts)
+			call = lang.L("{{.Tool}} has been running since {{.Time}}", facts)
 		} else {
 			call = lang.L("{{.Tool}} at {{.Time}}", facts)
 		}

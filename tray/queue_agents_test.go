@@ -30,7 +30,7 @@ func TestTheQueueShowsWhichAgentsAreConnected(t *testing.T) {
 	if got := row.title.Text; got != "ro<U+202E>bot 2 · over a pipe" {
 		t.Error(got)
 	}
-	for _, want := range []string{"run_python goes on since", "1 run ", "session chair"} {
+	for _, want := range []string{"run_python has been running since", "1 run ", "session chair"} {
 		if !strings.Contains(row.did.Text, want) {
 			t.Errorf("%q lacks %q", row.did.Text, want)
 		}

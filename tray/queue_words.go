@@ -103,6 +103,46 @@ func blenderTitle(name, version string, pid int) string {
 	return beside(title, oneLine(name, 32), process)
 }
 
+// farmTitle returns what is shown in the place of a Blender's name for the machines of the farm.
+func farmTitle(b api.BlenderStatus) string {
+	asked, _ := api.FarmAsks(b.Name)
+	if asked != "" {
+		asked = "Blender " + oneLine(asked, 32)
+	}
+	return beside(lang.L("Machines of the farm"), asked)
+}
+
+// farmUse returns in words what the machines of the farm do with the runs of this machine that are
+// running, or why they get none.
+func farmUse(b api.BlenderStatus, running []api.Run) string {
+	executed, waiting := 0, 0
+	for _, r := range running {
+		switch {
+		case r.Blender != b.Name:
+		case awaitsMachine(r):
+			waiting++
+		default:
+			executed++
+		}
+	}
+	var words, wait string
+	if executed > 0 {
+		words = lang.N("{{.Count}} runs are running", executed, with{"Count": grouped(executed)})
+	}
+	if waiting > 0 {
+		wait = lang.N("{{.Count}} wait for a machine", waiting, with{"Count": grouped(waiting)})
+	}
+	switch {
+	case b.Reason != "":
+		return beside(words, wait, reasonOf(b.Reason))
+	case b.State == api.BlenderStopped:
+		return beside(words, wait, lang.L("stopped; blendtray start {{.Name}} sends runs there again", map[string]any{"Name": oneLine(b.Name, 32)}))
+	case executed == 0 && waiting == 0:
+		return lang.L("no run of this machine is there")
+	}
+	return beside(words, wait)
+}
+
 // waitsWhy returns in words why a run waits. names has the names of runs by their ids, as far as they are
 // known.
 func waitsWhy(q api.QueuedRun, names map[string]string) string {
@@ -128,7 +168,7 @@ func waitsWhy(q api.QueuedRun, names map[string]string) string {
 	case api.WaitsForNothing:
 		return lang.L("it is about to start")
 	}
-	return oneLine(q.Why, 200) // the engine alone knows
+	return oneLine(quoteCode(q.Why), 200) // the engine alone knows
 }
 
 // lineWords returns whose turn a run waits for, in words.

@@ -108,7 +108,7 @@ func changesWords(c api.Changes) string {
 	case c.Same:
 		return lang.L("Nothing has changed since run {{.Run}} of this script: the code is the same.", with{"Run": c.Before})
 	case c.NoText:
-		return lang.L("The code is another than in run {{.Run}}. What has changed can't be shown: one of the two is no UTF-8, or both are too long.", with{"Run": c.Before})
+		return lang.L("The code is not the same as in run {{.Run}}. What has changed can't be shown: one of the two is not UTF-8, or both are too long.", with{"Run": c.Before})
 	}
 	return lang.L("What has changed since run {{.Run}} of this script. Lines added: {{.Added}}, removed: {{.Removed}}.",
 		with{"Run": c.Before, "Added": c.Added, "Removed": c.Removed})

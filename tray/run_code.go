@@ -60,7 +60,7 @@ func readCode(source []byte) shownCode {
 	text := string(bytes.TrimPrefix(source, []byte("\ufeff")))
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\ufffd")
-		c.notice = lang.L("The script is no UTF-8: some of its characters are shown as �.")
+		c.notice = lang.L("The script is not UTF-8: some of its characters are shown as �.")
 	}
 	text = strings.TrimSuffix(visible(text), "\n")
 	var spans [][]syntax.Span

@@ -29,7 +29,7 @@ func TestCodeIsReadAsAPaneShowsIt(t *testing.T) {
 		{"lines", "a = 1\nb = 2\n", "a = 1\nb = 2\n", 2, ""},
 		{"lines of Windows, and a mark", "\ufeffa\r\nb\rc", "a\nb\nc\n", 3, ""},
 		{"what a pane would obey", "a\x1b[31m\x00\f\t\u0085\x7f", "a␛[31m␀␌\t\ufffd␡\n", 1, ""},
-		{"no UTF-8", "# caf\xe9", "# caf\ufffd\n", 1, "no UTF-8"},
+		{"no UTF-8", "# caf\xe9", "# caf\ufffd\n", 1, "not UTF-8"},
 		{"signs", "名字 = '🐒'", "名字 = '🐒'\n", 1, ""},
 		{"a long line", "x\n" + long + "\ny", "x\n" + long[:maxCodeRow] + "\n" + long[maxCodeRow:] + "\ny\n", 3, ""},
 		{"long code", strings.Repeat("x = 1\n", maxCodeColored/6+1), strings.Repeat("x = 1\n", maxCodeColored/6+1), maxCodeColored/6 + 1, "without colours"},

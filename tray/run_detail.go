@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -81,7 +80,7 @@ func newRunDetail(w *window) *runDetail {
 	d.script = button(openInEditor, lang.L("Open in editor"))
 	d.scene = button(openInBlender, lang.L("Open in Blender"))
 	d.more = widget.NewButtonWithIcon(lang.L("More…"), theme.MoreHorizontalIcon(), d.showMenu)
-	buttons := container.New(layout.NewRowWrapLayout(), d.again, d.cancel, d.edit, d.script, d.scene, d.more)
+	buttons := container.New(newWrappedRows(), d.again, d.cancel, d.edit, d.script, d.scene, d.more)
 	lines := container.New(tightLines{}, d.title, d.where, d.about, d.cause)
 	d.head = container.NewVBox(lines, container.NewPadded(buttons))
 	d.panes = container.NewAppTabs(
@@ -325,7 +324,7 @@ func (d *runDetail) tick() {
 
 // titleOf returns the first line about a run: its name, its state and how long it takes.
 func titleOf(r api.Run, now time.Time) string {
-	text := nameOf(r) + " · " + stateWord(r.State)
+	text := nameOf(r) + " · " + stateOf(r)
 	if r.HasTaken() || r.State == api.Running && r.StartedAt != nil {
 		text += " · " + clock(elapsed(r, now))
 	}
@@ -356,7 +355,12 @@ func aboutOf(r api.Run, now time.Time) string {
 	if r.Render != nil {
 		parts = append(parts, lang.L("renders {{.Frames}}", with{"Frames": oneLine(r.Render.String(), maxLabel)}))
 	}
-	if r.BlenderVersion != "" {
+	switch {
+	case r.OnFarm() && r.BlenderVersion == "":
+		parts = append(parts, lang.L("on the farm"))
+	case r.OnFarm():
+		parts = append(parts, "Blender "+r.BlenderVersion, lang.L("on the farm"))
+	case r.BlenderVersion != "":
 		parts = append(parts, "Blender "+r.ExecutedBy())
 	}
 	if r.Session != "" {

@@ -48,8 +48,8 @@ func factsOf(r api.Run) (groups [][]fact) {
 		return strconv.FormatInt(n, 10)
 	}
 	add(
-		fact{lang.L("Run"), r.ID},
-		fact{lang.L("State"), stateWord(r.State)},
+		fact{lang.L("Run number"), r.ID},
+		fact{lang.L("State"), stateOf(r)},
 		fact{lang.L("Reason"), r.Reason},
 		fact{lang.L("Script"), r.Script},
 		fact{lang.L("Watched folder"), r.Folder},
@@ -66,9 +66,9 @@ func factsOf(r api.Run) (groups [][]fact) {
 		fact{lang.L("Time limit"), seconds(r.TimeLimitSeconds)},
 	)
 	add(
-		fact{lang.L("Came from"), string(r.Source)},
+		fact{lang.L("Came from"), sourceWord(r.Source)},
 		fact{lang.L("Asked for by"), r.Client},
-		fact{lang.L("Machine"), r.Origin},
+		fact{lang.L("Asked for on"), r.Origin},
 		fact{lang.L("Key"), r.Key},
 		fact{lang.L("Repeats run"), r.RetryOf},
 		fact{lang.L("Saved by run"), r.WrittenBy},
@@ -78,8 +78,8 @@ func factsOf(r api.Run) (groups [][]fact) {
 		rendered, frames = *r.Render, r.Render.String()
 	}
 	add(
-		fact{"Blender", r.ExecutedBy()},
-		fact{lang.L("Name of the Blender"), r.Blender},
+		fact{"Blender", executedBy(r)},
+		fact{lang.L("Name of the Blender"), nameOfBlender(r)},
 		fact{lang.L("Process"), number(int64(r.PID))},
 		fact{lang.L("Session"), r.Session},
 		fact{lang.L("Scene"), r.Scene},
@@ -177,7 +177,7 @@ func took(r api.Run) string {
 	if !r.HasTaken() {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s s)", clock(elapsed(r, time.Now())), strconv.FormatFloat(math.Round(r.Seconds*1e4)/1e4, 'f', -1, 64))
+	return fmt.Sprintf("%s (%s s)", clock(elapsed(r, time.Now())), decimal(math.Round(r.Seconds*1e4)/1e4, -1))
 }
 
 func seconds(s float64) string {
@@ -199,7 +199,43 @@ func leftover(r api.Run) string {
 	if r.Leftover == api.LeftoverAuto {
 		return ""
 	}
-	return lang.L("end with the {{.What}}", with{"What": r.Leftover.String()})
+	if r.Leftover == api.LeftoverRun {
+		return lang.L("end with the run")
+	}
+	return lang.L("end with Blender")
+}
+
+// executedBy returns which Blender executed a run, as far as that is known.
+func executedBy(r api.Run) string {
+	if r.OnFarm() {
+		return beside(r.BlenderVersion, lang.L("on a machine of the farm"))
+	}
+	return r.ExecutedBy()
+}
+
+// nameOfBlender returns the name of the Blender that the run asks for. The machines of the farm have none.
+func nameOfBlender(r api.Run) string {
+	if asked, farm := api.FarmAsks(r.Blender); farm {
+		return asked
+	}
+	return r.Blender
+}
+
+// sourceWord returns in words where a run came from. What is not known is as the engine says it.
+func sourceWord(from api.Source) string {
+	switch from {
+	case api.FromFolder:
+		return lang.L("a save in a watched folder")
+	case api.FromCommand:
+		return lang.L("a command or another program")
+	case api.FromRetry:
+		return lang.L("another run, which it repeats")
+	case api.FromSession:
+		return lang.L("an operation of a session")
+	case api.FromModule:
+		return lang.L("a change of a module that the script imports")
+	}
+	return string(from)
 }
 
 // quoted returns arguments as a person would write them, each in quotes where it has to be.

@@ -30,7 +30,7 @@ func TestAllThatIsKnownAboutARunIsTold(t *testing.T) {
 	text := factsText(factsOf(r))
 	for _, want := range []string{
 		"31", "failed", "because", "/srv/名字.py", "/srv\n", `--n "two words"`, "abc", "yes", "2026-01-02 03:04:05.000", "03:04:06.200", "03:04:08.000",
-		"1.2 s\n", "1.8 s (1.8123 s)", "1:30", "retry", "me\n", "host", "k\n", "30\n", "29\n", "4.5.1 (render)", "4711", "chair", "fresh",
+		"1.2 s\n", "1.8 s (1.8123 s)", "1:30", "another run, which it repeats", "me\n", "host", "k\n", "30\n", "29\n", "4.5.1 (render)", "4711", "chair", "fresh",
 		"CYCLES", "end with the run", "4.0 GB", "5\n", "9\n", "3\n", "1.5 KB", "/cache/1.jpg", "KeyError", "'x'\n                      and more",
 		"  File \"/srv/a.py\", line 4\n", "Files that it made\n/srv/out/1.png\n/srv/out/2.exr\n", "Result\n{\n  \"a\": [\n    1,\n",
 	} {

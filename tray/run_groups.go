@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -131,12 +132,19 @@ func (l *scriptList) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	about.Refresh()
 }
 
+// treeName matches the name of a folder in which a job of the farm runs: a hash of what is in the folder.
+var treeName = regexp.MustCompile("^[0-9a-f]{64}$")
+
 // nameOf returns the name of a script to show, with its folder where several scripts have the name, and
 // with the number of its runs.
 func (l *scriptList) nameOf(s api.ScriptRuns) string {
 	name := nameOf(api.Run{Script: s.Script})
 	if l.twice[filepath.Base(s.Script)] && filepath.IsAbs(s.Script) {
-		name = oneLine(filepath.Base(filepath.Dir(s.Script))+string(filepath.Separator)+filepath.Base(s.Script), 40)
+		folder := filepath.Base(filepath.Dir(s.Script))
+		if treeName.MatchString(folder) {
+			folder = folder[:8] + "…"
+		}
+		name = oneLine(folder+string(filepath.Separator)+filepath.Base(s.Script), 40)
 	}
 	return fmt.Sprintf("%s (%d)", name, s.Runs)
 }

@@ -9,7 +9,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -30,7 +29,7 @@ type picturesView struct {
 }
 
 func newPicturesView(w *window) *picturesView {
-	v := &picturesView{window: w, images: container.New(layout.NewRowWrapLayout())}
+	v := &picturesView{window: w, images: container.New(newWrappedRows())}
 	v.remark, v.content = newRemark("", nil, container.NewVScroll(container.NewPadded(v.images)))
 	return v
 }

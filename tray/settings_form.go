@@ -5,7 +5,6 @@ package tray
 import (
 	"context"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -329,15 +328,12 @@ func valueWord(s api.Setting) string {
 	}
 }
 
-// codeWord matches what is written as code, as a whole in quotes or not.
-var codeWord = regexp.MustCompile("`\"([^\"`]*)\"`|`([^`]*)`")
-
 // hintOf returns what a setting does, or why it can't be changed.
 func hintOf(s api.Setting) string {
 	if s.Fixed != "" {
 		return lang.L("This can't be changed here: it is {{.Reason}}.", map[string]any{"Reason": plain(s.Fixed)})
 	}
-	return api.PlainHelp(codeWord.ReplaceAllString(settingHelp(s), "“$1$2”"))
+	return api.PlainHelp(quoteCode(settingHelp(s)))
 }
 
 // placeHolder returns how the value of a setting is written.

@@ -384,13 +384,13 @@ func (s *shell) startAtLogin(on bool) {
 // ask asks the engine for what a click on an item asks for. It asks the person first when that would
 // end a run.
 func (s *shell) ask(it Item) {
-	if st := s.now(); len(st.Running) > 0 {
+	if words := endsRuns(s.now()); words != "" {
 		switch it.Do {
 		case StopBlender:
-			s.confirm(askStop, endsRuns(st))
+			s.confirm(askStop, words)
 			return
 		case RestartBlender:
-			s.confirm(askRestart, endsRuns(st))
+			s.confirm(askRestart, words)
 			return
 		}
 	}
@@ -483,12 +483,13 @@ func (s *shell) confirm(q question, words string) {
 // quit ends the program. It asks first when that would end a run.
 func (s *shell) quit() {
 	st := s.now()
-	if len(st.Running) == 0 || !st.Own {
+	words := endsRuns(st)
+	if words == "" || !st.Own {
 		s.leave()
 		return
 	}
 	s.window.raise()
-	s.confirm(askQuit, endsRuns(st))
+	s.confirm(askQuit, words)
 }
 
 // leave ends the program: the tray, and with it the window.

@@ -41,11 +41,37 @@ type State struct {
 // current returns the run that the icon, the menu and the window tell of, or nil: of those that are
 // running the one that began last.
 func (s State) current() *api.Run {
-	if len(s.Running) == 0 {
-		return nil
+	for i := len(s.Running) - 1; i >= 0; i-- {
+		if !awaitsMachine(s.Running[i]) {
+			return &s.Running[i]
+		}
 	}
-	return &s.Running[len(s.Running)-1]
+	return nil
 }
+
+// awaiting returns how many runs were sent to the farm, where no machine has begun them yet.
+func (s State) awaiting() (n int) {
+	for _, r := range s.Running {
+		if awaitsMachine(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// here returns the runs that are running on this machine. Those on the farm go on without its Blenders and
+// without its engine.
+func (s State) here() (runs []api.Run) {
+	for _, r := range s.Running {
+		if !r.OnFarm() {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
+// awaitsMachine reports whether a run was sent to the farm, where no machine has begun it yet.
+func awaitsMachine(r api.Run) bool { return r.State == api.Running && r.StartedAt == nil && r.OnFarm() }
 
 // blender returns the Blender that the icon, the menu and the window show: the first one.
 func (s State) blender() api.BlenderStatus {

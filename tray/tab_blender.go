@@ -98,12 +98,16 @@ func (t *blenderTab) show(s State) {
 	}
 }
 
-// runsWords returns how many runs are running and wait.
+// runsWords returns how many runs are running and wait, and how many of them go to the farm.
 func runsWords(st api.Status) string {
 	if st.Running == 0 && st.Queued == 0 {
 		return ""
 	}
-	return lang.L("{{.Running}} running, {{.Waiting}} waiting", with{"Running": grouped(st.Running), "Waiting": grouped(st.Queued)})
+	far := ""
+	if st.OnFarm > 0 {
+		far = lang.N("{{.Count}} of them for the farm", st.OnFarm, with{"Count": grouped(st.OnFarm)})
+	}
+	return beside(lang.L("{{.Running}} running, {{.Waiting}} waiting", with{"Running": grouped(st.Running), "Waiting": grouped(st.Queued)}), far)
 }
 
 // set shows the value of a fact, or a dash for "".

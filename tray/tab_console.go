@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -102,7 +101,7 @@ func newConsoleTab(w *window) *consoleTab {
 	t.makeButtons()
 	t.layer = container.NewWithoutLayout(t.list)
 	top := container.NewBorder(nil, nil, container.NewHBox(widget.NewLabel(lang.L("Session")), t.session), nil, t.state)
-	buttons := container.New(layout.NewRowWrapLayout(), t.run, t.stop, t.checkpoint, t.undo, t.keepAs, t.end, t.clear)
+	buttons := container.New(newWrappedRows(), t.run, t.stop, t.checkpoint, t.undo, t.keepAs, t.end, t.clear)
 	split := container.NewVSplit(
 		container.NewBorder(nil, container.NewPadded(t.strip.scroll), nil, nil, container.NewStack(t.output.content, container.NewPadded(t.empty))),
 		container.NewPadded(container.NewBorder(nil, t.hint, nil, nil, t.code)),

@@ -16,6 +16,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -268,7 +269,7 @@ func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
 	if g.Parts > stripWide {
 		line = container.NewStack(strip)
 	}
-	text := container.NewVBox(name, container.NewPadded(line), about)
+	text := container.NewVBox(name, container.New(layout.NewCustomPaddedLayout(theme.Padding(), theme.Padding(), theme.InnerPadding(), theme.InnerPadding()), line), about)
 	if g.Picture == "" {
 		return container.NewVBox(text, widget.NewSeparator())
 	}

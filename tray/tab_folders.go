@@ -43,7 +43,7 @@ func newFoldersTab(w *window) *foldersTab {
 	t.another = widget.NewButtonWithIcon(lang.L("Add folder…"), theme.ContentAddIcon(), func() {
 		chooseFolder(w, lang.L("Choose a folder to watch"), "", t.add)
 	})
-	edit := widget.NewButtonWithIcon(lang.L("Open the settings"), theme.SettingsIcon(), func() {
+	edit := widget.NewButtonWithIcon(lang.L("Open settings.toml"), theme.DocumentCreateIcon(), func() {
 		file := w.settingsFile()
 		s.try("open the settings", func(context.Context) error { return s.cfg.Host.Open(file, 0) })
 	})
@@ -113,24 +113,27 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		how.SetText(lang.L("not watched"))
 	}
 	if f.Note != "" {
-		how.SetText(how.Text + "; " + f.Note)
+		how.SetText(how.Text + "; " + quoteCode(f.Note))
 	}
 	if n := len(f.Stale); n > 0 {
 		how.SetText(how.Text + "; " + lang.L("{{.Stale}}: blendtray retry --stale runs them again", map[string]any{"Stale": staleWords(n)}))
 	}
 	if f.Error != "" {
 		how.Importance = widget.WarningImportance
-		how.SetText(f.Error)
+		how.SetText(quoteCode(f.Error))
 	}
 	given, known := t.window.report.Folder(f.Path)
+	if farm, ok := given.Find("farm"); ok && farm.Text() == "true" && f.Error == "" {
+		how.SetText(how.Text + "; " + lang.L("its scripts run on machines of the farm"))
+	}
 	if given.Fixed != "" {
 		how.SetText(how.Text + "; " + plain(given.Fixed))
 	}
 	s := t.window.shell
-	open := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+	open := widget.NewButtonWithIcon(lang.L("Open"), theme.FolderOpenIcon(), func() {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
-	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() {
+	remove := widget.NewButtonWithIcon(lang.L("Stop watching…"), theme.DeleteIcon(), func() {
 		t.window.confirm(lang.L("Stop watching this folder?"), lang.L("{{.Folder}} stays as it is. Scripts that are saved in it do not run any more.", map[string]any{"Folder": plain(f.Path)}), lang.L("Stop watching"), func() {
 			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 				return s.cfg.Client.RemoveFolder(ctx, f.Path)
@@ -138,8 +141,9 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		})
 	})
 	enable(remove, known && given.Fixed == "")
-	change := widget.NewButtonWithIcon("", theme.SettingsIcon(), func() { t.change(f.Path) })
-	return container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), container.NewVBox(path, how))
+	change := widget.NewButtonWithIcon(lang.L("Change…"), theme.SettingsIcon(), func() { t.change(f.Path) })
+	below := container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(change, open, remove)), how)
+	return container.New(tight{4}, path, below)
 }
 
 // change shows the settings of a folder, which a person can change one by one.

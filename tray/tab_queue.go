@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -39,6 +38,10 @@ const (
 type queueTab struct {
 	window  *window
 	content fyne.CanvasObject
+
+	split  *container.Split // between what the Blenders do and what waits
+	above  fyne.CanvasObject
+	offset float64 // of split, as the window has set it
 
 	processes *fyne.Container
 	rows      map[string]*processRow // by keyOf
@@ -88,14 +91,16 @@ func newQueueTab(w *window) *queueTab {
 	t.up = widget.NewButtonWithIcon(lang.L("Move up in its line"), theme.MoveUpIcon(), func() { t.move(api.FrontOfLine) })
 	t.cancel = widget.NewButtonWithIcon(lang.L("Cancel"), theme.CancelIcon(), t.cancelRuns)
 	t.cancelLine = widget.NewButtonWithIcon("", theme.DeleteIcon(), t.askCancelLine)
-	buttons := container.New(layout.NewRowWrapLayout(), t.next, t.up, t.cancel, t.cancelLine)
+	buttons := container.New(newWrappedRows(), t.next, t.up, t.cancel, t.cancelLine)
 	head := container.New(queueColumns{},
 		widget.NewLabel(""), heading("#"), heading(lang.L("Script")), heading(lang.L("Line")), heading(lang.L("Since")), heading(lang.L("Why it waits")))
 	above := container.NewVBox(t.count, container.NewPadded(buttons), head, widget.NewSeparator())
 	below := container.NewBorder(above, t.about, nil, nil, container.NewStack(t.list, container.NewPadded(t.empty)))
-	split := container.NewVSplit(container.NewVScroll(container.NewPadded(container.NewVBox(t.idle, t.processes, t.agents))), below)
-	split.SetOffset(0.38)
-	t.content = split
+	t.above = container.NewPadded(container.NewVBox(t.idle, t.processes, t.agents))
+	t.offset = 0.38
+	t.split = container.NewVSplit(container.NewVScroll(t.above), below)
+	t.split.SetOffset(t.offset)
+	t.content = t.split
 	t.refresh()
 	return t
 }
@@ -302,7 +307,7 @@ func (t *queueTab) refreshButtons() {
 		enable(b, some)
 	}
 	of, _, ok := t.waiting.line()
-	if text := cancelLineLabel(of.LineKind) + "…"; text != t.cancelLine.Text {
+	if text := lang.L("{{.Action}}…", map[string]any{"Action": cancelLineLabel(of.LineKind)}); text != t.cancelLine.Text {
 		t.cancelLine.SetText(text)
 	}
 	enable(t.cancelLine, ok)
@@ -522,20 +527,30 @@ func newProcessRow() *processRow {
 	r.title.Truncation, r.use.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
 	r.cpu, r.memory = newUsageGraph(theme.ColorNamePrimary), newUsageGraph(theme.ColorNameSuccess)
 	r.graphs = container.NewHBox(r.cpu.content, r.memory.content)
-	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, r.graphs, container.New(halves{}, r.title, r.use))
+	r.content = container.NewBorder(nil, widget.NewSeparator(), nil, r.graphs, container.New(halves{beside: r.graphs, first: 0.47}, r.title, r.use))
 	return r
 }
 
-// halves lays out two objects beside each other, the second a little wider, in the middle of the height.
-type halves struct{}
+// halves lays out two objects beside each other, in the middle of the height.
+type halves struct {
+	// beside, if not nil, takes room to the right of them when it is shown. The second object begins at the
+	// same place when it is hidden.
+	beside fyne.CanvasObject
+	// first is the share of the first object.
+	first float32
+}
 
 func (halves) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	a, b := objects[0].MinSize(), objects[1].MinSize()
 	return fyne.NewSize(a.Width+b.Width, max(a.Height, b.Height))
 }
 
-func (halves) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	first := size.Width * 0.47
+func (h halves) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	first := size.Width
+	if h.beside != nil && !h.beside.Visible() {
+		first -= h.beside.MinSize().Width + theme.Padding()
+	}
+	first = max(0, first) * h.first
 	for i, o := range objects {
 		height := o.MinSize().Height
 		o.Move(fyne.NewPos(first*float32(i), (size.Height-height)/2))
@@ -579,7 +594,11 @@ func processLines(s State, now time.Time) (lines []processLine) {
 	}
 	for _, b := range s.Status.Blenders {
 		if !has[b.Name] {
-			lines = append(lines, processLine{key: "blender " + b.Name, title: blenderTitle(b.Name, b.Version, 0), use: restingUse(b)})
+			line := processLine{key: "blender " + b.Name, title: blenderTitle(b.Name, b.Version, 0), use: restingUse(b)}
+			if b.Kind == api.BlenderFarm {
+				line.title, line.use = farmTitle(b), farmUse(b, s.Running)
+			}
+			lines = append(lines, line)
 		}
 	}
 	e := s.Status.Engine
@@ -589,8 +608,26 @@ func processLines(s State, now time.Time) (lines []processLine) {
 	})
 }
 
+// mostAbove bounds the part of the tab in which the window itself makes room for Blenders and agents.
+const mostAbove = 0.65
+
+// makeRoom has all Blenders and agents in sight, as far as there is room for them, unless a person has
+// moved the line between them and what waits. The line does not go back when there are fewer: what
+// waits would jump.
+func (t *queueTab) makeRoom() {
+	height := t.split.Leading.Size().Height + t.split.Trailing.Size().Height
+	if height <= 0 || t.split.Offset != t.offset {
+		return
+	}
+	if want := min(float64(t.above.MinSize().Height/height), mostAbove); want > t.offset {
+		t.offset = want
+		t.split.SetOffset(want)
+	}
+}
+
 // refreshProcesses shows what each Blender does. Rows that stay are changed where they are.
 func (t *queueTab) refreshProcesses() {
+	defer t.makeRoom()
 	t.refreshAgents()
 	if t.state.Link != Attached {
 		clear(t.rows)

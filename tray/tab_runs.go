@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -78,7 +77,7 @@ func newRunsTab(w *window) *runsTab {
 	t.choose = widget.NewButtonWithIcon(lang.L("Filter"), theme.MenuDropDownIcon(), t.showFilters)
 	t.choose.IconPlacement = widget.ButtonIconTrailingText
 	t.group = widget.NewButton(lang.L("By script"), func() { t.setGrouped(!t.grouped) })
-	t.chips = container.New(layout.NewRowWrapLayout())
+	t.chips = container.New(newWrappedRows())
 	t.chips.Hide()
 	t.empty = widget.NewLabel("")
 	t.empty.Wrapping = fyne.TextWrapWord

@@ -203,3 +203,18 @@ func TestAPathIsChosenInADialog(t *testing.T) {
 	test.Tap(o.settings.named.row("blenders.b.1.path").browse)
 	o.changed("blenders.b.1.path=/opt/d/blender")
 }
+
+func TestEachLanguageHasItsOwnQuotationMarks(t *testing.T) { // not parallel: it changes what all texts are
+	defer speak("en")
+	const help = "With `\"idle\"`, this machine takes jobs only while nobody uses it. A job that is running goes on."
+	for language, want := range map[string]string{"en": "“idle”", "de": "„idle“", "zh": "“idle”"} {
+		speak(language)
+		if got := hintOf(api.Setting{Help: help}); !strings.Contains(got, want) || strings.Contains(got, "`") {
+			t.Errorf("%s: %q has no %s", language, got, want)
+		}
+	}
+	speak("de")
+	if got := took(api.Run{State: api.Succeeded, StartedAt: &now, Seconds: 1.81234}); got != "1,8 s (1,8123 s)" {
+		t.Errorf("a run took %q", got)
+	}
+}

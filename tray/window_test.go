@@ -873,11 +873,12 @@ func TestAFolderIsChangedInItsForm(t *testing.T) {
 	report.Folders[0].Fixed = "given by the flag --folder"
 	o.showSettings(report)
 	row := o.folders.rows.Objects[0].(*fyne.Container)
-	buttons := row.Objects[1].(*fyne.Container).Objects[0].(*fyne.Container)
-	if !buttons.Objects[2].(*widget.Button).Disabled() {
-		t.Error("the folder can be removed")
+	below := row.Objects[1].(*fyne.Container)
+	buttons := below.Objects[1].(*fyne.Container).Objects[0].(*fyne.Container)
+	if b := buttons.Objects[2].(*widget.Button); b.Text != "Stop watching…" || !b.Disabled() {
+		t.Errorf("%q can be clicked: the folder can be removed", b.Text)
 	}
-	if text := row.Objects[0].(*fyne.Container).Objects[1].(*widget.Label).Text; !strings.Contains(text, "--folder") {
+	if text := below.Objects[0].(*widget.Label).Text; !strings.Contains(text, "--folder") {
 		t.Errorf("it says %q", text)
 	}
 }

@@ -2,6 +2,7 @@ package tray
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,11 +121,12 @@ func headline(s State, now time.Time) string {
 	b := s.blender()
 	waiting := waitingWords(s)
 	switch {
-	case len(s.Running) > 1:
-		more := len(s.Running) - 1
-		return beside(progressWords(*s.current(), now), lang.N("{{.Count}} more running", more, with{"Count": grouped(more)}), waiting)
-	case len(s.Running) > 0:
-		return beside(progressWords(*s.current(), now), waiting)
+	case s.current() != nil:
+		others := ""
+		if more := len(s.Running) - s.awaiting() - 1; more > 0 {
+			others = lang.N("{{.Count}} more running", more, with{"Count": grouped(more)})
+		}
+		return beside(progressWords(*s.current(), now), others, waiting)
 	case b.State == api.BlenderFailed:
 		return beside(cantStart(b.Reason), waiting)
 	case b.State == api.BlenderStarting && b.Source == api.SourceOpen:
@@ -184,13 +186,17 @@ func staleWords(n int) string {
 	return lang.N("modules of {{.Count}} scripts have changed", n, with{"Count": grouped(n)})
 }
 
-// waitingWords returns how many runs wait, or "" for none.
+// waitingWords returns how many runs wait, here and for the farm, or "" for none.
 func waitingWords(s State) string {
-	n := s.Status.Queued
-	if n == 0 {
+	far := s.awaiting()
+	switch n := s.Status.Queued + far; {
+	case n == 0:
 		return ""
+	case n == far:
+		return lang.N("{{.Count}} waiting for the farm", n, with{"Count": grouped(n)})
+	default:
+		return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 	}
-	return lang.N("{{.Count}} waiting", n, with{"Count": grouped(n)})
 }
 
 // wrongSettings returns what is wrong in the file of the settings, and what follows from that.
@@ -209,7 +215,15 @@ func reasonOf(reason string) string {
 	if first == "" {
 		return lang.L("no reason is known")
 	}
-	return plain(first)
+	return quoteCode(plain(first))
+}
+
+// codeWord matches what is written as code, as a whole in quotes or not.
+var codeWord = regexp.MustCompile("`\"([^\"`]*)\"`|`([^`]*)`")
+
+// quoteCode returns a text in which what is written as code stands in the quotation marks of the language.
+func quoteCode(text string) string {
+	return codeWord.ReplaceAllString(text, lang.L("“{{.Word}}”", with{"Word": "${1}${2}"}))
 }
 
 // progressWords returns in words how far a run is.
@@ -258,6 +272,14 @@ func runLine(r api.Run, now time.Time) string {
 	}
 }
 
+// stateOf returns in words which state a run has.
+func stateOf(r api.Run) string {
+	if awaitsMachine(r) {
+		return lang.L("waiting for a machine of the farm")
+	}
+	return stateWord(r.State)
+}
+
 // stateWord returns the word for the state of a run that a person reads. What is not known, such as
 // the state of a newer engine, is as the engine says it.
 func stateWord(state api.State) string {
@@ -282,10 +304,15 @@ func stateWord(state api.State) string {
 	return string(state)
 }
 
-// endsRuns says which runs are running and end with what a person has asked for. There must be such runs.
+// endsRuns says which runs are running here and end with what a person has asked for, or returns "" when
+// there is no such run.
 func endsRuns(s State) string {
-	if n := len(s.Running); n > 1 {
-		return lang.N("{{.Count}} runs are running. This ends them.", n, with{"Count": grouped(n)})
+	switch runs := s.here(); len(runs) {
+	case 0:
+		return ""
+	case 1:
+		return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(runs[0])})
+	default:
+		return lang.N("{{.Count}} runs are running. This ends them.", len(runs), with{"Count": grouped(len(runs))})
 	}
-	return lang.L("{{.Script}} is running. This ends the run.", with{"Script": nameOf(*s.current())})
 }

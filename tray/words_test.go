@@ -1,6 +1,9 @@
 package tray
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +77,28 @@ func TestTheMenuFitsInEachLanguage(t *testing.T) { // not parallel: it changes w
 			for _, it := range Menu(s, now) {
 				if strings.Contains(it.Label, "…") && !strings.HasSuffix(it.Label, "…") {
 					t.Errorf("%s: %q is cut", l.Name, it.Label)
+				}
+			}
+		}
+	}
+}
+
+// A link in the help of a setting leads to a file that a person who reads the window does not have.
+func TestNoHintHasALink(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de", "zh"} {
+		text, err := os.ReadFile(filepath.Join("translations", language+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[string]any
+		if err := json.Unmarshal(text, &all); err != nil {
+			t.Fatal(err)
+		}
+		for english, said := range all {
+			if help, ok := said.(string); ok && strings.Contains(english, "](") {
+				if got := api.PlainHelp(help); strings.Contains(got, "](") {
+					t.Errorf("%s: %q has a link", language, got)
 				}
 			}
 		}
