@@ -440,6 +440,14 @@ func (t *runsTab) queue(ev api.Event) {
 	time.AfterFunc(repaint, func() { t.window.shell.do(t.showQueued) })
 }
 
+// forgetQueued forgets the gathered events, because the engine is about to be asked for the runs: the answer is
+// newer than these events, and an end that was lost would be undone by them.
+func (t *runsTab) forgetQueued() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.queued = nil
+}
+
 // showQueued shows the gathered events.
 func (t *runsTab) showQueued() {
 	t.mu.Lock()

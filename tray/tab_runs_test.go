@@ -148,6 +148,28 @@ func TestTheListTellsTheDetailsWhatHasBecomeOfARun(t *testing.T) {
 	o.until("the details say so", func() bool { return strings.Contains(o.runs.detail.title.Text, "interrupted") })
 }
 
+// Events wait a moment before they are shown, so that they may be older than what the engine has been asked for after
+// a gap.
+func TestAnEventFromBeforeAGapDoesNotUndoWhatTheEngineSaysAfterIt(t *testing.T) {
+	o := openWindow(t)
+	r := o.backend.add(api.Run{Script: "/srv/live.py", State: api.Running})
+	o.until("the run is shown", func() bool { return o.runs.detail.run.ID == r.ID })
+	o.backend.mu.Lock()
+	o.backend.runs[0].State = api.Interrupted
+	o.backend.mu.Unlock()
+	w := o.runs.window
+	w.heard(api.Event{Kind: api.KindRun, ID: r.ID, Run: &r})
+	w.heard(api.Event{Kind: api.KindGap})
+	o.until("the details say so", func() bool { return strings.Contains(o.runs.detail.title.Text, "interrupted") })
+	o.runs.showQueued() // which is due a moment after the event
+	if text := o.runs.detail.title.Text; !strings.Contains(text, "interrupted") {
+		t.Errorf("the details say %q", text)
+	}
+	if o.runs.activity.runs[0].State != api.Interrupted {
+		t.Errorf("the list says %s", o.runs.activity.runs[0].State)
+	}
+}
+
 func TestWhereTheRunOfTheLastWindowIsGoneTheNewestIsShown(t *testing.T) {
 	o := openWindow(t, succeeded("/srv/a.py"))
 	o.until("the runs are there", func() bool { return len(o.runs.activity.runs) == 1 })

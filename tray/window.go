@@ -398,6 +398,7 @@ func (w *window) heard(ev api.Event) {
 		w.shell.do(func() { w.runs.history(ev.ID) })
 		w.shell.do(w.pictures.reload)
 	case api.KindGap: // it is not known what was
+		w.runs.forgetQueued()
 		w.shell.do(w.runs.again)
 		w.shell.do(w.pictures.reload)
 	case api.KindPreview:
