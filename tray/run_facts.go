@@ -151,6 +151,14 @@ func columns(text string) int {
 	return n
 }
 
+// stateOf returns in words which state a run has.
+func stateOf(r api.Run) string {
+	if awaitsMachine(r) {
+		return lang.L("waiting for a machine of the farm")
+	}
+	return stateWord(r.State)
+}
+
 func yes(on bool) string {
 	if !on {
 		return ""
