@@ -172,7 +172,7 @@ func (w *Worker) serveLeaving(ctx context.Context) {
 				})
 			}
 		}
-		pause(ctx, lookTime)
+		pauseTogether(ctx, absentTime)
 	}
 }
 

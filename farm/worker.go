@@ -24,6 +24,9 @@ const (
 	pullTime = 5 * time.Second
 	// lookTime is how often a worker looks whether the machine has joined or left, and whether it may work now.
 	lookTime = time.Second
+	// absentTime is the same while the machine is in no farm: an engine of a machine that never joins one
+	// is not woken more often for it.
+	absentTime = 4 * time.Second
 	// reportTime is how long a worker that ends tries to report results.
 	reportTime = 5 * time.Second
 )
@@ -102,7 +105,11 @@ func (w *Worker) serveFile(ctx context.Context, path string, leaving bool) {
 			said = err.Error()
 			w.log.Warn("the farm is out of reach", "error", err)
 		}
-		pause(ctx, lookTime)
+		if errors.Is(err, ErrNotMember) {
+			pauseTogether(ctx, absentTime)
+		} else {
+			pause(ctx, lookTime)
+		}
 	}
 }
 
@@ -127,6 +134,13 @@ func readStamped(path string) (m *Membership, stamp time.Time, err error) {
 	m, err = ReadMembership(path)
 	return m, stamp, err
 }
+
+// began is the moment from which [pauseTogether] counts.
+var began = time.Now()
+
+// pauseTogether waits until a multiple of d has passed since the program began, or ctx ends. So all who wait like this
+// are woken at the same moment, which costs an idle machine one waking.
+func pauseTogether(ctx context.Context, d time.Duration) { pause(ctx, d-time.Since(began)%d) }
 
 // pause waits, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
