@@ -162,7 +162,7 @@ func examineFarm(ctx context.Context, paths home.Paths) []doctor.Finding {
 		return []doctor.Finding{doctor.Wrong("farm", "", "%v", err)}
 	}
 	if text := clockText(ahead); text != "" {
-		return []doctor.Finding{doctor.Wrong("farm", "set this machine's clock, such as by NTP", "the clock of this machine is %s that of the server %s", text, m.URL)}
+		return []doctor.Finding{doctor.Wrong("farm", "set this machine's clock, such as by NTP", "the clock of this machine is %s the clock of the server %s", text, m.URL)}
 	}
 	return []doctor.Finding{doctor.Right("farm", "this machine is %s in the farm of %s", m.Name, m.URL)}
 }

@@ -140,7 +140,7 @@ func pinOfFile(path string) string {
 
 type farmSetupCmd struct {
 	URL   string `arg:"" name:"url" help:"The address of the server, such as tls://HOST:4222."`
-	Pin   string `placeholder:"SHA256" xor:"pin" help:"The SHA-256 of the server's key, as \"blendtray farm config\" prints it. Without it, the command shows that of the server and asks."`
+	Pin   string `placeholder:"SHA256" xor:"pin" help:"The SHA-256 of the server's key, as \"blendtray farm config\" prints it. Without this flag, the command shows the SHA-256 of the key that the server has, and asks."`
 	NoPin bool   `xor:"pin" help:"Trust the certificates of the server that this system trusts, such as those of a public authority, which change."`
 	Name  string `placeholder:"NAME" help:"The name of this machine in the farm. Default: its host name."`
 	Yes   bool   `short:"y" help:"Do not ask."`

@@ -587,7 +587,7 @@ func (c *farmWorkersCmd) Run(e *env) error {
 	e.printTable(t)
 	for _, m := range machines {
 		if text := clockText(time.Duration(m.AheadSeconds * float64(time.Second))); text != "" {
-			e.warn("the clock of %s is %s that of the server", clean(m.Name), text)
+			e.warn("the clock of %s is %s the clock of the server", clean(m.Name), text)
 		}
 	}
 	return nil

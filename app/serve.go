@@ -165,7 +165,7 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 			case api.BlenderOpen:
 				return newAttached(h.paths, spec, h.logs.Logger, changed)
 			case api.BlenderFarm:
-				return remote.New(remote.Config{Spec: spec, Membership: h.paths.FarmMembership(), Changed: changed, Logger: h.logs.Logger})
+				return remote.New(remote.Config{Spec: spec, Membership: h.paths.FarmMembership(), Changed: changed})
 			}
 			return h.newFleet(spec, changed)
 		},

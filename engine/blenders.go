@@ -137,8 +137,8 @@ func openPID(name string) (pid int, ok bool) {
 	return pid, err == nil && openName(pid) == name
 }
 
-// isAlwaysThere reports whether a name is not that of a Blender of the settings or of the system: a
-// worker for it is made when a run asks for it.
+// isAlwaysThere reports whether a name means an open Blender or the farm, and no Blender of the settings or of the
+// system. A worker for such a name is made when a run asks for it.
 func isAlwaysThere(name string) bool {
 	_, opens := openPID(name)
 	_, farm := api.FarmAsks(name)

@@ -65,6 +65,9 @@ func (c *Client) Submit(ctx context.Context, job Job, key string) (Job, error) {
 	return job, nil
 }
 
+// IDOfKey returns the id of the job of this member with a key, whether the farm has the job or not.
+func (c *Client) IDOfKey(key string) string { return idOfKey(c.Card.Key, key) }
+
 // SubmitAll has the jobs of a group made, in their order as far as several can be on their way at a time.
 // It returns those that were made, also when it fails.
 func (c *Client) SubmitAll(ctx context.Context, jobs []Job) ([]Job, error) {

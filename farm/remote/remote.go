@@ -9,7 +9,6 @@ package remote
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 
 	"blendtray/api"
@@ -27,7 +26,6 @@ type Config struct {
 	// Membership is the path of the file of this machine's membership, which need not be there yet.
 	Membership string
 	Changed    func(api.BlenderStatus)
-	Logger     *slog.Logger
 }
 
 // Remote sends runs to a farm. Its methods are those that the engine needs of a Blender.
@@ -46,9 +44,6 @@ type Remote struct {
 func New(cfg Config) *Remote {
 	if cfg.Changed == nil {
 		cfg.Changed = func(api.BlenderStatus) {}
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Remote{
 		cfg: cfg, slots: make(chan struct{}, maxRuns),
@@ -99,6 +94,9 @@ func (r *Remote) set(state api.BlenderState, reason string) {
 	}
 }
 
+// say notes what keeps runs from being sent, or "", and leaves it at that whether runs are to be sent.
+func (r *Remote) say(reason string) { r.set(r.Status().State, reason) }
+
 // Processes returns none: they are on other machines.
 func (r *Remote) Processes() []api.ProcessStatus { return nil }
 
@@ -107,7 +105,7 @@ func (r *Remote) Expect(int, []string)      {}
 func (r *Remote) Alert(blender.Request)     {}
 func (r *Remote) Configure(api.BlenderSpec) {}
 
-// Ready reports nothing that [Remote.Await] does not.
+// Ready connects to the farm, and fails as [Remote.Await] does.
 func (r *Remote) Ready(ctx context.Context) error {
 	_, err := r.connect(ctx)
 	return err
@@ -155,7 +153,7 @@ func (r *Remote) connect(ctx context.Context) (*farm.Client, error) {
 	}
 	if err != nil {
 		r.drop(m)
-		r.set(api.BlenderReady, err.Error())
+		r.say(err.Error())
 		return nil, err
 	}
 	return c, nil
@@ -193,7 +191,7 @@ func (r *Remote) dial(ctx context.Context, m *farm.Membership) (*farm.Client, er
 	return c, nil
 }
 
-// drop forgets the connection where this machine is not the member any more that it was.
+// drop forgets the connection where this machine is no longer the same member.
 func (r *Remote) drop(m *farm.Membership) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

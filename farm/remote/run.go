@@ -27,10 +27,10 @@ const (
 )
 
 // Run sends a run to the farm and returns how it ended there. Ending ctx cancels the job, unless the cause
-// is [blender.ErrLeft]. An error means that it is not known to be on the farm, or how it ends, and that
-// it is to be sent again.
+// is [blender.ErrLeft]. An error means that nobody knows whether the run is on the farm, or how the run ends, and
+// that the run is to be sent again.
 func (r *Remote) Run(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
-	if t, ok := sink.(interface{ Taken(pid int) }); ok {
+	if t, ok := sink.(blender.Taker); ok {
 		t.Taken(0) // there is room for others
 	}
 	r.slots <- struct{}{}
@@ -47,14 +47,25 @@ func (r *Remote) Run(ctx context.Context, req blender.Request, sink blender.Sink
 		return failed(time.Now(), err.Error()), nil
 	case err != nil:
 		if ctx.Err() != nil {
-			return blender.Outcome{Verdict: blender.Cancelled}, nil
+			return r.cancelledUnsent(ctx, c, req), nil
 		}
-		r.set(api.BlenderReady, err.Error())
+		r.say(err.Error())
 		return blender.Outcome{}, err
 	}
-	r.set(api.BlenderReady, "")
-	f := &follower{remote: r, client: c, job: job, sink: sink, began: time.Now(), name: r.cfg.Spec.Name}
+	r.say("")
+	f := &follower{remote: r, client: c, job: job, sink: sink, began: time.Now()}
 	return f.follow(ctx)
+}
+
+// cancelledUnsent returns the end of a run that was cancelled while it was being sent. The server may have the job
+// all the same, which is then cancelled there.
+func (r *Remote) cancelledUnsent(ctx context.Context, c *farm.Client, req blender.Request) blender.Outcome {
+	out := blender.Outcome{Verdict: blender.Cancelled, Started: time.Now(), Finished: time.Now()}
+	if !errors.Is(context.Cause(ctx), blender.ErrLeft) {
+		f := &follower{client: c, job: farm.Job{ID: c.IDOfKey(req.Key)}}
+		out.Note = f.cancel(context.WithoutCancel(ctx))
+	}
+	return out
 }
 
 // jobOf returns the job of a run, without its code.
@@ -120,7 +131,6 @@ type follower struct {
 	client *farm.Client
 	job    farm.Job
 	sink   blender.Sink
-	name   string
 	began  time.Time
 
 	attempt int // of the machine that executes the job; 0 before a machine does
@@ -188,7 +198,7 @@ func (f *follower) follow(ctx context.Context) (blender.Outcome, error) {
 func (f *follower) cancel(ctx context.Context) string {
 	ctx, stop := context.WithTimeout(ctx, cancelTime/2)
 	defer stop()
-	if err := f.client.Cancel(ctx, f.job.ID); err != nil && !errors.Is(err, farm.ErrEnded) {
+	if err := f.client.Cancel(ctx, f.job.ID); err != nil && !errors.Is(err, farm.ErrEnded) && !errors.Is(err, farm.ErrNoJob) {
 		return fmt.Sprintf("job %s of the farm may go on: %v", f.job.ID, err)
 	}
 	return ""
