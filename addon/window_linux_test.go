@@ -24,7 +24,7 @@ func startDisplay(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	command := exec.Command(xvfb, "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+	command := exec.Command(xvfb, "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset")
 	command.ExtraFiles = []*os.File{writer}
 	err = command.Start()
 	_ = writer.Close() // the server has its own

@@ -163,7 +163,7 @@ func startDisplay(ctx context.Context) (name string, stop func(), err error) {
 		return "", nil, err
 	}
 	defer in.Close()
-	cmd := exec.CommandContext(ctx, "Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24")
+	cmd := exec.CommandContext(ctx, "Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
 	cmd.ExtraFiles = []*os.File{out}
 	err = cmd.Start()
 	out.Close()

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -154,12 +155,17 @@ addon = "bl_ext.user_default.tcp_echo" if bpy.app.version >= (4, 2) else "tcp_ec
 bpy.ops.preferences.addon_enable(module=addon)
 `+then)
 	cmd.Env = append(append([]string{}, d.env...), env...)
+	printed := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = printed, printed
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
+		err := cmd.Wait()
+		if d.t.Failed() {
+			d.t.Logf("the Blender with a window ended with %v, and printed:\n%s", err, printed)
+		}
 	})
 	return cmd
 }

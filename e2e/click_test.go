@@ -52,6 +52,19 @@ func (d *desktop) picture(to string) {
 	}
 }
 
+// TestTheDisplayStaysWithoutClients finds an X server that starts anew when its last client leaves: it puts the
+// pointer back in the middle, and drops a program that connects at that moment.
+func TestTheDisplayStaysWithoutClients(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	if _, err := d.xdotool("mousemove", "5", "7"); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := d.xdotool("getmouselocation"); err != nil || !strings.HasPrefix(at, "x:5 y:7 ") {
+		t.Errorf("the pointer is at %q, %v", at, err)
+	}
+}
+
 func TestAClickInTheWindowStartsServing(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)

@@ -108,7 +108,9 @@ func newDesktop(t testing.TB) *desktop {
 		}
 	}
 	env = append(env, "HOME="+home, "XDG_RUNTIME_DIR="+runtime, "LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1")
-	env = append(env, "DISPLAY=:"+firstLine(t, env, "Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"))
+	// An X server that loses its last client starts anew, and drops who connects at that moment: xdotool may be
+	// the last client, and the program that a test waits for may connect then.
+	env = append(env, "DISPLAY=:"+firstLine(t, env, "Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"))
 	env = append(env, "DBUS_SESSION_BUS_ADDRESS="+firstLine(t, env, "dbus-daemon", "--session", "--nofork", "--print-address=1"))
 	d := &desktop{t: t, home: home, env: env}
 	conn, err := dbus.Connect(strings.TrimPrefix(env[len(env)-1], "DBUS_SESSION_BUS_ADDRESS="))

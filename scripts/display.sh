@@ -36,7 +36,7 @@ show_display() {
 	chmod 700 "$HOME/run"
 	export XDG_RUNTIME_DIR=$HOME/run XDG_CONFIG_HOME=$HOME/.config BLENDTRAY_HOME=$HOME/bt
 	export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1
-	coproc display { exec Xvfb -displayfd 1 -screen 0 "$1x24" -nolisten tcp 2>/dev/null; }
+	coproc display { exec Xvfb -displayfd 1 -screen 0 "$1x24" -nolisten tcp -noreset 2>/dev/null; }
 	children+=("$display_PID")
 	trap finish EXIT
 	read -r number <&"${display[0]}"

@@ -101,7 +101,7 @@ func screen() (name string, end func(), err error) {
 		return "", nil, err
 	}
 	defer reader.Close()
-	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp")
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset")
 	server.ExtraFiles = []*os.File{writer}
 	err = server.Start()
 	writer.Close()
