@@ -78,6 +78,9 @@ type Run struct {
 	// Result is the JSON value of the script's global "result", or null.
 	Result  json.RawMessage `json:"result"`
 	Outputs []string        `json:"outputs"`
+	// Imports are the modules beside the script that the run has imported, for a run that was submitted with
+	// [Submission.Imports]. The history does not keep them.
+	Imports []Import `json:"imports,omitzero"`
 	// Preview is the path of a small picture of the scene as the run left it, or "".
 	Preview string `json:"preview"`
 	// BlenderVersion is the version of the Blender that executed the run, or "".
@@ -253,6 +256,9 @@ type Submission struct {
 	// Left is the isolated run whose scene the run looks at: when another isolated run has come after, the
 	// run is refused. "" is what is there. Clients don't send it.
 	Left string `json:"-"`
+	// Imports has the ended run tell which modules below the folder of Script it has imported. Clients don't
+	// send it.
+	Imports bool `json:"-"`
 	// Blender is the Blender that is to execute the run: the name of a Blender, "open" or
 	// "open-PID", or a version, such as "4.5", which means the newest Blender of that version. With
 	// "" a comment in the script may name the Blender, else the run is for the default Blender.
@@ -264,6 +270,13 @@ type Submission struct {
 	// Render has frames rendered when the script has ended without an error. With it there need be
 	// no script: then frames of Scene are rendered, without a time limit unless one is given.
 	Render *Render `json:"render"`
+}
+
+// Import is a module that a run has imported.
+type Import struct {
+	// Path is the path of the file, and SHA256 the hash of the bytes that were loaded, in hexadecimal digits.
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
 }
 
 // Limits bound what a run may use. What a system does not have of them is ignored there, and so are

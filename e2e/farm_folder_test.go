@@ -46,6 +46,19 @@ result = 7
 		t.Errorf("the status says nothing of the farm:\n%s", text)
 	}
 
+	// A change of a module runs the script again that has imported the module on the other machine, and a change of
+	// another module runs nothing.
+	before := len(desk.runs())
+	desk.saveIn(shared, "_unused.py", "NAME = 'nobody'")
+	desk.saveIn(shared, "_helper.py", "NAME = 'another'")
+	desk.eventually("the script runs again with the new module", func() bool {
+		last := desk.runs()[0]
+		return last.Script == script && last.Source == api.FromModule && last.State == api.Succeeded
+	})
+	if run := desk.lastOf(script); !strings.HasPrefix(run.Output, "another /") || len(desk.runs()) != before+1 {
+		t.Errorf("%d runs after %d, the last printed %q", len(desk.runs()), before, run.Output)
+	}
+
 	failing := desk.lastOf(desk.saveIn(shared, "fails.py", "print('before')\n1 / 0\n"))
 	if failing.State != api.Failed || failing.Error == nil || failing.Error.Type != "ZeroDivisionError" || !strings.Contains(failing.Error.Traceback, "line 2") {
 		t.Errorf("%+v", failing)

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"blendtray/api"
@@ -32,6 +33,9 @@ func (w *worker) execute(j *job, code []byte) error {
 	req := j.request(code)
 	if req.Journal != "" {
 		req.Watched = e.watchedDirs()
+		if j.tellsImports && j.isFile {
+			req.Watched = append(req.Watched, filepath.Dir(j.run.Script))
+		}
 	}
 	if j.run.OnFarm() {
 		e.askFarm(j, &req)

@@ -72,6 +72,9 @@ func (e *Engine) recordImportsLocked(j *job) {
 	if j.run.Folder == "" || !j.isFile || j.run.State != api.Succeeded && j.run.State != api.Failed || j.run.StartedAt == nil {
 		return
 	}
+	if j.run.OnFarm() && j.imports == nil {
+		return // the farm does not know what it has imported
+	}
 	e.mu.Lock()
 	old := e.helpers.imports[j.run.Script]
 	files := map[string]string{}

@@ -21,14 +21,16 @@ type job struct {
 	echo   bool // the value of the last expression is shown
 	// confined: the session begins in a Blender that is confined.
 	confined bool
-	again    bool // a save of the same bytes is to run again, though the run has begun
-	repeat   bool // it has ended because Blender died, and is still to be repeated
-	saved    bool // its end is in the database
-	older    bool // it was made for an engine before this one
-	dir      string
-	left     string // the isolated run whose scene it saves: see blender.Request.Left; "" for other jobs
-	limit    time.Duration
-	code     []byte // nil when only the database has it
+	// tellsImports: its run tells in the end what it has imported.
+	tellsImports bool
+	again        bool // a save of the same bytes is to run again, though the run has begun
+	repeat       bool // it has ended because Blender died, and is still to be repeated
+	saved        bool // its end is in the database
+	older        bool // it was made for an engine before this one
+	dir          string
+	left         string // the isolated run whose scene it saves: see blender.Request.Left; "" for other jobs
+	limit        time.Duration
+	code         []byte // nil when only the database has it
 
 	line     line      // whose turn it waits for; set by queue.push
 	peer     string    // which programs of the user ask together, as control knows; "" where it does not

@@ -171,7 +171,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	if err := checkTexts(s); err != nil {
 		return nil, err
 	}
-	j := &job{peer: s.Peer, dir: s.Dir, left: s.Left, isFile: s.Script != "", echo: s.Echo, confined: s.Confined, code: blob(s.Code)}
+	j := &job{peer: s.Peer, dir: s.Dir, left: s.Left, isFile: s.Script != "", echo: s.Echo, confined: s.Confined, tellsImports: s.Imports, code: blob(s.Code)}
 	if s.Attach && s.Blender != "" {
 		return nil, fmt.Errorf("%w: blender: attach chooses the Blender already; leave one of the two out", api.ErrBad)
 	}
@@ -560,6 +560,13 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	r.BlenderVersion, r.FinishedAt, r.Progress, r.PID = last.BlenderVersion, &now, nil, 0
 	r.Outputs = append([]string{}, last.Outputs...)
 	r.OutputBytes = j.out.bytes()
+	r.Imports = nil
+	if j.tellsImports {
+		r.Imports = []api.Import{}
+		for _, one := range j.imports {
+			r.Imports = append(r.Imports, api.Import{Path: one[0], SHA256: one[1]})
+		}
+	}
 	if !j.began.IsZero() {
 		r.Seconds = time.Since(j.began).Seconds()
 	}

@@ -522,11 +522,27 @@ func (j *work) execute(ctx, report context.Context) (api.Run, []File, error) {
 	if err != nil {
 		whole = run // the engine has ended: its history has the output
 	}
+	whole.Imports = beside(sub.Script, run.Imports)
 	if prepared.Finish == nil || whole.State != api.Succeeded {
 		return whole, nil, nil
 	}
 	files, err := j.bring(report, prepared, whole)
 	return whole, files, err
+}
+
+// beside returns the modules that lie below the folder of a script, with their paths seen from there, with slashes. It
+// returns nil for nil, which says that the modules are not known.
+func beside(script string, imports []api.Import) []api.Import {
+	if imports == nil {
+		return nil
+	}
+	all := []api.Import{}
+	for _, one := range imports {
+		if name, err := filepath.Rel(filepath.Dir(script), one.Path); err == nil && filepath.IsLocal(name) {
+			all = append(all, api.Import{Path: filepath.ToSlash(name), SHA256: one.SHA256})
+		}
+	}
+	return all
 }
 
 // errLater is the error of work that the next worker of this machine goes on with.

@@ -194,7 +194,7 @@ func (p *Porter) Prepare(ctx context.Context, c *farm.Client, job farm.Job, atte
 		if sub.Code, err = os.ReadFile(main); err != nil {
 			return farm.Prepared{}, err
 		}
-		sub.Script, sub.Name = main, ""
+		sub.Script, sub.Name, sub.Imports = main, "", true
 	} else {
 		sub.Scene = main
 	}

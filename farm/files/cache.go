@@ -244,11 +244,7 @@ func (c *Cache) use(ctx context.Context, store *Store, list Blob) (*cached, erro
 		return t, nil
 	}
 	c.mu.Unlock()
-	data, err := store.GetBytes(ctx, list, maxTree)
-	if err != nil {
-		return nil, fmt.Errorf("fetch the list of files %s: %w", list.Hash.Short(), err)
-	}
-	tree, err := DecodeTree(data)
+	data, tree, err := store.tree(ctx, list)
 	if err != nil {
 		return nil, err
 	}

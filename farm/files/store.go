@@ -365,6 +365,21 @@ func (s *Store) GetBytes(ctx context.Context, blob Blob, limit int64) ([]byte, e
 	return b.Bytes(), err
 }
 
+// Tree returns the list of files that a blob is, as [Send] has sent it. It fails as [Store.Get] does, and with a name
+// that this system refuses.
+func (s *Store) Tree(ctx context.Context, list Blob) (Tree, error) {
+	_, t, err := s.tree(ctx, list)
+	return t, err
+}
+
+func (s *Store) tree(ctx context.Context, list Blob) (data []byte, t Tree, err error) {
+	if data, err = s.GetBytes(ctx, list, maxTree); err != nil {
+		return nil, t, fmt.Errorf("fetch the list of files %s: %w", list.Hash.Short(), err)
+	}
+	t, err = DecodeTree(data)
+	return data, t, err
+}
+
 // index returns the list of the parts of a file, which must be of the right number. Whether the list is
 // right is known when the whole file is there.
 func (s *Store) index(ctx context.Context, blob Blob) (in index, err error) {

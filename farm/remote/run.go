@@ -280,11 +280,49 @@ func (f *follower) outcome(ctx context.Context) blender.Outcome {
 		out.ExitCode = *run.ExitCode
 	}
 	out.Note = strings.TrimPrefix(out.Note+"; executed by "+r.Machine+", job "+f.job.ID, "; ")
+	out.Imports = f.imports(ctx)
 	var missed string
 	if out.Outputs, missed = f.fetch(ctx); missed != "" {
 		out.Note += "; " + missed
 	}
 	return out
+}
+
+// imports returns the modules that the run has imported, as this machine has them, or nil where that is not known. A
+// module counts only with the bytes that were sent: no machine of the farm can have a script run again and again by
+// naming others.
+func (f *follower) imports(ctx context.Context) [][2]string {
+	all := f.result.Run.Imports
+	if all == nil || f.job.Tree == nil || f.job.To == "" {
+		return nil
+	}
+	if len(all) == 0 {
+		return [][2]string{}
+	}
+	store, err := files.Open(ctx, f.client.JetStream(), farm.BucketFiles)
+	if err != nil {
+		return nil
+	}
+	tree, err := store.Tree(ctx, *f.job.Tree)
+	if err != nil {
+		return nil // the list was removed: it was kept for long enough
+	}
+	return sentOf(all, tree, f.job.To)
+}
+
+// sentOf returns those modules that are files of a tree, with their hashes and their paths below a folder.
+func sentOf(all []api.Import, tree files.Tree, dir string) [][2]string {
+	sent := map[string]string{}
+	for _, e := range tree.Files {
+		sent[e.Name] = string(e.Hash)
+	}
+	found := [][2]string{}
+	for _, one := range all {
+		if hash := sent[one.Path]; hash != "" && hash == one.SHA256 {
+			found = append(found, [2]string{filepath.Join(dir, filepath.FromSlash(one.Path)), hash})
+		}
+	}
+	return found
 }
 
 // rest prints what the run has printed and nobody has heard.
