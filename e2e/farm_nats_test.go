@@ -211,6 +211,15 @@ func TestAFarmLivesOnANATSServerOfSomebodysOwn(t *testing.T) {
 	if r := two.call("farm", "run", "-c", "import bpy; print('in', bpy.app.version_string)", "--machine", "one"); r.code != 0 || !strings.HasPrefix(r.stdout, "in 3.4.1") {
 		t.Errorf("farm run: %+v", r)
 	}
+	blend, want := farmProject(t)
+	if r := two.call("farm", "render", blend, "--frames", "1-2", "--chunk", "1"); r.code != 0 {
+		t.Errorf("farm render: %+v", r)
+	}
+	for _, name := range []string{"shot_001.png", "shot_002.png"} {
+		if !bytes.Equal(pixels(t, filepath.Join(filepath.Dir(blend), "pictures", name)), pixels(t, filepath.Join(want, name))) {
+			t.Errorf("%s has other pixels than Blender's own", name)
+		}
+	}
 	if r := one.call("farm", "drain", "two"); r.code == 0 || !strings.Contains(r.stderr, "may not administer") {
 		t.Errorf("a machine that works drains another: %+v", r)
 	}
