@@ -282,3 +282,28 @@ func TestAScriptIsNewInAFolderThatIsMadeAgain(t *testing.T) {
 		})
 	}
 }
+
+// ext4 may leave out a file of a folder that grows while it is listed. The file is not gone, so it is no new script when
+// the next look finds it.
+func TestAScriptThatAListingLeavesOutIsNotGone(t *testing.T) {
+	t.Parallel()
+	r := start(t, methods["polling"])
+	r.write("a.py", "a\n")
+	r.write("b.py", "b\n")
+	r.gets("a.py", "a\n")
+	r.gets("b.py", "b\n")
+	r.w.mu.Lock()
+	d := r.w.dirs[r.dir]
+	r.w.mu.Unlock()
+	r.w.prune(d.folder, d, r.dir, map[string]bool{"b.py": true}, scanPoll)
+	r.write("c.py", "c\n")
+	r.gets("c.py", "c\n") // a look has come since
+	r.wantTexts("a.py", "a\n")
+	r.remove("a.py")
+	r.until("it is gone", func() bool {
+		r.w.mu.Lock()
+		defer r.w.mu.Unlock()
+		_, seen := r.w.recallLocked(r.path("a.py"))
+		return !seen
+	})
+}

@@ -40,21 +40,20 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 	if anew {
 		l.first = !w.anyKnown(ctx, f, path)
 	}
-	names := map[string]struct{}{}
+	names := map[string]bool{} // whether what has the name is a script of f
 	for ctx.Err() == nil {
 		entries, err := h.ReadDir(512)
 		for _, e := range entries {
 			name := e.Name()
 			full := join(path, name)
+			names[name] = false
 			switch t := e.Type(); {
 			case t.IsDir():
 				if w.goesInto(f, full, l.mode) {
 					subs = append(subs, full)
 				}
 			case t.IsRegular() || t&fs.ModeSymlink != 0:
-				if w.counts(f, d, full) {
-					names[name] = struct{}{}
-				}
+				names[name] = w.counts(f, d, full)
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -67,7 +66,7 @@ func (w *Watcher) list(ctx context.Context, f *folder, d *dir, path string, l lo
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if ctx.Err() == nil {
+		if names[name] && ctx.Err() == nil {
 			w.consider(d, join(path, name), name, l)
 		}
 	}
@@ -270,24 +269,38 @@ func (s snapshot) believed(stamp Stamp) snapshot {
 	return s
 }
 
-// prune removes the snapshots of files that are gone, where no event does that. names are the
-// scripts of f that were found.
-func (w *Watcher) prune(f *folder, d *dir, path string, names map[string]struct{}, mode scanMode) {
+// prune removes the snapshots of files that are gone, where no event does that. names are the names that were listed,
+// and whether what has them is a script of f. A script that was not listed may be there all the same: ext4 leaves out
+// some files of a folder that grows while it is listed.
+func (w *Watcher) prune(f *folder, d *dir, path string, names map[string]bool, mode scanMode) {
+	var left []string
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if f.removed || d.folder != f { // folders were set meanwhile, so scripts were left out that are there
 		d.unlistedLocked(mode)
+		w.mu.Unlock()
 		return
 	}
 	d.listed = true
 	w.clearTroubleLocked(notListed, path)
-	if mode == scanArrived || mode == scanPoll && d.watched {
-		return
+	if mode != scanArrived && (mode != scanPoll || !d.watched) {
+		for name := range d.seen {
+			if is, listed := names[name]; !listed {
+				left = append(left, name)
+			} else if !is {
+				w.forgetSeenLocked(join(path, name))
+			}
+		}
 	}
-	for name := range d.seen {
-		if _, ok := names[name]; !ok {
+	w.mu.Unlock()
+	for _, name := range left {
+		if _, err := os.Lstat(join(path, name)); !isGone(err) {
+			continue
+		}
+		w.mu.Lock()
+		if w.dirs[path] == d {
 			w.forgetSeenLocked(join(path, name))
 		}
+		w.mu.Unlock()
 	}
 }
 
