@@ -48,16 +48,22 @@ func TestTheAPIIsAnsweredAtOnceWhileEveryBlenderIsBusy(t *testing.T) {
 	}
 	client := control.NewClient(p.socket())
 	for _, query := range []api.ReferenceQuery{{Path: `bpy.data.objects["Cube"].location`}, {Words: "insert a keyframe"}, {Path: "bpy.context.scene.objects.link"}} {
-		best := time.Hour // the machine may be busy: the best of many answers counts
+		// The machine may be busy: the best of many answers counts, beside another question in turn. To start a Blender
+		// takes a thousand times as long.
+		best, status := time.Hour, time.Hour
 		for range 50 {
 			began := time.Now()
 			if _, err := client.API(t.Context(), query); err != nil {
 				t.Fatal(err)
 			}
-			best = min(best, time.Since(began))
+			answered := time.Now()
+			if _, err := client.Status(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			best, status = min(best, answered.Sub(began)), min(status, time.Since(answered))
 		}
-		if best > 20*time.Millisecond {
-			t.Errorf("%+v takes %s", query, best)
+		if best > 100*status {
+			t.Errorf("%+v takes %s, and the status %s", query, best, status)
 		}
 	}
 	if left := slices.ContainsFunc(p.runs("--state", "running"), func(r api.Run) bool { return r.Session == "busy" }); !left {
