@@ -52,6 +52,12 @@ func TestARunThatNoMachineHasBegunWaits(t *testing.T) {
 	if find(t, Menu(waits, now), CancelRun).Enabled || IconOf(waits) != assets.Ready {
 		t.Error("a run that no machine has begun is shown as running")
 	}
+	if got := runLine(farmRun("8", false), now); got != "… far.py · waiting for a machine of the farm" {
+		t.Errorf("the menu says %q", got)
+	}
+	if got := runLine(farmRun("8", true), now); got != "▶ far.py" {
+		t.Errorf("of a run that a machine has begun the menu says %q", got)
+	}
 	if got := titleOf(farmRun("8", false), now); got != "far.py · waiting for a machine of the farm" {
 		t.Errorf("the head of the run says %q", got)
 	}
@@ -123,10 +129,11 @@ func TestTheDetailsOfARunOnTheFarm(t *testing.T) {
 
 func TestRunsForTheFarmAreCounted(t *testing.T) {
 	t.Parallel()
-	if got := runsWords(api.Status{Running: 3, Queued: 1, OnFarm: 2}); got != "3 running, 1 waiting · 2 of them for the farm" {
+	s := State{Status: api.Status{Running: 3, Queued: 1, OnFarm: 2}, Running: []api.Run{farmRun("8", false)}}
+	if got := runsWords(s); got != "2 running, 2 waiting · 2 of them for the farm" {
 		t.Errorf("it says %q", got)
 	}
-	if got := runsWords(api.Status{Running: 1}); got != "1 running, 0 waiting" {
+	if got := runsWords(State{Status: api.Status{Running: 1}}); got != "1 running, 0 waiting" {
 		t.Errorf("without a farm it says %q", got)
 	}
 }

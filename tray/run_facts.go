@@ -153,7 +153,7 @@ func columns(text string) int {
 
 // stateOf returns in words which state a run has.
 func stateOf(r api.Run) string {
-	if awaitsMachine(r) {
+	if r.AwaitsMachine() {
 		return lang.L("waiting for a machine of the farm")
 	}
 	return stateWord(r.State)
