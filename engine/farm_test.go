@@ -97,7 +97,10 @@ func TestARunSaysThatItWaitsForAMachineOfTheFarm(t *testing.T) {
 		return blender.Outcome{Verdict: blender.Succeeded}, nil
 	}
 	f.house.serve()
+	sub := f.Subscribe(SubscribeOptions{})
+	defer sub.Close()
 	f.w.save(f.script("a.py"), "x")
+	await(t, sub, "the event that it waits there", func(ev api.Event) bool { return ev.Kind == api.KindRun && ev.Run.AwaitsMachine() })
 	sink := <-sent
 	if r, err := f.Run(ctx, "1"); err != nil || r.State != api.Running || !r.AwaitsMachine() || r.Reason != "it waits for a machine of the farm" {
 		t.Errorf("before a machine begins it: %v %+v", err, r)

@@ -186,6 +186,20 @@ func TestTheQueueMakesRoomForItsAgents(t *testing.T) {
 	}
 }
 
+func TestTheQueueNamesTheRunsThatWaitOnTheFarm(t *testing.T) {
+	q := &queueTab{asked: true, state: attached(api.BlenderReady, onFarm(farmRun("8", false), farmRun("9", false)))}
+	if got := q.emptyWords(); got != "No run waits here. 2 wait for a machine of the farm; Activity lists them." {
+		t.Errorf("it says %q", got)
+	}
+	q.state = attached(api.BlenderReady, onFarm(farmRun("8", true)))
+	if got := q.emptyWords(); !strings.HasPrefix(got, "No run waits.") {
+		t.Errorf("it says %q", got)
+	}
+	if sameRuns([]api.Run{farmRun("8", false)}, []api.Run{farmRun("8", true)}) {
+		t.Error("a run that a machine has begun changes nothing")
+	}
+}
+
 func TestAFolderSaysWhatItsButtonsDoAndThatItIsOfTheFarm(t *testing.T) {
 	o := openWindow(t)
 	o.report.Folders = []api.FolderReport{{Path: "/farm", Settings: []api.Setting{{Key: "farm", Type: api.TypeBool, Value: true}}}}

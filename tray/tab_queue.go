@@ -141,9 +141,10 @@ func (t *queueTab) show(s State) {
 	t.begin()
 }
 
-// sameRuns reports whether two lists have the same runs, however far they are.
+// sameRuns reports whether two lists have the same runs, however far they are, and the same of them wait on the
+// farm.
 func sameRuns(a, b []api.Run) bool {
-	return slices.EqualFunc(a, b, func(a, b api.Run) bool { return a.ID == b.ID })
+	return slices.EqualFunc(a, b, func(a, b api.Run) bool { return a.ID == b.ID && a.AwaitsMachine() == b.AwaitsMachine() })
 }
 
 // begin begins to ask the engine, which ends by itself when the tab is not shown any more.
@@ -297,6 +298,9 @@ func (t *queueTab) emptyWords() string {
 		return ""
 	case !t.asked:
 		return lang.L("Asking the engine which runs wait…")
+	}
+	if n := t.state.awaiting(); n > 0 {
+		return lang.N("No run waits here. {{.Count}} wait for a machine of the farm; Activity lists them.", n, with{"Count": grouped(n)})
 	}
 	return lang.L("No run waits. A script that is saved while others are running appears here.")
 }
