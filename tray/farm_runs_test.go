@@ -200,6 +200,22 @@ func TestTheQueueNamesTheRunsThatWaitOnTheFarm(t *testing.T) {
 	}
 }
 
+func TestAReasonThatTheTitleSaysIsSaidOnce(t *testing.T) {
+	o := openWindow(t)
+	r := farmRun("8", false)
+	r.Reason = "it waits for a machine of the farm"
+	if o.runs.detail.showCause(r); o.runs.detail.cause.Visible() {
+		t.Errorf("below the title it says %q", o.runs.detail.cause.Text)
+	}
+	if text := factsText(factsOf(r)); strings.Contains(text, r.Reason) {
+		t.Errorf("the details say it twice:\n%s", text)
+	}
+	r.State, r.Reason = api.Queued, "Blender is stopped: start it to go on"
+	if o.runs.detail.showCause(r); !o.runs.detail.cause.Visible() {
+		t.Error("it is not said why a run waits")
+	}
+}
+
 func TestAFolderSaysWhatItsButtonsDoAndThatItIsOfTheFarm(t *testing.T) {
 	o := openWindow(t)
 	o.report.Folders = []api.FolderReport{{Path: "/farm", Settings: []api.Setting{{Key: "farm", Type: api.TypeBool, Value: true}}}}

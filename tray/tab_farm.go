@@ -172,7 +172,7 @@ func (t *farmTab) take(f api.Farm) {
 
 func farmRemark(text string) *widget.Label {
 	l := widget.NewLabel(text)
-	l.Wrapping, l.Importance = fyne.TextWrapWord, widget.LowImportance
+	l.Wrapping = fyne.TextWrapWord
 	return l
 }
 
@@ -230,9 +230,6 @@ func machineRow(m api.FarmMachine, f api.Farm) fyne.CanvasObject {
 	}
 	about := widget.NewLabel(beside(does, has))
 	about.Truncation = fyne.TextTruncateEllipsis
-	if m.State == "gone" || m.State == "off" {
-		about.Importance = widget.LowImportance
-	}
 	return container.NewBorder(nil, nil, container.NewGridWrap(fyne.NewSize(180, name.MinSize().Height), name), nil, about)
 }
 
