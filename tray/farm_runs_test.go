@@ -200,6 +200,25 @@ func TestTheQueueNamesTheRunsThatWaitOnTheFarm(t *testing.T) {
 	}
 }
 
+func TestAProcessThatStopsIsNotMeasured(t *testing.T) {
+	o := openWindow(t)
+	q := o.queue
+	o.selectTab(q.content)
+	s := State{Link: Attached, Status: api.Status{
+		Blenders: []api.BlenderStatus{{Name: "default", State: api.BlenderReady}},
+		Processes: []api.ProcessStatus{
+			{Blender: "default", PID: 4711, State: api.BlenderStopping},
+			{Blender: "default", PID: 4712, State: api.BlenderReady, Use: "waiting"},
+		},
+	}}
+	q.show(s)
+	for key, want := range map[string]string{"process 4711": "", "process 4712": "CPU is measured…"} {
+		if got := q.rows[key].cpu.text.Text; got != want {
+			t.Errorf("%s says %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestAReasonThatTheTitleSaysIsSaidOnce(t *testing.T) {
 	o := openWindow(t)
 	r := farmRun("8", false)

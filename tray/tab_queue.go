@@ -576,6 +576,7 @@ type processLine struct {
 	key, title, use string
 	pid             int // 0 without a process
 	engine          bool
+	stops           bool // so that it is measured no more
 }
 
 // processLines returns a line for each process, for each Blender that has none, and for the engine.
@@ -592,7 +593,7 @@ func processLines(s State, now time.Time) (lines []processLine) {
 		}
 		lines = append(lines, processLine{
 			key: "process " + strconv.Itoa(p.PID), title: blenderTitle(p.Blender, versions[p.Blender], p.PID),
-			use: processUse(p, run, now), pid: p.PID,
+			use: processUse(p, run, now), pid: p.PID, stops: p.State == api.BlenderStopping,
 		})
 	}
 	for _, b := range s.Status.Blenders {
@@ -677,7 +678,9 @@ func (t *queueTab) drawRow(row *processRow, l processLine) {
 		samples = t.usage.engine
 	}
 	cpu, memory := lang.L("CPU is measured…"), lang.L("memory is measured…")
-	if n := len(samples); n > 0 {
+	if n := len(samples); n == 0 && l.stops {
+		cpu, memory = "", ""
+	} else if n > 0 {
 		cpu, memory = coresText(samples[n-1].CPUCores), memoryText(samples[n-1])
 	}
 	now := time.Now()
