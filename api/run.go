@@ -177,6 +177,12 @@ func (r *Run) OnFarm() bool {
 	return ok
 }
 
+// AwaitsMachine reports whether the run was sent to the farm, where no machine has begun it yet. Its state
+// is [Running], because it waits in the queue of the farm and no longer in the queue of the engine.
+func (r *Run) AwaitsMachine() bool {
+	return r.State == Running && r.StartedAt == nil && r.OnFarm()
+}
+
 // Progress is how far a run has come.
 type Progress struct {
 	// Fraction is 0 to 1, or negative when unknown.

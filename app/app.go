@@ -10,6 +10,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func command(e *env, args []string) error {
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return usageError(err)
+		return usageError(err, args)
 	}
 	if e.scriptArgs != nil && !passesOn(ctx.Command()) {
 		return fault.New(fault.Usage, "only `blendtray run`, `farm run` and `farm map` pass arguments on", "nothing can follow -- here")
@@ -110,12 +111,32 @@ func passesOn(command string) bool {
 	})
 }
 
+// valued returns the flag that takes no value and after which a word such as true or off is written, or nil.
+func valued(flags []*kong.Flag, args []string) *kong.Flag {
+	words := []string{"true", "false", "on", "off", "yes", "no", "1", "0"}
+	for i, arg := range args[:max(0, len(args)-1)] {
+		for _, flag := range flags {
+			if flag.IsBool() && arg == "--"+flag.Name && slices.Contains(words, strings.ToLower(args[i+1])) {
+				return flag
+			}
+		}
+	}
+	return nil
+}
+
 // usageError returns kong's error about the command line in the program's words.
-func usageError(err error) error {
+func usageError(err error, args []string) error {
 	hint := "`blendtray --help` lists the commands"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if node := parse.Context.Selected(); node != nil {
+			if flag := valued(parse.Context.Flags(), args); flag != nil {
+				instead := fmt.Sprintf("write --%s, or leave it out", flag.Name)
+				if flag.Tag.Negatable != "" {
+					instead = fmt.Sprintf("--%s turns it on, and --no-%s off", flag.Name, flag.Name)
+				}
+				return fault.New(fault.Usage, instead, "--%s takes no value", flag.Name)
+			}
 			hint = "`" + strings.TrimSuffix(node.FullPath(), " list") + " --help` explains the command"
 		}
 	}

@@ -59,6 +59,9 @@ func completions(app *kong.Application) (all []completion) {
 				continue
 			}
 			c.flags = append(c.flags, described{name, flag.Help})
+			if flag.Tag.Negatable != "" {
+				c.flags = append(c.flags, described{"--no-" + flag.Name, flag.Help})
+			}
 			if flag.Enum != "" {
 				c.values[name] = flag.EnumSlice()
 			}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,13 +45,19 @@ func (c folderArgs) values() (path string, values map[string]any, err error) {
 	return path, values, nil
 }
 
+// onAndOff says in the help how the flags of settings that are true or false are written.
+const onAndOff = `A setting that is true or false takes no value: --farm turns it on, and --no-farm off.`
+
 type folderAddCmd struct{ folderArgs }
 
 func (folderAddCmd) Help() string {
 	return `Writes the folder to settings.toml and has the running engine watch it at once. Where no engine runs, the next engine watches it. A script that is saved in the folder runs; scripts that are there already run only with --run-existing.
 
     blendtray folder add ~/scripts
-    blendtray folder add ~/renders --scene keep --timeout 10m --include '**/*.py' --exclude '**/tests/**'`
+    blendtray folder add ~/renders --scene keep --timeout 10m --include '**/*.py' --exclude '**/tests/**'
+    blendtray folder add ~/farm --farm --no-recursive
+
+` + onAndOff
 }
 
 func (c *folderAddCmd) Run(e *env) error {
@@ -79,7 +86,10 @@ func (folderSetCmd) Help() string {
 	return `Changes settings of a watched folder in settings.toml, and at once in the running engine; settings that are not named stay. A folder that "serve --folder" named is written to settings.toml.
 
     blendtray folder set ~/scripts --timeout 10m
-    blendtray folder set /srv/share --trust anyone`
+    blendtray folder set /srv/share --trust anyone
+    blendtray folder set ~/scripts --no-farm
+
+` + onAndOff
 }
 
 func (c *folderSetCmd) Run(e *env) error {
@@ -222,14 +232,12 @@ func folderFlags() any {
 		field := reflect.StructField{Name: "Flag" + strconv.Itoa(i), Type: reflect.TypeFor[*string]()}
 		tag := map[string]string{
 			"name": strings.ReplaceAll(d.Name, "_", "-"), "key": d.Name, "placeholder": strings.ToUpper(string(d.Type)),
-			"help": api.PlainHelp(d.Help) + " Default: " + api.ValueText(d.Default()) + ".",
+			"help": api.PlainHelp(d.Help) + " Default: " + cmp.Or(api.ValueText(d.Default()), "empty") + ".",
 		}
 		switch d.Type {
 		case api.TypeBool:
 			field.Type = reflect.TypeFor[*bool]()
-			if d.Default() == true {
-				tag["negatable"] = ""
-			}
+			tag["negatable"] = ""
 		case api.TypeList:
 			field.Type = reflect.TypeFor[[]string]()
 			tag["sep"], tag["placeholder"] = "none", "PATTERN"

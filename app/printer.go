@@ -106,6 +106,7 @@ func (p *printer) run(r api.Run) {
 			text += ": " + oneLine(r.Reason)
 		}
 		p.say(what, plain, text)
+	case r.AwaitsMachine(): // it was saved, and has not started
 	case r.State == api.Running:
 		if !p.started[r.ID] {
 			p.started[r.ID] = true

@@ -38,6 +38,7 @@ func TestServeSaysWhatHappensALineAnEvent(t *testing.T) {
 		{Kind: api.KindFolders},
 		{Kind: api.KindRun, ID: "r1", Run: &run},
 		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderRunning, Version: "3.4.1", PID: 7, Port: 9, Run: "r1"}},
+		{Kind: api.KindRun, ID: "r2", Run: &api.Run{ID: "r2", Script: "/w/far.py", Folder: "/w", State: api.Running, Blender: "farm"}},
 		{Kind: api.KindRun, ID: "r1", Run: &started},
 		{Kind: api.KindOutput, ID: "r1", Text: "one\ntw"},
 		{Kind: api.KindProgress, ID: "r1", Progress: &api.Progress{}},

@@ -86,6 +86,15 @@ func allStates() string {
 	return strings.Join(names, ", ")
 }
 
+// stateWord returns the word for the state of a run that a person reads. A run that no machine of the farm
+// has begun is not running yet, though it has left the queue of the engine.
+func stateWord(r api.Run) string {
+	if r.AwaitsMachine() {
+		return "waiting"
+	}
+	return string(r.State)
+}
+
 func (e *env) printRuns(runs []api.Run, now time.Time) {
 	t := &table{heading: []string{"ID", "STATE", "QUEUED", "TIME", "SCRIPT"}}
 	for _, r := range runs {
@@ -104,7 +113,8 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 		if r.Pinned {
 			script += " (pinned)"
 		}
-		t.add(cell{text: r.ID}, cell{string(r.State), styleOf(string(r.State))},
+		state := stateWord(r)
+		t.add(cell{text: r.ID}, cell{state, styleOf(state)},
 			cell{text: moment(r.QueuedAt, now)}, cell{text: took}, cell{text: script})
 	}
 	e.printTable(t)
@@ -144,7 +154,8 @@ func showRun(r api.Run, now time.Time, color bool) string {
 			fmt.Fprintf(&b, "%-9s %s\n", name, text)
 		}
 	}
-	state := paint(color, styleOf(string(r.State)), string(r.State))
+	state := stateWord(r)
+	state = paint(color, styleOf(state), state)
 	if r.Reason != "" {
 		state += ": " + oneLine(r.Reason)
 	}

@@ -54,7 +54,7 @@ func (e *env) printStatus(st api.Status) {
 	if st.Settings.File != "" {
 		e.printf("%-8s %s\n", "settings", e.describeSettings(st.Settings))
 	}
-	e.printf("%-8s %s, %s\n", "runs", e.counted(st.Running, "running", cyan), e.counted(st.Queued, "waiting", yellow))
+	e.printf("%-8s %s\n", "runs", e.countRuns(st))
 	for _, r := range st.Runs {
 		e.printf("%-8s %s %s\n", "", paint(e.colorOut, cyan, "run "+r.ID+":"), describeRunning(r, time.Now()))
 	}
@@ -85,9 +85,27 @@ func (e *env) counted(n int, what string, s style) string {
 	return paint(e.colorOut && n > 0, s, fmt.Sprintf("%d %s", n, what))
 }
 
+// countRuns says how many runs are running and wait. Runs that no machine of the farm has begun wait there.
+func (e *env) countRuns(st api.Status) string {
+	far := 0
+	for _, r := range st.Runs {
+		if r.AwaitsMachine() {
+			far++
+		}
+	}
+	text := e.counted(st.Running-far, "running", cyan) + ", " + e.counted(st.Queued, "waiting", yellow)
+	if far > 0 {
+		text += ", " + e.counted(far, "waiting for a machine of the farm", yellow)
+	}
+	return text
+}
+
 // describeRunning says what a run that is running executes, for how long, where, and how far it is.
 func describeRunning(r api.Run, now time.Time) string {
 	text := nameOf(r) + where(r)
+	if r.AwaitsMachine() {
+		text += " waits for a machine of the farm"
+	}
 	if r.StartedAt != nil {
 		text += ", for " + seconds(now.Sub(*r.StartedAt).Seconds())
 	}
@@ -98,16 +116,21 @@ func describeRunning(r api.Run, now time.Time) string {
 }
 
 // where returns in which Blender a run is running, unless it is the default Blender, in which session,
-// and in which process. It returns "" for a run that is not running.
+// and in which process, or that it is running on the farm. It returns "" for a run that is not running.
 func where(r api.Run) string {
-	if r.State != api.Running {
+	if r.State != api.Running || r.AwaitsMachine() {
 		return ""
 	}
 	var facts []string
 	if r.Session != "" {
 		facts = append(facts, "session "+r.Session)
 	}
-	if r.Blender != "" {
+	if asked, far := api.FarmAsks(r.Blender); far {
+		facts = append(facts, "on a machine of the farm")
+		if asked != "" {
+			facts = append(facts, "with Blender "+asked)
+		}
+	} else if r.Blender != "" {
 		facts = append(facts, "Blender "+r.Blender)
 	}
 	if r.PID != 0 {

@@ -252,7 +252,7 @@ func styleOf(state string) style {
 		return green
 	case "failed", "crashed", "timed-out":
 		return red
-	case "cancelled", "interrupted", "stopping", "stopped":
+	case "cancelled", "interrupted", "stopping", "stopped", "waiting":
 		return yellow
 	case "running", "starting":
 		return cyan

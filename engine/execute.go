@@ -60,7 +60,7 @@ func (w *worker) execute(j *job, code []byte) error {
 			if !requeue && !j.run.GoesOn() {
 				j.repeats++
 			}
-			e.requeueLocked(j, s.shown)
+			e.requeueLocked(j, s.shown || j.run.OnFarm())
 			text := "run %s was ended with the engine, and runs again when the engine starts"
 			if j.run.OnFarm() {
 				text = "run %s goes on on the farm, and the engine asks for its end when it starts again"
@@ -101,7 +101,7 @@ func (w *worker) execute(j *job, code []byte) error {
 		}
 	}
 	e.log.Info("run was not taken and waits again", "run", j.run.ID, "refusals", j.refusals, "error", err)
-	e.requeueLocked(j, s.shown)
+	e.requeueLocked(j, s.shown || j.run.OnFarm())
 	return fmt.Errorf("run %d: %w", j.id, err)
 }
 

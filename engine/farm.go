@@ -18,13 +18,15 @@ func farmKey(r *api.Run) string {
 	return fmt.Sprintf("%s %s %d %s", r.Origin, r.ID, r.QueuedAt.UnixNano(), r.SHA256)
 }
 
-// askFarm completes what the farm is asked for a run.
+// askFarm completes what the farm is asked for a run, and publishes that the run waits there.
 func (e *Engine) askFarm(j *job, req *blender.Request) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	f := e.folders[j.run.Folder]
 	req.Key = farmKey(&j.run)
 	req.Repeatable = f != nil && f.policy.Retries > 0
+	r := e.snapshotLocked(j)
+	e.mu.Unlock()
+	e.publishRun(r)
 }
 
 // leaveFarmRuns has the runs that are on the farm wait for the next engine. Their jobs go on.

@@ -87,6 +87,37 @@ func TestScriptsOfAFolderOfTheFarmGoThere(t *testing.T) {
 	}
 }
 
+func TestARunSaysThatItWaitsForAMachineOfTheFarm(t *testing.T) {
+	t.Parallel()
+	f := openFarm(t)
+	sent, begin := make(chan blender.Sink), make(chan bool)
+	f.farm.b.do = func(_ context.Context, _ blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		sent <- sink
+		<-begin
+		return blender.Outcome{Verdict: blender.Succeeded}, nil
+	}
+	f.house.serve()
+	sub := f.Subscribe(SubscribeOptions{})
+	defer sub.Close()
+	f.w.save(f.script("a.py"), "x")
+	await(t, sub, "the event that it waits there", func(ev api.Event) bool { return ev.Kind == api.KindRun && ev.Run.AwaitsMachine() })
+	sink := <-sent
+	if r, err := f.Run(ctx, "1"); err != nil || r.State != api.Running || !r.AwaitsMachine() || r.Reason != "it waits for a machine of the farm" {
+		t.Errorf("before a machine begins it: %v %+v", err, r)
+	}
+	if st := f.Status(); len(st.Runs) != 1 || !st.Runs[0].AwaitsMachine() {
+		t.Errorf("the status has %+v", st.Runs)
+	}
+	sink.Started(time.Now())
+	if r, err := f.Run(ctx, "1"); err != nil || r.AwaitsMachine() || r.Reason != "" {
+		t.Errorf("after that: %v %+v", err, r)
+	}
+	close(begin)
+	if r := f.ended("1"); r.AwaitsMachine() || r.Reason != "" {
+		t.Errorf("at the end: %+v", r)
+	}
+}
+
 func TestARunOnTheFarmIsTheSameJobForTheNextEngine(t *testing.T) {
 	t.Parallel()
 	for name, dies := range map[string]bool{"stopped": false, "killed": true} {

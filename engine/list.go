@@ -78,6 +78,9 @@ func (e *Engine) snapshotLocked(j *job) api.Run {
 	if r.State == api.Queued {
 		r.Reason = cmp.Or(e.waitsForLocked(j), j.run.Reason)
 	}
+	if r.AwaitsMachine() {
+		r.Reason = "it waits for a machine of the farm"
+	}
 	if j.out != nil {
 		r.OutputBytes = j.out.bytes()
 	}

@@ -62,7 +62,7 @@ func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 func stateWords(run api.Run) string {
 	words := strings.ReplaceAll(string(run.State), "-", " ")
 	switch {
-	case run.State == api.Queued:
+	case run.State == api.Queued || run.AwaitsMachine():
 		words = "waits"
 		if run.Reason != "" {
 			words += ": " + run.Reason

@@ -94,7 +94,7 @@ PY
 		xdotool mousemove $((width - 20)) 16 click 3
 		sleep 1
 		import -window root -crop "400x520+$((width - 400))+0" +repage "$out/tray.png"
-		xdotool key Escape
+		xdotool key Escape mousemove 0 "$((${size#*x} + 120))" # a tip of the panel would cover the window
 	fi
 	kill "$tray"
 	wait "$tray" 2>/dev/null || true

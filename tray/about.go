@@ -39,7 +39,7 @@ func (w *window) about() {
 	var d *dialog.CustomDialog
 	copied := newQuietText("")
 	copied.Hide()
-	report := widget.NewButtonWithIcon(lang.L("Copy all for a bug report"), theme.ContentCopyIcon(), nil)
+	report := newSettingButton(lang.L("Copy all for a bug report"), theme.ContentCopyIcon(), nil)
 	report.OnTapped = func() {
 		report.Disable()
 		copied.Show()
@@ -55,7 +55,7 @@ func (w *window) about() {
 				copied.SetText(lang.L("It is copied. Look through it before you send it: it has names of your folders."))
 			})
 	}
-	first := widget.NewButtonWithIcon(lang.L("Show the first page"), theme.HomeIcon(), func() {
+	first := newSettingButton(lang.L("Show the first page"), theme.HomeIcon(), func() {
 		d.Dismiss()
 		w.first.open()
 	})
@@ -125,7 +125,7 @@ func (w *window) places(all []Place) fyne.CanvasObject {
 	for _, place := range all {
 		path := widget.NewLabel(revealed(place.Path))
 		path.Truncation = fyne.TextTruncateEllipsis
-		open := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+		open := newSettingButton("", theme.FolderOpenIcon(), func() {
 			w.shell.try("open the folder", func(context.Context) error { return w.shell.cfg.Host.Open(place.Path, 0) })
 		})
 		if _, err := os.Stat(place.Path); err != nil {

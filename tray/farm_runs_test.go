@@ -52,6 +52,12 @@ func TestARunThatNoMachineHasBegunWaits(t *testing.T) {
 	if find(t, Menu(waits, now), CancelRun).Enabled || IconOf(waits) != assets.Ready {
 		t.Error("a run that no machine has begun is shown as running")
 	}
+	if got := runLine(farmRun("8", false), now); got != "… far.py · waiting for a machine of the farm" {
+		t.Errorf("the menu says %q", got)
+	}
+	if got := runLine(farmRun("8", true), now); got != "▶ far.py" {
+		t.Errorf("of a run that a machine has begun the menu says %q", got)
+	}
 	if got := titleOf(farmRun("8", false), now); got != "far.py · waiting for a machine of the farm" {
 		t.Errorf("the head of the run says %q", got)
 	}
@@ -123,10 +129,11 @@ func TestTheDetailsOfARunOnTheFarm(t *testing.T) {
 
 func TestRunsForTheFarmAreCounted(t *testing.T) {
 	t.Parallel()
-	if got := runsWords(api.Status{Running: 3, Queued: 1, OnFarm: 2}); got != "3 running, 1 waiting · 2 of them for the farm" {
+	s := State{Status: api.Status{Running: 3, Queued: 1, OnFarm: 2}, Running: []api.Run{farmRun("8", false)}}
+	if got := runsWords(s); got != "2 running, 2 waiting · 2 of them for the farm" {
 		t.Errorf("it says %q", got)
 	}
-	if got := runsWords(api.Status{Running: 1}); got != "1 running, 0 waiting" {
+	if got := runsWords(State{Status: api.Status{Running: 1}}); got != "1 running, 0 waiting" {
 		t.Errorf("without a farm it says %q", got)
 	}
 }
@@ -176,6 +183,55 @@ func TestTheQueueMakesRoomForItsAgents(t *testing.T) {
 	q.show(s)
 	if q.split.Offset != 0.2 {
 		t.Errorf("the line was moved to %.2f", q.split.Offset)
+	}
+}
+
+func TestTheQueueNamesTheRunsThatWaitOnTheFarm(t *testing.T) {
+	q := &queueTab{asked: true, state: attached(api.BlenderReady, onFarm(farmRun("8", false), farmRun("9", false)))}
+	if got := q.emptyWords(); got != "No run waits here. 2 wait for a machine of the farm; Activity lists them." {
+		t.Errorf("it says %q", got)
+	}
+	q.state = attached(api.BlenderReady, onFarm(farmRun("8", true)))
+	if got := q.emptyWords(); !strings.HasPrefix(got, "No run waits.") {
+		t.Errorf("it says %q", got)
+	}
+	if sameRuns([]api.Run{farmRun("8", false)}, []api.Run{farmRun("8", true)}) {
+		t.Error("a run that a machine has begun changes nothing")
+	}
+}
+
+func TestAProcessThatStopsIsNotMeasured(t *testing.T) {
+	o := openWindow(t)
+	q := o.queue
+	o.selectTab(q.content)
+	s := State{Link: Attached, Status: api.Status{
+		Blenders: []api.BlenderStatus{{Name: "default", State: api.BlenderReady}},
+		Processes: []api.ProcessStatus{
+			{Blender: "default", PID: 4711, State: api.BlenderStopping},
+			{Blender: "default", PID: 4712, State: api.BlenderReady, Use: "waiting"},
+		},
+	}}
+	q.show(s)
+	for key, want := range map[string]string{"process 4711": "", "process 4712": "CPU is measured…"} {
+		if got := q.rows[key].cpu.text.Text; got != want {
+			t.Errorf("%s says %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestAReasonThatTheTitleSaysIsSaidOnce(t *testing.T) {
+	o := openWindow(t)
+	r := farmRun("8", false)
+	r.Reason = "it waits for a machine of the farm"
+	if o.runs.detail.showCause(r); o.runs.detail.cause.Visible() {
+		t.Errorf("below the title it says %q", o.runs.detail.cause.Text)
+	}
+	if text := factsText(factsOf(r)); strings.Contains(text, r.Reason) {
+		t.Errorf("the details say it twice:\n%s", text)
+	}
+	r.State, r.Reason = api.Queued, "Blender is stopped: start it to go on"
+	if o.runs.detail.showCause(r); !o.runs.detail.cause.Visible() {
+		t.Error("it is not said why a run waits")
 	}
 }
 

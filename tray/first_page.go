@@ -428,6 +428,6 @@ func (p *firstPage) lookForSigns(folder string) {
 }
 
 // copyButton returns a button that copies a text.
-func (w *window) copyButton(text string) *widget.Button {
-	return widget.NewButtonWithIcon("", theme.ContentCopyIcon(), func() { w.shell.app.Clipboard().SetContent(text) })
+func (w *window) copyButton(text string) *settingButton {
+	return newSettingButton("", theme.ContentCopyIcon(), func() { w.shell.app.Clipboard().SetContent(text) })
 }

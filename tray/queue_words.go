@@ -119,7 +119,7 @@ func farmUse(b api.BlenderStatus, running []api.Run) string {
 	for _, r := range running {
 		switch {
 		case r.Blender != b.Name:
-		case awaitsMachine(r):
+		case r.AwaitsMachine():
 			waiting++
 		default:
 			executed++

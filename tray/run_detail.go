@@ -289,7 +289,7 @@ func (d *runDetail) showCause(r api.Run) {
 	case r.State.Final() && r.State != api.Succeeded:
 		d.cause.SetText(oneLine(why(r), 300))
 		d.cause.Show()
-	case !r.State.Final() && r.Reason != "":
+	case !r.State.Final() && r.Reason != "" && !r.AwaitsMachine(): // else the title says it
 		d.cause.Importance = widget.MediumImportance
 		d.cause.SetText(oneLine(r.Reason, 300)) // what the run waits for
 		d.cause.Show()

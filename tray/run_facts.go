@@ -50,7 +50,7 @@ func factsOf(r api.Run) (groups [][]fact) {
 	add(
 		fact{lang.L("Run number"), r.ID},
 		fact{lang.L("State"), stateOf(r)},
-		fact{lang.L("Reason"), r.Reason},
+		fact{lang.L("Reason"), reasonFact(r)},
 		fact{lang.L("Script"), r.Script},
 		fact{lang.L("Watched folder"), r.Folder},
 		fact{lang.L("Arguments"), quoted(r.Args)},
@@ -151,9 +151,17 @@ func columns(text string) int {
 	return n
 }
 
+// reasonFact returns why a run waits or has ended, or "" where the words for its state say that.
+func reasonFact(r api.Run) string {
+	if r.AwaitsMachine() {
+		return ""
+	}
+	return r.Reason
+}
+
 // stateOf returns in words which state a run has.
 func stateOf(r api.Run) string {
-	if awaitsMachine(r) {
+	if r.AwaitsMachine() {
 		return lang.L("waiting for a machine of the farm")
 	}
 	return stateWord(r.State)

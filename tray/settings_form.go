@@ -371,7 +371,20 @@ func (q *quietText) SetText(text string) {
 	q.Refresh()
 }
 
-// settingButton, settingCheck and settingSelect come into sight with the focus.
+// escaped gives Escape to the dialog in which the object o is, which has the focus, and reports whether the
+// key is Escape. Fyne gives keys to what has the focus alone.
+func escaped(o fyne.CanvasObject, key *fyne.KeyEvent) bool {
+	if key.Name != fyne.KeyEscape {
+		return false
+	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(key)
+	}
+	return true
+}
+
+// settingButton, settingCheck and settingSelect come into sight with the focus, and Escape closes the dialog
+// in which they may be.
 type settingButton struct {
 	widget.Button
 	reveal func()
@@ -390,6 +403,12 @@ func (b *settingButton) FocusGained() {
 	b.reveal()
 }
 
+func (b *settingButton) TypedKey(key *fyne.KeyEvent) {
+	if !escaped(b, key) {
+		b.Button.TypedKey(key)
+	}
+}
+
 type settingCheck struct {
 	widget.Check
 	reveal func()
@@ -400,6 +419,12 @@ func (c *settingCheck) FocusGained() {
 	c.reveal()
 }
 
+func (c *settingCheck) TypedKey(key *fyne.KeyEvent) {
+	if !escaped(c, key) {
+		c.Check.TypedKey(key)
+	}
+}
+
 type settingSelect struct {
 	widget.Select
 	reveal func()
@@ -408,6 +433,12 @@ type settingSelect struct {
 func (s *settingSelect) FocusGained() {
 	s.Select.FocusGained()
 	s.reveal()
+}
+
+func (s *settingSelect) TypedKey(key *fyne.KeyEvent) {
+	if !escaped(s, key) {
+		s.Select.TypedKey(key)
+	}
 }
 
 // settingEntry is a field that also sets the setting when the field loses the focus.

@@ -24,8 +24,11 @@ func (o *open) dialogButtons() map[string]*widget.Button {
 	all := map[string]*widget.Button{}
 	if top := o.Canvas().Overlays().Top(); top != nil {
 		for _, part := range test.LaidOutObjects(top) {
-			if b, ok := part.(*widget.Button); ok {
+			switch b := part.(type) {
+			case *widget.Button:
 				all[b.Text] = b
+			case *settingButton:
+				all[b.Text] = &b.Button
 			}
 		}
 	}
@@ -225,5 +228,23 @@ func TestADialogHearsEnterAndEscapeAndCoversTheShortcuts(t *testing.T) {
 	field := o.folders.form.row("scene").typed
 	if field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}); o.covered() {
 		t.Error("Escape in a field does not close the dialog")
+	}
+	// So it does where a button, a check or a choice has the focus.
+	o.about()
+	if o.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}); o.covered() {
+		t.Error("Escape on a button does not close the dialog")
+	}
+	o.report.Folders = []api.FolderReport{{Path: "/srv/scripts", Settings: []api.Setting{
+		{Key: "farm", Label: "Farm", Type: api.TypeBool, Value: false},
+		{Key: "trust", Label: "Trust", Type: api.TypeWord, Words: []string{"me", "anyone"}, Value: "me"},
+	}}}
+	for name, at := range map[string]func() fyne.Focusable{
+		"check": func() fyne.Focusable { return o.folders.form.row("farm").check },
+		"words": func() fyne.Focusable { return o.folders.form.row("trust").words },
+	} {
+		o.folders.change("/srv/scripts")
+		if at().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}); o.covered() {
+			t.Errorf("Escape on a %s does not close the dialog", name)
+		}
 	}
 }

@@ -42,7 +42,7 @@ type State struct {
 // running the one that began last.
 func (s State) current() *api.Run {
 	for i := len(s.Running) - 1; i >= 0; i-- {
-		if !awaitsMachine(s.Running[i]) {
+		if !s.Running[i].AwaitsMachine() {
 			return &s.Running[i]
 		}
 	}
@@ -52,7 +52,7 @@ func (s State) current() *api.Run {
 // awaiting returns how many runs were sent to the farm, where no machine has begun them yet.
 func (s State) awaiting() (n int) {
 	for _, r := range s.Running {
-		if awaitsMachine(r) {
+		if r.AwaitsMachine() {
 			n++
 		}
 	}
@@ -69,9 +69,6 @@ func (s State) here() (runs []api.Run) {
 	}
 	return runs
 }
-
-// awaitsMachine reports whether a run was sent to the farm, where no machine has begun it yet.
-func awaitsMachine(r api.Run) bool { return r.State == api.Running && r.StartedAt == nil && r.OnFarm() }
 
 // blender returns the Blender that the icon, the menu and the window show: the first one.
 func (s State) blender() api.BlenderStatus {

@@ -62,7 +62,7 @@ func newBlenderTab(w *window) *blenderTab {
 
 func (t *blenderTab) show(s State) {
 	enable(t.restart, possible(s).restart)
-	t.set("Runs", runsWords(s.Status))
+	t.set("Runs", runsWords(s))
 	b := s.blender()
 	if s.Link != Attached {
 		b = api.BlenderStatus{} // nobody knows its state without an engine
@@ -98,8 +98,10 @@ func (t *blenderTab) show(s State) {
 	}
 }
 
-// runsWords returns how many runs are running and wait, and how many of them go to the farm.
-func runsWords(st api.Status) string {
+// runsWords returns how many runs are running and wait, and how many of them go to the farm. Those that no
+// machine of the farm has begun wait.
+func runsWords(s State) string {
+	st, there := s.Status, s.awaiting()
 	if st.Running == 0 && st.Queued == 0 {
 		return ""
 	}
@@ -107,7 +109,7 @@ func runsWords(st api.Status) string {
 	if st.OnFarm > 0 {
 		far = lang.N("{{.Count}} of them for the farm", st.OnFarm, with{"Count": grouped(st.OnFarm)})
 	}
-	return beside(lang.L("{{.Running}} running, {{.Waiting}} waiting", with{"Running": grouped(st.Running), "Waiting": grouped(st.Queued)}), far)
+	return beside(lang.L("{{.Running}} running, {{.Waiting}} waiting", with{"Running": grouped(max(0, st.Running-there)), "Waiting": grouped(st.Queued + there)}), far)
 }
 
 // set shows the value of a fact, or a dash for "".

@@ -172,7 +172,7 @@ func (t *farmTab) take(f api.Farm) {
 
 func farmRemark(text string) *widget.Label {
 	l := widget.NewLabel(text)
-	l.Wrapping, l.Importance = fyne.TextWrapWord, widget.LowImportance
+	l.Wrapping = fyne.TextWrapWord
 	return l
 }
 
@@ -230,9 +230,6 @@ func machineRow(m api.FarmMachine, f api.Farm) fyne.CanvasObject {
 	}
 	about := widget.NewLabel(beside(does, has))
 	about.Truncation = fyne.TextTruncateEllipsis
-	if m.State == "gone" || m.State == "off" {
-		about.Importance = widget.LowImportance
-	}
 	return container.NewBorder(nil, nil, container.NewGridWrap(fyne.NewSize(180, name.MinSize().Height), name), nil, about)
 }
 
@@ -257,19 +254,17 @@ func jobNames(ids []string, f api.Farm) (names []string) {
 	return names
 }
 
-// groupRow returns what is known of a group of jobs, with a strip of its jobs and its newest picture.
+// groupRow returns what is known of a group of jobs, with a strip of its jobs, if there are several, and its
+// newest picture.
 func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
 	name := widget.NewLabelWithStyle(oneLine(filepath.Base(g.Name), 100), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	name.Truncation = fyne.TextTruncateEllipsis
 	about := widget.NewLabel(groupWords(g))
 	about.Wrapping = fyne.TextWrapWord
-	strip := canvas.NewRaster(func(w, h int) image.Image { return drawStrip(g, w, h) })
-	strip.SetMinSize(fyne.NewSize(stripCell*float32(min(g.Parts, stripWide)), stripHeight))
-	line := container.NewHBox(strip)
-	if g.Parts > stripWide {
-		line = container.NewStack(strip)
+	text := container.NewVBox(name, about)
+	if g.Parts > 1 { // the words say the state of one job, and one cell looks like a button
+		text = container.NewVBox(name, stripOf(g), about)
 	}
-	text := container.NewVBox(name, container.New(layout.NewCustomPaddedLayout(theme.Padding(), theme.Padding(), theme.InnerPadding(), theme.InnerPadding()), line), about)
 	if g.Picture == "" {
 		return container.NewVBox(text, widget.NewSeparator())
 	}
@@ -278,6 +273,17 @@ func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
 		t.window.shell.try("open the picture", func(context.Context) error { return t.window.shell.cfg.Host.Open(path, 0) })
 	})
 	return container.NewVBox(container.NewBorder(nil, nil, nil, picture, text), widget.NewSeparator())
+}
+
+// stripOf returns a strip with a cell for each job of a group.
+func stripOf(g api.FarmGroup) fyne.CanvasObject {
+	strip := canvas.NewRaster(func(w, h int) image.Image { return drawStrip(g, w, h) })
+	strip.SetMinSize(fyne.NewSize(stripCell*float32(min(g.Parts, stripWide)), stripHeight))
+	line := container.NewHBox(strip)
+	if g.Parts > stripWide {
+		line = container.NewStack(strip)
+	}
+	return container.New(layout.NewCustomPaddedLayout(theme.Padding(), theme.Padding(), theme.InnerPadding(), theme.InnerPadding()), line)
 }
 
 // thumbnailsIn returns the thumbnails in the rows of groups.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -98,4 +100,24 @@ func TestAStripShowsTheStateOfEachJob(t *testing.T) {
 		t.Error("the job that failed is not seen")
 	}
 	_ = drawStrip(api.FarmGroup{}, 0, 0)
+}
+
+func TestOneJobHasNoStrip(t *testing.T) {
+	o := openWindow(t)
+	g := farmOfTest().Groups[0]
+	strips := func(g api.FarmGroup) (n int) {
+		for _, object := range test.LaidOutObjects(o.farm.groupRow(g)) {
+			if _, ok := object.(*canvas.Raster); ok {
+				n++
+			}
+		}
+		return n
+	}
+	if n := strips(g); n != 1 {
+		t.Errorf("four jobs have %d strips", n)
+	}
+	g.Parts, g.Jobs = 1, g.Jobs[:1]
+	if n := strips(g); n != 0 {
+		t.Errorf("one job has %d strips", n)
+	}
 }

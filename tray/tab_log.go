@@ -69,7 +69,7 @@ func newLogTab(w *window) *logTab {
 	t.level = widget.NewSelect([]string{lang.L("All levels"), lang.L("Warnings and errors"), lang.L("Errors")}, func(string) { t.reload() })
 	t.filter = &entry{typed: w.typed}
 	t.filter.ExtendBaseWidget(t.filter)
-	t.filter.SetPlaceHolder(lang.L("Show only lines with this text"))
+	t.filter.SetPlaceHolder(lang.L("Filter the lines"))
 	t.filter.OnChanged = func(string) { t.reloadSoon() }
 	t.follow = widget.NewButton(lang.L("Follow"), func() {
 		toggle(t.follow)

@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
 )
 
 // openLog opens a window at the tab Log, with a log of the engine and of two Blenders, of which the second
@@ -178,4 +179,14 @@ func TestMoreOfALogIsShownAbove(t *testing.T) {
 	// A tab that is not shown keeps nothing.
 	o.tabs.SelectIndex(0)
 	o.until("nothing is kept", func() bool { kept, _ := l.view.pane.Kept(); return kept == 0 })
+}
+
+func TestTheFilterOfTheLogHasRoomForItsWords(t *testing.T) {
+	o, _ := openLog(t, "", "")
+	o.Resize(fyne.NewSize(890, 475)) // a display of 1920×1080 at double scale
+	field := o.log.filter
+	words := fyne.MeasureText(field.PlaceHolder, theme.TextSize(), field.TextStyle)
+	if room := field.Size().Width - 4*theme.InnerPadding(); words.Width > room {
+		t.Errorf("%q takes %.0f of %.0f", field.PlaceHolder, words.Width, room)
+	}
 }

@@ -106,8 +106,7 @@ func newQueueTab(w *window) *queueTab {
 }
 
 func heading(text string) *widget.Label {
-	l := widget.NewLabel(text)
-	l.Importance = widget.LowImportance
+	l := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	l.Truncation = fyne.TextTruncateEllipsis
 	return l
 }
@@ -141,9 +140,10 @@ func (t *queueTab) show(s State) {
 	t.begin()
 }
 
-// sameRuns reports whether two lists have the same runs, however far they are.
+// sameRuns reports whether two lists have the same runs, however far they are, and the same of them wait on the
+// farm.
 func sameRuns(a, b []api.Run) bool {
-	return slices.EqualFunc(a, b, func(a, b api.Run) bool { return a.ID == b.ID })
+	return slices.EqualFunc(a, b, func(a, b api.Run) bool { return a.ID == b.ID && a.AwaitsMachine() == b.AwaitsMachine() })
 }
 
 // begin begins to ask the engine, which ends by itself when the tab is not shown any more.
@@ -297,6 +297,9 @@ func (t *queueTab) emptyWords() string {
 		return ""
 	case !t.asked:
 		return lang.L("Asking the engine which runs wait…")
+	}
+	if n := t.state.awaiting(); n > 0 {
+		return lang.N("No run waits here. {{.Count}} wait for a machine of the farm; Activity lists them.", n, with{"Count": grouped(n)})
 	}
 	return lang.L("No run waits. A script that is saved while others are running appears here.")
 }
@@ -573,6 +576,7 @@ type processLine struct {
 	key, title, use string
 	pid             int // 0 without a process
 	engine          bool
+	stops           bool // so that it is measured no more
 }
 
 // processLines returns a line for each process, for each Blender that has none, and for the engine.
@@ -589,7 +593,7 @@ func processLines(s State, now time.Time) (lines []processLine) {
 		}
 		lines = append(lines, processLine{
 			key: "process " + strconv.Itoa(p.PID), title: blenderTitle(p.Blender, versions[p.Blender], p.PID),
-			use: processUse(p, run, now), pid: p.PID,
+			use: processUse(p, run, now), pid: p.PID, stops: p.State == api.BlenderStopping,
 		})
 	}
 	for _, b := range s.Status.Blenders {
@@ -674,7 +678,9 @@ func (t *queueTab) drawRow(row *processRow, l processLine) {
 		samples = t.usage.engine
 	}
 	cpu, memory := lang.L("CPU is measured…"), lang.L("memory is measured…")
-	if n := len(samples); n > 0 {
+	if n := len(samples); n == 0 && l.stops {
+		cpu, memory = "", ""
+	} else if n > 0 {
 		cpu, memory = coresText(samples[n-1].CPUCores), memoryText(samples[n-1])
 	}
 	now := time.Now()

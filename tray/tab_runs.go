@@ -149,7 +149,7 @@ func (t *runsTab) fill(i widget.ListItemID, row fyne.CanvasObject) {
 	sign := parts[1].(*fyne.Container).Objects[0].(*canvas.Text)
 	about := parts[2].(*fyne.Container).Objects[0].(*canvas.Text)
 	name.SetText(nameOf(r))
-	sign.Text, sign.Color = verdictSign(r.State), theme.Color(colorOf(r.State))
+	sign.Text, sign.Color = verdictSign(shownState(r)), theme.Color(colorOf(shownState(r)))
 	sign.Refresh()
 	about.Color = theme.Color(theme.ColorNamePlaceHolder)
 	about.Text = when(r.QueuedAt, time.Now())

@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"blendtray/api"
 )
 
 // luminance is the relative luminance of WCAG 2.1.
@@ -42,6 +46,26 @@ func TestWhatStandsForSomethingCanBeRead(t *testing.T) {
 		} {
 			if got := contrast(l.Color(of, variant), background); got < least {
 				t.Errorf("%s, %s: the contrast is %.1f, want %.1f", name, of, got, least)
+			}
+		}
+	}
+}
+
+func TestWordsToReadHaveNoPaleColour(t *testing.T) {
+	o := openWindow(t)
+	o.farm.take(farmOfTest())
+	o.Resize(fyne.NewSize(1000, 700))
+	for name, content := range map[string]fyne.CanvasObject{"queue": o.queue.content, "farm": o.farm.content} {
+		for _, object := range test.LaidOutObjects(content) {
+			if l, ok := object.(*widget.Label); ok && l.Text != "" && l.Importance == widget.LowImportance {
+				t.Errorf("%s: %q has the colour of what nobody has to read", name, l.Text)
+			}
+		}
+	}
+	for _, m := range farmOfTest().Machines {
+		for _, object := range test.LaidOutObjects(machineRow(m, api.Farm{})) {
+			if l, ok := object.(*widget.Label); ok && l.Importance == widget.LowImportance {
+				t.Errorf("%q has the colour of what nobody has to read", l.Text)
 			}
 		}
 	}

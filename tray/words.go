@@ -239,6 +239,15 @@ func progressWords(r api.Run, now time.Time) string {
 	return beside(nameOf(r), percent(p.Fraction), left)
 }
 
+// shownState returns the state that the sign and the colour of a run show. A run that no machine of the farm has
+// begun waits.
+func shownState(r api.Run) api.State {
+	if r.AwaitsMachine() {
+		return api.Queued
+	}
+	return r.State
+}
+
 // verdictSign returns a character that shows how a run ended. The window's monospaced font has it.
 func verdictSign(state api.State) string {
 	switch state {
@@ -257,8 +266,10 @@ func verdictSign(state api.State) string {
 
 // runLine returns the line of a run in the menu.
 func runLine(r api.Run, now time.Time) string {
-	name := verdictSign(r.State) + " " + nameOf(r)
+	name := verdictSign(shownState(r)) + " " + nameOf(r)
 	switch {
+	case r.AwaitsMachine():
+		return beside(name, stateOf(r))
 	case r.State == api.Running:
 		return name
 	case r.State == api.Succeeded:
