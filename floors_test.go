@@ -18,7 +18,7 @@ import (
 // floors are the rooms of the house, ground first. A room may import from lower floors and
 // from itself, not from beside it.
 var floors = [][]string{
-	{"api", "spelling"},
+	{"api", "pulse", "spelling"},
 	{"addon", "assets", "examples", "logfile", "packaging", "reference", "watcher"},
 	{"blender"},
 	{"fleet"},

@@ -15,6 +15,7 @@ import (
 	"blendtray/control"
 	"blendtray/engine"
 	"blendtray/lab"
+	"blendtray/pulse"
 	"blendtray/reference"
 )
 
@@ -227,18 +228,19 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 }
 
 // guardEvery is how often an engine looks whether its home is still there.
-const guardEvery = 2 * time.Second
+const guardEvery = pulse.Slow
 
 // guard ends an engine whose home was removed: another engine could not know that it is there.
 type guard struct{ lock *home.EngineLock }
 
 // Serve returns when ctx ends, or fails when the lock of the engine is gone.
 func (g guard) Serve(ctx context.Context) error {
-	tick := time.NewTicker(guardEvery)
+	tick := time.NewTimer(pulse.Until(guardEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(pulse.Until(guardEvery))
 			if g.lock.Lost() {
 				return fault.New(fault.Failed, "start it again with `blendtray serve`", "the home of this engine was removed, so it has ended")
 			}

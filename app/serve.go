@@ -131,6 +131,7 @@ func (c *serveCmd) source(paths home.Paths) (settings.Source, error) {
 // serve runs the engine, control and printer until one of them fails or a signal comes.
 func (c *serveCmd) serve(ctx context.Context, stop func(), e *env, h *house) error {
 	go stopOnSignal(ctx, e.terminal, stop)
+	go keepLean(ctx)
 
 	printer := &printer{env: e, quiet: c.Quiet, stopAfter: c.ExitAfterRuns, stop: stop, status: h.front().Status, warned: h.logs.Warned}
 	events := h.front().Subscribe(!c.Quiet)

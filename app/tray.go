@@ -67,6 +67,7 @@ func runTray(e *env) error {
 		return err
 	}
 	go stopOnSignal(ctx, e.terminal, stop)
+	go keepLean(ctx)
 	engine := newOwnEngine(ctx, e, paths)
 	trouble := ""
 	if err := engine.start(); err != nil {

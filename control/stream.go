@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 // stream writes events to a client, a JSON object a line. Writing has no time limit: a client
@@ -113,7 +114,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 // relay sends events as they come. The engine leaves out the events that a client is too slow
 // for.
 func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event) error {
-	beat := time.NewTicker(s.beatTime)
+	beat := time.NewTimer(pulse.Until(s.beatTime))
 	defer beat.Stop()
 	for {
 		var err error
@@ -121,6 +122,7 @@ func (s *Server) relay(ctx context.Context, st *stream, events <-chan api.Event)
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
+			beat.Reset(pulse.Until(s.beatTime))
 			st.buf.WriteByte('\n')
 			err = st.flush()
 		case ev, ok := <-events:

@@ -113,6 +113,29 @@ func memoryOf(t testing.TB, pid int) int64 {
 	return 0
 }
 
+// residentOf returns how much of a file the memory of a process has, in bytes.
+func residentOf(t testing.TB, pid int, file string) (sum int64) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofFile := false
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if !strings.HasSuffix(fields[0], ":") {
+			ofFile = fields[len(fields)-1] == file
+		} else if ofFile && fields[0] == "Rss:" {
+			kib, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += kib << 10
+		}
+	}
+	return sum
+}
+
 func TestTheWindowIsAProcessThatEndsWhenItIsClosed(t *testing.T) {
 	t.Parallel()
 	d := newDesktop(t)
@@ -143,6 +166,8 @@ func TestTheWindowIsAProcessThatEndsWhenItIsClosed(t *testing.T) {
 	icon.closeWindow(second)
 	const most = 45 << 20
 	d.eventually("the tray takes little memory", func() bool { return memoryOf(t, icon.cmd.Process.Pid) < most })
+	// Trays of other tests share these pages with this tray, and so the sum above.
+	d.eventually("the tray has let go of most of its file", func() bool { return residentOf(t, icon.cmd.Process.Pid, trayBinary(t)) < 25<<20 })
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", icon.cmd.Process.Pid))
 	if err != nil || strings.Contains(string(maps), "_dri.so") || strings.Contains(string(maps), "libgallium") {
 		t.Errorf("the tray has loaded a driver for pictures, %v", err)

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 // claimsEvery is how often the engine looks whether its claims still fit, and whether it may claim
 // now what it could not claim before.
-const claimsEvery = 5 * time.Second
+const claimsEvery = pulse.Slow
 
 // Claim is the right to watch a folder, which one engine has at a time.
 type Claim interface {
@@ -127,12 +128,13 @@ func (e *Engine) claimForSave(path string) bool {
 
 // keepClaims looks after the claims until ctx ends, and then releases them.
 func (e *Engine) keepClaims(ctx context.Context) {
-	tick := time.NewTicker(claimsEvery)
+	tick := time.NewTimer(pulse.Until(claimsEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			e.renewClaims()
+			tick.Reset(pulse.Until(claimsEvery))
 		case <-e.reclaim:
 			e.renewClaims()
 		case <-ctx.Done():

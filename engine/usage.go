@@ -11,6 +11,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/pulse"
 )
 
 const (
@@ -69,7 +70,17 @@ func (e *Engine) keepUsage(ctx context.Context) {
 func (u *usage) wait(now time.Time) time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.at.Add(usageWait(now.Sub(u.asked) < lookedFor, u.took)).Sub(now)
+	return nextUsage(u.at, u.took, now.Sub(u.asked) < lookedFor).Sub(now)
+}
+
+// nextUsage returns when to measure after a measurement that began at a moment and took so long.
+func nextUsage(at time.Time, took time.Duration, looked bool) time.Time {
+	wait := usageWait(looked, took)
+	if wait != idlePace {
+		return at.Add(wait)
+	}
+	// The moment nearest to the end of the wait: a measurement begins a little after its moment.
+	return pulse.Next(at.Add(idlePace/2), idlePace)
 }
 
 // usageWait returns the time between the beginnings of two measurements, of which the first took so long.

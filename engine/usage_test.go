@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 func TestNobodyWaitsLongForAMeasurementAndMeasuringTakesLittle(t *testing.T) {
@@ -22,6 +23,25 @@ func TestNobodyWaitsLongForAMeasurementAndMeasuringTakesLittle(t *testing.T) {
 		if got := usageWait(x.looked, x.took); got != x.want {
 			t.Errorf("%+v: %s", x, got)
 		}
+	}
+}
+
+func TestWhileNobodyLooksTheEngineMeasuresAtTheMomentsOfItsOtherLooks(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	for range 3 * int(idlePace/time.Second) {
+		at = at.Add(997 * time.Millisecond)
+		next := nextUsage(at, time.Millisecond, false)
+		if wait := next.Sub(at); wait < idlePace/2 || wait > idlePace*3/2 || pulse.Next(next.Add(-time.Nanosecond), pulse.Slow) != next {
+			t.Errorf("after a measurement at %v comes the next at %v", at, next)
+		}
+		late := next.Add(time.Millisecond) // as late as a timer is
+		if after := nextUsage(late, time.Millisecond, false); after.Sub(next) != idlePace {
+			t.Errorf("after a measurement at %v comes the next at %v", late, after)
+		}
+	}
+	if next := nextUsage(at, time.Millisecond, true); next.Sub(at) != usagePace {
+		t.Errorf("while somebody looks, the next measurement comes after %v", next.Sub(at))
 	}
 }
 

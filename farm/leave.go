@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 // A machine that leaves a farm keeps its key until it has reported the jobs that it has: [Leave] moves the file
@@ -172,7 +173,7 @@ func (w *Worker) serveLeaving(ctx context.Context) {
 				})
 			}
 		}
-		pauseTogether(ctx, absentTime)
+		pause(ctx, pulse.Until(absentTime))
 	}
 }
 

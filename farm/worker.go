@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 	lookTime = time.Second
 	// absentTime is the same while the machine is in no farm: an engine of a machine that never joins one
 	// is not woken more often for it.
-	absentTime = 4 * time.Second
+	absentTime = pulse.Slow
 	// reportTime is how long a worker that ends tries to report results.
 	reportTime = 5 * time.Second
 )
@@ -106,7 +107,7 @@ func (w *Worker) serveFile(ctx context.Context, path string, leaving bool) {
 			w.log.Warn("the farm is out of reach", "error", err)
 		}
 		if errors.Is(err, ErrNotMember) {
-			pauseTogether(ctx, absentTime)
+			pause(ctx, pulse.Until(absentTime))
 		} else {
 			pause(ctx, lookTime)
 		}
@@ -134,13 +135,6 @@ func readStamped(path string) (m *Membership, stamp time.Time, err error) {
 	m, err = ReadMembership(path)
 	return m, stamp, err
 }
-
-// began is the moment from which [pauseTogether] counts.
-var began = time.Now()
-
-// pauseTogether waits until a multiple of d has passed since the program began, or ctx ends. So all who wait like this
-// are woken at the same moment, which costs an idle machine one waking.
-func pauseTogether(ctx context.Context, d time.Duration) { pause(ctx, d-time.Since(began)%d) }
 
 // pause waits, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {

@@ -25,6 +25,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/blender"
+	"blendtray/pulse"
 )
 
 // Member is what a fleet needs of a Blender; *blender.Supervisor is one.
@@ -55,7 +56,7 @@ const (
 	holdTime = 10 * time.Second
 	// lookTime is how often a fleet looks at the memory that is left, and at what a Blender
 	// that waits has read.
-	lookTime = 5 * time.Second
+	lookTime = pulse.Slow
 	// scarceMemory is how much memory has to be free for a start ahead, in bytes: a waiting
 	// Blender has 90 MB of its own, and the script that runs in it needs some too.
 	scarceMemory = 512 << 20
@@ -186,7 +187,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	f.mu.Lock()
 	f.serving, f.over = true, false
 	f.mu.Unlock()
-	tick := time.NewTicker(lookTime)
+	tick := time.NewTimer(pulse.Until(lookTime))
 	defer tick.Stop()
 	f.checkMemory()
 	for ctx.Err() == nil {
@@ -207,6 +208,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 			f.checkMemory()
 			f.checkWaiting("")
 			f.retry()
+			tick.Reset(pulse.Until(lookTime))
 		case <-ctx.Done():
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 // sourceEvery is how often the walker asks for events again when the system refused them.
@@ -87,7 +88,7 @@ func (w *Watcher) walk(ctx context.Context) {
 			}
 			w.checkWatches()
 			w.checkTwins(ctx)
-			roots = now.Add(w.rootsWait())
+			roots = pulse.Next(now, w.rootsWait())
 		}
 		w.scanFolders(ctx, folders)
 		w.scanArrivals(ctx)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"blendtray/api"
+	"blendtray/pulse"
 )
 
 // Stamp is what the watcher's owner writes down about a file.
@@ -164,7 +165,7 @@ func New(cfg Config) (*Watcher, error) {
 	w := &Watcher{
 		cfg: cfg, log: cfg.Logger,
 		opts: options{
-			newSource: newSource, pollEvery: time.Second, checkEvery: 5 * time.Second,
+			newSource: newSource, pollEvery: time.Second, checkEvery: pulse.Slow,
 			retryEvery: 500 * time.Millisecond, isRemote: IsRemote,
 			reportAfter: 30 * time.Second, holderEvery: 10 * time.Second,
 		},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"blendtray/pulse"
 )
 
 // This file notices when the file of the settings is changed by somebody else.
@@ -19,7 +21,7 @@ const (
 	unfinishedTime = time.Second
 	// pollTime is how often the file is looked at where the system tells of no change: on network
 	// drives, and in folders that do not exist yet.
-	pollTime = 5 * time.Second
+	pollTime = pulse.Slow
 )
 
 // Serve notices changes of the file until ctx ends, and has the engine take over what is right.
@@ -39,7 +41,7 @@ func (o *Owner) Await(ctx context.Context) error {
 func (o *Owner) follow(ctx context.Context, enough func() bool) {
 	n := newNotice(o.cfg.Source.File)
 	defer n.close()
-	poll := time.NewTicker(o.poll)
+	poll := time.NewTimer(pulse.Until(o.poll))
 	defer poll.Stop()
 	look := time.After(0) // the file may have changed before the system was asked to tell
 	var doubted *seen     // what looked unfinished
@@ -54,6 +56,7 @@ func (o *Owner) follow(ctx context.Context, enough func() bool) {
 		case <-n.errors: // events were lost
 			look = time.After(o.settle)
 		case <-poll.C:
+			poll.Reset(pulse.Until(o.poll))
 			n.arm()
 			if look == nil {
 				look = time.After(0)
