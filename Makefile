@@ -74,7 +74,7 @@ test-windows: setup-windows ## test for Windows as far as Wine goes, in Blender 
 	scripts/test-windows.sh $(ARGS)
 
 .PHONY: test-window
-test-window: setup-test ## test in Debian's newer Blenders with a window, as root (ARGS="trixie sid")
+test-window: setup-test setup-window ## test in Debian's newer Blenders with a window, as root (ARGS="trixie sid")
 	scripts/test-window.sh $(ARGS)
 
 .PHONY: test-long
@@ -193,8 +193,8 @@ endif
 $(HEADLESS):
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long
-setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-window setup-long
+setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-window setup-long: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean
