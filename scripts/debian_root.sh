@@ -8,7 +8,8 @@ roots=$PWD/build/windows
 # when that can't be had; then the log beside the root folder says why.
 make_root() {
 	local suite=$1 from
-	[ ! -x "$roots/$suite/usr/bin/blender" ] || return 0
+	# A root folder that was made before the module needed a library is made anew.
+	if [ -x "$roots/$suite/usr/bin/blender" ] && compgen -G "$roots/$suite/usr/lib/*/libSM.so.6" >/dev/null; then return 0; fi
 	say "making a root folder of Debian's $suite, with Blender"
 	mkdir -p "$roots"
 	apt-config dump --empty=no Acquire | grep -E '^Acquire::(http|https|ftp|Max-|Retries|Force|Allow)' |
@@ -16,12 +17,14 @@ make_root() {
 	# shellcheck disable=SC2016
 	from=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
 	rm -rf "$roots/$suite.new"
-	# A mirror that is kept back has lists whose time is over. libgl1 is only a recommendation of Blender's.
+	# A mirror that is kept back has lists whose time is over. libgl1 is only a recommendation of
+	# Blender's, and libsm6 is what the module bpy needs beside what Blender does.
 	mmdebstrap --quiet --variant=minbase --components=main --aptopt="$roots/apt.conf" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-		--include=blender,libgl1,libegl1,libgl1-mesa-dri,python3-numpy,python3-requests \
+		--include=blender,libgl1,libegl1,libgl1-mesa-dri,libsm6,python3-numpy,python3-requests \
 		"$suite" "$roots/$suite.new" ${from:+"$from"} >"$roots/$suite.log" 2>&1 || return 1
+	rm -rf "${roots:?}/$suite"
 	mv "$roots/$suite.new" "$roots/$suite"
 }
 
