@@ -17,7 +17,8 @@ DEBUGPY := build/debugpy
 CLIENTS := build/mcp1 build/mcp2 build/inspector build/conformance
 # The MCP server that asks Blender for work as Blender Lab's does, for the test of mcp.lab_port.
 LABCLIENT := build/labclient
-GOTESTSUM := $(GO) tool gotestsum
+# By its path: `go tool` ends with 0 when a signal has ended the tool.
+GOTESTSUM := $(GO) tool gotestsum --version >/dev/null && $$($(GO) tool -n gotestsum)
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
 

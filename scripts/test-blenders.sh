@@ -85,7 +85,7 @@ for version in "${versions[@]}"; do
 	mkdir -p "$dir/path"
 	ln -sf ../bin/blender "$dir/path/blender"
 	say "$(PATH="$dir/path:$PATH" blender --version)"
-	run() { PATH="$dir/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 -timeout 10m "$@"; }
+	run() { PATH="$dir/path:$PATH" gotestsum --format pkgname -- -tags headless -count=1 -timeout 10m "$@"; }
 	if [ -n "$cases" ]; then
 		BLENDTRAY_CASES=all run -timeout 40m -run 'EndAsInAColdBlender|IsNothingToTheNext|Edited|CanNotBeCleaned' ./fleet || failed=1
 		continue

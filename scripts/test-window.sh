@@ -24,6 +24,8 @@ done
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(trixie sid)
 
+# shellcheck source=scripts/tests_in.sh
+. scripts/tests_in.sh
 # shellcheck source=scripts/debian_root.sh
 . scripts/debian_root.sh
 
@@ -47,7 +49,7 @@ for suite in "${suites[@]}"; do
 	mkdir -p "$pictures"
 	status=0
 	# The display and the tests are this machine's. Drawing is by software.
-	PATH=$roots/$suite-bin:$PATH TMPDIR=/tmp TEST_PICTURES=$pictures go tool gotestsum --format testname -- \
+	PATH=$roots/$suite-bin:$PATH TMPDIR=/tmp TEST_PICTURES=$pictures gotestsum --format testname -- \
 		-tags headless -count=1 -timeout 30m -p 1 -parallel 1 \
 		-run 'BlenderWithAWindow|AClickInTheWindow|BlenderThatIsOpen|InAnOpenBlender|BlenderThatOneLooksAt|TestTheAddonIsInstalled' ./addon ./e2e || status=$?
 	if [ "$status" = 0 ]; then
