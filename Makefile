@@ -17,7 +17,8 @@ DEBUGPY := build/debugpy
 CLIENTS := build/mcp1 build/mcp2 build/inspector build/conformance
 # The MCP server that asks Blender for work as Blender Lab's does, for the test of mcp.lab_port.
 LABCLIENT := build/labclient
-GOTESTSUM := $(GO) tool gotestsum
+# By its path: `go tool` ends with 0 when a signal has ended the tool.
+GOTESTSUM := $(GO) tool gotestsum --version >/dev/null && $$($(GO) tool -n gotestsum)
 # All calls that touch the window are on the goroutine where Fyne wants them.
 TRAY_TAGS := migrated_fynedo
 
@@ -74,11 +75,11 @@ test-windows: setup-windows ## test for Windows as far as Wine goes, in Blender 
 	scripts/test-windows.sh $(ARGS)
 
 .PHONY: test-window
-test-window: setup-test ## test in Debian's newer Blenders with a window, as root (ARGS="trixie sid")
+test-window: setup-test setup-window ## test in Debian's newer Blenders with a window, as root (ARGS="trixie sid")
 	scripts/test-window.sh $(ARGS)
 
 .PHONY: test-long
-test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=farm: a file of 1 GB; ARGS=agents: a render of two minutes; ARGS=windows: Blender 4.2 for Windows)
+test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=newest: Blender 5.3, as root; ARGS=farm: a file of 1 GB; ARGS=agents: a render of two minutes; ARGS=windows: Blender 4.2 for Windows)
 	scripts/test-long.sh $(ARGS)
 
 .PHONY: fuzz
@@ -193,8 +194,8 @@ endif
 $(HEADLESS):
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "headless $(TAGS)" -o $(HEADLESS) .
 
-.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long
-setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-long: setup-%:
+.PHONY: setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-window setup-long
+setup-run setup-test setup-lint setup-build setup-headless setup-package setup-windows setup-window setup-long: setup-%:
 	@scripts/setup.sh $*
 
 .PHONY: clean

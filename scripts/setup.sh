@@ -5,7 +5,7 @@
 # Where the system's Go is too old it brings one into build/go, which the Makefile puts first on
 # the PATH. A Go that a person has put there is not passed over unasked: BRING_GO=1 is the yes.
 #
-# Usage: scripts/setup.sh run|test|lint|build|headless|package|windows|long
+# Usage: scripts/setup.sh run|test|lint|build|headless|package|windows|window|long
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,6 +38,7 @@ needs='
   Xvfb         test,windows         xvfb             xorg-x11-server-Xvfb xorg-server-xvfb -
   xwininfo     test,windows         x11-utils        xwininfo         xorg-xwininfo -
   xdotool      test                 xdotool          xdotool          xdotool      -
+  import       window               imagemagick      ImageMagick      imagemagick  -
   bwrap        test                 bubblewrap       bubblewrap       bubblewrap   -
   xfce4-panel  test                 xfce4-panel      xfce4-panel      xfce4-panel  -
   dbus-daemon  test                 dbus             dbus-daemon      dbus         -
@@ -48,8 +49,8 @@ needs='
   zip          package              zip              zip              zip          zip
   lintian      test,package           lintian          -                -            -
   rpm          test,package           rpm              -                -            -
-  mmdebstrap   long                 mmdebstrap       -                -            -
-  debian-keys  long                 debian-archive-keyring -          -            -
+  mmdebstrap   window,long          mmdebstrap       -                -            -
+  debian-keys  window,long          debian-archive-keyring -          -            -
   wine         windows              wine             wine             wine         wine-stable
   pgrep        test                 procps           procps-ng        procps-ng    -
   rsync        test                 rsync            rsync            rsync        rsync

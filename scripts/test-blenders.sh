@@ -25,7 +25,8 @@ esac
 versions=("$@")
 [ ${#versions[@]} -gt 0 ] || versions=(4.2.23 4.5.15 5.0.1)
 
-# bpy is made for this Python alone.
+# A module is made for one Python alone. The system has 3.11; 3.13, for Blender 5.1 and later, is that of
+# Debian's trixie in a root folder.
 python=
 for candidate in python3.11 /usr/bin/python3 python3; do
 	if [ "$("$candidate" -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null)" = 3.11 ]; then
@@ -33,10 +34,37 @@ for candidate in python3.11 /usr/bin/python3 python3; do
 		break
 	fi
 done
-[ -n "$python" ] || {
-	scripts/tested.sh "newer Blenders, Linux" "NOT TESTED: there is no Python 3.11"
-	say "NOT TESTED with newer Blenders: there is no Python 3.11, which bpy is made for"
-	exit 0
+
+# shellcheck source=scripts/debian_root.sh
+. scripts/debian_root.sh
+
+# install_module VERSION FOLDER puts a module, its Python and a program `blender` into a folder. It fails when something
+# of that can't be had, and says what.
+install_module() {
+	local version=$1 dir=$2 platform platforms=()
+	case $version in
+	2.* | 3.* | 4.* | 5.0.*)
+		[ -n "$python" ] || {
+			echo "there is no Python 3.11, which it is made for"
+			return 1
+		}
+		"$python" -m venv "$dir" && "$dir/bin/pip" install -q --disable-pip-version-check "bpy==$version" || return 1
+		printf '#!/bin/sh\nexec %s/bin/python -P %s/scripts/bpy_blender.py "$@"\n' "$dir" "$PWD" >"$dir/blender"
+		;;
+	*)
+		{ [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v mmdebstrap; } >/dev/null || {
+			echo "Python 3.13, which it is made for, needs root and mmdebstrap"
+			return 1
+		}
+		make_root trixie && program_in trixie "$dir/venv" /usr/bin/python3 -m venv --without-pip || return 1
+		"$dir/venv" "$dir" || return 1
+		for platform in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do platforms+=(--platform "${platform}_$(uname -m)"); done
+		python3 -m pip install -q --disable-pip-version-check --no-compile --target "$dir/lib/python3.13/site-packages" "${platforms[@]}" \
+			--python-version 313 --ignore-requires-python --implementation cp --only-binary=:all: "bpy==$version" || return 1
+		program_in trixie "$dir/blender" "$dir/bin/python" -P "$PWD/scripts/bpy_blender.py"
+		;;
+	esac
+	chmod +x "$dir/blender" && mv "$dir/blender" "$dir/bin/blender" # the sign that all is there
 }
 
 mkdir -p build/blenders
@@ -46,20 +74,18 @@ for version in "${versions[@]}"; do
 	if [ ! -x "$dir/bin/blender" ]; then
 		say "installing bpy $version"
 		rm -rf "$dir"
-		if ! { "$python" -m venv "$dir" && "$dir/bin/pip" install -q --disable-pip-version-check "bpy==$version"; } >"$dir.log" 2>&1; then
+		if ! install_module "$version" "$dir" >"$dir.log" 2>&1; then
 			rm -rf "$dir"
 			scripts/tested.sh "add-on and supervisor, Linux, Blender $version" "NOT TESTED: it can't be had"
 			say "NOT TESTED with Blender $version: bpy $version can't be installed: $(tail -n 1 "$dir.log")"
 			continue
 		fi
-		printf '#!/bin/sh\nexec %s/bin/python -P %s/scripts/bpy_blender.py "$@"\n' "$dir" "$PWD" >"$dir/bin/blender"
-		chmod +x "$dir/bin/blender"
 	fi
 	# A folder of its own, so that no other program is taken from there.
 	mkdir -p "$dir/path"
 	ln -sf ../bin/blender "$dir/path/blender"
 	say "$(PATH="$dir/path:$PATH" blender --version)"
-	run() { PATH="$dir/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 -timeout 10m "$@"; }
+	run() { PATH="$dir/path:$PATH" gotestsum --format pkgname -- -tags headless -count=1 -timeout 10m "$@"; }
 	if [ -n "$cases" ]; then
 		BLENDTRAY_CASES=all run -timeout 40m -run 'EndAsInAColdBlender|IsNothingToTheNext|Edited|CanNotBeCleaned' ./fleet || failed=1
 		continue

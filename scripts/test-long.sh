@@ -5,7 +5,9 @@
 #          an ordinary user, with Debian's Go and with none. Each try has a root folder of its own,
 #          made by mmdebstrap, and processes and mounts of its own, which end with it.
 #   cases  all scripts of fleet/testdata/cases, each beside a cold Blender, in this machine's Blender
-#          and in the newest from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
+#          and in 5.0.1 from PyPI; a script that brings its own NumPy has NumPy 2 and pandas.
+#   newest the add-on and the supervisor in the newest Blender from PyPI, which is made for Python 3.13: as
+#          root, in a root folder of Debian's trixie.
 #   farm   a file of 1 GB travels once to each machine of a farm; needs 4 GB of disk for a minute.
 #   agents a render of two minutes for a client whose calls may take one.
 #   windows  the program and the add-on for Windows, with the Blenders that a change is not tested with.
@@ -24,7 +26,7 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare cases farm agents windows)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases newest farm agents windows)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
 
@@ -239,7 +241,15 @@ cases() {
 	packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	beside "cases, $(blender --version | head -n 1)" cases-system \
 		go test -tags headless -count=1 -timeout 40m -run 'ColdBlender|IsNothingToTheNext' ./fleet
-	beside "cases, the newest Blender from PyPI" cases-newest scripts/test-blenders.sh cases 5.0.1
+	beside "cases, Blender 5.0.1 from PyPI" cases-newest scripts/test-blenders.sh cases 5.0.1
+}
+
+newest() {
+	mkdir -p "$logs"
+	packages=
+	scripts/setup.sh run
+	beside "add-on and supervisor, Blender 5.3.0 from PyPI" newest \
+		env -u BLENDTRAY_CASES -u BLENDTRAY_SITE_PACKAGES scripts/test-blenders.sh 5.3.0
 }
 
 farm() {
@@ -278,10 +288,11 @@ for part in "${parts[@]}"; do
 	case $part in
 	bare) bare ;;
 	cases) cases ;;
+	newest) newest ;;
 	farm) farm ;;
 	agents) agents ;;
 	windows) windows ;;
-	*) fail "there is no part $part; the parts are: bare cases farm agents windows" ;;
+	*) fail "there is no part $part; the parts are: bare cases newest farm agents windows" ;;
 	esac
 done
 

@@ -100,7 +100,7 @@ bpy() {
 # shellcheck disable=SC2317
 addon() {
 	say "the add-on in $1, on the $2 loop"
-	BLENDTRAY_TEST_WINE=$2 PATH="$work/blenders/$3/path:$PATH" go tool gotestsum --format pkgname -- -tags headless -count=1 \
+	BLENDTRAY_TEST_WINE=$2 PATH="$work/blenders/$3/path:$PATH" gotestsum --format pkgname -- -tags headless -count=1 \
 		-parallel 2 -timeout 15m -run "${5:-.}" -skip "$4" ./addon
 }
 
@@ -177,5 +177,5 @@ elif [ ! -x "$LINUX_BLENDER" ]; then
 fi
 export LINUX_BLENDER WINDOWS_BLENDER=$work/blenders/$blender/blender.exe WINDOWS_BLENDER_VERSION=$number WINDOWS_PYTHON=$python/python.exe
 say "the program, with Blender $blender"
-tried "program, $system, Blender $blender" go tool gotestsum --format pkgname -- -tags wine -count=1 -timeout 20m -skip "$skip" ./e2e/wine
+tried "program, $system, Blender $blender" gotestsum --format pkgname -- -tags wine -count=1 -timeout 20m -skip "$skip" ./e2e/wine
 exit $failed

@@ -5,3 +5,6 @@
 in_files() {
 	printf '^(%s)$' "$(sed -n 's/^func \(Test[A-Za-z0-9]*\)(.*/\1/p' "$@" | paste -sd '|')"
 }
+
+# gotestsum ARG… runs gotestsum, by its path: `go tool` ends with 0 when a signal has ended the tool.
+gotestsum() { go tool gotestsum --version >/dev/null && "$(go tool -n gotestsum)" "$@"; }

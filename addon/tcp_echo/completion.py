@@ -225,7 +225,9 @@ def _signature(before: str, place: _Place, namespace: dict[str, Any]) -> str | N
 
 def _is_of_blender(value: object) -> bool:
     """Return whether the doc of a function says more than what Python knows of its arguments."""
-    return type(value).__module__ in ("bpy.ops", "_bpy") or type(value).__name__ == "bpy_func"
+    kind = type(value)
+    # Operators are of a type in bpy.ops, which from 5.3 on is built in.
+    return kind.__module__ in ("bpy.ops", "_bpy") or kind.__name__ in ("bpy_func", "BPyOpFunction")
 
 
 def _first_line(value: object) -> str:

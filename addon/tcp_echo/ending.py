@@ -229,6 +229,11 @@ def _registered(function: Any) -> Any:
     """Return the function that was registered with `threading`, which keeps it with arguments."""
     if isinstance(function, functools.partial) and not function.args and not function.keywords:
         return function.func
+    if inspect.isfunction(function) and function.__qualname__.startswith("_register_atexit."):
+        # Since 3.13 they are in a lambda.
+        kept = inspect.getclosurevars(function).nonlocals
+        if not kept.get("arg") and not kept.get("kwargs"):
+            return kept.get("func", function)
     return function
 
 

@@ -23,11 +23,15 @@ def listen(heard: Callable[[str], None]) -> None:
     """Have `heard` called with the path of a file before a text block is saved into it.
 
     An operator asks for its own name right before it is executed. Only that method is replaced: a
-    function around the execution would be a frame more, and change whose line a warning names. A
-    Blender whose operators are made in another way is left as it is.
+    function around the execution would be a frame more, and change whose line a warning names. From
+    5.3 on operators are built in, and ask for nothing, so that these two operators alone have such
+    a frame. A Blender whose operators are made in another way is left as it is.
     """
+    operator: Any = type(bpy.ops.text.save)
+    if operator.__name__ == "BPyOpFunction":
+        _listen_to_built_in(heard)
+        return
     try:
-        operator: Any = type(bpy.ops.text.save)
         name, call = operator.idname_py, operator.__call__.__code__
     except AttributeError:
         return
@@ -44,6 +48,47 @@ def listen(heard: Callable[[str], None]) -> None:
         return name(self)
 
     operator.idname_py = idname_py
+
+
+class _Announced:
+    """A built-in operator that says into which file it is about to write."""
+
+    def __init__(self, operator: Any, function: str, heard: Callable[[str], None]) -> None:
+        self.__doc__ = operator.__doc__
+        self._operator = operator
+        self._function = function
+        self._heard = heard
+
+    def __call__(self, *args: Any, **arguments: Any) -> Any:
+        with contextlib.suppress(Exception):  # the operator complains about what is wrong
+            path = _path(self._function, arguments, {})
+            if path:
+                self._heard(path)
+        return self._operator(*args, **arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operator, name)
+
+    def __repr__(self) -> str:
+        return repr(self._operator)
+
+
+# Who asks of what kind an operator is hears what earlier versions of Blender say.
+_Announced.__module__ = "bpy.ops"
+
+
+def _listen_to_built_in(heard: Callable[[str], None]) -> None:
+    module: Any = sys.modules["bpy.ops"]
+    make = getattr(module, "_bpy_ops_submodule__getattr__", None)
+    if make is None:
+        return
+
+    def announced(owner: str, function: str) -> Any:
+        operator = make(owner, function)
+        saves = owner == "text" and function in _SAVING
+        return _Announced(operator, function, heard) if saves else operator
+
+    module._bpy_ops_submodule__getattr__ = announced
 
 
 def _path(function: str, arguments: Mapping[str, Any], context: Mapping[str, Any]) -> str:
