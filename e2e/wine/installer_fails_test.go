@@ -22,9 +22,7 @@ const (
 func (m *machine) holding(file string) (release func()) {
 	m.t.Helper()
 	holder := filepath.Join(m.t.TempDir(), "hold.exe")
-	if out, err := exec.Command("x86_64-w64-mingw32-gcc", "-Wall", "-municode", "-o", holder, "standin/hold.c").CombinedOutput(); err != nil {
-		m.t.Fatalf("%v: %s", err, out)
-	}
+	compile(m.t, holder, "standin/hold.c")
 	cmd, log := m.command(context.Background(), windows(file))
 	cmd.Args[1] = holder
 	stdin, err := cmd.StdinPipe()
@@ -41,6 +39,14 @@ func (m *machine) holding(file string) (release func()) {
 	return func() {
 		stdin.Close()
 		_ = cmd.Wait() // the file is free, however it ended
+	}
+}
+
+// compile makes a program for Windows from a file in C.
+func compile(t testing.TB, program, source string) {
+	t.Helper()
+	if out, err := exec.Command("x86_64-w64-mingw32-gcc", "-Wall", "-municode", "-o", program, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 

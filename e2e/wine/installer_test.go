@@ -285,6 +285,67 @@ func TestTheInstallerReplacesAnEngineAtWorkWithoutLosingItsRun(t *testing.T) {
 	}
 }
 
+func TestTheInstallerStartsTheTrayAgainAsItWas(t *testing.T) {
+	installers(t)
+	// The files of the first version, with a stand-in in the place of the tray, which the program without a
+	// window does not have.
+	folder := filepath.Dir(made.first)
+	source := filepath.Join(t.TempDir(), "files")
+	if out, err := exec.Command("cp", "-a", filepath.Join(folder, "files-0.1.0"), source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Remove(filepath.Join(source, "blendtrayw.exe")); err != nil {
+		t.Fatal(err)
+	}
+	compile(t, filepath.Join(source, "blendtrayw.exe"), "standin/tray.c")
+	setup := filepath.Join(t.TempDir(), "setup.exe")
+	if err := os.Symlink(filepath.Join(folder, "setup.exe"), setup); err != nil {
+		t.Fatal(err)
+	}
+	installer := makeInstaller(t, source, setup, "0.1.0")
+
+	m := newMachine(t)
+	here := m.ofUser()
+	m.install(installer)
+	t.Cleanup(func() { m.runProgram(filepath.Join(here.folder, "uninstall.exe"), "/S") }) // fails when all went well
+	note, place := filepath.Join(t.TempDir(), "note"), t.TempDir()
+	tray, _ := m.command(context.Background())
+	tray.Args[1] = here.onC("blendtrayw.exe")
+	tray.Dir = place
+	tray.Env = append(slices.Clone(m.environment), "TRAY_NOTE="+windows(note))
+	if err := tray.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started := func(times int) func() bool {
+		return func() bool {
+			text, err := os.ReadFile(note)
+			return err == nil && strings.Count(strings.ReplaceAll(string(text), "\r", ""), windows(place)+"\n") == times
+		}
+	}
+	m.eventually("the tray runs", started(1))
+	for i, c := range []struct {
+		name string
+		code func() int
+	}{
+		{"an upgrade", func() int { return m.runProgram(installer, "/S").code }},
+		{"an upgrade that fails", func() int {
+			defer m.holding(filepath.Join(here.folder, "uninstall.exe"))()
+			return m.runProgram(installer, "/S").code ^ failed
+		}},
+	} {
+		before := here.running()
+		if code := c.code(); code != 0 {
+			t.Errorf("%s ends with %d", c.name, code)
+		}
+		m.eventually(c.name+" starts the tray again", started(i+2))
+		if now := here.running(); len(now) != 1 || slices.Equal(now, before) {
+			t.Errorf("after %s %v runs, and before it was %v", c.name, now, before)
+		}
+	}
+	_ = tray.Wait() // the installer has ended it
+	here.uninstall()
+}
+
 // gatedRun is a run that ends by itself when its gate is opened.
 type gatedRun struct {
 	cmd        *exec.Cmd
