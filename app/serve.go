@@ -67,7 +67,7 @@ func (c *serveCmd) Run(e *env) error {
 		}
 	}()
 	go notifier.Renew(h.logs.Logger)
-	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop)
+	return service.Run(func() error { return c.serve(ctx, stop, e, h) }, stop, h.stopTime)
 }
 
 // open makes this process the engine, as [openHouse] does. A service waits a while for another

@@ -2,8 +2,8 @@
 # Makes .deb and .rpm twice and compares, looks at the .deb with lintian, installs it on this
 # machine, uses it as an ordinary user, upgrades and downgrades it while an engine works, removes it
 # while one runs, and sees that nothing is left. It builds the program from the source archive.
-# The .rpm is installed into a folder of its own. It takes root on a Debian; where blendtray is
-# installed already, it touches nothing.
+# The .rpm is installed into a folder of its own, and on a copy of this machine. It takes root on a Debian; where
+# blendtray is installed already, it touches nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf 'check-packages: %s\n' "$*" >&2; }
@@ -11,6 +11,8 @@ fail() {
 	say "$*"
 	exit 1
 }
+# shellcheck source=scripts/packages_in.sh
+. scripts/packages_in.sh
 [ "$(id -u)" = 0 ] || fail "it installs a package, so run it as root"
 command -v dpkg >/dev/null || fail "this machine has no dpkg"
 ! dpkg -s blendtray >/dev/null 2>&1 || fail "blendtray is installed here; this would replace and remove it"
@@ -70,9 +72,6 @@ home=$work/home
 mkdir -p "$home/scripts"
 cp examples/scene_report.py "$home/scripts/"
 chown -R nobody "$home"
-as_user() {
-	(cd / && setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env -i PATH=/usr/bin:/bin HOME="$home" LANG=C.UTF-8 "$@")
-}
 installed() {
 	as_user blendtray version | grep -F "blendtray $1 " || fail "it does not say that it is version $1"
 	as_user timeout 300 blendtray serve --folder "$home/scripts" --run-existing --exit-after-runs 1 >"$work/serve" 2>&1 || {
@@ -108,83 +107,22 @@ man -l /usr/share/man/man1/blendtray.1.gz 2>/dev/null | grep -q "blendtray serve
 XDG_RUNTIME_DIR=$work/run systemd-analyze --user verify --man=no /usr/lib/systemd/user/blendtray.service || fail "the unit is not right"
 bash -c '. /usr/share/bash-completion/completions/blendtray && complete -p blendtray' >/dev/null || fail "the completions can't be read"
 
-# A user's systemd needs a login. In its place is a script of that name, which starts the engine again as
-# systemd does; that systemd does so, a test in e2e shows with the real one.
 say "upgrading it while the service of a user works"
-as_login() { as_user "$@"; }
-eventually() { # WHAT COMMAND…
-	local what=$1 end=$((SECONDS + 120))
-	shift
-	until "$@" >"$work/last" 2>&1; do
-		[ $SECONDS -lt $end ] || {
-			cat "$work/last"
-			fail "waited in vain until $what"
-		}
-		sleep 0.1
-	done
-}
-cat >"$work/systemd" <<-'SH'
-	#!/bin/sh
-	trap 'kill $!; exit 0' TERM
-	while :; do
-	    NOTIFY_SOCKET=/nonexistent /usr/bin/blendtray serve &
-	    wait $!
-	    [ $? != 0 ] || exit 0
-	done
-SH
-chmod 755 "$work/systemd"
-as_login "$work/systemd" >"$work/manager.log" 2>&1 &
-manager=$!
-eventually "the engine answers" as_login /usr/bin/blendtray status
-gate=$home/gate
-cat >"$home/long.py" <<-PY
-	import os, time
-	while not os.path.exists("$gate"):
-	    time.sleep(0.05)
-	print("the run has ended by itself")
-PY
-# replaced_by PACKAGE VERSION: the run that is running ends by itself, and then the new engine is there.
-replaced_by() {
-	rm -f "$gate"
-	as_login timeout 300 blendtray run "$home/long.py" >"$work/long" 2>&1 &
-	local run=$!
-	runs() { as_login blendtray runs --state running | grep -q long.py; }
-	eventually "the run is running" runs
-	dpkg --install "$1" >"$work/log" 2>&1 || {
-		cat "$work/log"
-		fail "$1 can't be installed"
-	}
-	grep "the service of nobody (process [0-9]*) goes on with the new version" "$work/log" || {
-		cat "$work/log"
-		fail "nobody is told of the old engine"
-	}
-	as_login blendtray status | grep outdated || fail "status does not tell that the engine is outdated"
-	: >"$gate"
-	if ! wait $run || ! grep "has ended by itself" "$work/long"; then
-		cat "$work/long"
-		fail "the run is lost"
-	fi
-	new_engine() { as_login blendtray status | grep -F "version $2," && ! as_login blendtray status | grep outdated; }
-	eventually "the engine is version $2" new_engine "$1" "$2"
-}
-replaced_by "$work/later.deb" $later
+start_manager
+replaced_by $later dpkg --install "$work/later.deb"
 say "downgrading it"
-replaced_by "$work/one.deb" $first
+replaced_by $first dpkg --install "$work/one.deb"
 dpkg --install "$work/later.deb" >"$work/log" 2>&1
 
 say "purging it while the service and an engine in a terminal run"
-eventually "the engine is version $later" new_engine "" $later
+eventually "the engine is version $later" new_engine $later
 as_user BLENDTRAY_HOME="$home/other" /usr/bin/blendtray serve >"$work/serve" 2>&1 &
 eventually "the other engine answers" as_user BLENDTRAY_HOME="$home/other" /usr/bin/blendtray status
 dpkg --purge blendtray >"$work/log" 2>&1 || {
 	cat "$work/log"
 	fail "it can't be purged"
 }
-for process in /proc/[0-9]*; do
-	case $(readlink "$process/exe") in
-	/usr/bin/blendtray*) fail "$process still runs: $(tr '\0' ' ' <"$process/cmdline")" ;;
-	esac
-done
+nothing_runs
 [ ! -e /etc/systemd/user/default.target.wants/blendtray.service ] || fail "the unit is still enabled"
 [ -d "$home/.local/share/blendtray" ] || fail "the runs of the user are gone"
 kill "$manager" 2>/dev/null || true
@@ -205,8 +143,7 @@ in_root() {
 	}
 }
 in_root --initdb
-# There is no shell in the folder. The scripts are those of the .deb, which were just tried.
-rpm -qp --scripts "$work/one.rpm" | grep -q "goes on with the new version" || fail "the .rpm has no scripts"
+# There is no shell in the folder. scripts/check-rpm.sh tries the package's scripts.
 in_root --install --noscripts --nodeps "$work/one.rpm"
 in_root --verify --nodeps blendtray
 "$root/usr/bin/blendtray" version | grep -F "blendtray $first " || fail "it does not say that it is version $first"
@@ -217,4 +154,6 @@ in_root --upgrade --oldpackage --noscripts --nodeps "$work/one.rpm"
 in_root --erase --noscripts blendtray
 left=$(find "$root" -path "$root/var" -prune -o -type f -print)
 [ -z "$left" ] || fail "left are $left"
+say "installing the .rpm on a copy of this machine"
+scripts/check-rpm.sh "$work/one.rpm" "$work/later.rpm"
 say "all is well"

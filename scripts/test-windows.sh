@@ -4,7 +4,8 @@
 # On the posix loop, and where the module can't be had, Python alone takes its place, with the add-on
 # and without a scene. The program is tested with the first version. With "window", the program with a
 # window is made and opened as well; the first time that takes minutes. With "installer" or "window", the
-# installer is made and tried.
+# installer is made and tried. RUN in the environment has only the program's tests run whose names it
+# matches: `make test-windows ARGS=installer RUN=TheInstaller`.
 #
 # Usage: scripts/test-windows.sh [window|installer] [VERSION…]
 set -euo pipefail
@@ -137,8 +138,9 @@ tried() {
 
 program stand-in "$PWD/addon/tests/standin"
 # What a loop does is the wire and the life of the process; runs are tested on the other loop.
-tried "add-on's server, posix loop, $system, without Blender" addon "Python for Windows" posix stand-in "$posix|$scene" \
-	"$(in_files addon/wire_test.go addon/stop_test.go addon/original_test.go)"
+[ -n "${RUN-}" ] ||
+	tried "add-on's server, posix loop, $system, without Blender" addon "Python for Windows" posix stand-in "$posix|$scene" \
+		"$(in_files addon/wire_test.go addon/stop_test.go addon/original_test.go)"
 
 blender=stand-in number=4.2.0
 for version in "${versions[@]}"; do
@@ -147,10 +149,10 @@ for version in "${versions[@]}"; do
 		scripts/tested.sh "Blender $version, $system" "NOT TESTED: it can't be had"
 		continue
 	fi
-	tried "add-on, proactor loop, $system, Blender $version" addon "Blender $version" proactor "$version" "$posix|$module"
+	[ -n "${RUN-}" ] || tried "add-on, proactor loop, $system, Blender $version" addon "Blender $version" proactor "$version" "$posix|$module"
 	[ "$blender" != stand-in ] || blender=$version number=$version
 done
-[ "$blender" != stand-in ] ||
+[ "$blender" != stand-in ] || [ -n "${RUN-}" ] ||
 	tried "add-on's server, proactor loop, $system, without Blender" addon "Python for Windows" proactor stand-in "$posix|$scene"
 
 skip='Window|VersionAndIcon'
@@ -177,5 +179,5 @@ elif [ ! -x "$LINUX_BLENDER" ]; then
 fi
 export LINUX_BLENDER WINDOWS_BLENDER=$work/blenders/$blender/blender.exe WINDOWS_BLENDER_VERSION=$number WINDOWS_PYTHON=$python/python.exe
 say "the program, with Blender $blender"
-tried "program, $system, Blender $blender" gotestsum --format pkgname -- -tags wine -count=1 -timeout 20m -skip "$skip" ./e2e/wine
+tried "program, $system, Blender $blender" gotestsum --format pkgname -- -tags wine -count=1 -timeout 40m -run "${RUN:-.}" -skip "$skip" ./e2e/wine
 exit $failed

@@ -159,14 +159,6 @@ func reasonFact(r api.Run) string {
 	return r.Reason
 }
 
-// stateOf returns in words which state a run has.
-func stateOf(r api.Run) string {
-	if r.AwaitsMachine() {
-		return lang.L("waiting for a machine of the farm")
-	}
-	return stateWord(r.State)
-}
-
 func yes(on bool) string {
 	if !on {
 		return ""

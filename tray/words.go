@@ -283,6 +283,14 @@ func runLine(r api.Run, now time.Time) string {
 	}
 }
 
+// stateOf returns in words which state a run has.
+func stateOf(r api.Run) string {
+	if r.AwaitsMachine() {
+		return lang.L("waiting for a machine of the farm")
+	}
+	return stateWord(r.State)
+}
+
 // stateWord returns the word for the state of a run that a person reads. What is not known, such as
 // the state of a newer engine, is as the engine says it.
 func stateWord(state api.State) string {

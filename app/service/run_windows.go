@@ -2,8 +2,10 @@ package service
 
 import (
 	"errors"
+	"math"
 	"os"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -21,14 +23,14 @@ const (
 )
 
 // Run calls run, which returns after stop is called. If the service control manager has started
-// this process, Run answers it meanwhile.
+// this process, Run answers it meanwhile, and tells it the time that stopTime returns, in which run returns.
 //
 // The library would ask whether the parent process is in session 0, which it is not in a container.
-func Run(run func() error, stop func()) error {
+func Run(run func() error, stop func(), stopTime func() time.Duration) error {
 	if !startedByServices() {
 		return run()
 	}
-	p := &program{run: run, stop: stop}
+	p := &program{run: run, stop: stop, stopTime: stopTime}
 	err := svc.Run(serviceName, p)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
 		return run() // the parent is another program of that name
@@ -55,13 +57,11 @@ func startedByServices() bool {
 
 // program is the engine as a service of Windows.
 type program struct {
-	run  func() error
-	stop func()
-	err  error
+	run      func() error
+	stop     func()
+	stopTime func() time.Duration
+	err      error
 }
-
-// stopHint is how long the engine may take to end, as the manager is told, in milliseconds.
-const stopHint = 90_000
 
 // Execute does what the manager asks for, until the engine ends.
 func (p *program) Execute(_ []string, requests <-chan svc.ChangeRequest, changes chan<- svc.Status) (bool, uint32) {
@@ -86,7 +86,7 @@ func (p *program) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 			case svc.Stop, svc.Shutdown:
 				if !stopping {
 					stopping = true
-					changes <- svc.Status{State: svc.StopPending, WaitHint: stopHint}
+					changes <- svc.Status{State: svc.StopPending, WaitHint: uint32(min(p.stopTime().Milliseconds(), math.MaxUint32))}
 					p.stop()
 				}
 			}

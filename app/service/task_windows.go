@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"blendtray/api"
 	"blendtray/app/home"
 	"blendtray/control"
 	"blendtray/packaging"
@@ -110,7 +109,7 @@ func (m *logonTask) Start() error {
 func (m *logonTask) Stop() error {
 	if address, err := home.EngineAddress(m.Paths); err == nil {
 		client := control.NewClient(address)
-		ctx, cancel := context.WithTimeout(context.Background(), stopTime(client))
+		ctx, cancel := context.WithTimeout(context.Background(), TimeToStop(client))
 		defer cancel()
 		if client.Shutdown(ctx) == nil {
 			for ctx.Err() == nil && home.EngineRuns(m.Paths) {
@@ -136,22 +135,4 @@ func (m *logonTask) Status() (Status, error) {
 		st.State = Running
 	}
 	return st, nil
-}
-
-// askTime is how long an engine may take to say what its settings are.
-const askTime = 5 * time.Second
-
-// stopTime returns how long an engine may take to end, as its setting runs.stop_timeout says; half a minute and
-// the default of that setting for an engine that does not say so.
-func stopTime(client *control.Client) time.Duration {
-	ctx, stop := context.WithTimeout(context.Background(), askTime)
-	defer stop()
-	wait := api.Duration(time.Minute)
-	if report, err := client.Settings(ctx); err == nil {
-		if s, ok := report.Find("runs.stop_timeout"); ok {
-			text, _ := s.Value.(string)
-			_ = wait.UnmarshalText([]byte(text)) // the engine has checked it
-		}
-	}
-	return StopTime(time.Duration(wait))
 }

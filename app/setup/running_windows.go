@@ -18,11 +18,9 @@ import (
 	"golang.org/x/sys/windows"
 
 	"blendtray/app/home"
+	"blendtray/app/service"
 	"blendtray/control"
 )
-
-// endTime is how long engines may take to end: a run may end for a minute.
-const endTime = 95 * time.Second
 
 // running is what ran when the installer came, and is to run again.
 type running struct {
@@ -102,13 +100,18 @@ func (r *running) findService(folders []string) {
 	}
 }
 
+// callTime is how long a command may take that waits for no run.
+const callTime = 3 * time.Minute
+
 // call runs a command of the Blendtray in the first of the folders that has one, and tells whether it
-// succeeded.
+// succeeded in time.
 func call(folders []string, args ...string) bool {
 	for _, folder := range folders {
 		program := filepath.Join(folder, "blendtray.exe")
 		if _, err := os.Stat(program); err == nil {
-			return hidden(exec.Command(program, args...)).Run() == nil
+			ctx, cancel := context.WithTimeout(context.Background(), callTime)
+			defer cancel()
+			return hidden(exec.CommandContext(ctx, program, args...)).Run() == nil
 		}
 	}
 	return false
@@ -157,9 +160,10 @@ func shutDown(at string) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	client := control.NewClient(address)
+	ctx, cancel := context.WithTimeout(context.Background(), service.TimeToStop(client))
 	defer cancel()
-	if control.NewClient(address).Shutdown(ctx) != nil {
+	if client.Shutdown(ctx) != nil {
 		return
 	}
 	for ctx.Err() == nil && home.EngineRuns(paths) {
@@ -185,9 +189,17 @@ func processesIn(folders []string) (found []*ps.Process) {
 	return found
 }
 
-// isIn tells whether a file lies in one of the folders.
+// isIn tells whether a file lies in one of the folders, whose names may be others, such as short ones.
 func isIn(file string, folders []string) bool {
-	return slices.ContainsFunc(folders, func(folder string) bool { return same(filepath.Dir(file), folder) })
+	dir := filepath.Dir(file)
+	info, err := os.Stat(dir)
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		if same(dir, folder) {
+			return true
+		}
+		other, otherErr := os.Stat(folder)
+		return err == nil && otherErr == nil && os.SameFile(info, other)
+	})
 }
 
 // isProgram tells whether a path is that of one of the two programs of Blendtray.
@@ -255,7 +267,7 @@ func again(file, folder string) error {
 	}
 	var failed []error
 	if was.Machine {
-		failed = append(failed, startMachineService(folder))
+		failed = append(failed, startMachineService())
 	}
 	if was.Service {
 		// It names the folder, which may be a new one, and starts.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -18,17 +17,28 @@ type systemService struct{ *mgr.Service }
 // machineService returns the service of the machine, if it starts a program in one of the folders, and
 // else nil. It is nil, too, for a user who may not change services.
 func machineService(folders []string) *systemService {
+	if command := machineCommand(); len(command) == 0 || !isIn(command[0], folders) {
+		return nil
+	}
 	s, err := service.OpenMachine()
 	if err != nil {
 		return nil
 	}
-	if config, err := s.Config(); err == nil {
-		if command, err := windows.DecomposeCommandLine(config.BinaryPathName); err == nil && len(command) > 0 && isIn(command[0], folders) {
-			return &systemService{s}
-		}
+	return &systemService{s}
+}
+
+// machineCommand returns the program and the arguments that the service of the machine starts, or nil where
+// there is no such service.
+func machineCommand() []string {
+	line, err := service.MachineCommand()
+	if err != nil {
+		return nil
 	}
-	s.Close()
-	return nil
+	command, err := windows.DecomposeCommandLine(line)
+	if err != nil {
+		return nil
+	}
+	return command
 }
 
 // isRunning tells whether the service runs or is about to.
@@ -37,37 +47,41 @@ func (s *systemService) isRunning() bool {
 	return err == nil && status.State != svc.Stopped && status.State != svc.StopPending
 }
 
-// stop asks the service to end, which lets its run end, and waits until it has ended.
+// stop asks the service to end, which lets its run end, and waits until it has ended, as long as the service
+// says that it needs.
 func (s *systemService) stop() {
 	if _, err := s.Control(svc.Stop); err != nil {
 		return // it has ended
 	}
-	for deadline := time.Now().Add(endTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if status, err := s.Query(); err != nil || status.State == svc.Stopped {
+	begun, wait := time.Now(), service.StopTime(time.Minute) // until it says more
+	for ; time.Since(begun) < wait; time.Sleep(50 * time.Millisecond) {
+		status, err := s.Query()
+		if err != nil || status.State == svc.Stopped {
 			return
+		}
+		if hint := time.Duration(status.WaitHint) * time.Millisecond; status.State == svc.StopPending {
+			wait = max(wait, hint)
 		}
 	}
 }
 
-// startMachineService has the service of the machine start the program of a folder, and starts the service.
-func startMachineService(folder string) error {
+// move has the service of the machine, if it starts a program of the folder before, start that of a folder.
+// The service stays as it is otherwise.
+func move(before, folder string) error {
+	command := machineCommand()
+	if len(command) == 0 || !isIn(command[0], []string{before}) {
+		return nil
+	}
+	command[0] = filepath.Join(folder, filepath.Base(command[0]))
+	return service.SetMachineCommand(windows.ComposeCommandLine(command))
+}
+
+// startMachineService starts the service of the machine.
+func startMachineService() error {
 	s, err := service.OpenMachine()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	config, err := s.Config()
-	if err != nil {
-		return err
-	}
-	command, err := windows.DecomposeCommandLine(config.BinaryPathName)
-	if err != nil || len(command) == 0 {
-		return fmt.Errorf("the service starts %q, which is no command: %w", config.BinaryPathName, err)
-	}
-	command[0] = filepath.Join(folder, filepath.Base(command[0]))
-	config.BinaryPathName = windows.ComposeCommandLine(command)
-	if err := s.UpdateConfig(config); err != nil { // without a password, which stays
-		return err
-	}
 	return s.Start()
 }

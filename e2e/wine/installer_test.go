@@ -4,6 +4,7 @@ package wine
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,24 +14,20 @@ import (
 )
 
 // installerOf makes the installer of a version in a folder and returns its path. Its programs have no
-// window, and it is compressed little, so that it is made within seconds.
+// window, and it is not compressed, so that it is made within seconds.
 func installerOf(t *testing.T, folder, version string) string {
 	t.Helper()
 	source := filepath.Join(folder, "files-"+version)
 	if err := os.MkdirAll(source, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	command := func(name string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(name, args...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
-	}
 	build := func(file, path string) {
 		t.Helper()
-		command("go", "build", "-trimpath", "-tags", "headless", "-ldflags", "-s -w -X blendtray/app.version="+version, "-o", file, path)
+		cmd := exec.Command("go", "build", "-trimpath", "-tags", "headless", "-ldflags", "-s -w -X blendtray/app.version="+version, "-o", file, path)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", path, err, out)
+		}
 	}
 	setup := filepath.Join(folder, "setup.exe")
 	if _, err := os.Stat(setup); err != nil {
@@ -52,10 +49,20 @@ func installerOf(t *testing.T, folder, version string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := filepath.Join(folder, "blendtray-"+version+"-setup.exe")
-	command("makensis", "-V2", "-XSetCompressor /FINAL zlib", "-DSETUP="+setup, "-DVERSION="+version,
-		"-DNUMBERS="+version+".0", "-DSOURCE="+source, "-DOUTPUT="+made, "../../packaging/windows/installer.nsi")
-	return made
+	return makeInstaller(t, source, setup, version)
+}
+
+// makeInstaller makes the installer of a version from a folder with its files and the program app/setup,
+// beside that program, and returns its path.
+func makeInstaller(t *testing.T, source, setup, version string) string {
+	t.Helper()
+	file := filepath.Join(filepath.Dir(setup), "blendtray-"+version+"-setup.exe")
+	cmd := exec.Command("makensis", "-V2", "-XSetCompressor /FINAL zlib", "-XSetCompress off", "-DSETUP="+setup, "-DVERSION="+version,
+		"-DNUMBERS="+version+".0", "-DSOURCE="+source, "-DOUTPUT="+file, "../../packaging/windows/installer.nsi")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("makensis: %v\n%s", err, out)
+	}
+	return file
 }
 
 // installed is what an installer has put on the machine, for one user or for all.
@@ -81,7 +88,18 @@ func (m *machine) ofUser() installed {
 	return installed{m, filepath.Join(homes[0], "Programs/Blendtray"), "HKCU"}
 }
 
-func (i installed) program() string { return filepath.Join(i.folder, "blendtray.exe") }
+// program returns the path of the program as Windows programs see it: on the drive on which it was installed.
+func (i installed) program() string { return i.onC("blendtray.exe") }
+
+// onC returns the path of a file of what is installed, on drive C.
+func (i installed) onC(name string) string {
+	i.m.t.Helper()
+	below, err := filepath.Rel(filepath.Join(prefix, "drive_c"), filepath.Join(i.folder, name))
+	if err != nil {
+		i.m.t.Fatal(err)
+	}
+	return `C:\` + strings.ReplaceAll(below, "/", `\`)
+}
 
 // wants fails unless all files of a version are there, with Windows knowing of them.
 func (i installed) wants(version string) {
@@ -117,9 +135,18 @@ func (i installed) wantsNothing() {
 	if path := i.path(); strings.Contains(path, "Blendtray") {
 		i.m.t.Errorf("PATH is still %s", path)
 	}
-	if left := processes(i.m.t, `\`+filepath.Base(i.folder)+`\blendtray`); len(left) > 0 {
+	if left := i.running(); len(left) > 0 {
 		i.m.t.Errorf("%v still run", left)
 	}
+}
+
+// running returns the ids, on Linux, of the processes that run a program of it in this Windows; another test may
+// have another.
+func (i installed) running() []int {
+	return slices.DeleteFunc(processes(i.m.t, i.onC("blendtray")), func(pid int) bool {
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		return err != nil || !strings.Contains("\x00"+string(environment), "\x00WINEPREFIX="+prefix+"\x00")
+	})
 }
 
 // query returns what the registry has, as reg.exe prints it. With the name "" it is all values of a key.
@@ -176,11 +203,18 @@ func (i installed) engine() string {
 	return number
 }
 
-// installers makes the installers of two versions.
+// made has the installers that [installers] has made.
+var made struct{ first, later string }
+
+// installers makes the installers of two versions, once for all tests.
 func installers(t *testing.T) (first, later string) {
 	t.Helper()
-	folder := t.TempDir()
-	return installerOf(t, folder, "0.1.0"), installerOf(t, folder, "0.2.0")
+	if made.later == "" {
+		folder := filepath.Join(filepath.Dir(program), "installers")
+		made.first = installerOf(t, folder, "0.1.0")
+		made.later = installerOf(t, folder, "0.2.0")
+	}
+	return made.first, made.later
 }
 
 func TestTheInstallerReplacesAnEngineAtWorkWithoutLosingItsRun(t *testing.T) {
@@ -203,41 +237,10 @@ func TestTheInstallerReplacesAnEngineAtWorkWithoutLosingItsRun(t *testing.T) {
 	t.Cleanup(m.kill)
 	m.eventually("Blender is ready", func() bool { return strings.Contains(m.said(), "ready: Blender "+version) })
 	before := here.engine()
-	// The run ends when its gate is there.
-	gate := filepath.Join(m.home, "gate")
-	script := filepath.Join(t.TempDir(), "long.py")
-	code := "import os, time\nprint('begun', flush=True)\nwhile not os.path.exists(r'" + windows(gate) + "'):\n    time.sleep(0.05)\nprint('ended by itself')\n"
-	if err := os.WriteFile(script, []byte(code), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run, said := m.command(context.Background(), "run", windows(script))
-	run.Args[1] = here.program()
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	run := m.startGatedRun(here.program())
 	m.eventually("the run is running", func() bool { return strings.Contains(m.said(), "| begun") })
 
-	upgrade, _ := m.command(context.Background(), "/S")
-	upgrade.Args[1] = later
-	if err := upgrade.Start(); err != nil {
-		t.Fatal(err)
-	}
-	m.eventually("the installer waits for the run", func() bool {
-		waits, err := filepath.Glob(filepath.Join(prefix, "drive_c/users/*/Temp/*/running.json"))
-		return err == nil && len(waits) > 0
-	})
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := upgrade.Wait(); err != nil {
-		t.Errorf("the upgrade: %v", err)
-	}
-	if err := run.Wait(); err != nil {
-		t.Errorf("the run: %v", err)
-	}
-	if out, err := os.ReadFile(said); err != nil || !strings.Contains(string(out), "ended by itself") {
-		t.Errorf("the run is lost: %s, %v", out, err)
-	}
+	m.upgradeAcross(run, later)
 	_ = engine.Wait() // the installer has ended it
 	here.wants("0.2.0")
 	m.eventually("the new engine answers", func() bool { now := here.engine(); return now != "" && now != before })
@@ -279,5 +282,120 @@ func TestTheInstallerReplacesAnEngineAtWorkWithoutLosingItsRun(t *testing.T) {
 	}
 	if strings.Contains(elsewhere.login(), "blendtray") || strings.Contains(elsewhere.path(), "elsewhere") {
 		t.Errorf("left is %s, %s", elsewhere.login(), elsewhere.path())
+	}
+}
+
+func TestTheInstallerStartsTheTrayAgainAsItWas(t *testing.T) {
+	installers(t)
+	// The files of the first version, with a stand-in in the place of the tray, which the program without a
+	// window does not have.
+	folder := filepath.Dir(made.first)
+	source := filepath.Join(t.TempDir(), "files")
+	if out, err := exec.Command("cp", "-a", filepath.Join(folder, "files-0.1.0"), source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Remove(filepath.Join(source, "blendtrayw.exe")); err != nil {
+		t.Fatal(err)
+	}
+	compile(t, filepath.Join(source, "blendtrayw.exe"), "standin/tray.c")
+	setup := filepath.Join(t.TempDir(), "setup.exe")
+	if err := os.Symlink(filepath.Join(folder, "setup.exe"), setup); err != nil {
+		t.Fatal(err)
+	}
+	installer := makeInstaller(t, source, setup, "0.1.0")
+
+	m := newMachine(t)
+	here := m.ofUser()
+	m.install(installer)
+	t.Cleanup(func() { m.runProgram(filepath.Join(here.folder, "uninstall.exe"), "/S") }) // fails when all went well
+	note, place := filepath.Join(t.TempDir(), "note"), t.TempDir()
+	tray, _ := m.command(context.Background())
+	tray.Args[1] = here.onC("blendtrayw.exe")
+	tray.Dir = place
+	tray.Env = append(slices.Clone(m.environment), "TRAY_NOTE="+windows(note))
+	if err := tray.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started := func(times int) func() bool {
+		return func() bool {
+			text, err := os.ReadFile(note)
+			return err == nil && strings.Count(strings.ReplaceAll(string(text), "\r", ""), windows(place)+"\n") == times
+		}
+	}
+	m.eventually("the tray runs", started(1))
+	for i, c := range []struct {
+		name string
+		code func() int
+	}{
+		{"an upgrade", func() int { return m.runProgram(installer, "/S").code }},
+		{"an upgrade that fails", func() int {
+			defer m.holding(filepath.Join(here.folder, "uninstall.exe"))()
+			return m.runProgram(installer, "/S").code ^ failed
+		}},
+	} {
+		before := here.running()
+		if code := c.code(); code != 0 {
+			t.Errorf("%s ends with %d", c.name, code)
+		}
+		m.eventually(c.name+" starts the tray again", started(i+2))
+		if now := here.running(); len(now) != 1 || slices.Equal(now, before) {
+			t.Errorf("after %s %v runs, and before it was %v", c.name, now, before)
+		}
+	}
+	_ = tray.Wait() // the installer has ended it
+	here.uninstall()
+}
+
+// gatedRun is a run that ends by itself when its gate is opened.
+type gatedRun struct {
+	cmd        *exec.Cmd
+	said, gate string
+}
+
+// startGatedRun has an installed program start a run that ends when its gate is opened.
+func (m *machine) startGatedRun(program string) gatedRun {
+	m.t.Helper()
+	dir := m.t.TempDir()
+	gate, script := filepath.Join(dir, "gate"), filepath.Join(dir, "long.py")
+	code := "import os, time\nprint('begun', flush=True)\nwhile not os.path.exists(r'" + windows(gate) + "'):\n    time.sleep(0.05)\nprint('ended by itself')\n"
+	if err := os.WriteFile(script, []byte(code), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	cmd, said := m.command(context.Background(), "run", windows(script))
+	cmd.Args[1] = program
+	if err := cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	return gatedRun{cmd, said, gate}
+}
+
+// text returns what the run has printed so far.
+func (r gatedRun) text() string {
+	text, _ := os.ReadFile(r.said) // "" is not what anybody waits for
+	return string(text)
+}
+
+// upgradeAcross runs an installer while a run runs, opens the gate of the run when the installer waits for
+// it, and fails unless both end well.
+func (m *machine) upgradeAcross(run gatedRun, installer string, args ...string) {
+	m.t.Helper()
+	upgrade, log := m.command(context.Background(), append([]string{"/S"}, args...)...)
+	upgrade.Args[1] = installer
+	if err := upgrade.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.eventually("the installer waits for the run", func() bool {
+		waits, err := filepath.Glob(filepath.Join(prefix, "drive_c/users/*/Temp/*/running.json"))
+		return err == nil && len(waits) > 0
+	})
+	if err := os.WriteFile(run.gate, nil, 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := upgrade.Wait(); err != nil {
+		text, _ := os.ReadFile(log) // the error is told anyway
+		m.t.Errorf("the upgrade: %v: %s", err, text)
+	}
+	if err := run.cmd.Wait(); err != nil || !strings.Contains(run.text(), "ended by itself") {
+		m.t.Errorf("the run is lost: %v: %s", err, run.text())
 	}
 }

@@ -41,17 +41,21 @@ running() {
 		echo "${process#/proc/}"
 	done
 }
-processes=$(running)
-[ -n "$processes" ] || exit 0
+[ -n "$(running)" ] || exit 0
 echo "blendtray: engines and trays that run are asked to end; a run may end for a minute"
-# The list is of numbers. A process may have ended meanwhile.
-# shellcheck disable=SC2086
-kill -TERM $processes 2>/dev/null || true
+for process in $(running); do
+	# Who waits for a run ends with it, and would cancel the run when asked to end.
+	case $(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | cut -d ' ' -f 2) in
+	run | render) ;;
+	*) kill -TERM "$process" 2>/dev/null || true ;; # it may have ended
+	esac
+done
 seconds=0
 while [ -n "$(running)" ] && [ $seconds -lt 90 ]; do
 	sleep 1
 	seconds=$((seconds + 1))
 done
 processes=$(running)
+# The list is of numbers.
 # shellcheck disable=SC2086
 [ -z "$processes" ] || kill -KILL $processes 2>/dev/null || true

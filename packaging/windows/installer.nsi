@@ -36,6 +36,8 @@ Var Ran
 Var Before
 ; "machine" for all users, else "".
 Var Scope
+; The exit code of an installation that fails now.
+Var Code
 
 !define MUI_ICON "${SOURCE}\app.ico"
 !define MUI_UNICON "${SOURCE}\app.ico"
@@ -54,12 +56,13 @@ Var Scope
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\Blendtray"
 !define LOGIN "Software\Microsoft\Windows\CurrentVersion\Run"
 
-; Exit codes of Windows' own installer: a person said no, a newer version is there, an administrator is
-; needed, something can't be replaced.
+; Exit codes of Windows and its own installer: a person said no, a newer version is there, an administrator is
+; needed, something can't be replaced, files can't be written.
 !define CANCELLED 1602
 !define FAILED 1603
 !define NEWER 1638
 !define ELEVATION 740
+!define UNWRITTEN 82
 
 !macro Switch NAME RESULT
   ${GetParameters} $R0
@@ -77,13 +80,15 @@ Var Scope
   StrCpy $Scope "machine"
 !macroend
 
-; An administrator is needed for what all users share. $R2 is the program that is started again so.
-!macro NeedAdministrator PROGRAM SWITCHES
+; An administrator is needed for what all users share. A person is asked for one; the program is then started
+; again with the same switches, of which NSIS has taken out the folder.
+!macro NeedAdministrator PROGRAM FOLDER
   UserInfo::GetAccountType
   Pop $R1
   ${If} $R1 != "Admin"
     ${IfNot} ${Silent}
-      ExecShell "runas" "${PROGRAM}" "${SWITCHES}"
+      ${GetParameters} $R0
+      ExecShell "runas" "${PROGRAM}" "$R0${FOLDER}"
       SetErrorLevel 0
       Quit
     ${EndIf}
@@ -92,7 +97,13 @@ Var Scope
   ${EndIf}
 !macroend
 
-; Ends what runs from folders, and says in $Ran whether something did. A run may end.
+; Runs the program app/setup, whose exit code is then in $R0.
+!macro Setup ARGUMENTS
+  nsExec::ExecToLog '"$PLUGINSDIR\setup.exe" ${ARGUMENTS}'
+  Pop $R0
+!macroend
+
+; Ends what runs from folders, and says in $Ran whether something did. A run may end. $R0 is 0 when all has ended.
 !macro EndRunning FOLDERS
   DetailPrint "Waiting until the run that is running has ended"
   nsExec::ExecToStack '"$PLUGINSDIR\setup.exe" end "$PLUGINSDIR\running.json" ${FOLDERS}'
@@ -103,17 +114,48 @@ Var Scope
 ; Starts again in a folder what was ended.
 !macro StartAgain FOLDER
   ${If} $Ran != ""
-    nsExec::ExecToLog '"$PLUGINSDIR\setup.exe" again "$PLUGINSDIR\running.json" "${FOLDER}"'
-    Pop $R0
+    !insertmacro Setup 'again "$PLUGINSDIR\running.json" "${FOLDER}"'
   ${EndIf}
 !macroend
+
+; Takes back what the installation has changed. The version before, if there is one, goes on.
+Function TakeBack
+  SetOutPath "$TEMP" ; the folder that is removed must not be that of this process
+  !insertmacro Setup 'restore "$INSTDIR"'
+  ${If} $Before == ""
+    !insertmacro StartAgain "$INSTDIR"
+  ${Else}
+    !insertmacro StartAgain "$Before"
+  ${EndIf}
+  StrCpy $Ran ""
+  SetErrorLevel $Code
+FunctionEnd
+
+; Ends the installation because of the reason that is on the stack.
+Function Fail
+  Call TakeBack
+  Pop $R1
+  DetailPrint "$R1"
+  MessageBox MB_OK|MB_ICONSTOP "$R1" /SD IDOK
+  Abort
+FunctionEnd
+
+; NSIS ends an installation by itself when the disk is full.
+Function .onInstFailed
+  Call TakeBack
+FunctionEnd
 
 Function .onInit
   SetRegView 64
   InitPluginsDir
   !insertmacro Switch "/ALLUSERS" $R2
   ${If} $R2 != ""
-    !insertmacro NeedAdministrator "$EXEPATH" "/ALLUSERS"
+    ${If} $INSTDIR == ""
+      StrCpy $R3 ""
+    ${Else}
+      StrCpy $R3 " /D=$INSTDIR"
+    ${EndIf}
+    !insertmacro NeedAdministrator "$EXEPATH" "$R3"
     !insertmacro ForMachine
   ${EndIf}
   ReadRegStr $Before SHCTX "Software\Blendtray" "Folder"
@@ -128,6 +170,7 @@ Function .onInit
     ${EndIf}
   ${EndIf}
 
+  File "/oname=$PLUGINSDIR\setup.exe" "${SETUP}"
   Call Choose
   ReadRegStr $R3 SHCTX "${UNINSTALL}" "DisplayVersion"
   ${If} $R3 != ""
@@ -150,78 +193,43 @@ FunctionEnd
 
 Section "Blendtray" SectionProgram
   SectionIn RO
-  File "/oname=$PLUGINSDIR\setup.exe" "${SETUP}"
-  ${If} $Before == ""
-    !insertmacro EndRunning '"$INSTDIR"'
-  ${Else}
-    !insertmacro EndRunning '"$INSTDIR" "$Before"'
+  StrCpy $Code ${UNWRITTEN}
+  ; The new files come beside those before, which work meanwhile.
+  !insertmacro Setup 'prepare "$INSTDIR"'
+  ${If} $R0 != 0
+    Push "Nothing can be written into $INSTDIR, or a program in it can't be replaced. End it with the Task Manager and try again."
+    Call Fail
   ${EndIf}
-  SetOutPath "$INSTDIR"
-  ; Nothing is to be left half: when a program can't be replaced, both stay, and the installation ends
-  ; with an error.
+  SetOutPath "$INSTDIR\.new"
   SetOverwrite try
-  ; An installation that was cut off may have left old programs: they go where a program is there, too.
-  ${If} ${FileExists} "$INSTDIR\blendtray.exe"
-    Delete "$INSTDIR\blendtray.exe.old"
-    Rename "$INSTDIR\blendtray.exe" "$INSTDIR\blendtray.exe.old"
-  ${EndIf}
-  ${If} ${FileExists} "$INSTDIR\blendtrayw.exe"
-    Delete "$INSTDIR\blendtrayw.exe.old"
-    Rename "$INSTDIR\blendtrayw.exe" "$INSTDIR\blendtrayw.exe.old"
-  ${EndIf}
   ClearErrors
   File "${SOURCE}\blendtray.exe"
   File "${SOURCE}\blendtrayw.exe"
-  ${If} ${Errors}
-    ${If} ${FileExists} "$INSTDIR\blendtray.exe.old"
-      Delete "$INSTDIR\blendtray.exe"
-      Rename "$INSTDIR\blendtray.exe.old" "$INSTDIR\blendtray.exe"
-    ${EndIf}
-    ${If} ${FileExists} "$INSTDIR\blendtrayw.exe.old"
-      Delete "$INSTDIR\blendtrayw.exe"
-      Rename "$INSTDIR\blendtrayw.exe.old" "$INSTDIR\blendtrayw.exe"
-    ${EndIf}
-    DetailPrint "The program in $INSTDIR can't be replaced"
-    ; What was ended goes on: the version before is still there.
-    ${If} $Before == ""
-      !insertmacro StartAgain "$INSTDIR"
-    ${Else}
-      !insertmacro StartAgain "$Before"
-    ${EndIf}
-    MessageBox MB_OK|MB_ICONSTOP "The program in $INSTDIR can't be replaced. End it with the Task Manager and try again." /SD IDOK
-    SetErrorLevel ${FAILED}
-    Abort
-  ${EndIf}
-  SetOverwrite on
-  Delete "$INSTDIR\blendtray.exe.old"
-  Delete "$INSTDIR\blendtrayw.exe.old"
   File "${SOURCE}\LICENSE.txt"
   File "${SOURCE}\README.txt"
   File "${SOURCE}\THIRD-PARTY.txt"
   File "${SOURCE}\MINGW-W64.txt"
   File "${SOURCE}\blendtray.cdx.json"
-  CreateShortCut "$SMPROGRAMS\Blendtray.lnk" "$INSTDIR\blendtrayw.exe"
-  WriteUninstaller "$INSTDIR\uninstall.exe"
-
-  ; The version before may have been in another folder.
-  ${If} $Before != ""
-  ${AndIf} $Before != $INSTDIR
-    nsExec::Exec '"$PLUGINSDIR\setup.exe" path remove "$Before" $Scope'
-    Delete "$Before\blendtray.exe"
-    Delete "$Before\blendtrayw.exe"
-    Delete "$Before\LICENSE.txt"
-    Delete "$Before\README.txt"
-    Delete "$Before\THIRD-PARTY.txt"
-    Delete "$Before\MINGW-W64.txt"
-    Delete "$Before\blendtray.cdx.json"
-    Delete "$Before\uninstall.exe"
-    RMDir "$Before"
-    ReadRegStr $R0 SHCTX "${LOGIN}" "Blendtray"
-    ${If} $R0 != ""
-      WriteRegStr SHCTX "${LOGIN}" "Blendtray" '"$INSTDIR\blendtrayw.exe"'
-    ${EndIf}
+  WriteUninstaller "$INSTDIR\.new\uninstall.exe"
+  ${If} ${Errors}
+    Push "The files can't be written into $INSTDIR."
+    Call Fail
   ${EndIf}
 
+  StrCpy $Code ${FAILED}
+  SetOutPath "$TEMP" ; a folder can't be removed while it is that of a process
+  ${If} $Before == ""
+    !insertmacro EndRunning '"$INSTDIR"'
+  ${Else}
+    !insertmacro EndRunning '"$INSTDIR" "$Before"'
+  ${EndIf}
+  ${If} $R0 == 0
+    !insertmacro Setup 'replace "$INSTDIR"'
+  ${EndIf}
+  ${If} $R0 != 0
+    Push "The program in $INSTDIR can't be replaced. End it with the Task Manager and try again."
+    Call Fail
+  ${EndIf}
   WriteRegStr SHCTX "Software\Blendtray" "Folder" "$INSTDIR"
   WriteRegStr SHCTX "${UNINSTALL}" "DisplayName" "Blendtray"
   WriteRegStr SHCTX "${UNINSTALL}" "DisplayVersion" "${VERSION}"
@@ -232,10 +240,35 @@ Section "Blendtray" SectionProgram
   WriteRegStr SHCTX "${UNINSTALL}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
   WriteRegDWORD SHCTX "${UNINSTALL}" "NoModify" 1
   WriteRegDWORD SHCTX "${UNINSTALL}" "NoRepair" 1
+  !insertmacro Setup 'hold "$INSTDIR"'
+  SetOutPath "$INSTDIR" ; in which the shortcut starts the program
+  CreateShortCut "$SMPROGRAMS\Blendtray.lnk" "$INSTDIR\blendtrayw.exe"
+
+  ; The version before may have been in another folder.
+  ${If} $Before != ""
+  ${AndIf} $Before != $INSTDIR
+    !insertmacro Setup 'path remove "$Before" $Scope'
+    !insertmacro Setup 'move "$Before" "$INSTDIR"'
+    Delete "$Before\blendtray.exe"
+    Delete "$Before\blendtrayw.exe"
+    Delete "$Before\LICENSE.txt"
+    Delete "$Before\README.txt"
+    Delete "$Before\THIRD-PARTY.txt"
+    Delete "$Before\MINGW-W64.txt"
+    Delete "$Before\blendtray.cdx.json"
+    Delete "$Before\uninstall.exe"
+    RMDir /r "$Before\.old"
+    RMDir /r "$Before\.new"
+    RMDir "$Before"
+    ReadRegStr $R0 SHCTX "${LOGIN}" "Blendtray"
+    ${If} $R0 != ""
+      WriteRegStr SHCTX "${LOGIN}" "Blendtray" '"$INSTDIR\blendtrayw.exe"'
+    ${EndIf}
+  ${EndIf}
 SectionEnd
 
 Section "Commands in every console (PATH)" SectionPath
-  nsExec::Exec '"$PLUGINSDIR\setup.exe" path add "$INSTDIR" $Scope'
+  !insertmacro Setup 'path add "$INSTDIR" $Scope'
   SendMessage ${HWND_BROADCAST} ${WM_WININICHANGE} 0 "STR:Environment" /TIMEOUT=2000
 SectionEnd
 
@@ -254,6 +287,11 @@ Function Choose
   !insertmacro Switch "/NOPATH" $R2
   ${If} $R2 != ""
     SectionSetFlags ${SectionPath} 0
+  ${ElseIf} $Before != ""
+    !insertmacro Setup 'path has "$Before" $Scope'
+    ${If} $R0 != 0
+      SectionSetFlags ${SectionPath} 0
+    ${EndIf}
   ${EndIf}
   !insertmacro Switch "/AUTOSTART" $R2
   ReadRegStr $R3 SHCTX "${LOGIN}" "Blendtray"
@@ -281,9 +319,15 @@ FunctionEnd
 
 Section "Uninstall"
   File "/oname=$PLUGINSDIR\setup.exe" "${SETUP}"
-  nsExec::Exec '"$PLUGINSDIR\setup.exe" leave "$INSTDIR"'
   !insertmacro EndRunning '"$INSTDIR"'
-  nsExec::Exec '"$PLUGINSDIR\setup.exe" path remove "$INSTDIR" $Scope'
+  ${If} $R0 != 0
+    !insertmacro StartAgain "$INSTDIR"
+    MessageBox MB_OK|MB_ICONSTOP "A program in $INSTDIR does not end. End it with the Task Manager and try again." /SD IDOK
+    SetErrorLevel ${FAILED}
+    Abort
+  ${EndIf}
+  !insertmacro Setup 'leave "$INSTDIR"'
+  !insertmacro Setup 'path remove "$INSTDIR" $Scope'
   SendMessage ${HWND_BROADCAST} ${WM_WININICHANGE} 0 "STR:Environment" /TIMEOUT=2000
   Delete "$INSTDIR\blendtray.exe"
   Delete "$INSTDIR\blendtrayw.exe"
@@ -293,6 +337,8 @@ Section "Uninstall"
   Delete "$INSTDIR\MINGW-W64.txt"
   Delete "$INSTDIR\blendtray.cdx.json"
   Delete "$INSTDIR\uninstall.exe"
+  RMDir /r "$INSTDIR\.old"
+  RMDir /r "$INSTDIR\.new"
   RMDir "$INSTDIR"
   Delete "$SMPROGRAMS\Blendtray.lnk"
   DeleteRegKey SHCTX "${UNINSTALL}"
@@ -303,7 +349,7 @@ Section "Uninstall"
   ${If} $R2 == ""
     MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "Also remove your settings, the runs and their output? Your scripts and pictures stay." /SD IDNO IDNO kept
   ${EndIf}
-  nsExec::Exec '"$PLUGINSDIR\setup.exe" forget'
+  !insertmacro Setup 'forget'
   kept:
 SectionEnd
 
