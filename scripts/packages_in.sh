@@ -35,6 +35,7 @@ start_manager() {
 	SH
 	chmod 755 "$work/systemd"
 	as_user "$work/systemd" >"$work/manager.log" 2>&1 &
+	# shellcheck disable=SC2034 # who reads this file ends it
 	manager=$!
 	eventually "the engine answers" as_user /usr/bin/blendtray status
 }
@@ -51,6 +52,7 @@ start_run() {
 	PY
 	as_user timeout 300 blendtray run "$home/long.py" >"$work/long" 2>&1 &
 	run=$!
+	# shellcheck disable=SC2317 # eventually calls it
 	runs() { as_user blendtray runs --state running | grep -q long.py; }
 	eventually "the run is running" runs
 }
@@ -58,7 +60,7 @@ start_run() {
 # end_run opens the gate and fails unless the run ends by itself.
 end_run() {
 	: >"$gate"
-	if ! wait $run || ! grep "has ended by itself" "$work/long"; then
+	if ! wait "$run" || ! grep "has ended by itself" "$work/long"; then
 		cat "$work/long"
 		fail "the run is lost"
 	fi
