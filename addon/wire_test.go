@@ -631,23 +631,6 @@ while True:
 	s.succeed("")
 }
 
-// Blender prints an exception that is raised in a handler, and goes on.
-func TestACancelThatBlenderHasSwallowedIsRaisedAgain(t *testing.T) {
-	s := connect(t, sharedBlender(t))
-	s.start(`
-import bpy, sys, tcp_echo
-def loops(*_):
-    tcp_echo.progress(0)
-    while True: pass
-bpy.app.handlers.save_pre.append(loops)
-bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
-while True: pass
-`, message{"args": []string{filepath.Join(t.TempDir(), "a.blend")}})
-	id := s.receiveType("progress").text("id")
-	s.send(message{"type": "cancel", "id": id})
-	check(t, "the state", s.receiveType("finished")["state"], "cancelled")
-}
-
 func TestFloodOfCancelsStopsNothingButItsRun(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	for range 20 {
