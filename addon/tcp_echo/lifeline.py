@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import signal
+import struct
 import sys
 import threading
 import time
@@ -36,9 +37,13 @@ def read_first_line(descriptor: int) -> dict[str, Any]:
 
 def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
     """Call `request_quit` when the pipe ends, and end the process soon after."""
-    _set_alarm_at_end(descriptor)
+    ready = threading.Event()
 
     def wait_for_end() -> None:
+        try:
+            _set_alarm_at_end(descriptor)
+        finally:
+            ready.set()
         try:
             while os.read(descriptor, 4096):
                 pass
@@ -49,14 +54,16 @@ def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
         os._exit(0)
 
     threading.Thread(target=wait_for_end, name="tcp_echo lifeline", daemon=True).start()
+    ready.wait()
 
 
 def _set_alarm_at_end(descriptor: int) -> None:
     """Have Linux kill the process a second after the pipe ends, without any Python.
 
     While a script is in a C function that holds Python's lock, no Python thread can run. The
-    kernel sends SIGHUP when the pipe ends. The handler of SIGHUP is the C function alarm(),
-    which takes the signal's number, 1, for the seconds until SIGALRM kills the process.
+    kernel sends SIGHUP to this thread when the pipe ends. The handler of SIGHUP is the C function
+    alarm(), which takes the signal's number, 1, for the seconds until SIGALRM kills the process.
+    On the main thread, the signal would end a sleep of the script, which would then go on.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -67,7 +74,9 @@ def _set_alarm_at_end(descriptor: int) -> None:
     libc.signal.restype = ctypes.c_void_p
     libc.signal(signal.SIGHUP, ctypes.cast(libc.alarm, ctypes.c_void_p))
     set_signal = 10  # F_SETSIG, which fcntl does not name
-    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    set_owner = 15  # F_SETOWN_EX, which fcntl does not name; 0 is F_OWNER_TID
+    owner = struct.pack("ii", 0, threading.get_native_id())
+    fcntl.fcntl(descriptor, set_owner, owner)
     fcntl.fcntl(descriptor, set_signal, signal.SIGHUP)
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
