@@ -12,7 +12,7 @@ import (
 const (
 	// leanEvery is how often a process looks whether it has had anything to do.
 	leanEvery = pulse.Slow
-	// quietLooks is how many times in a row it must have had nothing to do before it gives memory back.
+	// quietLooks is how many looks in a row must find a process without work before the process gives memory back.
 	quietLooks = 3
 	// quietBytes is how many bytes a process that has nothing to do allocates at most between two looks. A process
 	// allocates the same number on every machine, while the time that it takes depends on the machine.

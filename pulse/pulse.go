@@ -6,8 +6,8 @@ package pulse
 
 import "time"
 
-// Slow is how often something is to be looked at that seldom changes, and of which nobody minds to hear some seconds
-// later. Who looks at something else more seldom chooses a multiple of it.
+// Slow is how often a program looks at what seldom changes, where nobody minds to hear of a change some seconds later.
+// A part that looks less often chooses a multiple of Slow.
 const Slow = 5 * time.Second
 
 // began is the first of the moments, to which whole periods are added.

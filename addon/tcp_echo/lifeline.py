@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -40,10 +41,11 @@ def watch(descriptor: int, request_quit: Callable[[], None]) -> None:
     ready = threading.Event()
 
     def wait_for_end() -> None:
-        try:
-            _set_alarm_at_end(descriptor)
-        finally:
-            ready.set()
+        with contextlib.suppress(OSError):  # without the alarm, this thread still ends the process
+            try:
+                _set_alarm_at_end(descriptor)
+            finally:
+                ready.set()
         try:
             while os.read(descriptor, 4096):
                 pass

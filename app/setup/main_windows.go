@@ -9,7 +9,7 @@
 //	setup replace FOLDER            puts them into the places of the old files, all of them or none
 //	setup restore FOLDER            takes that back
 //	setup hold FOLDER               makes it final
-//	setup move FOLDER TO            has services that start a program of a folder start that of another
+//	setup move FOLDER TO            has services start the program of TO that start the program of FOLDER
 //	setup leave FOLDER              removes the services that start a program of the folder
 //	setup path add|remove|has FOLDER [machine]  changes PATH, or fails when the folder is not in it
 //	setup forget                    removes the settings, runs and logs of this user, and of LocalSystem
@@ -135,7 +135,7 @@ func forget() error {
 // nothing.
 func forgetSystem() error {
 	if s, err := service.OpenMachine(); err == nil {
-		return s.Close() // it is that of another installation
+		return s.Close() // the service belongs to another installation
 	}
 	windowsFolder, err := windows.GetSystemWindowsDirectory()
 	if err != nil {

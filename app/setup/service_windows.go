@@ -65,7 +65,8 @@ func (s *systemService) stop() {
 	}
 }
 
-// move has the service of the machine, if it starts a program of the folder before, start that of a folder.
+// move has the service of the machine start the program of a folder, if the service starts the program of the
+// folder before.
 // The service stays as it is otherwise.
 func move(before, folder string) error {
 	command := machineCommand()
