@@ -631,6 +631,27 @@ while True:
 	s.succeed("")
 }
 
+// Blender prints an exception that is raised in a handler, and goes on. The handlers of the runs before loop in each
+// run, too.
+func TestACancelThatBlenderHasSwallowedIsRaisedAgain(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	for range 3 {
+		s.start(`
+import bpy, sys, tcp_echo
+def loops(*_):
+    tcp_echo.progress(0)
+    while True: pass
+bpy.app.handlers.save_pre.append(loops)
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
+while True: pass
+`, message{"args": []string{filepath.Join(t.TempDir(), "a.blend")}})
+		id := s.receiveType("progress").text("id")
+		s.send(message{"type": "cancel", "id": id})
+		check(t, "the state", s.receiveType("finished")["state"], "cancelled")
+	}
+	s.succeed("import bpy; bpy.app.handlers.save_pre.clear()")
+}
+
 func TestFloodOfCancelsStopsNothingButItsRun(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	for range 20 {

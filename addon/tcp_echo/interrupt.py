@@ -35,7 +35,7 @@ if sys.platform == "win32":
 else:
     _WAKE_SIGNAL = signal.SIGURG
 
-# The file of the Python function through which scripts call operators.
+# The file of the Python function through which scripts call operators, before Blender 5.3.
 _OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
 
 
@@ -63,10 +63,29 @@ class RunCancelled(KeyboardInterrupt):
             # caught or printed.
             frame = frame.f_back
         while frame is not None:
-            if frame.f_code.co_filename == _OPERATOR_CALLS:
+            if frame.f_code.co_filename == _OPERATOR_CALLS or _is_called_by_blender(frame):
                 RunCancelled.lost = True
             frame = frame.f_back
         super().__init__(*(args or (RunCancelled.reason,)))
+
+
+def _is_called_by_blender(frame: FrameType) -> bool:
+    """Return whether a frame is that of a handler, or of a method that Blender calls.
+
+    Since 5.3 operators are built in, and have no frame.
+    """
+    bpy: Any = sys.modules.get("bpy")
+    if bpy is None or bpy.app.version < (5, 3, 0):
+        return False
+    code = frame.f_code
+    for handlers in vars(type(bpy.app.handlers)):
+        called = getattr(bpy.app.handlers, handlers, None)
+        if isinstance(called, list) and any(getattr(h, "__code__", None) is code for h in called):
+            return True
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    if not isinstance(owner, (bpy.types.Operator, bpy.types.RenderEngine)):
+        return False
+    return getattr(getattr(type(owner), code.co_name, None), "__code__", None) is code
 
 
 class Interrupt:
@@ -158,8 +177,11 @@ class Interrupt:
 
     def insist(self, run: Run, reason: str) -> bool:
         """Raise again an exception that Blender has swallowed; returns false after the run."""
-        if RunCancelled.lost:
-            RunCancelled.lost = False
+        with self._lock:
+            if self._armed is not run:
+                return False  # another run may have lost its own exception
+            lost, RunCancelled.lost = RunCancelled.lost, False
+        if lost:
             self.request(run, reason)
         return self._armed is run
 
