@@ -356,4 +356,6 @@ type Verdict struct {
 	// Seconds is how long the run took, 0 while it has not ended.
 	Seconds float64 `json:"seconds"`
 	Pinned  bool    `json:"pinned"`
+	// AwaitsMachine is [Run.AwaitsMachine].
+	AwaitsMachine bool `json:"awaits_machine,omitempty"`
 }

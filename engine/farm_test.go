@@ -108,7 +108,17 @@ func TestARunSaysThatItWaitsForAMachineOfTheFarm(t *testing.T) {
 	if st := f.Status(); len(st.Runs) != 1 || !st.Runs[0].AwaitsMachine() {
 		t.Errorf("the status has %+v", st.Runs)
 	}
+	waits := func() bool {
+		scripts, err := f.Scripts(ctx, api.Filter{}, 1)
+		return err == nil && len(scripts) == 1 && scripts[0].Last[0].AwaitsMachine
+	}
+	if !waits() {
+		t.Error("in the list of scripts it does not wait")
+	}
 	sink.Started(time.Now())
+	if waits() {
+		t.Error("in the list of scripts it still waits")
+	}
 	if r, err := f.Run(ctx, "1"); err != nil || r.AwaitsMachine() || r.Reason != "" {
 		t.Errorf("after that: %v %+v", err, r)
 	}

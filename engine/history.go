@@ -31,7 +31,29 @@ func (e *Engine) Scripts(ctx context.Context, f api.Filter, last int) ([]api.Scr
 		last = defaultLast
 	}
 	e.writeEndsNow()
-	return e.store.scripts(ctx, f, before, min(last, maxLast))
+	scripts, err := e.store.scripts(ctx, f, before, min(last, maxLast))
+	if err == nil {
+		e.markAwaiting(scripts)
+	}
+	return scripts, err
+}
+
+// markAwaiting notes which of the runs wait for a machine of the farm; the database does not know that.
+func (e *Engine) markAwaiting(scripts []api.ScriptRuns) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	awaiting := map[string]bool{}
+	for _, j := range e.running {
+		if j.run.AwaitsMachine() {
+			awaiting[j.run.ID] = true
+		}
+	}
+	for _, s := range scripts {
+		for i := range s.Last {
+			v := &s.Last[i]
+			v.AwaitsMachine = v.State == api.Running && awaiting[v.ID]
+		}
+	}
 }
 
 // limited returns a filter with a limit, and the id before which runs are listed, or 0. It fails with

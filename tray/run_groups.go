@@ -119,7 +119,11 @@ func (l *scriptList) fill(i widget.ListItemID, row fyne.CanvasObject) {
 		sign := o.(*canvas.Text)
 		sign.Text = ""
 		if at := len(signs) - 1 - n; at < len(s.Last) { // the newest is the last
-			sign.Text, sign.Color = verdictSign(s.Last[at].State), theme.Color(colorOf(s.Last[at].State))
+			state := s.Last[at].State
+			if s.Last[at].AwaitsMachine {
+				state = api.Queued
+			}
+			sign.Text, sign.Color = verdictSign(state), theme.Color(colorOf(state))
 		}
 		sign.Refresh()
 	}

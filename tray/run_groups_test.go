@@ -32,11 +32,7 @@ func TestRunsAreListedByScript(t *testing.T) {
 	if s := l.scripts[2]; s.Script != "/srv/a/part.py" || l.nameOf(s) != "a/part.py (2)" || l.nameOf(l.scripts[0]) != "other.py (1)" {
 		t.Errorf("the scripts are %+v", l.scripts)
 	}
-	signs := ""
-	for _, sign := range row.(*fyne.Container).Objects[1].(*fyne.Container).Objects[0].(*fyne.Container).Objects {
-		signs += sign.(*canvas.Text).Text
-	}
-	if signs != "✗✓" {
+	if signs := signsOf(row); signs != "✗✓" {
 		t.Errorf("its verdicts are %s, and the newest is to be the last", signs)
 	}
 	// What comes is shown, too.
@@ -58,6 +54,13 @@ func TestRunsAreListedByScript(t *testing.T) {
 	o.runs.setGrouped(false)
 	o.until("all runs are listed", func() bool { return len(o.runs.activity.runs) == 5 })
 	o.runs.setGrouped(true)
+	// No machine of the farm has begun this run.
+	o.backend.add(api.Run{Script: "/srv/far.py", State: api.Running, Blender: "farm"})
+	o.until("the run is listed", func() bool { return len(l.scripts) > 0 && l.scripts[0].Script == "/srv/far.py" })
+	l.fill(0, row)
+	if signs := signsOf(row); signs != "…" {
+		t.Errorf("with a run that waits for a machine the verdict is %s", signs)
+	}
 	o.runs.setFilter(runFilter{States: "Cancelled"})
 	o.until("it says that there is nothing", func() bool { return o.runs.empty.Text == "No run matches: Cancelled." })
 }
@@ -147,4 +150,13 @@ func TestAListOfScriptsThatIsNotWholeSaysSo(t *testing.T) {
 	if !o.runs.hint.Hidden || o.runs.hint.Text != "" {
 		t.Errorf("a list that is whole says %q", o.runs.hint.Text)
 	}
+}
+
+// signsOf returns the verdicts that a line of the list shows.
+func signsOf(row fyne.CanvasObject) string {
+	signs := ""
+	for _, sign := range row.(*fyne.Container).Objects[1].(*fyne.Container).Objects[0].(*fyne.Container).Objects {
+		signs += sign.(*canvas.Text).Text
+	}
+	return signs
 }

@@ -230,7 +230,7 @@ func (b *backend) Scripts(_ context.Context, f api.Filter, last int) ([]api.Scri
 			all = append(all, api.ScriptRuns{Script: r.Script, Folder: r.Folder})
 		}
 		if all[i].Runs++; len(all[i].Last) < last {
-			all[i].Last = append(all[i].Last, api.Verdict{ID: r.ID, State: r.State, QueuedAt: r.QueuedAt, Pinned: r.Pinned})
+			all[i].Last = append(all[i].Last, api.Verdict{ID: r.ID, State: r.State, QueuedAt: r.QueuedAt, Pinned: r.Pinned, AwaitsMachine: r.AwaitsMachine()})
 		}
 	}
 	return all[:min(len(all), f.Limit)], nil
