@@ -65,6 +65,11 @@ if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then
 	cp "$work/bcryptprimitives.dll" "$WINEPREFIX/drive_c/windows/system32/"
 fi
 trap 'wineserver -k || true' EXIT
+# This Windows goes on between the add-on's tests: each start of a Windows is a race with the end of the one
+# before. Its services begin with a program that no test kills.
+wineserver -w # the server that has made the Windows may be ending
+wineserver -p 2>/dev/null # at its end the server lists what it holds
+DISPLAY='' wine cmd /c exit
 
 as_c() { printf 'L"Z:%s"' "${1//\//\\\\}"; }
 
@@ -178,6 +183,9 @@ elif [ ! -x "$LINUX_BLENDER" ]; then
 	skip+='|InBlenderASaveRenders'
 fi
 export LINUX_BLENDER WINDOWS_BLENDER=$work/blenders/$blender/blender.exe WINDOWS_BLENDER_VERSION=$number WINDOWS_PYTHON=$python/python.exe
+# The program's tests keep a Windows of their own, with a display.
+wineserver -k || true
+wineserver -w
 say "the program, with Blender $blender"
 tried "program, $system, Blender $blender" gotestsum --format pkgname -- -tags wine -count=1 -timeout 40m -run "${RUN:-.}" -skip "$skip" ./e2e/wine
 exit $failed
