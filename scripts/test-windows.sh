@@ -113,7 +113,7 @@ addon() {
 # What is about POSIX, or starts Blender's own program for more than its command line.
 posix='Window|Install|Unpack|TestVersion|TestPurePython|TestForeignLaunchersServe|TestOriginalCommandAndClientWork'
 posix+='|TestScriptMayFork|TestBlenderEndsInAForeign|TestSIGTERM|TestUninstall|TestWhatAPerson'
-posix+='|TestOtherVersions|TestScriptsHaveMoreDescriptors|TestStrangersTakeFewDescriptors|TestEverythingIsPutBack'
+posix+='|TestTheEndOfTheSupervisorWakesNoScript|TestOtherVersions|TestScriptsHaveMoreDescriptors|TestStrangersTakeFewDescriptors|TestEverythingIsPutBack'
 # On Linux a signal ends it; here the job object does, with the engine.
 posix+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
 # What is about a scene, or about paths that the stand-in does not know.
