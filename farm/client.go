@@ -266,6 +266,25 @@ func (c *Client) order(ctx context.Context, what, by string) error {
 	return nil
 }
 
+// isCancelled reports whether there is the order to cancel a job, or its group.
+func (c *Client) isCancelled(ctx context.Context, job Job) (bool, error) {
+	kv, err := c.js.KeyValue(ctx, bucketOrders)
+	if err != nil {
+		return false, c.noFarm(err)
+	}
+	for _, id := range []string{job.ID, job.Group} {
+		if id == "" {
+			continue
+		}
+		if _, err := kv.Get(ctx, "cancel."+id); err == nil {
+			return true, nil
+		} else if !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
 // entries returns what a bucket has, by key.
 func entries(ctx context.Context, js jetstream.JetStream, bucket, keys string) (map[string]jetstream.KeyValueEntry, error) {
 	kv, err := js.KeyValue(ctx, bucket)
@@ -445,7 +464,7 @@ func (c *Client) addClaims(ctx context.Context, all []JobStatus, at map[string]i
 	}
 	for i := range all {
 		if s := &all[i]; orders["cancel."+s.ID] != nil || s.Group != "" && orders["cancel."+s.Group] != nil {
-			s.State, s.Reason = StateCancelled, "cancelled before a machine took it"
+			s.cancel()
 		}
 	}
 	now, err := c.serverTime(ctx)
@@ -500,6 +519,11 @@ func (c *Client) Show(ctx context.Context, id string) (JobStatus, *Result, error
 		return JobStatus{}, nil, err
 	}
 	s := StatusOf(job)
+	if cancelled, err := c.isCancelled(ctx, job); err != nil {
+		return s, nil, err
+	} else if cancelled {
+		s.cancel()
+	}
 	if claim, entry, err := c.claim(ctx, id); err != nil {
 		return s, nil, err
 	} else if claim != nil {
@@ -515,6 +539,11 @@ func (c *Client) Show(ctx context.Context, id string) (JobStatus, *Result, error
 	}
 	s.Add(r)
 	return s, &r, nil
+}
+
+// cancel notes that the job was cancelled and has no claim and no result yet.
+func (s *JobStatus) cancel() {
+	s.State, s.Reason = StateCancelled, "cancelled before a machine took it"
 }
 
 // Add takes over what a result says.

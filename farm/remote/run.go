@@ -180,7 +180,7 @@ func (f *follower) follow(ctx context.Context) (blender.Outcome, error) {
 			patience = time.After(cancelTime)
 			note = f.cancel(following)
 		case <-patience:
-			if note == "" {
+			if note == "" && !f.isCancelled(following) {
 				note = fmt.Sprintf("job %s of the farm was asked to end, and had not ended %s later", f.job.ID, cancelTime)
 			}
 			return blender.Outcome{Verdict: blender.Cancelled, Started: f.began, Finished: time.Now(), Note: note}, nil
@@ -202,6 +202,15 @@ func (f *follower) cancel(ctx context.Context) string {
 		return fmt.Sprintf("job %s of the farm may go on: %v", f.job.ID, err)
 	}
 	return ""
+}
+
+// isCancelled reports whether the job was cancelled before a machine took it, and has no result because no machine
+// is there.
+func (f *follower) isCancelled(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, cancelTime/2)
+	defer stop()
+	s, _, err := f.client.Show(ctx, f.job.ID)
+	return err == nil && s.State == farm.StateCancelled
 }
 
 // look asks for the result, and whether this machine is still a member.
