@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -231,8 +232,10 @@ func TestTracebackIsWhatPythonWouldPrint(t *testing.T) {
     half(1)
   File "<message>", line 2, in half
     return x / 0
+ZeroDivisionError: division by zero
 `
-	if !strings.HasPrefix(got.text("traceback"), want) || !strings.HasSuffix(got.text("traceback"), "\nZeroDivisionError: division by zero\n") {
+	// Which parts of a line Python marks depends on its version.
+	if marks := regexp.MustCompile(`(?m)^[ ~^]+\n`); marks.ReplaceAllString(got.text("traceback"), "") != want {
 		t.Errorf("traceback:\n%s", got.text("traceback"))
 	}
 	file := writeFile(t, filepath.Join(t.TempDir(), "s.py"), "# another text on disk\n")

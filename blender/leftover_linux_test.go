@@ -18,7 +18,8 @@ import (
 
 // daemon is a script that starts a program which leaves the script's group, session, parent and
 // environment, and that prints the program's process id.
-const daemon = `import os
+const daemon = `import os, warnings
+warnings.simplefilter("ignore") # Python 3.12 and later warn of a fork beside threads
 reads, writes = os.pipe()
 child = os.fork()
 if child == 0:
