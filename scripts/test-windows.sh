@@ -120,7 +120,7 @@ posix+='|TestBlenderEndsByItselfWhenItsSupervisorIsGone/C_that_holds_the_lock'
 scene='TestLauncherPrefers|TestScriptFinds|TestHowAScriptEnds|TestResultIs|TestScene|TestFreshRemoves|TestOutputsAre'
 scene+='|TestAJournalTellsWhatARunDoes|TestExamplesOfTheDocument|TestClientThatNeverReads'
 scene+='|TestArgumentsAreBlendersCommandLine|TestIsolatedRunFinds|TestAJournalTellsOfTheTextBlocks|TestARunTellsWhichModules'
-scene+='|TestCodeIsCompletedFrom|TestACallIsTold|TestFramesAreRendered|TestFramesHaveTheFormat|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
+scene+='|TestCodeIsCompletedFrom|TestACancelThatBlenderHasSwallowed|TestACallIsTold|TestFramesAreRendered|TestFramesHaveTheFormat|TestOtherFramesThan|TestAScriptIsFollowedByItsFrames|TestARenderThat'
 
 # What draws with OpenGL, which the module does not have under Wine; flags of Blender's command line that the
 # module's program does not know; and what asks Python about POSIX.

@@ -99,7 +99,7 @@ def _file_outputs(tree: Any, seen: set[Any]) -> Iterator[Any]:
 def _paths(node: Any) -> Iterator[str]:
     """Return the paths that are set in a File Output node, one for each file of a frame."""
     if hasattr(node, "file_output_items"):  # since 5.0
-        start = os.path.join(node.directory, node.file_name)
+        start = _within(node.directory, node.file_name)
         if node.format.media_type == "MULTI_LAYER_IMAGE":
             yield start
             return
@@ -109,7 +109,18 @@ def _paths(node: Any) -> Iterator[str]:
         yield node.base_path
     else:
         for slot in node.file_slots:
-            yield os.path.join(node.base_path, slot.path)
+            yield _within(node.base_path, slot.path)
+
+
+def _within(folder: str, name: str) -> str:
+    """Return the path of a name in a folder as Blender joins them.
+
+    Python for Windows takes `//passes`, which is beside the .blend file, for a machine in the
+    network, and puts nothing between `//passes` and an empty name.
+    """
+    if folder and not folder.endswith(("/", "\\")):
+        folder += "/"
+    return folder + name
 
 
 def _declared(path: str, views: list[str]) -> Declared:

@@ -153,6 +153,8 @@ class Journal:
             file = _file(os.fsdecode(source), in_place=path is source)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return  # a descriptor, or no path at all: Python complains about it
+        except OSError:
+            return  # a device, or a working directory without a path: the script goes on
         self._files += 1
         if self._files > _MOST_FILES:
             if self._files == _MOST_FILES + 1:
