@@ -79,7 +79,7 @@ test-window: setup-test setup-window ## test in Debian's newer Blenders with a w
 	scripts/test-window.sh $(ARGS)
 
 .PHONY: test-long
-test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=newest: Blender 5.3, as root; ARGS=farm: a file of 1 GB; ARGS=agents: a render of two minutes; ARGS=windows: Blender 4.2 for Windows)
+test-long: setup-long ## try what takes too long for each change (ARGS=bare: first commands on a bare Debian, as root; ARGS=cases: all scripts beside a cold Blender; ARGS=newest: Blender 5.3, as root; ARGS=farm: a file of 1 GB; ARGS=agents: a render of two minutes; ARGS=windows: Blender 4.2 and 5.0 for Windows)
 	scripts/test-long.sh $(ARGS)
 
 .PHONY: fuzz

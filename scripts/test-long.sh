@@ -281,7 +281,17 @@ windows() {
 		row "Windows, Blender 4.2.23" "FAILED, see build/roots/logs/windows.log"
 	fi
 	while IFS=$'\t' read -r what result; do row "  $what" "$result"; done <build/tested.txt
-	row "Windows, Blender 5" "NOT TESTED: Wine 8 reads no images back in it"
+	say "Blender 5.0 for Windows, on a newer Wine …"
+	start=$SECONDS
+	scripts/tested.sh begin
+	if scripts/test-windows.sh newer 5.0.1 >"$logs/windows-newer.log" 2>&1; then
+		row "Windows, Blender 5.0.1" "ok, $((SECONDS - start)) s"
+	else
+		failed=1
+		tail -n 30 "$logs/windows-newer.log" >&2
+		row "Windows, Blender 5.0.1" "FAILED, see build/roots/logs/windows-newer.log"
+	fi
+	while IFS=$'\t' read -r what result; do row "  $what" "$result"; done <build/tested.txt
 }
 
 for part in "${parts[@]}"; do

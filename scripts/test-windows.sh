@@ -4,10 +4,11 @@
 # On the posix loop, and where the module can't be had, Python alone takes its place, with the add-on
 # and without a scene. The program is tested with the first version. With "window", the program with a
 # window is made and opened as well; the first time that takes minutes. With "installer" or "window", the
-# installer is made and tried. RUN in the environment has only the program's tests run whose names it
+# installer is made and tried. With "newer", the Wine is that of Debian's trixie, in a root folder, as root: Wine 8
+# reads no images back in Blender 5. RUN in the environment has only the program's tests run whose names it
 # matches: `make test-windows ARGS=installer RUN=TheInstaller`.
 #
-# Usage: scripts/test-windows.sh [window|installer] [VERSION…]
+# Usage: scripts/test-windows.sh [window|installer|newer] [VERSION…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
@@ -21,13 +22,14 @@ python_version=3.11.3-1.5.9
 python_sum=3263a50b256447bb7b9e604d6587627e419891370fc33b94469e6a06ff4de834
 python_url=https://repo1.maven.org/maven2/org/bytedeco/cpython/$python_version/cpython-$python_version-windows-x86_64.jar
 
-window='' installer=''
+window='' installer='' newer=''
 case "${1-}" in
 window) window=1 installer=1 && shift ;;
 installer) installer=1 && shift ;;
+newer) newer=1 && shift ;;
 esac
 versions=("$@")
-[ ${#versions[@]} -gt 0 ] || versions=(4.5.15)
+[ ${#versions[@]} -gt 0 ] || versions=("$([ -n "$newer" ] && echo 5.0.1 || echo 4.5.15)")
 
 work=$PWD/build/wine
 python=$work/python/org/bytedeco/cpython/windows-x86_64
@@ -52,8 +54,24 @@ if [ ! -e "$python/python.exe" ]; then
 	}
 fi
 
+prefix='prefix'
+if [ -n "$newer" ]; then
+	prefix='prefix-newer'
+	# shellcheck source=scripts/debian_root.sh
+	. scripts/debian_root.sh
+	if ! make_root_with trixie-wine trixie usr/bin/wine wine64,wine; then
+		say "NOT TESTED with a newer Wine: there is no root folder: $(tail -n 1 "$roots/trixie-wine.log")"
+		scripts/tested.sh "Blender ${versions[*]}, Windows" "NOT TESTED: there is no newer Wine"
+		exit 0
+	fi
+	for program in wine wineboot wineserver; do
+		program_in trixie-wine "$roots/wine-bin/$program" "/usr/bin/$program"
+	done
+	PATH=$roots/wine-bin:$PATH
+fi
+
 # Wine has a debugger of its own, which looks at each program that crashes for many seconds.
-export WINEPREFIX=$work/prefix WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES=winedbg.exe=d
+export WINEPREFIX=$work/$prefix WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES=winedbg.exe=d
 if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then
 	say "making a Windows of $(wine --version 2>/dev/null)"
 	rm -rf "$WINEPREFIX"
@@ -61,8 +79,10 @@ if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then
 		cat "$work/log"
 		exit 1
 	}
-	x86_64-w64-mingw32-gcc -O2 -Wall -shared -o "$work/bcryptprimitives.dll" e2e/wine/standin/bcryptprimitives.c -ladvapi32
-	cp "$work/bcryptprimitives.dll" "$WINEPREFIX/drive_c/windows/system32/"
+	if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then # Wine 8 has none
+		x86_64-w64-mingw32-gcc -O2 -Wall -shared -o "$work/bcryptprimitives.dll" e2e/wine/standin/bcryptprimitives.c -ladvapi32
+		cp "$work/bcryptprimitives.dll" "$WINEPREFIX/drive_c/windows/system32/"
+	fi
 fi
 trap 'wineserver -k || true' EXIT
 # This Windows goes on between the add-on's tests: each start of a Windows is a race with the end of the one
