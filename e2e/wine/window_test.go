@@ -3,6 +3,7 @@
 package wine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"debug/pe"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -81,7 +84,7 @@ func (m *machine) startTray() bool {
 		_ = tray.Wait() // what it printed says how it ended
 		close(ended)
 	}()
-	m.t.Cleanup(func() { stop(); <-ended })
+	m.t.Cleanup(func() { stop(); <-ended; m.endAll() })
 	for {
 		select {
 		case <-ended:
@@ -92,6 +95,23 @@ func (m *machine) startTray() bool {
 			}
 		}
 	}
+}
+
+// endAll ends the programs that have the machine's home, such as the window, which writes there until its end. The
+// programs of Windows itself, some of which have its environment, stay.
+func (m *machine) endAll() {
+	m.t.Helper()
+	mark := []byte("\x00BLENDTRAY_HOME=" + windows(m.home) + "\x00")
+	m.eventually("all of its programs have ended", func() bool {
+		left := slices.DeleteFunc(processes(m.t, "blend"), func(pid int) bool {
+			environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			return err != nil || !bytes.Contains(environment, mark)
+		})
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+		return len(left) == 0
+	})
 }
 
 // screen starts a display and returns its name.
@@ -112,13 +132,13 @@ func screen() (name string, end func(), err error) {
 		_ = server.Process.Kill() // it may have ended
 		_ = server.Wait()
 	}
-	number := make([]byte, 16)
-	n, err := reader.Read(number)
+	// To the end of the line: Xvfb, which writes it in parts, ends when nobody reads.
+	number, err := bufio.NewReader(reader).ReadString('\n')
 	if err != nil {
 		end()
 		return "", nil, fmt.Errorf("Xvfb says no number: %w", err)
 	}
-	return ":" + strings.TrimSpace(string(number[:n])), end, nil
+	return ":" + strings.TrimSpace(number), end, nil
 }
 
 func TestTheProgramHasVersionAndIcon(t *testing.T) {
