@@ -90,7 +90,7 @@ func Run(ctx context.Context, cfg Config) error {
 		for _, part := range []func(){
 			func() { _ = follower.Serve(ctx) }, // it ends only with ctx, and returns nil
 			func() { s.window.serve(ctx) },
-			s.paint, s.notify, s.tidy, s.awaitHost, s.followLogin, s.followSettings, s.followStarts,
+			s.notify, s.tidy, s.awaitHost, s.followLogin, s.followSettings, s.followStarts,
 		} {
 			parts.Go(part)
 		}
@@ -98,7 +98,7 @@ func Run(ctx context.Context, cfg Config) error {
 			s.window.show(order{})
 		}
 	}
-	runIcon(ctx, s.prepare, begin)
+	runIcon(ctx, s.prepare, func() { parts.Go(s.paint) }, begin)
 	stop()
 	parts.Wait()
 	return nil
