@@ -359,3 +359,11 @@ type Verdict struct {
 	// AwaitsMachine is [Run.AwaitsMachine].
 	AwaitsMachine bool `json:"awaits_machine,omitempty"`
 }
+
+// Shown returns the state that a person sees: a run that no machine of the farm has begun is queued.
+func (v Verdict) Shown() State {
+	if v.AwaitsMachine {
+		return Queued
+	}
+	return v.State
+}

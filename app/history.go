@@ -125,7 +125,7 @@ func (c *runsScriptsCmd) Run(e *env) error {
 	t := &table{heading: []string{"RUNS", "LAST", "WHEN", "SCRIPT"}}
 	for _, s := range scripts {
 		newest := s.Last[0]
-		t.add(cell{text: strconv.Itoa(s.Runs)}, cell{strip(s.Last), styleOf(string(stateSeen(newest)))},
+		t.add(cell{text: strconv.Itoa(s.Runs)}, cell{strip(s.Last), styleOf(string(newest.Shown()))},
 			cell{text: moment(newest.QueuedAt, time.Now())}, cell{text: oneLine(s.Script)})
 	}
 	e.printTable(t)
@@ -140,17 +140,9 @@ func strip(last []api.Verdict) string {
 	}
 	text := make([]byte, len(last))
 	for i, v := range last {
-		text[len(last)-1-i] = signs[stateSeen(v)]
+		text[len(last)-1-i] = signs[v.Shown()]
 	}
 	return string(text)
-}
-
-// stateSeen returns the state that a person sees: a run that no machine of the farm has begun waits.
-func stateSeen(v api.Verdict) api.State {
-	if v.AwaitsMachine {
-		return api.Queued
-	}
-	return v.State
 }
 
 type runsPinCmd struct {

@@ -13,7 +13,7 @@ var findWindow = windows.NewLazySystemDLL("user32.dll").NewProc("FindWindowW")
 // IconHost reports whether Windows shows tray icons, and if not, why. The taskbar shows them. At login, a program may
 // start before the taskbar, and a server without a desktop has none.
 func IconHost() (ok bool, why string) {
-	// The class of the taskbar's window, of which Shell_NotifyIcon looks for a window, too.
+	// Shell_NotifyIcon, which shows an icon, looks for a window of this class, too.
 	class, err := windows.UTF16PtrFromString("Shell_TrayWnd")
 	if err != nil {
 		return true, "" // nobody knows

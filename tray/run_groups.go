@@ -119,10 +119,7 @@ func (l *scriptList) fill(i widget.ListItemID, row fyne.CanvasObject) {
 		sign := o.(*canvas.Text)
 		sign.Text = ""
 		if at := len(signs) - 1 - n; at < len(s.Last) { // the newest is the last
-			state := s.Last[at].State
-			if s.Last[at].AwaitsMachine {
-				state = api.Queued
-			}
+			state := s.Last[at].Shown()
 			sign.Text, sign.Color = verdictSign(state), theme.Color(colorOf(state))
 		}
 		sign.Refresh()

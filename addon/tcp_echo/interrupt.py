@@ -70,7 +70,7 @@ class RunCancelled(KeyboardInterrupt):
 
 
 def _is_called_by_blender(frame: FrameType) -> bool:
-    """Return whether a frame is that of a handler, or of a method that Blender calls.
+    """Return whether Blender has called the frame: as a handler, an operator or a render engine.
 
     Since 5.3 operators are built in, and have no frame.
     """
