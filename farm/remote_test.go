@@ -20,9 +20,9 @@ func (unsunk) Started(time.Time)     {}
 func (unsunk) Output([]byte)         {}
 func (unsunk) Progress(api.Progress) {}
 
-// The server has the job, and its answer comes after the run was cancelled.
-func TestARunThatIsCancelledWhileItIsSentIsCancelledOnTheFarm(t *testing.T) {
-	h := newHall(t)
+// newDesk returns what sends the runs of a new member, a client of the same member, and the path of a script.
+func newDesk(t *testing.T, h *hall) (*remote.Remote, *farm.Client, string) {
+	t.Helper()
 	desk := h.member("desk", farm.RoleSubmit)
 	dir := t.TempDir()
 	membership, path := filepath.Join(dir, "membership.json"), filepath.Join(dir, "a.py")
@@ -32,11 +32,16 @@ func TestARunThatIsCancelledWhileItIsSentIsCancelledOnTheFarm(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x = 1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := remote.New(remote.Config{Spec: api.BlenderSpec{Name: "farm"}, Membership: membership})
+	return remote.New(remote.Config{Spec: api.BlenderSpec{Name: "farm"}, Membership: membership}), connect(t, desk), path
+}
+
+// The server has the job, and its answer comes after the run was cancelled.
+func TestARunThatIsCancelledWhileItIsSentIsCancelledOnTheFarm(t *testing.T) {
+	h := newHall(t)
+	r, c, path := newDesk(t, h)
 	if err := r.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, desk)
 	for _, test := range []struct {
 		key, what string
 		cause     error
@@ -64,5 +69,25 @@ func TestARunThatIsCancelledWhileItIsSentIsCancelledOnTheFarm(t *testing.T) {
 	end()
 	if out, err := r.Run(ctx, blender.Request{File: path, Code: []byte("x = 1"), Key: "key 3"}, unsunk{}); err != nil || out.Verdict != blender.Cancelled || out.Note != "" {
 		t.Errorf("a job that is not there: %v, %+v", err, out)
+	}
+}
+
+// Somebody cancels the job of a run on another machine, and no machine works that would report the end.
+func TestARunEndsWhenItsWaitingJobIsCancelledElsewhere(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	r, c, path := newDesk(t, h)
+	job, err := c.Submit(t.Context(), script("ok"), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Cancel(t.Context(), job.ID); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	out, err := r.Run(ctx, blender.Request{File: path, Code: []byte("x = 1"), Key: "key"}, unsunk{})
+	if err != nil || out.Verdict != blender.Cancelled || ctx.Err() != nil {
+		t.Errorf("%v, %+v, and the test's time is over: %v", err, out, ctx.Err())
 	}
 }

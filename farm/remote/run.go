@@ -137,6 +137,7 @@ type follower struct {
 	machine string
 	printed int64
 	lost    string // why the job does not go on
+	ended   bool   // the job was cancelled before a machine took it
 	moved   bool   // the connection is closed, because this machine has another membership
 	result  *farm.Result
 }
@@ -162,7 +163,7 @@ func (f *follower) follow(ctx context.Context) (blender.Outcome, error) {
 	asked := ctx.Done()
 	var patience <-chan time.Time
 	note := ""
-	for f.result == nil && f.lost == "" {
+	for f.result == nil && f.lost == "" && !f.ended {
 		select {
 		case u := <-updates:
 			f.take(u)
@@ -185,6 +186,9 @@ func (f *follower) follow(ctx context.Context) (blender.Outcome, error) {
 			}
 			return blender.Outcome{Verdict: blender.Cancelled, Started: f.began, Finished: time.Now(), Note: note}, nil
 		}
+	}
+	if f.ended {
+		return blender.Outcome{Verdict: blender.Cancelled, Started: f.began, Finished: time.Now()}, nil
 	}
 	if f.result == nil {
 		out := failed(f.began, f.lost)
@@ -228,6 +232,8 @@ func (f *follower) look(ctx context.Context) {
 		f.result = r
 	} else if err == nil && s.State == farm.StateInterrupted {
 		f.interrupted(s.Reason)
+	} else if err == nil && s.State == farm.StateCancelled {
+		f.ended = true // no machine is there to report the end
 	}
 }
 
