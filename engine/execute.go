@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -212,7 +213,7 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 		r.Error = &api.ScriptError{Type: "Crash", Message: fmt.Sprintf("Blender gave the unknown verdict %q", out.Verdict)}
 	}
 	if r.State == api.Cancelled && r.Reason == "" {
-		r.Reason = "cancelled in Blender"
+		r.Reason = cmp.Or(out.Note, "cancelled in Blender")
 	}
 	if r.Reason == "" {
 		r.Reason = out.Note

@@ -188,7 +188,8 @@ func (f *follower) follow(ctx context.Context) (blender.Outcome, error) {
 		}
 	}
 	if f.ended {
-		return blender.Outcome{Verdict: blender.Cancelled, Started: f.began, Finished: time.Now()}, nil
+		note := fmt.Sprintf("job %s of the farm was cancelled before a machine took it", f.job.ID)
+		return blender.Outcome{Verdict: blender.Cancelled, Started: f.began, Finished: time.Now(), Note: note}, nil
 	}
 	if f.result == nil {
 		out := failed(f.began, f.lost)
