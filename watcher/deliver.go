@@ -29,6 +29,8 @@ func (w *Watcher) deliver(ctx context.Context) {
 		}
 		if e != nil {
 			w.finish(ctx, e, w.examine(e))
+		}
+		if e != nil || len(scanned) > 0 {
 			continue
 		}
 		timer.Reset(wait)
@@ -67,6 +69,7 @@ func (w *Watcher) next() (e *entry, scanned []scan, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	scanned = w.scannedLocked()
+	w.delivering = len(scanned) > 0
 	if w.paused || len(w.queue) == 0 {
 		return nil, scanned, time.Hour
 	}
@@ -75,7 +78,7 @@ func (w *Watcher) next() (e *entry, scanned []scan, wait time.Duration) {
 	}
 	e = heap.Pop(&w.queue).(*entry)
 	e.due = time.Time{}
-	w.examining = e
+	w.examining, w.delivering = e, true
 	return e, scanned, 0
 }
 

@@ -174,14 +174,19 @@ func (h *harness) settle() {
 		if src != nil {
 			src.drain()
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		busy := len(w.dirty) > 0 || w.examining != nil || len(w.arrivals) > 0 || w.roots || w.rescan || len(w.scanned) > 0 || h.saving
-		for _, f := range w.folders {
-			busy = busy || f.problem == "" && (f.needsScan || f.scanning || f.announce)
-		}
-		return !busy
+		return w.atRest()
 	})
+}
+
+// atRest reports whether a watcher has nothing to look through, to examine or to hand on.
+func (w *Watcher) atRest() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := len(w.dirty) > 0 || len(w.arrivals) > 0 || w.roots || w.rescan || w.regroup || len(w.scanned) > 0 || w.looking || w.delivering
+	for _, f := range w.folders {
+		busy = busy || f.problem == "" && (f.needsScan || f.scanning || f.announce)
+	}
+	return !busy
 }
 
 // once waits until the watcher is at rest, and fails unless a path has exactly one save. It
@@ -257,4 +262,51 @@ func serve(t testing.TB, w *Watcher) (stop func()) {
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// TestAWatcherThatLooksThroughAFolderIsNotAtRest checks what settle waits for: in a look that takes long
+// nothing may be marked for a while.
+func TestAWatcherThatLooksThroughAFolderIsNotAtRest(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	h := watch(t, recursive(root), func(_ *Config, o *options) {
+		o.isRemote = func(dir string) bool {
+			if filepath.Base(dir) == "new" {
+				first.Do(func() { close(inside); <-leave })
+			}
+			return false
+		}
+	})
+	write(t, filepath.Join(root, "new", "a.py"), "a")
+	<-inside
+	if h.w.atRest() {
+		t.Error("at rest while a folder is looked through")
+	}
+	close(leave)
+	h.once(filepath.Join(root, "new", "a.py"), "a")
+}
+
+// TestAWatcherThatHandsOnASaveIsNotAtRest checks what settle waits for: the entry of a save is gone
+// before Save is called.
+func TestAWatcherThatHandsOnASaveIsNotAtRest(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	saving, done := make(chan struct{}), make(chan struct{})
+	h := watch(t, recursive(root), func(c *Config, _ *options) {
+		take := c.Save
+		c.Save = func(ctx ctx, s Save) bool {
+			close(saving)
+			<-done
+			return take(ctx, s)
+		}
+	})
+	write(t, filepath.Join(root, "a.py"), "a")
+	<-saving
+	if h.w.atRest() {
+		t.Error("at rest while a save is handed on")
+	}
+	close(done)
+	h.once(filepath.Join(root, "a.py"), "a")
 }

@@ -77,6 +77,7 @@ func (w *Watcher) walk(ctx context.Context) {
 		w.renewSource(now, &source)
 		w.adopt()
 		w.mu.Lock()
+		w.looking = true
 		check := w.roots || !now.Before(roots) || slices.ContainsFunc(w.folders, func(f *folder) bool { return f.needsScan })
 		w.roots = false
 		folders := slices.Clone(w.folders)
@@ -103,6 +104,9 @@ func (w *Watcher) walk(ctx context.Context) {
 			next = ask
 		}
 		w.publish()
+		w.mu.Lock()
+		w.looking = false
+		w.mu.Unlock()
 
 		timer.Reset(max(0, min(time.Until(roots), time.Until(next))))
 		select {

@@ -136,8 +136,11 @@ type Watcher struct {
 	visits    uint64 // full scans so far
 	queue     queue
 	examining *entry // the entry that the deliverer has in hand
-	scanned   []string
-	published []api.FolderStatus
+	// looking and delivering are set while the walker makes looks and while the deliverer has something in
+	// hand. Only tests read them, to know when a watcher is at rest.
+	looking, delivering bool
+	scanned             []string
+	published           []api.FolderStatus
 }
 
 // options holds what only tests change.
