@@ -73,7 +73,7 @@ func run(ctx, enough context.Context, c config) (*result, error) {
 			return nil, fmt.Errorf("build blendtray: %w\n%s", err, out)
 		}
 	}
-	p, err := newPlace(dir, c.binary, c.gap)
+	p, err := newPlace(dir, c.binary, c.saves, c.gap)
 	if err != nil {
 		return nil, err
 	}

@@ -55,11 +55,12 @@ type save struct {
 	at                time.Time
 }
 
-// homeSize is the size of the disk of the home, where a disk of its own can be had.
-const homeSize = "512m"
+// homeSize returns the size in bytes of the disk of the home, where a disk of its own can be had. A run
+// with its script takes some 6 kB in the database.
+func homeSize(saves int) int { return max(512<<20, 128<<20+saves*10_000) }
 
-// newPlace makes a place in a folder. Writers pause for gap at the most.
-func newPlace(dir, binary string, gap time.Duration) (*place, error) {
+// newPlace makes a place in a folder for so many saves. Writers pause for gap at the most.
+func newPlace(dir, binary string, saves int, gap time.Duration) (*place, error) {
 	p := &place{
 		dir: dir, home: filepath.Join(dir, "home"), binary: binary,
 		scene: filepath.Join(dir, "scripts"), process: filepath.Join(dir, "process"),
@@ -72,7 +73,7 @@ func newPlace(dir, binary string, gap time.Duration) (*place, error) {
 			return nil, err
 		}
 	}
-	if err := syscall.Mount("tmpfs", p.home, "tmpfs", 0, "mode=0700,size="+homeSize); err == nil {
+	if err := syscall.Mount("tmpfs", p.home, "tmpfs", 0, fmt.Sprintf("mode=0700,size=%d", homeSize(saves))); err == nil {
 		p.mounted = true
 	}
 	settings := fmt.Sprintf(`[runs]
