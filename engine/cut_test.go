@@ -16,8 +16,8 @@ import (
 func (h *house) die(edit ...func(*Config)) *house {
 	h.t.Helper()
 	home := h.t.TempDir()
-	// The killed engine goes on in this process, so the next engine has copies of its files. A
-	// checkpoint first, since the files of the log can't be copied while they are written.
+	// The killed engine goes on in this process, so the next engine has copies of its files. The log
+	// is taken over first, since the files of the log can't be copied while they are written.
 	copied := func(path string) string {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -34,7 +34,7 @@ func (h *house) die(edit ...func(*Config)) *house {
 	}
 	h.turn.Lock()
 	defer h.turn.Unlock()
-	if err := h.store.checkpoint(); err != nil {
+	if err := h.store.takeOver(); err != nil {
 		h.t.Fatal(err)
 	}
 	cfg := h.cfg

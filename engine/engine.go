@@ -172,6 +172,7 @@ type Engine struct {
 	outputPace time.Duration
 	// openPatience and endPatience are the constants of the same names, or other times in tests.
 	openPatience, endPatience time.Duration
+	largeLog                  int64  // the constant of the same name, or a smaller size in tests
 	blocked                   string // why the engine cannot write down that the next run is running
 	held                      held   // saves that could not be written down
 	swept                     int    // how many scripts were known after the last sweep of those that are gone
@@ -223,7 +224,7 @@ func Open(cfg Config) (*Engine, error) {
 		usage:   usage{woken: make(chan struct{}, 1)},
 		keepers: make(chan struct{}, maxKeepers),
 
-		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, restAfter: restAfter,
+		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, largeLog: largeLog, restAfter: restAfter,
 	}
 	e.agents.life, e.agents.changed = agentTime, func() { e.hub.publish(api.Event{Kind: api.KindAgents}) }
 	e.SetRuns(cfg.Runs)

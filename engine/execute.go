@@ -171,6 +171,7 @@ func (e *Engine) keepOutput(j *job) (end func()) {
 					e.log.Debug("cannot write down what a run has printed so far", "run", j.id, "error", err)
 				} else {
 					saved = n
+					poke(e.tidy)
 				}
 			}
 			select {

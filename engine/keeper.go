@@ -20,9 +20,9 @@ const (
 	pruneStep = 50
 	// pruneSteps is how many of these transactions follow each other.
 	pruneSteps = 20
-	// largeLog is the size of the log beside the database from which on the engine takes the log
-	// over into the database even while runs are being made.
-	largeLog = 64 << 20
+	// largeLog is the size in bytes of the log beside the database from which on the engine takes the
+	// log over into the database even while runs are being made.
+	largeLog = 2 * keptLog
 	// keptOutput is how many bytes of output the whole history keeps; the oldest output is
 	// deleted first.
 	keptOutput = 1 << 30
@@ -33,8 +33,8 @@ const (
 // when it has nothing to do.
 func (e *Engine) keep(ctx context.Context) {
 	var tidy, retry <-chan time.Time
-	var first, tried time.Time
-	wait := firstRetry
+	var first, tried, looked time.Time
+	wait, most := firstRetry, e.largeLog
 	poke(e.tidy)
 	for {
 		select {
@@ -49,6 +49,9 @@ func (e *Engine) keep(ctx context.Context) {
 			}
 			if tidy == nil || time.Since(first) < busy {
 				tidy = time.After(quiet)
+			}
+			if time.Since(looked) >= quiet {
+				most, looked = e.limitLog(most), time.Now()
 			}
 		case <-tidy:
 			tidy = nil
@@ -134,22 +137,35 @@ func (e *Engine) prune() bool {
 	return more
 }
 
-// checkpoint takes the log over into the database when no run is running, or when the log is
-// large.
+// checkpoint takes the log over into the database when no run is running. The first write after that
+// flushes the disk: it is made at once, so that no save pays for it.
 func (e *Engine) checkpoint() {
 	e.mu.Lock()
 	idle := len(e.running) == 0
 	e.mu.Unlock()
-	if !idle && e.store.logSize() < largeLog {
-		return // the end of the current run leads here again
+	if idle { // else the end of the current run leads here again
+		e.takeLogOver()
 	}
-	err := e.store.checkpoint()
-	if err == nil && idle {
-		// The first write after a checkpoint flushes the disk. touch writes now, so that no save
-		// pays for it.
-		err = e.store.touch()
+}
+
+// limitLog takes the log over into the database when it has most bytes, whatever is running, and returns
+// how many bytes it may have the next time.
+func (e *Engine) limitLog(most int64) int64 {
+	if e.store.logSize() < most {
+		return most
 	}
-	if err != nil {
+	if e.takeLogOver(); e.store.logSize() < most {
+		return e.largeLog
+	}
+	// Some program has the database open and reads it. To try at each look would flush the disk each time.
+	most = e.store.logSize() + e.largeLog/2
+	e.log.Warn("the log beside the run history grows, because some program has been reading the run history for long",
+		"bytes", e.store.logSize())
+	return most
+}
+
+func (e *Engine) takeLogOver() {
+	if err := e.store.checkpoint(); err != nil {
 		e.log.Warn("cannot take the log over into the run history, will try again later", "error", err)
 	}
 }

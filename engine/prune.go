@@ -63,16 +63,39 @@ func (s *store) pruneOutputs() (n int, err error) {
 }
 
 // touch writes without changing anything. It fails when the database can't be written.
-func (s *store) touch() error {
-	return s.tx(func() error {
-		_, err := s.exec(fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
-		return err
-	})
+func (s *store) touch() error { return s.tx(s.touchLocked) }
+
+// touchLocked writes without changing anything, within a transaction. It needs mu.
+func (s *store) touchLocked() error {
+	_, err := s.exec(fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
+	return err
 }
 
-// checkpoint takes the log over into the database file and flushes both to the disk. It uses a
-// connection of its own, so that writing continues meanwhile.
+// checkpoint takes the log over into the database file and flushes both to the disk, so that the next
+// write begins the log anew. It uses a connection of its own, so that writing continues meanwhile; only
+// what was written meanwhile is taken over while nothing else is written. Else a log into which
+// something is always being written would never begin anew, and grow for ever. The log goes on for
+// as long as somebody reads the database in the state before.
 func (s *store) checkpoint() error {
+	for range 2 { // the second takes over what was written during the first, so that little is left
+		if err := s.takeOver(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed() {
+		return nil // closing takes the log over
+	}
+	if err := s.takeOver(); err != nil {
+		return err
+	}
+	return s.storageError(s.inTx(s.touchLocked))
+}
+
+// takeOver takes what is in the log now over into the database file, as far as nobody reads a state
+// before that.
+func (s *store) takeOver() error {
 	_, err := s.reader.Exec("PRAGMA wal_checkpoint(PASSIVE)")
 	return err
 }

@@ -48,6 +48,9 @@ type store struct {
 // busyWait is how long a statement waits for another program's lock, in milliseconds.
 const busyWait = 2000
 
+// keptLog is how many bytes of the log beside the database stay on the disk when the log begins anew.
+const keptLog = 32 << 20
+
 // quickCheck is the size up to which each start looks through the whole file: 22 MiB took 20 ms,
 // read from the page cache. Larger files are looked through only after an error.
 const quickCheck = 64 << 20
@@ -114,7 +117,7 @@ func (s *store) open(size int64) error {
 	// Checkpoints flush the disk, so the engine does them when it is quiet and not in the middle
 	// of a commit: see checkpoint.
 	if s.writer, err = openDB(s.path, "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
-		"wal_autocheckpoint(0)", "journal_size_limit(67108864)"); err != nil {
+		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keptLog)); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
