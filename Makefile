@@ -119,7 +119,7 @@ walk: build ## go through the window by script, into build/walk (on a display of
 	scripts/walk.sh $(BIN)
 
 .PHONY: package
-package: setup-package ## make the packages for Linux and Windows in build/packages (WHAT="deb rpm tar windows mcpb")
+package: setup-package ## make the packages in build/packages (WHAT="deb rpm tar windows macos source mcpb")
 	scripts/package.sh $(WHAT)
 
 .PHONY: fyne-package

@@ -3,7 +3,8 @@
 #
 # Usage: scripts/package.sh [deb] [rpm] [tar] [windows] [macos] [source] [mcpb]
 # VERSION in the environment is the version; else it is that of app/version.go. RELEASES is the address
-# below which the packages of each version will be, for the manifests that name them.
+# below which the packages of each version will be, for the manifests that name them. With MACOS_P12, a file with a
+# certificate and its key, and MACOS_P12_PASSWORD, a file with the password of that, the program for macOS is signed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/go/bin:$PATH # where set-up puts a Go, if it had to
@@ -184,6 +185,12 @@ if wants macos; then
 		exit 1
 	}
 	"$lipo" -create -output "$work/macos/$name/blendtray" "$work/macos/arm64" "$work/macos/amd64"
+	if [ -n "${MACOS_P12-}" ]; then
+		# Apple's notary takes a program that is signed with its hardened runtime and a time stamp.
+		"${RCODESIGN:-rcodesign}" sign --p12-file "$MACOS_P12" --p12-password-file "$MACOS_P12_PASSWORD" \
+			--binary-identifier org.blendtray.blendtray --code-signature-flags runtime \
+			--timestamp-url "${MACOS_TIMESTAMP:-http://timestamp.apple.com/ts01}" "$work/macos/$name/blendtray" >&2
+	fi
 	cp LICENSE README.md CHANGELOG.md "$work/macos/$name/"
 	papers "$work/macos/arm64" "$work/macos/$name"
 	archive "$work/macos" "$name" >"$out/$name.tar.gz"

@@ -11,6 +11,7 @@
 #   farm   a file of 1 GB travels once to each machine of a farm; needs 4 GB of disk for a minute.
 #   agents a render of two minutes for a client whose calls may take one.
 #   windows  the program and the add-on for Windows, with the Blenders that a change is not tested with.
+#   macos  the program for macOS, signed with a certificate that is made for that.
 #
 # What is tried on bare machines is the commit that is checked out. Packages come from where this machine
 # has them from: its mirror and the settings of its apt, pip and Go go along. Roots and logs are in
@@ -26,7 +27,7 @@ fail() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(bare cases newest farm agents windows)
+[ ${#parts[@]} -gt 0 ] || parts=(bare cases newest farm agents windows macos)
 
 [ "$(uname -s)" = Linux ] || fail "this needs Linux"
 
@@ -289,6 +290,12 @@ windows() {
 	windows_with 5.0.1 windows-newer newer # Wine 8 reads no images back in it
 }
 
+macos() {
+	mkdir -p "$logs"
+	packages=
+	beside "macOS, the program signed by rcodesign" macos scripts/check-macos.sh
+}
+
 for part in "${parts[@]}"; do
 	case $part in
 	bare) bare ;;
@@ -297,7 +304,8 @@ for part in "${parts[@]}"; do
 	farm) farm ;;
 	agents) agents ;;
 	windows) windows ;;
-	*) fail "there is no part $part; the parts are: bare cases newest farm agents windows" ;;
+	macos) macos ;;
+	*) fail "there is no part $part; the parts are: bare cases newest farm agents windows macos" ;;
 	esac
 done
 
