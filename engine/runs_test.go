@@ -162,6 +162,8 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 		"isolated, in one": {api.Submission{Code: []byte("x"), Session: "a", Isolation: api.IsolateProcess}, api.ErrBad},
 		"a scene, in one":  {api.Submission{Code: []byte("x"), Session: "a", Scene: "fresh"}, api.ErrBad},
 		"attached, in one": {api.Submission{Code: []byte("x"), Session: "a", Attach: true}, api.ErrBad},
+		"isolated, open":   {api.Submission{Code: []byte("x"), Attach: true, Isolation: api.IsolateProcess}, api.ErrBad},
+		"isolated, kept":   {api.Submission{Code: []byte("x"), Scene: "keep", Isolation: api.IsolateScene}, api.ErrBad},
 		"too large":        {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
 	} {
 		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) || len(err.Error()) > 300 {
@@ -170,6 +172,28 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 	}
 	if all := h.all(); len(all) != 0 {
 		t.Errorf("runs: %v", all)
+	}
+}
+
+func TestTheSceneOfASubmissionFollowsFromTheRest(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for name, c := range map[string]struct {
+		sub  api.Submission
+		want string
+	}{
+		"code":                 {api.Submission{}, "keep"},
+		"a script":             {api.Submission{Script: "/a.py"}, "fresh"},
+		"code of its own":      {api.Submission{Isolation: api.IsolateProcess}, "fresh"},
+		"code, the scene anew": {api.Submission{Isolation: api.IsolateScene}, "fresh"},
+		"code that goes on":    {api.Submission{Isolation: api.IsolateKeep}, "keep"},
+		"a session":            {api.Submission{Session: "a"}, "keep"},
+		"a scene":              {api.Submission{Scene: "/a.blend", Isolation: api.IsolateScene}, "/a.blend"},
+	} {
+		c.sub.Code = []byte("x")
+		if r, err := h.Submit(ctx, c.sub); err != nil || r.Scene != c.want {
+			t.Errorf("%s: the scene %q, %v; want %q", name, r.Scene, err, c.want)
+		}
 	}
 }
 

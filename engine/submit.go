@@ -212,9 +212,10 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		s.Limits.Nice = -1 // the priority of a Blender that goes on can't be raised again
 	}
 	switch {
-	case s.Scene == "" && j.isFile && !s.Attach:
+	case s.Scene != "":
+	case !s.Attach && (j.isFile || s.Isolation == api.IsolateProcess || s.Isolation == api.IsolateScene):
 		s.Scene = "fresh"
-	case s.Scene == "":
+	default:
 		s.Scene = "keep"
 	}
 	if err := checkScene(s.Scene); err != nil {
