@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"blendtray/api"
 )
@@ -28,12 +27,8 @@ func (s *Server) putAgent(w http.ResponseWriter, r *http.Request) error {
 	if err := unmarshalStrict(body, &in); err != nil {
 		return badRequest("the request is no agent: %v", err)
 	}
-	if in.ID = id; in.Since.IsZero() {
-		in.Since = time.Now().UTC()
-	}
-	in = in.Clean()
-	s.engine.HearAgent(in)
-	s.answer(w, http.StatusOK, in)
+	in.ID = id
+	s.answer(w, http.StatusOK, s.engine.HearAgent(in.Clean()))
 	return nil
 }
 

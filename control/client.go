@@ -196,8 +196,14 @@ func (c *Client) Shutdown(ctx context.Context) error {
 func runPath(id, rest string) string { return "/runs/" + url.PathEscape(id) + rest }
 
 func outgoing(s api.Submission) submission {
+	code := &s.Code
+	if s.Code == nil {
+		if code = nil; s.Render == nil {
+			code = &[]byte{} // an empty script
+		}
+	}
 	return submission{
-		Code: s.Code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
+		Code: code, Script: s.Script, Name: s.Name, Dir: s.Dir, Args: orEmpty(s.Args),
 		Scene: s.Scene, Isolation: s.Isolation, Session: s.Session, Confined: s.Confined, Echo: s.Echo, TimeLimitSeconds: s.TimeLimitSeconds,
 		Leftover: s.Leftover, Limits: s.Limits,
 		Key: s.Key, Client: s.Client, Attach: s.Attach, PID: s.PID, Blender: s.Blender, Render: s.Render,

@@ -78,7 +78,7 @@ type Engine interface {
 	Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error)
 	// HearAgent notes that an agent is connected, and what it has done. AgentLeft notes that it is gone, and
 	// reports whether it was known. Agents returns those that are connected.
-	HearAgent(a api.Agent)
+	HearAgent(a api.Agent) api.Agent
 	AgentLeft(id string) bool
 	Agents() []api.Agent
 	// API returns what the documentation of the Python API of a Blender says.

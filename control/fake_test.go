@@ -241,13 +241,17 @@ func (f *fakeEngine) API(_ context.Context, q api.ReferenceQuery) (api.Reference
 	return api.Reference{Blender: "default", Version: "3.4.1", Entries: []api.ReferenceEntry{{Path: q.Path + q.Words}}, Total: 1}, nil
 }
 
-func (f *fakeEngine) HearAgent(a api.Agent) {
+func (f *fakeEngine) HearAgent(a api.Agent) api.Agent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.agents == nil {
 		f.agents = map[string]api.Agent{}
 	}
+	if a.Since.IsZero() {
+		a.Since = time.Now()
+	}
 	f.agents[a.ID] = a
+	return a
 }
 
 func (f *fakeEngine) AgentLeft(id string) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -177,8 +178,8 @@ func (s *Server) postRun(w http.ResponseWriter, r *http.Request) error {
 
 // submission is a Submission as a client sends it: without the fields that only the engine sets.
 type submission struct {
-	Code             []byte        `json:"code,omitempty"`
-	Text             string        `json:"text,omitempty"`
+	Code             *[]byte       `json:"code,omitempty"`
+	Text             *string       `json:"text,omitempty"`
 	Script           string        `json:"script"`
 	Name             string        `json:"name"`
 	Dir              string        `json:"dir"`
@@ -201,16 +202,31 @@ type submission struct {
 
 // readBody returns the body of a request whose answer may take long.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge("the request", s.maxBody)
-	case err != nil:
-		return nil, badRequest("the request did not arrive whole: %v", err)
+	body, err := readAll(w, r, s.maxBody)
+	if err != nil {
+		return nil, err
 	}
 	// SetReadDeadline fails only on a connection that is gone.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// readAll returns the body of a request. It fails at once when the request says that its body has over most
+// bytes, so that a client that asks before it sends need not send.
+func readAll(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength > most {
+		return nil, tooLarge("the request", most)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge("the request", most)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, badRequest("the request did not arrive within %v", bodyTime)
+	case err != nil:
+		return nil, badRequest("the request did not arrive whole: %v", err)
+	}
 	return body, nil
 }
 
@@ -223,18 +239,23 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	if err := unmarshalStrict(body, &in); err != nil {
 		return api.Submission{}, badRequest("the request is no submission: %v", err)
 	}
-	if len(in.Code) > 0 && in.Text != "" {
+	var code []byte
+	switch {
+	case in.Code != nil && in.Text != nil && len(*in.Code) > 0 && *in.Text != "":
 		return api.Submission{}, badRequest("the request has both code and text")
+	case in.Text != nil && *in.Text != "":
+		code = []byte(*in.Text)
+	case in.Code != nil:
+		code = *in.Code
+	case in.Text == nil && in.Render == nil:
+		return api.Submission{}, badRequest("there is nothing to run: give code or text; what the file of the script has is not read")
 	}
-	if in.Text != "" {
-		in.Code = []byte(in.Text)
-	}
-	if int64(len(in.Code)) > s.maxCode {
+	if int64(len(code)) > s.maxCode {
 		return api.Submission{}, tooLarge("the script", s.maxCode)
 	}
 	peer, _ := r.Context().Value(peerKey{}).(string)
 	return api.Submission{
-		Peer: peer, Code: in.Code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
+		Peer: peer, Code: code, Script: in.Script, Name: in.Name, Dir: in.Dir, Args: in.Args,
 		Scene: in.Scene, Isolation: in.Isolation, Session: in.Session, Confined: in.Confined, Echo: in.Echo, TimeLimitSeconds: in.TimeLimitSeconds,
 		Leftover: in.Leftover, Limits: in.Limits,
 		Key: in.Key, Client: in.Client, Attach: in.Attach, PID: in.PID, Blender: in.Blender, Render: in.Render,

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"encoding"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,7 @@ func unmarshalStrict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return err
+		return plainly(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more after its end")
@@ -48,8 +49,13 @@ func checkFields(data []byte, known reflect.Type) error {
 		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
-	if begin, err := dec.Token(); err != nil || begin != json.Delim('{') {
-		return errors.Join(errors.New("it is no JSON object"), err)
+	switch begin, err := dec.Token(); {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty, and should be a JSON object")
+	case err != nil:
+		return fmt.Errorf("it is no JSON object: %w", err)
+	case begin != json.Delim('{'):
+		return errors.New("it is no JSON object")
 	}
 	seen := map[string]bool{}
 	for dec.More() {
@@ -86,7 +92,10 @@ func checkValue(value []byte, of reflect.Type) error {
 		of = of.Elem()
 	}
 	switch {
-	case of == nil || reads(of):
+	case of == nil:
+	case reads(of):
+		// The package json does not say in which field the value is that could not be read.
+		return json.Unmarshal(value, reflect.New(of).Interface())
 	case value[0] == '{' && (of.Kind() == reflect.Struct || of.Kind() == reflect.Map):
 		return checkFields(value, of)
 	case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Struct && value[0] == '[':
@@ -101,6 +110,34 @@ func checkValue(value []byte, of reflect.Type) error {
 		}
 	}
 	return nil
+}
+
+// plainly returns an error of the package json in words that are not about Go.
+func plainly(err error) error {
+	var wrong *json.UnmarshalTypeError
+	var base64 base64.CorruptInputError
+	switch {
+	case errors.As(err, &wrong):
+		should := "a number"
+		switch kind := wrong.Type.Kind(); kind {
+		case reflect.String:
+			should = "a text"
+		case reflect.Bool:
+			should = "true or false"
+		case reflect.Slice, reflect.Array:
+			if should = "an array"; wrong.Type.Elem().Kind() == reflect.Uint8 {
+				should = "a text in base64"
+			}
+		case reflect.Struct, reflect.Map:
+			should = "an object"
+		case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32:
+			should = "a whole number"
+		}
+		return fmt.Errorf("%s: %s is not %s", wrong.Field, wrong.Value, should)
+	case errors.As(err, &base64):
+		return fmt.Errorf("a text in base64 has a character at %d that is none of base64", int64(base64))
+	}
+	return err
 }
 
 // reads reports whether values of a type read JSON themselves.

@@ -14,8 +14,8 @@ func TestTextIsTakenAsItWasWritten(t *testing.T) {
 		`{"text":"\uD83D\uDE00\ud83d\ude00"}`:             "😀😀",
 	} {
 		var in submission
-		if err := unmarshalStrict([]byte(text), &in); err != nil || in.Text != want {
-			t.Errorf("%s is %q, %v", text, in.Text, err)
+		if err := unmarshalStrict([]byte(text), &in); err != nil || in.Text == nil || *in.Text != want {
+			t.Errorf("%s is %v, %v", text, in.Text, err)
 		}
 	}
 }
@@ -44,6 +44,23 @@ func TestAFieldIsNeitherPassedOverNorChanged(t *testing.T) {
 	} {
 		if err := unmarshalStrict([]byte(text), &outer{}); err == nil != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestAValueThatIsWrongIsToldInPlainWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		``:                           "it is empty, and should be a JSON object",
+		`{"text":1}`:                 "text: number is not a text",
+		`{"args":"x"}`:               "args: string is not an array",
+		`{"limits":{"nice":"much"}}`: "limits.nice: string is not a whole number",
+		`{"echo":"yes"}`:             "echo: string is not true or false",
+		`{"code":"(("}`:              "a text in base64 has a character at 0 that is none of base64",
+		`{"isolation":"much"}`:       `isolation: "much" is not one of "auto", "process", "scene", "keep"`,
+	} {
+		if err := unmarshalStrict([]byte(text), &submission{}); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }

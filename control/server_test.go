@@ -123,6 +123,8 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 		{"a number that is none in a field", "POST", "/runs", `{"text":"x","time_limit_seconds":NaN}`, 400, CodeBadRequest},
 		{"a number out of range in a field", "POST", "/runs", `{"text":"x","time_limit_seconds":1e400}`, 400, CodeBadRequest},
 		{"a field of another type", "POST", "/runs", `{"text":["x"]}`, 400, CodeBadRequest},
+		{"a script without its code", "POST", "/runs", `{"script":"/a.py"}`, 400, CodeBadRequest},
+		{"a name without code", "POST", "/runs", `{"name":"a","code":null}`, 400, CodeBadRequest},
 		{"broken JSON", "POST", "/runs", `{"text":`, 400, CodeBadRequest},
 		{"two values", "POST", "/runs", `{"text":"x"} {}`, 400, CodeBadRequest},
 		{"a misspelt field", "POST", "/runs", `{"txt":"x"}`, 400, CodeBadRequest},
@@ -228,6 +230,31 @@ func TestHeadersAreBounded(t *testing.T) {
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Fatalf("answer %+v, %v", res, err)
+	}
+}
+
+func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, newFake())
+	for _, ask := range []string{"POST /runs", "PUT /agents/a", "POST /runs HTTP/1.1\r\nExpect: 100-continue"} {
+		c := raw(t, address)
+		ask, expect, _ := strings.Cut(ask, " HTTP/1.1")
+		fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: b%s\r\nContent-Length: 60000000\r\n\r\n", ask, expect)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s%s: %+v, %v", ask, expect, res, err)
+		}
+	}
+}
+
+func TestAnEmptyScriptIsSubmitted(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	for _, code := range [][]byte{nil, {}} {
+		if _, err := c.Submit(t.Context(), api.Submission{Script: "/a.py", Code: code}); err != nil {
+			t.Errorf("%#v: %v", code, err)
+		}
 	}
 }
 

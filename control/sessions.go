@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"unicode/utf8"
 
 	"blendtray/api"
 )
@@ -70,8 +71,8 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 // completeBody is the body of a request for how code may go on.
 type completeBody struct {
 	Code string `json:"code"`
-	// Cursor counts characters (code points).
-	Cursor int `json:"cursor"`
+	// Cursor counts characters (code points). Without it the cursor is at the end.
+	Cursor *int `json:"cursor"`
 }
 
 // postComplete answers how code may go on at a cursor.
@@ -84,7 +85,11 @@ func (s *Server) postComplete(w http.ResponseWriter, r *http.Request) error {
 	if err := unmarshalStrict(body, &in); err != nil {
 		return badRequest("the request is not one for a completion: %v", err)
 	}
-	found, err := s.engine.Complete(r.Context(), r.PathValue("name"), in.Code, in.Cursor)
+	cursor := utf8.RuneCountInString(in.Code)
+	if in.Cursor != nil {
+		cursor = *in.Cursor
+	}
+	found, err := s.engine.Complete(r.Context(), r.PathValue("name"), in.Code, cursor)
 	if err != nil {
 		return err
 	}
@@ -97,7 +102,7 @@ func (s *Server) postComplete(w http.ResponseWriter, r *http.Request) error {
 // session. It never waits for a run: it fails with [api.ErrBusy] while the session executes a run. A
 // session that is not there has no matches, and none is begun.
 func (c *Client) Complete(ctx context.Context, session, code string, cursor int) (api.Completion, error) {
-	return ask[api.Completion](ctx, c, http.MethodPost, sessionPath(session, "/complete"), completeBody{code, cursor})
+	return ask[api.Completion](ctx, c, http.MethodPost, sessionPath(session, "/complete"), completeBody{code, &cursor})
 }
 
 // Sessions returns the sessions by name, and those that have ended by themselves a while ago.

@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -124,13 +122,9 @@ func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
 // readChange reads the body of a change of the settings into into. It fails when the body is not
 // strict JSON.
 func readChange(w http.ResponseWriter, r *http.Request, into any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxChange))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return tooLarge("the request", maxChange)
-	case err != nil:
-		return badRequest("the request did not arrive whole: %v", err)
+	body, err := readAll(w, r, maxChange)
+	if err != nil {
+		return err
 	}
 	if err := unmarshalStrict(body, into); err != nil {
 		return badRequest("the request is no change of a setting: %v", err)

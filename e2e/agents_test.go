@@ -518,6 +518,9 @@ func TestACancelledCallEndsItsRun(t *testing.T) {
 	id, run := r.loop(nil)
 	r.send("notifications/cancelled", map[string]any{"requestId": id}, true)
 	p.eventually("the run is cancelled", func() bool { return p.show(run.ID).State == api.Cancelled })
+	if res := r.reply(id); !bytes.Contains(res.Result, []byte("the call was cancelled")) {
+		t.Errorf("the call is answered with %s", res.Result)
+	}
 
 	_, other := r.loop(nil)
 	res := r.reply(r.send("tools/call", map[string]any{"name": "cancel_run", "arguments": args{"run": other.ID}}, false))

@@ -37,18 +37,23 @@ type heardAgent struct {
 	forget *time.Timer
 }
 
-// hear notes an agent as it is now, and that it is there.
-func (a *agents) hear(is api.Agent) {
+// hear notes an agent as it is now, and that it is there. It returns the agent as it is kept.
+func (a *agents) hear(is api.Agent) api.Agent {
 	is = is.Clean()
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
-		return
+		return is
 	}
 	if a.all == nil {
 		a.all = map[string]*heardAgent{}
 	}
 	known := a.all[is.ID]
+	if is.Since.IsZero() {
+		if is.Since = time.Now().UTC(); known != nil {
+			is.Since = known.Since
+		}
+	}
 	news := known == nil || !sameAgent(known.Agent, is)
 	if known == nil {
 		known = &heardAgent{}
@@ -64,6 +69,7 @@ func (a *agents) hear(is api.Agent) {
 	if news {
 		a.changed()
 	}
+	return is
 }
 
 // sameAgent reports whether two states of an agent say the same.
@@ -142,8 +148,9 @@ func (a *agents) close() {
 }
 
 // HearAgent notes that an agent is connected, and what the agent has done. An agent of which nothing more
-// is heard for a minute counts as gone.
-func (e *Engine) HearAgent(a api.Agent) { e.agents.hear(a) }
+// is heard for a minute counts as gone. Without a time since which the agent is connected that is the time at which
+// it was heard first. HearAgent returns the agent as it is kept.
+func (e *Engine) HearAgent(a api.Agent) api.Agent { return e.agents.hear(a) }
 
 // AgentLeft notes that an agent is gone, and reports whether it was known.
 func (e *Engine) AgentLeft(id string) bool { return e.agents.leave(id) }

@@ -41,6 +41,16 @@ func TestAnAgentIsThereUntilItLeaves(t *testing.T) {
 	}
 }
 
+func TestAnAgentIsThereSinceItWasHeardFirst(t *testing.T) {
+	t.Parallel()
+	a, _ := newTestAgents(time.Hour)
+	first := a.hear(api.Agent{ID: "a"})
+	again := a.hear(api.Agent{ID: "a", Calls: 1})
+	if first.Since.IsZero() || !again.Since.Equal(first.Since) || again.Calls != 1 {
+		t.Errorf("there since %v, then since %v", first.Since, again.Since)
+	}
+}
+
 // The process of an agent may be killed, and then nobody says that it is gone.
 func TestAnAgentIsForgottenOfWhichNothingIsHeard(t *testing.T) {
 	t.Parallel()

@@ -250,6 +250,15 @@ func (e *Engine) RestartBlender(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	starts := func(anew bool) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, w := range workers {
+			w.anew = anew
+		}
+	}
+	starts(true)
+	defer starts(false)
 	if err := e.halt(workers, true); err != nil {
 		return err
 	}

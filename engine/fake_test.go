@@ -24,16 +24,17 @@ type fakeBlender struct {
 	// do, when set, does each run at once; otherwise the test takes it from calls.
 	do func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error)
 
-	mu        sync.Mutex
-	busy      func(req blender.Request) bool  // for which runs no Blender is free; nil for none
-	fails     func(req blender.Request) error // why there is none for a run, which is not waited for; nil for no run
-	spec      api.BlenderSpec
-	status    api.BlenderStatus
-	scenes    []string
-	alerts    []blender.Request
-	processes []api.ProcessStatus
-	drawn     []string      // the runs of which pictures were asked for
-	news      chan struct{} // closed when status changes
+	mu         sync.Mutex
+	restarting func()                          // called while Blender is started anew, or nil
+	busy       func(req blender.Request) bool  // for which runs no Blender is free; nil for none
+	fails      func(req blender.Request) error // why there is none for a run, which is not waited for; nil for no run
+	spec       api.BlenderSpec
+	status     api.BlenderStatus
+	scenes     []string
+	alerts     []blender.Request
+	processes  []api.ProcessStatus
+	drawn      []string      // the runs of which pictures were asked for
+	news       chan struct{} // closed when status changes
 }
 
 // call is one run in the hands of a test.
@@ -172,7 +173,17 @@ func (f *fakeBlender) set(s api.BlenderState, reason string) {
 
 func (f *fakeBlender) Serve(ctx context.Context) error { <-ctx.Done(); return nil }
 func (f *fakeBlender) Start()                          { f.set(api.BlenderReady, "") }
-func (f *fakeBlender) Restart(context.Context) error   { f.set(api.BlenderReady, ""); return nil }
+func (f *fakeBlender) Restart(context.Context) error {
+	f.mu.Lock()
+	restarting := f.restarting
+	f.mu.Unlock()
+	if restarting != nil {
+		restarting()
+	}
+	f.set(api.BlenderReady, "")
+	return nil
+}
+
 func (f *fakeBlender) Stop(context.Context) error {
 	f.set(api.BlenderStopped, "asked to")
 	return nil

@@ -111,7 +111,7 @@ func (e *Engine) waitsForLocked(j *job) string {
 // delayLocked returns what keeps the worker's Blender from executing runs, or "". It needs mu.
 func (w *worker) delayLocked() string {
 	switch {
-	case w.halted:
+	case w.halted && !w.anew:
 		return "Blender is stopped: start it to go on"
 	}
 	why, _, _ := strings.Cut(w.status.Reason, "\n")

@@ -50,7 +50,9 @@ func checkLook(l api.Look) error {
 		return fmt.Errorf("n: %d from %d on can't be listed; %d at most", l.Max, l.From, api.MaxLooked)
 	case len(l.Path) > api.MaxLookPath:
 		return fmt.Errorf("path: it has %d bytes and may have %d", len(l.Path), api.MaxLookPath)
-	case (l.Path != "") != (l.What == "inspect"):
+	case l.Path == "" && l.What == "inspect":
+		return fmt.Errorf("path: it is missing, and says what to inspect")
+	case l.Path != "" && l.What != "inspect":
 		return fmt.Errorf("path: an inspect has it, and no other look")
 	case len(l.Views) > api.MaxViews:
 		return fmt.Errorf("views: %d are more than %d", len(l.Views), api.MaxViews)

@@ -128,7 +128,7 @@ func (e *Engine) delayOfLocked(j *job) api.QueueReason {
 	switch {
 	case e.blocked != "":
 		return api.WaitsForEngine
-	case w == nil || w.halted:
+	case w == nil || w.halted && !w.anew:
 		return api.WaitsForBlender
 	}
 	switch w.status.State {
@@ -222,7 +222,11 @@ func (e *Engine) moveFirst(ctx context.Context, id string, of api.Front) (api.Ru
 		if err != nil {
 			return api.Run{}, err
 		}
-		return api.Run{}, fmt.Errorf("%w: run %s does not wait: its state is %s", api.ErrEnded, id, j.run.State)
+		why := api.ErrNotEnded
+		if j.run.State.Final() {
+			why = api.ErrEnded
+		}
+		return api.Run{}, fmt.Errorf("%w: run %s does not wait: its state is %s", why, id, j.run.State)
 	}
 	if err := e.store.setPlace(n, place); err != nil {
 		return api.Run{}, err

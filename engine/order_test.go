@@ -242,7 +242,7 @@ func TestARunIsPutAheadOfOthers(t *testing.T) {
 	if got := h.inOrder(); !strings.HasPrefix(got, "f.py! c.py! ") || strings.Index(got, "a.py") > strings.Index(got, "d.py") {
 		t.Errorf("ahead of the others of its folder: %s", got)
 	}
-	if _, err := h.MoveFirst(ctx, current.req.ID, api.FrontOfAll); !errors.Is(err, api.ErrEnded) {
+	if _, err := h.MoveFirst(ctx, current.req.ID, api.FrontOfAll); !errors.Is(err, api.ErrNotEnded) {
 		t.Errorf("a run that is running: %v", err)
 	}
 	if _, err := h.MoveFirst(ctx, "4711", api.FrontOfAll); !errors.Is(err, api.ErrNotFound) {

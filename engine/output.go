@@ -15,8 +15,7 @@ type capture struct {
 	head  []byte
 	tail  []byte // the last bytes after head, at most 2*half of them
 	carry []byte // the beginning of a character whose end has not come yet
-	raw   int64  // bytes printed
-	text  int64  // bytes of UTF-8 made from them
+	text  int64  // bytes of UTF-8 made from what was printed
 }
 
 func newCapture(limit int) *capture { return &capture{half: max(limit/2, utf8.UTFMax)} }
@@ -26,7 +25,6 @@ func newCapture(limit int) *capture { return &capture{half: max(limit/2, utf8.UT
 func (c *capture) write(p []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.raw += int64(len(p))
 	if len(c.carry) > 0 {
 		p = append(c.carry, p...)
 		c.carry = nil
@@ -87,15 +85,15 @@ func (c *capture) next() int64 {
 	return c.text
 }
 
-// bytes returns the number of bytes that were printed in all. The capture may be nil: of a run that
-// was not sent.
+// bytes returns the number of bytes of UTF-8 that were made from what was printed in all, which is what
+// the offsets in the output count. The capture may be nil: of a run that was not sent.
 func (c *capture) bytes() int64 {
 	if c == nil {
 		return 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.raw
+	return c.text
 }
 
 // kept returns the output that is kept. The capture may be nil: of a run that was not sent.

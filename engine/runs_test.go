@@ -162,6 +162,7 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 		"isolated, in one": {api.Submission{Code: []byte("x"), Session: "a", Isolation: api.IsolateProcess}, api.ErrBad},
 		"a scene, in one":  {api.Submission{Code: []byte("x"), Session: "a", Scene: "fresh"}, api.ErrBad},
 		"attached, in one": {api.Submission{Code: []byte("x"), Session: "a", Attach: true}, api.ErrBad},
+		"kept, made anew":  {api.Submission{Code: []byte("x"), Scene: "fresh", Isolation: api.IsolateKeep}, api.ErrBad},
 		"isolated, open":   {api.Submission{Code: []byte("x"), Attach: true, Isolation: api.IsolateProcess}, api.ErrBad},
 		"isolated, kept":   {api.Submission{Code: []byte("x"), Scene: "keep", Isolation: api.IsolateScene}, api.ErrBad},
 		"too large":        {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
@@ -525,6 +526,25 @@ func TestStoppingBlenderCancelsTheRunningAndKeepsTheQueued(t *testing.T) {
 	if c := h.call(); c.req.ID != "3" {
 		t.Errorf("run %s was sent", c.req.ID)
 	}
+}
+
+func TestARunThatWaitsWhileBlenderIsStartedAnewSaysSo(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	told := make(chan api.Run, 1)
+	h.b.mu.Lock()
+	h.b.restarting = func() {
+		h.b.set(api.BlenderStarting, "")
+		told <- h.run(h.submit("x").ID)
+	}
+	h.b.mu.Unlock()
+	if err := h.RestartBlender(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-told; r.State != api.Queued || r.Reason != "Blender is starting" {
+		t.Errorf("%s %q", r.State, r.Reason)
+	}
+	h.call().finish(blender.Succeeded)
 }
 
 func TestAFailedBlenderLeavesRunsQueuedAndSaysSo(t *testing.T) {

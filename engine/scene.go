@@ -43,13 +43,19 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 	run, err := e.leftBy(ctx, req.Run)
 	// Made again, a run of a session would change what a session of that name has now.
 	if errors.Is(err, api.ErrSceneGone) && req.Again && run.ID != "" && run.Session == "" {
-		if run, err = e.Retry(ctx, run.ID); err == nil {
+		if err = checkCopy(req.File); err == nil {
+			run, err = e.Retry(ctx, run.ID)
+		}
+		if err == nil {
 			run, err = e.awaitEnd(ctx, run.ID)
 		}
 		if err == nil {
 			left = e.leftIn()
 			run, err = e.leftBy(ctx, run.ID)
 		}
+	}
+	if err == nil {
+		err = checkCopy(req.File)
 	}
 	if err != nil {
 		return api.SavedScene{}, err
@@ -73,6 +79,17 @@ func (e *Engine) SaveScene(ctx context.Context, req api.SceneRequest) (api.Saved
 	saved.Run = run
 	saved.Run.Output = ""
 	return saved, err
+}
+
+// checkCopy fails when a copy of a scene is to have a name, and there is no folder for it.
+func checkCopy(file string) error {
+	if file == "" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%w: file: there is no folder %s", api.ErrBad, filepath.Dir(file))
+	}
+	return nil
 }
 
 // copyFile returns the path for a copy of the scene of a run, and removes the copies that nobody has

@@ -94,6 +94,21 @@ func TestARunThatLeavesNoSceneIsNotMadeAgainForIt(t *testing.T) {
 	}
 }
 
+func TestNoRunIsMadeAgainForACopyInAFolderThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	r := h.submit("x")
+	h.call().finish(blender.Succeeded)
+	h.ended(r.ID)
+	file := filepath.Join(h.path("none"), "copy.blend")
+	if _, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: file, Again: true}); !errors.Is(err, api.ErrBad) {
+		t.Errorf("%v", err)
+	}
+	if all := h.all(); len(all) != 1 {
+		t.Errorf("there are the runs %v", all)
+	}
+}
+
 func TestTheSceneOfASessionIsGoneWhenItHasBegunAnew(t *testing.T) {
 	t.Parallel()
 	h, b := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})
@@ -127,8 +142,9 @@ func TestTheSceneOfAnotherRunIsNotSaved(t *testing.T) {
 	h.b.processes = []api.ProcessStatus{{Use: "left", Left: r.ID}}
 	h.b.mu.Unlock()
 	failed := make(chan error)
+	file := filepath.Join(t.TempDir(), "copy.blend")
 	save := func() {
-		_, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: h.path("copy.blend")})
+		_, err := h.SaveScene(ctx, api.SceneRequest{Run: r.ID, File: file})
 		failed <- err
 	}
 	go save()

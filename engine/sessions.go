@@ -268,7 +268,9 @@ func (e *Engine) checkOperation(req api.SessionRequest) (blender string, err err
 		return "", fmt.Errorf("%w: file: %q is not an absolute path", api.ErrBad, req.File)
 	case req.Operation.NeedsFile() && !strings.EqualFold(filepath.Ext(req.File), ".blend"):
 		return "", fmt.Errorf("%w: file: the name of %s does not end in .blend", api.ErrBad, req.File)
-	case (req.Operation == api.SessionLook) != (req.Look != nil):
+	case req.Operation == api.SessionLook && req.Look == nil:
+		return "", fmt.Errorf("%w: look: it is missing, and says what to look at", api.ErrBad)
+	case req.Operation != api.SessionLook && req.Look != nil:
 		return "", fmt.Errorf("%w: look: a look has it, and no other operation", api.ErrBad)
 	case !req.Operation.NeedsFile() && req.File != "":
 		return "", fmt.Errorf("%w: file: a %s has none", api.ErrBad, req.Operation)

@@ -212,8 +212,10 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		s.Limits.Nice = -1 // the priority of a Blender that goes on can't be raised again
 	}
 	switch {
+	case s.Scene == "fresh" && s.Isolation == api.IsolateKeep:
+		return nil, fmt.Errorf("%w: the isolation \"keep\" makes no scene anew; leave one of the two out, or take the isolation \"scene\"", api.ErrBad)
 	case s.Scene != "":
-	case !s.Attach && (j.isFile || s.Isolation == api.IsolateProcess || s.Isolation == api.IsolateScene):
+	case !s.Attach && s.Isolation != api.IsolateKeep && (j.isFile || s.Isolation == api.IsolateProcess || s.Isolation == api.IsolateScene):
 		s.Scene = "fresh"
 	default:
 		s.Scene = "keep"
@@ -236,7 +238,7 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 	case seconds == 0:
 		j.limit = time.Duration(runs.Timeout)
 	case seconds > 0:
-		j.limit = time.Duration(seconds * 1e9)
+		j.limit = max(time.Duration(seconds*1e9), 1)
 	}
 	name := s.Script
 	if name == "" {

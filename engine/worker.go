@@ -32,6 +32,7 @@ type worker struct {
 	era     int             // counts the Blenders, so that the status of a left Blender is ignored
 	status  api.BlenderStatus
 	halted  bool               // a person has stopped Blender: no run is sent
+	anew    bool               // a person has Blender started anew: it is halted until then
 	retired bool               // no Blender of this name is wanted any more
 	found   bool               // the settings do not name the Blender, and the system has it
 	resting bool               // Blender is not started before it is needed

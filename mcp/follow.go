@@ -72,6 +72,7 @@ func (c *call) submit(ctx context.Context, sub api.Submission, wait time.Duratio
 		case err != nil && following.Err() != nil:
 			if isCancelled(ctx) {
 				c.server.cancel(got.run.ID)
+				return got, fmt.Errorf("the call was cancelled, and run %s with it", got.run.ID)
 			}
 			return got, nil
 		case err != nil && got.run.ID == "":

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -71,7 +73,7 @@ func (l *lines) accepted(line []byte, over bool) ([]byte, error) {
 	case line[0] == '[':
 		return l.batch(line)
 	}
-	message, err := jsonrpc.DecodeMessage(line)
+	message, err := decode(line)
 	if err != nil {
 		return nil, l.refuse(line, jsonrpc.CodeInvalidRequest, noMessage)
 	}
@@ -98,7 +100,7 @@ func (l *lines) batch(line []byte) ([]byte, error) {
 	var passed bytes.Buffer
 	ids := map[jsonrpc.ID]bool{}
 	for _, one := range all {
-		message, err := jsonrpc.DecodeMessage(one)
+		message, err := decode(one)
 		if err != nil {
 			return nil, l.refuse(one, jsonrpc.CodeInvalidRequest, noMessage)
 		}
@@ -121,6 +123,28 @@ func (l *lines) batch(line []byte) ([]byte, error) {
 		passed.Write(append(text, '\n'))
 	}
 	return passed.Bytes(), nil
+}
+
+// decode returns the message of a line. It fails for an id that the library would read as another: a number that
+// is not whole, or too large for the library's numbers, and null.
+func decode(line []byte) (jsonrpc.Message, error) {
+	message, err := jsonrpc.DecodeMessage(line)
+	if err != nil {
+		return nil, err
+	}
+	var of struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if err := json.Unmarshal(line, &of); err != nil {
+		return nil, err
+	}
+	if len(of.ID) > 0 && of.ID[0] != '"' {
+		const most = 1 << 53 // whole numbers up to it are the same as floating-point numbers
+		if n, err := strconv.ParseInt(string(of.ID), 10, 64); err != nil || n > most || n < -most {
+			return nil, errors.New("the id is neither a text nor a whole number")
+		}
+	}
+	return message, nil
 }
 
 // refuse answers a message that is not passed on, with its id where it has one.

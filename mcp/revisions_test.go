@@ -236,6 +236,9 @@ func conversation(revision string, pipe bool) []exchange {
 		{`{"id":24,"method":"tools/list"}`, failure("24", "-32600")},
 		{`{"jsonrpc":"2.0","id":{},"method":"tools/list"}`, failure("null", "-32600")},
 		{`{"jsonrpc":"2.0","id":25,"method":7}`, failure("25", "-32600")},
+		{`{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}`, failure("1.5", "-32600")},
+		{`{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/list"}`, failure("9007199254740993", "-32600")},
+		{`{"jsonrpc":"2.0","id":null,"method":"tools/list"}`, failure("null", "-32600")},
 		{`{"jsonrpc":"2.0","id":999,"result":{}}`, ""}, // nobody has asked
 		{asks("26", "prompts/list", ""), says("26", "result", "turntable")},
 	}...)

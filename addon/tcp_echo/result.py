@@ -21,6 +21,17 @@ def to_json(value: object) -> str:
         raise ResultError("it nests too deeply") from None
     except (TypeError, ValueError) as error:
         raise ResultError(str(error)) from None
+    if "\\ud" in text and not _is_text(value):
+        raise ResultError("it has half of a surrogate pair (\\ud800 to \\udfff), which is no character")
     if len(text) > MAX_RESULT:
         raise ResultError(f"it is {len(text)} bytes as JSON; the limit is {MAX_RESULT}")
     return text
+
+
+def _is_text(value: object) -> bool:
+    """Whether the texts in a value that JSON holds can be written in UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

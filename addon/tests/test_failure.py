@@ -51,10 +51,15 @@ class ResultTest(unittest.TestCase):
     def test_what_json_holds_is_sent(self):
         self.assertEqual(result.to_json({"a": [1, None, "ü"]}), '{"a":[1,null,"\\u00fc"]}')
 
+    def test_a_character_of_two_units_and_a_backslash_are_sent(self):
+        self.assertEqual(result.to_json("\U0001f600"), '"\\ud83d\\ude00"')
+        self.assertEqual(result.to_json("\\ud83d"), '"\\\\ud83d"')
+
     def test_what_json_does_not_hold_is_refused_with_the_reason(self):
         loop = []
         loop.append(loop)
-        for value in (float("nan"), {1, 2}, loop, object(), "x" * result.MAX_RESULT):
+        half = {"name": ["\ud83d"]}
+        for value in (float("nan"), {1, 2}, loop, object(), "x" * result.MAX_RESULT, half):
             with self.assertRaises(result.ResultError):
                 result.to_json(value)
 
