@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -97,6 +98,13 @@ func command(e *env, args []string) error {
 	ctx, err := parser.Parse(args)
 	if err != nil {
 		return usageError(err, args)
+	}
+	for _, flag := range ctx.Flags() {
+		// A variable of a script that is not set must not change where a run goes.
+		given := slices.Contains([]string{"session", "blender", "output", "scene", "client", "key"}, flag.Name) && flag.Set
+		if given && flag.Target.Kind() == reflect.String && flag.Target.String() == "" {
+			return fault.New(fault.Usage, "give it a value, or leave it out", "--%s is empty", flag.Name)
+		}
 	}
 	if e.scriptArgs != nil && !passesOn(ctx.Command()) {
 		return fault.New(fault.Usage, "only `blendtray run`, `farm run` and `farm map` pass arguments on", "nothing can follow -- here")

@@ -65,6 +65,9 @@ func (c *folderAddCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fault.New(fault.Usage, "name the folder that it lies in", "%s is no folder", clean(path))
+	}
 	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
 		return of.AddFolder(e, path, values)
 	})
@@ -240,8 +243,11 @@ func folderFlags() any {
 			tag["negatable"] = ""
 		case api.TypeList:
 			field.Type = reflect.TypeFor[[]string]()
-			tag["sep"], tag["placeholder"] = "none", "PATTERN"
-			tag["help"] += " May be given more than once."
+			tag["sep"], tag["placeholder"] = "none", map[string]string{"args": "ARGUMENT"}[d.Name]
+			if tag["placeholder"] == "" {
+				tag["placeholder"] = "PATTERN"
+			}
+			tag["help"] += " May be given more than once; an empty text alone stands for none."
 		}
 		var parts []string
 		for key, value := range tag {
@@ -275,6 +281,9 @@ func takeFolderFlags(flags reflect.Value, values map[string]any) error {
 				values[key] = *flag
 			}
 		case []string:
+			if len(flag) == 1 && flag[0] == "" { // as --exclude ''
+				flag = []string{}
+			}
 			if flag != nil {
 				values[key] = flag
 			}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"time"
@@ -215,7 +216,7 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 		closedEngine{h.engine},
 		h.lab,
 		h.owner,
-		guard{h.lock},
+		newGuard(h.lock, h.paths.Database()),
 		h.flamenco,
 	}
 	if h.isService {
@@ -230,10 +231,36 @@ func (h *house) serve(ctx context.Context, stop func()) error {
 // guardEvery is how often an engine looks whether its home is still there.
 const guardEvery = pulse.Slow
 
-// guard ends an engine whose home was removed: another engine could not know that it is there.
-type guard struct{ lock *home.EngineLock }
+// guard ends an engine whose home was removed: another engine could not know that it is there. It also ends an
+// engine whose run history was removed: what the engine writes down would be gone with its end.
+type guard struct {
+	lock     *home.EngineLock
+	database string
+	opened   fs.FileInfo // nil where nothing is known
+}
 
-// Serve returns when ctx ends, or fails when the lock of the engine is gone.
+func newGuard(lock *home.EngineLock, database string) guard {
+	opened, err := os.Stat(database)
+	if err != nil {
+		opened = nil
+	}
+	return guard{lock, database, opened}
+}
+
+// lost returns what is gone that the engine can't be without, or nil.
+func (g guard) lost() error {
+	const again = "start it again with `blendtray serve`"
+	if g.lock.Lost() {
+		return fault.New(fault.Failed, again, "the home of this engine was removed, so it has ended")
+	}
+	now, err := os.Stat(g.database)
+	if gone := errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(g.opened, now); g.opened != nil && gone {
+		return fault.New(fault.Failed, again, "the run history %s was removed or replaced, so the engine has ended; a new history begins with the next start", g.database)
+	}
+	return nil
+}
+
+// Serve returns when ctx ends, or fails when something is gone that the engine can't be without.
 func (g guard) Serve(ctx context.Context) error {
 	tick := time.NewTimer(pulse.Until(guardEvery))
 	defer tick.Stop()
@@ -241,8 +268,8 @@ func (g guard) Serve(ctx context.Context) error {
 		select {
 		case <-tick.C:
 			tick.Reset(pulse.Until(guardEvery))
-			if g.lock.Lost() {
-				return fault.New(fault.Failed, "start it again with `blendtray serve`", "the home of this engine was removed, so it has ended")
+			if err := g.lost(); err != nil {
+				return err
 			}
 		case <-ctx.Done():
 			return nil

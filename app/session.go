@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -217,13 +218,14 @@ func (c *sessionEndCmd) Run(e *env) error {
 		return err
 	}
 	was, err := client.Session(e, c.Name)
-	if err == nil {
-		err = client.EndSession(e, c.Name)
-	}
-	switch {
-	case err != nil:
+	if err != nil && !errors.Is(err, api.ErrNoSession) { // its first run may wait
 		return err
-	case c.JSON:
+	}
+	if err := client.EndSession(e, c.Name); err != nil {
+		return err
+	}
+	if c.JSON {
+		was.Name, was.State, was.PID = c.Name, api.SessionEnded, 0
 		return e.printJSON(was)
 	}
 	e.printf("session %s has ended\n", c.Name)

@@ -84,13 +84,17 @@ func (s *Supervisor) live(ctx context.Context) bool {
 	return true
 }
 
+// EndedAlone is what the reason of a status begins with while a Blender that ended without a run is started again.
+// How the Blender ended follows.
+const EndedAlone = "it ended and is started again: "
+
 // attend waits until an instance ends or has to end, and then stops it. It fails when the instance
 // ended by itself and no run is to blame for that.
 func (s *Supervisor) attend(life context.Context, inst *instance) error {
 	select {
 	case <-inst.proc.exited:
 		blamed := inst.blamed()
-		s.leave(inst, "it ended and is started again")
+		s.leave(inst, EndedAlone+errEnded(inst.proc.state).Error())
 		inst.session.Close()
 		if blamed {
 			return nil

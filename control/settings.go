@@ -104,11 +104,11 @@ func (s *Server) patchFolder(w http.ResponseWriter, r *http.Request) error {
 	if err := readChange(w, r, &in); err != nil {
 		return err
 	}
-	return s.answerSettings(w, http.StatusOK)(s.settings.ChangeFolder(r.PathValue("path"), in))
+	return s.answerSettings(w, http.StatusOK)(s.settings.ChangeFolder(folderIn(r), in))
 }
 
 func (s *Server) deleteFolder(w http.ResponseWriter, r *http.Request) error {
-	return s.answerSettings(w, http.StatusOK)(s.settings.RemoveFolder(r.PathValue("path")))
+	return s.answerSettings(w, http.StatusOK)(s.settings.RemoveFolder(folderIn(r)))
 }
 
 func (s *Server) postReload(w http.ResponseWriter, _ *http.Request) error {
@@ -181,4 +181,18 @@ func (c *Client) RemoveFolder(ctx context.Context, path string) (api.SettingsRep
 
 func settingPath(key string) string { return "/settings/" + url.PathEscape(key) }
 
-func folderPath(path string) string { return "/folders/" + url.PathEscape(path) }
+// folderIn returns the folder that a request is about.
+func folderIn(r *http.Request) string {
+	if path := r.PathValue("path"); path != "/." {
+		return path
+	}
+	return "/"
+}
+
+// folderPath returns the path of a request for a folder. A server takes %2F alone for the end of a path.
+func folderPath(path string) string {
+	if path == "/" {
+		path = "/."
+	}
+	return "/folders/" + url.PathEscape(path)
+}

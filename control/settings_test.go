@@ -80,6 +80,7 @@ func TestAClientChangesSettings(t *testing.T) {
 		},
 		func() (api.SettingsReport, error) { return c.RemoveFolder(ctx, "/a/reload") },
 		func() (api.SettingsReport, error) { return c.RemoveFolder(ctx, "/a//b/../c?d#e") },
+		func() (api.SettingsReport, error) { return c.RemoveFolder(ctx, "/") },
 	} {
 		report, err := do()
 		if s, ok := report.Find("runs.timeout"); err != nil || !ok || s.Text() != "9s" {
@@ -95,7 +96,7 @@ func TestAClientChangesSettings(t *testing.T) {
 	want := []string{
 		"set runs.timeout 9s string", "set runs.history 500 float64", "set blender.args [a b] []interface {}", "unset blenders.old",
 		"add /a b/ü map[recursive:false scene:keep]", `change C:\a b\100% map[timeout:<nil>]`, "remove /a/reload",
-		"remove /a//b/../c?d#e", "reload",
+		"remove /a//b/../c?d#e", "remove /", "reload",
 	}
 	if !slices.Equal(f.asked, want) {
 		t.Errorf("it was asked for\n%q\nand not\n%q", f.asked, want)

@@ -164,6 +164,7 @@ type Engine struct {
 	// restAfter is the constant of the same name, or a shorter time in tests.
 	restAfter time.Duration
 	stamps    map[string]watcher.Stamp
+	byInode   map[uint64][]string // the paths of stamps by the numbers of their files; nil until a scan needs it
 	last      map[string]lastRun
 	stopping  bool // the engine is ending
 	paused    bool // watching is paused

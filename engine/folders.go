@@ -57,11 +57,57 @@ func checkFolder(p *api.FolderSettings) error {
 	return nil
 }
 
-// shapeOf returns a text for the settings that decide which files of a folder are scripts. Equal
-// settings have equal texts.
-func shapeOf(p api.WatchSettings) (string, error) {
-	b, err := json.Marshal([]any{p.Recursive, p.Include, p.Exclude})
-	return string(b), err
+// shape is what decides which files of a folder are scripts: its settings, and which folders in it are
+// watched folders of their own, whose scripts are not the folder's.
+type shape struct {
+	recursive        bool
+	include, exclude []string
+	inner            []string // paths; those with /** at the end take the folders in them along
+}
+
+// shapeOf returns the shape of a folder among all watched folders.
+func shapeOf(p api.WatchSettings, all []api.FolderSettings) shape {
+	s := shape{p.Recursive, p.Include, p.Exclude, []string{}}
+	for _, other := range all {
+		if other.Path != p.Path && watchedBy([]string{p.Path}, other.Path) {
+			inner := other.Path
+			if other.Recursive {
+				inner += "/**"
+			}
+			s.inner = append(s.inner, inner)
+		}
+	}
+	slices.Sort(s.inner)
+	return s
+}
+
+// String returns a text for the shape. Equal shapes have equal texts.
+func (s shape) String() string {
+	b, _ := json.Marshal([]any{s.recursive, s.include, s.exclude, s.inner}) // texts can't fail
+	return string(b)
+}
+
+// covers reports whether a folder of which known is the shape, as a text, had all scripts that it has with
+// the shape s: then no script in it was left out until now. A text of an earlier version has no inner folders.
+func (s shape) covers(known string) bool {
+	var parts []json.RawMessage
+	if err := json.Unmarshal([]byte(known), &parts); err != nil || len(parts) < 3 {
+		return false
+	}
+	settings, _ := json.Marshal([]any{s.recursive, s.include, s.exclude}) // texts can't fail
+	if before, _ := json.Marshal(parts[:3]); string(before) != string(settings) {
+		return false
+	}
+	var inner []string
+	if len(parts) > 3 && json.Unmarshal(parts[3], &inner) != nil {
+		return false
+	}
+	for _, path := range inner {
+		if !slices.Contains(s.inner, path) && !slices.Contains(s.inner, path+"/**") {
+			return false
+		}
+	}
+	return true
 }
 
 // adoptFolders makes policies the engine's folders. It forgets a folder that is not among them
@@ -82,8 +128,9 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 			return fmt.Errorf("%w: folder %s is named twice", api.ErrBad, p.Path)
 		}
 		f := &folder{policy: p, known: known[p.Path], places: places[p.Path]}
-		if f.shape, err = shapeOf(p.WatchSettings); err != nil {
-			return err
+		now := shapeOf(p.WatchSettings, policies)
+		if f.shape = now.String(); f.known != f.shape && now.covers(f.known) {
+			f.known, f.placed = f.shape, true
 		}
 		if real, err := filepath.EvalSymlinks(p.Path); err == nil && real != p.Path {
 			f.real = real

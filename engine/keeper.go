@@ -62,6 +62,9 @@ func (e *Engine) keep(ctx context.Context) {
 				}
 			}
 			e.sweepScripts()
+			e.mu.Lock()
+			e.byInode = nil // the next scan makes it anew
+			e.mu.Unlock()
 			e.checkpoint()
 		case <-e.retries:
 			if retry != nil {

@@ -117,7 +117,10 @@ func (w *worker) delayLocked() string {
 	why, _, _ := strings.Cut(w.status.Reason, "\n")
 	switch w.status.State {
 	case api.BlenderFailed:
-		return "Blender has failed (" + why + "): start it again to go on"
+		if w.name != api.DefaultBlender {
+			return fmt.Sprintf("the Blender %q has failed (%s): mend that, and start it again with `blendtray start %s` to go on", w.name, why, w.name)
+		}
+		return "Blender has failed (" + why + "): mend that, and start it again with `blendtray start` to go on"
 	case api.BlenderStopping:
 		return "Blender is stopping"
 	case api.BlenderStarting, api.BlenderStopped: // no person stopped Blender: another Blender replaces it

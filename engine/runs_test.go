@@ -260,7 +260,7 @@ func TestARunThatWaitsSaysWhatBlenderDoes(t *testing.T) {
 		{api.BlenderStopping, "", "it has done 5 runs", "Blender is stopping"},
 		{api.BlenderStopped, "", "not started yet", "Blender is starting"},
 		{api.BlenderStarting, api.SourceOpen, "no Blender is open\nand more", "no Blender is open"},
-		{api.BlenderFailed, "", "no Python\nin it", "Blender has failed (no Python): start it again to go on"},
+		{api.BlenderFailed, "", "no Python\nin it", "Blender has failed (no Python): mend that, and start it again with `blendtray start` to go on"},
 	} {
 		h.b.mu.Lock()
 		h.b.status.Source = c.source
@@ -270,6 +270,25 @@ func TestARunThatWaitsSaysWhatBlenderDoes(t *testing.T) {
 			t.Errorf("%s (%s): %s, %q, want %q", c.state, c.reason, r.State, r.Reason, c.want)
 		}
 	}
+}
+
+func TestABlenderThatHasFailedStartsWithOtherSettings(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	h.b.set(api.BlenderFailed, "there is no such file")
+	h.submit("x")
+	same := []api.BlenderSpec{{Name: api.DefaultBlender}}
+	if err := h.SetBlenders(same); err != nil {
+		t.Fatal(err)
+	}
+	if st := h.Status().Blenders[0]; st.State != api.BlenderFailed {
+		t.Errorf("with the same settings it is %s", st.State)
+	}
+	other := []api.BlenderSpec{{Name: api.DefaultBlender, BlenderSettings: api.BlenderSettings{Path: "/usr/bin/blender"}}}
+	if err := h.SetBlenders(other); err != nil {
+		t.Fatal(err)
+	}
+	h.call().finish(blender.Succeeded)
 }
 
 // A run has the limits of its submission or its folder, where these say nothing those of the

@@ -150,6 +150,9 @@ func (e *Engine) takeLocked(held heldSave) error {
 	s, from := held.Save, held.from
 	e.noteHelperLocked(s, from)
 	e.mu.Lock()
+	if s.Scan && s.From == "" {
+		s.From = e.renamedFromLocked(s)
+	}
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
@@ -178,6 +181,41 @@ func (e *Engine) takeLocked(held heldSave) error {
 		e.note(s.Path + ": unchanged, not run")
 	}
 	return nil
+}
+
+// renamedFromLocked returns under which path the script was known that a scan has found, when it was renamed
+// while nobody watched, and else "". Then the file is the one that was known, by its number, the time of its
+// making and its bytes, and nothing has the name before. It needs mu.
+func (e *Engine) renamedFromLocked(s watcher.Save) string {
+	if _, known := e.stamps[s.Path]; known || s.Stamp.Inode == 0 {
+		return ""
+	}
+	if e.byInode == nil {
+		e.byInode = map[uint64][]string{}
+		for path, st := range e.stamps {
+			if st.Inode != 0 {
+				e.byInode[st.Inode] = append(e.byInode[st.Inode], path)
+			}
+		}
+	}
+	for _, path := range e.byInode[s.Stamp.Inode] {
+		st, known := e.stamps[path]
+		made := st.Born != 0 && st.Born == s.Stamp.Born || st.Born == 0 && !st.ModTime.IsZero() && st.ModTime.Equal(s.Stamp.ModTime)
+		if known && made && st.Inode == s.Stamp.Inode && st.Hash == s.Stamp.Hash && e.folderOfLocked(path) == s.Folder && isMissing(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// folderOfLocked returns the innermost watched folder in which a script lies, or "". It needs mu.
+func (e *Engine) folderOfLocked(script string) (folder string) {
+	for _, path := range e.order {
+		if len(path) > len(folder) && watchedBy([]string{path}, script) {
+			folder = path
+		}
+	}
+	return folder
 }
 
 // carryLocked notes a script that was renamed: what is known of its last run is known under the new

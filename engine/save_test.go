@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -469,4 +471,108 @@ func TestAScriptThatIsRenamedAfterItsRunHasRunAfterARestart(t *testing.T) {
 	h = h.again().serve()
 	h.w.save(h.path("b.py"), "1")
 	h.expect("1 a.py succeeded")
+}
+
+func TestAScriptThatWasRenamedWhileNobodyWatchedDoesNotRun(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	if err := os.MkdirAll(h.watched, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stamp := func(code string, inode uint64) watcher.Stamp {
+		return watcher.Stamp{Size: int64(len(code)), ModTime: time.Now(), Hash: hashOf([]byte(code)), Inode: inode, Born: 1000 + int64(inode)}
+	}
+	found := func(name, code string, as watcher.Stamp) watcher.Save {
+		return watcher.Save{Folder: h.watched, Path: h.path(name), Code: []byte(code), Stamp: as, Scan: true}
+	}
+	h.mu.Lock()
+	h.folders[h.watched].known = h.folders[h.watched].shape
+	for name, st := range map[string]watcher.Stamp{"old.py": stamp("A", 1), "kept.py": stamp("B", 2), "gone.py": stamp("C", 3)} {
+		h.stamps[h.path(name)] = st
+	}
+	h.stamps[filepath.Join(filepath.Dir(h.watched), "elsewhere", "moved.py")] = stamp("F", 4)
+	h.mu.Unlock()
+	if err := os.WriteFile(h.path("kept.py"), []byte("B"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	later := stamp("C", 3)
+	later.Born++
+	for name, c := range map[string]struct {
+		save watcher.Save
+		runs bool
+	}{
+		"renamed":                      {found("new.py", "A", stamp("A", 1)), false},
+		"the name before is there":     {found("linked.py", "B", stamp("B", 2)), true},
+		"another file of that number":  {found("dropped.py", "C", later), true},
+		"renamed, with other bytes":    {found("edited.py", "D", stamp("D", 3)), true},
+		"moved from another folder":    {found("moved.py", "F", stamp("F", 4)), true},
+		"a file that nobody has known": {found("unknown.py", "E", stamp("E", 9)), true},
+	} {
+		if !h.save(ctx, c.save) {
+			t.Errorf("%s: not taken", name)
+		}
+		runs := slices.ContainsFunc(h.all(), func(r string) bool { return strings.Contains(r, filepath.Base(c.save.Path)) })
+		if runs != c.runs {
+			t.Errorf("%s: it runs is %v, want %v", name, runs, c.runs)
+		}
+	}
+}
+
+func TestAShapeCoversWhatLeftOutNoLess(t *testing.T) {
+	t.Parallel()
+	at := func(path string, recursive bool) api.FolderSettings {
+		return api.FolderSettings{WatchSettings: api.WatchSettings{Path: path, Recursive: recursive}}
+	}
+	outer := api.WatchSettings{Path: "/s", Recursive: true, Include: []string{"*.py"}}
+	of := func(all ...api.FolderSettings) shape { return shapeOf(outer, all) }
+	narrow := outer
+	narrow.Include = []string{"a*.py"}
+	for name, c := range map[string]struct {
+		now   shape
+		known string
+		want  bool
+	}{
+		"the same":                            {of(at("/s/a", true)), of(at("/s/a", true)).String(), true},
+		"before there were shapes":            {of(), "", false},
+		"of an earlier version":               {of(at("/s/a", true)), `[true,["*.py"],null]`, true},
+		"a folder in it more":                 {of(at("/s/a", true), at("/t", true)), of().String(), true},
+		"a folder in it less":                 {of(at("/t", true)), of(at("/s/a", true)).String(), false},
+		"the folders of one in it less":       {of(at("/s/a", false)), of(at("/s/a", true)).String(), false},
+		"the folders of one in it more":       {of(at("/s/a", true)), of(at("/s/a", false)).String(), true},
+		"other patterns":                      {of(), shapeOf(narrow, nil).String(), false},
+		"a folder whose name begins with its": {of(), of(at("/sa", true)).String(), true},
+	} {
+		if got := c.now.covers(c.known); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestTheScriptsOfAFolderThatIsNoFolderOfItsOwnAnyMoreWereNotSaved(t *testing.T) {
+	t.Parallel()
+	h := open(t).serve()
+	outer := api.FolderSettings{WatchSettings: api.WatchSettings{Path: h.watched, Recursive: true}}
+	inner := api.FolderSettings{WatchSettings: api.WatchSettings{Path: h.path("inner"), Recursive: true, Include: []string{"*.txt"}}}
+	set := func(all ...api.FolderSettings) {
+		if err := h.SetFolders(all); err != nil {
+			t.Fatal(err)
+		}
+		h.scanned(h.watched)
+	}
+	found := func(name string) watcher.Save {
+		return watcher.Save{Folder: h.watched, Path: h.path(name), Code: []byte(name), Stamp: watcher.Stamp{Hash: hashOf([]byte(name))}, Scan: true}
+	}
+	set(outer)
+	set(outer, inner)
+	h.save(ctx, found("saved.py")) // nothing is left out less than before
+	if err := h.SetFolders([]api.FolderSettings{outer}); err != nil {
+		t.Fatal(err)
+	}
+	h.save(ctx, found("inner/old.py"))
+	h.scanned(h.watched)
+	h.save(ctx, found("inner/new.py"))
+	got := strings.Join(h.all(), " ")
+	if !strings.Contains(got, "saved.py") || strings.Contains(got, "old.py") || !strings.Contains(got, "new.py") {
+		t.Errorf("the runs are %s", got)
+	}
 }

@@ -138,6 +138,7 @@ func (e *Engine) Sessions() []api.Session {
 	for _, s := range e.keptSessions() {
 		all = append(all, s.Session)
 	}
+	all = append(all, e.waitingSessions(all)...)
 	slices.SortFunc(all, func(a, b api.Session) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
@@ -145,7 +146,37 @@ func (e *Engine) Sessions() []api.Session {
 // Session returns the session with a name. It fails with [api.ErrNoSession] when there is none.
 func (e *Engine) Session(name string) (api.Session, error) {
 	s, err := e.findSession(name)
+	if errors.Is(err, api.ErrNoSession) {
+		for _, waiting := range e.waitingSessions(nil) {
+			if waiting.Name == name {
+				return waiting, nil
+			}
+		}
+	}
 	return s.Session, err
+}
+
+// waitingSessions returns the sessions whose first run waits in the queue, and that are not among those that are
+// there.
+func (e *Engine) waitingSessions(there []api.Session) (all []api.Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, j := range e.queue.jobs {
+		name := j.run.Session
+		named := func(s api.Session) bool { return s.Name == name }
+		if name == "" || slices.ContainsFunc(there, named) {
+			continue
+		}
+		if i := slices.IndexFunc(all, named); i >= 0 {
+			all[i].Queued++
+			continue
+		}
+		all = append(all, api.Session{
+			Name: name, Blender: j.run.Blender, State: api.SessionStarting, Queued: 1,
+			BegunAt: j.run.QueuedAt, UsedAt: j.run.QueuedAt, Checkpoints: []api.Checkpoint{},
+		})
+	}
+	return all
 }
 
 // findSession returns the session with a name and its keeper. It fails with [api.ErrNoSession] when

@@ -64,6 +64,31 @@ func (h *house) inSession(session, code string) api.Run {
 	return r
 }
 
+func TestASessionWhoseFirstRunWaitsIsListedAndCanBeEnded(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t)
+	if err := h.StopBlender(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	first := h.inSession("late", "first")
+	h.inSession("late", "second")
+	if all := h.Sessions(); len(all) != 1 || all[0].Name != "late" || all[0].State != api.SessionStarting || all[0].Queued != 2 {
+		t.Errorf("the sessions are %+v", all)
+	}
+	if s, err := h.Session("late"); err != nil || s.State != api.SessionStarting {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if err := h.EndSession(ctx, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.run(first.ID); r.State != api.Cancelled || r.Reason != "its session was ended" {
+		t.Errorf("%s %q", r.State, r.Reason)
+	}
+	if all := h.Sessions(); len(all) != 0 {
+		t.Errorf("the sessions are %+v", all)
+	}
+}
+
 func TestAnOperationEndsWithTheEngineThatItWasAskedOf(t *testing.T) {
 	t.Parallel()
 	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -79,11 +80,16 @@ func (w *worker) teller(era int) func(api.BlenderStatus) {
 func (w *worker) configure(spec api.BlenderSpec) {
 	e := w.engine
 	e.mu.Lock()
+	// What has failed may start with other settings; nobody has to ask for that.
+	mended := w.status.State == api.BlenderFailed && !w.halted && !reflect.DeepEqual(w.spec, spec)
 	w.spec, w.retired, w.renewed = spec, false, true
 	b, same := w.blender, w.kind == spec.Kind()
 	e.mu.Unlock()
 	if same {
 		b.Configure(spec)
+	}
+	if same && mended {
+		b.Start()
 	}
 	poke(w.woken)
 }

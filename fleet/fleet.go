@@ -489,7 +489,7 @@ func (m *member) renewLocked() {
 	if m.use == ofSession && !m.busy && m.status.PID != m.pid {
 		why := "its Blender had ended by itself"
 		if line, _, _ := strings.Cut(m.status.Reason, "\n"); line != "" {
-			why = fmt.Sprintf("its Blender had ended (%s)", line)
+			why = fmt.Sprintf("its Blender had ended (%s)", strings.TrimPrefix(line, blender.EndedAlone))
 		}
 		m.fleet.loseLocked(m, why)
 	}

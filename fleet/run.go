@@ -132,7 +132,8 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		return f.runInSession(ctx, req, sink)
 	}
 	n := needOf(req)
-	if n.scene != "" {
+	// Rendering a scene is mostly done once: no other Blender opens the scene for the next time.
+	if rendersAlone := req.Render != nil && len(req.Code) == 0; n.scene != "" && !rendersAlone {
 		f.useScene(n.scene)
 	}
 	m, err := f.acquire(ctx, n)

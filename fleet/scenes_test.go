@@ -80,6 +80,31 @@ func TestABlenderWaitsWithTheFileThatAFolderNames(t *testing.T) {
 	eventually(t, "no Blender waits with a file that is not used any more", func() bool { return waiting(f, path).PID == 0 })
 }
 
+func TestNoBlenderWaitsWithASceneThatIsOnlyRendered(t *testing.T) {
+	t.Parallel()
+	f := real(t, api.FleetSettings{Ahead: 1})
+	path := filepath.Join(t.TempDir(), "none.blend")
+	for name, c := range map[string]struct {
+		req  blender.Request
+		used bool
+	}{
+		"rendered alone": {blender.Request{Render: &blender.Render{}}, false},
+		"a script":       {blender.Request{Render: &blender.Render{}, Code: []byte("x")}, true},
+	} {
+		c.req.Isolation, c.req.Scene = api.IsolateProcess, path
+		if _, err := f.Run(t.Context(), c.req, newRecorder()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		f.mu.Lock()
+		used := f.sceneLocked(path) != nil
+		f.scenes = nil
+		f.mu.Unlock()
+		if used != c.used {
+			t.Errorf("%s: a Blender is to wait with the scene is %v", name, used)
+		}
+	}
+}
+
 func TestAChangedLibraryOfAWaitingFileIsRead(t *testing.T) {
 	t.Parallel()
 	f := real(t, api.FleetSettings{Ahead: 1})

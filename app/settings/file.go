@@ -106,6 +106,9 @@ func lockSettings(file string) (unlock func(), err error) {
 	}
 	lock := flock.New(file)
 	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("change the settings: %w", err)
+		}
 		return nil, fmt.Errorf("change the settings: another program is changing them, and holds the lock %s: %w", file, err)
 	}
 	return func() { _ = lock.Unlock() }, nil // what fails here ends with the process

@@ -359,6 +359,9 @@ func (l *Loaded) completeFolder(i int, dir string) (key string, err error) {
 	}
 	for i, patterns := range [][]string{f.Include, f.Exclude} {
 		for _, pattern := range patterns {
+			if pattern == "" {
+				return []string{"include", "exclude"}[i], fmt.Errorf("folder %s: a pattern is empty; leave it out", f.Path)
+			}
 			if !doublestar.ValidatePattern(pattern) {
 				return []string{"include", "exclude"}[i], fmt.Errorf("folder %s: %q is no pattern; look at its brackets and braces", f.Path, pattern)
 			}

@@ -195,6 +195,9 @@ func TestAWrongChangeChangesNothing(t *testing.T) {
 		{func() (api.SettingsReport, error) {
 			return o.AddFolder("/b", map[string]any{"include": []any{"[x"}})
 		}, api.ErrBad, "is no pattern"},
+		{func() (api.SettingsReport, error) {
+			return o.ChangeFolder("/a", map[string]any{"exclude": []any{""}})
+		}, api.ErrBad, "a pattern is empty"},
 		{func() (api.SettingsReport, error) { return o.ChangeFolder("/a", map[string]any{"path": "/b"}) }, api.ErrBad, "path"},
 		{func() (api.SettingsReport, error) {
 			return o.ChangeFolder("/none", map[string]any{"scene": "keep"})
