@@ -141,9 +141,9 @@ func (b *backend) DoInSession(_ context.Context, r api.SessionRequest) (api.Sess
 	return api.SessionDone{Session: api.Session{Name: r.Session, Checkpoints: []api.Checkpoint{{Number: 3}}}}, nil
 }
 
-func (*backend) HearAgent(api.Agent)   {}
-func (*backend) AgentLeft(string) bool { return false }
-func (b *backend) Agents() []api.Agent { return b.Status().Agents }
+func (*backend) HearAgent(a api.Agent) api.Agent { return a }
+func (*backend) AgentLeft(string) bool           { return false }
+func (b *backend) Agents() []api.Agent           { return b.Status().Agents }
 
 func (b *backend) Complete(_ context.Context, session, code string, cursor int) (api.Completion, error) {
 	b.mu.Lock()

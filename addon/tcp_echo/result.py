@@ -22,7 +22,9 @@ def to_json(value: object) -> str:
     except (TypeError, ValueError) as error:
         raise ResultError(str(error)) from None
     if "\\ud" in text and not _is_text(value):
-        raise ResultError("it has half of a surrogate pair (\\ud800 to \\udfff), which is no character")
+        raise ResultError(
+            "it has half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+        )
     if len(text) > MAX_RESULT:
         raise ResultError(f"it is {len(text)} bytes as JSON; the limit is {MAX_RESULT}")
     return text
