@@ -65,6 +65,10 @@ func (c *sessionListCmd) Run(e *env) error {
 
 func (e *env) printSessions(all []api.Session, now time.Time) {
 	t := &table{heading: []string{"SESSION", "STATE", "RUNS", "USED", "MEMORY", "CHECKPOINTS", ""}}
+	several := slices.ContainsFunc(all, func(s api.Session) bool { return s.Blender != api.DefaultBlender })
+	if several {
+		t.heading = slices.Insert(t.heading, 1, "BLENDER")
+	}
 	for _, s := range all {
 		memory := ""
 		if s.MemoryBytes > 0 {
@@ -80,8 +84,14 @@ func (e *env) printSessions(all []api.Session, now time.Time) {
 		case more == "" && s.EndsAt != nil:
 			more = "ends " + moment(*s.EndsAt, now) + " if it is not used"
 		}
-		t.add(cell{text: s.Name}, cell{string(s.State), styleOf(string(s.State))}, cell{text: fmt.Sprint(s.Runs)},
-			cell{text: moment(s.UsedAt, now)}, cell{text: memory}, cell{text: checkpointsOf(s)}, cell{text: more})
+		row := []cell{
+			{text: s.Name}, {string(s.State), styleOf(string(s.State))}, {text: fmt.Sprint(s.Runs)},
+			{text: moment(s.UsedAt, now)}, {text: memory}, {text: checkpointsOf(s)}, {text: more},
+		}
+		if several {
+			row = slices.Insert(row, 1, cell{text: s.Blender})
+		}
+		t.add(row...)
 	}
 	e.printTable(t)
 }

@@ -144,6 +144,9 @@ func where(r api.Run) string {
 
 // savesWait returns a sentence that says how many saves could not be written down, and why.
 func savesWait(st api.Status) string {
+	if st.SavesWaiting == 1 {
+		return "1 save could not be written down and is tried again: " + st.SavesWaitFor
+	}
 	return fmt.Sprintf("%d saves could not be written down and are tried again: %s", st.SavesWaiting, st.SavesWaitFor)
 }
 

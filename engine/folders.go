@@ -257,7 +257,10 @@ func (e *Engine) scanned(path string) {
 	noted, done, places := f.noted, f.known == f.shape && !f.placed, f.places
 	f.noted = 0
 	e.mu.Unlock()
-	if noted > 0 {
+	switch {
+	case noted == 1:
+		e.note(path + ": 1 script was there already and is only noted; save it to run it")
+	case noted > 1:
 		e.note(fmt.Sprintf("%s: %d scripts were there already and are only noted; save one to run it", path, noted))
 	}
 	if done {

@@ -173,7 +173,11 @@ func (e *Engine) takeHeld() error {
 		if err != nil || !more {
 			if took > 0 {
 				e.hub.publish(api.Event{Kind: api.KindFolders})
-				e.note(fmt.Sprintf("%d saves that waited are written down now", took))
+				text := "1 save that waited is written down now"
+				if took > 1 {
+					text = fmt.Sprintf("%d saves that waited are written down now", took)
+				}
+				e.note(text)
 			}
 			return err
 		}

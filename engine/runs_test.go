@@ -165,6 +165,7 @@ func TestASubmissionThatMakesNoSenseIsRefused(t *testing.T) {
 		"kept, made anew":  {api.Submission{Code: []byte("x"), Scene: "fresh", Isolation: api.IsolateKeep}, api.ErrBad},
 		"isolated, open":   {api.Submission{Code: []byte("x"), Attach: true, Isolation: api.IsolateProcess}, api.ErrBad},
 		"isolated, kept":   {api.Submission{Code: []byte("x"), Scene: "keep", Isolation: api.IsolateScene}, api.ErrBad},
+		"too nice":         {api.Submission{Code: []byte("x"), Limits: api.Limits{Nice: 20}}, api.ErrBad},
 		"too large":        {api.Submission{Code: make([]byte, api.MaxCode+1)}, api.ErrTooLarge},
 	} {
 		if _, err := h.Submit(ctx, c.sub); !errors.Is(err, c.want) || len(err.Error()) > 300 {

@@ -361,7 +361,7 @@ func TestWhatTheFirstLookAtAMountedDriveFindsIsOnlyNoted(t *testing.T) {
 		h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte(code), Scan: true, First: true})
 	}
 	h.w.cfg.Scanned(h.watched)
-	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "1 scripts were there already") })
+	await(t, sub, "note", func(ev api.Event) bool { return strings.Contains(ev.Message, "1 script was there already") })
 	h.expect()
 	h.w.give(watcher.Save{Path: h.path("a.py"), Code: []byte("B"), Scan: true, First: true}) // it was known
 	h.ended("1")

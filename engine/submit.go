@@ -192,6 +192,8 @@ func newJob(s api.Submission, runs api.RunSettings) (*job, error) {
 		return nil, fmt.Errorf("%w: there is nothing to run: give code", api.ErrBad)
 	case s.Echo && s.Session == "":
 		return nil, fmt.Errorf("%w: echo: only a run in a session has its last value shown", api.ErrBad)
+	case s.Limits.Nice > 19:
+		return nil, fmt.Errorf("%w: limits: nice is %d and may be 19 at most", api.ErrBad, s.Limits.Nice)
 	case s.Confined && s.Session == "":
 		return nil, fmt.Errorf("%w: confined: only a session is confined", api.ErrBad)
 	case len(s.Code) > api.MaxCode:

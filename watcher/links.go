@@ -86,9 +86,9 @@ func (w *Watcher) linksNoteLocked(f *folder) string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf("1 script is a link or has several names; it is looked at every %v", every)
+		return fmt.Sprintf("1 script is a link, has several names or lies where nobody may look; it is looked at every %v", every)
 	}
-	return fmt.Sprintf("%d scripts are links or have several names; they are looked at every %v", f.links, every)
+	return fmt.Sprintf("%d scripts are links, have several names or lie where nobody may look; they are looked at every %v", f.links, every)
 }
 
 // pollEveryOf returns how often f is polled.

@@ -68,7 +68,7 @@ func TestScriptsThatAreWrittenByAnotherNameAreSaves(t *testing.T) {
 				}
 				r.gets("a.py", "n = 0\n")
 				r.until("a status that says how", func() bool {
-					return strings.Contains(r.w.Status()[0].Note, "1 script is a link or has several names; it is looked at every 20ms")
+					return strings.Contains(r.w.Status()[0].Note, "1 script is a link, has several names or lies where nobody may look; it is looked at every 20ms")
 				})
 				for n := range 3 {
 					code := fmt.Sprintf("n = %d\n", n+1)

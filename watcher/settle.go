@@ -258,7 +258,7 @@ func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 	if fi.Size() <= w.cfg.MaxFileBytes {
 		return false
 	}
-	w.noteUnread(e, fi, fmt.Sprintf("%s is not read: its %d bytes are more than a script may have", e.path, fi.Size()))
+	w.noteUnread(e, fi, fmt.Sprintf("%s is not read: its %d bytes are more than the %d that a script may have", e.path, fi.Size(), w.cfg.MaxFileBytes))
 	return true
 }
 

@@ -54,7 +54,7 @@ func TestTheStatusForgetsWhatIsNotWrongAnyMore(t *testing.T) {
 				r.write("sub/a.py", large)
 				r.says("sub/a.py is not read: its 1001 bytes")
 				r.write("sub/b.py", large)
-				r.says("sub/a.py is not read: its 1001 bytes are more than a script may have (and 1 more)")
+				r.says("sub/a.py is not read: its 1001 bytes are more than the 1000 that a script may have (and 1 more)")
 				r.remove("sub/b.py")
 				r.until("a status without the second", func() bool { return !strings.Contains(r.w.Status()[0].Error, "more)") })
 				mend(r)

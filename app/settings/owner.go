@@ -235,7 +235,7 @@ func (o *Owner) AddFolder(path string, values map[string]any) (api.SettingsRepor
 	there := i >= 0 && o.now.folders[i].from == api.FromFile
 	o.mu.Unlock()
 	if there {
-		return api.SettingsReport{}, refuse(api.ErrBad, "the folder %s is watched already", path)
+		return api.SettingsReport{}, refuse(api.ErrBad, "the folder %s is watched already; its settings can be changed", path)
 	}
 	written, err := folderLiterals(values)
 	if err != nil {
