@@ -85,8 +85,13 @@ func (e *env) printSessions(all []api.Session, now time.Time) {
 			more = "ends " + moment(*s.EndsAt, now) + " if it is not used"
 		}
 		row := []cell{
-			{text: s.Name}, {string(s.State), styleOf(string(s.State))}, {text: fmt.Sprint(s.Runs)},
-			{text: moment(s.UsedAt, now)}, {text: memory}, {text: checkpointsOf(s)}, {text: more},
+			{text: s.Name},
+			{string(s.State), styleOf(string(s.State))},
+			{text: fmt.Sprint(s.Runs)},
+			{text: moment(s.UsedAt, now)},
+			{text: memory},
+			{text: checkpointsOf(s)},
+			{text: more},
 		}
 		if several {
 			row = slices.Insert(row, 1, cell{text: s.Blender})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"blendtray/api"
 	"blendtray/watcher"
@@ -18,11 +19,13 @@ type folder struct {
 	// shape says which files in the folder are scripts. known is the shape of the last finished
 	// scan, or "" before the first finished scan.
 	shape, known string
-	refused      string // why the folder is not watched, though the settings name it
-	claim        Claim  // nil while it is not claimed
-	unclaimed    string // why it is watched although it can't be claimed
-	real         string // the path without links, where it is another path
-	noted        int    // scripts that the current scan noted and did not run
+	// bared are the folders whose scripts it has only since its shape is another, where those are all.
+	bared     []string
+	refused   string // why the folder is not watched, though the settings name it
+	claim     Claim  // nil while it is not claimed
+	unclaimed string // why it is watched although it can't be claimed
+	real      string // the path without links, where it is another path
+	noted     int    // scripts that the current scan noted and did not run
 	// places are the file systems that it lies on, as the watcher has seen them. placed is set when
 	// they are not written down yet.
 	places    watcher.Places
@@ -69,7 +72,7 @@ type shape struct {
 func shapeOf(p api.WatchSettings, all []api.FolderSettings) shape {
 	s := shape{p.Recursive, p.Include, p.Exclude, []string{}}
 	for _, other := range all {
-		if other.Path != p.Path && watchedBy([]string{p.Path}, other.Path) {
+		if p.Recursive && other.Path != p.Path && watchedBy([]string{p.Path}, other.Path) {
 			inner := other.Path
 			if other.Recursive {
 				inner += "/**"
@@ -87,27 +90,28 @@ func (s shape) String() string {
 	return string(b)
 }
 
-// covers reports whether a folder of which known is the shape, as a text, had all scripts that it has with
-// the shape s: then no script in it was left out until now. A text of an earlier version has no inner folders.
-func (s shape) covers(known string) bool {
+// bared returns the folders whose scripts a folder left out while known, a text, was its shape, and has with the
+// shape s. It reports false when the settings differ, so that any script may have been left out. A text of an
+// earlier version has no inner folders.
+func (s shape) bared(known string) (paths []string, ok bool) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal([]byte(known), &parts); err != nil || len(parts) < 3 {
-		return false
+		return nil, false
 	}
 	settings, _ := json.Marshal([]any{s.recursive, s.include, s.exclude}) // texts can't fail
 	if before, _ := json.Marshal(parts[:3]); string(before) != string(settings) {
-		return false
+		return nil, false
 	}
 	var inner []string
 	if len(parts) > 3 && json.Unmarshal(parts[3], &inner) != nil {
-		return false
+		return nil, false
 	}
 	for _, path := range inner {
 		if !slices.Contains(s.inner, path) && !slices.Contains(s.inner, path+"/**") {
-			return false
+			paths = append(paths, strings.TrimSuffix(path, "/**"))
 		}
 	}
-	return true
+	return paths, true
 }
 
 // adoptFolders makes policies the engine's folders. It forgets a folder that is not among them
@@ -129,8 +133,11 @@ func (e *Engine) adoptFolders(policies []api.FolderSettings) error {
 		}
 		f := &folder{policy: p, known: known[p.Path], places: places[p.Path]}
 		now := shapeOf(p.WatchSettings, policies)
-		if f.shape = now.String(); f.known != f.shape && now.covers(f.known) {
-			f.known, f.placed = f.shape, true
+		if f.shape = now.String(); f.known != f.shape {
+			var same bool
+			if f.bared, same = now.bared(f.known); same && len(f.bared) == 0 {
+				f.known, f.placed = f.shape, true
+			}
 		}
 		if real, err := filepath.EvalSymlinks(p.Path); err == nil && real != p.Path {
 			f.real = real

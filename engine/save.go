@@ -67,7 +67,7 @@ func (e *Engine) decideLocked(s watcher.Save) decision {
 			return toLeave
 		case f.fresh() && !f.policy.RunExisting:
 			return toNote
-		case !f.fresh() && f.known != f.shape && !ok:
+		case !f.fresh() && f.known != f.shape && !ok && (len(f.bared) == 0 || watchedBy(f.bared, s.Path)):
 			return toNote
 		case s.First && !ok && !f.policy.RunExisting:
 			return toNote

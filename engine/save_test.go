@@ -518,32 +518,35 @@ func TestAScriptThatWasRenamedWhileNobodyWatchedDoesNotRun(t *testing.T) {
 	}
 }
 
-func TestAShapeCoversWhatLeftOutNoLess(t *testing.T) {
+func TestAShapeKnowsWhatWasLeftOut(t *testing.T) {
 	t.Parallel()
 	at := func(path string, recursive bool) api.FolderSettings {
 		return api.FolderSettings{WatchSettings: api.WatchSettings{Path: path, Recursive: recursive}}
 	}
 	outer := api.WatchSettings{Path: "/s", Recursive: true, Include: []string{"*.py"}}
 	of := func(all ...api.FolderSettings) shape { return shapeOf(outer, all) }
-	narrow := outer
+	narrow, flat := outer, outer
 	narrow.Include = []string{"a*.py"}
+	flat.Recursive = false
 	for name, c := range map[string]struct {
 		now   shape
 		known string
-		want  bool
+		want  string
 	}{
-		"the same":                            {of(at("/s/a", true)), of(at("/s/a", true)).String(), true},
-		"before there were shapes":            {of(), "", false},
-		"of an earlier version":               {of(at("/s/a", true)), `[true,["*.py"],null]`, true},
-		"a folder in it more":                 {of(at("/s/a", true), at("/t", true)), of().String(), true},
-		"a folder in it less":                 {of(at("/t", true)), of(at("/s/a", true)).String(), false},
-		"the folders of one in it less":       {of(at("/s/a", false)), of(at("/s/a", true)).String(), false},
-		"the folders of one in it more":       {of(at("/s/a", true)), of(at("/s/a", false)).String(), true},
-		"other patterns":                      {of(), shapeOf(narrow, nil).String(), false},
-		"a folder whose name begins with its": {of(), of(at("/sa", true)).String(), true},
+		"the same":                            {of(at("/s/a", true)), of(at("/s/a", true)).String(), "[] true"},
+		"before there were shapes":            {of(), "", "[] false"},
+		"of an earlier version":               {of(at("/s/a", true)), `[true,["*.py"],null]`, "[] true"},
+		"a folder in it more":                 {of(at("/s/a", true), at("/t", true)), of().String(), "[] true"},
+		"a folder in it less":                 {of(at("/t", true)), of(at("/s/a", true)).String(), "[/s/a] true"},
+		"the folders in one less":             {of(at("/s/a", false)), of(at("/s/a", true)).String(), "[/s/a] true"},
+		"the folders in one more":             {of(at("/s/a", true)), of(at("/s/a", false)).String(), "[] true"},
+		"other patterns":                      {of(), shapeOf(narrow, nil).String(), "[] false"},
+		"a folder whose name begins with its": {of(), of(at("/sa", true)).String(), "[] true"},
+		"it has no folders":                   {shapeOf(flat, nil), shapeOf(flat, []api.FolderSettings{at("/s/a", true)}).String(), "[] true"},
 	} {
-		if got := c.now.covers(c.known); got != c.want {
-			t.Errorf("%s: %v", name, got)
+		paths, ok := c.now.bared(c.known)
+		if got := fmt.Sprint(paths, ok); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
@@ -569,10 +572,11 @@ func TestTheScriptsOfAFolderThatIsNoFolderOfItsOwnAnyMoreWereNotSaved(t *testing
 		t.Fatal(err)
 	}
 	h.save(ctx, found("inner/old.py"))
+	h.save(ctx, found("meanwhile.py"))
 	h.scanned(h.watched)
 	h.save(ctx, found("inner/new.py"))
 	got := strings.Join(h.all(), " ")
-	if !strings.Contains(got, "saved.py") || strings.Contains(got, "old.py") || !strings.Contains(got, "new.py") {
+	if !strings.Contains(got, "saved.py") || strings.Contains(got, "old.py") || !strings.Contains(got, "meanwhile.py") || !strings.Contains(got, "new.py") {
 		t.Errorf("the runs are %s", got)
 	}
 }
