@@ -175,7 +175,11 @@ func howItIs(s api.Setting, file string) string {
 func whenItHolds(s api.Setting) string {
 	switch s.Holds {
 	case api.HoldsFromBlenderStart:
-		return ", from the next start of Blender on (`blendtray restart`)"
+		which := ""
+		if rest, further := strings.CutPrefix(s.Key, "blenders."); further { // others and their sessions go on
+			which = " " + rest[:max(0, strings.LastIndex(rest, "."))]
+		}
+		return fmt.Sprintf(", from the next start of Blender on (`blendtray restart%s`)", clean(which))
 	case api.HoldsFromWindowStart:
 		return ", from the next start of the window on"
 	}

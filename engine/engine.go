@@ -164,6 +164,7 @@ type Engine struct {
 	// restAfter is the constant of the same name, or a shorter time in tests.
 	restAfter time.Duration
 	stamps    map[string]watcher.Stamp
+	lost      map[string]string   // why sessions are gone whose Blender is not wanted any more, until a run is told
 	byInode   map[uint64][]string // the paths of stamps by the numbers of their files; nil until a scan needs it
 	last      map[string]lastRun
 	stopping  bool // the engine is ending

@@ -41,7 +41,17 @@ func (w *worker) execute(j *job, code []byte) error {
 	if j.run.OnFarm() {
 		e.askFarm(j, &req)
 	}
+	if req.Session != "" && req.SessionGone == "" {
+		e.mu.Lock()
+		req.SessionGone = e.lost[req.Session]
+		e.mu.Unlock()
+	}
 	out, err := b.Run(j.ctx, req, s)
+	if err == nil && req.SessionGone != "" {
+		e.mu.Lock()
+		delete(e.lost, req.Session)
+		e.mu.Unlock()
+	}
 	s.end()
 	kept()
 

@@ -24,6 +24,26 @@ type sessionKeeper interface {
 	Complete(ctx context.Context, name, code string, cursor int) (api.Completion, error)
 }
 
+// noteLost notes that the sessions of a Blender are gone, because the settings do not name the Blender any more.
+// The next run of each is told.
+func (e *Engine) noteLost(name string, of Blender) {
+	k, ok := of.(sessionKeeper)
+	if !ok {
+		return
+	}
+	all := k.Sessions()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range all {
+		if s.State != api.SessionEnded {
+			if e.lost == nil {
+				e.lost = map[string]string{}
+			}
+			e.lost[s.Name] = fmt.Sprintf("the Blender %q was taken out of the settings", name)
+		}
+	}
+}
+
 // operationName returns what the history calls an operation of a session.
 func operationName(o api.SessionOperation) string { return "<session " + string(o) + ">" }
 
@@ -376,6 +396,9 @@ func whyNot(r api.Run) string {
 // EndSession cancels what runs or waits in a session, ends its Blender and removes its checkpoints. It
 // returns when the Blender is gone. It fails with [api.ErrNoSession] when there is no such session.
 func (e *Engine) EndSession(ctx context.Context, name string) error {
+	e.mu.Lock()
+	delete(e.lost, name)
+	e.mu.Unlock()
 	s, err := e.findSession(name)
 	none := errors.Is(err, api.ErrNoSession) // its first run may wait
 	if err != nil && !none {

@@ -89,6 +89,38 @@ func TestASessionWhoseFirstRunWaitsIsListedAndCanBeEnded(t *testing.T) {
 	}
 }
 
+func TestASessionWhoseBlenderIsTakenOutOfTheSettingsIsToldOf(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		make := c.NewBlender
+		c.Blenders = append(c.Blenders, api.BlenderSpec{Name: "old"})
+		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
+			b := make(spec, changed)
+			if spec.Name != "old" {
+				return b
+			}
+			return &sessionsBlender{fakeBlender: b.(*fakeBlender), all: []api.Session{
+				{Name: "chair", Blender: "old", State: api.SessionReady}, {Name: "gone", Blender: "old", State: api.SessionEnded},
+			}}
+		}
+	}).serve()
+	if err := h.SetBlenders([]api.BlenderSpec{{Name: api.DefaultBlender}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Blender is gone", func() bool { return len(h.Status().Blenders) == 1 })
+	for _, c := range []struct{ session, why string }{
+		{"chair", `the Blender "old" was taken out of the settings`}, {"chair", ""}, {"gone", ""},
+	} {
+		h.inSession(c.session, "x")
+		run := h.call()
+		if run.req.SessionGone != c.why {
+			t.Errorf("the run of %s is told %q, want %q", c.session, run.req.SessionGone, c.why)
+		}
+		run.finish(blender.Succeeded)
+		h.ended(run.req.ID)
+	}
+}
+
 func TestAnOperationEndsWithTheEngineThatItWasAskedOf(t *testing.T) {
 	t.Parallel()
 	h, _ := openWithSessions(t, api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionReady})

@@ -99,7 +99,9 @@ func (w *worker) retire() {
 	e := w.engine
 	e.mu.Lock()
 	w.retired = true
+	b := w.blender
 	e.mu.Unlock()
+	e.noteLost(w.name, b)
 	poke(w.woken)
 }
 
