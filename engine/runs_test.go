@@ -276,6 +276,9 @@ func TestARunThatWaitsSaysWhatBlenderDoes(t *testing.T) {
 func TestABlenderThatHasFailedStartsWithOtherSettings(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
+	h.submit("first")
+	h.call().finish(blender.Succeeded) // its worker has begun, and starts it no more by itself
+	h.ended("1")
 	h.b.set(api.BlenderFailed, "there is no such file")
 	h.submit("x")
 	same := []api.BlenderSpec{{Name: api.DefaultBlender}}

@@ -95,11 +95,12 @@ func TestASessionWhoseBlenderIsTakenOutOfTheSettingsIsToldOf(t *testing.T) {
 		make := c.NewBlender
 		c.Blenders = append(c.Blenders, api.BlenderSpec{Name: "old"})
 		c.NewBlender = func(spec api.BlenderSpec, changed func(api.BlenderStatus)) Blender {
-			b := make(spec, changed)
 			if spec.Name != "old" {
-				return b
+				return make(spec, changed)
 			}
-			return &sessionsBlender{fakeBlender: b.(*fakeBlender), all: []api.Session{
+			old := newFakeBlender()
+			old.make(spec, changed)
+			return &sessionsBlender{fakeBlender: old, all: []api.Session{
 				{Name: "chair", Blender: "old", State: api.SessionReady}, {Name: "gone", Blender: "old", State: api.SessionEnded},
 			}}
 		}
