@@ -243,9 +243,8 @@ func folderFlags() any {
 			tag["negatable"] = ""
 		case api.TypeList:
 			field.Type = reflect.TypeFor[[]string]()
-			tag["sep"], tag["placeholder"] = "none", map[string]string{"args": "ARGUMENT"}[d.Name]
-			if tag["placeholder"] == "" {
-				tag["placeholder"] = "PATTERN"
+			if tag["sep"], tag["placeholder"] = "none", "PATTERN"; d.Name == "args" {
+				tag["placeholder"] = "ARGUMENT"
 			}
 			tag["help"] += " May be given more than once; an empty text alone stands for none."
 		}

@@ -12,7 +12,7 @@ import (
 func TestAnEngineEndsWhoseHistoryWasRemovedOrReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	lock, err := home.LockEngine(home.Paths{Data: dir, Runtime: dir}, "socket")
+	lock, err := home.LockEngine(home.Paths{State: dir}, "socket")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -248,7 +248,7 @@ func (s *Server) readSubmission(w http.ResponseWriter, r *http.Request) (api.Sub
 	case in.Code != nil:
 		code = *in.Code
 	case in.Text == nil && in.Render == nil:
-		return api.Submission{}, badRequest("there is nothing to run: give code or text; what the file of the script has is not read")
+		return api.Submission{}, badRequest("there is nothing to run: give code or text; the engine does not read the file of the script")
 	}
 	if int64(len(code)) > s.maxCode {
 		return api.Submission{}, tooLarge("the script", s.maxCode)

@@ -133,7 +133,7 @@ func plainly(err error) error {
 		case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32:
 			should = "a whole number"
 		}
-		return fmt.Errorf("%s: %s is not %s", wrong.Field, wrong.Value, should)
+		return fmt.Errorf("%s: it should be %s, and is of the type %s", wrong.Field, should, wrong.Value)
 	case errors.As(err, &base64):
 		return fmt.Errorf("a text in base64 has a character at %d that is none of base64", int64(base64))
 	}

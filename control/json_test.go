@@ -52,10 +52,10 @@ func TestAValueThatIsWrongIsToldInPlainWords(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		``:                           "it is empty, and should be a JSON object",
-		`{"text":1}`:                 "text: number is not a text",
-		`{"args":"x"}`:               "args: string is not an array",
-		`{"limits":{"nice":"much"}}`: "limits.nice: string is not a whole number",
-		`{"echo":"yes"}`:             "echo: string is not true or false",
+		`{"text":1}`:                 "text: it should be a text, and is of the type number",
+		`{"args":"x"}`:               "args: it should be an array, and is of the type string",
+		`{"limits":{"nice":"much"}}`: "limits.nice: it should be a whole number, and is of the type string",
+		`{"echo":"yes"}`:             "echo: it should be true or false, and is of the type string",
 		`{"code":"(("}`:              "a text in base64 has a character at 0 that is none of base64",
 		`{"isolation":"much"}`:       `isolation: "much" is not one of "auto", "process", "scene", "keep"`,
 	} {

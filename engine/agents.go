@@ -148,8 +148,8 @@ func (a *agents) close() {
 }
 
 // HearAgent notes that an agent is connected, and what the agent has done. An agent of which nothing more
-// is heard for a minute counts as gone. Without a time since which the agent is connected that is the time at which
-// it was heard first. HearAgent returns the agent as it is kept.
+// is heard for a minute counts as gone. An agent that does not say since when it is connected is connected
+// since it was heard first. HearAgent returns the agent as it is kept.
 func (e *Engine) HearAgent(a api.Agent) api.Agent { return e.agents.hear(a) }
 
 // AgentLeft notes that an agent is gone, and reports whether it was known.

@@ -157,18 +157,23 @@ func (e *Engine) limitLog(most int64) int64 {
 	if e.store.logSize() < most {
 		return most
 	}
-	if e.takeLogOver(); e.store.logSize() < most {
+	if !e.takeLogOver() {
+		return most
+	}
+	size := e.store.logSize()
+	if size < most {
 		return e.largeLog
 	}
-	// Some program has the database open and reads it. To try at each look would flush the disk each time.
-	most = e.store.logSize() + e.largeLog/2
-	e.log.Warn("the log beside the run history grows, because some program has been reading the run history for long",
-		"bytes", e.store.logSize())
-	return most
+	// To try at each look would flush the disk each time.
+	e.log.Warn("the log beside the run history did not begin anew, because a program was reading the run history", "bytes", size)
+	return size + e.largeLog/2
 }
 
-func (e *Engine) takeLogOver() {
-	if err := e.store.checkpoint(); err != nil {
+// takeLogOver takes the log over into the database, and reports whether that succeeded.
+func (e *Engine) takeLogOver() bool {
+	err := e.store.checkpoint()
+	if err != nil {
 		e.log.Warn("cannot take the log over into the run history, will try again later", "error", err)
 	}
+	return err == nil
 }

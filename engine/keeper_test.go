@@ -114,3 +114,16 @@ func TestALogThatAProgramReadsIsTriedAgainWhenItHasGrown(t *testing.T) {
 		t.Errorf("without the reader the log has %d bytes, want %d at most", n, keptLog)
 	}
 }
+
+func TestALogThatCantBeTakenOverIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.largeLog = 1 << 20
+	fillLog(t, h.store, keptLog+(8<<20))
+	if err := h.store.reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if most := h.limitLog(h.largeLog); most != h.largeLog {
+		t.Errorf("it is tried again at %d bytes, want %d", most, h.largeLog)
+	}
+}

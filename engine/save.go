@@ -149,10 +149,10 @@ func (e *Engine) alert(folder, name string) {
 func (e *Engine) takeLocked(held heldSave) error {
 	s, from := held.Save, held.from
 	e.noteHelperLocked(s, from)
-	e.mu.Lock()
 	if s.Scan && s.From == "" {
-		s.From = e.renamedFromLocked(s)
+		s.From = e.renamedFrom(s)
 	}
+	e.mu.Lock()
 	what := e.decideLocked(s)
 	f := e.folders[s.Folder]
 	e.mu.Unlock()
@@ -183,12 +183,26 @@ func (e *Engine) takeLocked(held heldSave) error {
 	return nil
 }
 
-// renamedFromLocked returns under which path the script was known that a scan has found, when it was renamed
-// while nobody watched, and else "". Then the file is the one that was known, by its number, the time of its
-// making and its bytes, and nothing has the name before. It needs mu.
-func (e *Engine) renamedFromLocked(s watcher.Save) string {
+// renamedFrom returns under which path a script was known that a scan has found, when the script was renamed while
+// nobody watched, and else "". Then the file has the number, the time of its making and the bytes of a known
+// script, and no file has that script's path.
+func (e *Engine) renamedFrom(s watcher.Save) string {
+	e.mu.Lock()
+	paths := e.sameFileLocked(s)
+	e.mu.Unlock()
+	for _, path := range paths {
+		if isMissing(path) { // without the lock: a network drive may never answer
+			return path
+		}
+	}
+	return ""
+}
+
+// sameFileLocked returns the paths in the folder of a script that is not known, under which its file was known. It
+// needs mu.
+func (e *Engine) sameFileLocked(s watcher.Save) (paths []string) {
 	if _, known := e.stamps[s.Path]; known || s.Stamp.Inode == 0 {
-		return ""
+		return nil
 	}
 	if e.byInode == nil {
 		e.byInode = map[uint64][]string{}
@@ -201,11 +215,11 @@ func (e *Engine) renamedFromLocked(s watcher.Save) string {
 	for _, path := range e.byInode[s.Stamp.Inode] {
 		st, known := e.stamps[path]
 		made := st.Born != 0 && st.Born == s.Stamp.Born || st.Born == 0 && !st.ModTime.IsZero() && st.ModTime.Equal(s.Stamp.ModTime)
-		if known && made && st.Inode == s.Stamp.Inode && st.Hash == s.Stamp.Hash && e.folderOfLocked(path) == s.Folder && isMissing(path) {
-			return path
+		if known && made && st.Inode == s.Stamp.Inode && st.Hash == s.Stamp.Hash && e.folderOfLocked(path) == s.Folder {
+			paths = append(paths, path)
 		}
 	}
-	return ""
+	return paths
 }
 
 // folderOfLocked returns the innermost watched folder in which a script lies, or "". It needs mu.

@@ -36,7 +36,7 @@ for line in 'flags: CodeSignatureFlags(RUNTIME)' 'identifier: org.blendtray.blen
 		exit 1
 	fi
 done
-# What was looked at tells a changed program.
+# The check above must see that a program was changed.
 printf blendtray | dd of="$work/blendtray" bs=1 seek=3000000 conv=notrunc status=none
 if "$RCODESIGN" verify "$work/blendtray"; then
 	say "the signature of a changed program counts as good"
