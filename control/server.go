@@ -60,6 +60,7 @@ type Server struct {
 	settings Settings
 	farm     func(ctx context.Context, n int) api.Farm
 	spoolDir string
+	soon     soon
 	log      *slog.Logger
 	http     *http.Server
 
@@ -84,6 +85,7 @@ func NewServer(c Config) *Server {
 		farm:     c.Farm,
 		listener: c.Listener,
 		spoolDir: c.SpoolDir,
+		soon:     soon{after: soonAfter},
 		log:      c.Logger,
 		bodyTime: bodyTime, answerTime: answerTime, beatTime: beatTime, endTime: endTime,
 		maxBody: maxBody, maxCode: api.MaxCode,

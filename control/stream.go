@@ -40,11 +40,18 @@ func (st *stream) add(ev api.Event) error {
 	return st.enc.Encode(ev)
 }
 
+// write passes on what was added; it is sent with the next flush, or when the answer ends.
+func (st *stream) write() error {
+	_, err := st.w.Write(st.buf.Bytes())
+	st.buf.Reset()
+	return err
+}
+
+// flush sends what was added.
 func (st *stream) flush() error {
-	if _, err := st.w.Write(st.buf.Bytes()); err != nil {
+	if err := st.write(); err != nil {
 		return err
 	}
-	st.buf.Reset()
 	return st.ctrl.Flush()
 }
 
@@ -54,6 +61,10 @@ func (st *stream) send(ev api.Event) error {
 	}
 	return st.flush()
 }
+
+// soonAfter is how long the events of a run are held back at least, to be sent in one piece with the end
+// of a run that ends at once, and half of how long they are held back at most.
+const soonAfter = 2 * time.Millisecond
 
 // maxBatch is how many bytes of waiting events go into one flush.
 const maxBatch = 256 << 10
@@ -144,34 +155,87 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 		return err
 	}
 	defer sub.Close()
-	sp := newSpool(s.spoolDir)
-	defer sp.remove()
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
-	first := run
-	sp.put(api.Event{Time: time.Now().UTC(), Kind: api.KindRun, ID: run.ID, Run: &first})
+	st := newStream(w)
+	rest, goesOn, err := s.beginStream(ctx, st, run, sub.Events())
+	if goesOn {
+		err = s.streamOn(ctx, st, run, rest, sub.Events())
+	}
+	s.ended(r, err)
+	return nil
+}
+
+// beginStream writes the events of a run that ends at once and prints nothing, and sends them all in one
+// piece: each piece wakes the client. It returns true when the run goes on after a moment or prints; then
+// what was written is not sent yet. rest is an event that was not written, or nil.
+func (s *Server) beginStream(ctx context.Context, st *stream, run api.Run, events <-chan api.Event) (rest *api.Event, goesOn bool, err error) {
+	if err := st.add(runEvent(run)); err != nil {
+		return nil, false, err
+	}
+	if run.State.Final() {
+		return nil, false, st.flush()
+	}
+	late := s.soon.passed()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, false, nil
+		case <-late:
+			return nil, true, nil
+		case ev, ok := <-events:
+			switch {
+			case !ok:
+				return nil, false, st.flush()
+			case ev.Kind != api.KindRun || ev.Run == nil || ev.ID != run.ID:
+				return &ev, true, nil
+			}
+			if err := st.add(ev); err != nil {
+				return nil, false, err
+			}
+			if ev.Run.State.Final() {
+				return nil, false, st.write() // the end of the answer flushes it
+			}
+		}
+	}
+}
+
+// streamOn streams the events of a run from rest on, an event or nil, until the run has ended. What the
+// run prints waits in a spool for a client that reads slowly.
+func (s *Server) streamOn(ctx context.Context, st *stream, run api.Run, rest *api.Event, events <-chan api.Event) error {
+	sp := newSpool(s.spoolDir)
+	defer sp.remove()
 	go func() {
 		defer sp.close()
-		if !run.State.Final() {
-			s.collect(ctx, run, sub.Events(), sp)
-		}
+		s.collect(ctx, run, rest, events, sp)
 	}()
-	st := newStream(w)
-	s.ended(r, s.follow(ctx, st, sp.wake, sp.next))
-	return nil
+	return s.follow(ctx, st, sp.wake, sp.next)
 }
 
 // afterGap is the silence after a gap which means that the gap may hide the end of the run.
 const afterGap = 100 * time.Millisecond
 
-// collect puts the events of a run into a spool until the run has ended. After a gap it checks
+// collect puts rest, unless it is nil, and the events of a run into a spool until the run has ended. After a gap it checks
 // whether the run ended in the gap, so that a stream always ends with the run's final state.
-func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Event, sp *spool) {
+func (s *Server) collect(ctx context.Context, run api.Run, rest *api.Event, events <-chan api.Event, sp *spool) {
 	put := func(ev api.Event) (last bool) {
 		sp.put(ev)
 		return ev.Kind == api.KindRun && ev.Run != nil && ev.Run.State.Final()
 	}
 	var missed <-chan time.Time // set after a gap
+	take := func(ev api.Event) (last bool) {
+		switch {
+		case ev.Kind == api.KindGap:
+			sp.put(ev)
+			missed = time.After(afterGap)
+		case missed != nil:
+			missed = time.After(afterGap)
+		}
+		return ev.ID == run.ID && put(ev)
+	}
+	if rest != nil && take(*rest) {
+		return
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -182,16 +246,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, events <-chan api.Eve
 				return
 			}
 		case ev, ok := <-events:
-			switch {
-			case !ok:
-				return
-			case ev.Kind == api.KindGap:
-				sp.put(ev)
-				missed = time.After(afterGap)
-			case missed != nil:
-				missed = time.After(afterGap)
-			}
-			if ev.ID == run.ID && put(ev) {
+			if !ok || take(ev) {
 				return
 			}
 		}

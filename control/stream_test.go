@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,65 @@ func TestFollowingARunShowsAllOfItAndNothingElse(t *testing.T) {
 		t.Errorf("followed\n%s\nwant\n%s", s, want)
 	}
 	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
+}
+
+func TestAShortRunIsAnsweredInOnePiece(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		events []api.Event
+		pieces bool
+	}{
+		{"a run that prints nothing", nil, false},
+		{"a run that prints", []api.Event{{Kind: api.KindOutput, Text: "printed\n"}}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake()
+			f.onSubmit = func(run api.Run) {
+				f.set(run.ID, api.Running)
+				for _, ev := range c.events {
+					ev.ID = run.ID
+					f.publish(ev)
+				}
+				f.set(run.ID, api.Succeeded)
+			}
+			s := NewServer(Config{Engine: f})
+			s.soon.after = time.Hour
+			asked := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/runs?stream=1", strings.NewReader(`{"text":"x = 1"}`))
+			asked.Header.Set("Content-Type", "application/json")
+			answer := &pieces{ResponseRecorder: httptest.NewRecorder()}
+			s.http.Handler.ServeHTTP(answer, asked)
+			if lines := strings.Split(strings.TrimSpace(answer.Body.String()), "\n"); len(lines) != 4+len(c.events) || !strings.Contains(lines[len(lines)-1], `"succeeded"`) {
+				t.Errorf("answered %d\n%s", answer.Code, answer.Body)
+			}
+			if (answer.flushed > 0) != c.pieces {
+				t.Errorf("sent in %d pieces before the end", answer.flushed)
+			}
+		})
+	}
+}
+
+// pieces is an answer that counts in how many pieces it was sent before its end.
+type pieces struct {
+	*httptest.ResponseRecorder
+	flushed int
+}
+
+func (p *pieces) Flush() { p.flushed++ }
+
+func (p *pieces) SetReadDeadline(time.Time) error { return nil }
+
+func TestAClientLearnsAtOnceThatItsRunWaits(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f)
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
+		if err != nil || ev.Run == nil || ev.Run.State != api.Queued {
+			t.Errorf("%+v, %v", ev, err)
+		}
+		return // nothing else comes
+	}
 }
 
 func TestFollowingARunEndsWithItEvenWhenTheEndWasMissed(t *testing.T) {

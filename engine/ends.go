@@ -28,9 +28,25 @@ func (j *job) endMayWait(r *api.Run) bool {
 // needs turn.
 func (e *Engine) postponeEndLocked(j *job) {
 	e.ends = append(e.ends, j)
-	if len(e.ends) == 1 {
-		time.AfterFunc(e.endPatience, e.writeEnds)
+	if !e.endsDue { // one timer serves all ends: a new timer wakes the thread that waits for files and sockets
+		e.endsDue = true
+		time.AfterFunc(e.endPatience, e.writeOldEnds)
 	}
+}
+
+// writeOldEnds writes the ends down when the oldest of them has waited for endPatience, and else has itself
+// called again at that moment.
+func (e *Engine) writeOldEnds() {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	if len(e.ends) > 0 {
+		if left := e.endPatience - time.Since(e.ends[0].over); left > 0 {
+			time.AfterFunc(left, e.writeOldEnds)
+			return
+		}
+	}
+	e.endsDue = false
+	e.writeEndsLocked()
 }
 
 // saveEndsLocked returns a function that writes down the ends that were postponed, within a

@@ -71,6 +71,25 @@ func TestTheStartOfTheNextRunWritesDownAnEnd(t *testing.T) {
 	}
 }
 
+func TestEachEndWaitsAsLongAsAnEndMay(t *testing.T) {
+	t.Parallel()
+	h := patient(t)
+	h.submit("a")
+	h.call().plain(t)
+	h.ended("1")
+	h.writeOldEnds() // the timer of an end that was written down meanwhile
+	if state := h.inDatabase("1"); state != api.Running {
+		t.Errorf("the database has run 1 as %s before its time", state)
+	}
+	h.turn.Lock()
+	h.ends[0].over = time.Now().Add(-h.endPatience)
+	h.turn.Unlock()
+	h.writeOldEnds()
+	if state := h.inDatabase("1"); state != api.Succeeded {
+		t.Errorf("the database has run 1 as %s after its time", state)
+	}
+}
+
 func TestAnEndThatIsNotWrittenDownYetIsFoundByTheNextEngine(t *testing.T) {
 	t.Parallel()
 	h := patient(t)

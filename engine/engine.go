@@ -146,6 +146,7 @@ type Engine struct {
 	offered   []string           // the paths that the watcher was last given; guarded by arranging
 	turn      sync.Mutex
 	ends      []*job // final runs whose ends are written down in a moment; guarded by turn
+	endsDue   bool   // a timer will write them down; guarded by turn
 
 	mu      sync.Mutex
 	queue   queue

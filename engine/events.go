@@ -19,6 +19,10 @@ const (
 	// is busy.
 	maxOutputText = 64 << 10
 	maxHeldNotes  = 16
+	// readyEvents is how many events may wait in the channel of a subscriber, and readyText how many
+	// bytes of text each of them may have.
+	readyEvents = 16
+	readyText   = 4 << 10
 )
 
 // SubscribeOptions chooses the events of a subscription.
@@ -38,7 +42,6 @@ type Subscription struct {
 	opts SubscribeOptions
 	ch   chan api.Event
 	done chan struct{}
-	wake chan struct{}
 	once sync.Once
 
 	mu      sync.Mutex
@@ -46,6 +49,9 @@ type Subscription struct {
 	output  int // bytes of output in waiting
 	dropped int64
 	ended   bool
+	// delivering is true while a goroutine sends waiting events to ch. Without it no event waits.
+	delivering bool
+	closed     bool // ch is closed
 }
 
 // pending is an event that waits. The field more collects the output that follows other output,
@@ -66,6 +72,7 @@ func (s *Subscription) Close() {
 	s.once.Do(func() {
 		s.hub.remove(s)
 		close(s.done)
+		s.end()
 	})
 }
 
@@ -73,46 +80,41 @@ func (s *Subscription) Close() {
 func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
 	s := &Subscription{
 		hub: e.hub, opts: opts,
-		ch:   make(chan api.Event),
+		ch:   make(chan api.Event, readyEvents),
 		done: make(chan struct{}),
-		wake: make(chan struct{}, 1),
 	}
 	e.hub.add(s)
-	go s.deliver()
 	return s
 }
 
-// deliver sends the waiting events to the channel until the subscription ends.
+// deliver sends the waiting events to the channel until none waits or the subscription ends.
 func (s *Subscription) deliver() {
-	defer close(s.ch)
 	for {
-		ev, ok, ended := s.next()
-		switch {
-		case ok:
-			select {
-			case s.ch <- ev:
-			case <-s.done:
-				return
-			}
-		case ended:
+		ev, ok := s.next()
+		if !ok {
 			return
-		default:
-			select {
-			case <-s.wake:
-			case <-s.done:
-				return
-			}
+		}
+		select {
+		case s.ch <- ev:
+		case <-s.done:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.waiting, s.delivering = nil, false
+			s.closeLocked()
+			return
 		}
 	}
 }
 
-// next returns the next waiting event. ok is false when no event waits, and ended is true when
-// none will come.
-func (s *Subscription) next() (ev api.Event, ok, ended bool) {
+// next returns the next waiting event. ok is false when no event waits; then nothing is delivering any
+// more, and the channel is closed where no event will come.
+func (s *Subscription) next() (ev api.Event, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
-		return api.Event{}, false, s.ended
+		s.waiting, s.delivering = nil, false
+		s.closeLocked()
+		return api.Event{}, false
 	}
 	p := &s.waiting[0]
 	if ev = p.Event; p.more != nil {
@@ -120,13 +122,18 @@ func (s *Subscription) next() (ev api.Event, ok, ended bool) {
 	}
 	*p = pending{}
 	s.waiting = s.waiting[1:]
-	if len(s.waiting) == 0 {
-		s.waiting = nil
-	}
 	if ev.Kind == api.KindOutput {
 		s.output -= len(ev.Text)
 	}
-	return ev, true, false
+	return ev, true
+}
+
+// closeLocked closes the channel when no event will come and none waits. It needs mu.
+func (s *Subscription) closeLocked() {
+	if s.ended && !s.closed && !s.delivering {
+		s.closed = true
+		close(s.ch)
+	}
 }
 
 // offer adds an event, unless it is output that the subscriber has not asked for.
@@ -136,6 +143,9 @@ func (s *Subscription) offer(ev api.Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	var last *pending
 	if n := len(s.waiting); n > 0 {
 		last = &s.waiting[n-1]
@@ -175,8 +185,21 @@ func (s *Subscription) offer(ev api.Event) {
 		}
 	}
 	ev.Dropped, s.dropped = s.dropped, 0
+	if !s.delivering && len(ev.Text) <= readyText { // mostly the listener keeps up, and needs no goroutine for it
+		select {
+		case s.ch <- ev:
+			if ev.Kind == api.KindOutput {
+				s.output -= len(ev.Text)
+			}
+			return
+		default:
+		}
+	}
 	s.waiting = append(s.waiting, pending{Event: ev})
-	poke(s.wake)
+	if !s.delivering {
+		s.delivering = true
+		go s.deliver()
+	}
 }
 
 // hub sends every event to every subscriber, in the same order.
@@ -200,7 +223,7 @@ func (h *hub) add(s *Subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		s.ended = true
+		s.end()
 		return
 	}
 	if s.opts.Output {
@@ -297,7 +320,7 @@ func (h *hub) close() {
 // end has the subscription end after its waiting events.
 func (s *Subscription) end() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.ended = true
-	s.mu.Unlock()
-	poke(s.wake)
+	s.closeLocked()
 }

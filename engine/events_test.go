@@ -262,7 +262,7 @@ func TestASubscriptionEndsWhenClosedAndWithTheEngine(t *testing.T) {
 // It counts the allocations of the whole process and therefore is not parallel.
 func TestManySmallPiecesForAStuckSubscriberCostLittle(t *testing.T) {
 	h := open(t)
-	sub := &Subscription{hub: h.hub, opts: SubscribeOptions{Output: true}, wake: make(chan struct{}, 1)}
+	sub := &Subscription{hub: h.hub, opts: SubscribeOptions{Output: true}, delivering: true}
 	const n = 3 << 20
 	allocated := testing.AllocsPerRun(1, func() {
 		for range n / 2 {
@@ -273,7 +273,7 @@ func TestManySmallPiecesForAStuckSubscriberCostLittle(t *testing.T) {
 		t.Errorf("%v allocations", allocated)
 	}
 	total := 0
-	for ev, ok, _ := sub.next(); ok; ev, ok, _ = sub.next() {
+	for ev, ok := sub.next(); ok; ev, ok = sub.next() {
 		total += len(ev.Text)
 	}
 	if total != n || sub.output != 0 {

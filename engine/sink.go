@@ -24,6 +24,7 @@ type sink struct {
 	ended bool
 	// drawing is true while a thumbnail of a picture of the render is made.
 	drawing bool
+	drew    bool // a thumbnail was begun, so that there may be a file
 }
 
 // Taken notes that a Blender was chosen for the run, so that other Blenders that are free are free for
@@ -125,7 +126,7 @@ func (s *sink) Rendered(picture string) {
 		file := e.liveFile(run)
 		s.mu.Lock()
 		busy := s.drawing || s.ended || file == "" || e.cfg.Thumbnails == nil
-		s.drawing = s.drawing || !busy
+		s.drawing, s.drew = s.drawing || !busy, s.drew || !busy
 		s.mu.Unlock()
 		if busy {
 			return
@@ -165,13 +166,14 @@ func (s *sink) end() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	drew := s.drew
 	s.mu.Unlock()
 	s.engine.mu.Lock()
 	s.job.run.Preview = "" // the live picture goes with the end of the render
 	run := s.job.run
 	s.engine.mu.Unlock()
-	if file := s.engine.liveFile(run); file != "" {
-		_ = os.Remove(file) // mostly there is none
+	if file := s.engine.liveFile(run); drew && file != "" {
+		_ = os.Remove(file) // where the drawing goes on, it removes the file itself
 	}
 	at := s.job.out.next()
 	s.engine.hub.output(s.job.run.ID, at, s.job.out.end())
