@@ -11,6 +11,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -41,13 +42,7 @@ func unmarshalStrict(data []byte, v any) error {
 // a type knows, once. The same holds for the objects in the fields. A type that is no struct knows
 // all names.
 func checkFields(data []byte, known reflect.Type) error {
-	types := map[string]reflect.Type{}
-	if known.Kind() == reflect.Struct {
-		for i := range known.NumField() {
-			name, _, _ := strings.Cut(known.Field(i).Tag.Get("json"), ",")
-			types[name] = known.Field(i).Type
-		}
-	}
+	types := fieldTypes(known)
 	dec := json.NewDecoder(bytes.NewReader(data))
 	switch begin, err := dec.Token(); {
 	case errors.Is(err, io.EOF):
@@ -84,6 +79,27 @@ func checkFields(data []byte, known reflect.Type) error {
 		}
 	}
 	return nil
+}
+
+// structs has for each type of a struct what fieldTypes returns for it, which takes longer to find out than
+// to read a short submission.
+var structs sync.Map
+
+// fieldTypes returns the types of a struct's fields by their names in JSON, or nil for another type.
+func fieldTypes(of reflect.Type) map[string]reflect.Type {
+	if of.Kind() != reflect.Struct {
+		return nil
+	}
+	if types, ok := structs.Load(of); ok {
+		return types.(map[string]reflect.Type)
+	}
+	types := map[string]reflect.Type{}
+	for i := range of.NumField() {
+		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		types[name] = of.Field(i).Type
+	}
+	structs.Store(of, types)
+	return types
 }
 
 // checkValue checks the fields of the objects in the value of a field, which has a type.

@@ -22,6 +22,8 @@ type insert struct {
 	// path and stamp, when path is not "", are the script and what is known of it from now on.
 	path  string
 	stamp watcher.Stamp
+	// sent is when the run is about to be sent, or the zero time for a run that waits.
+	sent time.Time
 }
 
 // insert writes a run down as queued and sets its id and its place.
@@ -39,14 +41,12 @@ func (s *store) insert(in insert) error {
 // when the id is set, before anything of the run is in the database. It calls besides at the end of
 // the transaction.
 func (s *store) insertRunning(in insert, at time.Time, begin func(), besides func() error) error {
+	in.sent = at
 	return s.tx(func() error {
 		if err := s.insertLocked(in); err != nil {
 			return err
 		}
 		begin()
-		if err := s.startLocked(in.job.id, at); err != nil {
-			return err
-		}
 		return besides()
 	})
 }
@@ -86,20 +86,24 @@ func (s *store) insertLocked(in insert) error {
 	}
 	retryOf, _ := parseID(j.run.RetryOf)
 	writtenBy, _ := parseID(j.run.WrittenBy)
+	state, started, attempts := api.Queued, any(nil), 0
+	if !in.sent.IsZero() {
+		state, started, attempts = api.Running, in.sent.UnixNano(), 1
+	}
 	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
 		return err
 	}
 	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
 			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
 			leftover, limits, repeats, written_by, chain, session,
-			render, echo, confined)
+			render, echo, confined, started_at, attempts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			?, ?, ?)`,
+			?, ?, ?, ?, ?)`,
 		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
-		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(api.Queued), j.run.QueuedAt.UnixNano(),
+		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(state), j.run.QueuedAt.UnixNano(),
 		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
 		j.repeats, writtenBy, j.chain.len(), j.run.Session,
-		render, j.echo, j.confined)
+		render, j.echo, j.confined, started, attempts)
 	if err != nil {
 		return err
 	}
