@@ -48,6 +48,9 @@ type runsTab struct {
 	during  []api.Run // what has changed since a page was asked for
 	asked   int       // counts reloads, so that load can drop the answer to an older request
 
+	reasonAsked bool // the engine is asked what the shown run waits for
+	reasonStale bool // that may have changed since it was asked
+
 	mu     sync.Mutex
 	queued []api.Event
 	busy   bool
@@ -63,6 +66,7 @@ func newRunsTab(w *window) *runsTab {
 		if i < len(t.activity.runs) && !t.marking {
 			t.picked = i > 0 // who selects the newest run wants the newest from then on
 			t.detail.show(*t.activity.runs[i])
+			t.askReason() // a Blender may have changed since the run came into the list
 		}
 	}
 	t.scripts = newScriptList(t)
@@ -500,6 +504,33 @@ func (t *runsTab) history(id string) {
 			}
 			if t.detail.run.ID == id {
 				t.detail.show(r)
+			}
+		})
+}
+
+// askReason asks the engine what the shown run waits for, if the run waits, and shows the answer. What a
+// Blender does may change that, and the window is told of the Blender then, but not of each run.
+func (t *runsTab) askReason() {
+	id := t.detail.run.ID
+	switch {
+	case t.detail.run.State != api.Queued:
+		return
+	case t.reasonAsked:
+		t.reasonStale = true
+		return
+	}
+	t.reasonAsked, t.reasonStale = true, false
+	fetch(t.window, func(ctx context.Context) (api.Run, error) { return t.window.shell.cfg.Client.Run(ctx, id) },
+		func(r api.Run, err error) {
+			t.reasonAsked = false
+			// Anything else that becomes of a run is an event, which may have come before this answer.
+			if shown := t.detail.run; err == nil && r.State == api.Queued && shown.ID == id && shown.State == api.Queued {
+				r.Output = "" // a list has no output
+				t.activity.update(r)
+				t.detail.show(r)
+			}
+			if t.reasonStale {
+				t.askReason()
 			}
 		})
 }

@@ -170,6 +170,31 @@ func TestAnEventFromBeforeAGapDoesNotUndoWhatTheEngineSaysAfterIt(t *testing.T) 
 	}
 }
 
+// What a run waits for changes with its Blender, and only the Blender is an event of all runs then.
+func TestTheDetailsSayWhatARunWaitsForNow(t *testing.T) {
+	o := openWindow(t)
+	b, d := o.backend, o.runs.detail
+	becomes := func(reason string, state api.BlenderState) {
+		b.mu.Lock()
+		for i := range b.runs {
+			b.runs[i].Reason = reason
+		}
+		b.mu.Unlock()
+		b.publish(api.Event{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: state}})
+	}
+	b.add(api.Run{Script: "/srv/a.py", State: api.Queued, Reason: "Blender is starting"})
+	b.add(api.Run{Script: "/srv/b.py", State: api.Queued, Reason: "Blender is starting"})
+	o.until("the newest run is shown", func() bool { return d.run.ID == "2" && d.cause.Text == "Blender is starting" })
+	becomes("Blender has failed (there is none): mend that", api.BlenderFailed)
+	o.until("the details say that it has failed", func() bool { return strings.Contains(d.cause.Text, "has failed") })
+	o.runs.list.Select(1)
+	o.until("so say those of another run", func() bool { return d.run.ID == "1" && strings.Contains(d.cause.Text, "has failed") })
+	becomes("", api.BlenderReady)
+	o.until("the details say nothing while the run waits for its turn", func() bool { return !d.cause.Visible() })
+	b.change("1", func(r *api.Run) { r.State = api.Running })
+	o.until("the run begins", func() bool { return strings.Contains(d.title.Text, "running") })
+}
+
 func TestWhereTheRunOfTheLastWindowIsGoneTheNewestIsShown(t *testing.T) {
 	o := openWindow(t, succeeded("/srv/a.py"))
 	o.until("the runs are there", func() bool { return len(o.runs.activity.runs) == 1 })

@@ -394,6 +394,8 @@ func (w *window) heard(ev api.Event) {
 				w.shell.do(func() { w.first.heard(*r) })
 			}
 		}
+	case api.KindBlender:
+		w.shell.do(w.runs.askReason)
 	case api.KindHistory: // runs were deleted or pinned
 		w.shell.do(func() { w.runs.history(ev.ID) })
 		w.shell.do(w.pictures.reload)
