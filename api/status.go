@@ -138,7 +138,8 @@ type FolderStatus struct {
 	Path string `json:"path"`
 	// Method is "inotify", "fsnotify" or "poll", or "" when the folder is not watched.
 	Method string `json:"method"`
-	// Error says why the folder is not (fully) watched and what to do, or is empty.
+	// Error says why the folder is not (fully) watched and what to do, or is empty. It has a line for
+	// each kind of what is wrong, the worst first.
 	Error string `json:"error"`
 	// Note says what is special about how the folder is watched, such as links, or is empty.
 	Note string `json:"note"`

@@ -160,9 +160,9 @@ func (f *folder) enters(dir string) bool {
 	})
 }
 
-// statusLocked returns how f is watched; method is the name of the source of events, and trouble what
-// is wrong in f. It needs mu.
-func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
+// statusLocked returns how f is watched; method is the name of the source of events, and troubles
+// what is wrong in f, the worst first. It needs mu.
+func (f *folder) statusLocked(method string, troubles []string) api.FolderStatus {
 	st := api.FolderStatus{Path: f.Path, Error: f.problem, Refused: len(f.refused)}
 	switch {
 	case f.distrusted: // with all that is in it
@@ -176,10 +176,7 @@ func (f *folder) statusLocked(method, trouble string) api.FolderStatus {
 	case f.unwatched > 0:
 		st.Method = methodPoll
 	}
-	st.Error = trouble
-	if refusal := f.refusalLocked(); refusal != "" {
-		st.Error = refusal
-	}
+	st.Error = lines(append([]string{f.refusalLocked()}, troubles...)...)
 	return st
 }
 

@@ -5,13 +5,15 @@ import (
 	"path/filepath"
 )
 
-// kind is what is wrong with a folder or a script. The status tells the lowest kind first.
+// kind is what is wrong with a folder or a script. The status tells the lowest kind first, and each in a
+// line.
 type kind int
 
 const (
 	notWatched kind = iota // the system does not watch a folder, which is polled
 	notListed              // a folder can't be read
 	notRead                // a script can't be read, or is too large
+	kinds                  // how many there are
 )
 
 // cause is a folder or script with which something is wrong.
@@ -40,14 +42,14 @@ func (w *Watcher) clearTroubleLocked(k kind, path string) {
 	}
 }
 
-// troublesLocked returns for each folder a sentence on what is wrong in it. It forgets what has to do
-// with no watched folder any more. It needs mu.
-func (w *Watcher) troublesLocked() map[*folder]string {
-	type worst struct {
-		cause
+// troublesLocked returns for each folder a sentence on each kind of what is wrong in it, in their order.
+// It forgets what has to do with no watched folder any more. It needs mu.
+func (w *Watcher) troublesLocked() map[*folder]*[kinds]string {
+	type trouble struct {
+		first  string // its path
 		others int
 	}
-	all := map[*folder]worst{}
+	all := map[*folder]*[kinds]trouble{}
 	for c := range w.troubles {
 		dir := c.path
 		if c.kind == notRead {
@@ -58,26 +60,28 @@ func (w *Watcher) troublesLocked() map[*folder]string {
 			delete(w.troubles, c)
 			continue
 		}
-		now, was := all[d.folder]
-		switch {
-		case !was:
-			now = worst{cause: c}
-		case c.kind < now.kind:
-			now = worst{cause: c} // what is less bad is told when this is mended
-		case c.kind > now.kind:
-		default:
-			now.others++
-			if c.path < now.path {
-				now.cause = c
-			}
+		if all[d.folder] == nil {
+			all[d.folder] = &[kinds]trouble{}
 		}
-		all[d.folder] = now
+		switch t := &all[d.folder][c.kind]; {
+		case t.first == "":
+			t.first = c.path
+		default:
+			t.others++
+			t.first = min(t.first, c.path)
+		}
 	}
-	texts := map[*folder]string{}
-	for f, c := range all {
-		texts[f] = w.troubles[c.cause]
-		if c.others > 0 && c.kind != notWatched { // there the text is about all of them
-			texts[f] += fmt.Sprintf(" (and %d more)", c.others)
+	texts := map[*folder]*[kinds]string{}
+	for f, troubles := range all {
+		texts[f] = &[kinds]string{}
+		for k, t := range troubles {
+			if t.first == "" {
+				continue
+			}
+			texts[f][k] = w.troubles[cause{kind(k), t.first}]
+			if t.others > 0 && kind(k) != notWatched { // there the text is about all of them
+				texts[f][k] += fmt.Sprintf(" (and %d more)", t.others)
+			}
 		}
 	}
 	return texts

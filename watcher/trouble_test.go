@@ -104,3 +104,32 @@ func TestTheStatusForgetsThatTheSystemWatchedTooFewFolders(t *testing.T) {
 	refuses.Store(false)
 	r.says("")
 }
+
+// Whoever mends the worst would believe that all is well.
+func TestTheStatusTellsEachKindOfWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	var refuses atomic.Bool
+	refuses.Store(true)
+	var r *rig
+	r = prepare(t, func(c *Config, o *options) {
+		c.MaxFileBytes = 1000
+		o.pollEvery = 20 * time.Millisecond
+		o.newSource = func(h hintFunc) (source, error) {
+			s, err := newSource(h)
+			return refusing{s, &refuses, r.path("sub")}, err
+		}
+	})
+	r.write("a.py", strings.Repeat("#", 1001))
+	r.write("b.py", strings.Repeat("#", 1001))
+	r.mkdir("sub")
+	r.serve()
+	polled := "it is polled, because the system does not watch it: add a watch: " + os.ErrInvalid.Error()
+	large := r.path("a.py") + " is not read: its 1001 bytes are more than the 1000 that a script may have (and 1 more)"
+	r.says(polled + "\n" + large)
+	refuses.Store(false)
+	r.until("a status with the scripts alone", func() bool { return r.w.Status()[0].Error == large })
+	r.remove("b.py")
+	r.says(r.path("a.py") + " is not read")
+	r.write("a.py", "")
+	r.says("")
+}

@@ -357,3 +357,17 @@ func watchUntil(t testing.TB, f api.WatchSettings) *harness {
 	serve(t, h.w)
 	return h
 }
+
+func TestWhatIsRefusedHidesNothingElseThatIsWrong(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, func(c *Config, _ *options) { c.MaxFileBytes = 1000 })
+	r.write("large.py", strings.Repeat("#", 1001))
+	r.write("open.py", "open\n")
+	chmod(t, r.path("open.py"), 0o666)
+	r.serve()
+	large := r.path("large.py") + " is not read: its 1001 bytes are more than the 1000 that a script may have"
+	r.until("a status that tells both", func() bool {
+		first, second, _ := strings.Cut(r.w.Status()[0].Error, "\n")
+		return strings.Contains(first, "open.py") && second == large
+	})
+}

@@ -288,11 +288,14 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 	troubles := w.troublesLocked()
 	all := make([]api.FolderStatus, len(w.folders))
 	for i, f := range w.folders {
-		trouble := troubles[f]
-		if w.noSource != "" && f.unwatched > 0 {
-			trouble = w.noSource
+		var wrong [kinds]string
+		if of := troubles[f]; of != nil {
+			wrong = *of
 		}
-		all[i] = f.statusLocked(method, trouble)
+		if w.noSource != "" && f.unwatched > 0 {
+			wrong[notWatched] = w.noSource
+		}
+		all[i] = f.statusLocked(method, wrong[:])
 		all[i].Waiting, all[i].Note = w.waitingLocked(f), w.noteLocked(f)
 	}
 	return all
@@ -300,13 +303,12 @@ func (w *Watcher) statusesLocked() []api.FolderStatus {
 
 // noteLocked returns what is special about how f is watched. It needs mu.
 func (w *Watcher) noteLocked(f *folder) string {
-	notes := []string{}
-	for _, note := range []string{w.linksNoteLocked(f), f.twinsNoteLocked()} {
-		if note != "" {
-			notes = append(notes, note)
-		}
-	}
-	return strings.Join(notes, "\n")
+	return lines(w.linksNoteLocked(f), f.twinsNoteLocked())
+}
+
+// lines returns those of some texts that are not empty, each in a line.
+func lines(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n")
 }
 
 // Pause(true) holds back all saves from the moment it returns, except a save that is being
