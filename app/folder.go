@@ -2,7 +2,9 @@ package app
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -77,6 +79,7 @@ func (c *folderAddCmd) Run(e *env) error {
 	if _, err := os.Stat(path); err != nil {
 		e.warn("there is no folder %s yet; it is watched as soon as there is one", clean(path))
 	}
+	e.warnOfScene(values)
 	if f, ok := report.Folder(path); ok && !e.warnOfOthers(f) {
 		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
 	}
@@ -116,6 +119,7 @@ func (c *folderSetCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	e.warnOfScene(values)
 	if f, ok := report.Folder(path); ok {
 		e.warnOfOthers(f)
 		e.printf("%s has%s\n", clean(f.Path), clean(orDefaults(chosen(f, " "))))
@@ -140,6 +144,23 @@ func (e *env) warnOfOthers(f api.FolderReport) bool {
 		e.warn("%s: %s", f.Path, refusal)
 	}
 	return refusal != ""
+}
+
+// warnOfScene warns when the .blend that a flag names can't be found: it may come later, but a mistake in
+// its path would first be told by the next run.
+func (e *env) warnOfScene(values map[string]any) {
+	scene, _ := values["scene"].(string)
+	if !isBlend(scene) {
+		return
+	}
+	switch info, err := os.Stat(scene); {
+	case errors.Is(err, fs.ErrNotExist):
+		e.warn("there is no file %s yet; until there is one, the folder's scripts fail", scene)
+	case err != nil:
+		e.warn("the scene can't be opened: %v; until it can, the folder's scripts fail", err)
+	case info.IsDir():
+		e.warn("%s is a folder and no .blend file; until it is one, the folder's scripts fail", scene)
+	}
 }
 
 // orDefaults returns the settings of a folder in words, also when all are the defaults.
@@ -296,8 +317,11 @@ func takeFolderFlags(flags reflect.Value, values map[string]any) error {
 // sceneFromHere returns a scene in which the path of a .blend, which is relative to the folder
 // where the command was typed, has become absolute.
 func sceneFromHere(scene string) (string, error) {
-	if !strings.EqualFold(filepath.Ext(scene), ".blend") {
+	if !isBlend(scene) {
 		return scene, nil
 	}
 	return filepath.Abs(scene)
 }
+
+// isBlend reports whether a scene is the path of a .blend.
+func isBlend(scene string) bool { return strings.EqualFold(filepath.Ext(scene), ".blend") }
