@@ -301,6 +301,9 @@ func takeFolderFlags(flags reflect.Value, values map[string]any) error {
 				values[key] = *flag
 			}
 		case []string:
+			if err := refuseList(key, flag); err != nil {
+				return err
+			}
 			if len(flag) == 1 && flag[0] == "" { // as --exclude ''
 				flag = []string{}
 			}
@@ -309,6 +312,19 @@ func takeFolderFlags(flags reflect.Value, values map[string]any) error {
 			}
 		default:
 			return fmt.Errorf("the flag of %s has the type %T", key, flag)
+		}
+	}
+	return nil
+}
+
+// refuseList fails when a part of a list is a list itself, as it stands in settings.toml: the flag takes
+// each part for itself, so such a list would be a single part with brackets.
+func refuseList(key string, parts []string) error {
+	for _, part := range parts {
+		if _, is := settings.ParseList(part); is {
+			return fault.New(fault.Usage,
+				fmt.Sprintf("write `--%[1]s FIRST --%[1]s SECOND`, or `--%[1]s ''` for none; a part that has such brackets itself goes into settings.toml", key),
+				"--%s takes no list such as %s, but each part for itself", key, part)
 		}
 	}
 	return nil

@@ -199,13 +199,11 @@ func (d *Declaration) parse(text string) (reflect.Value, error) {
 		}
 		value.SetBool(on)
 	case reflect.Slice:
-		var list struct {
-			Texts []string `toml:"texts"`
-		}
-		if err := toml.Unmarshal([]byte("texts = "+text), &list); err != nil || !strings.HasPrefix(strings.TrimSpace(text), "[") {
+		list, ok := ParseList(text)
+		if !ok {
 			return value, fmt.Errorf("%q is no list; write one such as [\"a\", \"b\"]", text)
 		}
-		value.Set(reflect.ValueOf(list.Texts))
+		value.Set(reflect.ValueOf(list))
 	default: // the rest are numbers without a sign
 		number, err := strconv.ParseUint(strings.TrimSpace(text), 10, value.Type().Bits())
 		if err != nil {
@@ -214,4 +212,14 @@ func (d *Declaration) parse(text string) (reflect.Value, error) {
 		value.SetUint(number)
 	}
 	return value, nil
+}
+
+// ParseList returns the texts of a list as it would stand in the file, and false when the text is no
+// list of texts.
+func ParseList(text string) ([]string, bool) {
+	var list struct {
+		Texts []string `toml:"texts"`
+	}
+	err := toml.Unmarshal([]byte("texts = "+text), &list)
+	return list.Texts, err == nil && strings.HasPrefix(strings.TrimSpace(text), "[")
 }
