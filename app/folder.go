@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -80,7 +82,7 @@ func (c *folderAddCmd) Run(e *env) error {
 		e.warn("there is no folder %s yet; it is watched as soon as there is one", clean(path))
 	}
 	e.warnOfScene(values)
-	if f, ok := report.Folder(path); ok && !e.warnOfOthers(f) {
+	if f, ok := report.Folder(path); ok && !e.warnOfOthers(f) && !e.warnOfTrouble(f.Path) {
 		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
 	}
 	return nil
@@ -144,6 +146,44 @@ func (e *env) warnOfOthers(f api.FolderReport) bool {
 		e.warn("%s: %s", f.Path, refusal)
 	}
 	return refusal != ""
+}
+
+// momentToLook is how long an engine may take to begin to watch a folder before nobody waits for that.
+const momentToLook = time.Second
+
+// warnOfTrouble warns of what the engine finds wrong with a folder that is there, such as that another
+// engine watches it, and reports whether the folder is not watched. Where no engine answers, nothing is
+// wrong yet.
+func (e *env) warnOfTrouble(path string) bool {
+	if _, err := os.Stat(path); err != nil {
+		return false // it is looked at when it is there
+	}
+	client, err := e.client()
+	if err != nil {
+		return false
+	}
+	for end := time.Now().Add(momentToLook); time.Now().Before(end); {
+		st, err := client.Status(e)
+		if err != nil {
+			return false
+		}
+		i := slices.IndexFunc(st.Folders, func(f api.FolderStatus) bool { return f.Path == path })
+		if i < 0 {
+			return false
+		}
+		if f := st.Folders[i]; f.Method != "" || f.Error != "" {
+			for line := range strings.Lines(f.Error) {
+				e.warn("%s: %s", path, strings.TrimSuffix(line, "\n"))
+			}
+			return f.Method == ""
+		}
+		select {
+		case <-e.Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // warnOfScene warns when the .blend that a flag names can't be found: it may come later, but a mistake in
