@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"blendtray/api"
 	"blendtray/app/fault"
 	"blendtray/farm"
 )
@@ -75,7 +76,7 @@ func (c *farmStatusCmd) Run(e *env) error {
 
 // jobLine says in a line what a job is.
 func jobLine(s farm.JobStatus) string {
-	text := s.Name
+	text := api.NameInLine(s.Name)
 	if s.Frames != "" {
 		text += " " + s.Frames
 	}

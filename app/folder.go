@@ -70,7 +70,7 @@ func (c *folderAddCmd) Run(e *env) error {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return fault.New(fault.Usage, "name the folder that it lies in", "%s is no folder", clean(path))
+		return fault.New(fault.Usage, "name the folder that it lies in", "%s is no folder", api.NameInLine(path))
 	}
 	report, err := e.changeSettings(func(of settingsSource) (api.SettingsReport, error) {
 		return of.AddFolder(e, path, values)
@@ -79,11 +79,11 @@ func (c *folderAddCmd) Run(e *env) error {
 		return err
 	}
 	if _, err := os.Stat(path); err != nil {
-		e.warn("there is no folder %s yet; it is watched as soon as there is one", clean(path))
+		e.warn("there is no folder %s yet; it is watched as soon as there is one", api.NameInLine(path))
 	}
 	e.warnOfScene(values)
 	if f, ok := report.Folder(path); ok && !e.warnOfOthers(f) && !e.warnOfTrouble(f.Path) {
-		e.printf("%s is watched%s\n", clean(f.Path), clean(chosen(f, "; ")))
+		e.printf("%s is watched%s\n", api.NameInLine(f.Path), chosen(f, "; "))
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (c *folderSetCmd) Run(e *env) error {
 	e.warnOfScene(values)
 	if f, ok := report.Folder(path); ok {
 		e.warnOfOthers(f)
-		e.printf("%s has%s\n", clean(f.Path), clean(orDefaults(chosen(f, " "))))
+		e.printf("%s has%s\n", api.NameInLine(f.Path), orDefaults(chosen(f, " ")))
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (e *env) warnOfOthers(f api.FolderReport) bool {
 	}
 	refusal := watcher.Refusal(folder)
 	if refusal != "" {
-		e.warn("%s: %s", f.Path, refusal)
+		e.warn("%s: %s", api.NameInLine(f.Path), refusal)
 	}
 	return refusal != ""
 }
@@ -173,7 +173,7 @@ func (e *env) warnOfTrouble(path string) bool {
 		}
 		if f := st.Folders[i]; f.Method != "" || f.Error != "" {
 			for line := range strings.Lines(f.Error) {
-				e.warn("%s: %s", path, strings.TrimSuffix(line, "\n"))
+				e.warn("%s: %s", api.NameInLine(path), strings.TrimSuffix(line, "\n"))
 			}
 			return f.Method == ""
 		}
@@ -195,11 +195,11 @@ func (e *env) warnOfScene(values map[string]any) {
 	}
 	switch info, err := os.Stat(scene); {
 	case errors.Is(err, fs.ErrNotExist):
-		e.warn("there is no file %s yet; until there is one, the folder's scripts fail", scene)
+		e.warn("there is no file %s yet; until there is one, the folder's scripts fail", api.NameInLine(scene))
 	case err != nil:
 		e.warn("the scene can't be opened: %v; until it can, the folder's scripts fail", err)
 	case info.IsDir():
-		e.warn("%s is a folder and no .blend file; until it is one, the folder's scripts fail", scene)
+		e.warn("%s is a folder and no .blend file; until it is one, the folder's scripts fail", api.NameInLine(scene))
 	}
 }
 
@@ -226,7 +226,7 @@ func (c *folderRemoveCmd) Run(e *env) error {
 	}
 	_, err = e.changeSettings(func(of settingsSource) (api.SettingsReport, error) { return of.RemoveFolder(e, path) })
 	if err == nil {
-		e.printf("%s is not watched any more\n", clean(path))
+		e.printf("%s is not watched any more\n", api.NameInLine(path))
 	}
 	return err
 }
@@ -252,7 +252,7 @@ func (c *folderListCmd) Run(e *env) error {
 	default:
 		t := &table{heading: []string{"FOLDER", "FROM", "SETTINGS"}}
 		for _, f := range report.Folders {
-			t.add(cell{oneLine(f.Path), plain}, cell{string(f.From), plain}, cell{oneLine(strings.TrimSpace(chosen(f, ""))), plain})
+			t.add(cell{api.NameInLine(f.Path), plain}, cell{string(f.From), plain}, cell{strings.TrimSpace(chosen(f, "")), plain})
 		}
 		e.printTable(t)
 	}
@@ -267,7 +267,7 @@ func chosen(f api.FolderReport, separator string) string {
 	var all []string
 	for _, s := range f.Settings {
 		if s.Text() != api.ValueText(s.Default) {
-			all = append(all, s.Key+"="+s.Text())
+			all = append(all, s.Key+"="+api.NameInLine(s.Text()))
 		}
 	}
 	if len(all) == 0 {

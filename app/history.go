@@ -126,7 +126,7 @@ func (c *runsScriptsCmd) Run(e *env) error {
 	for _, s := range scripts {
 		newest := s.Last[0]
 		t.add(cell{text: strconv.Itoa(s.Runs)}, cell{strip(s.Last), styleOf(string(newest.Shown()))},
-			cell{text: moment(newest.QueuedAt, time.Now())}, cell{text: oneLine(s.Script)})
+			cell{text: moment(newest.QueuedAt, time.Now())}, cell{text: api.NameInLine(s.Script)})
 	}
 	e.printTable(t)
 	return nil

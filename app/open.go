@@ -54,9 +54,9 @@ func (c *openCmd) Run(e *env) error {
 	case c.JSON:
 		return e.printJSON(saved)
 	case c.Save == "":
-		e.note("%s is opened by %s", oneLine(saved.File), saved.Program)
+		e.note("%s is opened by %s", api.NameInLine(saved.File), saved.Program)
 	default:
-		e.note("made %s", oneLine(saved.File))
+		e.note("made %s", api.NameInLine(saved.File))
 	}
 	return nil
 }

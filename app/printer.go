@@ -151,10 +151,10 @@ func (p *printer) runEnded(r api.Run, name string) {
 func (p *printer) name(r api.Run) string {
 	if r.Folder != "" {
 		if rel, err := filepath.Rel(r.Folder, r.Script); err == nil {
-			return oneLine(rel)
+			return api.NameInLine(rel)
 		}
 	}
-	return oneLine(nameOf(r))
+	return nameOf(r)
 }
 
 func (p *printer) printed(ev api.Event) {
@@ -244,7 +244,7 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 		p.folders[f.Path] = f
 		for _, s := range f.Waiting {
 			if !slices.ContainsFunc(before.Waiting, func(b api.WaitingScript) bool { return b.Path == s.Path && b.Hint == s.Hint }) {
-				p.say("waiting", yellow, s.Path+"\n"+s.Hint)
+				p.say("waiting", yellow, api.NameInLine(s.Path)+"\n"+s.Hint)
 			}
 		}
 		before.Stale = f.Stale // a note has told of them
@@ -253,9 +253,9 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 		}
 		switch {
 		case f.Error != "":
-			p.say("folder", yellow, f.Path+"\n"+f.Error)
+			p.say("folder", yellow, api.NameInLine(f.Path)+"\n"+f.Error)
 		case f.Method != "":
-			text := f.Path + " is watched (" + f.Method + ")"
+			text := api.NameInLine(f.Path) + " is watched (" + f.Method + ")"
 			if f.Note != "" {
 				text += "\n" + f.Note
 			}

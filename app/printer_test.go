@@ -27,7 +27,7 @@ func TestServeSaysWhatHappensALineAnEvent(t *testing.T) {
 	failed := started
 	failed.State, failed.Seconds = api.Failed, 0.42
 	failed.Error = &api.ScriptError{Type: "ValueError", Message: "no\x1b", Line: 3}
-	failed.Outputs = []string{"/w/a.png"}
+	failed.Outputs = []string{"/w/a\n.png"}
 	events := make(chan api.Event, 20)
 	for _, ev := range []api.Event{
 		{Kind: api.KindBlender, Blender: &api.BlenderStatus{State: api.BlenderStarting}},
@@ -64,7 +64,7 @@ HH:MM:SS  started    sub/a.py
             | 20 %
 HH:MM:SS  failed     sub/a.py in 0.42 s: ValueError: no` + "\ufffd" + ` (line 3)
                      ` + "`blendtray runs show r1` has all of it" + `
-                     /w/a.png
+                     /w/a\n.png
 HH:MM:SS  blender    failed
                      gone
                      for good

@@ -53,7 +53,7 @@ func (c *queueListCmd) Run(e *env) error {
 			position += "!"
 		}
 		t.add(cell{text: position}, cell{text: q.Run.ID}, cell{text: moment(q.Run.QueuedAt, time.Now())},
-			cell{text: oneLine(nameOf(q.Run))}, cell{text: oneLine(q.Why)})
+			cell{text: nameOf(q.Run)}, cell{text: oneLine(q.Why)})
 	}
 	e.printTable(t)
 	if more := total - len(queue); more > 0 {

@@ -193,7 +193,7 @@ func someOutputs(run api.Run) (lines []string) {
 		left := len(run.Outputs) - i
 		switch {
 		case len(run.Outputs) <= maxOutputsShown, i < maxOutputsShown-2, left == 1:
-			lines = append(lines, oneLine(path))
+			lines = append(lines, api.NameInLine(path))
 		case i == maxOutputsShown-2:
 			lines = append(lines, fmt.Sprintf("(%d more)", left-1))
 		}
@@ -580,7 +580,7 @@ func because(run api.Run) string {
 // nameOf returns the name of a run's script for a sentence.
 func nameOf(run api.Run) string {
 	if filepath.IsAbs(run.Script) {
-		return clean(filepath.Base(run.Script))
+		return api.NameInLine(filepath.Base(run.Script))
 	}
-	return clean(run.Script)
+	return api.NameInLine(run.Script)
 }

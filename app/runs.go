@@ -106,7 +106,7 @@ func (e *env) printRuns(runs []api.Run, now time.Time) {
 		if r.Render != nil {
 			renders = " (" + r.Render.String() + ")"
 		}
-		script := oneLine(r.Script + renders)
+		script := oneLine(api.NameInLine(r.Script) + renders)
 		if r.State != api.Succeeded {
 			script = oneLine(nameOf(r) + renders + where(r) + because(r))
 		}
@@ -161,16 +161,16 @@ func showRun(r api.Run, now time.Time, color bool) string {
 	}
 	fact("run", "%s", r.ID)
 	fact("state", "%s", state)
-	fact("script", "%s", oneLine(r.Script))
+	fact("script", "%s", api.NameInLine(r.Script))
 	fact("session", "%s", r.Session)
 	if r.Render != nil {
 		fact("renders", "%s", r.Render)
 		fact("engine", "%s", oneLine(r.Render.Engine))
-		fact("output", "%s", oneLine(r.Render.Output))
+		fact("output", "%s", api.NameInLine(r.Render.Output))
 		fact("format", "%s", oneLine(r.Render.Format))
 	}
 	fact("args", "%s", strings.Join(quoted(r.Args), " "))
-	fact("scene", "%s", oneLine(r.Scene))
+	fact("scene", "%s", api.NameInLine(r.Scene))
 	fact("queued", "%s", moment(r.QueuedAt, now))
 	if r.StartedAt != nil {
 		fact("started", "%s", moment(*r.StartedAt, now))
@@ -195,7 +195,7 @@ func showRun(r api.Run, now time.Time, color bool) string {
 		fact("result", "%s", clean(string(r.Result)))
 	}
 	for _, o := range r.Outputs {
-		fact("made", "%s", oneLine(o))
+		fact("made", "%s", api.NameInLine(o))
 	}
 	if r.Error != nil {
 		fact("error", "%s", strings.TrimPrefix(because(r), ": "))

@@ -129,7 +129,7 @@ func (sessionOpenCmd) Help() string {
 }
 
 func (c *sessionOpenCmd) Run(e *env) error {
-	return c.do(e, api.SessionOpen, c.File, func(api.SessionDone) string { return "has opened " + oneLine(c.File) })
+	return c.do(e, api.SessionOpen, c.File, func(api.SessionDone) string { return "has opened " + api.NameInLine(c.File) })
 }
 
 type sessionSaveCmd struct {
@@ -142,7 +142,7 @@ func (sessionSaveCmd) Help() string {
 }
 
 func (c *sessionSaveCmd) Run(e *env) error {
-	return c.do(e, api.SessionSave, c.File, func(api.SessionDone) string { return "is saved as " + oneLine(c.File) })
+	return c.do(e, api.SessionSave, c.File, func(api.SessionDone) string { return "is saved as " + api.NameInLine(c.File) })
 }
 
 type sessionCheckpointCmd struct{ sessionName }
@@ -188,7 +188,7 @@ func (c *sessionName) do(e *env, operation api.SessionOperation, file string, sa
 			return err
 		}
 		if !strings.EqualFold(filepath.Ext(file), ".blend") {
-			return fault.New(fault.Usage, "", "the name of %s does not end in .blend", oneLine(file))
+			return fault.New(fault.Usage, "", "the name of %s does not end in .blend", api.NameInLine(file))
 		}
 	}
 	client, err := e.client()

@@ -247,7 +247,7 @@ func (e *env) describeBlender(b api.BlenderStatus, usage *api.UsageSample) strin
 }
 
 func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
-	text := clean(f.Path)
+	text := api.NameInLine(f.Path)
 	switch {
 	case f.Method == "":
 		text += paint(e.colorOut, red, " not watched")
@@ -263,10 +263,10 @@ func (e *env) describeFolder(f api.FolderStatus, paused bool) string {
 		text += "\n" + indent(clean(f.Note), "         ")
 	}
 	for _, path := range f.Stale {
-		text += "\n" + indent(paint(e.colorOut, yellow, "stale")+" "+clean(path)+": modules that it imports have changed; `blendtray retry --stale` runs it again", "         ")
+		text += "\n" + indent(paint(e.colorOut, yellow, "stale")+" "+api.NameInLine(path)+": modules that it imports have changed; `blendtray retry --stale` runs it again", "         ")
 	}
 	for _, s := range f.Waiting {
-		text += "\n" + indent(paint(e.colorOut, yellow, "waiting")+" "+clean(s.Path)+": "+clean(s.Hint), "         ")
+		text += "\n" + indent(paint(e.colorOut, yellow, "waiting")+" "+api.NameInLine(s.Path)+": "+clean(s.Hint), "         ")
 	}
 	return text
 }

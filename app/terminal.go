@@ -23,7 +23,8 @@ package app
 // terminal, and is wiped off when the command ends; what is written meanwhile scrolls by above it.
 // Lists are cut to the width of a terminal and never when they are piped.
 //
-// Names of files and what others wrote lose their control characters. What a script or Blender
+// Names of files have escapes such as \n in the place of their control characters, so that no two look the
+// same, and what else others wrote loses them. What a script or Blender
 // prints, in run and log, goes out as it is where it is piped, because a program may want each
 // byte; on a terminal it keeps its colours, and all that else could order the terminal about
 // becomes visible. The same filter stands before everything that goes to a terminal. JSON has

@@ -17,6 +17,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"blendtray/api"
 )
 
 // reportTime is how long it may take to find out all for a report of a fault: Blenders are started for it.
@@ -123,7 +125,7 @@ func (w *window) places(all []Place) fyne.CanvasObject {
 	}
 	grid := container.New(layout.NewFormLayout())
 	for _, place := range all {
-		path := widget.NewLabel(revealed(place.Path))
+		path := widget.NewLabel(api.NameInLine(place.Path))
 		path.Truncation = fyne.TextTruncateEllipsis
 		open := newSettingButton("", theme.FolderOpenIcon(), func() {
 			w.shell.try("open the folder", func(context.Context) error { return w.shell.cfg.Host.Open(place.Path, 0) })

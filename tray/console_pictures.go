@@ -100,7 +100,7 @@ func (s *pictureStrip) show(paths, changed []string) {
 			delete(old, path)
 			continue
 		}
-		s.row.Add(newThumbnail(s.window, shot{path: path, output: scenePreview}, oneLine(filepath.Base(path), 14), func() {
+		s.row.Add(newThumbnail(s.window, shot{path: path, output: scenePreview}, nameInLine(filepath.Base(path), 14), func() {
 			s.window.shell.try("open the picture", func(context.Context) error { return s.window.shell.cfg.Host.Open(path, 0) })
 		}))
 	}

@@ -216,7 +216,7 @@ func (p *firstPage) show(s State) {
 func (p *firstPage) words(s State, step firstStep) string {
 	b := s.blender()
 	data := map[string]any{
-		"Script": plain(filepath.Base(p.first.Example)), "Time": clock(elapsed(p.run, time.Now())),
+		"Script": api.NameInLine(filepath.Base(p.first.Example)), "Time": clock(elapsed(p.run, time.Now())),
 		"Blender": strings.TrimSpace("Blender " + p.run.BlenderVersion), "Reason": "",
 	}
 	switch step {

@@ -13,8 +13,8 @@ import (
 	"blendtray/tray/textpane/cells"
 )
 
-// Names of files, and what scripts say, come from others. What is shown of them passes through plain
-// revealed or oneLine, so that it neither breaks a line nor looks like something that it is not.
+// Names of files, and what scripts say, come from others. What is shown of names passes through nameInLine or
+// api.NameInLine, and what is shown of texts through plain, revealed or oneLine, so that it neither breaks a line nor looks like something that it is not.
 
 const (
 	// maxLabel is how wide a line of the menu may be, in letters of which a Chinese sign or an emoji
@@ -95,13 +95,17 @@ func cut(text string, most int) string {
 	return strings.Join(signs[:first], "") + "…" + strings.Join(signs[last:], "")
 }
 
+// nameInLine returns a name, such as the path of a file, that fits into one line: with escapes for the
+// line feeds in it, so that it does not look like another name, and cut.
+func nameInLine(name string, most int) string { return cut(api.NameInLine(name), most) }
+
 // nameOf returns the name of a run to show: its script's file name, or the name that it was given.
 func nameOf(r api.Run) string {
 	name := r.Script
 	if filepath.IsAbs(name) {
 		name = filepath.Base(name)
 	}
-	if name = oneLine(name, maxName); name == "" {
+	if name = nameInLine(name, maxName); strings.TrimSpace(name) == "" {
 		return lang.L("a script without a name")
 	}
 	return isolated(name)

@@ -40,7 +40,7 @@ func processUse(p api.ProcessStatus, run *api.Run, now time.Time) string {
 	switch p.Use {
 	case "waiting":
 		if p.Scene != "" {
-			return lang.L("waiting for the next run, with {{.File}} open", map[string]any{"File": oneLine(filepath.Base(p.Scene), 32)})
+			return lang.L("waiting for the next run, with {{.File}} open", map[string]any{"File": nameInLine(filepath.Base(p.Scene), 32)})
 		}
 		return lang.L("waiting for the next run, with nothing run in it")
 	case "left":
@@ -189,9 +189,9 @@ func lineWords(of api.QueueLine) string {
 func shortPath(path string) string {
 	parent := filepath.Base(filepath.Dir(path))
 	if parent == string(filepath.Separator) || parent == "." {
-		return oneLine(path, 40)
+		return nameInLine(path, 40)
 	}
-	return oneLine("…"+string(filepath.Separator)+filepath.Join(parent, filepath.Base(path)), 40)
+	return nameInLine("…"+string(filepath.Separator)+filepath.Join(parent, filepath.Base(path)), 40)
 }
 
 // cancelLineLabel returns the text of the button that cancels a line.

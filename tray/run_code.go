@@ -365,5 +365,5 @@ func noCodeWords(r api.Run) string {
 	case r.Source == api.FromSession:
 		return lang.L("This run has no script: it is an operation of the session {{.Session}}.", with{"Session": r.Session})
 	}
-	return lang.L("This run has no script: it renders the scene in {{.File}}.", with{"File": plain(r.Script)})
+	return lang.L("This run has no script: it renders the scene in {{.File}}.", with{"File": api.NameInLine(r.Script)})
 }

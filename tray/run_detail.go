@@ -339,9 +339,9 @@ func whereOf(r api.Run) string {
 	if !filepath.IsAbs(r.Script) {
 		return ""
 	}
-	text := oneLine(r.Script, 200)
+	text := nameInLine(r.Script, 200)
 	if r.Folder != "" {
-		text = lang.L("{{.Path}} · in the folder {{.Folder}}", with{"Path": text, "Folder": oneLine(filepath.Base(r.Folder), maxName)})
+		text = lang.L("{{.Path}} · in the folder {{.Folder}}", with{"Path": text, "Folder": nameInLine(filepath.Base(r.Folder), maxName)})
 	}
 	return text
 }
@@ -379,7 +379,7 @@ func leavesScene(r api.Run) bool {
 
 func sceneWord(scene string) string {
 	if filepath.IsAbs(scene) {
-		return filepath.Base(scene)
+		return api.NameInLine(filepath.Base(scene))
 	}
 	return scene
 }

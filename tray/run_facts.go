@@ -51,8 +51,8 @@ func factsOf(r api.Run) (groups [][]fact) {
 		fact{lang.L("Run number"), r.ID},
 		fact{lang.L("State"), stateOf(r)},
 		fact{lang.L("Reason"), reasonFact(r)},
-		fact{lang.L("Script"), r.Script},
-		fact{lang.L("Watched folder"), r.Folder},
+		fact{lang.L("Script"), api.NameInLine(r.Script)},
+		fact{lang.L("Watched folder"), api.NameInLine(r.Folder)},
 		fact{lang.L("Arguments"), quoted(r.Args)},
 		fact{lang.L("SHA-256 of the code"), r.SHA256},
 		fact{lang.L("Pinned"), yes(r.Pinned)},
@@ -82,11 +82,11 @@ func factsOf(r api.Run) (groups [][]fact) {
 		fact{lang.L("Name of the Blender"), nameOfBlender(r)},
 		fact{lang.L("Process"), number(int64(r.PID))},
 		fact{lang.L("Session"), r.Session},
-		fact{lang.L("Scene"), r.Scene},
+		fact{lang.L("Scene"), api.NameInLine(r.Scene)},
 		fact{lang.L("Isolation"), r.Isolation.String()},
 		fact{lang.L("Renders"), frames},
 		fact{lang.L("Render engine"), rendered.Engine},
-		fact{lang.L("Render output"), rendered.Output},
+		fact{lang.L("Render output"), api.NameInLine(rendered.Output)},
 		fact{lang.L("Render format"), rendered.Format},
 		fact{lang.L("Leftover processes"), leftover(r)},
 		fact{lang.L("Memory limit"), size(r.Limits.MaxMemory)},
@@ -100,7 +100,7 @@ func factsOf(r api.Run) (groups [][]fact) {
 	add(
 		fact{lang.L("Exit code"), exit},
 		fact{lang.L("Printed"), size(r.OutputBytes)},
-		fact{lang.L("Picture of the scene"), r.Preview},
+		fact{lang.L("Picture of the scene"), api.NameInLine(r.Preview)},
 	)
 	if e := r.Error; e != nil {
 		add(
@@ -110,8 +110,12 @@ func factsOf(r api.Run) (groups [][]fact) {
 		)
 		add(fact{"", strings.TrimRight(e.Traceback, "\n")})
 	}
-	if outputs := strings.Join(r.Outputs, "\n"); outputs != "" {
-		add(fact{"", lang.L("Files that it made") + "\n" + outputs})
+	if len(r.Outputs) > 0 {
+		made := lang.L("Files that it made")
+		for _, path := range r.Outputs {
+			made += "\n" + api.NameInLine(path)
+		}
+		add(fact{"", made})
 	}
 	if result := resultWords(r.Result); result != "" {
 		add(fact{"", lang.L("Result") + "\n" + result})

@@ -115,7 +115,7 @@ func (f runFilter) chips() (all []chip) {
 		add(translated(f.States), func(f *runFilter) { f.States = "" })
 	}
 	if f.Folder != "" {
-		add(lang.L("in {{.Folder}}", with{"Folder": oneLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })
+		add(lang.L("in {{.Folder}}", with{"Folder": nameInLine(filepath.Base(f.Folder), 24)}), func(f *runFilter) { f.Folder = "" })
 	}
 	if f.Client != "" {
 		add(lang.L("by {{.Name}}", with{"Name": oneLine(f.Client, 32)}), func(f *runFilter) { f.Client = "" })

@@ -43,7 +43,7 @@ func filterMenu(f runFilter, folders []string, set func(runFilter), days, clear 
 	}
 	in := []*fyne.MenuItem{choice(lang.L("Any folder"), f.Folder == "", func(f *runFilter) { f.Folder = "" })}
 	for _, folder := range folders {
-		in = append(in, choice(oneLine(folder, maxLabel), f.Folder == folder, func(f *runFilter) { f.Folder = folder }))
+		in = append(in, choice(nameInLine(folder, maxLabel), f.Folder == folder, func(f *runFilter) { f.Folder = folder }))
 	}
 	at := func(words, when string) *fyne.MenuItem {
 		return choice(words, f.When == when, func(f *runFilter) { f.When, f.From, f.To = when, "", "" })

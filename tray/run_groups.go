@@ -145,7 +145,7 @@ func (l *scriptList) nameOf(s api.ScriptRuns) string {
 		if treeName.MatchString(folder) {
 			folder = folder[:8] + "…"
 		}
-		name = oneLine(folder+string(filepath.Separator)+filepath.Base(s.Script), 40)
+		name = nameInLine(folder+string(filepath.Separator)+filepath.Base(s.Script), 40)
 	}
 	return fmt.Sprintf("%s (%d)", name, s.Runs)
 }

@@ -51,9 +51,9 @@ func (v *picturesView) show(r api.Run) {
 		open := func() { openPicture(v.window, r, i) }
 		switch api.PictureKindOf(path) {
 		case api.PlainPicture, api.OtherPicture, api.MoviePicture:
-			v.images.Add(newThumbnail(v.window, shot{run: &r, path: path, output: i}, oneLine(filepath.Base(path), 14), open))
+			v.images.Add(newThumbnail(v.window, shot{run: &r, path: path, output: i}, nameInLine(filepath.Base(path), 14), open))
 		default:
-			v.images.Add(widget.NewButtonWithIcon(oneLine(filepath.Base(path), 24), theme.FileIcon(), open))
+			v.images.Add(widget.NewButtonWithIcon(nameInLine(filepath.Base(path), 24), theme.FileIcon(), open))
 		}
 	}
 	v.images.Refresh()

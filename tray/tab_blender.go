@@ -77,7 +77,7 @@ func (t *blenderTab) show(s State) {
 	set := t.set
 	set("State", blenderWord(b.State))
 	set("Version", b.Version)
-	set("Program", plain(b.Path))
+	set("Program", api.NameInLine(b.Path))
 	if b.Reason != "" {
 		set("State", because(blenderWord(b.State), b.Reason))
 	}
@@ -135,7 +135,7 @@ func (t *blenderTab) use(path string) {
 			t.window.fail(err)
 			return
 		}
-		t.window.noteRestart(lang.L("{{.Program}} is used from the next start of Blender.", with{"Program": plain(path)}))
+		t.window.noteRestart(lang.L("{{.Program}} is used from the next start of Blender.", with{"Program": api.NameInLine(path)}))
 	})
 }
 
@@ -190,11 +190,11 @@ func (t *blenderTab) list() {
 
 func (t *blenderTab) row(f *Found) fyne.CanvasObject {
 	name := widget.NewLabelWithStyle(lang.L("Blender {{.Version}}", with{"Version": f.Version}), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	where := widget.NewLabel(lang.L("{{.Program}}  ({{.Place}})", with{"Program": plain(f.Path), "Place": f.Source}))
+	where := widget.NewLabel(lang.L("{{.Program}}  ({{.Place}})", with{"Program": api.NameInLine(f.Path), "Place": f.Source}))
 	where.Truncation = fyne.TextTruncateEllipsis
 	if f.Trouble != "" {
 		name.SetText(lang.L("Can't be used"))
-		where.SetText(because(plain(f.Path), f.Trouble))
+		where.SetText(because(api.NameInLine(f.Path), f.Trouble))
 	}
 	use := widget.NewButton(lang.L("Use this one"), func() { t.use(f.Path) })
 	if f.Trouble != "" || f.Path == t.shown.Path {

@@ -249,7 +249,7 @@ func jobNames(ids []string, f api.Farm) (names []string) {
 				}
 			}
 		}
-		names = append(names, oneLine(name, 60))
+		names = append(names, nameInLine(name, 60))
 	}
 	return names
 }
@@ -257,7 +257,7 @@ func jobNames(ids []string, f api.Farm) (names []string) {
 // groupRow returns what is known of a group of jobs, with a strip of its jobs, if there are several, and its
 // newest picture.
 func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
-	name := widget.NewLabelWithStyle(oneLine(filepath.Base(g.Name), 100), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	name := widget.NewLabelWithStyle(nameInLine(filepath.Base(g.Name), 100), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	name.Truncation = fyne.TextTruncateEllipsis
 	about := widget.NewLabel(groupWords(g))
 	about.Wrapping = fyne.TextWrapWord
@@ -269,7 +269,7 @@ func (t *farmTab) groupRow(g api.FarmGroup) fyne.CanvasObject {
 		return container.NewVBox(text, widget.NewSeparator())
 	}
 	path := g.Picture
-	picture := newThumbnail(t.window, shot{path: path, output: scenePreview}, oneLine(filepath.Base(path), 30), func() {
+	picture := newThumbnail(t.window, shot{path: path, output: scenePreview}, nameInLine(filepath.Base(path), 30), func() {
 		t.window.shell.try("open the picture", func(context.Context) error { return t.window.shell.cfg.Host.Open(path, 0) })
 	})
 	return container.NewVBox(container.NewBorder(nil, nil, nil, picture, text), widget.NewSeparator())

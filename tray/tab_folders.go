@@ -105,7 +105,7 @@ func (t *foldersTab) list() {
 }
 
 func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
-	path := widget.NewLabelWithStyle(plain(f.Path), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	path := widget.NewLabelWithStyle(api.NameInLine(f.Path), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	path.Truncation = fyne.TextTruncateEllipsis
 	how := widget.NewLabel(lang.L("watched ({{.Method}})", map[string]any{"Method": f.Method}))
 	how.Wrapping = fyne.TextWrapWord
@@ -134,7 +134,7 @@ func (t *foldersTab) row(f api.FolderStatus) fyne.CanvasObject {
 		s.try("open the folder", func(context.Context) error { return s.cfg.Host.Open(f.Path, 0) })
 	})
 	remove := widget.NewButtonWithIcon(lang.L("Stop watching…"), theme.DeleteIcon(), func() {
-		t.window.confirm(lang.L("Stop watching this folder?"), lang.L("{{.Folder}} stays as it is. Scripts that are saved in it do not run any more.", map[string]any{"Folder": plain(f.Path)}), lang.L("Stop watching"), func() {
+		t.window.confirm(lang.L("Stop watching this folder?"), lang.L("{{.Folder}} stays as it is. Scripts that are saved in it do not run any more.", map[string]any{"Folder": api.NameInLine(f.Path)}), lang.L("Stop watching"), func() {
 			t.window.change(func(ctx context.Context) (api.SettingsReport, error) {
 				return s.cfg.Client.RemoveFolder(ctx, f.Path)
 			}, t.window.failed)
@@ -213,7 +213,7 @@ func (t *foldersTab) run(path string) {
 		}
 		w.open(r.ID)
 		if folder := filepath.Dir(path); !t.watches(folder) {
-			w.note(lang.L("{{.Script}} was run once. It also runs whenever it is saved, if its folder is watched.", map[string]any{"Script": plain(filepath.Base(path))}))
+			w.note(lang.L("{{.Script}} was run once. It also runs whenever it is saved, if its folder is watched.", map[string]any{"Script": api.NameInLine(filepath.Base(path))}))
 			w.toWatch = folder
 			w.watch.Show()
 		}

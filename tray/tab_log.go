@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"blendtray/api"
 	"blendtray/logfile"
 )
 
@@ -296,7 +297,7 @@ func (t *logTab) emptyWords(log Log, filter logfile.Filter, err error) string {
 	t.mu.Unlock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return lang.L("There is no log yet: {{.Path}}", map[string]any{"Path": plain(log.Path)})
+		return lang.L("There is no log yet: {{.Path}}", map[string]any{"Path": api.NameInLine(log.Path)})
 	case err != nil:
 		return lang.L("The log can't be read: {{.Reason}}", map[string]any{"Reason": revealed(err.Error())})
 	case some:

@@ -317,7 +317,7 @@ func (t *picturesTab) fill(i widget.GridWrapItemID, o fyne.CanvasObject) {
 		return
 	}
 	s := t.gallery.visible[i]
-	name, about := s.name(), nameOf(*s.run)+" · "+when(s.run.QueuedAt, time.Now())
+	name, about := api.NameInLine(s.name()), nameOf(*s.run)+" · "+when(s.run.QueuedAt, time.Now())
 	switch {
 	case s.live:
 		name = lang.L("rendering")

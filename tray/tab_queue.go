@@ -317,7 +317,7 @@ func (t *queueTab) refreshButtons() {
 	text := ""
 	if i := t.waiting.index(t.waiting.chosen); i >= 0 {
 		q := t.waiting.runs[i]
-		text = beside(oneLine(q.Run.Script, 200), lang.L("run {{.ID}}", map[string]any{"ID": q.Run.ID}), t.why(q))
+		text = beside(nameInLine(q.Run.Script, 200), lang.L("run {{.ID}}", map[string]any{"ID": q.Run.ID}), t.why(q))
 	}
 	if text != t.about.Text {
 		t.about.SetText(text)

@@ -388,5 +388,5 @@ func shotTitle(s shot) string {
 	case s.isPreview():
 		name = lang.L("the scene")
 	}
-	return fmt.Sprintf("%s · %s · %s", oneLine(name, 40), nameOf(*s.run), when(s.run.QueuedAt, time.Now()))
+	return fmt.Sprintf("%s · %s · %s", nameInLine(name, 40), nameOf(*s.run), when(s.run.QueuedAt, time.Now()))
 }

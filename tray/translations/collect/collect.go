@@ -72,7 +72,7 @@ var showing = []string{"Text", "Label", "PlaceHolder", "Title", "Subtitle"}
 // functions that make such a text harmless; see names.go of the tray.
 var (
 	foreign = []string{"Script", "Path", "Reason", "Message", "Trouble", "Fixed"}
-	safe    = []string{"plain", "revealed", "oneLine", "nameOf", "because", "reasonOf", "cantStart", "runLine", "headline", "why"}
+	safe    = []string{"nameInLine", "NameInLine", "plain", "revealed", "oneLine", "nameOf", "because", "reasonOf", "cantStart", "runLine", "headline", "why"}
 )
 
 // collect reads the code of the tray and the window below root, the module's folder. later are the files
@@ -279,7 +279,7 @@ func (r *reader) harmless(e ast.Expr) {
 		case *ast.CallExpr:
 			pkg, name := called(n)
 			if pkg == "filepath" && name == "Base" || name == "Error" && len(n.Args) == 0 {
-				r.fault(n, "others have written what %s.%s returns; show it by plain, revealed or oneLine", pkg, name)
+				r.fault(n, "others have written what %s.%s returns; show it by nameInLine, plain, revealed or oneLine", pkg, name)
 				return false
 			}
 			return pkg != "lang" && !slices.Contains(safe, name)
@@ -289,7 +289,7 @@ func (r *reader) harmless(e ast.Expr) {
 			return n.Op == token.ADD // and no comparison
 		case *ast.SelectorExpr:
 			if slices.Contains(foreign, n.Sel.Name) {
-				r.fault(n, "others have written the field %s; show it by plain, revealed or oneLine", n.Sel.Name)
+				r.fault(n, "others have written the field %s; show it by nameInLine, plain, revealed or oneLine", n.Sel.Name)
 			}
 		}
 		return true

@@ -118,6 +118,7 @@ func TestTextsAreFoundWhereTheyAreShown(t *testing.T) {
 		`b.SetText(lang.L("Some words") + err.Error())`:                            `err.Error`,
 		`l := widget.NewLabel(oneLine(filepath.Base(r.Script), n))`:                "",
 		`l := widget.NewLabel(nameOf(r.Script))`:                                   "",
+		`l := widget.NewLabel(nameInLine(r.Script, n) + api.NameInLine(r.Path))`:   "",
 		`d := with{"A": n}; l := widget.NewLabel(lang.L("{{.A}}", d))`:             "",
 		`l := widget.NewLabel(lang.L("Some words"))`:                               "",
 		`l := widget.NewLabel("")`:                                                 "",
