@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"blendtray/api"
 )
 
 // list marks the scripts in one folder that the look asks for. It returns the folders in it that
@@ -201,7 +203,7 @@ func (w *Watcher) noteBarred(path string, err error, scan, absent bool) {
 		now := time.Now()
 		d.seen[filepath.Base(path)] = snapshot{at: now, since: now, unread: true, barred: true, scan: scan, absent: absent}
 	}
-	if text := path + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, path, text) {
+	if text := api.NameInLine(path) + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, path, text) {
 		w.log.Warn("a script does not run", "error", text)
 	}
 }
@@ -312,7 +314,7 @@ func (w *Watcher) cannotList(path string, err error) {
 		w.unwatchTreeLocked(path)
 		return
 	}
-	if w.dirs[path] != nil && w.noteTroubleLocked(notListed, path, path+" cannot be read: "+reason(err)) {
+	if w.dirs[path] != nil && w.noteTroubleLocked(notListed, path, api.NameInLine(path)+" cannot be read: "+reason(err)) {
 		w.log.Warn("a folder cannot be read", "path", path, "error", err)
 	}
 }

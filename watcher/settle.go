@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"blendtray/api"
 )
 
 // The waits of settling. The watcher does not wait for a file that all writers are known to have
@@ -237,7 +239,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, fi fs.FileInfo, err error) ver
 		w.noteBarred(e.path, err, scan, absent)
 		return v
 	case errors.Is(err, fs.ErrPermission):
-		w.noteUnread(e, fi, e.path+" cannot be read, so it does not run: "+reason(err))
+		w.noteUnread(e, fi, api.NameInLine(e.path)+" cannot be read, so it does not run: "+reason(err))
 		return v
 	}
 	w.mu.Lock()
@@ -246,7 +248,7 @@ func (w *Watcher) cannotRead(e *entry, v verdict, fi fs.FileInfo, err error) ver
 		v.what, v.at = later, time.Now().Add(longestTry)
 		return v
 	}
-	if text := e.path + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, e.path, text) {
+	if text := api.NameInLine(e.path) + " cannot be read, so it does not run: " + reason(err); w.noteTroubleLocked(notRead, e.path, text) {
 		w.log.Warn("a script does not run", "error", text)
 	}
 	return v
@@ -258,7 +260,7 @@ func (w *Watcher) tooLarge(e *entry, fi fs.FileInfo) bool {
 	if fi.Size() <= w.cfg.MaxFileBytes {
 		return false
 	}
-	w.noteUnread(e, fi, fmt.Sprintf("%s is not read: its %d bytes are more than the %d that a script may have", e.path, fi.Size(), w.cfg.MaxFileBytes))
+	w.noteUnread(e, fi, fmt.Sprintf("%s is not read: its %d bytes are more than the %d that a script may have", api.NameInLine(e.path), fi.Size(), w.cfg.MaxFileBytes))
 	return true
 }
 

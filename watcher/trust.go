@@ -63,7 +63,7 @@ func (w *Watcher) refusesFolder(f *folder, path string) bool {
 	}
 	d := w.dirs[path]
 	w.refuseLocked(f, path, refusal{
-		why:    path + " is not watched, because " + why + remedy(f.WatchSettings),
+		why:    api.NameInLine(path) + " is not watched, because " + why + remedy(f.WatchSettings),
 		folder: true, looked: d != nil && d.listed,
 	})
 	w.unwatchTreeLocked(path)
@@ -90,7 +90,7 @@ func (w *Watcher) refusesFile(e *entry, open *os.File, fi fs.FileInfo) bool {
 	w.noteUnread(e, fi, "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refuseLocked(f, e.path, refusal{why: e.path + " is not run, because " + why + remedy(f.WatchSettings)})
+	w.refuseLocked(f, e.path, refusal{why: api.NameInLine(e.path) + " is not run, because " + why + remedy(f.WatchSettings)})
 	w.roots = true // perhaps it is a folder above that others may write to, and all of f is to be refused
 	poke(w.wake)
 	return true
