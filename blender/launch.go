@@ -31,6 +31,10 @@ const exitScene = 1
 // on a network drive.
 const sceneTimes = 10
 
+// CantOpen follows the path of a .blend where Blender can't open the file: in the reason of a Blender
+// that has failed, and in the error of a run.
+const CantOpen = " can't be opened"
+
 // launch starts a Blender and returns its instance when it is ready. It fails with an [endError]
 // when another attempt may succeed, and with another error when it can not. When it fails or ctx
 // ends, it leaves no process.
@@ -235,7 +239,10 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				return &portError{i.spec.Port}
 			}
 			if i.proc.state != nil && i.proc.state.ExitCode() == exitScene && i.spec.Scene != "" {
-				return errors.New(i.failure(i.spec.Scene+" can't be opened", errEnded(i.proc.state)))
+				return errors.New(i.failure(i.spec.Scene+CantOpen, errEnded(i.proc.state)))
+			}
+			if i.spec.Scene != "" { // as a file that Blender crashes with
+				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("Blender ended before it was ready: %w", errEnded(i.proc.state)))}
 			}
 			return &endError{text: i.failure("it ended before it was ready", errEnded(i.proc.state))}
 		case <-timer.C:
@@ -243,6 +250,9 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				timer.Reset(paused - counted)
 				counted = paused
 				continue
+			}
+			if i.spec.Scene != "" {
+				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("Blender was killed, since it was not ready within %s", limit))}
 			}
 			return &endError{text: i.failure("it was killed", fmt.Errorf("it was not ready within %s", limit))}
 		case <-ctx.Done():

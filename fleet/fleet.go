@@ -151,7 +151,9 @@ type member struct {
 	failed   api.BlenderStatus
 	stale    bool // its process was started by a specification that does not hold any more
 	// scene is the .blend with which its process was started, or "".
-	scene   string
+	scene string
+	// finds is what was known of that file before the start, or nil.
+	finds   os.FileInfo
 	session string // the session that has its process, or ""
 	// confined: its processes are confined, and store is the folder in which they may write.
 	confined bool
@@ -279,6 +281,7 @@ func (f *Fleet) arrange() time.Duration {
 		if m.scene != s.scene {
 			m.scene, m.failures = s.scene, 0
 		}
+		f.opensLocked(m)
 		m.b.Configure(f.memberSpecLocked(m))
 		start = append(start, m)
 	}
@@ -381,6 +384,7 @@ func (f *Fleet) add(a addition) {
 	if m.confined && f.cfg.Checkpoints != "" {
 		m.store = f.newStore()
 	}
+	f.opensLocked(m)
 	spec := f.memberSpecLocked(m)
 	f.mu.Unlock()
 	m.b = f.cfg.NewMember(spec, a.use == keeps, m.changed)
@@ -445,6 +449,9 @@ func (m *member) changed(st api.BlenderStatus) {
 	case api.BlenderFailed:
 		m.failures++
 		m.failed, m.retried = st, time.Now()
+		if m.use == clean && m.scene != "" && strings.Contains(st.Reason, m.scene+blender.CantOpen) {
+			f.noteUnopenedLocked(m.scene, st.Reason, m.finds)
+		}
 	}
 	m.renewLocked()
 	f.newsLocked()
@@ -475,6 +482,7 @@ func (f *Fleet) retry() {
 		wait := min(firstRetry<<max(0, min(m.failures-1, 10)), lastRetry)
 		if time.Since(m.retried) >= wait {
 			m.retried = time.Now()
+			f.opensLocked(m)
 			again = append(again, m)
 		}
 	}
@@ -574,6 +582,11 @@ func (f *Fleet) Configure(spec api.BlenderSpec) {
 	f.mu.Lock()
 	other := !sameStart(f.spec, spec)
 	f.spec = spec
+	if other {
+		for _, s := range f.scenes {
+			s.unopened, s.tried = "", nil // another Blender may open it
+		}
+	}
 	for _, m := range f.members {
 		m.stale = m.stale || other
 	}
@@ -601,6 +614,7 @@ func (f *Fleet) Start() {
 		m.failures = 0 // a person asks, so it is shown while it starts
 		if m.ending == 0 && (m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped) {
 			m.parked, m.stale = false, false
+			f.opensLocked(m)
 			again = append(again, m)
 		}
 	}

@@ -3,8 +3,10 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"blendtray/api"
@@ -133,8 +135,10 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 	}
 	n := needOf(req)
 	// Rendering a scene is mostly done once: no other Blender opens the scene for the next time.
-	if rendersAlone := req.Render != nil && len(req.Code) == 0; n.scene != "" && !rendersAlone {
-		f.useScene(n.scene)
+	rendersAlone := req.Render != nil && len(req.Code) == 0
+	var scene os.FileInfo
+	if n.scene != "" && !rendersAlone {
+		scene = f.useScene(n.scene)
 	}
 	m, err := f.acquire(ctx, n)
 	if err != nil {
@@ -174,8 +178,12 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		m.left = req.ID
 		m.takeTurnLocked()
 	}
-	if n.scene != "" && err == nil && out.Verdict == blender.Succeeded {
-		f.retrySceneLocked(n.scene)
+	switch {
+	case n.scene == "" || err != nil:
+	case out.Verdict == blender.Succeeded:
+		f.openedLocked(n.scene)
+	case !rendersAlone && out.Verdict == blender.Errored && out.Error.Type == "SceneError" && strings.HasPrefix(out.Error.Message, n.scene+blender.CantOpen):
+		f.noteUnopenedLocked(n.scene, out.Error.Message, scene)
 	}
 	switch {
 	case first && err != nil: // nothing was executed

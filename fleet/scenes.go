@@ -30,6 +30,12 @@ type file struct {
 	// measuredOnce: somebody has looked at the file.
 	measuredOnce bool
 	measured     uint64 // how much memory a Blender had that waited with it, or 0
+	// info is what the system told of the file when it was last looked at, or nil.
+	info os.FileInfo
+	// unopened is why no Blender waits with the file: it can't be opened. "" when it can be, as far as
+	// is known. tried is the file as it was then; nil is as it is at the next look.
+	unopened string
+	tried    os.FileInfo
 }
 
 // cost returns how much memory a Blender has that waits with the file, in bytes.
@@ -62,8 +68,8 @@ func (f *Fleet) sceneLocked(path string) *file {
 	return nil
 }
 
-// useScene notes that a run begins with a file.
-func (f *Fleet) useScene(path string) {
+// useScene notes that a run begins with a file, and returns what is known of the file, or nil.
+func (f *Fleet) useScene(path string) os.FileInfo {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.sceneLocked(path)
@@ -74,6 +80,7 @@ func (f *Fleet) useScene(path string) {
 	others := slices.DeleteFunc(slices.Clone(f.scenes), func(other *file) bool { return other == s })
 	f.scenes = append([]*file{s}, others...)
 	wake(f.poke)
+	return s.info
 }
 
 // checkScenes looks at the files that runs begin with and at the Blenders that wait with them, on a
@@ -111,14 +118,31 @@ func (f *Fleet) measureScenes() {
 	scenes := f.scenes
 	f.mu.Unlock()
 	for _, s := range scenes {
+		f.mu.Lock()
+		tried, before := s.tried, s.info
+		f.mu.Unlock()
 		info, err := os.Stat(s.path)
+		there := err == nil && info.Mode().IsRegular()
+		// A file that is still being written can't be opened either.
+		another := there && tried != nil && !sameFile(tried, info) && sameFile(before, info)
 		f.mu.Lock()
 		s.measuredOnce = true
-		if s.there = err == nil && info.Mode().IsRegular(); s.there {
-			s.bytes = uint64(info.Size())
+		if s.there = there; there {
+			s.bytes, s.info = uint64(info.Size()), info
+		}
+		switch {
+		case another && s.tried == tried:
+			s.unopened, s.tried = "", nil
+		case there && s.unopened != "" && s.tried == nil:
+			s.tried = info
 		}
 		f.mu.Unlock()
 	}
+}
+
+// sameFile reports whether nothing has changed between two looks at a file, as far as the system tells.
+func sameFile(a, b os.FileInfo) bool {
+	return a != nil && b != nil && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
 // wantedScenesLocked returns the files with which Blenders should wait, the most recently used
@@ -140,16 +164,41 @@ func (f *Fleet) wantedScenesLocked() (scenes []scene, room uint64) {
 		room = min(room, limit-min(limit, others))
 	}
 	for _, s := range f.scenes {
-		if s.there {
+		if s.there && s.unopened == "" {
 			scenes = append(scenes, scene{s.path, s.cost()})
 		}
 	}
 	return scenes, room
 }
 
-// retrySceneLocked has a Blender that could not open a file try again soon, because another Blender
-// has opened the file. It needs mu.
-func (f *Fleet) retrySceneLocked(path string) {
+// opensLocked notes as what a member's Blender will find its file. It needs mu.
+func (f *Fleet) opensLocked(m *member) {
+	m.finds = nil
+	if s := f.sceneLocked(m.scene); s != nil {
+		m.finds = s.info
+	}
+}
+
+// noteUnopenedLocked notes that a Blender could not open a file, as it was when the Blender was about to.
+// No Blender opens the file beforehand until the file has changed, a run with it has succeeded, or
+// Blenders are started in another way. It needs mu.
+func (f *Fleet) noteUnopenedLocked(path, why string, was os.FileInfo) {
+	s := f.sceneLocked(path)
+	if s == nil {
+		return
+	}
+	if was == nil {
+		was = s.info
+	}
+	s.unopened, s.tried = why, was
+}
+
+// openedLocked notes that a Blender has opened a file: one that waits with the file is started, and one
+// that failed tries again soon. It needs mu.
+func (f *Fleet) openedLocked(path string) {
+	if s := f.sceneLocked(path); s != nil {
+		s.unopened, s.tried = "", nil
+	}
 	for _, m := range f.members {
 		if m.scene == path && m.status.State == api.BlenderFailed {
 			m.retried = time.Time{}

@@ -148,12 +148,29 @@ func TestAFileThatCantBeOpenedIsAnErrorOfTheScene(t *testing.T) {
 	if st := f.Status(); st.State == api.BlenderFailed {
 		t.Errorf("%+v", st)
 	}
+	other := run
+	other.Scene = filepath.Join(filepath.Dir(path), "other.blend")
+	if err := os.Link(path, other.Scene); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Run(t.Context(), other, newRecorder()); err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	why := f.sceneLocked(other.Scene).unopened
+	f.mu.Unlock()
+	if !strings.Contains(why, other.Scene) {
+		t.Errorf("the run has told of the other file: %q", why)
+	}
+	if err := os.Remove(path); err != nil { // so that the other file stays as it is
+		t.Fatal(err)
+	}
 	saveScene(t, f, path, "Whole")
 	if got := do(t, f, run); !strings.HasSuffix(got, " Whole") {
 		t.Errorf("the whole file has %s", got)
 	}
 	awaitScene(t, f, path)
-	if reason := f.Status().Reason; reason != "" {
+	if reason := f.Status().Reason; strings.Contains(reason, path) {
 		t.Errorf("still: %s", reason)
 	}
 }

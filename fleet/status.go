@@ -77,9 +77,15 @@ func (f *Fleet) shutOutLocked() string {
 // unopenedLocked returns which file no Blender can open before a run needs it, and why, or "". It
 // needs mu.
 func (f *Fleet) unopenedLocked() string {
+	const what = "no Blender waits with its scene open: "
+	for _, s := range f.scenes {
+		if s.there && s.unopened != "" {
+			return what + s.unopened
+		}
+	}
 	for _, m := range f.members {
 		if st := m.shownLocked(); m.use == clean && m.scene != "" && !m.parked && st.State == api.BlenderFailed {
-			return "no Blender waits with its scene open: " + st.Reason
+			return what + st.Reason
 		}
 	}
 	return ""
