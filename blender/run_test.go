@@ -72,6 +72,52 @@ bpy.ops.render.render(write_still=True)
 	}
 }
 
+func TestErrorsThatBlenderPrintsOfACancelledRunAreExplained(t *testing.T) {
+	t.Parallel()
+	const explained = "tcp_echo: the run was cancelled while Blender executed an operator"
+	for _, c := range []struct {
+		name, code string
+		want       int
+	}{
+		{"a render", fmt.Sprintf(`import bpy
+scene = bpy.context.scene
+scene.render.engine = 'CYCLES'
+scene.cycles.use_denoising = False
+scene.cycles.samples = 256
+scene.frame_end = 1000
+scene.render.resolution_x = scene.render.resolution_y = 128
+scene.render.filepath = %q
+bpy.app.handlers.render_post.append(lambda *_: print("on", flush=True))
+bpy.ops.render.render(animation=True)
+`, filepath.Join(t.TempDir(), "picture")), 1},
+		{"no operator", "import time\nprint('on', flush=True)\nwhile True: time.sleep(0.01)", 0},
+	} {
+		s := serve(t, Config{})
+		ctx, cancel := context.WithCancelCause(context.Background())
+		r := newRecorder()
+		go func() {
+			eventually(t, c.name+" is on", func() bool {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return strings.Contains(r.output.String(), "on\n")
+			})
+			cancel(errors.New("enough"))
+		}()
+		out, err := s.Run(ctx, Request{ID: "1", Scene: "fresh", Code: []byte(c.code)}, r)
+		cancel(nil)
+		if err != nil || out.Verdict != Cancelled {
+			t.Fatalf("%s: %+v, %v", c.name, out, err)
+		}
+		if strings.Contains(out.Error.Message, "killed") {
+			continue // the machine is too busy for it
+		}
+		text := r.output.String()
+		if n := strings.Count(text, explained); n != c.want {
+			t.Errorf("%s: explained %d times\n%s", c.name, n, text)
+		}
+	}
+}
+
 func TestALoudRunIsHeardToTheEnd(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})

@@ -18,6 +18,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from . import waits
+from .stdio import say
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,6 +39,12 @@ else:
 # The file of the Python function through which scripts call operators, before Blender 5.3.
 _OPERATOR_CALLS = getattr(sys.modules.get("bpy.ops"), "__file__", None)
 
+# What Blender makes of the end of a run can't be kept out of the output: Blender prints it in C.
+_PRINTED = (
+    "the run was cancelled while Blender executed an operator, "
+    "so Blender prints errors that are none of the script's: RunCancelled, and what comes of it"
+)
+
 
 def raise_in(thread: int, exception: type[BaseException]) -> None:
     """Raise an exception in a thread as soon as the thread executes Python."""
@@ -53,6 +60,8 @@ class RunCancelled(KeyboardInterrupt):
     # Whether the exception was raised below an operator, in a handler or a render engine:
     # Blender then prints it and goes on, so it must be raised again.
     lost = False
+    # Whether Blender has printed the exception as an error of its own code since the run began.
+    printed = False
     reason = "cancelled"
 
     def __init__(self, *args: object) -> None:
@@ -62,9 +71,13 @@ class RunCancelled(KeyboardInterrupt):
             # Since 3.12 the exception is made where it is raised; before 3.12, where it is
             # caught or printed.
             frame = frame.f_back
+        # Raised in the function that has called the operator, the exception goes on to the script.
+        caller = frame if sys.version_info >= (3, 12) else None
         while frame is not None:
-            if frame.f_code.co_filename == _OPERATOR_CALLS or _is_called_by_blender(frame):
+            calls = frame.f_code.co_filename == _OPERATOR_CALLS
+            if calls or _is_called_by_blender(frame):
                 RunCancelled.lost = True
+                RunCancelled.printed |= not calls or frame is not caller
             frame = frame.f_back
         super().__init__(*(args or (RunCancelled.reason,)))
 
@@ -110,7 +123,7 @@ class Interrupt:
     def arm(self, run: Run) -> None:
         """Let the run be interrupted; raises RunCancelled if it was asked to stop before."""
         with self._lock:
-            RunCancelled.raised = RunCancelled.lost = False
+            RunCancelled.raised = RunCancelled.lost = RunCancelled.printed = False
             if run.cancel_reason is not None:
                 RunCancelled.reason = run.cancel_reason
                 raise RunCancelled
@@ -126,12 +139,17 @@ class Interrupt:
                     raised = RunCancelled.raised
                     if self._requested:
                         self._requested = False
+                        printed = RunCancelled.printed
                         self._drain()
-                        RunCancelled.raised = raised
-                return raised
+                        RunCancelled.raised, RunCancelled.printed = raised, printed
+                break
             except RunCancelled:
                 # The exception came between the call of this function and the lock.
                 continue
+        if RunCancelled.printed:
+            RunCancelled.printed = False
+            say(_PRINTED)
+        return raised
 
     def _drain(self) -> None:
         """Let an exception that was requested and not yet raised be raised here.
