@@ -149,7 +149,10 @@ type member struct {
 	retried  time.Time
 	failures int
 	failed   api.BlenderStatus
-	stale    bool // its process was started by a specification that does not hold any more
+	// asked: a person has asked for a start while an attempt was under way, which may fail because of
+	// what the person has mended since it began. anew: it has failed, and another attempt is about to begin.
+	asked, anew bool
+	stale       bool // its process was started by a specification that does not hold any more
 	// scene is the .blend with which its process was started, or "".
 	scene string
 	// finds is what was known of that file before the start, or nil.
@@ -445,9 +448,14 @@ func (m *member) changed(st api.BlenderStatus) {
 	m.status = st
 	switch st.State {
 	case api.BlenderReady:
-		m.failures = 0
+		m.failures, m.asked = 0, false
 	case api.BlenderFailed:
-		m.failures++
+		if m.asked {
+			m.asked, m.anew = false, true
+			go f.startAnew(m)
+		} else {
+			m.failures++
+		}
 		m.failed, m.retried = st, time.Now()
 		if m.use == clean && m.scene != "" && strings.Contains(st.Reason, m.scene+blender.CantOpen) {
 			f.noteUnopenedLocked(m.scene, st.Reason, m.finds)
@@ -459,13 +467,34 @@ func (m *member) changed(st api.BlenderStatus) {
 	f.publish()
 }
 
-// shownLocked returns how the member is. A Blender that failed counts as failed while it tries
-// again by itself. It needs mu.
-func (m *member) shownLocked() api.BlenderStatus {
-	if m.failures > 0 && m.status.State == api.BlenderStarting {
-		return m.failed
+// startAnew starts the Blender of a member, which has failed since a person asked for a start.
+func (f *Fleet) startAnew(m *member) {
+	f.moving.Lock()
+	defer f.moving.Unlock()
+	f.mu.Lock()
+	wanted := f.wanted && !f.over && !m.parked && m.ending == 0
+	f.mu.Unlock()
+	if wanted {
+		m.b.Start()
 	}
-	return m.status
+	f.mu.Lock()
+	m.anew = false
+	f.newsLocked()
+	f.mu.Unlock()
+	f.publish()
+}
+
+// shownLocked returns how the member is. A Blender that failed counts as failed while it tries
+// again by itself, and as starting where a person has asked for the next attempt. It needs mu.
+func (m *member) shownLocked() api.BlenderStatus {
+	st := m.status
+	switch {
+	case m.failures > 0 && st.State == api.BlenderStarting:
+		return m.failed
+	case m.anew && st.State == api.BlenderFailed:
+		st.State, st.Reason = api.BlenderStarting, ""
+	}
+	return st
 }
 
 // retry has Blenders that failed try again, after longer and longer times: the program may be
@@ -612,6 +641,7 @@ func (f *Fleet) Start() {
 	var again []*member
 	for _, m := range f.members {
 		m.failures = 0 // a person asks, so it is shown while it starts
+		m.asked = m.ending == 0 && !m.parked && m.status.State == api.BlenderStarting
 		if m.ending == 0 && (m.status.State == api.BlenderFailed || !m.parked && m.status.State == api.BlenderStopped) {
 			m.parked, m.stale = false, false
 			f.opensLocked(m)

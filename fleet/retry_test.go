@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,10 +41,55 @@ func TestAFailedBlenderIsTriedAgainAfterLongerTimes(t *testing.T) {
 	})
 }
 
+func TestAStartThatIsAskedForOutlivesTheAttemptThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Config{})
+		b := &counted{}
+		m := &member{fleet: f, b: b}
+		b.started = func() { m.changed(api.BlenderStatus{State: api.BlenderStarting}) }
+		f.members = []*member{m}
+		starting, failed := api.BlenderStatus{State: api.BlenderStarting}, api.BlenderStatus{State: api.BlenderFailed, Reason: "it is broken"}
+		m.changed(starting)
+		f.Start() // the attempt began before the person mended the program
+		ready := make(chan error, 1)
+		go func() { ready <- f.Ready(t.Context()) }()
+		m.changed(failed)
+		f.mu.Lock()
+		st := f.statusLocked()
+		f.mu.Unlock()
+		if st.State != api.BlenderStarting || st.Reason != "" {
+			t.Errorf("before the next attempt it is %+v", st)
+		}
+		synctest.Wait()
+		if n := b.starts; n != 1 {
+			t.Fatalf("started %d times", n)
+		}
+		select {
+		case err := <-ready:
+			t.Fatalf("told %v while it starts", err)
+		default:
+		}
+		m.changed(failed)
+		synctest.Wait()
+		if n := b.starts; n != 1 {
+			t.Errorf("started %d times though nobody has asked again", n)
+		}
+		if err := <-ready; err == nil || !strings.Contains(err.Error(), "it is broken") {
+			t.Errorf("told %v", err)
+		}
+	})
+}
+
 // counted counts how often it is started.
 type counted struct {
 	Member
-	starts int
+	starts  int
+	started func() // called with each start; it may be nil
 }
 
-func (c *counted) Start() { c.starts++ }
+func (c *counted) Start() {
+	if c.starts++; c.started != nil {
+		c.started()
+	}
+}
