@@ -21,7 +21,7 @@ import (
 // json would do: it fails on a field that is unknown, written in other letters or given twice, and on
 // a text that is no UTF-8 or has half of a surrogate pair.
 func unmarshalStrict(data []byte, v any) error {
-	if err := checkText(data); err != nil {
+	if err := CheckText(data); err != nil {
 		return err
 	}
 	if err := checkFields(data, reflect.TypeOf(v).Elem()); err != nil {
@@ -162,9 +162,9 @@ func reads(t reflect.Type) bool {
 		reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// checkText fails when JSON has bytes that are no UTF-8, or an escape that is half of a surrogate
-// pair: the package json replaces both.
-func checkText(data []byte) error {
+// CheckText fails when JSON has bytes that are no UTF-8, or an escape that is half of a surrogate
+// pair: the package json replaces both. data is JSON that may be wrong otherwise.
+func CheckText(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("it is no text in UTF-8")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/net/netutil"
 )
@@ -100,11 +102,29 @@ func (s *Server) Handler(token func() string) http.Handler {
 			return
 		}
 		_ = deadline.SetReadDeadline(time.Time{})
+		if json.Valid(body) { // the library says what is wrong with the rest
+			if refused := checkMessage(body); refused != nil {
+				answerRefused(w, body, refused)
+				return
+			}
+		}
 		r = r.WithContext(withCarrier(r.Context(), r.Context()))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		protocol.ServeHTTP(w, r)
 	})
 	return guarded(token, http.NewCrossOriginProtection().Handler(mux))
+}
+
+// answerRefused answers a message that is not passed on.
+func answerRefused(w http.ResponseWriter, message []byte, refused *jsonrpc.Error) {
+	text, err := refusalOf(message, refused)
+	if err != nil {
+		http.Error(w, refused.Message, http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(text) // fails where the agent is gone
 }
 
 // guarded passes on what an agent of the user sends, and refuses the rest: requests that a page in a

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -67,15 +66,15 @@ func (l *lines) accepted(line []byte, over bool) ([]byte, error) {
 	line = bytes.TrimSpace(line)
 	switch {
 	case over:
-		return nil, l.refuse(nil, jsonrpc.CodeInvalidRequest, fmt.Sprintf("the message is over %d bytes", l.most))
+		return nil, l.refuse(nil, invalid(fmt.Sprintf("the message is over %d bytes", l.most)))
 	case !json.Valid(line):
-		return nil, l.refuse(nil, jsonrpc.CodeParseError, "the line is no JSON")
+		return nil, l.refuse(nil, &jsonrpc.Error{Code: jsonrpc.CodeParseError, Message: "the line is no JSON"})
 	case line[0] == '[':
 		return l.batch(line)
 	}
-	message, err := decode(line)
-	if err != nil {
-		return nil, l.refuse(line, jsonrpc.CodeInvalidRequest, noMessage)
+	message, refused := decode(line)
+	if refused != nil {
+		return nil, l.refuse(line, refused)
 	}
 	if request, ok := message.(*jsonrpc.Request); ok && request.Method == "initialize" {
 		var params struct {
@@ -91,25 +90,25 @@ func (l *lines) accepted(line []byte, over bool) ([]byte, error) {
 // for whose answers the library waits.
 func (l *lines) batch(line []byte) ([]byte, error) {
 	if !l.batches {
-		return nil, l.refuse(nil, jsonrpc.CodeInvalidRequest, "batches are of the revisions 2024-11-05 and 2025-03-26 alone")
+		return nil, l.refuse(nil, invalid("batches are of the revisions 2024-11-05 and 2025-03-26 alone"))
 	}
 	var all, requests []json.RawMessage
 	if err := json.Unmarshal(line, &all); err != nil || len(all) == 0 {
-		return nil, l.refuse(nil, jsonrpc.CodeInvalidRequest, "the batch is empty")
+		return nil, l.refuse(nil, invalid("the batch is empty"))
 	}
 	var passed bytes.Buffer
 	ids := map[jsonrpc.ID]bool{}
 	for _, one := range all {
-		message, err := decode(one)
-		if err != nil {
-			return nil, l.refuse(one, jsonrpc.CodeInvalidRequest, noMessage)
+		message, refused := decode(one)
+		if refused != nil {
+			return nil, l.refuse(one, refused)
 		}
 		request, ok := message.(*jsonrpc.Request)
 		switch {
 		case !ok || !request.ID.IsValid():
 			passed.Write(append(one, '\n'))
 		case ids[request.ID]:
-			return nil, l.refuse(one, jsonrpc.CodeInvalidRequest, "two requests of the batch have one id")
+			return nil, l.refuse(one, invalid("two requests of the batch have one id"))
 		default:
 			ids[request.ID] = true
 			requests = append(requests, one)
@@ -125,42 +124,37 @@ func (l *lines) batch(line []byte) ([]byte, error) {
 	return passed.Bytes(), nil
 }
 
-// decode returns the message of a line. It fails for an id that the library would read as another: a number that
-// is not whole, or too large for the library's numbers, and null.
-func decode(line []byte) (jsonrpc.Message, error) {
-	message, err := jsonrpc.DecodeMessage(line)
-	if err != nil {
-		return nil, err
+// decode returns the message of a line, or the error with which the line is refused: also for an id that the
+// library would read as another, which is a number that is not whole, or too large for the library's numbers,
+// and null.
+func decode(line []byte) (jsonrpc.Message, *jsonrpc.Error) {
+	if refused := checkMessage(line); refused != nil {
+		return nil, refused
 	}
+	message, err := jsonrpc.DecodeMessage(line)
 	var of struct {
 		ID json.RawMessage `json:"id"`
 	}
-	if err := json.Unmarshal(line, &of); err != nil {
-		return nil, err
+	if err != nil || json.Unmarshal(line, &of) != nil {
+		return nil, invalid(noMessage)
 	}
 	if len(of.ID) > 0 && of.ID[0] != '"' {
 		const most = 1 << 53 // whole numbers up to it are the same as floating-point numbers
 		if n, err := strconv.ParseInt(string(of.ID), 10, 64); err != nil || n > most || n < -most {
-			return nil, errors.New("the id is neither a text nor a whole number")
+			return nil, invalid(noMessage)
 		}
 	}
 	return message, nil
 }
 
-// refuse answers a message that is not passed on, with its id where it has one.
-func (l *lines) refuse(message []byte, code int64, why string) error {
-	var of struct {
-		ID json.RawMessage `json:"id"`
-	}
-	_ = json.Unmarshal(message, &of) // then it has none
-	if len(of.ID) == 0 || of.ID[0] == '{' || of.ID[0] == '[' {
-		of.ID = json.RawMessage("null")
-	}
-	text, err := json.Marshal(struct {
-		Version string          `json:"jsonrpc"`
-		ID      json.RawMessage `json:"id"`
-		Error   jsonrpc.Error   `json:"error"`
-	}{"2.0", of.ID, jsonrpc.Error{Code: code, Message: why}})
+// invalid returns the error of a message that the protocol does not have.
+func invalid(why string) *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: why}
+}
+
+// refuse answers a message that is not passed on.
+func (l *lines) refuse(message []byte, refused *jsonrpc.Error) error {
+	text, err := refusalOf(message, refused)
 	if err != nil {
 		return err
 	}

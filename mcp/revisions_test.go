@@ -212,6 +212,15 @@ func conversation(revision string, pipe bool) []exchange {
 		{asks("15", "nothing/here", ""), unknown},
 		{`{"jsonrpc":"2.0","method":"notifications/nothing"}`, ""},
 		{`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":999}}`, ""},
+		// Of what an agent has sent nothing is passed over or changed silently. A field that nobody knows is allowed.
+		{asks("16", "tools/call", `"name":"run_python","arguments":{"code":"x = 1","code":"x = 2"}`), failure("16", "-32600") + `.*params: arguments: the field \\"code\\" is there twice`},
+		{asks("17", "tools/call", `"name":"run_python","arguments":{"code":"x = 1","co\u0064e":"x = 2"}`), failure("17", "-32600")},
+		{asks("18", "tools/call", `"name":"run_python","arguments":{"code":"x = 1"},"arguments":{"code":"x = 2"}`), failure("18", "-32600")},
+		{asks("19", "tools/call", `"name":"run_python","arguments":{"code":"print('`+"\xff"+`')"}`), failure("19", "-32700") + ".*no text in UTF-8"},
+		{asks(`"20"`, "tools/call", `"name":"run_python","arguments":{"code":"print('\ud83d')"}`), failure(`"20"`, "-32700") + ".*surrogate"},
+		{asks("27", "tools/call", `"name":"run_python","arguments":{"code":"print('\ud83d\ude00 é \\ud83d')"}`), says("27", "result", "no engine answers")},
+		{asks("28", "prompts/list", `"nothing":[{"a":1e999},{"a":2}]`), says("28", "result", "turntable")},
+		{`{"jsonrpc":"2.0","id":29,"id":30,"method":"tools/list"}`, failure("null", "-32600")},
 	}...)
 	if !pipe {
 		return all
@@ -221,7 +230,8 @@ func conversation(revision string, pipe bool) []exchange {
 		all = append(all, exchange{batch, `^\[.*"id":20,.*"id":21,.*\]$`},
 			exchange{`[{"jsonrpc":"2.0","method":"notifications/nothing"}]`, ""},
 			exchange{"[" + asks("22", "ping", "") + "," + asks("22", "ping", "") + "]", failure("22", "-32600")},
-			exchange{"[" + asks("23", "ping", "") + ",7]", failure("null", "-32600")})
+			exchange{"[" + asks("23", "ping", "") + ",7]", failure("null", "-32600")},
+			exchange{"[" + asks("31", "prompts/get", `"name":"turntable","name":"fix_script"`) + "]", failure("31", "-32600")})
 	} else {
 		all = append(all, exchange{batch, failure("null", "-32600")})
 	}
@@ -240,6 +250,7 @@ func conversation(revision string, pipe bool) []exchange {
 		{`{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/list"}`, failure("9007199254740993", "-32600")},
 		{`{"jsonrpc":"2.0","id":null,"method":"tools/list"}`, failure("null", "-32600")},
 		{`{"jsonrpc":"2.0","id":999,"result":{}}`, ""}, // nobody has asked
+		{`{"jsonrpc":"2.0","id":998,"result":{"action":"decline","action":"accept"}}`, failure("null", "-32600")},
 		{asks("26", "prompts/list", ""), says("26", "result", "turntable")},
 	}...)
 }
