@@ -151,6 +151,19 @@ func sessionOf(res *sdk.CallToolResult) string { return res.Meta["blendtray/sess
 
 type args = map[string]any
 
+// hasHandles fails unless an answer has the handles of a run of a session that has succeeded, and of a checkpoint
+// where number is not 0.
+func (a *agent) hasHandles(res *sdk.CallToolResult, session string, number int) {
+	a.t.Helper()
+	run, _ := res.Meta["blendtray/run"].(string)
+	if run == "" || res.Meta["blendtray/session"] != session || res.Meta["blendtray/state"] != "succeeded" {
+		a.t.Errorf("%q has the handles %v", textIn(res), res.Meta)
+	}
+	if got, _ := res.Meta["blendtray/checkpoint"].(float64); int(got) != number {
+		a.t.Errorf("%q has the checkpoint %v, want %d", textIn(res), got, number)
+	}
+}
+
 // anAgentWorks is a session of an agent: it models, makes a mistake, undoes, saves and exports.
 func anAgentWorks(a *agent) {
 	a.t.Helper()
@@ -171,10 +184,15 @@ func anAgentWorks(a *agent) {
 	a.says(true, "run_python", in(args{"code": "for i in (1,"}), "error:")
 	a.says(false, "run_python", in(args{"code": "bpy.data.objects.remove(bpy.data.objects['Suzanne'])"}))
 	a.says(false, "restore", in(nil), "objects back: Suzanne")
-	a.says(false, "restore", in(args{"checkpoint": 1}), "objects gone: Suzanne")
+	a.hasHandles(a.says(false, "restore", in(args{"checkpoint": 1}), "objects gone: Suzanne"), session, 1)
 	a.says(true, "restore", in(nil), "oldest checkpoint")
 	a.says(true, "restore", in(args{"checkpoint": 77}), "no checkpoint 77")
-	a.says(false, "checkpoint", in(nil), "checkpoint")
+	kept := a.says(false, "checkpoint", in(nil), "checkpoint")
+	var number int
+	if _, err := fmt.Sscanf(textIn(kept), "checkpoint %d", &number); err != nil {
+		a.t.Errorf("%q: %v", textIn(kept), err)
+	}
+	a.hasHandles(kept, session, number)
 	a.says(false, "run_python", in(args{"code": "print([o.name for o in bpy.data.objects if o.name == 'Suzanne'], legs)", "checkpoint": false}), "[] 4")
 
 	saved := a.says(false, "open_save_export", in(args{"action": "save", "file": "made/scene.blend"}), "scene.blend")
@@ -183,14 +201,15 @@ func anAgentWorks(a *agent) {
 		if strings.Contains(textIn(res), "\n/") {
 			a.t.Errorf("more than a path: %q", textIn(res))
 		}
+		a.hasHandles(res, session, 0)
 	}
 	for _, name := range []string{"scene.blend", "scene.obj"} {
 		if info, err := os.Stat(filepath.Join(a.home, "agents", "made", name)); err != nil || info.Size() == 0 {
 			a.t.Errorf("%s: %v", name, err)
 		}
 	}
-	a.says(false, "open_save_export", in(args{"action": "import", "file": "made/scene.obj"}), "new objects:")
-	a.says(false, "open_save_export", in(args{"action": "open", "file": "made/scene.blend"}), "is open in session "+session)
+	a.hasHandles(a.says(false, "open_save_export", in(args{"action": "import", "file": "made/scene.obj"}), "new objects:"), session, 0)
+	a.hasHandles(a.says(false, "open_save_export", in(args{"action": "open", "file": "made/scene.blend"}), "is open in session "+session), session, 0)
 	a.says(true, "open_save_export", in(args{"action": "export", "file": "made/scene.doc"}), "doc")
 	a.says(false, "sessions", nil, session)
 	a.says(false, "run_python", args{"code": "import bpy; print('legs' in globals(), bpy.data.objects[:1][0].name)", "scene": "fresh"}, "False Camera")
@@ -242,7 +261,9 @@ func TestALongRunReturnsAHandle(t *testing.T) {
 		return err == nil && strings.Contains(r.Output, "begun")
 	})
 	a.says(false, "wait_run", args{"run": run, "wait": 0.2}, "is running", "begun")
-	a.says(true, "checkpoint", nil, "is busy", run)
+	if busy := a.says(true, "checkpoint", nil, "is busy", run); runOf(busy) != run || sessionOf(busy) == "" {
+		t.Errorf("the handles are %v", busy.Meta)
+	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

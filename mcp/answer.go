@@ -53,10 +53,17 @@ func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 		Content: []sdk.Content{&sdk.TextContent{Text: strings.TrimRight(head+"\n"+body+after.String(), "\n")}},
 		IsError: run.State.Final() && run.State != api.Succeeded,
 	}
-	// Programs read the handles here; what models read is the text.
-	res.Meta = sdk.Meta{"blendtray/run": run.ID, "blendtray/state": string(run.State), "blendtray/session": run.Session}
+	res.Meta = handles(run)
 	return res
 }
+
+// handles returns the handles of a run for programs. What models read is the text.
+func handles(run api.Run) sdk.Meta {
+	return sdk.Meta{"blendtray/run": run.ID, "blendtray/state": string(run.State), "blendtray/session": run.Session}
+}
+
+// checkpointHandle is the handle of the checkpoint that an answer is about.
+const checkpointHandle = "blendtray/checkpoint"
 
 // stateWords returns how a run stands, in words.
 func stateWords(run api.Run) string {

@@ -29,7 +29,10 @@ func registerCheckpoint(s *Server) {
 			if busy != nil || err != nil {
 				return busy, err
 			}
-			return text("checkpoint %d of session %s is kept", newest(done.Session), session), nil
+			res := text("checkpoint %d of session %s is kept", newest(done.Session), session)
+			res.Meta = handles(done.Run)
+			res.Meta[checkpointHandle] = newest(done.Session)
+			return res, nil
 		},
 	})
 }
@@ -110,5 +113,6 @@ func busyWith(session api.Session) *sdk.CallToolResult {
 	}
 	res := text("%s", what)
 	res.IsError = true
+	res.Meta = sdk.Meta{"blendtray/run": session.Run, "blendtray/session": session.Name}
 	return res
 }

@@ -82,11 +82,13 @@ func (c *call) openOrSave(ctx context.Context, session, action, file string) (*s
 			return busy, err
 		}
 	}
-	_, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, defaultWait*time.Second)
+	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, defaultWait*time.Second)
 	if busy != nil || err != nil {
 		return busy, err
 	}
-	return text("%s %s session %s", file, said, session), nil
+	res := text("%s %s session %s", file, said, session)
+	res.Meta = handles(done.Run)
+	return res, nil
 }
 
 // format says by which operators of Blender a kind of file is read and written. Of several the first is

@@ -39,7 +39,7 @@ func registerRenderPreview(s *Server) {
 			}
 			return &sdk.CallToolResult{
 				Content: []sdk.Content{picture, &sdk.TextContent{Text: "views, from the left and from above: " + strings.Join(views, ", ")}},
-				Meta:    sdk.Meta{"blendtray/run": done.Run.ID, "blendtray/session": done.Run.Session},
+				Meta:    handles(done.Run),
 			}, nil
 		},
 	})

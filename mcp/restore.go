@@ -61,12 +61,13 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 		return nil, fmt.Errorf("session %s has no checkpoint %d; there are: %s", session, in.Checkpoint, numbers(now.Checkpoints))
 	}
 	old, unknown := c.contents(ctx, session)
+	var back api.Run
 	for {
 		done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionUndo}, defaultWait*time.Second)
 		if busy != nil || err != nil {
 			return busy, err
 		}
-		now = done.Session
+		now, back = done.Session, done.Run
 		if target == 0 || newest(now) <= target {
 			break
 		}
@@ -80,8 +81,11 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 		return nil, err
 	}
 	c.server.restored.note(now)
-	return text("session %s is back at checkpoint %d\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
-		session, newest(now), changed), nil
+	res := text("session %s is back at checkpoint %d\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
+		session, newest(now), changed)
+	res.Meta = handles(back)
+	res.Meta[checkpointHandle] = newest(now)
+	return res, nil
 }
 
 // before returns the number of the checkpoint that was made before the one with a number, or 0.

@@ -41,7 +41,7 @@ func (c *call) lookAsText(ctx context.Context, session string, look api.Look) (*
 	if len(run.Result) > maxText {
 		res.Content = append(res.Content, &sdk.TextContent{Text: "The whole is in the resource " + runURI(run.ID, "") + "; from and limit list less."})
 	}
-	res.Meta = sdk.Meta{"blendtray/run": run.ID, "blendtray/session": run.Session}
+	res.Meta = handles(run)
 	return res, nil
 }
 
