@@ -22,6 +22,7 @@ func registerAPIDocs(s *Server) {
 		name:        "api_docs",
 		description: "Look up Blender's Python API in that Blender's own documentation, and what replaced names that are gone.",
 		defaults:    map[string]any{"limit": api.ReferenceEntries},
+		bounds:      map[string]bounds{"limit": {1, api.MaxReference}},
 		do: func(ctx context.Context, c *call, in apiDocsIn) (*sdk.CallToolResult, error) {
 			found, err := c.server.apiDocs(ctx, in)
 			if err != nil {

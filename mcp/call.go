@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -25,11 +27,42 @@ type tool[In any] struct {
 	defaults map[string]any
 	// words are the arguments that are one of a few words.
 	words map[string][]string
+	// bounds are those of the arguments that are numbers. A number beyond them is refused, and never taken for
+	// another number.
+	bounds map[string]bounds
 	// changes says in words for a person what a call changes, and "" when that call changes nothing. It is
 	// nil for a tool that never changes anything.
 	changes func(in In) string
 	// do carries out a call. An error becomes an answer that the agent reads.
 	do func(ctx context.Context, c *call, in In) (*sdk.CallToolResult, error)
+}
+
+// bounds are the least and the largest number that an argument may be.
+type bounds struct{ least, most float64 }
+
+// maxFrom bounds from where on a list may begin.
+const maxFrom = math.MaxInt32
+
+// callBounds returns an error that says which argument of a call is a number beyond its bounds, or nil. What is
+// no number is left to the schema.
+func callBounds(all map[string]bounds, arguments json.RawMessage) error {
+	var given map[string]json.RawMessage
+	if json.Unmarshal(arguments, &given) != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		var n float64
+		b := all[name]
+		text, ok := given[name]
+		if !ok || string(text) == "null" || json.Unmarshal(text, &n) != nil {
+			continue
+		}
+		if n < b.least || n > b.most {
+			return fmt.Errorf("%s: %s is not a number from %.0f to %.0f; without %s the tool takes its default",
+				name, cut(string(text), 30), b.least, b.most, name)
+		}
+	}
+	return nil
 }
 
 // call is one call of a tool.
@@ -55,6 +88,10 @@ func add[In any](s *Server, t tool[In]) {
 		}
 		schema.Properties[name].Default = text
 	}
+	for name, b := range t.bounds {
+		schema.Properties[name].Minimum, schema.Properties[name].Maximum = &b.least, &b.most
+	}
+	s.bounds[t.name] = t.bounds
 	for name, words := range t.words {
 		for _, word := range words {
 			schema.Properties[name].Enum = append(schema.Properties[name].Enum, word)

@@ -18,6 +18,9 @@ const defaultWait = 25
 // maxWait bounds how long a call may wait.
 const maxWait = time.Hour
 
+// waitBounds are how many seconds a call may be told to wait.
+var waitBounds = bounds{0, maxWait.Seconds()}
+
 // seconds returns a duration of so many seconds, within bounds.
 func seconds(s float64) time.Duration {
 	if !(s > 0) { // also for NaN

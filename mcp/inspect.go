@@ -20,6 +20,7 @@ func registerInspect(s *Server) {
 		name:        "inspect",
 		description: "Read the data at a path: properties that differ from their default, items, nodes and links.",
 		defaults:    map[string]any{"limit": listedObjects},
+		bounds:      map[string]bounds{"from": {0, maxFrom}, "limit": {1, api.MaxLooked}},
 		do: func(ctx context.Context, c *call, in inspectIn) (*sdk.CallToolResult, error) {
 			return c.lookAsText(ctx, in.Session, api.Look{What: "inspect", Path: in.Path, From: in.From, Max: in.Limit})
 		},

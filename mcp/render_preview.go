@@ -26,6 +26,7 @@ func registerRenderPreview(s *Server) {
 		description: "Show pictures of the scene from one or several sides, and change neither its cameras nor its settings.",
 		defaults:    map[string]any{"style": api.LookStyles[0], "size": previewSize},
 		words:       map[string][]string{"style": api.LookStyles},
+		bounds:      map[string]bounds{"size": {api.MinPreview, api.MaxPreview}},
 		do: func(ctx context.Context, c *call, in renderPreviewIn) (*sdk.CallToolResult, error) {
 			done, busy, err := c.look(ctx, in.Session, api.Look{
 				What: "picture", Views: in.Views, Style: in.Style, Focus: in.Focus, Size: in.Size,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ func registerRestore(s *Server) {
 	add(s, tool[restoreIn]{
 		name:        "restore",
 		description: "Put the session's scene back to its last checkpoint, or asked again to the one before, and say what changed.",
+		bounds:      map[string]bounds{"checkpoint": {1, math.MaxInt32}},
 		changes: func(in restoreIn) string {
 			session, to := "its session", "its last checkpoint"
 			if in.Session != "" {

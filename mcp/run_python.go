@@ -19,7 +19,7 @@ type runPython struct {
 	Session    string  `json:"session,omitempty" jsonschema:"session whose scene and names the code finds"`
 	Scene      string  `json:"scene,omitempty" jsonschema:"fresh, or the path of a .blend: run apart from any session"`
 	Wait       float64 `json:"wait,omitempty" jsonschema:"seconds to wait for the end"`
-	TimeLimit  float64 `json:"time_limit,omitempty" jsonschema:"seconds after which the run is ended"`
+	TimeLimit  float64 `json:"time_limit,omitempty" jsonschema:"seconds after which the run is ended; 0: as the settings say"`
 	Checkpoint bool    `json:"checkpoint,omitempty" jsonschema:"keep a copy of the scene first"`
 	Preview    bool    `json:"preview,omitempty" jsonschema:"show a picture of the scene afterwards"`
 }
@@ -29,10 +29,14 @@ func registerRunPython(s *Server) {
 		name:        "run_python",
 		description: "Run Python code in Blender and return what it printed, its global result, or its error.",
 		defaults:    map[string]any{"wait": defaultWait, "checkpoint": true},
+		bounds:      map[string]bounds{"wait": waitBounds, "time_limit": {0, maxTimeLimit}},
 		changes:     runPythonWords,
 		do:          doRunPython,
 	})
 }
+
+// maxTimeLimit is the longest time limit of a run in seconds, which is ten years.
+const maxTimeLimit = 315_360_000
 
 // runPythonWords says what a run is to do, for a person who may allow it.
 func runPythonWords(in runPython) string {
@@ -54,7 +58,7 @@ func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResul
 		return nil, err
 	}
 	sub := api.Submission{
-		Code: []byte(in.Code), Name: "<agent>", Dir: workspace, Client: c.client(), TimeLimitSeconds: max(0, in.TimeLimit),
+		Code: []byte(in.Code), Name: "<agent>", Dir: workspace, Client: c.client(), TimeLimitSeconds: in.TimeLimit,
 	}
 	var notes []string
 	if in.Scene != "" {

@@ -24,6 +24,7 @@ func registerSceneSummary(s *Server) {
 		name:        "scene_summary",
 		description: "Describe the scene: counts, collections, objects, camera, units, missing files, changes since the checkpoint.",
 		defaults:    map[string]any{"limit": listedObjects},
+		bounds:      map[string]bounds{"from": {0, maxFrom}, "limit": {1, api.MaxLooked}},
 		do: func(ctx context.Context, c *call, in sceneSummaryIn) (*sdk.CallToolResult, error) {
 			return c.lookAsText(ctx, in.Session, api.Look{What: "summary", From: in.From, Max: in.Limit})
 		},

@@ -53,14 +53,15 @@ type Server struct {
 	restored restored
 	prepared sync.Once // prepareDocs was called
 	presence *control.Presence
-	greeted  atomic.Bool // the agent over the pipe has said its name
+	bounds   map[string]map[string]bounds // of the arguments of each tool
+	greeted  atomic.Bool                  // the agent over the pipe has said its name
 	// agent is the id of the agent over the pipe, and the beginning of the ids of agents over HTTP.
 	agent string
 }
 
 // New returns a server whose calls go to the engine of a client.
 func New(client *control.Client, o Options) *Server {
-	s := &Server{client: client, options: o, presence: control.NewPresence(client), agent: strings.ToLower(rand.Text()[:12])}
+	s := &Server{client: client, options: o, presence: control.NewPresence(client), bounds: map[string]map[string]bounds{}, agent: strings.ToLower(rand.Text()[:12])}
 	s.watch.client = client
 	s.sdk = sdk.NewServer(
 		&sdk.Implementation{Name: "blendtray", Title: "Blendtray", Version: o.Version},
@@ -91,6 +92,10 @@ func (s *Server) guard(next sdk.MethodHandler) sdk.MethodHandler {
 		if call, ok := req.(*sdk.CallToolRequest); ok && call.Params != nil {
 			if text := bytes.TrimSpace(call.Params.Arguments); len(text) == 0 || string(text) == "null" {
 				call.Params.Arguments = []byte("{}")
+			}
+			if err := callBounds(s.bounds[call.Params.Name], call.Params.Arguments); err != nil {
+				s.greet(req)
+				return refusal(err), nil
 			}
 		}
 		res, err = next(ctx, method, req)

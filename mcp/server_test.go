@@ -95,6 +95,53 @@ func TestEveryArgumentHasOneType(t *testing.T) {
 	}
 }
 
+func TestEveryNumberHasBounds(t *testing.T) {
+	t.Parallel()
+	list, err := connect(t, newTestServer(t, api.AllowAll), nil).ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range list.Tools {
+		arguments, _ := tool.InputSchema.(map[string]any)["properties"].(map[string]any)
+		for name, one := range arguments {
+			kind, _ := one.(map[string]any)
+			number := kind["type"] == "integer" || kind["type"] == "number"
+			if number && (kind["minimum"] == nil || kind["maximum"] == nil) {
+				t.Errorf("%s of %s is %v", name, tool.Name, one)
+			}
+		}
+	}
+}
+
+func TestANumberBeyondItsBoundsIsRefusedAndNotTakenForAnother(t *testing.T) {
+	t.Parallel()
+	a := connect(t, newTestServer(t, api.AllowAll), nil)
+	const allowed = "no engine answers"
+	for _, x := range []struct{ tool, arguments, want string }{
+		{"scene_summary", `{"limit":0}`, "limit: 0 is not a number from 1 to 1000; without limit the tool takes its default"},
+		{"scene_summary", `{"limit":-3}`, "limit: -3 is not a number from 1 to 1000"},
+		{"scene_summary", `{"limit":1001}`, "limit: 1001 is not a number from 1 to 1000"},
+		{"scene_summary", `{"from":-1}`, "from: -1 is not a number from 0 to 2147483647"},
+		{"scene_summary", `{"from":0,"limit":1000}`, allowed},
+		{"inspect", `{"path":"bpy.data","limit":0}`, "limit: 0 is not"},
+		{"api_docs", `{"query":"bevel","limit":0}`, "limit: 0 is not a number from 1 to 1000"},
+		{"render_preview", `{"size":0}`, "size: 0 is not a number from 64 to 4096"},
+		{"render_preview", `{"size":64}`, allowed},
+		{"restore", `{"checkpoint":0}`, "checkpoint: 0 is not a number from 1"},
+		{"run_python", `{"code":"pass","wait":-1}`, "wait: -1 is not a number from 0 to 3600"},
+		{"run_python", `{"code":"pass","wait":1e300}`, "wait: 1e300 is not a number from 0 to 3600"},
+		{"run_python", `{"code":"pass","wait":0,"time_limit":0}`, allowed},
+		{"run_python", `{"code":"pass","time_limit":-1}`, "time_limit: -1 is not"},
+		{"wait_run", `{"run":"1","wait":3601}`, "wait: 3601 is not"},
+		{"wait_run", `{"run":"1","wait":3600}`, allowed},
+	} {
+		res, err := a.CallTool(t.Context(), &sdk.CallToolParams{Name: x.tool, Arguments: json.RawMessage(x.arguments)})
+		if err != nil || !res.IsError || !strings.Contains(said(res), x.want) {
+			t.Errorf("%s %s: %v, %v, want %q", x.tool, x.arguments, res, err, x.want)
+		}
+	}
+}
+
 func TestWhatAgentsMayDo(t *testing.T) {
 	t.Parallel()
 	run := &sdk.CallToolParams{Name: "run_python", Arguments: map[string]any{"code": "x = 1"}}

@@ -16,6 +16,7 @@ func registerWaitRun(s *Server) {
 		name:        "wait_run",
 		description: "Wait until a run has ended and return its output and result.",
 		defaults:    map[string]any{"wait": defaultWait},
+		bounds:      map[string]bounds{"wait": waitBounds},
 		do: func(ctx context.Context, c *call, in waitRun) (*sdk.CallToolResult, error) {
 			got, err := c.await(ctx, in.Run, in.Wait)
 			if err != nil {
