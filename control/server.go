@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,6 +103,8 @@ func NewServer(c Config) *Server {
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
+		// OPTIONS * is answered as an unknown path.
+		DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, peerName(c))
 		},
@@ -174,7 +178,7 @@ type methods map[string]handler
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for path, m := range map[string]methods{
+	for at, m := range map[string]methods{
 		"/status":                          {http.MethodGet: s.getStatus},
 		"/runs":                            {http.MethodGet: s.getRuns, http.MethodPost: s.postRun, http.MethodDelete: s.deleteRuns},
 		"/scripts":                         {http.MethodGet: s.getScripts},
@@ -232,10 +236,26 @@ func (s *Server) routes() http.Handler {
 		"/events":         {http.MethodGet: s.getEvents},
 		"/api":            {http.MethodGet: s.getAPI},
 	} {
-		mux.Handle(path, s.serve(path, m))
+		mux.Handle(at, s.serve(at, m))
 	}
-	mux.Handle("/", s.serve("/", nil))
-	return mux
+	unknown := s.serve("/", nil)
+	mux.Handle("/", unknown)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI == "*" || !isClean(r.URL.EscapedPath()) {
+			unknown.ServeHTTP(w, r) // the mux would answer with a page that leads to another path
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// isClean reports whether a path is as the paths of the interface are: from the root on, without empty parts
+// and without "." and "..".
+func isClean(p string) bool {
+	if p != "/" {
+		p = strings.TrimSuffix(p, "/")
+	}
+	return strings.HasPrefix(p, "/") && path.Clean(p) == p
 }
 
 // serve returns a handler that calls the handler for a request's method and sends its error as a

@@ -84,6 +84,13 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 		code                     string
 	}{
 		{"an unknown path", "GET", "/nothing", "", 404, CodeNotFound},
+		{"an empty part of a path", "GET", "//status", "", 404, CodeNotFound},
+		{"an empty part in the middle", "POST", "/runs//cancel", "", 404, CodeNotFound},
+		{"a path that goes up", "GET", "/runs/../status", "", 404, CodeNotFound},
+		{"a path that stays", "DELETE", "/./runs", "", 404, CodeNotFound},
+		{"a path that is none", "OPTIONS", "*", "", 404, CodeNotFound},
+		{"a slash at the end", "GET", "/status/", "", 404, CodeNotFound},
+		{"two slashes at the end", "GET", "/status//", "", 404, CodeNotFound},
 		{"a wrong method", "POST", "/status", "", 405, CodeBadMethod},
 		{"another wrong method", "PUT", "/runs/r1", "", 405, CodeBadMethod},
 		{"an unknown run", "GET", "/runs/none", "", 404, CodeNotFound},
@@ -135,9 +142,12 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 		{"a body that is too large", "POST", "/runs", `{"text":"` + strings.Repeat("x", 1001) + `"}`, 413, CodeTooLarge},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(ctx, x.method, "http://b"+x.path, strings.NewReader(x.body))
+			req, err := http.NewRequestWithContext(ctx, x.method, "http://b"+strings.TrimPrefix(x.path, "*"), strings.NewReader(x.body))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if x.path == "*" {
+				req.URL.Opaque = "*"
 			}
 			res, err := c.http.Do(req)
 			if err != nil {
