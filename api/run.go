@@ -177,6 +177,12 @@ func (r *Run) OnFarm() bool {
 	return ok
 }
 
+// ToGoOn ends the Reason of a run that waits, for ever if need be, until a person has done something.
+const ToGoOn = "to go on"
+
+// AwaitsPerson reports whether the run waits until a person has done what its Reason says.
+func (r *Run) AwaitsPerson() bool { return r.State == Queued && strings.HasSuffix(r.Reason, ToGoOn) }
+
 // AwaitsMachine reports whether the run was sent to the farm, where no machine has begun it yet. Its state
 // is [Running], because it waits in the queue of the farm and no longer in the queue of the engine.
 func (r *Run) AwaitsMachine() bool {

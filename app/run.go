@@ -416,9 +416,9 @@ func (f *follower) follow(sub api.Submission) (api.Run, error) {
 }
 
 // waiting shows what a run waits for, whenever that changes, unless the run only waits for its
-// turn.
+// turn. A quiet follower shows only what a person has to do, because the run waits for ever without.
 func (f *follower) waiting(run api.Run) {
-	if run.State != api.Queued || f.quiet || run.Reason == f.waitsFor {
+	if run.State != api.Queued || f.quiet && !run.AwaitsPerson() || run.Reason == f.waitsFor {
 		return
 	}
 	if f.waitsFor = run.Reason; run.Reason != "" {

@@ -57,6 +57,23 @@ func TestWhatARunWaitsForIsSaidOnce(t *testing.T) {
 	}
 }
 
+func TestAQuietRunSaysOnlyWhatAPersonHasToDo(t *testing.T) {
+	t.Parallel()
+	s := newScreen(false)
+	f := &follower{env: &env{terminal: s.terminal}, quiet: true}
+	for _, r := range []api.Run{
+		{State: api.Queued, Reason: "Blender is starting"},
+		{State: api.Queued, Reason: "Blender is stopped: start it to go on"},
+		{State: api.Queued, Reason: "Blender is stopped: start it to go on"},
+		{State: api.Running},
+	} {
+		f.waiting(r)
+	}
+	if s.err.String() != "blendtray: waiting: Blender is stopped: start it to go on\n" || s.out.Len() > 0 {
+		t.Errorf("said %q", s.err.String())
+	}
+}
+
 func TestOfManyFilesTheFirstAndTheLastAreShown(t *testing.T) {
 	t.Parallel()
 	var run api.Run

@@ -112,15 +112,15 @@ func (e *Engine) waitsForLocked(j *job) string {
 func (w *worker) delayLocked() string {
 	switch {
 	case w.halted && !w.anew:
-		return "Blender is stopped: start it to go on"
+		return "Blender is stopped: start it " + api.ToGoOn
 	}
 	why, _, _ := strings.Cut(w.status.Reason, "\n")
 	switch w.status.State {
 	case api.BlenderFailed:
 		if w.name != api.DefaultBlender {
-			return fmt.Sprintf("the Blender %q has failed (%s): mend that, and start it again with `blendtray start %s` to go on", w.name, why, w.name)
+			return fmt.Sprintf("the Blender %q has failed (%s): `blendtray doctor` looks for the cause; mend that, and start it again with `blendtray start %s` %s", w.name, why, w.name, api.ToGoOn)
 		}
-		return "Blender has failed (" + why + "): mend that, and start it again with `blendtray start` to go on"
+		return "Blender has failed (" + why + "): `blendtray doctor` looks for the cause; mend that, and start it again with `blendtray start` " + api.ToGoOn
 	case api.BlenderStopping:
 		return "Blender is stopping"
 	case api.BlenderStarting, api.BlenderStopped: // no person stopped Blender: another Blender replaces it

@@ -261,7 +261,7 @@ func TestARunThatWaitsSaysWhatBlenderDoes(t *testing.T) {
 		{api.BlenderStopping, "", "it has done 5 runs", "Blender is stopping"},
 		{api.BlenderStopped, "", "not started yet", "Blender is starting"},
 		{api.BlenderStarting, api.SourceOpen, "no Blender is open\nand more", "no Blender is open"},
-		{api.BlenderFailed, "", "no Python\nin it", "Blender has failed (no Python): mend that, and start it again with `blendtray start` to go on"},
+		{api.BlenderFailed, "", "no Python\nin it", "Blender has failed (no Python): `blendtray doctor` looks for the cause; mend that, and start it again with `blendtray start` to go on"},
 	} {
 		h.b.mu.Lock()
 		h.b.status.Source = c.source
