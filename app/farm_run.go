@@ -374,8 +374,23 @@ func (f *jobFollower) ended(s farm.JobStatus, r farm.Result) {
 		return
 	}
 	if s.State != farm.StateSucceeded {
-		f.writeErr(fmt.Sprintf("blendtray: job %s (%s) has %s on %s: %s\n", s.ID, oneLine(strings.Join(s.Args, " ")), s.State, s.Machine, oneLine(s.Reason)))
+		f.writeErr(jobEnded(s))
 	}
+}
+
+// jobEnded says that a job of several has not succeeded: which frames or arguments it has, where and why.
+func jobEnded(s farm.JobStatus) string {
+	of, on := strings.Join(s.Args, " "), ""
+	if s.Frames != "" {
+		of = "frames " + s.Frames
+	}
+	if of != "" {
+		of = " (" + oneLine(of) + ")"
+	}
+	if s.Machine != "" {
+		on = " on " + oneLine(s.Machine)
+	}
+	return fmt.Sprintf("blendtray: job %s%s is %s%s: %s\n", s.ID, of, s.State, on, oneLine(s.Reason))
 }
 
 // conclude says how the jobs ended.
