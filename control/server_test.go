@@ -99,6 +99,8 @@ func TestWhatIsWrongIsRefusedByName(t *testing.T) {
 		{"an unknown session", "GET", "/sessions/none", "", 404, CodeNoSession},
 		{"an operation that there is not", "POST", "/sessions/chair/redo", "", 404, CodeNotFound},
 		{"a checkpoint with a misspelt field", "POST", "/sessions/chair/checkpoint", `{"fil":"/x.blend"}`, 400, CodeBadRequest},
+		{"a look at no objects", "POST", "/sessions/chair/look", `{"look":{"what":"summary","n":0}}`, 400, CodeBadRequest},
+		{"a look at a picture of no size", "POST", "/sessions/chair/look", `{"look":{"what":"picture","size":0}}`, 400, CodeBadRequest},
 		{"a parameter of a session", "DELETE", "/sessions/chair?force=1", "", 400, CodeBadRequest},
 		{"an unknown Blender", "POST", "/blender/stop?name=none", "", 404, CodeNoBlender},
 		{"a number that is none", "GET", "/runs?n=many", "", 400, CodeBadRequest},

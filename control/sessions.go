@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"unicode/utf8"
@@ -55,6 +56,9 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 			if err := unmarshalStrict(body, &in); err != nil {
 				return badRequest("the request is not one for a session: %v", err)
 			}
+			if err := checkLookNumbers(body); err != nil {
+				return err
+			}
 		}
 		done, err := s.engine.DoInSession(r.Context(), api.SessionRequest{
 			Session: r.PathValue("name"), Operation: operation, File: in.File, Client: in.Client, Look: in.Look, Confined: in.Confined,
@@ -66,6 +70,26 @@ func (s *Server) sessionDoes(operation api.SessionOperation) handler {
 		s.answer(w, http.StatusOK, done)
 		return nil
 	}
+}
+
+// checkLookNumbers refuses a 0 that a look has for a number that begins later: the engine would take it for a
+// number that was left out.
+func checkLookNumbers(body []byte) error {
+	var in struct {
+		Look struct {
+			N    *float64 `json:"n"`
+			Size *float64 `json:"size"`
+		} `json:"look"`
+	}
+	switch err := json.Unmarshal(body, &in); {
+	case err != nil:
+		return badRequest("the request is not one for a session: %v", err)
+	case in.Look.N != nil && *in.Look.N == 0:
+		return badRequest("look: n: 0 is not a number from 1 to %d", api.MaxLooked)
+	case in.Look.Size != nil && *in.Look.Size == 0:
+		return badRequest("look: size: 0 is not a number from %d to %d", api.MinPreview, api.MaxPreview)
+	}
+	return nil
 }
 
 // completeBody is the body of a request for how code may go on.
