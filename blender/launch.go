@@ -242,7 +242,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				return errors.New(i.failure(i.spec.Scene+CantOpen, errEnded(i.proc.state)))
 			}
 			if i.spec.Scene != "" { // as a file that Blender crashes with
-				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("Blender ended before it was ready: %w", errEnded(i.proc.state)))}
+				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("its Blender ended before it was ready: %w", errEnded(i.proc.state)))}
 			}
 			return &endError{text: i.failure("it ended before it was ready", errEnded(i.proc.state))}
 		case <-timer.C:
@@ -252,7 +252,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 				continue
 			}
 			if i.spec.Scene != "" {
-				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("Blender was killed, since it was not ready within %s", limit))}
+				return &endError{text: i.failure(i.spec.Scene+CantOpen, fmt.Errorf("its Blender was killed, since it was not ready within %s", limit))}
 			}
 			return &endError{text: i.failure("it was killed", fmt.Errorf("it was not ready within %s", limit))}
 		case <-ctx.Done():
