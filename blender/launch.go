@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"blendtray/addon"
@@ -52,6 +53,8 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 			return nil, &endError{text: err.Error(), patient: true}
 		case errors.Is(err, ErrNotFound):
 			return nil, fmt.Errorf("%w; install it, or name it in the settings as blender.path", err)
+		case spec.Path != "" && ctx.Err() == nil && keyOfPath(spec.Name) != "":
+			return nil, fmt.Errorf("%w; `blendtray settings %s PATH` names another program", err, keyOfPath(spec.Name))
 		}
 		return nil, err
 	}
@@ -102,6 +105,18 @@ func (s *Supervisor) launch(ctx context.Context) (*instance, error) {
 	})
 	s.log.Info("blender is ready", "version", found.Version, "pid", inst.proc.pid(), "port", inst.says.Port)
 	return inst, nil
+}
+
+// keyOfPath returns the setting that names the program of a Blender, or "" for a Blender that only the machine
+// has, whose name is a version or a path.
+func keyOfPath(name string) string {
+	switch {
+	case name == api.DefaultBlender:
+		return "blender.path"
+	case name == "" || strings.ContainsAny(name, `./\:`):
+		return ""
+	}
+	return "blenders." + name + ".path"
 }
 
 // prepare returns the command, the first line of its standard input, which goes before the life

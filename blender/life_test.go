@@ -99,6 +99,23 @@ func TestWhatCannotBeABlenderFailsAtOnceAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeABlenderNamesTheSettingThatNamesAnother(t *testing.T) {
+	t.Parallel()
+	none := filepath.Join(t.TempDir(), "none")
+	for name, want := range map[string]string{
+		api.DefaultBlender: "`blendtray settings blender.path PATH` names another program",
+		"old":              "`blendtray settings blenders.old.path PATH` names another program",
+		"4.5.1":            none + ": there is no such file", // which only the machine has
+		none:               none + ": there is no such file",
+	} {
+		cfg := with(api.BlenderSettings{Path: none})
+		cfg.Name = name
+		if reason := failure(t, serve(t, cfg)); !strings.HasSuffix(reason, want) {
+			t.Errorf("of %s it says %q, want %q", name, reason, want)
+		}
+	}
+}
+
 func folderOf(path string) string { return filepath.Dir(path) }
 
 func TestABlenderThatAlwaysEndsAtItsStartIsGivenUpAndTriedAgainWhenAsked(t *testing.T) {
