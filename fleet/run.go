@@ -149,6 +149,7 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		after := m.left
 		m.busy = false
 		f.runs--
+		m.renewLocked() // its process may be another one meanwhile
 		f.newsLocked()
 		f.mu.Unlock()
 		f.publish()
