@@ -16,6 +16,8 @@ func TestTheExitCodeOfACrashNamesIt(t *testing.T) {
 		"-1073740940": "heap corruption (0xC0000374)",
 		"-1073740791": "aborted (0xC0000409)",
 		"-1073741823": "exception 0xC0000001",
+		"-2147483392": "a library of Wine lacks a function (0x80000100)",
+		"-2147483647": "exception 0x80000001",
 	} {
 		command := exec.Command("cmd.exe", "/c", "exit "+code)
 		_ = command.Run() // the state says how it ended

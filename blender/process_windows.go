@@ -126,6 +126,7 @@ func killedBySomebody(*os.ProcessState) bool { return false }
 var exceptions = map[uint32]string{
 	0x80000002: "misaligned data",
 	0x80000003: "breakpoint",
+	0x80000100: "a library of Wine lacks a function",
 	0xC0000005: "access violation",
 	0xC0000006: "page error",
 	0xC0000017: "out of memory",
@@ -158,7 +159,7 @@ func signalText(state *os.ProcessState) string {
 	switch {
 	case known:
 		return fmt.Sprintf("%s (0x%08X)", name, code)
-	case code>>28 == 0xC: // an error of the system, which is no exit code that people choose
+	case code>>28 == 0xC, code>>28 == 8: // an error or warning of the system, no exit code that people choose
 		return fmt.Sprintf("exception 0x%08X", code)
 	}
 	return ""

@@ -104,7 +104,8 @@ program() {
 }
 
 # bpy VERSION installs the module for Windows with what it needs, once, and makes its program. It fails
-# when the module can't be had.
+# when the module can't be had. NumPy is of version 1, as in these Blenders: bpy 4.2 asks for any, and NumPy 2
+# asks Wine 8 for functions that it does not have, with which Blender ends when it exports glTF.
 bpy() {
 	local modules=$work/bpy/$1/site-packages
 	if [ ! -e "$work/bpy/$1/good" ]; then
@@ -112,7 +113,7 @@ bpy() {
 		rm -rf "$modules"
 		mkdir -p "$work/bpy/$1"
 		python3 -m pip install -q --disable-pip-version-check --target "$modules" --platform win_amd64 --python-version 311 \
-			--implementation cp --only-binary=:all: "bpy==$1" >"$work/bpy/$1/log" 2>&1 || {
+			--implementation cp --only-binary=:all: "bpy==$1" 'numpy<2' >"$work/bpy/$1/log" 2>&1 || {
 			rm -rf "$modules"
 			return 1
 		}
