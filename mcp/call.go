@@ -120,17 +120,23 @@ func add[In any](s *Server, t tool[In]) {
 
 // handle carries out a call when the settings and the person allow it.
 func handle[In any](ctx context.Context, s *Server, t tool[In], req *sdk.CallToolRequest, in In) (*sdk.CallToolResult, error) {
-	if err := s.ready(ctx, false); err != nil {
+	if err := s.ready(ctx, s.lost.Swap(false)); err != nil {
 		return nil, err
 	}
 	c := &call{server: s, req: req}
 	res, err := carryOut(ctx, c, t, in)
-	if errors.Is(err, control.ErrNoEngine) && s.options.Ready != nil {
+	switch {
+	case s.options.Ready == nil:
+	case errors.Is(err, control.ErrNoEngine):
 		// The engine has ended since, and nobody has received anything.
 		if err := s.ready(ctx, true); err != nil {
 			return nil, err
 		}
 		return carryOut(ctx, c, t, in)
+	case errors.Is(err, control.ErrLost):
+		// Other connections of the client lead to that engine as well: the next call must not take them.
+		s.lost.Store(true)
+		return nil, fmt.Errorf("%w\nhint: the next call finds an engine, or starts one; a run that had not begun runs by itself then, so look before you send it again", err)
 	}
 	return res, err
 }
@@ -190,7 +196,7 @@ func refusal(err error) *sdk.CallToolResult {
 	if errors.As(err, &told) && told.Hint != "" {
 		said += "\nhint: " + told.Hint
 	}
-	if errors.Is(err, control.ErrNoEngine) || errors.Is(err, control.ErrLost) {
+	if !strings.Contains(said, "\nhint: ") && (errors.Is(err, control.ErrNoEngine) || errors.Is(err, control.ErrLost)) {
 		said += "\nhint: the engine of Blendtray does not run; a person can start it with `blendtray serve`"
 	}
 	res := text("%s", said)

@@ -55,6 +55,7 @@ type Server struct {
 	presence *control.Presence
 	bounds   map[string]map[string]bounds // of the arguments of each tool
 	greeted  atomic.Bool                  // the agent over the pipe has said its name
+	lost     atomic.Bool                  // the engine has ended in the middle of a call
 	// agent is the id of the agent over the pipe, and the beginning of the ids of agents over HTTP.
 	agent string
 }

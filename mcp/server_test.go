@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,6 +178,46 @@ func TestWhatAgentsMayDo(t *testing.T) {
 		if err != nil || !res.IsError || !strings.Contains(said(res), x.want) {
 			t.Errorf("%s: %s, %v, want %q", x.name, said(res), err, x.want)
 		}
+	}
+}
+
+func TestTheCallAfterALostEngineLooksForAnother(t *testing.T) {
+	t.Parallel()
+	address := filepath.Join(t.TempDir(), "control.sock")
+	dies, err := net.Listen("unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dies.Close()
+	go func() { // an engine that ends in the middle of each request
+		for {
+			conn, err := dies.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+	}()
+	var lost []bool // the calls come one after the other
+	s := New(control.NewClient(address), Options{
+		Version: "1", Session: "mine",
+		Settings:  func(context.Context) (api.AgentSettings, error) { return api.AgentSettings{Allow: api.AllowAll}, nil },
+		Workspace: func(api.AgentSettings) (string, error) { return t.TempDir(), nil },
+		Ready: func(_ context.Context, was bool) error {
+			lost = append(lost, was)
+			return nil
+		},
+	})
+	agent := connect(t, s, nil)
+	for range 2 {
+		res, err := agent.CallTool(t.Context(), &sdk.CallToolParams{Name: "sessions"})
+		if err != nil || !res.IsError || !strings.Contains(said(res), "the next call finds an engine") || strings.Contains(said(res), "a person") {
+			t.Errorf("%s, %v", said(res), err)
+		}
+	}
+	if !slices.Equal(lost, []bool{false, true}) {
+		t.Errorf("looked for an engine as if it was lost: %v", lost)
 	}
 }
 
