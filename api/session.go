@@ -34,7 +34,7 @@ type Session struct {
 	Reason string `json:"reason"`
 	// PID is the session's process, 0 where it has none.
 	PID int `json:"pid"`
-	// Run is the id of the run that is running in it, or "".
+	// Run is the id of the run that is running in it, or that has begun to wait for its Blender, or "".
 	Run string `json:"run"`
 	// Queued is how many runs wait for it, and Runs how many it has executed.
 	Queued int `json:"queued"`

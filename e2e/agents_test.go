@@ -270,6 +270,47 @@ func TestALongRunReturnsAHandle(t *testing.T) {
 	a.says(false, "wait_run", args{"run": run}, "succeeded", "done", "result: 7")
 }
 
+// What the scene is like when a call's turn comes decides whether there is something to keep, and not what it
+// was like when the call was made.
+func TestACallBehindTheFirstRunAfterACrashHasACheckpoint(t *testing.T) {
+	t.Parallel()
+	p := started(t, "")
+	a := p.agentOnAPipe()
+	session := sessionOf(a.says(false, "run_python", args{"code": "print(1)"}, "checkpoint 1"))
+	crash := args{"code": "import os; os._exit(1)"}
+	a.says(true, "run_python", crash)
+	gate := filepath.Join(t.TempDir(), "gate")
+	waits := fmt.Sprintf("import bpy, os, time\nbpy.data.objects['Cube'].location.x = 77\nwhile not os.path.exists(%q): time.sleep(0.01)\n", gate)
+	// queued calls the tool while the run waits at the gate, and opens the gate when the call waits behind it.
+	queued := func(code string, isError bool, texts ...string) {
+		t.Helper()
+		a.says(false, "run_python", args{"code": waits + code, "wait": 0}, "no checkpoint: the scene is lost")
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			a.says(isError, "run_python", args{"code": "import bpy; print(bpy.data.objects['Cube'].location.x); bpy.data.objects.remove(bpy.data.objects['Cube'])"}, texts...)
+		}()
+		p.eventually("the call waits behind the run", func() bool {
+			s, err := p.client().Session(t.Context(), session)
+			return err == nil && s.Queued > 0
+		})
+		if err := os.WriteFile(gate, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		<-over
+	}
+	queued("", false, "checkpoint 3", "77.0")
+	a.says(false, "restore", nil, "is back at checkpoint 3", "objects back: Cube")
+	a.says(false, "run_python", args{"code": "import bpy; print(bpy.data.objects['Cube'].location.x)"}, "77.0")
+
+	// The run before it may cost the scene once more.
+	a.says(true, "run_python", crash)
+	if err := os.Remove(gate); err != nil {
+		t.Fatal(err)
+	}
+	queued("os._exit(1)", false, "no checkpoint: the scene is lost", "\n0.0")
+}
+
 // A program for agents that ends a call after a minute has a render that takes longer: each call comes back
 // in time, tells how far the render is, and the render goes on. LONG_RENDER has it take two minutes.
 func TestARenderMayTakeLongerThanACall(t *testing.T) {

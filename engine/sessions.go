@@ -83,6 +83,12 @@ func (e *Engine) keptSessions() (all []keptSession) {
 				all[i].Queued++
 			}
 		}
+		for _, j := range e.running {
+			// The session has no Blender that could name the run: the run waits for one.
+			if all[i].PID == 0 && j.run.Session == all[i].Name && j.run.Blender == all[i].Blender {
+				all[i].Run = j.run.ID
+			}
+		}
 	}
 	return all
 }

@@ -89,6 +89,22 @@ func TestASessionWhoseFirstRunWaitsIsListedAndCanBeEnded(t *testing.T) {
 	}
 }
 
+func TestARunForWhichASessionAwaitsItsBlenderIsNamed(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t,
+		api.Session{Name: "chair", Blender: api.DefaultBlender, State: api.SessionCrashed},
+		api.Session{Name: "table", Blender: api.DefaultBlender, State: api.SessionCrashed})
+	r := h.inSession("chair", "first")
+	c := h.call()
+	for name, want := range map[string]string{"chair": r.ID, "table": ""} {
+		if s, err := h.Session(name); err != nil || s.Run != want || s.Queued != 0 {
+			t.Errorf("%+v, %v, want the run %q", s, err, want)
+		}
+	}
+	c.finish(blender.Succeeded)
+	h.ended(r.ID)
+}
+
 func TestASessionWhoseBlenderIsTakenOutOfTheSettingsIsToldOf(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) {

@@ -39,8 +39,10 @@ func registerCheckpoint(s *Server) {
 
 // checkpointFirst makes a checkpoint of a session before something changes its scene, and begins the
 // session if it is not there. note says which checkpoint was made, or that the scene is lost and there is
-// nothing to keep. Where the session is still busy when the time is over, busy says with what.
+// nothing to keep. That is found out after the runs of the session that wait or go on. Where the session is
+// still busy when the time is over, busy says with what.
 func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Duration) (note string, busy *sdk.CallToolResult, err error) {
+	asked := time.Now()
 	is, err := c.server.client.Session(ctx, session)
 	switch {
 	case errors.Is(err, api.ErrNoSession):
@@ -57,7 +59,7 @@ func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Du
 		}
 	case err != nil:
 		return "", nil, err
-	case is.State == api.SessionCrashed || is.State == api.SessionEnded:
+	case isLost(is) && is.Run == "" && is.Queued == 0: // else a run begins the session anew
 		note = "no checkpoint: the scene is lost, because " + is.Reason
 		if len(is.Checkpoints) > 0 {
 			note += fmt.Sprintf("; restore goes back to checkpoint %d", newest(is))
@@ -65,11 +67,19 @@ func (c *call) checkpointFirst(ctx context.Context, session string, wait time.Du
 		return note, nil, nil
 	}
 	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionCheckpoint}, wait)
+	if left := wait - time.Since(asked); err != nil && left > 0 && ctx.Err() == nil {
+		if now, failed := c.server.client.Session(ctx, session); failed == nil && isLost(now) {
+			return c.checkpointFirst(ctx, session, left) // a run before this call has cost the scene
+		}
+	}
 	if busy != nil || err != nil {
 		return "", busy, err
 	}
 	return fmt.Sprintf("checkpoint %d", newest(done.Session)), nil, nil
 }
+
+// isLost reports whether a session has no scene: its Blender is gone.
+func isLost(s api.Session) bool { return s.State == api.SessionCrashed || s.State == api.SessionEnded }
 
 // beginTime is how long a call waits longer than it is asked to while its session begins: a Blender has to
 // start on a machine where none waits.
