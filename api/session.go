@@ -48,6 +48,9 @@ type Session struct {
 	MemoryBytes uint64     `json:"memory_bytes"`
 	// Checkpoints are the copies of its scene that it can go back to, the oldest first.
 	Checkpoints []Checkpoint `json:"checkpoints"`
+	// AtCheckpoint is the number of the newest checkpoint where an undo has put the scene back to it and
+	// nothing has changed the scene since, and else 0. The next undo goes back to the checkpoint before.
+	AtCheckpoint int `json:"at_checkpoint"`
 }
 
 // Checkpoint is a copy of the scene of a session.

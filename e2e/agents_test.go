@@ -270,6 +270,40 @@ func TestALongRunReturnsAHandle(t *testing.T) {
 	a.says(false, "wait_run", args{"run": run}, "succeeded", "done", "result: 7")
 }
 
+func TestARestoreSaysWhichCheckpointsAreGone(t *testing.T) {
+	t.Parallel()
+	p := started(t, "")
+	a := p.agentOnAPipe()
+	var session string
+	for n := 1; n <= 3; n++ {
+		session = sessionOf(a.says(false, "run_python", args{"code": fmt.Sprintf("import bpy; bpy.data.objects['Cube'].location.x = %d", n)}, fmt.Sprintf("checkpoint %d", n)))
+	}
+	a.says(false, "restore", args{"checkpoint": 2}, "back at checkpoint 2; checkpoint 3, which was newer, is gone\n", "objects changed: Cube")
+	a.says(true, "restore", args{"checkpoint": 3}, "no checkpoint 3; there are: 1, 2.", "removes the checkpoints that are newer")
+	a.says(false, "restore", args{"checkpoint": 1}, "back at checkpoint 1; checkpoint 2, which was newer, is gone\n")
+	again := func() {
+		t.Helper()
+		res := a.says(false, "restore", args{"checkpoint": 1}, "at checkpoint 1 already, and nothing changes")
+		if got, _ := res.Meta["blendtray/checkpoint"].(float64); got != 1 || res.Meta["blendtray/session"] != session {
+			t.Errorf("the handles are %v", res.Meta)
+		}
+	}
+	again()
+	a.says(false, "scene_summary", nil, "Cube") // a look changes nothing
+	again()
+	a.says(true, "restore", nil, "oldest checkpoint")
+	a.says(false, "run_python", args{"code": "bpy.data.objects['Cube'].location.x = 5"}, "checkpoint 4")
+	a.says(false, "run_python", args{"code": "bpy.data.objects['Cube'].location.x = 6"}, "checkpoint 5")
+	a.says(false, "restore", args{"checkpoint": 1}, "back at checkpoint 1; checkpoints 4, 5, which were newer, are gone\n", "objects changed: Cube")
+
+	// It is the same where another program has gone back.
+	a.says(false, "run_python", args{"code": "bpy.data.objects['Cube'].location.x = 7", "checkpoint": false})
+	if r := p.call("session", "undo", session); r.code != 0 {
+		t.Error(r.stderr)
+	}
+	again()
+}
+
 // What the scene is like when a call's turn comes decides whether there is something to keep, and not what it
 // was like when the call was made.
 func TestACallBehindTheFirstRunAfterACrashHasACheckpoint(t *testing.T) {

@@ -29,6 +29,14 @@ func (c *checkpoints) back() int {
 	return len(c.all) - 1
 }
 
+// at returns the number of the checkpoint whose scene the session has by an undo, or 0.
+func (c *checkpoints) at() int {
+	if n := len(c.all); c.undone && n > 0 {
+		return c.all[n-1].Number
+	}
+	return 0
+}
+
 // wentBack notes that an undo has gone back to a checkpoint, and returns those that came after it.
 func (c *checkpoints) wentBack(to int) (gone []api.Checkpoint) {
 	gone = append(gone, c.all[to+1:]...)

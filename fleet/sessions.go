@@ -586,7 +586,7 @@ func (f *Fleet) Sessions() []api.Session {
 	for _, s := range f.sessions {
 		v := api.Session{
 			Name: s.name, Blender: f.cfg.Spec.Name, State: api.SessionReady, Runs: s.runs, Reason: s.lost,
-			BegunAt: s.begun.UTC().Round(0), UsedAt: s.used.UTC().Round(0), Checkpoints: slices.Clone(s.all),
+			BegunAt: s.begun.UTC().Round(0), UsedAt: s.used.UTC().Round(0), Checkpoints: slices.Clone(s.all), AtCheckpoint: s.at(),
 		}
 		switch {
 		case s.ended:

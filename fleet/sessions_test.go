@@ -661,11 +661,21 @@ func TestUndoGoesBackFurther(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(f.sessions["a"].dir, "*.blend")); len(files) != 2 {
 		t.Errorf("%v", files)
 	}
+	at := func(want int) {
+		t.Helper()
+		if got := the(t, f, "a").AtCheckpoint; got != want {
+			t.Errorf("it is at checkpoint %d, want %d", got, want)
+		}
+	}
 	says(t, f, "a", name(4), "4")
+	at(0)
 	operate(t, f, "a", api.SessionUndo)
+	at(3)
 	says(t, f, "a", tell, "v3 ''")
+	at(0)
 	operate(t, f, "a", api.SessionUndo) // a script has run since
 	operate(t, f, "a", api.SessionUndo)
+	at(2)
 	says(t, f, "a", tell, "v2 ''")
 	operate(t, f, "a", api.SessionUndo)
 	if out, _ := perform(t, f, blender.Request{Session: "a", Operation: api.SessionUndo}); out.Error == nil || !strings.Contains(out.Error.Message, "first checkpoint") {

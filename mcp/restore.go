@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -53,15 +52,21 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 		return busyWith(now), nil
 	}
 	target := in.Checkpoint
-	if target == 0 && c.server.restored.is(now) {
-		// The scene is that of the newest checkpoint, by the last call.
-		if target = before(now, newest(now)); target == 0 {
+	switch {
+	case target == 0 && now.AtCheckpoint != 0:
+		if target = before(now, now.AtCheckpoint); target == 0 {
 			return nil, fmt.Errorf("session %s is at its oldest checkpoint already", session)
 		}
+	case target == 0:
+	case !slices.ContainsFunc(now.Checkpoints, func(p api.Checkpoint) bool { return p.Number == target }):
+		return nil, fmt.Errorf("session %s has no checkpoint %d; there are: %s. A restore removes the checkpoints that are newer than its own",
+			session, target, numbers(now.Checkpoints))
+	case target == now.AtCheckpoint:
+		res := text("session %s is at checkpoint %d already, and nothing changes", session, target)
+		res.Meta = sdk.Meta{"blendtray/session": session, checkpointHandle: target}
+		return res, nil
 	}
-	if in.Checkpoint != 0 && !slices.ContainsFunc(now.Checkpoints, func(p api.Checkpoint) bool { return p.Number == in.Checkpoint }) {
-		return nil, fmt.Errorf("session %s has no checkpoint %d; there are: %s", session, in.Checkpoint, numbers(now.Checkpoints))
-	}
+	had := now.Checkpoints
 	old, unknown := c.contents(ctx, session)
 	var back api.Run
 	for {
@@ -82,9 +87,8 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 	if now, err = c.server.client.Session(ctx, session); err != nil {
 		return nil, err
 	}
-	c.server.restored.note(now)
-	res := text("session %s is back at checkpoint %d\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
-		session, newest(now), changed)
+	res := text("session %s is back at checkpoint %d%s\n%s\nNames of Python that mean objects of Blender are invalid now; look the objects up again.",
+		session, newest(now), removed(had, newest(now)), changed)
 	res.Meta = handles(back)
 	res.Meta[checkpointHandle] = newest(now)
 	return res, nil
@@ -100,34 +104,16 @@ func before(s api.Session, number int) (last int) {
 	return last
 }
 
-// restored remembers which sessions have the scene of their newest checkpoint, because nothing has run in
-// them since a call has put them back.
-type restored struct {
-	mu sync.Mutex
-	// at is how many runs a session had then, and which its newest checkpoint was.
-	at map[string][2]int
-}
-
-// maxRestored bounds what is remembered: a session that is forgotten goes back to its newest checkpoint once
-// more.
-const maxRestored = 1000
-
-// note remembers a session that was put back.
-func (r *restored) note(s api.Session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == nil || len(r.at) > maxRestored {
-		r.at = map[string][2]int{}
+// removed says which checkpoints a restore to the one with a number has removed, or returns "".
+func removed(had []api.Checkpoint, to int) string {
+	newer := slices.DeleteFunc(slices.Clone(had), func(p api.Checkpoint) bool { return p.Number <= to })
+	switch len(newer) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; checkpoint %d, which was newer, is gone", newer[0].Number)
 	}
-	r.at[s.Name] = [2]int{s.Runs, newest(s)}
-}
-
-// is reports whether nothing has run in a session since it was put back.
-func (r *restored) is(s api.Session) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	at, ok := r.at[s.Name]
-	return ok && at == [2]int{s.Runs, newest(s)}
+	return fmt.Sprintf("; checkpoints %s, which were newer, are gone", numbers(newer))
 }
 
 // numbers lists checkpoints.

@@ -50,7 +50,6 @@ type Server struct {
 	options  Options
 	sdk      *sdk.Server
 	watch    watch
-	restored restored
 	prepared sync.Once // prepareDocs was called
 	presence *control.Presence
 	bounds   map[string]map[string]bounds // of the arguments of each tool
