@@ -475,11 +475,18 @@ func (f *follower) lost(run api.Run, err error) error {
 	if !errors.Is(err, control.ErrLost) && !errors.Is(err, control.ErrNoEngine) {
 		return err
 	}
-	hint := "start it again with `blendtray serve`; `blendtray retry " + run.ID + "` then repeats the run"
-	if run.GoesOn() {
-		hint = "start it again with `blendtray serve`; the render then goes on"
+	// The next engine runs what had not begun, and may repeat what had: a retry could be a second run.
+	then := "`blendtray runs show " + run.ID + "` then says what became of the run, and `blendtray retry " + run.ID + "` repeats it if the engine has not"
+	switch {
+	case run.GoesOn():
+		then = "the render then goes on"
+	case run.State == api.Queued:
+		return fault.New(fault.NoEngine, "the run begins by itself when the engine starts again, as `blendtray serve` starts it",
+			"the engine went away before run %s began", run.ID)
+	case run.OnFarm():
+		then = "the run then goes on"
 	}
-	return fault.New(fault.NoEngine, hint, "the engine went away during run %s", run.ID)
+	return fault.New(fault.NoEngine, "start it again with `blendtray serve`; "+then, "the engine went away during run %s", run.ID)
 }
 
 // verdict returns an error with the exit code and a sentence on how the run ended, or nil when

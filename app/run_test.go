@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"blendtray/api"
+	"blendtray/control"
 )
 
 func TestAVerdictIsAnExitCodeAndASentence(t *testing.T) {
@@ -100,6 +101,30 @@ func TestAnOutputPatternIsRelativeToTheCaller(t *testing.T) {
 		}
 		if got := outputPattern(pattern, filepath.FromSlash("/here")); got != want && filepath.ToSlash(got) != filepath.ToSlash(want) {
 			t.Errorf("%q is %q, not %q", pattern, got, want)
+		}
+	}
+}
+
+func TestTheHintOfALostEngineMakesNoSecondRun(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		run  api.Run
+		want string
+	}{
+		{
+			api.Run{ID: "7", State: api.Queued},
+			"blendtray: error: the engine went away before run 7 began\nhint: the run begins by itself when the engine starts again, as `blendtray serve` starts it\n",
+		},
+		{
+			api.Run{ID: "7", State: api.Running},
+			"blendtray: error: the engine went away during run 7\nhint: start it again with `blendtray serve`; `blendtray runs show 7` then says what became of the run, and `blendtray retry 7` repeats it if the engine has not\n",
+		},
+	} {
+		s := newScreen(false)
+		f := &follower{env: &env{terminal: s.terminal}}
+		code := f.exit(f.lost(x.run, control.ErrLost))
+		if code != 3 || s.err.String() != x.want {
+			t.Errorf("%s: exit code %d and %q, want %q", x.run.State, code, s.err.String(), x.want)
 		}
 	}
 }
