@@ -17,6 +17,7 @@ import (
 
 	"blendtray/api"
 	"blendtray/app/fault"
+	"blendtray/app/home"
 	"blendtray/app/settings"
 	"blendtray/watcher"
 )
@@ -146,6 +147,11 @@ func (e *env) warnOfOthers(f api.FolderReport) bool {
 		e.warn("%s: %s", api.NameInLine(f.Path), refusal)
 	}
 	return refusal != ""
+}
+
+// refuseOwn returns a function that says why a folder can't be watched, because it holds the files of a home.
+func refuseOwn(paths home.Paths) func(path string) string {
+	return func(path string) string { return watcher.OwnRefusal(path, paths.Own()) }
 }
 
 // momentToLook is how long an engine may take to begin to watch a folder before nobody waits for that.

@@ -54,7 +54,7 @@ func openHouse(paths home.Paths, source settings.Source, t *terminal) (*house, e
 	h := &house{paths: paths, program: findOwnProgram(), thumbnails: blender.NewThumbnailer(paths.ThumbnailBlender()), farm: newFarmView(paths.FarmMembership())}
 	h.agents = &agentDoor{house: h, changed: make(chan struct{}, 1)}
 	h.flamenco, h.served = h.flamencoWorker(), h.farmServer()
-	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Tell: h.announce})
+	h.owner = settings.New(settings.Config{Source: source, Lock: paths.SettingsLock(), Refuse: refuseOwn(paths), Tell: h.announce})
 	if err := h.owner.Err(); err != nil {
 		return nil, wrongSettings(err)
 	}

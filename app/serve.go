@@ -160,7 +160,10 @@ func (h *house) engineConfig(s api.Settings) engine.Config {
 		Runs:          s.Runs,
 		ChooseBlender: blender.Choose,
 		FindBlenders:  func(ctx context.Context) ([]blender.Found, error) { return blender.Find(ctx, "") },
-		NewWatcher:    func(c watcher.Config) (engine.Watcher, error) { return watcher.New(c) },
+		NewWatcher: func(c watcher.Config) (engine.Watcher, error) {
+			c.Own = h.paths.Own()
+			return watcher.New(c)
+		},
 		NewBlender: func(spec api.BlenderSpec, changed func(api.BlenderStatus)) engine.Blender {
 			switch spec.Kind() {
 			case api.BlenderOpen:

@@ -255,7 +255,7 @@ func (e *env) askSettings(do func(settingsSource) (api.SettingsReport, error)) (
 	if err != nil {
 		return report, true, err
 	}
-	report, err = do(fileOfSettings{settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock()})})
+	report, err = do(fileOfSettings{settings.New(settings.Config{Source: homeSource(paths), Lock: paths.SettingsLock(), Refuse: refuseOwn(paths)})})
 	return report, true, settingsFault(err)
 }
 

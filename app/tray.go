@@ -262,7 +262,7 @@ func (o *ownEngine) serve(h *house, example string) {
 // await waits until the settings are right, and then starts the engine.
 func (o *ownEngine) await() {
 	var owner *settings.Owner
-	owner = settings.New(settings.Config{Source: homeSource(o.paths), Tell: func(string, bool) { o.report(owner.Status()) }})
+	owner = settings.New(settings.Config{Source: homeSource(o.paths), Refuse: refuseOwn(o.paths), Tell: func(string, bool) { o.report(owner.Status()) }})
 	o.report(owner.Status())
 	err := owner.Await(o.ctx)
 	o.rest(nil)

@@ -11,9 +11,14 @@ import (
 func (w *Watcher) checkRoot(f *folder) {
 	now := time.Now()
 	fi, err := os.Stat(f.Path)
-	problem := ""
+	path := f.Path
+	if len(w.own) > 0 {
+		path = realPath(path)
+	}
+	problem := ownRefusal(path, w.own)
 	waits := false // for the folder to come into being
 	switch {
+	case problem != "":
 	case err == nil && !fi.IsDir():
 		problem, waits = "it is not a folder; it is watched as soon as it is one", true
 	case isGone(err):
@@ -32,7 +37,7 @@ func (w *Watcher) checkRoot(f *folder) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f.distrusted = distrusted
+	f.distrusted, f.own = distrusted, ownIn(f.Path, path, w.own)
 	if problem != "" {
 		if distrusted && f.problem != problem {
 			w.log.Warn("a folder: "+problem, "path", f.Path)

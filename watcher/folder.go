@@ -41,6 +41,8 @@ type folder struct {
 	placed bool
 	moved  bool
 
+	own []string // folders of the engine's own files in it, by paths from Path
+
 	unwatched int  // folders in it without events
 	watched   int  // folders in it with events
 	needsScan bool // a full scan is to be made
@@ -108,7 +110,8 @@ func below(root, path string) (rel string, ok bool) {
 // covers reports whether files that lie directly in dir can belong to f.
 func (f *folder) covers(dir string) bool {
 	rel, ok := below(f.Path, dir)
-	return ok && (rel == "." || f.Recursive && !Ignored(rel))
+	return ok && (rel == "." || f.Recursive && !Ignored(rel)) &&
+		!slices.ContainsFunc(f.own, func(own string) bool { _, in := below(own, dir); return in })
 }
 
 // ownerLocked returns the folder that files directly in dir belong to: the innermost folder that

@@ -79,6 +79,9 @@ type Config struct {
 	// Only, if given, says which files count, in place of the patterns of the folders and of the names
 	// that are never scripts. It is called with locks held.
 	Only func(path string) bool
+	// Own, if given, are the absolute paths of the folders of the engine's own files. No file in them is a
+	// script, and they can't be watched. They do not hold for a watcher with Only.
+	Own []string
 	// Save is called with each settled save, one call at a time. The file is read just before
 	// the call. Saves of one path that come during a call become one save: the newest. Save
 	// returns whether the save was taken. A save that was not taken counts as not seen: the file
@@ -106,6 +109,7 @@ type Watcher struct {
 	cfg  Config
 	log  *slog.Logger
 	opts options
+	own  []string // cfg.Own, without links
 
 	work chan struct{} // wakes the deliverer
 	wake chan struct{} // wakes the walker
@@ -173,6 +177,9 @@ func New(cfg Config) (*Watcher, error) {
 			reportAfter: 30 * time.Second, holderEvery: 10 * time.Second,
 		},
 		work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+	}
+	if cfg.Only == nil {
+		w.own = realPaths(cfg.Own)
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)

@@ -101,6 +101,11 @@ func (p Paths) Make() error {
 	return nil
 }
 
+// Own returns the folders that hold the files of the engine, which no person has saved.
+func (p Paths) Own() []string {
+	return []string{p.Config, p.Data, p.State, p.Log, p.Runtime, p.Cache}
+}
+
 // SettingsFile is the file of the settings.
 func (p Paths) SettingsFile() string { return filepath.Join(p.Config, "settings.toml") }
 

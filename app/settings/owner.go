@@ -20,6 +20,8 @@ type Config struct {
 	// Lock is a file by which the processes of one home change the settings one after the other,
 	// or "".
 	Lock string
+	// Refuse, if given, returns why a folder can't be watched, or "".
+	Refuse func(path string) string
 	// Tell, if given, is called after each change, and when the file has become wrong or right,
 	// with a sentence for a person. wrong says that the sentence is about a mistake. Tell must not
 	// call the owner.
@@ -236,6 +238,11 @@ func (o *Owner) AddFolder(path string, values map[string]any) (api.SettingsRepor
 	o.mu.Unlock()
 	if there {
 		return api.SettingsReport{}, refuse(api.ErrBad, "the folder %s is watched already; its settings can be changed", path)
+	}
+	if o.cfg.Refuse != nil {
+		if why := o.cfg.Refuse(path); why != "" {
+			return api.SettingsReport{}, refuse(api.ErrBad, "%s: %s", path, why)
+		}
 	}
 	written, err := folderLiterals(values)
 	if err != nil {
