@@ -137,6 +137,7 @@ func (m *systemd) Install() error {
 	if err := m.enable(); err != nil {
 		if !existed {
 			_ = os.Remove(m.file()) // written a moment ago; no half of an installation stays
+			m.removeFolders()
 		}
 		return err
 	}
@@ -370,6 +371,12 @@ func (m *systemd) Status() (Status, error) {
 		}
 	}
 	is, err := m.properties()
+	if errors.Is(err, NoUserManager) || errors.Is(err, NoSystemManager) {
+		// Without a manager nothing runs, and what is not there is not installed.
+		if exists, fileErr := m.fileExists(); !exists && fileErr == nil {
+			return st, nil
+		}
+	}
 	if err != nil {
 		return st, err
 	}

@@ -104,3 +104,26 @@ func TestAUnitIsReplacedOnlyIfItIsOurs(t *testing.T) {
 		t.Errorf("a unit that can't be read: %v", err)
 	}
 }
+
+// It is not parallel, because it sets the PATH in which systemctl is looked for.
+func TestWithoutAManagerAServiceWithoutAFileIsNotInstalled(t *testing.T) {
+	programs := t.TempDir()
+	const says = "#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(programs, "systemctl"), []byte(says), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for failure, spec := range map[Failure]Spec{NoUserManager: {}, NoSystemManager: {System: true, User: "ada"}} {
+		m := &systemd{Spec: spec, dir: t.TempDir()}
+		st, err := m.Status()
+		if err != nil || st.State != Missing || st.Installed || st.Name != m.unit() {
+			t.Errorf("nothing is installed: %+v, %v", st, err)
+		}
+		if err := os.WriteFile(m.file(), []byte("# "+packaging.Mark+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := m.Status(); !errors.Is(err, failure) {
+			t.Errorf("a unit is there: %+v, %v", st, err)
+		}
+	}
+}
