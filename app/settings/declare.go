@@ -192,6 +192,7 @@ func (d *Declaration) parse(text string) (reflect.Value, error) {
 	switch value.Kind() {
 	case reflect.String:
 		value.SetString(text)
+		return value, d.check(text)
 	case reflect.Bool:
 		on, err := strconv.ParseBool(strings.TrimSpace(text))
 		if err != nil {

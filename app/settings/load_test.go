@@ -86,6 +86,10 @@ func TestWrongSettingsAreNamedWithTheirPlace(t *testing.T) {
 		{"[[folder]]\npath = '/a'\n[[folder]]\npath = '/a/'\n", []string{"/a", "twice"}},
 		{"[[folder]]\npath = '/a'\ninclude = ['[x']\n", []string{"/a", "[x"}},
 		{"[[folder]]\npath = '/a'\nscene = 'clean'\n", []string{"/a", "clean", "fresh"}},
+		{"[farm]\nserve = 'foo'\n", []string{"settings.toml:2:9", "farm.serve", `"foo" is no address with a port, such as "0.0.0.0:4222"`}},
+		{"[farm]\nserve = 'foo:bar'\n", []string{"settings.toml:2:9", "no address"}},
+		{"[farm]\nserve = ':70000'\n", []string{"settings.toml:2:9", "no address"}},
+		{"[flamenco]\nmanager = 'foo bar'\n", []string{"settings.toml:2:11", "flamenco.manager", `"foo bar" is no URL of a manager, such as http://farm:8080`}},
 		{"[blender\n", []string{"settings.toml:1:"}},
 		{"x = 'a", []string{"settings.toml:1:"}},
 	} {
@@ -94,6 +98,18 @@ func TestWrongSettingsAreNamedWithTheirPlace(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %v\n should hold %q", c.text, err, want)
 			}
+		}
+	}
+}
+
+func TestAddressesOfServersAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"[farm]\nserve = ''\n[flamenco]\nmanager = ''\n", "[farm]\nserve = '0.0.0.0:4222'\n[flamenco]\nmanager = 'http://farm:8080/'\n",
+		"[farm]\nserve = ':0'\n[flamenco]\nmanager = 'farm:8080'\n", "[farm]\nserve = '[::1]:4222'\n",
+	} {
+		if _, _, err := load(t, text); err != nil {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
