@@ -102,6 +102,7 @@ func add[In any](s *Server, t tool[In]) {
 			property.Type, property.Types = property.Types[1-i], nil // clients want one type
 		}
 	}
+	s.schemas[t.name] = schema
 	no := false
 	sdk.AddTool(s.sdk, &sdk.Tool{
 		Name: t.name, Description: t.description, InputSchema: schema,

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"blendtray/api"
@@ -53,15 +54,16 @@ type Server struct {
 	prepared sync.Once // prepareDocs was called
 	presence *control.Presence
 	bounds   map[string]map[string]bounds // of the arguments of each tool
-	greeted  atomic.Bool                  // the agent over the pipe has said its name
-	lost     atomic.Bool                  // the engine has ended in the middle of a call
+	schemas  map[string]*jsonschema.Schema
+	greeted  atomic.Bool // the agent over the pipe has said its name
+	lost     atomic.Bool // the engine has ended in the middle of a call
 	// agent is the id of the agent over the pipe, and the beginning of the ids of agents over HTTP.
 	agent string
 }
 
 // New returns a server whose calls go to the engine of a client.
 func New(client *control.Client, o Options) *Server {
-	s := &Server{client: client, options: o, presence: control.NewPresence(client), bounds: map[string]map[string]bounds{}, agent: strings.ToLower(rand.Text()[:12])}
+	s := &Server{client: client, options: o, presence: control.NewPresence(client), bounds: map[string]map[string]bounds{}, schemas: map[string]*jsonschema.Schema{}, agent: strings.ToLower(rand.Text()[:12])}
 	s.watch.client = client
 	s.sdk = sdk.NewServer(
 		&sdk.Implementation{Name: "blendtray", Title: "Blendtray", Version: o.Version},
@@ -93,7 +95,7 @@ func (s *Server) guard(next sdk.MethodHandler) sdk.MethodHandler {
 			if text := bytes.TrimSpace(call.Params.Arguments); len(text) == 0 || string(text) == "null" {
 				call.Params.Arguments = []byte("{}")
 			}
-			if err := callBounds(s.bounds[call.Params.Name], call.Params.Arguments); err != nil {
+			if err := s.checkArguments(call.Params); err != nil {
 				s.greet(req)
 				return refusal(err), nil
 			}
@@ -102,6 +104,19 @@ func (s *Server) guard(next sdk.MethodHandler) sdk.MethodHandler {
 		s.greet(req)
 		return res, err
 	}
+}
+
+// checkArguments takes the arguments that are null for absent, and returns an error that says which argument is
+// wrong. A tool that is not there is left to the library.
+func (s *Server) checkArguments(params *sdk.CallToolParamsRaw) (err error) {
+	schema, ok := s.schemas[params.Name]
+	if !ok {
+		return nil
+	}
+	if params.Arguments, err = plainArguments(schema, params.Arguments); err != nil {
+		return err
+	}
+	return callBounds(s.bounds[params.Name], params.Arguments)
 }
 
 // registrations add everything that agents find. Each is in the file of its tool.
