@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"image"
 	_ "image/jpeg" // pictures of scenes
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,4 +127,23 @@ func TestTheAPIIsAnsweredWhileBlenderIsBusy(t *testing.T) {
 	a.says(false, "run_python", map[string]any{"code": "while True: pass", "wait": 0.1, "checkpoint": false})
 	a.says(false, "api_docs", map[string]any{"query": "bevel edges"}, "bevel")
 	a.says(true, "scene_summary", map[string]any{"session": ""}, "busy")
+}
+
+func TestAnImportOrExportThatFailsSaysTheReasonAlone(t *testing.T) {
+	t.Parallel()
+	a := started(t, "").agentOnAPipe()
+	dir := t.TempDir()
+	missing, broken := filepath.Join(dir, "missing.obj"), filepath.Join(dir, "broken.fbx")
+	if err := os.WriteFile(broken, []byte("Kaydara FBX Binary  \x00\x1a\x00\xe8\x1c\x00\x00garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.says(true, "open_save_export", args{"action": "import", "file": missing}, "there is no file to import", missing)
+	a.says(true, "open_save_export", args{"action": "import", "file": dir + ".obj"}, "there is no file to import")
+	if runs, err := a.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: "blendtray://runs"}); err != nil || strings.Contains(runs.Contents[0].Text, "begin session") {
+		t.Errorf("a run was made for a file that is not there: %v, %v", runs, err)
+	}
+	res := a.says(true, "open_save_export", args{"action": "import", "file": broken}, "error: ", "/output")
+	if text := textIn(res); strings.Contains(text, "lambda names") || strings.Contains(text, "Traceback") || len(text) > 600 {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
 }

@@ -43,7 +43,10 @@ func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 
 	body := ""
 	room := maxText - len(head) - after.Len() - 200
-	if out, whole := got.out.text(max(room, 1<<10)); out != "" {
+	if out, whole := got.out.text(max(room, 1<<10)); out != "" && run.Error != nil && isConverter(run) {
+		// Operators print tracebacks of their own.
+		body = fmt.Sprintf("What it printed is in the resource %s\n", runURI(run.ID, "/output"))
+	} else if out != "" {
 		body = "output:\n" + strings.TrimRight(out, "\n") + "\n"
 		if !whole {
 			body += fmt.Sprintf("The whole output is in the resource %s\n", runURI(run.ID, "/output"))
@@ -107,6 +110,14 @@ const maxError = 2 << 10
 func errorWords(run api.Run) string {
 	e := run.Error
 	var b strings.Builder
+	if isConverter(run) {
+		// The traceback and its lines are those of Blendtray's own code.
+		fmt.Fprintf(&b, "error: %s\n", cutMiddle(reasonOf(*e), maxError))
+		if hint := hintFor(run); hint != "" {
+			fmt.Fprintf(&b, "hint: %s\n", hint)
+		}
+		return b.String()
+	}
 	said := strings.TrimSpace(e.Traceback)
 	last := e.Type
 	if e.Message != "" {
@@ -123,6 +134,32 @@ func errorWords(run api.Run) string {
 		fmt.Fprintf(&b, "hint: %s\n", hint)
 	}
 	return b.String()
+}
+
+// isConverter reports whether a run imports or exports a file by the code of open_save_export.
+func isConverter(run api.Run) bool {
+	return run.Script == converterName(actImport) || run.Script == converterName(actExport)
+}
+
+// reasonOf returns the reason of an error alone: its class and its message, or of an operator in Python the last
+// line of the traceback that is its message.
+func reasonOf(e api.ScriptError) string {
+	const trace = "Traceback (most recent call last):"
+	message := strings.TrimSpace(e.Message)
+	if before, after, ok := strings.Cut(message, trace); ok {
+		message = strings.TrimSpace(before)
+		for line := range strings.Lines(after) {
+			line = strings.TrimRight(line, "\r\n")
+			place := strings.HasPrefix(strings.ToLower(line), "location: ")
+			if line != "" && line[0] != ' ' && !place {
+				message = line
+			}
+		}
+	}
+	if e.Type == "" || message == "" {
+		return e.Type + message
+	}
+	return e.Type + ": " + message
 }
 
 // maxOutputs is how many files of a run an answer names.

@@ -51,6 +51,14 @@ func doOpenSaveExport(ctx context.Context, c *call, in openSaveExport) (*sdk.Cal
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(workspace, file)
 	}
+	if in.Action == actImport {
+		// Some operators of Blender only print that they can't read the file, and succeed.
+		if info, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("there is no file to import: %w", err)
+		} else if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("there is no file to import: %s is not a file", file)
+		}
+	}
 	find := c.session
 	if in.Action == actOpen || in.Action == actImport {
 		find = c.sessionOrNew
@@ -149,6 +157,9 @@ else:
     raise RuntimeError("this Blender has no operator for such files: " + ", ".join(todo["operators"]))
 `
 
+// converterName returns the name of the code that imports or exports a file.
+func converterName(action string) string { return "<" + action + ">" }
+
 // convert imports or exports a file.
 func (c *call) convert(ctx context.Context, session string, in openSaveExport, file string) (*sdk.CallToolResult, error) {
 	ending := strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))
@@ -173,8 +184,8 @@ func (c *call) convert(ctx context.Context, session string, in openSaveExport, f
 		return nil, err
 	}
 	got, err := c.submit(ctx, api.Submission{
-		Code: isolated(fmt.Sprintf(convertCode, quoted(string(plan))), "<"+in.Action+">"),
-		Name: "<" + in.Action + ">", Session: session, Scene: "keep", Client: c.client(),
+		Code: isolated(fmt.Sprintf(convertCode, quoted(string(plan))), converterName(in.Action)),
+		Name: converterName(in.Action), Session: session, Scene: "keep", Client: c.client(),
 	}, defaultWait*time.Second)
 	if err != nil {
 		return nil, err

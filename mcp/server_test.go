@@ -390,6 +390,39 @@ func TestOnlyThisMachineIsListenedOn(t *testing.T) {
 	l.Close()
 }
 
+func TestTheReasonOfAConverterIsSaidAlone(t *testing.T) {
+	t.Parallel()
+	const own = "Traceback (most recent call last):\n  File \"<export>\", line 1, in <module>\n    result = (lambda names: …\n    ^^^^^\n"
+	for _, x := range []struct{ kind, message, want string }{
+		{"RuntimeError", "this Blender has no operator for such files: wm.usd_export", "error: RuntimeError: this Blender has no operator for such files: wm.usd_export\n"},
+		{
+			"RuntimeError", "Error: Python: Traceback (most recent call last):\n  File \"parse_fbx.py\", line 7, in read\n    assert x\nOSError: no FBX file\nlocation: <unknown location>:-1\n",
+			"error: RuntimeError: OSError: no FBX file\n",
+		},
+		{"RuntimeError", "Error: Python: Traceback (most recent call last):\n\nLocation: ops.py:113", "error: RuntimeError: Error: Python:\n"},
+		{"KeyboardInterrupt", "", "error: KeyboardInterrupt\n"},
+	} {
+		for _, action := range []string{actImport, actExport} {
+			run := api.Run{Script: converterName(action), Error: &api.ScriptError{Type: x.kind, Message: x.message, Line: 1, Traceback: own + x.kind + ": " + x.message}}
+			if got := errorWords(run); got != x.want {
+				t.Errorf("%q, want %q", got, x.want)
+			}
+		}
+	}
+}
+
+func TestAFileThatIsNotThereIsNotImported(t *testing.T) {
+	t.Parallel()
+	a := connect(t, newTestServer(t, api.AllowAll), nil)
+	dir := t.TempDir()
+	for _, file := range []string{filepath.Join(dir, "missing.obj"), dir} {
+		res, err := a.CallTool(t.Context(), &sdk.CallToolParams{Name: "open_save_export", Arguments: map[string]any{"action": "import", "file": file}})
+		if err != nil || !res.IsError || !strings.Contains(said(res), "there is no file to import") || !strings.Contains(said(res), file) {
+			t.Errorf("%s: %v, %v", file, res, err)
+		}
+	}
+}
+
 func TestWhatARestoreChangesIsSaid(t *testing.T) {
 	t.Parallel()
 	old := contents{"objects": {"A": "1", "B": "1"}, "meshes": {"M": "1"}}
