@@ -63,7 +63,7 @@ var usages = map[string]string{
 	"farm run":        "blendtray farm run FILE | - | -c CODE [flags] [-- ARGS...]",
 	"farm map":        "blendtray farm map FILE --each LIST [flags] [-- ARGS...]",
 	"settings":        "blendtray settings [KEY [VALUE]] [--unset] [--json]",
-	"mcp serve":       "blendtray mcp [--http ADDRESS] | token",
+	"mcp serve":       "blendtray mcp [--http ADDRESS] | install CLIENT | token",
 	"session list":    "blendtray session [list] [--json] | open | save | checkpoint | undo | end NAME",
 	"queue list":      "blendtray queue [list] [-n N] [--json] | first ID [--line] | cancel ID",
 	"runs list":       "blendtray runs [flags] | runs scripts | clear [flags] | show|code|changes|pin|unpin|delete ID",

@@ -30,8 +30,9 @@ type mcpServeCmd struct {
 }
 
 func (mcpServeCmd) Help() string {
-	return `A program for agents starts "blendtray mcp" and speaks the Model Context Protocol with it over standard input and output. Its agent then has tools that run code in a Blender without a window, in a session of its own. When no engine answers, this process runs one, until the agent has gone and nobody else has a run or a session in it; with "blendtray serve", the sessions of agents outlive the agents' programs.
+	return `A program for agents starts "blendtray mcp" and speaks the Model Context Protocol with it over standard input and output. Its agent then has tools that run code in a Blender without a window, in a session of its own. When no engine answers, this process runs one, until the agent has gone and nobody else has a run or a session in it; with "blendtray serve", the sessions of agents outlive the agents' programs. "blendtray mcp install CLIENT" has such a program start it from then on: claude-desktop, claude-code, cursor, vscode, codex or gemini.
 
+    blendtray mcp install claude-code
     claude mcp add blendtray -- blendtray mcp
     blendtray mcp --http 127.0.0.1:8123
 
