@@ -15,6 +15,12 @@ import (
 // it. notes are said in the first line.
 func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 	run := got.run
+	run.Reason = forAgents(run.Reason)
+	if run.Error != nil && run.Error.Type == api.Refused {
+		refused := *run.Error
+		refused.Message, refused.Traceback = forAgents(refused.Message), forAgents(refused.Traceback)
+		run.Error = &refused
+	}
 	head := "run " + run.ID + " " + stateWords(run)
 	if run.Session != "" {
 		notes = append([]string{"session " + run.Session}, notes...)

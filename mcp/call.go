@@ -200,7 +200,7 @@ func refusal(err error) *sdk.CallToolResult {
 	if !strings.Contains(said, "\nhint: ") && (errors.Is(err, control.ErrNoEngine) || errors.Is(err, control.ErrLost)) {
 		said += "\nhint: the engine of Blendtray does not run; a person can start it with `blendtray serve`"
 	}
-	res := text("%s", said)
+	res := text("%s", forAgents(said))
 	res.IsError = true
 	return res
 }

@@ -49,7 +49,7 @@ func sessionsWords(all []api.Session, own string) string {
 			b.WriteString(" (yours)")
 		}
 		if s.Reason != "" {
-			fmt.Fprintf(&b, ": %s", s.Reason)
+			fmt.Fprintf(&b, ": %s", forAgents(s.Reason))
 		}
 		if s.Run != "" {
 			fmt.Fprintf(&b, ", run %s goes on", s.Run)
