@@ -49,13 +49,13 @@ func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 
 	body := ""
 	room := maxText - len(head) - after.Len() - 200
-	if out, whole := got.out.text(max(room, 1<<10)); out != "" && run.Error != nil && isConverter(run) {
+	if out, whole := got.out.text(max(room, 1<<10), runURI(run.ID, "/output")); out != "" && run.Error != nil && isConverter(run) {
 		// Operators print tracebacks of their own.
 		body = fmt.Sprintf("What it printed is in the resource %s\n", runURI(run.ID, "/output"))
 	} else if out != "" {
 		body = "output:\n" + strings.TrimRight(out, "\n") + "\n"
 		if !whole {
-			body += fmt.Sprintf("The whole output is in the resource %s\n", runURI(run.ID, "/output"))
+			body += "Of a very long output the engine keeps the beginning and the end (the setting runs.output).\n"
 		}
 	}
 	res := &sdk.CallToolResult{
@@ -133,6 +133,9 @@ func errorWords(run api.Run) string {
 		said = strings.TrimSpace(said + "\n" + last)
 	}
 	fmt.Fprintf(&b, "error: %s\n", cutMiddle(said, maxError))
+	if len(said) > maxError {
+		fmt.Fprintf(&b, "The whole error is in the resource %s\n", runURI(run.ID, ""))
+	}
 	if e.Line > 0 {
 		fmt.Fprintf(&b, "line: %d\n", e.Line)
 	}

@@ -9,7 +9,7 @@ import (
 	"blendtray/api"
 )
 
-// maxText is how many bytes of text an answer has at most. The whole is a resource.
+// maxText is how many bytes of text an answer has at most. A resource has more.
 const maxText = 8 << 10
 
 // cut returns the beginning of a text, of at most n bytes.
@@ -96,8 +96,9 @@ func (p *printed) keep(b []byte) {
 	}
 }
 
-// text returns what was printed in at most n bytes, and whether something of it is missing.
-func (p *printed) text(n int) (text string, whole bool) {
+// text returns what was printed in at most n bytes, and whether something of it is missing. where is the resource
+// that has more, which the line names that says how much is left out.
+func (p *printed) text(n int, where string) (text string, whole bool) {
 	if len(p.line) > 0 {
 		p.keep(p.line)
 		p.line = p.line[:0]
@@ -107,8 +108,9 @@ func (p *printed) text(n int) (text string, whole bool) {
 	if lost == 0 && len(all) <= n {
 		return all, true
 	}
-	const room = 60 // for the line between the two
+	more := "the resource " + where + " has all that the engine keeps"
+	room := 60 + len(more) // for the line between the two
 	head := cut(all, max(0, n-room)/2)
 	tail := cutEnd(all, max(0, n-room)-len(head))
-	return fmt.Sprintf("%s\n[… %d bytes left out …]\n%s", head, p.bytes-int64(len(head)+len(tail)), tail), false
+	return fmt.Sprintf("%s\n[… %d bytes left out; %s …]\n%s", head, p.bytes-int64(len(head)+len(tail)), more, tail), false
 }
