@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -73,7 +74,12 @@ type call struct {
 	settings api.AgentSettings
 	// quiet says that the agent is not told of progress.
 	quiet bool
+	// began is when the call was allowed.
+	began time.Time
 }
+
+// left returns how much is left of the time that the call may take.
+func (c *call) left(wait time.Duration) time.Duration { return max(0, wait-time.Since(c.began)) }
 
 // add adds a tool to the server. A declaration that makes no sense is a fault in the program, and panics.
 func add[In any](s *Server, t tool[In]) {
@@ -163,6 +169,7 @@ func carryOut[In any](ctx context.Context, c *call, t tool[In], in In) (*sdk.Cal
 			}
 		}
 	}
+	c.began = time.Now()
 	return t.do(ctx, c, in)
 }
 

@@ -86,11 +86,11 @@ func (c *call) openOrSave(ctx context.Context, session, action, file string) (*s
 	if action == actSave {
 		operation, said = api.SessionSave, "has the scene of"
 	} else if _, err := c.server.client.Session(ctx, session); err == nil {
-		if _, busy, err := c.checkpointFirst(ctx, session, defaultWait*time.Second); busy != nil || err != nil {
+		if _, busy, err := c.checkpointFirst(ctx, session, c.left(defaultWait*time.Second)); busy != nil || err != nil {
 			return busy, err
 		}
 	}
-	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, defaultWait*time.Second)
+	done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: operation, File: file}, c.left(defaultWait*time.Second))
 	if busy != nil || err != nil {
 		return busy, err
 	}
@@ -176,7 +176,7 @@ func (c *call) convert(ctx context.Context, session string, in openSaveExport, f
 		if in.Selected {
 			todo["selected"] = f.selected
 		}
-	} else if _, busy, err := c.checkpointFirst(ctx, session, defaultWait*time.Second); busy != nil || err != nil {
+	} else if _, busy, err := c.checkpointFirst(ctx, session, c.left(defaultWait*time.Second)); busy != nil || err != nil {
 		return busy, err
 	}
 	plan, err := json.Marshal(todo)
@@ -186,7 +186,7 @@ func (c *call) convert(ctx context.Context, session string, in openSaveExport, f
 	got, err := c.submit(ctx, api.Submission{
 		Code: isolated(fmt.Sprintf(convertCode, quoted(string(plan))), converterName(in.Action)),
 		Name: converterName(in.Action), Session: session, Scene: "keep", Client: c.client(),
-	}, defaultWait*time.Second)
+	}, c.left(defaultWait*time.Second))
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func doRestore(ctx context.Context, c *call, in restoreIn) (*sdk.CallToolResult,
 	old, unknown := c.contents(ctx, session)
 	var back api.Run
 	for {
-		done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionUndo}, defaultWait*time.Second)
+		done, busy, err := c.operate(ctx, api.SessionRequest{Session: session, Operation: api.SessionUndo}, c.left(defaultWait*time.Second))
 		if busy != nil || err != nil {
 			return busy, err
 		}

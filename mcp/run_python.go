@@ -51,7 +51,6 @@ func runPythonWords(in runPython) string {
 }
 
 func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResult, error) {
-	began := time.Now()
 	c.server.prepareDocs()
 	workspace, err := c.workspace()
 	if err != nil {
@@ -77,14 +76,14 @@ func doRunPython(ctx context.Context, c *call, in runPython) (*sdk.CallToolResul
 			return nil, err
 		}
 		if in.Checkpoint {
-			note, busy, err := c.checkpointFirst(ctx, sub.Session, seconds(in.Wait))
+			note, busy, err := c.checkpointFirst(ctx, sub.Session, c.left(seconds(in.Wait)))
 			if busy != nil || err != nil {
 				return busy, err
 			}
 			notes = append(notes, note)
 		}
 	}
-	got, err := c.submit(ctx, sub, max(0, seconds(in.Wait)-time.Since(began)))
+	got, err := c.submit(ctx, sub, c.left(seconds(in.Wait)))
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +123,7 @@ const previewSize = 512
 // previewOf makes a picture of the scene that a run has left. That of a session is drawn in the session.
 func previewOf(ctx context.Context, c *call, run api.Run) (*sdk.ImageContent, error) {
 	if run.Session != "" {
+		c.began = time.Now() // the time of the call was for its run
 		looked, busy, err := c.look(ctx, run.Session, api.Look{What: "picture", Size: previewSize})
 		if err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ func (c *call) lookAsText(ctx context.Context, session string, look api.Look) (*
 }
 
 // look looks at the scene of a session, and begins that of the process if it is not there. The result of the run
-// has what was seen. busy is the answer where the session is busy for too long.
+// has what was seen. busy is the answer where that is not done in the time of the call.
 func (c *call) look(ctx context.Context, session string, look api.Look) (done api.SessionDone, busy *sdk.CallToolResult, err error) {
 	name, err := c.session(session)
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *call) look(ctx context.Context, session string, look api.Look) (done ap
 			return done, nil, err
 		}
 	}
-	done, busy, err = c.operate(ctx, api.SessionRequest{Session: name, Operation: api.SessionLook, Look: &look}, defaultWait*time.Second)
+	done, busy, err = c.operate(ctx, api.SessionRequest{Session: name, Operation: api.SessionLook, Look: &look}, c.left(defaultWait*time.Second))
 	if busy != nil || err != nil {
 		return done, busy, err
 	}
