@@ -56,3 +56,23 @@ func TestACallAfterACancelledHangRuns(t *testing.T) {
 		}
 	}
 }
+
+// A person may stop Blender while an agent's code runs.
+func TestARunThatEndsWithItsBlenderSaysSo(t *testing.T) {
+	t.Parallel()
+	for command, why := range map[string]string{"stop": "Blender was stopped", "restart": "Blender was restarted"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			p := started(t, "")
+			r := p.rawAgent()
+			r.begin("2025-06-18")
+			id, _ := r.loop(nil)
+			if done := p.call(command); done.code != 0 {
+				t.Fatalf("%+v", done)
+			}
+			if res := string(r.reply(id).Result); !strings.Contains(res, why+", and the scene of its session is gone") {
+				t.Errorf("the answer does not say that %s: %s", why, res)
+			}
+		})
+	}
+}

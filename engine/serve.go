@@ -172,6 +172,10 @@ func (e *Engine) cancelRunning(workers []*worker, why string) {
 	defer e.mu.Unlock()
 	for _, j := range e.running {
 		if slices.Contains(workers, j.worker) {
+			if j.run.Session != "" {
+				j.askToEndLocked(why+", and the scene of its session is gone", true)
+				continue
+			}
 			j.askToEndLocked(why, true)
 		}
 	}

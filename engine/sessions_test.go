@@ -508,3 +508,16 @@ func TestCodeIsCompletedBySessionsThatAreThere(t *testing.T) {
 		t.Errorf("%+v, %+v", h.Sessions(), h.Status())
 	}
 }
+
+func TestARunThatEndsWithItsBlenderIsToldThatItsSessionIsGone(t *testing.T) {
+	t.Parallel()
+	h, _ := openWithSessions(t)
+	run := h.inSession("a", "1")
+	h.call()
+	if err := h.StopBlender(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.run(run.ID); r.State != api.Cancelled || r.Reason != "Blender was stopped, and the scene of its session is gone" {
+		t.Errorf("%s %q", r.State, r.Reason)
+	}
+}

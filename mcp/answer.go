@@ -32,7 +32,7 @@ func answerOf(got seen, notes ...string) *sdk.CallToolResult {
 	if run.Error != nil {
 		after.WriteString(errorWords(run))
 	}
-	if run.State.Final() && run.Reason != "" && run.Error == nil {
+	if run.State.Final() && run.Reason != "" && (run.Error == nil || run.State == api.Cancelled) {
 		fmt.Fprintf(&after, "%s\n", run.Reason)
 	}
 	if len(run.Result) > 0 && string(run.Result) != "null" {

@@ -79,3 +79,15 @@ func TestACutOutputNamesTheResourceThatHasMore(t *testing.T) {
 		t.Errorf("%d bytes of text promise the whole output: %v", len(text), strings.Contains(text, "whole output"))
 	}
 }
+
+// The error of a run that was cancelled says only that it was.
+func TestTheAnswerOfACancelledRunSaysWhy(t *testing.T) {
+	t.Parallel()
+	res := answerOf(seen{run: api.Run{
+		ID: "1", State: api.Cancelled, Reason: "Blender was stopped",
+		Error: &api.ScriptError{Type: "tcp_echo.interrupt.RunCancelled", Message: "cancelled"},
+	}})
+	if !res.IsError || !strings.Contains(said(res), "Blender was stopped") {
+		t.Errorf("%s", said(res))
+	}
+}
