@@ -305,9 +305,19 @@ func (l *Loaded) complete(file string, text []byte) error {
 		}
 		return w
 	}
-	for _, d := range Declarations(tableBlender) {
-		if err := d.completePath(l.table(tableBlender), dir); err != nil {
-			return at([]string{tableBlender}, 0, d.Name, "%s: %v", d.Key(), err)
+	for _, t := range tables {
+		if t.kind != reflect.Struct {
+			continue
+		}
+		for _, d := range t.keys {
+			err := d.completePath(l.table(t.name), dir)
+			switch from := l.origins[d.Key()]; {
+			case err == nil:
+			case from.from == api.FromVariable:
+				return fmt.Errorf("the variable %s: %w", from.name, err)
+			default:
+				return at([]string{t.name}, 0, d.Name, "%s: %v", d.Key(), err)
+			}
 		}
 	}
 	folded := map[string]string{}
@@ -395,7 +405,10 @@ func (d *Declaration) completePath(table reflect.Value, dir string) error {
 	if d.Type != api.TypePath || field.String() == "" {
 		return nil
 	}
-	path := expand(field.String())
+	path, err := expand(field.String())
+	if err != nil {
+		return err
+	}
 	switch d.Path {
 	case "program":
 		if !strings.ContainsAny(path, `/\~`) { // a name, which is looked up in PATH
@@ -417,15 +430,36 @@ func (d *Declaration) completePath(table reflect.Value, dir string) error {
 	return err
 }
 
-// expand puts the values of variables in the place of $NAME and ${NAME}, and $ in that of $$.
-func expand(path string) string {
-	return os.Expand(path, func(name string) string {
+// expand puts the values of variables in the place of $NAME and ${NAME}, and $ in that of $$. It fails
+// for a variable that is not set: without its value, the path would be another path. So would a path
+// that begins with a variable whose value is empty.
+func expand(path string) (string, error) {
+	if rest := strings.ReplaceAll(path, "$$", ""); strings.Count(rest, "${") != len(wholeName.FindAllString(rest, -1)) {
+		return "", fmt.Errorf("%q has a ${ that names no variable; write ${NAME}, or $$ for a plain $", path)
+	}
+	var wrong error
+	first := true
+	expanded := os.Expand(path, func(name string) string {
 		if name == "$" {
 			return "$"
 		}
-		return os.Getenv(name)
+		begins := first && (strings.HasPrefix(path, "$"+name) || strings.HasPrefix(path, "${"+name+"}"))
+		first = false
+		value, set := os.LookupEnv(name)
+		if wrong == nil && (!set || begins && value == "") {
+			is := "is not set"
+			if set {
+				is = "is empty"
+			}
+			wrong = fmt.Errorf("the variable %s in %q %s; set it, or write the path without it ($$ is a plain $)", name, path, is)
+		}
+		return value
 	})
+	return expanded, wrong
 }
+
+// wholeName is a variable in braces, as a path names it.
+var wholeName = regexp.MustCompile(`\$\{[^{}]+\}`)
 
 // absolute makes a path absolute. ~ is the home folder, and a relative path is relative to dir.
 func absolute(path, dir string) (string, error) {

@@ -114,6 +114,39 @@ func TestAddressesOfServersAreTaken(t *testing.T) {
 	}
 }
 
+func TestAVariableInAPathHasToBeSet(t *testing.T) {
+	t.Setenv("BT_TEST_EMPTY", "")
+	base := t.TempDir()
+	t.Setenv("BT_TEST_SET", base)
+	for _, c := range []struct {
+		text, environ string
+		want          []string
+	}{
+		{"[[folder]]\npath = '$BT_TEST_NONE/x'\n", "", []string{"settings.toml:2:1: folder 1: path: ", `the variable BT_TEST_NONE in "$BT_TEST_NONE/x" is not set; set it`}},
+		{"[[folder]]\npath = '${BT_TEST_NONE}/'\n", "", []string{"settings.toml:2:1: ", "the variable BT_TEST_NONE"}},
+		{"[[folder]]\npath = '/a/$BT_TEST_NONE'\n", "", []string{"settings.toml:2:1: ", "BT_TEST_NONE"}},
+		{"[[folder]]\npath = '$BT_TEST_EMPTY/x'\n", "", []string{"settings.toml:2:1: ", "the variable BT_TEST_EMPTY", "is empty"}},
+		{"[[folder]]\npath = '${BT_TEST_SET/x'\n", "", []string{"settings.toml:2:1: ", "${ that names no variable"}},
+		{"[[folder]]\npath = '/a'\nscene = '$BT_TEST_NONE/a.blend'\n", "", []string{"settings.toml:3:1: folder /a: scene: ", "BT_TEST_NONE"}},
+		{"[blender]\npath = '$BT_TEST_NONE/blender'\n", "", []string{"settings.toml:2:1: blender.path: ", "BT_TEST_NONE"}},
+		{"[blender]\npath = '$BT_TEST_NONE'\n", "", []string{"settings.toml:2:1: blender.path: ", "BT_TEST_NONE"}},
+		{"[blenders.old]\npath = '$BT_TEST_NONE/b'\n", "", []string{"settings.toml:2:1: blenders.old.path: ", "BT_TEST_NONE"}},
+		{"[mcp]\nworkspace = '$BT_TEST_NONE/b'\n", "", []string{"settings.toml:2:1: mcp.workspace: ", "BT_TEST_NONE"}},
+		{"", "BLENDTRAY_BLENDER_PATH=$BT_TEST_NONE/b", []string{"the variable BLENDTRAY_BLENDER_PATH: the variable BT_TEST_NONE"}},
+	} {
+		_, _, err := load(t, c.text, c.environ)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q %s: %v\n should hold %q", c.text, c.environ, err, want)
+			}
+		}
+	}
+	s, _, err := load(t, "[[folder]]\npath = '$BT_TEST_SET/a$BT_TEST_EMPTY/$$b$'\n[mcp]\nworkspace = '${BT_TEST_SET}/w'\n")
+	if err != nil || s.Folders[0].Path != filepath.Join(base, "a", "$b$") || s.MCP.Workspace != filepath.Join(base, "w") {
+		t.Errorf("%+v, %v", s.Settings, err)
+	}
+}
+
 func TestWrongVariablesAreNamed(t *testing.T) {
 	t.Parallel()
 	_, _, err := load(t, "", "BLENDTRAY_BLENDER_PROT=1", "BLENDTRAY_BLENDER_PORT=x", "BLENDTRAY_BLENDER_FACTORY_STARTUP=perhaps", "BLENDTRAY_RUNS_TIMEOUT=soon")

@@ -505,7 +505,11 @@ func (d *document) folder(path, dir string) (int, error) {
 		if p == nil || p.kind != unstable.String {
 			continue
 		}
-		if has, err := absolute(expand(p.content), dir); err != nil {
+		written, err := expand(p.content)
+		if err != nil {
+			return 0, fmt.Errorf("folder %s: %w", p.content, err)
+		}
+		if has, err := absolute(written, dir); err != nil {
 			return 0, fmt.Errorf("folder %s: %w", p.content, err)
 		} else if has == wanted {
 			return i, nil
