@@ -17,6 +17,7 @@ import (
 //	holds    from when a change holds: see [Holds]
 //	help     what the setting does; docs/settings.md, `blendtray settings` and the window show it
 //	label    what the window calls the setting; a setting without a label is not in the window
+//	max      for a number, the largest value; without it, the largest of the Go type
 //	path     for a path, what lies there: "program", "folder" or "scene"
 //	alone    for a key of [blender]: "true" when a table [blenders.NAME] without the key has the
 //	         default, and not the value of [blender]
@@ -136,7 +137,7 @@ type RunSettings struct {
 	Parallel     Parallel  `toml:"parallel" default:"1" holds:"now" label:"Runs at the same time" help:"So many runs may go on at the same time, in all Blenders of the engine together: 1 to 64, or \u0060\"auto\"\u0060, which is the number of the machine's cores. Two runs of one script never go on at the same time. Runs of sessions, and runs in a Blender that you have open, go on beside them."`
 	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"What a run in a fresh scene shares with the runs before it. With \u0060\"process\"\u0060, it shares nothing: nothing has run in its Blender before. With \u0060\"scene\"\u0060, one Blender executes run after run and makes the scene anew each time, for thousands of small scripts."`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"Each process of a run may allocate so much memory. The memory that Blender has already counts, too. An allocation beyond the limit fails, and the run with it. The limit holds on Linux, and on Windows for all processes of the run together."`
-	Nice         uint32    `toml:"nice" default:"0" holds:"now" label:"Lower the priority of runs by" help:"The priority of a run on the processor is lower by so much, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run."`
+	Nice         uint32    `toml:"nice" default:"0" max:"19" holds:"now" label:"Lower the priority of runs by" help:"The priority of a run on the processor is lower by so much, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run."`
 	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"A run may start so many processes. With 0, it may start any number. The limit holds on Windows, and on Linux for users other than root. On Linux, threads count, and so does what the user starts meanwhile."`
 	Leftover     Leftover  `toml:"leftover" default:"blender" holds:"now" label:"Processes that a run leaves running" help:"When a process ends that a run has started and left running. With \u0060\"blender\"\u0060, the process ends with its Blender, at the latest. With \u0060\"run\"\u0060, it ends with the run."`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"The time limit of a run that has no time limit of its own."`
@@ -196,7 +197,7 @@ type FolderSettings struct {
 	Scene        string    `toml:"scene" path:"scene" default:"fresh" holds:"now" label:"Scene of a run" help:"With \u0060\"fresh\"\u0060, each run begins with a factory scene. With \u0060\"keep\"\u0060, it begins with what the last run left. With the path of a \u0060.blend\u0060, it begins with the scene of that file."`
 	Isolation    Isolation `toml:"isolation" default:"auto" holds:"now" label:"What runs share" help:"What a run shares with the runs before it: \u0060\"process\"\u0060 or \u0060\"scene\"\u0060 as in \u0060runs.isolation\u0060, or \u0060\"keep\"\u0060, which is everything. With \u0060\"auto\"\u0060, \u0060runs.isolation\u0060 holds, but \u0060scene = \"keep\"\u0060 means \u0060\"keep\"\u0060."`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" help:"Each process of a run may allocate so much memory. With \u0060\"none\"\u0060, \u0060runs.max_memory\u0060 holds."`
-	Nice         uint32    `toml:"nice" default:"0" holds:"now" help:"The priority of a run on the processor is lower by so much. With 0, \u0060runs.nice\u0060 holds."`
+	Nice         uint32    `toml:"nice" default:"0" max:"19" holds:"now" help:"The priority of a run on the processor is lower by so much: 1 to 19. With 0, \u0060runs.nice\u0060 holds."`
 	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"A run may start so many processes. With 0, \u0060runs.max_processes\u0060 holds."`
 	Leftover     Leftover  `toml:"leftover" default:"auto" holds:"now" help:"When a process ends, at the latest, that a run has left running: with its Blender (\u0060\"blender\"\u0060) or with the run (\u0060\"run\"\u0060). With \u0060\"auto\"\u0060, \u0060runs.leftover\u0060 holds."`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"The time limit of a run. With \u0060\"none\"\u0060, \u0060runs.timeout\u0060 holds."`

@@ -26,6 +26,8 @@ type Declaration struct {
 	Path string
 	// Alone tells that a table [blenders.NAME] without the key does not take the value of [blender].
 	Alone bool
+	// Max is the largest value of a number.
+	Max uint64
 	// Label is what the window calls the setting; Help says what it does, in Markdown.
 	Label, Help string
 
@@ -104,6 +106,7 @@ func declaredKeys(table string, of reflect.Type, at []int) []*Declaration {
 		}
 		value := reflect.New(field.Type).Elem()
 		d.Type, d.Words = typeOf(value.Interface(), d.Path)
+		d.Max = largest(field)
 		if text := field.Tag.Get("default"); text != "" {
 			var err error
 			if value, err = d.parse(text); err != nil {
@@ -117,6 +120,23 @@ func declaredKeys(table string, of reflect.Type, at []int) []*Declaration {
 		all = append(all, d)
 	}
 	return all
+}
+
+// largest returns the largest value that the field of a number may have, by its tag or else by its type;
+// it is 0 for other fields.
+func largest(field reflect.StructField) uint64 {
+	if !field.Type.ConvertibleTo(reflect.TypeFor[uint64]()) {
+		return 0
+	}
+	largest := uint64(1)<<field.Type.Bits() - 1
+	if text := field.Tag.Get("max"); text != "" {
+		tagged, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || tagged > largest {
+			panic(fmt.Sprintf("the setting %s has the max %q", field.Tag.Get("toml"), text))
+		}
+		largest = tagged
+	}
+	return largest
 }
 
 // typeOf returns the type of a setting by a value of its field, and its words if it has some.
@@ -206,9 +226,9 @@ func (d *Declaration) parse(text string) (reflect.Value, error) {
 		}
 		value.Set(reflect.ValueOf(list))
 	default: // the rest are numbers without a sign
-		number, err := strconv.ParseUint(strings.TrimSpace(text), 10, value.Type().Bits())
-		if err != nil {
-			return value, fmt.Errorf("%q is no number from 0 to %d", text, uint64(1)<<value.Type().Bits()-1)
+		number, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+		if err != nil || number > d.Max {
+			return value, fmt.Errorf("%q is no number from 0 to %d", text, d.Max)
 		}
 		value.SetUint(number)
 	}

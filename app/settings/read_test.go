@@ -15,6 +15,9 @@ func TestAMistakeInTheFileIsSaidInPlainWords(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"[runs]\nhistory = \"many\"", `2:11: runs.history: "many" is no number from 0 to 4294967295`},
 		{"[runs]\nhistory = \"500\"", `2:11: runs.history: "500" has quotes; write it without them`},
+		{"[runs]\nnice = 20", `2:8: runs.nice: "20" is no number from 0 to 19`},
+		{"[runs]\nnice = \"x\"", `2:8: runs.nice: "x" is no number from 0 to 19`},
+		{"[[folder]]\npath = '/a'\nnice = 20", `3:8: folder.nice: "20" is no number from 0 to 19`},
 		{"[blender]\nport = 70000", `2:8: blender.port: "70000" is no number from 0 to 65535`},
 		{"[blender]\nport = -1", `2:8: blender.port: "-1" is no number from 0 to 65535`},
 		{"[blender]\nport = 1.5", `2:8: blender.port: "1.5" is no number from 0 to 65535`},
@@ -80,7 +83,7 @@ func TestAValueOfTheFileMeansWhatItMeansElsewhere(t *testing.T) {
 		if d.Variable() == "" || d.Type == api.TypePath || d.Type == api.TypeText {
 			continue
 		}
-		for _, text := range []string{"0", "1", "2", "9", "64", "65", "99999", "-1", "1.5", "true", "auto", "none", "1GB", "5s", "wait"} {
+		for _, text := range []string{"0", "1", "2", "9", "19", "20", "64", "65", "99999", "-1", "1.5", "true", "auto", "none", "1GB", "5s", "wait"} {
 			_, _, fromFile := load(t, fmt.Sprintf("[%s]\n%s = %q\n", d.Table, d.Name, text))
 			if regexp.MustCompile(`^(-?[0-9.]+|true)$`).MatchString(text) {
 				_, _, fromFile = load(t, fmt.Sprintf("[%s]\n%s = %s\n", d.Table, d.Name, text))
