@@ -232,11 +232,22 @@ func (e *env) settings() (api.SettingsReport, error) {
 }
 
 // changeSettings changes the settings through the engine of this home. When no engine answers,
-// it changes the home's file and prints a note that says so.
+// it changes the home's file and prints a note that says so, or that the file was not changed.
 func (e *env) changeSettings(do func(settingsSource) (api.SettingsReport, error)) (api.SettingsReport, error) {
-	report, alone, err := e.askSettings(do)
-	if err == nil && alone {
+	wrote := false
+	report, alone, err := e.askSettings(func(of settingsSource) (api.SettingsReport, error) {
+		report, err := do(of)
+		if file, ok := of.(fileOfSettings); ok {
+			wrote = file.Wrote()
+		}
+		return report, err
+	})
+	switch {
+	case err != nil || !alone:
+	case wrote:
 		e.note("no engine runs; %s is changed", clean(report.File))
+	default:
+		e.note("no engine runs; nothing was changed in %s", clean(report.File))
 	}
 	return report, err
 }

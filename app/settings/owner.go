@@ -46,6 +46,8 @@ type Owner struct {
 	now  Loaded
 	seen seen  // the file when it was last looked at
 	err  error // what is wrong with the settings, or nil
+	// wrote tells whether the last change by this owner has written the file.
+	wrote bool
 
 	// The times of [Owner.Serve], which tests make shorter.
 	settle, unfinished, poll time.Duration
@@ -94,6 +96,14 @@ func (o *Owner) Err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.err
+}
+
+// Wrote reports whether the last change by this owner has written the file. It has not where the file
+// said already what was asked for.
+func (o *Owner) Wrote() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.wrote
 }
 
 // Current returns the settings that hold now.
@@ -363,6 +373,9 @@ func (o *Owner) change(edit func([]byte) ([]byte, error)) (api.SettingsReport, e
 		return api.SettingsReport{}, err
 	}
 	wrong := o.takeLocked(seen{text: text}, loaded, nil)
+	o.mu.Lock()
+	o.wrote = !bytes.Equal(before, text)
+	o.mu.Unlock()
 	if wrong == nil {
 		return o.Report(), nil
 	}
