@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,9 @@ func (c *doctorCmd) config(paths home.Paths) doctor.Config {
 		Farm:      func(ctx context.Context) []doctor.Finding { return examineFarm(ctx, paths) },
 		Tray:      trayOfThisBuild(),
 	}
-	if err == nil {
+	if err != nil {
+		examined.SettingsFix = cmp.Or(settings.Mend(err), "see that "+source.File+" can be read")
+	} else {
 		examined.Blenders = wanted.Specs(paths.Blenders())
 	}
 	return examined

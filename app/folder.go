@@ -246,14 +246,14 @@ func (folderListCmd) Help() string {
 }
 
 func (c *folderListCmd) Run(e *env) error {
-	report, err := e.settings()
+	report, wrong, err := e.settings()
 	if err != nil {
 		return err
 	}
 	switch {
 	case c.JSON:
 		err = e.printJSON(report.Folders)
-	case len(report.Folders) == 0:
+	case len(report.Folders) == 0 && wrong == nil:
 		e.note("no folder is watched; `blendtray folder add DIR` has one watched")
 	default:
 		t := &table{heading: []string{"FOLDER", "FROM", "SETTINGS"}}
@@ -265,7 +265,7 @@ func (c *folderListCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.wrongIn(report)
+	return wrong
 }
 
 // chosen returns the settings of a folder that differ from the default, after a separator.

@@ -138,9 +138,8 @@ func (h *house) open(address string) error {
 // wrongSettings returns err, about wrong settings, with a hint that says what to do.
 func wrongSettings(err error) error {
 	hint := "`blendtray serve --help` explains the flags, docs/settings.md the settings and their variables"
-	var w *settings.Wrong
-	if errors.As(err, &w) {
-		hint = "mend " + w.File + " with an editor; docs/settings.md explains every key"
+	if mend := settings.Mend(err); mend != "" {
+		hint = mend + "; docs/settings.md explains every key"
 	}
 	return fault.New(fault.Config, hint, "%w", err)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (c *settingsCmd) Run(e *env) error {
 		}
 		return c.change(e, func(of settingsSource) (api.SettingsReport, error) { return of.SetSetting(e, c.Key, value) })
 	}
-	report, err := e.settings()
+	report, wrong, err := e.settings()
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (c *settingsCmd) Run(e *env) error {
 	} else {
 		err = c.list(e, report)
 	}
-	return errors.Join(err, e.wrongIn(report))
+	return errors.Join(err, wrong)
 }
 
 // change changes a setting with do and prints the setting's new state.
@@ -222,13 +223,29 @@ func (f fileOfSettings) RemoveFolder(_ context.Context, path string) (api.Settin
 }
 
 // settings returns the settings of the engine of this home. When no engine answers, it returns
-// the settings of the home's file and prints a note that says so.
-func (e *env) settings() (api.SettingsReport, error) {
-	report, alone, err := e.askSettings(func(of settingsSource) (api.SettingsReport, error) { return of.Settings(e) })
-	if err == nil && alone {
+// the settings of the home's file and prints a note that says so. wrong says what is wrong with the
+// settings, and what holds until that is mended, or is nil.
+func (e *env) settings() (report api.SettingsReport, wrong, err error) {
+	var mistake error
+	report, alone, err := e.askSettings(func(of settingsSource) (api.SettingsReport, error) {
+		if file, ok := of.(fileOfSettings); ok {
+			mistake = file.Err()
+		}
+		return of.Settings(e)
+	})
+	switch {
+	case err != nil:
+		return report, nil, err
+	case mistake != nil:
+		e.note("no engine runs, and the settings are wrong; these are the defaults")
+		hint := cmp.Or(settings.Mend(mistake), "see that "+report.File+" can be read")
+		return report, fault.New(fault.Config, hint+"; no engine can start with these settings", "%w", mistake), nil
+	case alone:
 		e.note("no engine runs; these are the settings of %s", clean(report.File))
+	case report.Error != "":
+		wrong = fault.New(fault.Config, "mend "+report.File+" with an editor; what is shown holds until then", "%s", report.Error)
 	}
-	return report, err
+	return report, wrong, nil
 }
 
 // changeSettings changes the settings through the engine of this home. When no engine answers,
@@ -288,14 +305,6 @@ func settingsFault(err error) error {
 		return fault.New(fault.Usage, "docs/settings.md explains every key", "%w", err)
 	}
 	return err
-}
-
-// wrongIn returns an error which says what is wrong in the settings file, or nil.
-func (e *env) wrongIn(report api.SettingsReport) error {
-	if report.Error == "" {
-		return nil
-	}
-	return fault.New(fault.Config, "mend "+report.File+" with an editor; what is shown holds until then", "%s", report.Error)
 }
 
 // settingsKeys returns the keys that a shell completes.

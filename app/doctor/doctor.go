@@ -49,6 +49,8 @@ type Config struct {
 	// follow; they are the defaults where they can't be read.
 	SettingsFile  string
 	SettingsError error
+	// SettingsFix is what a person does about SettingsError.
+	SettingsFix string
 	// Blenders are the Blenders that the settings name, the default Blender first.
 	Blenders []api.BlenderSpec
 	Folders  []api.FolderSettings
@@ -139,7 +141,7 @@ func (x examination) run(ctx context.Context) []Finding {
 
 func (c Config) examineSettings() []Finding {
 	if c.SettingsError != nil {
-		return []Finding{Wrong("settings", "edit "+c.SettingsFile, "%v", c.SettingsError)}
+		return []Finding{Wrong("settings", c.SettingsFix, "%v", c.SettingsError)}
 	}
 	if _, err := os.Stat(c.SettingsFile); err != nil {
 		return []Finding{Right("settings", "every setting has its default; %s may change them", c.SettingsFile)}

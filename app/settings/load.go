@@ -314,7 +314,7 @@ func (l *Loaded) complete(file string, text []byte) error {
 			switch from := l.origins[d.Key()]; {
 			case err == nil:
 			case from.from == api.FromVariable:
-				return fmt.Errorf("the variable %s: %w", from.name, err)
+				return &WrongVariable{from.name, err}
 			default:
 				return at([]string{t.name}, 0, d.Name, "%s: %v", d.Key(), err)
 			}

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 
@@ -14,6 +13,33 @@ const variablePrefix = "BLENDTRAY_"
 
 // notSettings are variables of ours that are no settings.
 var notSettings = map[string]bool{"BLENDTRAY_HOME": true, "BLENDTRAY_TOKEN_FILE": true}
+
+// WrongVariable is a mistake in a variable that sets a setting.
+type WrongVariable struct {
+	Name string
+	// Err says what is wrong with the value, or with the name.
+	Err error
+}
+
+// Error returns the mistake with the name of the variable before it.
+func (w *WrongVariable) Error() string { return "the variable " + w.Name + ": " + w.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (w *WrongVariable) Unwrap() error { return w.Err }
+
+// Mend returns what a person does about settings that are wrong by err: change the file, or the variable;
+// "" when neither is wrong.
+func Mend(err error) string {
+	var inFile *Wrong
+	var variable *WrongVariable
+	switch {
+	case errors.As(err, &inFile):
+		return "mend " + inFile.File + " with an editor"
+	case errors.As(err, &variable):
+		return "correct or unset the variable " + variable.Name
+	}
+	return ""
+}
 
 // Variable returns the name of the variable that sets the key of a table, or "" when none does:
 // lists have no variables, and only tables that are there once have.
@@ -28,7 +54,8 @@ func (d *Declaration) Variable() string {
 
 // takeVariables puts the variables of environ ("NAME=value") over the settings:
 // BLENDTRAY_BLENDER_PATH over blender.path, and so on. It fails for a variable with our prefix
-// that means nothing: a misspelled variable would otherwise do nothing in silence.
+// that means nothing, with a [WrongVariable] for each: a misspelled variable would otherwise do nothing in
+// silence.
 func (l *Loaded) takeVariables(environ []string) error {
 	known := map[string]*Declaration{}
 	for _, t := range tables {
@@ -46,11 +73,11 @@ func (l *Loaded) takeVariables(environ []string) error {
 		}
 		d := known[name]
 		if d == nil {
-			wrong = append(wrong, fmt.Errorf("the variable %s names no setting; docs/settings.md lists them", name))
+			wrong = append(wrong, &WrongVariable{name, errors.New("it names no setting; docs/settings.md lists them")})
 			continue
 		}
 		if err := l.override(d, text, origin{api.FromVariable, name}); err != nil {
-			wrong = append(wrong, fmt.Errorf("the variable %s: %w", name, err))
+			wrong = append(wrong, &WrongVariable{name, err})
 		}
 	}
 	return errors.Join(wrong...)
