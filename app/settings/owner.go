@@ -232,7 +232,7 @@ func find(key string) (table string, d *Declaration, err error) {
 			return strings.Join(parts[:last], "."), d, nil
 		}
 	}
-	return "", nil, refuse(api.ErrNoSetting, "there is no setting %s%s", key, suggestion(parts))
+	return "", nil, refuse(api.ErrNoSetting, "there is no setting %s%s", key, suggestionForCommand(parts))
 }
 
 // AddFolder has a folder watched, with the keys in values, which are as in [Owner.Set]. The path

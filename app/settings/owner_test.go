@@ -173,7 +173,7 @@ func TestAWrongChangeChangesNothing(t *testing.T) {
 		{func() (api.SettingsReport, error) { return o.Set("blender.args", "--a") }, api.ErrBad, "is no list"},
 		{func() (api.SettingsReport, error) { return o.Set("blender.args", []any{1.0}) }, api.ErrBad, "no text"},
 		{func() (api.SettingsReport, error) { return o.Set("blender.path", []any{"a"}) }, api.ErrBad, "is a list"},
-		{func() (api.SettingsReport, error) { return o.Set("runs.timeot", "3s") }, api.ErrNoSetting, "did you mean timeout?"},
+		{func() (api.SettingsReport, error) { return o.Set("runs.timeot", "3s") }, api.ErrNoSetting, "did you mean runs.timeout?"},
 		{func() (api.SettingsReport, error) { return o.Set("timeout", "3s") }, api.ErrNoSetting, "did you mean runs.timeout?"},
 		{func() (api.SettingsReport, error) { return o.Set("folder.scene", "keep") }, api.ErrNoSetting, ""},
 		{func() (api.SettingsReport, error) { return o.Set("blenders.a b.path", "x") }, api.ErrNoSetting, "no name"},

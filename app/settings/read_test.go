@@ -62,6 +62,27 @@ func TestAMistakeInTheFileIsSaidInPlainWords(t *testing.T) {
 	}
 }
 
+func TestAnUnknownKeyOfACommandNamesAKeyThatTheCommandTakes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ key, want string }{
+		{"blender", "; the settings of this table are blender.path, blender.args, "},
+		{"blenders", "; the settings of this table are blenders.NAME.path, blenders.NAME.args, "},
+		{"blenders.old", "; the settings of a further Blender are blenders.NAME.path, "},
+		{"blendr", "; the settings of this table are blender.path, "},
+		{"runs.timeot", "; did you mean runs.timeout?"},
+		{"blenders.old.prt", "; did you mean blenders.old.port?"},
+		{"blenders.4.5.prt", "; did you mean blenders.4.5.port?"},
+		{"history", "; did you mean runs.history?"},
+		{"folder.timeout", "; `blendtray folder set` changes settings of a folder"},
+		{"nonsense.x", "; docs/settings.md lists them all"},
+	} {
+		_, err := Find(c.key)
+		if want := "there is no setting " + c.key + c.want; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v\n should begin with\n %s", err, want)
+		}
+	}
+}
+
 func TestAllMistakesAreNamedAtOnceInTheirOrder(t *testing.T) {
 	t.Parallel()
 	_, file, err := load(t, "[rnus]\nx = 1\n[runs]\nhistory = -5\npreview = 'no'\n[[folder]]\npath = '/a'\nrecursive = 'no'\n")
