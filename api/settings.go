@@ -18,6 +18,8 @@ import (
 //	help     what the setting does; docs/settings.md, `blendtray settings` and the window show it
 //	label    what the window calls the setting; a setting without a label is not in the window
 //	max      for a number, the largest value; without it, the largest of the Go type
+//	words    for a word, those words of the Go type that the setting may be, the default first; without
+//	         it, all of them
 //	path     for a path, what lies there: "program", "folder" or "scene"
 //	alone    for a key of [blender]: "true" when a table [blenders.NAME] without the key has the
 //	         default, and not the value of [blender]
@@ -135,11 +137,11 @@ type FlamencoSettings struct {
 // RunSettings hold for every run.
 type RunSettings struct {
 	Parallel     Parallel  `toml:"parallel" default:"1" holds:"now" label:"Runs at the same time" help:"So many runs may go on at the same time, in all Blenders of the engine together: 1 to 64, or \u0060\"auto\"\u0060, which is the number of the machine's cores. Two runs of one script never go on at the same time. Runs of sessions, and runs in a Blender that you have open, go on beside them."`
-	Isolation    Isolation `toml:"isolation" default:"process" holds:"now" label:"What runs share" help:"What a run in a fresh scene shares with the runs before it. With \u0060\"process\"\u0060, it shares nothing: nothing has run in its Blender before. With \u0060\"scene\"\u0060, one Blender executes run after run and makes the scene anew each time, for thousands of small scripts."`
+	Isolation    Isolation `toml:"isolation" default:"process" words:"process,scene" holds:"now" label:"What runs share" help:"What a run in a fresh scene shares with the runs before it. With \u0060\"process\"\u0060, it shares nothing: nothing has run in its Blender before. With \u0060\"scene\"\u0060, one Blender executes run after run and makes the scene anew each time, for thousands of small scripts."`
 	MaxMemory    Bytes     `toml:"max_memory" default:"none" holds:"now" label:"Memory limit of a run" help:"Each process of a run may allocate so much memory. The memory that Blender has already counts, too. An allocation beyond the limit fails, and the run with it. The limit holds on Linux, and on Windows for all processes of the run together."`
 	Nice         uint32    `toml:"nice" default:"0" max:"19" holds:"now" label:"Lower the priority of runs by" help:"The priority of a run on the processor is lower by so much, as for nice(1): 0 to 19. Where only root may raise a priority again, the Blender executes no other run."`
 	MaxProcesses uint32    `toml:"max_processes" default:"0" holds:"now" help:"A run may start so many processes. With 0, it may start any number. The limit holds on Windows, and on Linux for users other than root. On Linux, threads count, and so does what the user starts meanwhile."`
-	Leftover     Leftover  `toml:"leftover" default:"blender" holds:"now" label:"Processes that a run leaves running" help:"When a process ends that a run has started and left running. With \u0060\"blender\"\u0060, the process ends with its Blender, at the latest. With \u0060\"run\"\u0060, it ends with the run."`
+	Leftover     Leftover  `toml:"leftover" default:"blender" words:"blender,run" holds:"now" label:"Processes that a run leaves running" help:"When a process ends that a run has started and left running. With \u0060\"blender\"\u0060, the process ends with its Blender, at the latest. With \u0060\"run\"\u0060, it ends with the run."`
 	Timeout      Duration  `toml:"timeout" default:"none" holds:"now" label:"Time limit of a run" help:"The time limit of a run that has no time limit of its own."`
 	Output       Bytes     `toml:"output" default:"1MiB" holds:"now" label:"Output of a run to keep" help:"So much of what a run prints is kept: the beginning and the end."`
 	History      uint32    `toml:"history" default:"10000" holds:"now" label:"Runs to keep" help:"So many ended runs are kept, whatever their scripts are. The engine also remembers so many scripts that are gone."`

@@ -106,6 +106,9 @@ func declaredKeys(table string, of reflect.Type, at []int) []*Declaration {
 		}
 		value := reflect.New(field.Type).Elem()
 		d.Type, d.Words = typeOf(value.Interface(), d.Path)
+		if words := field.Tag.Get("words"); words != "" {
+			d.Words = strings.Split(words, ",")
+		}
 		d.Max = largest(field)
 		if text := field.Tag.Get("default"); text != "" {
 			var err error
@@ -207,7 +210,11 @@ func plain(field reflect.Value) any {
 func (d *Declaration) parse(text string) (reflect.Value, error) {
 	value := reflect.New(d.of).Elem()
 	if u, ok := value.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		return value, u.UnmarshalText([]byte(strings.TrimSpace(text)))
+		text = strings.TrimSpace(text)
+		if d.Type == api.TypeWord && !slices.Contains(d.Words, text) { // the type may have more words
+			return value, fmt.Errorf("%q is not one of \"%s\"", text, strings.Join(d.Words, "\", \""))
+		}
+		return value, u.UnmarshalText([]byte(text))
 	}
 	switch value.Kind() {
 	case reflect.String:
