@@ -233,7 +233,11 @@ func sample(d *settings.Declaration, i int) (text string, room any) {
 		if d.Key() == "runs.parallel" {
 			return "37", int64(37)
 		}
-		return fmt.Sprint(4000 + i), int64(4000 + i)
+		number := 4000 + i
+		if d.Max < uint64(number) { // small samples are still different
+			number = int(d.Max) - i%10
+		}
+		return fmt.Sprint(number), int64(number)
 	case api.TypeDuration:
 		return fmt.Sprintf("%ds", 5000+i), int64(5000+i) * 1e9
 	case api.TypeSize:
