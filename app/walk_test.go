@@ -251,8 +251,15 @@ func sample(d *settings.Declaration, i int) (text string, room any) {
 	case api.TypeList:
 		return fmt.Sprintf(`["sample%d"]`, i), fmt.Sprintf("sample%d", i)
 	}
-	if d.Key() == "folder.blender" { // a name would need a table, and a version does not
+	switch d.Key() {
+	case "folder.blender": // a name would need a table, and a version does not
 		text = fmt.Sprintf("70.%d", i)
+		return text, text
+	case "farm.serve":
+		text = fmt.Sprintf("127.0.0.1:%d", 8000+i)
+		return text, text
+	case "flamenco.manager":
+		text = fmt.Sprintf("http://sample%d:8080", i)
 		return text, text
 	}
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("sample%d.blend", i))
