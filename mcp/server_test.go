@@ -46,6 +46,21 @@ func connect(t *testing.T, s *Server, o *sdk.ClientOptions) *sdk.ClientSession {
 	return client
 }
 
+// listen returns an address at which a test stands in for an engine, and the listener, which ends with the test.
+func listen(t *testing.T) (string, net.Listener) {
+	t.Helper()
+	address, err := control.Prepare(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := control.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return address, l
+}
+
 // said returns the text of an answer.
 func said(res *sdk.CallToolResult) string {
 	var b strings.Builder
@@ -183,12 +198,7 @@ func TestWhatAgentsMayDo(t *testing.T) {
 
 func TestTheCallAfterALostEngineLooksForAnother(t *testing.T) {
 	t.Parallel()
-	address := filepath.Join(t.TempDir(), "control.sock")
-	dies, err := net.Listen("unix", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dies.Close()
+	address, dies := listen(t)
 	go func() { // an engine that ends in the middle of each request
 		for {
 			conn, err := dies.Accept()

@@ -1,9 +1,7 @@
 package mcp
 
 import (
-	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,11 +45,7 @@ func TestAnAgentIsToldOfItsToolsAndNotOfCommands(t *testing.T) {
 // An engine that knows no session and no run.
 func TestAnUnknownSessionAndRunAreToldWithWhatAnAgentHas(t *testing.T) {
 	t.Parallel()
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Skip(err) // sockets have another form here
-	}
+	socket, l := listen(t)
 	engine := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)

@@ -8,8 +8,8 @@ import (
 	"blendtray/api"
 )
 
-// The engine keeps files of its own, among them scripts such as those of its add-on. A person has not
-// saved them, so none of them runs, whichever folder is watched.
+// The engine keeps files of its own, among them scripts such as those of its add-on. No person has
+// saved these files, so the engine runs none of its own files, whichever folder is watched.
 
 // OwnRefusal returns why a folder is not watched that is one of the engine's own folders or lies in an own
 // folder, also by way of links, or "" for every other folder. The paths are absolute, and need not exist.
