@@ -153,10 +153,12 @@ type Engine struct {
 	arrival *arrival // the run that is written down when it is sent, or nil
 	running map[int64]*job
 	load    *load
-	unsaved map[int64]*job // runs that ended, but whose end is not in the database yet
-	folders map[string]*folder
-	order   []string  // the paths of folders, as the settings have them
-	workers []*worker // replaced, never changed
+	// followersDue: a timer will take back the runs that wait behind one that goes on.
+	followersDue bool
+	unsaved      map[int64]*job // runs that ended, but whose end is not in the database yet
+	folders      map[string]*folder
+	order        []string  // the paths of folders, as the settings have them
+	workers      []*worker // replaced, never changed
 	// defaultBlender is the name of the Blender for runs that name none.
 	defaultBlender string
 	base           api.BlenderSpec // of the default Blender
@@ -173,13 +175,13 @@ type Engine struct {
 	runs      api.RunSettings
 	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
-	// openPatience and endPatience are the constants of the same names, or other times in tests.
-	openPatience, endPatience time.Duration
-	largeLog                  int64  // the constant of the same name, or a smaller size in tests
-	blocked                   string // why the engine cannot write down that the next run is running
-	held                      held   // saves that could not be written down
-	swept                     int    // how many scripts were known after the last sweep of those that are gone
-	ended                     []*job // runs that ended a moment ago and may have made saves that come now
+	// openPatience, endPatience and followPatience are the constants of the same names, or other times in tests.
+	openPatience, endPatience, followPatience time.Duration
+	largeLog                                  int64  // the constant of the same name, or a smaller size in tests
+	blocked                                   string // why the engine cannot write down that the next run is running
+	held                                      held   // saves that could not be written down
+	swept                                     int    // how many scripts were known after the last sweep of those that are gone
+	ended                                     []*job // runs that ended a moment ago and may have made saves that come now
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
@@ -227,7 +229,7 @@ func Open(cfg Config) (*Engine, error) {
 		usage:   usage{woken: make(chan struct{}, 1)},
 		keepers: make(chan struct{}, maxKeepers),
 
-		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, largeLog: largeLog, restAfter: restAfter,
+		outputPace: outputPace, openPatience: openPatience, endPatience: endPatience, followPatience: followPatience, largeLog: largeLog, restAfter: restAfter,
 	}
 	e.agents.life, e.agents.changed = agentTime, func() { e.hub.publish(api.Event{Kind: api.KindAgents}) }
 	e.SetRuns(cfg.Runs)

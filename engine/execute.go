@@ -58,8 +58,8 @@ func (w *worker) execute(j *job, code []byte) error {
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
-	why, byStop, requeue := j.why, j.byStop, j.requeue
-	j.why, j.byStop, j.requeue = "", false, false
+	why, byStop, requeue, back := j.why, j.byStop, j.requeue, j.back
+	j.why, j.byStop, j.requeue, j.back = "", false, false, false
 	stopping := e.stopping
 	e.mu.Unlock()
 	j.journal.look()
@@ -99,6 +99,10 @@ func (w *worker) execute(j *job, code []byte) error {
 			return nil
 		}
 		e.endCutLocked(j, last)
+		return nil
+	case back && why == "":
+		e.requeueLocked(j, s.shown)
+		e.wakeWorkers() // the run before it may have ended meanwhile
 		return nil
 	case errors.Is(err, blender.ErrNotStarted) && why == "":
 		j.refusals++

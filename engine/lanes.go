@@ -55,8 +55,9 @@ func (w *worker) fill(ctx, waits context.Context) (again time.Duration) {
 		}
 		b, req, n := w.blender, j.request(nil), w.needLocked(j)
 		arrives := e.arrival != nil && e.arrival.job == j
+		follows := e.load.follows(j)
 		e.mu.Unlock()
-		switch free := b.Free(req); {
+		switch free := follows || b.Free(req); {
 		case !free && arrives:
 			e.settle(j) // it waits in the queue, as any other run does
 			continue
@@ -74,6 +75,9 @@ func (w *worker) fill(ctx, waits context.Context) (again time.Duration) {
 			pause(ctx, rest)
 		case begun:
 			w.expect() // without this one
+			if follows {
+				e.watchFollowers()
+			}
 			w.lanes.Go(func() { w.lane(ctx, j, code) })
 		}
 	}
@@ -128,6 +132,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	e.block(nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	follows := e.load.follows(j)
 	e.queue.remove(j)
 	e.load.add(j)
 	e.load.began(j, early, e.queue.lines)
@@ -137,6 +142,9 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 	x := newExecution()
 	if j.execution != nil {
 		x.began = j.began // of a render that goes on
+	}
+	if follows {
+		x.follows = time.Now()
 	}
 	j.execution = x
 	if j.out == nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"path/filepath"
+	"time"
 
 	"blendtray/api"
 )
@@ -77,6 +78,8 @@ type load struct {
 	running  map[line]int    // how many runs of a line are running
 	turns    map[line]int    // when a line had its turn last, by turn
 	turn     int
+	quick    map[line]bool // sessions whose last run was over within quickRun
+	quickRun time.Duration
 	// hurried: the run that was begun last was begun before its turn, so that now turns are kept.
 	hurried bool
 }
@@ -85,7 +88,7 @@ type load struct {
 func newLoad() *load {
 	return &load{
 		open: map[string]bool{}, waits: map[need]int{}, sent: map[need]int{}, sending: map[string]int{},
-		scripts: map[string]int{}, sole: map[need]int{}, running: map[line]int{}, turns: map[line]int{},
+		scripts: map[string]int{}, sole: map[need]int{}, running: map[line]int{}, turns: map[line]int{}, quick: map[line]bool{}, quickRun: quickRun,
 	}
 }
 
@@ -192,7 +195,7 @@ func (l *load) began(j *job, early bool, waiting map[line][]*job) {
 func (q *queue) next(l *load, mine func(blender string) bool) (next *job, early bool) {
 	var turn, hand, ahead *job
 	for key, jobs := range q.lines {
-		if key.kind == sessionLine && l.running[key] > 0 {
+		if key.kind == sessionLine && l.running[key] > 0 && !l.follows(jobs[0]) {
 			continue
 		}
 		j := q.first(l, jobs)
@@ -242,7 +245,7 @@ func (q *queue) first(l *load, jobs []*job) *job {
 			return nil
 		case j.isFile && (l.scripts[j.run.Script] > 0 || q.waitsBehind(j)):
 			continue
-		case l.counts(j) && l.counted >= l.parallel, l.sole[n] > 0, l.waits[n] > 0, l.sent[n] > 0, n.look && l.sending[n.blender] > 0:
+		case l.counts(j) && l.counted >= l.parallel, l.sole[n] > 0 && !l.follows(j), l.waits[n] > 0, l.sent[n] > 0, n.look && l.sending[n.blender] > 0:
 			return nil
 		}
 		return j
@@ -283,7 +286,7 @@ func (e *Engine) loadLocked() *load {
 // arrives reports whether a run that came after all runs of the queue, and is not in the queue, may
 // begin as far as its own line and what is running go. The line of the job is set.
 func (q *queue) arrives(l *load, j *job) bool {
-	if len(q.lines[j.line]) > 0 || j.line.kind == sessionLine && l.running[j.line] > 0 {
+	if len(q.lines[j.line]) > 0 || j.line.kind == sessionLine && l.running[j.line] > 0 && !l.follows(j) {
 		return false
 	}
 	return q.first(l, []*job{j}) == j

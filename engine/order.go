@@ -83,7 +83,7 @@ func (e *Engine) obstaclesLocked() obstacles {
 		if r.isFile {
 			at.scripts[r.run.Script] = r
 		}
-		if r.run.Session != "" {
+		if _, there := at.sessions[r.line]; r.run.Session != "" && (!there || r.follows.IsZero()) {
 			at.sessions[r.line] = r
 		}
 		if r.stake != nil && r.stake.need.isolation != api.IsolateProcess {

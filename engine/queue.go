@@ -23,6 +23,7 @@ type job struct {
 	confined bool
 	// tellsImports: its run tells in the end what it has imported.
 	tellsImports bool
+	patient      bool // it was taken back once, and is not sent again before its Blender is free
 	again        bool // a save of the same bytes is to run again, though the run has begun
 	repeat       bool // it has ended because Blender died, and is still to be repeated
 	saved        bool // its end is in the database
@@ -58,6 +59,8 @@ type execution struct {
 	why     string    // why the job was asked to end, or ""
 	byStop  bool      // the job was asked to end because Blender is being stopped
 	requeue bool      // it waits again for the next engine when it has ended before its end
+	follows time.Time // when the job was sent while the run before it in its session went on; else zero
+	back    bool      // it was sent so, and is taken back, because that run goes on for longer
 	began   time.Time // when the job started, with the monotonic clock
 	over    time.Time // when the job has ended; zero before
 	until   time.Time // until when at least an ended job explains saves

@@ -410,22 +410,24 @@ func (e *Engine) EndSession(ctx context.Context, name string) error {
 	if err != nil && !none {
 		return err
 	}
-	e.mu.Lock()
-	var ids []string
-	for _, j := range slices.Backward(e.queue.jobs) { // so that none of them begins meanwhile
-		if j.run.Session == name && (none || j.run.Blender == s.Blender) {
-			ids = append(ids, j.run.ID)
-		}
-	}
-	e.mu.Unlock()
 	const why = "its session was ended"
-	for _, id := range ids {
-		e.cancelFor(id, why)
-	}
-	if none {
-		if len(ids) > 0 {
-			return nil
+	cancelled := func() bool {
+		e.mu.Lock()
+		var ids []string
+		for _, j := range slices.Backward(e.queue.jobs) { // so that none of them begins meanwhile
+			if j.run.Session == name && (none || j.run.Blender == s.Blender) {
+				ids = append(ids, j.run.ID)
+			}
 		}
+		e.mu.Unlock()
+		for _, id := range ids {
+			e.cancelFor(id, why)
+		}
+		return len(ids) > 0
+	}
+	if some := cancelled(); none && some {
+		return nil
+	} else if none {
 		return err
 	}
 	e.mu.Lock()
@@ -435,6 +437,7 @@ func (e *Engine) EndSession(ctx context.Context, name string) error {
 		}
 	}
 	e.mu.Unlock()
+	cancelled() // a run may have been taken back into the queue meanwhile
 	return s.keeper.EndSession(ctx, name)
 }
 

@@ -593,6 +593,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.queue.remove(j)
 	delete(e.running, j.id)
 	e.load.remove(j)
+	e.load.ended(j.line, &r)
 	j.run = r
 	e.forgetEndedLocked()
 	if j.over = time.Now(); len(j.journal.wrote) > 0 || j.journal.child {
