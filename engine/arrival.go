@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"blendtray/api"
@@ -39,7 +40,7 @@ func (e *Engine) arriveLocked(in insert, made func(id string)) *arrival {
 		return nil
 	}
 	j.line = lineOf(j)
-	if !e.queue.arrives(e.loadLocked(), j) {
+	if e.joinsLocked(j.line) || !e.queue.arrives(e.loadLocked(), j) {
 		return nil
 	}
 	a := &arrival{insert: in, made: made, written: make(chan struct{})}
@@ -74,9 +75,13 @@ func (e *Engine) settle(j *job) {
 	defer e.turn.Unlock()
 	e.mu.Lock()
 	arrives := e.arrival != nil && e.arrival.job == j
+	joins := slices.ContainsFunc(e.joining, func(a *arrival) bool { return a.job == j })
 	e.mu.Unlock()
 	if arrives {
 		e.settleLocked()
+	}
+	if joins {
+		e.settleJoiningLocked()
 	}
 }
 
@@ -105,14 +110,15 @@ func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	e.mu.Lock()
 	e.arrival = nil // nobody else looks at the job while it is being written down
 	e.mu.Unlock()
-	save, saved := e.saveEndsLocked()
+	save, saved := e.saveBesidesLocked()
 	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open) }, save)
 	saved(err)
 	if err != nil {
 		if j.journal != nil {
 			j.journal.remove() // the next run has its id
 		}
-		j.id, j.place, j.run.ID, j.journal = 0, 0, "", nil
+		j.forgetID()
+		j.journal = nil
 		e.mu.Lock()
 		e.arrival = a
 		e.mu.Unlock()

@@ -150,7 +150,8 @@ type Engine struct {
 
 	mu      sync.Mutex
 	queue   queue
-	arrival *arrival // the run that is written down when it is sent, or nil
+	arrival *arrival   // the run that is written down when it is sent, or nil
+	joining []*arrival // runs that are written down when another run is sent, in their order
 	running map[int64]*job
 	load    *load
 	// followersDue: a timer will take back the runs that wait behind one that goes on.

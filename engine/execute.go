@@ -61,6 +61,7 @@ func (w *worker) execute(j *job, code []byte) error {
 	why, byStop, requeue, back := j.why, j.byStop, j.requeue, j.back
 	j.why, j.byStop, j.requeue, j.back = "", false, false, false
 	stopping := e.stopping
+	j.waited = e.queue.has(w.name) // some of them begin in a moment
 	e.mu.Unlock()
 	j.journal.look()
 	if err == nil {

@@ -161,7 +161,7 @@ func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	if !j.run.OnFarm() {
 		j.journal = e.beginJournal(j.id, open)
 	}
-	save, saved := e.saveEndsLocked()
+	save, saved := e.saveBesidesLocked()
 	err := e.store.setRunning(j.id, time.Now(), save)
 	saved(err)
 	if err != nil {

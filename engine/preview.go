@@ -75,14 +75,14 @@ func (e *Engine) withPreview(r api.Run) api.Run {
 func (w *worker) drawPreview(ctx context.Context, j *job) {
 	e := w.engine
 	e.mu.Lock()
-	with, r, b := e.runs.Preview, j.run, w.blender
+	with, r, b, waited := e.runs.Preview, j.run, w.blender, j.execution != nil && j.waited
 	e.mu.Unlock()
 	file := e.previewFile(r)
 	what, wanted := with.String(), with != api.PreviewOff
 	if r.Render != nil {
 		what, wanted = "picture", true // the last picture is there, and is only made small
 	}
-	if !wanted || file == "" || r.State != api.Succeeded && r.State != api.Failed || e.hasWaiting(w) {
+	if !wanted || file == "" || r.State != api.Succeeded && r.State != api.Failed || waited || e.hasWaiting(w) {
 		return
 	}
 	w.drawing.Go(func() {

@@ -61,6 +61,7 @@ type execution struct {
 	requeue bool      // it waits again for the next engine when it has ended before its end
 	follows time.Time // when the job was sent while the run before it in its session went on; else zero
 	back    bool      // it was sent so, and is taken back, because that run goes on for longer
+	waited  bool      // other runs waited for its Blender when it ended
 	began   time.Time // when the job started, with the monotonic clock
 	over    time.Time // when the job has ended; zero before
 	until   time.Time // until when at least an ended job explains saves

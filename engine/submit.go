@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,7 +84,7 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, mayArrive bool, m
 		return api.Run{}, nil, err
 	}
 	if s.Key == "" && mayArrive {
-		if a := e.arriveLocked(in, made); a != nil {
+		if a := cmp.Or(e.arriveLocked(in, made), e.joinLocked(in, made)); a != nil {
 			return api.Run{}, a, nil
 		}
 	}
@@ -322,11 +323,16 @@ func isolationOf(chosen api.Isolation, scene string, standard api.Isolation) (ap
 // needs turn, so that the events of the queued run come before the events of its start.
 func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	e.settleLocked() // its submission came before
-	j, old := in.job, in.replaces
+	e.settleJoiningLocked()
+	return e.addLocked(in)
+}
+
+// addLocked does what acceptLocked does, whatever has come before. It needs turn.
+func (e *Engine) addLocked(in insert) (api.Run, error) {
 	err := api.ErrStopping
 	e.mu.Lock()
 	if !e.stopping {
-		err = e.prepareLocked(j)
+		err = e.prepareLocked(in.job)
 	}
 	e.mu.Unlock()
 	if err != nil {
@@ -335,6 +341,13 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 	if err := e.store.insert(in); err != nil {
 		return api.Run{}, err
 	}
+	return e.queueLocked(in), nil
+}
+
+// queueLocked puts a run that was written down into the queue, tells every subscriber and returns the
+// run. It needs turn.
+func (e *Engine) queueLocked(in insert) api.Run {
+	j, old := in.job, in.replaces
 	e.mu.Lock()
 	var replaced *api.Run
 	if old != nil {
@@ -359,9 +372,11 @@ func (e *Engine) acceptLocked(in insert) (api.Run, error) {
 		e.attachLocked(j.run.Blender)
 	}
 	e.wakeWorkers()
-	e.expect()
+	if j.run.Session == "" { // the Blender of a session is there
+		e.expect()
+	}
 	poke(e.tidy)
-	return r, nil
+	return r
 }
 
 // noFramesThere is why no frames are rendered in a Blender that a person has open.

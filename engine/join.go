@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"slices"
+
+	"blendtray/api"
+)
+
+// joinLocked has a run that waits behind quick runs of its session be written down in the transaction
+// in which the next of them is sent: that comes within a moment, and one transaction for both costs
+// less than two. It returns nil where no such transaction is about to come. Until then the run has no
+// id, as an [arrival] has none. joinLocked needs turn.
+func (e *Engine) joinLocked(in insert, made func(id string)) *arrival {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	j := in.job
+	w := e.workerLocked(j.run.Blender)
+	if e.stopping || e.blocked != "" || w == nil || w.passing || w.delayLocked() != "" || e.prepareLocked(j) != nil {
+		return nil
+	}
+	j.line = lineOf(j)
+	if !e.load.quick[j.line] || e.load.running[j.line] == 0 || w.waits[w.needLocked(j)] != nil {
+		return nil
+	}
+	a := &arrival{insert: in, made: made, written: make(chan struct{})}
+	e.joining = append(e.joining, a)
+	return a
+}
+
+// joinsLocked reports whether a run of a line waits to be written down with another. It needs mu.
+func (e *Engine) joinsLocked(of line) bool {
+	return slices.ContainsFunc(e.joining, func(a *arrival) bool { return a.job.line == of })
+}
+
+// saveBesidesLocked returns a function that writes down within a transaction what waits for the next
+// one: the ends of runs, and the runs that join. It returns besides a function to be called when the
+// transaction has ended, with its error. Both need turn.
+func (e *Engine) saveBesidesLocked() (save func() error, saved func(err error)) {
+	saveEnds, endsSaved := e.saveEndsLocked()
+	e.mu.Lock()
+	joining := e.joining
+	e.mu.Unlock()
+	if len(joining) == 0 {
+		return saveEnds, endsSaved
+	}
+	save = func() error {
+		if err := saveEnds(); err != nil {
+			return err
+		}
+		for _, a := range joining {
+			if err := e.store.insertLocked(a.insert); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return save, func(err error) {
+		endsSaved(err)
+		if err == nil {
+			e.joinedLocked(joining)
+			return
+		}
+		for _, a := range joining { // each tries it alone when its time is over
+			a.job.forgetID()
+		}
+	}
+}
+
+// joinedLocked puts the runs that have joined a transaction into the queue. It needs turn.
+func (e *Engine) joinedLocked(joining []*arrival) {
+	e.mu.Lock()
+	e.joining = nil
+	e.mu.Unlock()
+	for _, a := range joining {
+		a.queued = e.queueLocked(a.insert)
+		a.made(a.queued.ID)
+		close(a.written)
+	}
+}
+
+// settleJoiningLocked writes the runs down that wait to be written down with another, and puts them
+// into the queue. Where that fails, each is tried alone, and its submission fails where it can't be
+// written down. It needs turn.
+func (e *Engine) settleJoiningLocked() {
+	e.mu.Lock()
+	joining, stopping := e.joining, e.stopping
+	e.joining = nil
+	e.mu.Unlock()
+	if len(joining) == 0 {
+		return
+	}
+	err := error(api.ErrStopping)
+	if !stopping {
+		err = e.store.tx(func() error {
+			for _, a := range joining {
+				if err := e.store.insertLocked(a.insert); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		e.joinedLocked(joining)
+		return
+	}
+	for _, a := range joining {
+		a.job.forgetID()
+		if a.queued, a.err = e.addLocked(a.insert); a.err == nil {
+			a.made(a.queued.ID)
+		}
+		close(a.written)
+	}
+}
+
+// forgetID takes the id back that a transaction has given the job and that has failed.
+func (j *job) forgetID() { j.id, j.place, j.run.ID = 0, 0, "" }
