@@ -33,6 +33,7 @@ type fakeBlender struct {
 	scenes     []string
 	alerts     []blender.Request
 	processes  []api.ProcessStatus
+	slots      map[string]chan struct{}
 	drawn      []string      // the runs of which pictures were asked for
 	news       chan struct{} // closed when status changes
 }
@@ -218,6 +219,15 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	if f.do != nil {
 		return f.do(ctx, req, sink)
 	}
+	if req.Session != "" { // its runs are executed one after the other, also where the next is sent early
+		slot := f.slot(req.Session)
+		select {
+		case slot <- struct{}{}:
+		case <-ctx.Done():
+			return blender.Outcome{}, ctx.Err()
+		}
+		defer func() { <-slot }()
+	}
 	c := &call{ctx: ctx, req: req, sink: sink, end: make(chan result, 1)}
 	sink.Started(time.Now())
 	f.calls <- c
@@ -227,6 +237,19 @@ func (f *fakeBlender) Run(ctx context.Context, req blender.Request, sink blender
 	case <-ctx.Done():
 		return blender.Outcome{Verdict: blender.Cancelled}, nil
 	}
+}
+
+// slot returns the channel that holds one value while a session executes a run.
+func (f *fakeBlender) slot(session string) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.slots == nil {
+		f.slots = map[string]chan struct{}{}
+	}
+	if f.slots[session] == nil {
+		f.slots[session] = make(chan struct{}, 1)
+	}
+	return f.slots[session]
 }
 
 func (f *fakeBlender) Preview(_ context.Context, run, path string, how blender.Drawing) error {
