@@ -24,7 +24,6 @@ import (
 type house struct {
 	paths    home.Paths
 	owner    *settings.Owner
-	said     announcements
 	logs     *home.Logs
 	lock     *home.EngineLock
 	listener net.Listener
@@ -182,11 +181,13 @@ func (h *house) announce(sentence string, wrong bool) {
 	} else {
 		h.logs.Logger.Info(sentence)
 	}
-	h.said.publish(api.Event{Time: time.Now().UTC(), Kind: api.KindSettings, Message: sentence})
+	if h.engine != nil { // before that, nobody could subscribe
+		h.engine.Announce(api.Event{Kind: api.KindSettings, Message: sentence})
+	}
 }
 
 // front returns the engine in the form that its clients see.
-func (h *house) front() overEngine { return overEngine{h.engine, h.owner, &h.said, h.program} }
+func (h *house) front() overEngine { return overEngine{h.engine, h.owner, h.program} }
 
 // close releases the lock and the log files after the engine has ended.
 func (h *house) close() {

@@ -69,7 +69,7 @@ func serveForBench(b testing.TB) *control.Client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := control.NewServer(control.Config{Engine: overEngine{e, nil, &announcements{}, ownProgram{}}, Listener: listener})
+	server := control.NewServer(control.Config{Engine: overEngine{e, nil, ownProgram{}}, Listener: listener})
 	ctx, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	for _, serve := range []func(context.Context) error{e.Serve, server.Serve} {

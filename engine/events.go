@@ -19,9 +19,11 @@ const (
 	// is busy.
 	maxOutputText = 64 << 10
 	maxHeldNotes  = 16
-	// readyEvents is how many events may wait in the channel of a subscriber, and readyText how many
-	// bytes of text each of them may have.
-	readyEvents = 16
+	// readyEvents is how many events may wait in the channel of a subscriber of all runs, who may look for
+	// them from time to time; readyOfRun is how many may wait for a follower of a single run, and readyText
+	// how many bytes of text each of them may have.
+	readyEvents = 64
+	readyOfRun  = 8
 	readyText   = 4 << 10
 )
 
@@ -78,14 +80,22 @@ func (s *Subscription) Close() {
 
 // Subscribe returns a new subscription, which gets every event from the return of Subscribe on.
 func (e *Engine) Subscribe(opts SubscribeOptions) *Subscription {
+	ready := readyEvents
+	if opts.Run != "" { // mostly a run is begun, prints a little and ends
+		ready = readyOfRun
+	}
 	s := &Subscription{
 		hub: e.hub, opts: opts,
-		ch:   make(chan api.Event, readyEvents),
+		ch:   make(chan api.Event, ready),
 		done: make(chan struct{}),
 	}
 	e.hub.add(s)
 	return s
 }
+
+// Announce sends an event that does not come from the engine itself, such as an event of the settings, to
+// every subscriber. An event without a time gets the time of now. The engine keeps nothing of the event.
+func (e *Engine) Announce(ev api.Event) { e.hub.publish(ev) }
 
 // deliver sends the waiting events to the channel until none waits or the subscription ends.
 func (s *Subscription) deliver() {

@@ -109,6 +109,22 @@ func TestOnlyWhatWasAskedForIsHeard(t *testing.T) {
 	}
 }
 
+func TestWhatIsAnnouncedIsHeardByAllButFollowersOfARun(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.submit("1")
+	all, follower := h.Subscribe(SubscribeOptions{}), h.Subscribe(SubscribeOptions{Run: "1"})
+	defer all.Close()
+	defer follower.Close()
+	h.Announce(api.Event{Kind: api.KindSettings, Message: "a setting changed"})
+	if ev := <-all.Events(); ev.Kind != api.KindSettings || ev.Message != "a setting changed" || ev.Time.IsZero() {
+		t.Errorf("heard %+v", ev)
+	}
+	if n := len(follower.Events()); n > 0 {
+		t.Errorf("who follows a run heard %d events", n)
+	}
+}
+
 func TestWhoFollowsARunIsToldWhatItWaitsForAndOfNoOtherRun(t *testing.T) {
 	t.Parallel()
 	h := open(t).serve()
