@@ -40,7 +40,14 @@ type printer struct {
 	folders  map[string]api.FolderStatus
 	output   map[string]*prefixer
 	started  map[string]bool
+	// text is what is not written yet of the events that came together.
+	text []byte
 }
+
+// gatherTime is how long the events wait that come after an event which the printer has shown. A line that
+// comes alone is shown at once; of hundreds of runs a second, the lines of a moment go out in one piece, and
+// the printer is woken once for all of them.
+const gatherTime = 10 * time.Millisecond
 
 const (
 	outputPrefix  = "            | "
@@ -55,6 +62,19 @@ func (p *printer) serve(events <-chan api.Event) {
 	p.started = map[string]bool{}
 	for ev := range events {
 		p.event(ev)
+		output := ev.Kind == api.KindOutput
+		for range len(events) {
+			ev, ok := <-events
+			if !ok {
+				break
+			}
+			p.event(ev)
+			output = output || ev.Kind == api.KindOutput
+		}
+		p.write()
+		if !output { // what scripts print comes in any amount, and must not wait in the engine
+			time.Sleep(gatherTime)
+		}
 	}
 }
 
@@ -75,21 +95,33 @@ func (p *printer) event(ev api.Event) {
 		p.foldersAre(p.status().Folders)
 	case api.KindNote:
 		if !p.warned(ev.Message) {
-			p.say("note", plain, ev.Message)
+			p.add("note", plain, ev.Message)
 		}
 	case api.KindSettings:
 		if !p.warned(ev.Message) {
-			p.say("settings", plain, ev.Message)
+			p.add("settings", plain, ev.Message)
 		}
 	case api.KindGap:
-		p.say("note", yellow, "some lines are missing here: more happened than could be shown")
+		p.add("note", yellow, "some lines are missing here: more happened than could be shown")
 	}
 }
 
-// say prints a line and, below it, the text.
+// say prints a line and, below it, the text, at once.
 func (p *printer) say(what string, s style, text string) {
+	p.add(what, s, text)
+	p.write()
+}
+
+// write writes what was added.
+func (p *printer) write() {
+	p.writeOut(string(p.text))
+	p.text = p.text[:0]
+}
+
+// add adds a line and, below it, the text.
+func (p *printer) add(what string, s style, text string) {
 	text = strings.ReplaceAll(clean(strings.TrimRight(text, "\n")), "\n", "\n"+belowLine)
-	p.printf("%s  %s%s  %s\n", time.Now().Format(time.TimeOnly),
+	p.text = fmt.Appendf(p.text, "%s  %s%s  %s\n", time.Now().Format(time.TimeOnly),
 		paint(p.colorOut, s, what), strings.Repeat(" ", max(0, len("succeeded")-len(what))), text)
 }
 
@@ -105,12 +137,12 @@ func (p *printer) run(r api.Run) {
 		if r.Reason != "" {
 			text += ": " + oneLine(r.Reason)
 		}
-		p.say(what, plain, text)
+		p.add(what, plain, text)
 	case r.AwaitsMachine(): // it was saved, and has not started
 	case r.State == api.Running:
 		if !p.started[r.ID] {
 			p.started[r.ID] = true
-			p.say("started", cyan, name)
+			p.add("started", cyan, name)
 		}
 	default:
 		p.runEnded(r, name)
@@ -119,12 +151,12 @@ func (p *printer) run(r api.Run) {
 
 func (p *printer) runEnded(r api.Run, name string) {
 	if out := p.output[r.ID]; out != nil {
-		p.writeOut(out.rest())
+		p.text = append(p.text, out.rest()...)
 		delete(p.output, r.ID)
 	}
 	delete(p.started, r.ID)
 	if p.missing > 0 && !p.quiet {
-		p.printf("%s[%s of output are missing: they came faster than they could be shown]\n", outputPrefix, size(uint64(p.missing)))
+		p.text = fmt.Appendf(p.text, "%s[%s of output are missing: they came faster than they could be shown]\n", outputPrefix, size(uint64(p.missing)))
 	}
 	p.missing = 0
 	text := name
@@ -141,7 +173,7 @@ func (p *printer) runEnded(r api.Run, name string) {
 	for _, o := range someOutputs(r) {
 		text += "\n" + o
 	}
-	p.say(string(r.State), styleOf(string(r.State)), text)
+	p.add(string(r.State), styleOf(string(r.State)), text)
 	if p.ended++; p.ended == p.stopAfter {
 		p.stop()
 	}
@@ -166,7 +198,7 @@ func (p *printer) printed(ev api.Event) {
 		out = &prefixer{prefix: outputPrefix, leaveOut: api.IsRenderStatus}
 		p.output[ev.ID] = out
 	}
-	p.writeOut(out.add(ev.Text))
+	p.text = append(p.text, out.add(ev.Text)...)
 }
 
 // isRenewed reports whether a change of Blender belongs to the start that follows a crash in a
@@ -235,7 +267,7 @@ func (p *printer) blenderIs(b api.BlenderStatus) {
 	if b.Name != "" && b.Name != api.DefaultBlender {
 		text = b.Name + ": " + text
 	}
-	p.say("blender", styleOf(string(b.State)), text)
+	p.add("blender", styleOf(string(b.State)), text)
 }
 
 func (p *printer) foldersAre(folders []api.FolderStatus) {
@@ -244,7 +276,7 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 		p.folders[f.Path] = f
 		for _, s := range f.Waiting {
 			if !slices.ContainsFunc(before.Waiting, func(b api.WaitingScript) bool { return b.Path == s.Path && b.Hint == s.Hint }) {
-				p.say("waiting", yellow, api.NameInLine(s.Path)+"\n"+s.Hint)
+				p.add("waiting", yellow, api.NameInLine(s.Path)+"\n"+s.Hint)
 			}
 		}
 		before.Stale = f.Stale // a note has told of them
@@ -253,13 +285,13 @@ func (p *printer) foldersAre(folders []api.FolderStatus) {
 		}
 		switch {
 		case f.Error != "":
-			p.say("folder", yellow, api.NameInLine(f.Path)+"\n"+f.Error)
+			p.add("folder", yellow, api.NameInLine(f.Path)+"\n"+f.Error)
 		case f.Method != "":
 			text := api.NameInLine(f.Path) + " is watched (" + f.Method + ")"
 			if f.Note != "" {
 				text += "\n" + f.Note
 			}
-			p.say("folder", plain, text)
+			p.add("folder", plain, text)
 		}
 	}
 }

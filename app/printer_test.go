@@ -79,6 +79,46 @@ HH:MM:SS  note       a note
 	}
 }
 
+// noted passes on each text that is written.
+type noted chan string
+
+func (n noted) Write(p []byte) (int, error) {
+	n <- string(p)
+	return len(p), nil
+}
+
+func TestServeShowsALineAtOnceAndTheLinesOfAMomentTogether(t *testing.T) {
+	t.Parallel()
+	s, written := newScreen(false), make(noted, 10)
+	s.terminal.out = written
+	p := &printer{env: &env{terminal: s.terminal}, warned: func(string) bool { return false }}
+	note := func(text string) api.Event { return api.Event{Kind: api.KindNote, Message: text} }
+	events, done := make(chan api.Event, 100), make(chan bool)
+	go func() {
+		defer close(done)
+		p.serve(events)
+	}()
+	for range 2 {
+		events <- note("alone")
+		if text := <-written; !strings.HasSuffix(text, "alone\n") { // no other event comes before it
+			t.Errorf("wrote %q", text)
+		}
+	}
+	close(events)
+	<-done
+
+	events = make(chan api.Event, 100)
+	for range cap(events) - 1 {
+		events <- note("together")
+	}
+	events <- api.Event{Kind: api.KindOutput, ID: "1", Text: "printed\nlast"}
+	close(events)
+	p.serve(events)
+	if text := <-written; strings.Count(text, "together\n") != 99 || !strings.HasSuffix(text, "| printed\n") || len(written) > 0 {
+		t.Errorf("wrote %q and %d more", text, len(written))
+	}
+}
+
 // A crash in a run is one event: the line of the run says it, and the start after it says nothing.
 func TestServeSaysOfACrashInARunOnlyWhatIsNew(t *testing.T) {
 	t.Parallel()
