@@ -33,11 +33,11 @@ func newStream(w http.ResponseWriter) *stream {
 }
 
 func (st *stream) add(ev api.Event) error {
-	if ev.Run != nil {
+	if ev.Run != nil && (ev.Run.Args == nil || ev.Run.Outputs == nil) {
 		run := tidy(*ev.Run)
 		ev.Run = &run
 	}
-	return st.enc.Encode(ev)
+	return st.enc.Encode(&ev)
 }
 
 // write passes on what was added; it is sent with the next flush, or when the answer ends.
@@ -62,8 +62,8 @@ func (st *stream) send(ev api.Event) error {
 	return st.flush()
 }
 
-// soonAfter is how long the events of a run are held back at least, to be sent in one piece with the end
-// of a run that ends at once, and half of how long they are held back at most.
+// soonAfter is how long the states of a run are held back at least, to be sent in one piece with those that
+// follow at once, and half of how long they are held back at most.
 const soonAfter = 2 * time.Millisecond
 
 // maxBatch is how many bytes of waiting events go into one flush.
@@ -155,54 +155,67 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 		return err
 	}
 	defer sub.Close()
-	ctx, stop := context.WithCancel(r.Context())
-	defer stop()
 	st := newStream(w)
-	rest, goesOn, err := s.beginStream(ctx, st, run, sub.Events())
-	if goesOn {
-		err = s.streamOn(ctx, st, run, rest, sub.Events())
+	rest, err := s.streamStates(r.Context(), st, run, sub.Events())
+	if rest != nil && err == nil {
+		err = s.streamOn(r.Context(), st, run, rest, sub.Events())
 	}
 	s.ended(r, err)
 	return nil
 }
 
-// beginStream writes the events of a run that ends at once and prints nothing, and sends them all in one
-// piece: each piece wakes the client. It returns true when the run goes on after a moment or prints; then
-// what was written is not sent yet. rest is an event that was not written, or nil.
-func (s *Server) beginStream(ctx context.Context, st *stream, run api.Run, events <-chan api.Event) (rest *api.Event, goesOn bool, err error) {
+// streamStates streams the states of a run until the run has ended or another event comes, such as something
+// that the run prints. They need no spool: there are few of them. The states of a moment are sent in one
+// piece, for each piece wakes the client, and so are all those of a run that ends at once. rest is the event
+// that was not written, or nil; then what was written before it may not be sent yet.
+func (s *Server) streamStates(ctx context.Context, st *stream, run api.Run, events <-chan api.Event) (rest *api.Event, err error) {
 	if err := st.add(runEvent(run)); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if run.State.Final() {
-		return nil, false, st.flush()
+		return nil, st.flush()
 	}
-	late := s.soon.passed()
+	late := s.soon.passed() // nil when nothing is held back
+	var beat <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, false, nil
+			return nil, nil
 		case <-late:
-			return nil, true, nil
+			if late = nil; beat == nil {
+				ticker := time.NewTicker(s.beatTime)
+				defer ticker.Stop()
+				beat = ticker.C
+			}
+			err = st.flush()
+		case <-beat:
+			st.buf.WriteByte('\n')
+			err = st.flush()
 		case ev, ok := <-events:
 			switch {
 			case !ok:
-				return nil, false, st.flush()
+				return nil, st.flush()
 			case ev.Kind != api.KindRun || ev.Run == nil || ev.ID != run.ID:
-				return &ev, true, nil
+				return &ev, nil
 			}
-			if err := st.add(ev); err != nil {
-				return nil, false, err
+			if err = st.add(ev); err == nil && ev.Run.State.Final() {
+				return nil, st.write() // the end of the answer flushes it
 			}
-			if ev.Run.State.Final() {
-				return nil, false, st.write() // the end of the answer flushes it
+			if late == nil {
+				late = s.soon.passed()
 			}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
 
-// streamOn streams the events of a run from rest on, an event or nil, until the run has ended. What the
+// streamOn streams the events of a run from the event rest on, until the run has ended. What the
 // run prints waits in a spool for a client that reads slowly.
 func (s *Server) streamOn(ctx context.Context, st *stream, run api.Run, rest *api.Event, events <-chan api.Event) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	sp := newSpool(s.spoolDir)
 	defer sp.remove()
 	go func() {
@@ -215,7 +228,7 @@ func (s *Server) streamOn(ctx context.Context, st *stream, run api.Run, rest *ap
 // afterGap is the silence after a gap which means that the gap may hide the end of the run.
 const afterGap = 100 * time.Millisecond
 
-// collect puts rest, unless it is nil, and the events of a run into a spool until the run has ended. After a gap it checks
+// collect puts rest and the events of a run into a spool until the run has ended. After a gap it checks
 // whether the run ended in the gap, so that a stream always ends with the run's final state.
 func (s *Server) collect(ctx context.Context, run api.Run, rest *api.Event, events <-chan api.Event, sp *spool) {
 	put := func(ev api.Event) (last bool) {
@@ -233,7 +246,7 @@ func (s *Server) collect(ctx context.Context, run api.Run, rest *api.Event, even
 		}
 		return ev.ID == run.ID && put(ev)
 	}
-	if rest != nil && take(*rest) {
+	if take(*rest) {
 		return
 	}
 	for {

@@ -95,6 +95,29 @@ func (p *pieces) Flush() { p.flushed++ }
 
 func (p *pieces) SetReadDeadline(time.Time) error { return nil }
 
+func TestAClientOfALongRunIsToldOfEachState(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	_, c := serve(t, f, func(s *Server) { s.beatTime = 5 * time.Millisecond }) // signs of life come between
+	var got []api.State
+	for ev, err := range c.SubmitAndFollow(t.Context(), api.Submission{Code: []byte("x")}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, ev.Run.State)
+		switch len(got) {
+		case 2: // the submission's answer and the event both say that it waits
+			f.set(ev.ID, api.Running)
+		case 3:
+			f.set(ev.ID, api.Succeeded)
+		}
+	}
+	if fmt.Sprint(got) != "[queued queued running succeeded]" {
+		t.Errorf("told of %v", got)
+	}
+	eventually(t, "no subscription is left", func() bool { return f.subscribers() == 0 })
+}
+
 func TestAClientLearnsAtOnceThatItsRunWaits(t *testing.T) {
 	t.Parallel()
 	f := newFake()
