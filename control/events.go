@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"sync"
 	"time"
 
 	"blendtray/api"
@@ -38,6 +39,9 @@ func (c *Client) SubmitAndFollow(ctx context.Context, s api.Submission) iter.Seq
 	})
 }
 
+// readers has buffers for streams: to make such a large buffer costs more than to read a short run.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
 func (c *Client) stream(ctx context.Context, method, path string, in any, last func(api.Event) bool) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		reading, stop := context.WithCancel(ctx)
@@ -50,7 +54,12 @@ func (c *Client) stream(ctx context.Context, method, path string, in any, last f
 		defer res.Body.Close()
 		stuck := time.AfterFunc(silence, stop)
 		defer stuck.Stop()
-		lines := bufio.NewReaderSize(res.Body, 64<<10)
+		lines := readers.Get().(*bufio.Reader)
+		lines.Reset(res.Body)
+		defer func() {
+			lines.Reset(nil)
+			readers.Put(lines)
+		}()
 		for {
 			stuck.Reset(silence)
 			line, err := lines.ReadBytes('\n')
