@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync"
 	"time"
 
 	"blendtray/api"
@@ -20,10 +21,29 @@ type stream struct {
 	enc  *json.Encoder
 }
 
-func newStream(w http.ResponseWriter) *stream {
-	st := &stream{w: w, ctrl: http.NewResponseController(w)}
+// streams has streams that have ended, for their buffers and encoders.
+var streams = sync.Pool{New: func() any {
+	st := &stream{}
 	st.enc = json.NewEncoder(&st.buf)
 	st.enc.SetEscapeHTML(false)
+	return st
+}}
+
+// maxKept is how large the buffer of a stream may be that is used again.
+const maxKept = 64 << 10
+
+// release gives the stream back, which can't be used after that.
+func (st *stream) release() {
+	if st.w, st.ctrl = nil, nil; st.buf.Cap() <= maxKept {
+		st.buf.Reset()
+		streams.Put(st)
+	}
+}
+
+// newStream begins an answer that is a stream. The caller releases the stream when the answer has ended.
+func newStream(w http.ResponseWriter) *stream {
+	st := streams.Get().(*stream)
+	st.w, st.ctrl = w, http.NewResponseController(w)
 	h := w.Header()
 	h.Set("Content-Type", "application/x-ndjson")
 	h.Set("Cache-Control", "no-store")
@@ -114,6 +134,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	sub := s.engine.Subscribe(output)
 	defer sub.Close()
 	st := newStream(w)
+	defer st.release()
 	err = st.send(api.Event{Time: time.Now().UTC(), Kind: api.KindNote, Message: "events from now on"})
 	if err == nil {
 		err = s.relay(r.Context(), st, sub.Events())
@@ -156,6 +177,7 @@ func (s *Server) streamRun(w http.ResponseWriter, r *http.Request, in api.Submis
 	}
 	defer sub.Close()
 	st := newStream(w)
+	defer st.release()
 	rest, err := s.streamStates(r.Context(), st, run, sub.Events())
 	if rest != nil && err == nil {
 		err = s.streamOn(r.Context(), st, run, rest, sub.Events())
