@@ -1,6 +1,8 @@
 package control
 
 import (
+	"fmt"
+	"reflect"
 	"testing"
 
 	"blendtray/api"
@@ -74,4 +76,52 @@ func FuzzWhatAClientSendsIsTakenOrRefused(f *testing.F) {
 		_ = unmarshalStrict(data, &in) // it must not panic
 		_ = unmarshalStrict(data, &map[string]any{})
 	})
+}
+
+func TestPlainSubmissionsAreReadAsAllOthers(t *testing.T) {
+	t.Parallel()
+	for text, plain := range map[string]bool{
+		`{"text":"x = 1","session":"bench"}`:                                     true,
+		" {\t\"text\" : \"a\\\"}\\u00e9,\" ,\"echo\":true\r\n, \"pid\": -7 } \n": true,
+		`{"code":"eCA9IDE="}`:                                                    true,
+		`{"text":"x","leftover":"never"}`:                                        true,
+		`{"text":"x","leftover":"nonsense"}`:                                     true, // fails in both
+		`{"text":"x","pid":1.5}`:                                                 true,
+		`{"text":"x","pid":01}`:                                                  true,
+		`{"text":"x","pid":1 2}`:                                                 true,
+		`{"text":"x","echo":tru}`:                                                true,
+		`{"text":1}`:                                                             true,
+		`{"text":"\x"}`:                                                          true,
+		`{}`:                                                                     false,
+		``:                                                                       false,
+		`{`:                                                                      false,
+		`[]`:                                                                     false,
+		`{"text"}`:                                                               false,
+		`{"text":`:                                                               false,
+		`{"text":"x`:                                                             false,
+		`{"text":"x"`:                                                            false,
+		`{"text":"x",}`:                                                          false,
+		`{"text":"x"}}`:                                                          false,
+		`{"text":"x"} {"text":"y"}`:                                              false,
+		`{"text":"x","text":"y"}`:                                                false,
+		`{"text":"x","\u0074ext":"y"}`:                                           false,
+		`{"Text":"x"}`:                                                           false,
+		`{"unknown":1}`:                                                          false,
+		`{"-":1}`:                                                                false,
+		`{"":1}`:                                                                 false,
+		`{"text":null}`:                                                          false,
+		`{"text":"x","args":["a"]}`:                                              false,
+		`{"text":"x","limits":{"nice":1}}`:                                       false,
+		`{"text":"x","limits":{"nice":1,"nice":2}}`: false,
+		`{"text":"x","render":{"frames":"1-3"}}`:    false,
+	} {
+		if got := isPlain([]byte(text), fieldTypes(reflect.TypeFor[submission]())); got != plain {
+			t.Errorf("%s is plain: %v", text, got)
+		}
+		var got, want submission
+		err, wantErr := unmarshalStrict([]byte(text), &got), unmarshalFields([]byte(text), reflect.TypeFor[submission](), &want)
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is read as %+v, %v, want %+v, %v", text, got, err, want, wantErr)
+		}
+	}
 }
