@@ -2,7 +2,11 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -92,5 +96,107 @@ func BenchmarkQueue(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// benchRuns gives each call of write the run after the run before, in a database that has runs already.
+// All runs have one code, or each its own.
+func benchRuns(b *testing.B, write func(b *testing.B, s *store, in insert, before *job)) {
+	for name, code := range map[string]func(i int) string{
+		"same": func(int) string { return "x = 1" },
+		"own":  func(i int) string { return fmt.Sprintf("x = %d", i) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			s, _, err := openStore(filepath.Join(b.TempDir(), "runs.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.close()
+			zero := 0
+			var before *job
+			one := func(i int) {
+				text, now := code(i), time.Now()
+				sum := sha256.Sum256([]byte(text))
+				j := &job{limit: time.Minute, run: api.Run{
+					Script: "code", SHA256: hex.EncodeToString(sum[:]), Args: []string{}, Source: api.FromCommand,
+					State: api.Queued, QueuedAt: now, Session: "bench",
+				}}
+				write(b, s, insert{job: j, code: []byte(text)}, before)
+				j.run.State, j.run.StartedAt, j.run.FinishedAt = api.Succeeded, &now, &now
+				j.run.Seconds, j.run.BlenderVersion, j.run.ExitCode = 0.001, "4.3.2", &zero
+				before = j
+			}
+			i := 0
+			for ; i < 2000; i++ {
+				one(i)
+			}
+			b.ReportAllocs()
+			for ; b.Loop(); i++ {
+				if i%2000 == 0 { // as the engine does when the log is large
+					b.StopTimer()
+					if err := s.checkpoint(); err != nil {
+						b.Fatal(err)
+					}
+					b.StartTimer()
+				}
+				one(i)
+			}
+		})
+	}
+}
+
+// What writing down a run costs where runs wait: one transaction as queued, and one for its beginning and
+// the end of the run before.
+func BenchmarkStoreQueuedRun(b *testing.B) {
+	benchRuns(b, func(b *testing.B, s *store, in insert, before *job) {
+		if err := s.insert(in); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.setRunning(in.job.id, time.Now(), func() error { return finishBefore(s, before) }); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// What writing down a run costs that begins at once, with the end of the run before.
+func BenchmarkStoreRun(b *testing.B) {
+	benchRuns(b, func(b *testing.B, s *store, in insert, before *job) {
+		if err := s.insertRunning(in, time.Now(), func() {}, func() error { return finishBefore(s, before) }); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func finishBefore(s *store, before *job) error {
+	if before == nil {
+		return nil
+	}
+	return s.finishLocked(before.id, &before.run, kept{})
+}
+
+// What the journal of a short run costs: begun, written by Blender, which is not measured, read, and kept
+// for a later run.
+func BenchmarkJournal(b *testing.B) {
+	h := open(b)
+	b.ReportAllocs()
+	for id := int64(1); b.Loop(); id++ {
+		j := h.beginJournal(id, false)
+		b.StopTimer()
+		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := f.WriteString("begun\nended {\"state\": \"succeeded\", \"exit_code\": 0, \"seconds\": 0.1, \"error\": null, \"outputs\": [], \"result\": null}\n"); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		j.look()
+		if !j.isPlain() {
+			b.Fatalf("%+v", j)
+		}
+		h.dropJournal(&job{id: id, journal: j})
 	}
 }
