@@ -92,13 +92,13 @@ func migrateCopy(path string) {
 }
 
 // salvageIDs returns the ids of the runs that can be found in the attached database, and whether
-// these are all. It looks from both ends of the table, and in the index of the states.
+// these are all. It looks from both ends of the table, and in the index of the scripts.
 func (s *store) salvageIDs(ctx context.Context) (ids []int64, whole bool) {
 	seen := map[int64]bool{}
 	for i, query := range []string{
 		`SELECT id FROM old.runs NOT INDEXED ORDER BY id`,
 		`SELECT id FROM old.runs NOT INDEXED ORDER BY id DESC`,
-		`SELECT id FROM old.runs WHERE state = 'queued'`,
+		`SELECT id FROM old.runs INDEXED BY runs_of_script`,
 	} {
 		rows, err := s.conn.QueryContext(ctx, query)
 		if err != nil {

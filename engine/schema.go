@@ -100,6 +100,19 @@ CREATE TABLE imports (     -- what the last run of a script has imported from wa
 	hash TEXT NOT NULL,      -- of the bytes that were loaded
 	PRIMARY KEY (script, path)
 ) WITHOUT ROWID;
+`, `
+-- Each index and each table that a run changes is a page that the run writes. The state of a run that ends well
+-- changes in the index of moments alone, whose last page each new run changes anyway.
+DROP INDEX runs_state;
+DROP INDEX runs_queued;
+CREATE INDEX runs_moments ON runs (queued_at, state);
+CREATE INDEX runs_failed ON runs (state, id) WHERE state NOT IN ('queued', 'running', 'succeeded');
+-- SQLite writes each new id of an AUTOINCREMENT into sqlite_sequence. The store counts the ids itself, and writes
+-- the largest id there when it deletes runs: see store.last. To take the word away is a change of the text alone.
+PRAGMA writable_schema = 1;
+UPDATE sqlite_schema SET sql = replace(sql, ' AUTOINCREMENT', '') WHERE name = 'runs';
+PRAGMA writable_schema = RESET;
+INSERT INTO sqlite_sequence (name, seq) SELECT 'runs', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'runs');
 `}
 
 // migrate brings the database to today's form, each step in a transaction of its own. It fails

@@ -39,6 +39,11 @@ type store struct {
 	ended  int   // ended runs in the database
 	pinned int   // runs in the database that are pinned
 	output int64 // bytes of output in the database
+	// last is the largest id that a run has had. The next run has the next id: no id is used twice. After
+	// a start it is that of the newest run in the database, or what was written down when runs were deleted.
+	last int64
+	// codes has hashes of sources that are in the database, for runs of the same source.
+	codes map[string]bool
 	// commits counts the transactions that were written, which the tests look at.
 	commits int
 
@@ -50,6 +55,9 @@ const busyWait = 2000
 
 // keptLog is how many bytes of the log beside the database stay on the disk when the log begins anew.
 const keptLog = 32 << 20
+
+// mostCodes is how many hashes of sources the store remembers.
+const mostCodes = 256
 
 // quickCheck is the size up to which each start looks through the whole file: 22 MiB took 20 ms,
 // read from the page cache. Larger files are looked through only after an error.
@@ -102,7 +110,7 @@ func tryOpen(path string) (*store, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	s := &store{path: path, stmts: map[string]*sql.Stmt{}}
+	s := &store{path: path, stmts: map[string]*sql.Stmt{}, codes: map[string]bool{}}
 	if err := s.open(info.Size()); err != nil {
 		// Closing can't lose what opening did not finish.
 		_ = s.close()
@@ -148,12 +156,14 @@ func (s *store) open(size int64) error {
 	return s.recount()
 }
 
-// recount counts what pruning looks at.
+// recount counts what pruning looks at, and finds the largest id.
 func (s *store) recount() error {
 	return s.conn.QueryRowContext(context.Background(), `SELECT
-		(SELECT count(*) FROM runs WHERE state NOT IN ('queued', 'running')),
+		(SELECT count(*) FROM runs INDEXED BY runs_moments WHERE state NOT IN ('queued', 'running')),
 		(SELECT coalesce(sum(size), 0) FROM outputs),
-		(SELECT count(*) FROM runs WHERE pinned = 1)`).Scan(&s.ended, &s.output, &s.pinned)
+		(SELECT count(*) FROM runs WHERE pinned = 1),
+		max((SELECT coalesce(max(id), 0) FROM runs), (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'runs'))`).
+		Scan(&s.ended, &s.output, &s.pinned, &s.last)
 }
 
 func openDB(path string, pragmas ...string) (*sql.DB, error) {
@@ -245,6 +255,7 @@ func (s *store) inTx(fn func() error) error {
 	if _, err := s.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	last := s.last
 	err := fn()
 	if err == nil {
 		_, err = s.exec("COMMIT")
@@ -254,6 +265,8 @@ func (s *store) inTx(fn func() error) error {
 		// SQLite may have rolled back by itself, and then ROLLBACK fails. A transaction that
 		// stayed open would show at the next BEGIN.
 		_, _ = s.exec("ROLLBACK")
+		s.last = last
+		clear(s.codes)
 	}
 	return err
 }

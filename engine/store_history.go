@@ -19,6 +19,10 @@ type condition struct {
 	args  []any
 }
 
+// usualStates are the states that every run has that ends well. The other states have an index of their
+// own, runs_failed.
+var usualStates = []api.State{api.Queued, api.Running, api.Succeeded}
+
 // conditionOf returns the condition of a filter; before, unless it is 0, is the id before which the
 // runs are.
 func conditionOf(f api.Filter, before int64) (c condition) {
@@ -43,13 +47,17 @@ func conditionOf(f api.Filter, before int64) (c condition) {
 		for i, state := range f.States {
 			states[i] = string(state)
 		}
-		by("runs_state", "state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
+		index, where := "runs_moments", ""
+		if !slices.ContainsFunc(f.States, func(state api.State) bool { return slices.Contains(usualStates, state) }) {
+			index, where = "runs_failed", "state NOT IN ('queued', 'running', 'succeeded') AND "
+		}
+		by(index, where+"state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
 	}
 	if !f.Since.IsZero() {
-		by("runs_queued", "queued_at >= ?", moment(f.Since))
+		by("runs_moments", "queued_at >= ?", moment(f.Since))
 	}
 	if !f.Until.IsZero() {
-		by("runs_queued", "queued_at < ?", moment(f.Until))
+		by("runs_moments", "queued_at < ?", moment(f.Until))
 	}
 	if f.Pinned {
 		by("runs_pinned", "pinned = 1")
@@ -244,7 +252,12 @@ func (s *store) deleteRuns(where string, args []any, limit int) (gone []deleted,
 			}
 			gone = append(gone, deleted{o.id, o.queuedAt})
 		}
-		return nil
+		clear(s.codes)
+		if len(gone) == 0 {
+			return nil
+		}
+		_, err = s.exec(`UPDATE sqlite_sequence SET seq = ? WHERE name = 'runs'`, s.last)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (s *store) record(in insert, out kept) error {
 // insertLocked does the work of insert within a transaction. It needs mu.
 func (s *store) insertLocked(in insert) error {
 	j := in.job
-	args, err := json.Marshal(j.run.Args)
+	args, err := jsonOr("[]", j.run.Args, j.run.Args != nil && len(j.run.Args) == 0)
 	if err != nil {
 		return fmt.Errorf("%w: args: %w", api.ErrBad, err)
 	}
@@ -76,7 +76,7 @@ func (s *store) insertLocked(in insert) error {
 	if in.replaces != nil {
 		place = in.replaces.place
 	}
-	limits, err := json.Marshal(j.run.Limits)
+	limits, err := jsonOr("{}", j.run.Limits, j.run.Limits == (api.Limits{}))
 	if err != nil {
 		return fmt.Errorf("%w: limits: %w", api.ErrBad, err)
 	}
@@ -90,26 +90,25 @@ func (s *store) insertLocked(in insert) error {
 	if !in.sent.IsZero() {
 		state, started, attempts = api.Running, in.sent.UnixNano(), 1
 	}
-	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, j.run.SHA256, blob(in.code)); err != nil {
+	if err := s.putCodeLocked(j.run.SHA256, in.code); err != nil {
 		return err
 	}
-	res, err := s.exec(`INSERT INTO runs (place, script, folded, is_file, dir, hash, scene, args,
+	id := s.last + 1
+	_, err = s.exec(`INSERT INTO runs (id, place, script, folded, is_file, dir, hash, scene, args,
 			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
 			leftover, limits, repeats, written_by, chain, session,
 			render, echo, confined, started_at, attempts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			?, ?, ?, ?, ?)`,
-		place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, string(args),
+			?, ?, ?, ?, ?, ?)`,
+		id, place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, args,
 		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(state), j.run.QueuedAt.UnixNano(),
-		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), string(limits),
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), limits,
 		j.repeats, writtenBy, j.chain.len(), j.run.Session,
 		render, j.echo, j.confined, started, attempts)
 	if err != nil {
 		return err
 	}
-	if j.id, err = res.LastInsertId(); err != nil {
-		return err
-	}
+	s.last, j.id = id, id
 	if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
 		j.place = in.replaces.place
 		if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
@@ -120,6 +119,21 @@ func (s *store) insertLocked(in insert) error {
 	if in.path != "" {
 		return s.stamp(in.path, in.stamp)
 	}
+	return nil
+}
+
+// putCodeLocked writes down a source within a transaction, unless the database has that source. It needs mu.
+func (s *store) putCodeLocked(hash string, code []byte) error {
+	if s.codes[hash] {
+		return nil
+	}
+	if _, err := s.exec(`INSERT OR IGNORE INTO codes (hash, code) VALUES (?, ?)`, hash, blob(code)); err != nil {
+		return err
+	}
+	if len(s.codes) >= mostCodes {
+		clear(s.codes)
+	}
+	s.codes[hash] = true
 	return nil
 }
 
@@ -292,6 +306,15 @@ func jsonOrNull(v any, null bool) (any, error) {
 	return string(b), err
 }
 
+// jsonOr returns v as JSON, or usual, where is says that usual is that JSON.
+func jsonOr(usual string, v any, is bool) (string, error) {
+	if is {
+		return usual, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
 func nanos(t *time.Time) any {
 	if t == nil {
 		return nil
@@ -307,9 +330,12 @@ func timeOf(n sql.NullInt64) *time.Time {
 	return &t
 }
 
+// inState chooses the runs of a state without a look at the long rows of the other runs.
+const inState = `id IN (SELECT id FROM runs INDEXED BY runs_moments WHERE state = ?)`
+
 // left returns the runs that were running when the last engine ended, oldest first.
 func (s *store) left() ([]*job, error) {
-	return s.jobs(context.Background(), `WHERE state = 'running' ORDER BY id`)
+	return s.jobs(context.Background(), `WHERE `+inState+` ORDER BY id`, string(api.Running))
 }
 
 // interrupt writes down that a run was interrupted at a time, for a reason. With again, that run is
@@ -420,7 +446,7 @@ func scanJob(rows *sql.Rows) (*job, error) {
 
 // queued returns the waiting runs, in their order.
 func (s *store) queued() ([]*job, error) {
-	return s.jobs(context.Background(), `WHERE state = 'queued' ORDER BY coalesce(place, id), id`)
+	return s.jobs(context.Background(), `WHERE `+inState+` ORDER BY coalesce(place, id), id`, string(api.Queued))
 }
 
 func (s *store) jobs(ctx context.Context, where string, args ...any) ([]*job, error) {
