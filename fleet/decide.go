@@ -24,6 +24,9 @@ const (
 	confinedClean
 )
 
+// goesOn reports whether a process with this use executes run after run.
+func (u use) goesOn() bool { return u == resets || u == keeps || u == ofSession }
+
 func (u use) String() string {
 	return [...]string{"waiting", "left", "scene", "keep", "session", "confined"}[u]
 }

@@ -117,6 +117,7 @@ type Fleet struct {
 	scarce   bool
 	unwalled string // why no Blender can be confined, as it was when it was last asked for
 	free     uint64 // how much memory programs may still have, in bytes
+	held     bool   // Serve has put off what it starts, or does so just now, because of a run
 	looking  bool   // somebody looks at the files that runs begin with
 	looked   time.Time
 	checks   map[string]*check // the last checks of the waiting Blenders, by the file that these have open
@@ -265,6 +266,7 @@ func (f *Fleet) arrange() time.Duration {
 		return 0
 	}
 	p := f.policyLocked()
+	f.held = p.hold
 	again := max(time.Millisecond, holdTime-time.Since(f.since))
 	views := f.viewsLocked()
 	out := decide(views, p)
@@ -441,6 +443,7 @@ func (f *Fleet) memberSpecLocked(m *member) api.BlenderSpec {
 func (m *member) changed(st api.BlenderStatus) {
 	f := m.fleet
 	f.mu.Lock()
+	expected := m.goesOnLocked(st)
 	m.status = st
 	switch st.State {
 	case api.BlenderReady:
@@ -458,9 +461,18 @@ func (m *member) changed(st api.BlenderStatus) {
 		}
 	}
 	m.renewLocked()
-	f.newsLocked()
+	if !expected {
+		f.newsLocked()
+	}
 	f.mu.Unlock()
 	f.publish()
+}
+
+// goesOnLocked reports whether a new status says no more than that the run begins or ends which has the
+// member: the member stays taken until its run gives it back, so nobody waits for that. It needs mu.
+func (m *member) goesOnLocked(st api.BlenderStatus) bool {
+	taken := func(s api.BlenderState) bool { return s == api.BlenderReady || s == api.BlenderRunning }
+	return m.busy && m.use.goesOn() && st.PID == m.status.PID && taken(st.State) && taken(m.status.State)
 }
 
 // renewLocked takes note of a new process, in which nothing has run. It needs mu.
@@ -524,6 +536,28 @@ func (f *Fleet) newsLocked() {
 	close(f.changed)
 	f.changed = make(chan struct{})
 	wake(f.poke)
+}
+
+// runNewsLocked wakes those who wait for a member that goes on from run to run, when a run has given it
+// back. Serve sleeps on, unless the run has changed what Serve would do: a short run is a matter of
+// microseconds, and each wake-up may have to wake a thread. It needs mu.
+func (f *Fleet) runNewsLocked() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+	f.tellServeLocked()
+}
+
+// tellServeLocked wakes Serve when the beginning or the end of a run that changes nothing else concerns
+// it: it pauses Blenders that are starting beside a run, and goes on after the run with what it has put
+// off. It needs mu.
+func (f *Fleet) tellServeLocked() {
+	concerns := f.held
+	for _, m := range f.members {
+		concerns = concerns || m.use == clean && !m.parked && m.status.State == api.BlenderStarting
+	}
+	if concerns {
+		wake(f.poke)
+	}
 }
 
 // wake makes sure that one signal waits in c.

@@ -26,6 +26,7 @@ func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
 		if f.runs == 1 {
 			f.since = time.Now()
 		}
+		f.tellServeLocked()
 	})
 	return m, err
 }
@@ -68,7 +69,7 @@ func (f *Fleet) await(ctx context.Context, n need, found func(member int)) error
 		}
 		f.mu.Unlock()
 	}()
-	for {
+	for told := false; ; told = true {
 		if err := ctx.Err(); err != nil {
 			f.mu.Unlock()
 			return err
@@ -83,7 +84,9 @@ func (f *Fleet) await(ctx context.Context, n need, found func(member int)) error
 			return err
 		}
 		changed := f.changed
-		wake(f.poke)
+		if !told { // what is asked for stays the same, and other news wakes Serve by itself
+			wake(f.poke)
+		}
 		f.mu.Unlock()
 		select {
 		case <-changed:
@@ -201,7 +204,11 @@ func (f *Fleet) Run(ctx context.Context, req blender.Request, sink blender.Sink)
 		}
 	}
 	m.renewLocked()
-	f.newsLocked()
+	if err == nil && m.use.goesOn() && m.pid > 0 {
+		f.runNewsLocked()
+	} else {
+		f.newsLocked()
+	}
 	f.mu.Unlock()
 	f.publish()
 	return out, err

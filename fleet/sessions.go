@@ -188,16 +188,19 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 			s.lost = old.lost
 		}
 		f.sessions[req.Session] = s
+		f.newsLocked()
 	}
 	s.asks++
 	s.used = f.cfg.Now()
-	f.newsLocked()
 	f.mu.Unlock()
 
 	req.Confined = s.confined // also when the session begins anew
 	m, err := f.acquire(ctx, needOf(req))
 	if err != nil {
-		f.leaveSession(s, fresh)
+		f.mu.Lock()
+		f.leaveLocked(s, fresh)
+		f.newsLocked()
+		f.mu.Unlock()
 		return blender.Outcome{}, err
 	}
 	// Nothing else runs in the session from here on.
@@ -205,6 +208,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 	adopted := s.m == nil
 	if adopted {
 		s.m, m.session, m.use, s.begun = m, s.name, ofSession, f.cfg.Now()
+		f.newsLocked()
 	}
 	pid, lost := m.pid, s.lost
 	note := s.note()
@@ -266,9 +270,13 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 		m.pid = m.status.PID
 	}
 	m.renewLocked()
-	f.newsLocked()
+	f.leaveLocked(s, fresh && err != nil)
+	if err == nil && s.m == m {
+		f.runNewsLocked()
+	} else {
+		f.newsLocked()
+	}
 	f.mu.Unlock()
-	f.leaveSession(s, fresh && err != nil)
 	if fresh && req.Operation == api.SessionOpen && err == nil && out.Verdict != blender.Succeeded {
 		f.dropSession(s) // nobody has asked for a session without the file
 	}
@@ -287,10 +295,9 @@ func (f *Fleet) dropSession(s *session) {
 	remove()
 }
 
-// leaveSession notes that a run of a session is over. A session that has not begun is forgotten.
-func (f *Fleet) leaveSession(s *session, forget bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// leaveLocked notes that a run of a session is over. A session that has not begun is forgotten. It
+// needs mu, and its caller tells the news.
+func (f *Fleet) leaveLocked(s *session, forget bool) {
 	s.asks--
 	s.used = f.cfg.Now()
 	if forget && s.asks == 0 && s.m == nil && s.runs == 0 && f.sessions[s.name] == s {
@@ -300,7 +307,6 @@ func (f *Fleet) leaveSession(s *session, forget bool) {
 			f.sessions[s.name] = s
 		}
 	}
-	f.newsLocked()
 }
 
 // note returns what the next run of the session is told of its state that is gone, or "".
@@ -544,7 +550,13 @@ func (f *Fleet) forgetSessionsLocked() {
 func (f *Fleet) endIdle() time.Duration {
 	f.mu.Lock()
 	limit := time.Duration(f.spec.Sessions.Idle)
-	over, next := idle(f.sessionViewsLocked(), limit, f.cfg.Now())
+	all := f.sessionViewsLocked()
+	over, next := idle(all, limit, f.cfg.Now())
+	// A session that is in use will not be idle sooner than this, so the end of its run wakes nobody.
+	inUse := slices.ContainsFunc(all, func(s sessionView) bool { return s.busy && !s.ended })
+	if inUse && limit > 0 && (next == 0 || limit < next) {
+		next = limit
+	}
 	var remove []func()
 	for _, name := range over {
 		why := fmt.Sprintf("it was not used for %s (sessions.idle)", api.Duration(limit))
