@@ -60,6 +60,29 @@ func TestRunsBehindQuickRunsAreWrittenDownWithTheNextStart(t *testing.T) {
 	}
 }
 
+func TestARunThatArrivesBehindAQuickRunIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	h := late(t)
+	h.inSession("s", "1")
+	h.begin()
+	h.mu.Lock()
+	h.load.quick[h.running[1].line] = true
+	h.mu.Unlock()
+	a := h.join()
+	h.mu.Lock()
+	arrives, joins := h.arrival == a, len(h.joining)
+	h.mu.Unlock()
+	if !arrives || joins != 0 {
+		t.Fatalf("it arrives: %t, and %d join", arrives, joins)
+	}
+	if id := h.begin(); id != "2" {
+		t.Fatalf("run %q begins", id)
+	}
+	if h.Status().Queued != 0 || h.begin() != "" {
+		t.Error("it is sent twice")
+	}
+}
+
 func TestARunThatJoinsIsWrittenDownAloneWhereNoOtherIsSent(t *testing.T) {
 	t.Parallel()
 	h := busySession(t)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -84,7 +83,11 @@ func (e *Engine) submit(ctx context.Context, s api.Submission, mayArrive bool, m
 		return api.Run{}, nil, err
 	}
 	if s.Key == "" && mayArrive {
-		if a := cmp.Or(e.arriveLocked(in, made), e.joinLocked(in, made)); a != nil {
+		a := e.arriveLocked(in, made)
+		if a == nil {
+			a = e.joinLocked(in, made)
+		}
+		if a != nil {
 			return api.Run{}, a, nil
 		}
 	}
