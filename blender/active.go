@@ -14,12 +14,17 @@ type activeRun struct {
 	underway chan struct{} // closed when Blender makes the scene ready, or when the run has begun
 	begun    chan struct{} // closed when the first line of the run is about to be executed
 	ended    chan struct{} // closed when all that the run printed has been read
+	// settled is closed when the run is answered and, if Blender has told how the run ended, ended is closed.
+	settled chan struct{}
 
 	mu       sync.Mutex // held during calls of the sink, too
 	sink     Sink
-	unmarked bool // no marks will come: the run's output begins when Blender says that it started
-	open     bool // the begin mark was seen, and the end mark was not
-	over     bool // the end mark was seen
+	unmarked bool      // no marks will come: the run's output begins when Blender says that it started
+	open     bool      // the begin mark was seen, and the end mark was not
+	over     bool      // the end mark was seen
+	told     bool      // Blender has told how the run ended
+	settles  bool      // settled is closed
+	since    time.Time // when underway was closed
 	started  time.Time
 	prepared bool
 	progress renderProgress
@@ -28,7 +33,7 @@ type activeRun struct {
 
 func newActiveRun(key string, sink Sink) *activeRun {
 	r := &activeRun{
-		key: key, underway: make(chan struct{}), begun: make(chan struct{}), ended: make(chan struct{}), sink: sink,
+		key: key, underway: make(chan struct{}), begun: make(chan struct{}), ended: make(chan struct{}), settled: make(chan struct{}), sink: sink,
 	}
 	r.progress.tell = func(p api.Progress) { r.sink.Progress(p) }
 	return r
@@ -43,7 +48,7 @@ func (r *activeRun) prepare() {
 
 func (r *activeRun) prepareLocked() {
 	if !r.prepared {
-		r.prepared = true
+		r.prepared, r.since = true, time.Now()
 		close(r.underway)
 	}
 }
@@ -66,6 +71,34 @@ func (r *activeRun) end() {
 		r.progress.flush()
 		close(r.ended)
 	}
+	if r.told {
+		r.settleLocked()
+	}
+}
+
+// answered notes that no more will be heard of the run in the session. told says whether Blender has
+// told how the run ended; then the end mark comes, or has come.
+func (r *activeRun) answered(told bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = told
+	if !told || r.over || r.unmarked {
+		r.settleLocked()
+	}
+}
+
+func (r *activeRun) settleLocked() {
+	if !r.settles {
+		r.settles = true
+		close(r.settled)
+	}
+}
+
+// underwaySince returns when Blender has taken up the run. It may be called when underway is closed.
+func (r *activeRun) underwaySince() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.since
 }
 
 // startedAt notes when Blender says that the run has started. Blender says so in the session, and

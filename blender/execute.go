@@ -74,7 +74,7 @@ func (x *execution) beginTime() time.Duration {
 // do sends the request, waits for the end of the run and returns its outcome. The run is asked to
 // stop when ctx ends or the time limit has passed. do fails when nothing was executed.
 func (x *execution) do(ctx context.Context) (Outcome, error) {
-	call, err := x.session.Run(x.req, x.run.prepare, x.run.startedAt, x.run.tellProgress)
+	call, err := x.session.run(x.req, x.run)
 	switch {
 	case errors.Is(err, ErrClosed):
 		x.host.kill() // a process without its session is of no use
@@ -82,6 +82,37 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 	case err != nil:
 		return refused(x.version, err), nil
 	}
+	sent := time.Now()
+	x.awaitBrief(ctx)
+	select {
+	case <-call.Done():
+		if out, err, told := x.result(call, loss{}); told {
+			return out, err
+		}
+	default:
+	}
+	return x.watch(ctx, call, sent)
+}
+
+// awaitBrief waits until the run is over, or until something else is to be seen to; then the run has
+// to be watched. See [briefTime].
+func (x *execution) awaitBrief(ctx context.Context) {
+	const most = 2 * briefTime
+	if limit := x.req.TimeLimit; limit > 0 && limit <= most || x.beginTime() <= most {
+		return
+	}
+	run := x.session.briefs.begin()
+	defer x.session.briefs.end(run)
+	select {
+	case <-x.run.settled:
+	case <-run.long:
+	case <-ctx.Done():
+	case <-x.host.exited():
+	}
+}
+
+// watch waits for the end of a run that was sent at a time, and returns what do returns.
+func (x *execution) watch(ctx context.Context, call *Call, sent time.Time) (Outcome, error) {
 	var (
 		l            loss
 		limit, grace <-chan time.Time
@@ -103,7 +134,7 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 			underway, limit, done = nil, nil, nil
 		}
 	)
-	timer := time.NewTimer(x.beginTime())
+	timer := time.NewTimer(x.beginTime() - time.Since(sent))
 	defer timer.Stop()
 	if x.host.exited() != nil { // an open Blender may be busy with its user
 		late = timer.C
@@ -131,7 +162,7 @@ func (x *execution) do(ctx context.Context) (Outcome, error) {
 		case <-underway:
 			underway = nil
 			if x.req.TimeLimit > 0 {
-				limit = time.After(x.req.TimeLimit)
+				limit = time.After(x.req.TimeLimit - time.Since(x.run.underwaySince()))
 			}
 		case <-limit:
 			stop(overTime(x.req))

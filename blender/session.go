@@ -40,6 +40,8 @@ type Session struct {
 	lastErr error
 
 	unclean chan string // holds the reason of the first recycle frame
+
+	briefs briefs
 }
 
 // Dial returns a session with the Blender that listens on addr ("127.0.0.1:port"). It never sends the
@@ -169,20 +171,61 @@ func (s *Session) ask(frames *frameReader, frame any) (greetAnswer, error) {
 
 // Call is one run under way in a session.
 type Call struct {
-	session   *Session
-	id        string
+	session  *Session
+	id       string
+	follower follower
+	done     chan struct{}
+	finished Finished
+	err      error
+}
+
+// follower is told what a run does, by the goroutine that reads the session, which its methods must not
+// block.
+type follower interface {
+	prepare()
+	startedAt(time.Time)
+	tellProgress(report)
+	// answered is called when the call is done. told says whether Blender has told how the run ended.
+	// The goroutine that sends a run may call it, too.
+	answered(told bool)
+}
+
+// functions is a follower of functions, each of which may be nil.
+type functions struct {
 	preparing func()
 	started   func(time.Time)
 	progress  func(report)
-	done      chan struct{}
-	finished  Finished
-	err       error
 }
+
+func (f functions) prepare() {
+	if f.preparing != nil {
+		f.preparing()
+	}
+}
+
+func (f functions) startedAt(at time.Time) {
+	if f.started != nil {
+		f.started(at)
+	}
+}
+
+func (f functions) tellProgress(told report) {
+	if f.progress != nil {
+		f.progress(told)
+	}
+}
+
+func (functions) answered(bool) {}
 
 // Run sends a run and returns its call at once. The goroutine that reads the session calls
 // preparing, started and progress, so these must not block; each may be nil. Run fails with
 // [ErrClosed], or with an error that says what is wrong with the request.
 func (s *Session) Run(req Request, preparing func(), started func(time.Time), progress func(report)) (*Call, error) {
+	return s.run(req, functions{preparing, started, progress})
+}
+
+// run does what Run does, for a follower.
+func (s *Session) run(req Request, follower follower) (*Call, error) {
 	if !runID.MatchString(req.ID) { // the refusal of Blender would not name the run
 		return nil, fmt.Errorf("the id of a run is 1 to 64 of A-Z a-z 0-9 _ -, not %q", req.ID)
 	}
@@ -218,9 +261,7 @@ func (s *Session) Run(req Request, preparing func(), started func(time.Time), pr
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{
-		session: s, id: req.ID, preparing: preparing, started: started, progress: progress, done: make(chan struct{}),
-	}
+	c := &Call{session: s, id: req.ID, follower: follower, done: make(chan struct{})}
 	s.mu.Lock()
 	switch {
 	case s.lastErr != nil:
@@ -397,6 +438,7 @@ func (s *Session) read(frames *frameReader) {
 	for _, c := range calls {
 		c.err = s.lastErr
 		close(c.done)
+		c.follower.answered(false)
 	}
 }
 
@@ -434,26 +476,26 @@ func (s *Session) dispatch(in incoming) {
 		}
 		s.mu.Unlock()
 	case "preparing":
-		if c != nil && c.preparing != nil {
-			c.preparing()
+		if c != nil {
+			c.follower.prepare()
 		}
 	case "started":
-		if c != nil && c.started != nil {
-			c.started(time.UnixMicro(int64(in.Time * 1e6)))
+		if c != nil {
+			c.follower.startedAt(time.UnixMicro(int64(in.Time * 1e6)))
 		}
 	case "output":
 		if c != nil && s.output != nil {
 			s.output(in.ID, in.Text)
 		}
 	case "progress":
-		if c != nil && c.progress != nil {
-			c.progress(report{Progress: api.Progress{
+		if c != nil {
+			c.follower.tellProgress(report{Progress: api.Progress{
 				Fraction: in.Fraction, Text: in.Text, Frame: in.Frame, FramesDone: in.FramesDone, Frames: in.Frames, Picture: in.Picture,
 			}, rendering: in.Rendering})
 		}
 	case "picture":
-		if c != nil && c.progress != nil && in.Picture != "" {
-			c.progress(report{written: in.Picture})
+		if c != nil && in.Picture != "" {
+			c.follower.tellProgress(report{written: in.Picture})
 		}
 	case "recycle":
 		select {
@@ -494,5 +536,6 @@ func (s *Session) settle(c *Call, f Finished, err error) {
 	if mine {
 		c.finished, c.err = f, err
 		close(c.done)
+		c.follower.answered(err == nil)
 	}
 }
