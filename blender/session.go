@@ -448,9 +448,11 @@ func (s *Session) readFrames(frames *frameReader) error {
 		if err != nil {
 			return err
 		}
-		var in incoming
-		if err := json.Unmarshal(payload, &in); err != nil {
-			return fmt.Errorf("a frame that is not as agreed: %w", err)
+		in, plain := parsePlain(payload)
+		if !plain {
+			if err := json.Unmarshal(payload, &in); err != nil {
+				return fmt.Errorf("a frame that is not as agreed: %w", err)
+			}
 		}
 		switch {
 		case in.Type == "status":
