@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"blendtray/api"
+	"blendtray/blender"
 )
 
 // busySession returns an engine whose worker takes runs and does not come to begin them. In the quick
@@ -169,7 +172,14 @@ func TestARunIsWrittenDownAloneWhereNoStartIsNear(t *testing.T) {
 func TestFollowersInASessionAreAllExecutedInOrder(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.b.do = succeed
+	var mu sync.Mutex
+	executed := map[string]int{}
+	h.b.do = func(ctx context.Context, req blender.Request, sink blender.Sink) (blender.Outcome, error) {
+		mu.Lock()
+		executed[req.ID]++
+		mu.Unlock()
+		return succeed(ctx, req, sink)
+	}
 	h.load.quickRun = time.Hour
 	h.ready()
 	const clients, each = 12, 20
@@ -203,6 +213,9 @@ func TestFollowersInASessionAreAllExecutedInOrder(t *testing.T) {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
 	for i, r := range runs { // the newest is first
+		if executed[r.ID] != 1 {
+			t.Errorf("run %s was executed %d times", r.ID, executed[r.ID])
+		}
 		if r.State != api.Succeeded {
 			t.Errorf("run %s is %s: %s", r.ID, r.State, r.Reason)
 		}
