@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _MOST_FILES = 10_000
 _LONGEST_RESULT = 64 * 1024
 
+# How the journal is opened. A child process does not inherit it.
+_OPENED = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND
 
 _STARTS_PROCESS = frozenset(
@@ -51,6 +54,8 @@ _STARTS_PROCESS = frozenset(
         "subprocess.Popen",
     )
 )
+
+_TOLD = _STARTS_PROCESS | {"open", "os.rename", "os.link", "os.symlink", "os.truncate"}
 
 
 class Journal:
@@ -90,23 +95,22 @@ class Journal:
         self._run = None
         if not run.journal:
             return
-        says = {
-            "state": outcome.state,
-            "exit_code": outcome.exit_code,
-            "seconds": outcome.seconds,
-            "error": outcome.error,
-            "outputs": outcome.outputs,
-            "imports": outcome.imports,
-        }
+        # Mostly there is little to tell, and `json.dumps` would take longer than the script.
+        error = "null" if outcome.error is None else json.dumps(outcome.error)
+        outputs = json.dumps(outcome.outputs) if outcome.outputs else "[]"
+        imports = json.dumps(outcome.imports) if outcome.imports else "[]"
         result = outcome.result if len(outcome.result) <= _LONGEST_RESULT else "null"
-        self._write(run.journal, f'ended {json.dumps(says)[:-1]}, "result": {result}}}')
+        self._write(
+            run.journal,
+            f'ended {{"state": "{outcome.state}", "exit_code": {outcome.exit_code},'
+            f' "seconds": {outcome.seconds!r}, "error": {error},'
+            f' "outputs": {outputs}, "imports": {imports}, "result": {result}}}',
+        )
 
     def _write(self, path: str, line: str) -> bool:
         self._own.writes = True
         try:
-            flags = os.O_WRONLY | os.O_APPEND
-            flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(path, flags)
+            descriptor = os.open(path, _OPENED)
             try:
                 os.write(descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
             finally:
@@ -120,7 +124,8 @@ class Journal:
     def _heard(self, event: str, args: tuple[Any, ...]) -> None:
         """Take what Python tells before it does it; called on every thread."""
         run = self._run
-        if run is None or getattr(self._own, "writes", False):
+        # Python tells of much more than this, and calls this function each time.
+        if run is None or event not in _TOLD or getattr(self._own, "writes", False):
             return
         if event == "open":
             path, mode, flags = args

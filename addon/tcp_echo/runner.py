@@ -122,13 +122,11 @@ class Runner:
         self._queue.done()
         run.listener.finished(run, outcome)
         self._try("repair the descriptors", self._stream.repair_descriptors)
-        for what, put_back in self._environment.parts_to_put_back(run):
-            self._try(f"put back {what}", put_back)
+        self._put_back(self._environment.parts_to_put_back(run))
         if run.isolation == "scene" and self._libraries is not None:
             self._try("end its threads", self._ending.end_daemons)
             self._try("end its tasks", async_loop.drop_tasks)
-            for what, put_back in self._libraries.parts():
-                self._try(f"put back {what}", put_back)
+            self._put_back(self._libraries.parts())
         self._try("repair the streams", self._stream.repair)
         self._try("look at the modules", self._modules.after_run, run.folder)
         if wait:
@@ -174,6 +172,17 @@ class Runner:
             function(*args)
         except BaseException as error:
             self._call_unclean(what, error)
+
+    def _put_back(self, parts: list[tuple[str, Callable[[], None]]]) -> None:
+        """Put back each of the parts, which come with their names, whatever becomes of the others.
+
+        A part that fails makes this Blender unfit for another run, as with `_try`.
+        """
+        for what, put_back in parts:
+            try:
+                put_back()
+            except BaseException as error:
+                self._call_unclean(f"put back {what}", error)
 
     def _call_unclean(self, what: str, error: BaseException) -> None:
         self._unclean = True

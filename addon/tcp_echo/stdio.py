@@ -90,6 +90,7 @@ class MarkedStream(Stream):
         self._temp = temp
         self._prefix = f"\x1eblendtray {secret} ".encode()
         self._libc = _c_library()
+        self._flush_c = self._libc.fflush
         # Copies of the descriptors 1 and 2, which a script may close. No child process inherits
         # the copies.
         self._output = os.dup(1)
@@ -133,7 +134,7 @@ class MarkedStream(Stream):
         self._mark(b"end " + key.encode())
 
     def repair_descriptors(self) -> None:
-        self._libc.fflush(None)
+        self._flush_c(None)
         for descriptor, kept, identity in zip((1, 2), (self._output, self._error), self._identity):
             if _identity(descriptor) != identity:
                 os.dup2(kept, descriptor)
@@ -161,29 +162,39 @@ class MarkedStream(Stream):
 
     def _clear_faults(self) -> None:
         """Empty the file of faults: those of the runs before say nothing about this run."""
-        with contextlib.suppress(OSError):  # the crash of a run that has such a disk names no line
-            if _identity(self._faults) == self._faults_identity:
+        try:
+            status = os.fstat(self._faults)
+        except OSError:
+            status = None
+        if status is not None and (status.st_dev, status.st_ino) == self._faults_identity:
+            if status.st_size == 0:
+                return  # as nearly always: emptying it would be a write to the disk
+            with contextlib.suppress(OSError):
                 os.ftruncate(self._faults, 0)
-            else:  # a script has closed it
-                self._open_faults()
-                faulthandler.enable(self._faults, all_threads=True)
+            return
+        with contextlib.suppress(OSError):  # the crash of a run that has such a disk names no line
+            self._open_faults()  # a script has closed it
+            faulthandler.enable(self._faults, all_threads=True)
 
     def _mark(self, what: bytes) -> None:
         flush()
-        self._libc.fflush(None)
+        self._flush_c(None)
         if _identity(self._output) != self._identity[0] == _identity(1):
             self._output = os.dup(1)  # a script has closed the copy
-        # Without a reader there is no supervisor, and the lifeline ends this process.
-        with contextlib.suppress(BrokenPipeError):
+        try:
             os.write(self._output, self._prefix + what + b"\n")
+        except BrokenPipeError:
+            return  # without a reader there is no supervisor, and the lifeline ends this process
 
 
 def flush() -> None:
     """Write out what sys.stdout and sys.stderr hold back."""
     for name in ("stdout", "stderr"):
         # A script may have closed the stream, or put any object in its place.
-        with contextlib.suppress(Exception):
+        try:
             getattr(sys, name).flush()
+        except Exception:
+            continue
 
 
 def _is_open(stream: Any) -> bool:

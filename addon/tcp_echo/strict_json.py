@@ -13,8 +13,12 @@ def loads(text: bytes) -> Any:
     Raises ValueError for what Python's own `json.loads` accepts beyond the standard: UTF-16,
     UTF-32, NaN and Infinity. Raises RecursionError for values that are nested too deeply.
     """
-    return json.loads(text.decode("utf-8"), parse_constant=_refuse)
+    return _decoder.decode(text.decode("utf-8"))
 
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+# Made once: `json.loads` makes a decoder for each text when it is not the usual decoder.
+_decoder = json.JSONDecoder(parse_constant=_refuse)
