@@ -106,7 +106,8 @@ CREATE TABLE imports (     -- what the last run of a script has imported from wa
 DROP INDEX runs_state;
 DROP INDEX runs_queued;
 CREATE INDEX runs_moments ON runs (queued_at, state);
-CREATE INDEX runs_failed ON runs (state, id) WHERE state NOT IN ('queued', 'running', 'succeeded');
+-- For a list of three states SQLite would make a table in memory for each change of a run.
+CREATE INDEX runs_failed ON runs (state, id) WHERE state <> 'queued' AND state <> 'running' AND state <> 'succeeded';
 -- SQLite writes each new id of an AUTOINCREMENT into sqlite_sequence. The store counts the ids itself, and writes
 -- the largest id there when it deletes runs: see store.last. To take the word away is a change of the text alone.
 PRAGMA writable_schema = 1;

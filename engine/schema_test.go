@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +193,22 @@ func TestARunChangesFewPages(t *testing.T) {
 	}
 	if pages := float64(s.logSize()-size) / frame / runs; pages > 8 {
 		t.Errorf("a run changes %.1f pages", pages)
+	}
+}
+
+// SQLite makes such a table for a list of three or more constants in the condition of an index.
+func TestAChangeOfAStateMakesNoTableInMemory(t *testing.T) {
+	t.Parallel()
+	s := openedStore(t, filepath.Join(t.TempDir(), "runs.db"))
+	rows, err := s.reader.Query(`EXPLAIN UPDATE runs SET state = 'running' WHERE id = 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := collect(rows, func(rows *sql.Rows) (step string, err error) {
+		var other any
+		return step, rows.Scan(&other, &step, &other, &other, &other, &other, &other, &other)
+	})
+	if err != nil || !slices.Contains(steps, "IdxInsert") || slices.Contains(steps, "OpenEphemeral") {
+		t.Errorf("%q, %v", steps, err)
 	}
 }

@@ -49,7 +49,7 @@ func conditionOf(f api.Filter, before int64) (c condition) {
 		}
 		index, where := "runs_moments", ""
 		if !slices.ContainsFunc(f.States, func(state api.State) bool { return slices.Contains(usualStates, state) }) {
-			index, where = "runs_failed", "state NOT IN ('queued', 'running', 'succeeded') AND "
+			index, where = "runs_failed", "state <> 'queued' AND state <> 'running' AND state <> 'succeeded' AND "
 		}
 		by(index, where+"state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
 	}
