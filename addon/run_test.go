@@ -126,6 +126,30 @@ func TestScriptInAFolderThatIsGoneRunsWhereBlenderIs(t *testing.T) {
 	}
 }
 
+// A script that removes as many modules as it adds leaves their number as it was.
+func TestModulesThatAScriptRemovesAreThereForTheNext(t *testing.T) {
+	s := connect(t, sharedBlender(t))
+	s.succeed(`
+import sys, types
+for name in ("json", "shutil"):
+    del sys.modules[name]
+    sys.modules["new_" + name] = types.ModuleType("new_" + name)
+`)
+	check(t, "the removed modules are there", s.succeed(`
+import sys
+result = ["json" in sys.modules, "shutil" in sys.modules]
+`), any([]any{true, true}))
+	s.succeed(`
+import sys
+kept = sys.modules
+sys.modules = {"sys": sys}
+`)
+	check(t, "the dict is there", s.succeed(`
+import sys
+result = "shutil" in sys.modules
+`), any(true))
+}
+
 func TestEverythingIsPutBackAfterARun(t *testing.T) {
 	s := connect(t, sharedBlender(t))
 	const look = `
