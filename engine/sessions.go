@@ -425,9 +425,10 @@ func (e *Engine) EndSession(ctx context.Context, name string) error {
 		}
 		return len(ids) > 0
 	}
-	if some := cancelled(); none && some {
+	switch some := cancelled(); {
+	case none && some:
 		return nil
-	} else if none {
+	case none:
 		return err
 	}
 	e.mu.Lock()

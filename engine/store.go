@@ -40,7 +40,8 @@ type store struct {
 	pinned int   // runs in the database that are pinned
 	output int64 // bytes of output in the database
 	// last is the largest id that a run has had. The next run has the next id: no id is used twice. After
-	// a start it is that of the newest run in the database, or what was written down when runs were deleted.
+	// a start, last is the id of the newest run in the database, or the id that was written down when runs
+	// were deleted, whichever is larger.
 	last int64
 	// codes has hashes of sources that are in the database, for runs of the same source.
 	codes map[string]bool

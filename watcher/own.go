@@ -8,7 +8,7 @@ import (
 	"blendtray/api"
 )
 
-// The engine keeps files of its own, among them scripts such as those of its add-on. No person has
+// The engine keeps files of its own, among them the scripts of its add-on. No person has
 // saved these files, so the engine runs none of its own files, whichever folder is watched.
 
 // OwnRefusal returns why a folder is not watched that is one of the engine's own folders or lies in an own
