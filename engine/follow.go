@@ -28,6 +28,13 @@ func (l *load) follows(j *job) bool {
 		!j.isFile && !j.patient && j.run.Render == nil && operationOf(&j.run) == ""
 }
 
+// isEarlyLocked reports whether a job was sent while the run before it in its session goes on, and has no
+// Blender yet. Clients see it as a run that waits: it may be taken back, of which no event tells. It needs
+// Engine.mu.
+func (j *job) isEarlyLocked() bool {
+	return j.execution != nil && !j.follows.IsZero() && j.stake != nil && j.stake.sent
+}
+
 // ended notes how the last run of a line has ended.
 func (l *load) ended(of line, r *api.Run) {
 	switch {
@@ -60,8 +67,8 @@ func (e *Engine) takeFollowersBack() {
 	defer e.mu.Unlock()
 	next := time.Duration(0)
 	for _, j := range e.running {
-		if j.follows.IsZero() || j.stake == nil || !j.stake.sent {
-			continue // it has its Blender
+		if !j.isEarlyLocked() {
+			continue
 		}
 		left := e.followPatience - time.Since(j.follows)
 		if left <= 0 && !j.back {

@@ -83,7 +83,7 @@ func TestTheNextRunOfAQuickSessionIsSentWhileTheCurrentOneGoesOn(t *testing.T) {
 	for i := range ids {
 		if i+1 < len(ids) {
 			o.expect(o.asked, ids[i+1]) // while run i goes on
-			h.counts(2, len(ids)-i-2)
+			h.counts(1, len(ids)-i-1)   // it is shown as a run that waits
 		}
 		o.over <- struct{}{}
 		h.ended(ids[i])
@@ -106,7 +106,10 @@ func TestARunThatWasSentTooEarlyIsTakenBackOnce(t *testing.T) {
 	o.expect(o.asked, long.ID)
 	o.expect(o.began, long.ID)
 	o.expect(o.asked, next.ID)
-	eventually(t, "the run waits again", func() bool { return h.run(next.ID).State == api.Queued })
+	eventually(t, "the run is in the queue again", func() bool {
+		_, waiting := h.Queue(10)
+		return waiting == 1
+	})
 	h.counts(1, 1)
 	h.expectNothing(o.asked)
 	if all, _ := h.Queue(10); len(all) != 1 || all[0].Reason != api.WaitsForSession || all[0].Behind != long.ID {
@@ -142,6 +145,9 @@ func TestARunThatWasSentEarlyIsCancelledAlone(t *testing.T) {
 	current, next := h.inSession("s", "current"), h.inSession("s", "next")
 	o.expect(o.asked, current.ID)
 	o.expect(o.asked, next.ID)
+	if r := h.run(next.ID); r.State != api.Queued {
+		t.Errorf("before it has its Blender, it is shown as %s", r.State)
+	}
 	if _, err := h.Cancel(ctx, next.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -42,9 +42,14 @@ func (e *Engine) Status() api.Status {
 	st.Agents = e.Agents()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	st.Queued, st.Running, st.WatchingPaused = e.queue.len(), len(e.running), e.paused
+	st.Queued, st.WatchingPaused = e.queue.len(), e.paused
 	st.OnFarm = e.onFarmLocked()
 	for _, j := range e.running {
+		if j.isEarlyLocked() {
+			st.Queued++
+			continue
+		}
+		st.Running++
 		st.Runs = append(st.Runs, e.snapshotLocked(j))
 	}
 	slices.SortFunc(st.Runs, beganBefore)
@@ -75,6 +80,9 @@ func beganBefore(a, b api.Run) int {
 // snapshotLocked returns a job's run as clients see it, without output. It needs mu.
 func (e *Engine) snapshotLocked(j *job) api.Run {
 	r := j.run
+	if j.isEarlyLocked() {
+		r.State = api.Queued
+	}
 	if r.State == api.Queued {
 		r.Reason = cmp.Or(e.waitsForLocked(j), j.run.Reason)
 	}
