@@ -111,7 +111,7 @@ func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	e.arrival = nil // nobody else looks at the job while it is being written down
 	e.mu.Unlock()
 	save, saved := e.saveBesidesLocked()
-	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open) }, save)
+	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open, "") }, save)
 	saved(err)
 	if err != nil {
 		if j.journal != nil {

@@ -180,7 +180,7 @@ func BenchmarkJournal(b *testing.B) {
 	h := open(b)
 	b.ReportAllocs()
 	for id := int64(1); b.Loop(); id++ {
-		j := h.beginJournal(id, false)
+		j := h.beginJournal(id, false, "")
 		b.StopTimer()
 		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {

@@ -189,8 +189,8 @@ func TestTheJournalOfARunThatLeavesSomethingServesNoOther(t *testing.T) {
 	}
 	h.spares.mu.Lock()
 	defer h.spares.mu.Unlock()
-	for _, path := range h.spares.paths {
-		if base := filepath.Base(path); base == "1" || base == "2" {
+	for _, j := range h.spares.all {
+		if base := filepath.Base(j.path); base == "1" || base == "2" {
 			t.Errorf("the journal of run %s is kept", base)
 		}
 	}
@@ -201,7 +201,7 @@ func TestTheJournalOfAnOpenBlenderServesNoOther(t *testing.T) {
 	h := open(t)
 	h.serve()
 	for id, isOpen := range map[int64]bool{101: true, 102: false} {
-		j := h.beginJournal(id, isOpen)
+		j := h.beginJournal(id, isOpen, "")
 		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +217,10 @@ func TestTheJournalOfAnOpenBlenderServesNoOther(t *testing.T) {
 		h.dropJournal(&job{id: id, journal: j})
 	}
 	h.spares.mu.Lock()
-	spares := h.spares.paths
+	spares := []string{}
+	for _, j := range h.spares.all {
+		spares = append(spares, j.path)
+	}
 	h.spares.mu.Unlock()
 	if want := []string{h.journalFile(102)}; !slices.Equal(spares, want) {
 		t.Errorf("kept are %v, want %v", spares, want)
@@ -226,7 +229,7 @@ func TestTheJournalOfAnOpenBlenderServesNoOther(t *testing.T) {
 	if err := os.WriteFile(h.journalFile(102), []byte("open\nbegun\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := h.beginJournal(103, false)
+	j := h.beginJournal(103, false, "")
 	if text, err := os.ReadFile(j.path); err != nil || string(text) != noLines {
 		t.Errorf("a journal begins with %q, %v", text, err)
 	}

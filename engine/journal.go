@@ -25,6 +25,8 @@ import (
 // while that engine was ending.
 type journal struct {
 	path string // "" when there is none
+	// file is open where [keepsJournalsOpen] and this engine has made the file, and else nil.
+	file *os.File
 	read int64  // bytes that were read
 	half []byte // the beginning of a line whose end was not read yet
 	open bool   // it does not begin with noLines: its run is in a Blender that a person has open
@@ -94,89 +96,151 @@ const noLines = "\n"
 
 // spareJournals are the journals of short runs whose end is in the database. The next runs get them under
 // other names: to make a file takes ext4 the longer the more files were deleted in the last minutes, which
-// at hundreds of runs a second was a sixth of the engine's processor time.
+// at hundreds of runs a second was a sixth of the engine's processor time. A spare journal has no lines.
 type spareJournals struct {
-	mu    sync.Mutex
-	paths []string
+	mu  sync.Mutex
+	all []*journal
 }
 
 // mostSpares is how many journals are kept for later runs; as many runs can be running without a new
 // file.
 const mostSpares = 16
 
-// put keeps a journal for a later run, and returns false when enough are kept.
-func (s *spareJournals) put(path string) bool {
+// put keeps the file of a journal for a later run, without its lines, and returns false when that can't be
+// done or enough are kept.
+func (s *spareJournals) put(j *journal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.paths) >= mostSpares {
+	if len(s.all) >= mostSpares || j.truncate() != nil {
 		return false
 	}
-	s.paths = append(s.paths, path)
+	s.all = append(s.all, &journal{path: j.path, file: j.file})
+	j.path, j.file = "", nil
 	return true
 }
 
-// rename makes a kept journal the journal of another run, with no lines, and returns whether there is
-// one.
-func (s *spareJournals) rename(path string) bool {
+// take makes a kept journal the journal of another run, and returns nil where there is none.
+func (s *spareJournals) take(path string) *journal {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.paths) == 0 {
-		return false
+	if len(s.all) == 0 {
+		s.mu.Unlock()
+		return nil
 	}
-	spare := s.paths[len(s.paths)-1]
-	s.paths = s.paths[:len(s.paths)-1]
-	// Under its new name it has no lines at any moment. What a process of the run before might write in
-	// between is looked for.
-	err := os.Truncate(spare, int64(len(noLines)))
-	if err == nil {
-		err = os.Rename(spare, path)
+	j := s.all[len(s.all)-1]
+	s.all = s.all[:len(s.all)-1]
+	s.mu.Unlock()
+	if err := os.Rename(j.path, path); err != nil {
+		j.remove() // the next start of the engine removes what stays
+		return nil
 	}
-	if err != nil {
-		_ = os.Remove(spare) // the next start of the engine removes what stays
-		return false
+	j.path = path
+	// A process of the run before may have written since.
+	if text, err := j.readFrom(0, len(noLines)+1); err != nil || string(text) != noLines {
+		j.close()
+		return nil
 	}
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(noLines)) {
-		return false
-	}
-	text, err := os.ReadFile(path)
-	return err == nil && string(text) == noLines
+	return j
 }
 
 // remove removes the kept journals.
 func (s *spareJournals) remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, path := range s.paths {
-		_ = os.Remove(path) // the next start of the engine removes what stays
+	for _, j := range s.all {
+		j.remove() // the next start of the engine removes what stays
 	}
-	s.paths = nil
+	s.all = nil
 }
 
-// beginJournal makes the journal of a run, without lines. Without it the run is executed all the same, and
-// counts as begun from then on. So does a run in a Blender that a person has open, whose journal is
-// not empty from the beginning: the add-on there may be an older one, which keeps no journal.
-func (e *Engine) beginJournal(id int64, open bool) *journal {
+// beginJournal makes the journal of a run, with a first line that the engine writes, or with none where
+// first is "". Without a journal the run is executed all the same, and counts as begun from then on. So
+// does a run in a Blender that a person has open, whose journal is not empty from the beginning: the
+// add-on there may be an older one, which keeps no journal.
+func (e *Engine) beginJournal(id int64, open bool, first string) *journal {
 	path := e.journalFile(id)
 	if path == "" {
 		return &journal{}
 	}
-	text := noLines
-	if open {
-		text = "open\n"
-	} else if e.spares.rename(path) {
-		return &journal{path: path}
+	var j *journal
+	if !open {
+		j = e.spares.take(path)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	var err error
+	if j == nil {
+		j = &journal{path: path, open: open}
+		text := noLines
+		if open {
+			text = "open\n"
+		}
+		err = os.WriteFile(path, []byte(text), 0o600)
+		if err == nil && keepsJournalsOpen {
+			j.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+		}
+	}
+	if err == nil && first != "" {
+		err = j.write(first)
+		j.read = int64(len(noLines) + len(first))
+	}
+	if err != nil {
 		e.log.Warn("a run has no journal", "run", id, "error", err)
+		j.close()
 		_ = os.Remove(path) // an older file would tell of another run
 		return &journal{}
 	}
-	return &journal{path: path, open: open}
+	return j
+}
+
+// truncate removes all lines.
+func (j *journal) truncate() error {
+	if j.file != nil {
+		return j.file.Truncate(int64(len(noLines)))
+	}
+	return os.Truncate(j.path, int64(len(noLines)))
+}
+
+// write appends to the file.
+func (j *journal) write(text string) error {
+	f := j.file
+	if f == nil {
+		var err error
+		if f, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+			return err
+		}
+		defer f.Close() // what was written is in the file
+	}
+	_, err := f.WriteString(text)
+	return err
+}
+
+// readFrom returns what the file has from an offset on, at most so many bytes.
+func (j *journal) readFrom(offset int64, most int) ([]byte, error) {
+	f := j.file
+	if f == nil {
+		var err error
+		if f, err = os.Open(j.path); err != nil {
+			return nil, err
+		}
+		defer f.Close() // read only
+	}
+	text := make([]byte, most)
+	n, err := f.ReadAt(text, offset)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return text[:n], err
+}
+
+// close closes the file, which stays.
+func (j *journal) close() {
+	if j.file != nil {
+		_ = j.file.Close() // nothing that was written waits
+		j.file = nil
+	}
 }
 
 // remove removes the file.
 func (j *journal) remove() {
+	j.close()
 	if j.path != "" {
 		_ = os.Remove(j.path) // the next start of the engine removes what stays
 		j.path = ""
@@ -200,12 +264,7 @@ func (j *journal) end(o over) {
 	if err != nil {
 		return
 	}
-	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return
-	}
-	_, _ = f.WriteString("\nover " + string(text) + "\n") // Blender may have died in the middle of a line
-	_ = f.Close()
+	_ = j.write("\nover " + string(text) + "\n") // Blender may have died in the middle of a line
 }
 
 // dropJournal removes the journal of a job whose state is in the database, or keeps the file for a later
@@ -218,8 +277,7 @@ func (e *Engine) dropJournal(j *job) {
 	e.mu.Unlock()
 	switch {
 	case stopping && len(j.journal.wrote) > 0:
-	case !stopping && !j.journal.open && j.journal.isPlain() && len(j.journal.wrote) == 0 && e.spares.put(j.journal.path):
-		j.journal.path = ""
+	case !stopping && !j.journal.open && j.journal.isPlain() && len(j.journal.wrote) == 0 && e.spares.put(j.journal):
 	default:
 		j.journal.remove()
 	}
@@ -230,24 +288,30 @@ func (j *journal) look() {
 	if j.path == "" {
 		return
 	}
-	f, err := os.Open(j.path)
-	if err != nil {
-		j.there = j.there && !errors.Is(err, fs.ErrNotExist)
-		return
-	}
-	defer f.Close() // read only
-	j.there = true
-	if info, err := f.Stat(); err == nil {
-		j.at = info.ModTime()
-		if info.Size() == j.read {
+	f := j.file
+	if f == nil {
+		var err error
+		if f, err = os.Open(j.path); err != nil {
+			j.there = j.there && !errors.Is(err, fs.ErrNotExist)
 			return
 		}
+		defer f.Close() // read only
 	}
-	text, err := io.ReadAll(io.NewSectionReader(f, j.read, 1<<30))
-	j.read += int64(len(text))
-	if err != nil && len(text) == 0 {
+	info, err := f.Stat()
+	if err != nil {
 		return
 	}
+	if j.there = !hasNoName(info); !j.there {
+		return
+	}
+	j.at = info.ModTime()
+	if info.Size() <= j.read {
+		return
+	}
+	text := make([]byte, info.Size()-j.read)
+	n, _ := f.ReadAt(text, j.read) // what can't be read now is read at the next look
+	text = text[:n]
+	j.read += int64(n)
 	j.half = append(j.half, text...)
 	for {
 		line, rest, whole := bytes.Cut(j.half, []byte("\n"))

@@ -159,7 +159,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	j.journal = &journal{} // nothing of a run on the farm happens here
 	if !j.run.OnFarm() {
-		j.journal = e.beginJournal(j.id, open)
+		j.journal = e.beginJournal(j.id, open, "")
 	}
 	save, saved := e.saveBesidesLocked()
 	err := e.store.setRunning(j.id, time.Now(), save)
