@@ -23,9 +23,11 @@ type arrival struct {
 	made func(id string) // called with the id, before the run can do anything
 	// queued is the run as its submission returns it, and err why there is none. They are set before
 	// written is closed.
-	queued  api.Run
-	err     error
-	written chan struct{} // closed when the run was written down, or can't be
+	queued api.Run
+	err    error
+	// patience is how long its submission waits at most for the worker.
+	patience time.Duration
+	written  chan struct{} // closed when the run was written down, or can't be
 }
 
 // arriveLocked makes a run the engine's arrival, and returns nil where the run would not be the next
@@ -43,7 +45,7 @@ func (e *Engine) arriveLocked(in insert, made func(id string)) *arrival {
 	if e.joinsLocked(j.line) || !e.queue.arrives(e.loadLocked(), j) {
 		return nil
 	}
-	a := &arrival{insert: in, made: made, written: make(chan struct{})}
+	a := &arrival{insert: in, made: made, written: make(chan struct{}), patience: arrivalPatience}
 	e.arrival = a
 	if next, _ := e.nextLocked(w); next != j {
 		e.arrival = nil
@@ -57,7 +59,7 @@ func (e *Engine) arriveLocked(in insert, made func(id string)) *arrival {
 // the worker does not come to it in time, as any other run is. It fails as acceptLocked does, and
 // then the run is not there.
 func (e *Engine) awaitArrival(a *arrival) (api.Run, error) {
-	late := time.NewTimer(arrivalPatience)
+	late := time.NewTimer(a.patience)
 	defer late.Stop()
 	select {
 	case <-a.written:
@@ -109,10 +111,14 @@ func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	j := a.job
 	e.mu.Lock()
 	e.arrival = nil // nobody else looks at the job while it is being written down
+	later := e.startMayWaitLocked(j, open)
 	e.mu.Unlock()
-	save, saved := e.saveBesidesLocked()
-	err := e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open, "") }, save)
-	saved(err)
+	var err error
+	if !later || !e.noteNewLocked(j) {
+		save, saved := e.saveBesidesLocked()
+		err = e.store.insertRunning(a.insert, time.Now(), func() { j.journal = e.beginJournal(j.id, open, "") }, save)
+		saved(err)
+	}
 	if err != nil {
 		if j.journal != nil {
 			j.journal.remove() // the next run has its id

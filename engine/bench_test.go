@@ -171,7 +171,7 @@ func finishBefore(s *store, before *job) error {
 	if before == nil {
 		return nil
 	}
-	return s.finishLocked(before.id, &before.run, kept{})
+	return s.finishLocked(before.id, &before.run)
 }
 
 // What the journal of a short run costs: begun, written by Blender, which is not measured, read, and kept

@@ -23,7 +23,8 @@ func (e *Engine) Changes(ctx context.Context, id string) (api.Changes, error) {
 	if err != nil {
 		return api.Changes{}, err
 	}
-	code, err := e.store.code(ctx, j.id)
+	e.writeLaterNow() // the run before may wait to be written down
+	code, err := e.codeOf(ctx, j.id)
 	if err != nil {
 		return api.Changes{}, err
 	}

@@ -243,12 +243,19 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 
 // requeueLocked puts a run that was not executed back at its place in the queue. It needs turn.
 func (e *Engine) requeueLocked(j *job, shown bool) {
-	if err := e.store.setQueued(j.id, j.repeats); err != nil {
+	var err error
+	if j.late.missing {
+		err = e.store.insert(insert{job: j, code: j.code, reserved: true})
+	} else {
+		err = e.store.setQueued(j.id, j.repeats)
+	}
+	if err != nil {
 		// The run waits all the same. Should the engine die before the run begins, the next engine
 		// finds the journal, which says so.
 		j.journal.end(over{Queued: true, Repeats: j.repeats})
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
 	} else {
+		e.writtenLocked(j)
 		e.dropJournal(j)
 	}
 	e.mu.Lock()

@@ -30,7 +30,7 @@ func (e *Engine) Scripts(ctx context.Context, f api.Filter, last int) ([]api.Scr
 	if last <= 0 {
 		last = defaultLast
 	}
-	e.writeEndsNow()
+	e.writeLaterNow()
 	scripts, err := e.store.scripts(ctx, f, before, min(last, maxLast))
 	if err == nil {
 		e.markAwaiting(scripts)
@@ -81,6 +81,7 @@ func (e *Engine) Pin(ctx context.Context, id string, on bool) (api.Run, error) {
 	}
 	e.turn.Lock() // a run that ends meanwhile is written down with what it has in memory
 	defer e.turn.Unlock()
+	e.writeLaterLocked()
 	if err := e.store.pin(n, on); err != nil {
 		return api.Run{}, err
 	}
@@ -155,7 +156,7 @@ func (e *Engine) ClearRuns(ctx context.Context, f api.Filter) (n int, err error)
 func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	e.writeEndsLocked()
+	e.writeLaterLocked()
 	e.mu.Lock()
 	kept, err := json.Marshal(slices.AppendSeq([]int64{}, maps.Keys(e.unsaved)))
 	e.mu.Unlock()

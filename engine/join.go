@@ -2,14 +2,16 @@ package engine
 
 import (
 	"slices"
-
-	"blendtray/api"
+	"time"
 )
 
-// joinLocked has a run that waits behind quick runs of its session be written down in the transaction
-// in which the next of them is sent: that comes within a moment, and one transaction for both costs
-// less than two. It returns nil where no such transaction is about to come. Until then the run has no
-// id, as an [arrival] has none. joinLocked needs turn.
+// joinPatience is how long a run that waits behind quick runs of its session waits at most until it is
+// written down as a run that waits.
+const joinPatience = 20 * time.Millisecond
+
+// joinLocked has a run that waits behind quick runs of its session be written down when its turn comes,
+// which is mostly within a moment, or together with other runs. It returns nil where its turn will not
+// come soon. Until then the run has no id, as an [arrival] has none. joinLocked needs turn.
 func (e *Engine) joinLocked(in insert, made func(id string)) *arrival {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -19,12 +21,42 @@ func (e *Engine) joinLocked(in insert, made func(id string)) *arrival {
 		return nil
 	}
 	j.line = lineOf(j)
-	if !e.load.quick[j.line] || e.load.running[j.line] == 0 || w.waits[w.needLocked(j)] != nil {
+	comes := e.arrival != nil && e.arrival.job.line == j.line
+	if !e.load.quick[j.line] || e.load.running[j.line] == 0 && !comes && !e.joinsLocked(j.line) || w.waits[w.needLocked(j)] != nil {
 		return nil
 	}
-	a := &arrival{insert: in, made: made, written: make(chan struct{})}
+	a := &arrival{insert: in, made: made, written: make(chan struct{}), patience: joinPatience}
 	e.joining = append(e.joining, a)
+	if e.load.running[j.line] == 0 {
+		poke(w.woken)
+	}
 	return a
+}
+
+// promote makes the first of the runs that join the engine's arrival, of those that a worker may begin
+// now. A run that waits in the queue behind which it came begins before.
+func (e *Engine) promote(w *worker) {
+	may := func() int {
+		if e.arrival != nil || w.halted || w.retired || e.stopping || e.blocked != "" {
+			return -1
+		}
+		l := e.loadLocked()
+		return slices.IndexFunc(e.joining, func(a *arrival) bool { return a.job.run.Blender == w.name && e.queue.arrives(l, a.job) })
+	}
+	e.mu.Lock()
+	i := may()
+	e.mu.Unlock()
+	if i < 0 {
+		return
+	}
+	e.turn.Lock() // nobody writes down what joins
+	defer e.turn.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := may(); i >= 0 {
+		e.arrival = e.joining[i]
+		e.joining = slices.Delete(slices.Clone(e.joining), i, i+1)
+	}
 }
 
 // joinsLocked reports whether a run of a line waits to be written down with another. It needs mu.
@@ -36,7 +68,7 @@ func (e *Engine) joinsLocked(of line) bool {
 // one: the ends of runs, and the runs that join. It returns besides a function to be called when the
 // transaction has ended, with its error. Both need turn.
 func (e *Engine) saveBesidesLocked() (save func() error, saved func(err error)) {
-	saveEnds, endsSaved := e.saveEndsLocked()
+	saveEnds, endsSaved := e.saveLaterLocked()
 	e.mu.Lock()
 	joining := e.joining
 	e.mu.Unlock()
@@ -84,26 +116,20 @@ func (e *Engine) joinedLocked(joining []*arrival) {
 func (e *Engine) settleJoiningLocked() {
 	e.mu.Lock()
 	joining, stopping := e.joining, e.stopping
-	e.joining = nil
 	e.mu.Unlock()
 	if len(joining) == 0 {
 		return
 	}
-	err := error(api.ErrStopping)
 	if !stopping {
-		err = e.store.tx(func() error {
-			for _, a := range joining {
-				if err := e.store.insertLocked(a.insert); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		save, saved := e.saveBesidesLocked()
+		err := e.store.tx(save)
+		if saved(err); err == nil {
+			return
+		}
 	}
-	if err == nil {
-		e.joinedLocked(joining)
-		return
-	}
+	e.mu.Lock()
+	e.joining = nil
+	e.mu.Unlock()
 	for _, a := range joining {
 		a.job.forgetID()
 		if a.queued, a.err = e.addLocked(a.insert); a.err == nil {

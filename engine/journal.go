@@ -30,7 +30,9 @@ type journal struct {
 	read int64  // bytes that were read
 	half []byte // the beginning of a line whose end was not read yet
 	open bool   // it does not begin with noLines: its run is in a Blender that a person has open
-	says bool   // there is a line that is not empty
+	says bool   // there is a line that is not empty and does not come from the engine
+	note *note  // of a run that the database may not have; read by the next engine alone
+	sent bool   // the run was sent while the database had it as waiting; read by the next engine alone
 
 	there  bool // the file was there when it was read last
 	begun  bool
@@ -325,8 +327,19 @@ func (j *journal) look() {
 
 // line takes a line of the journal.
 func (j *journal) line(line string) {
-	j.says = j.says || line != ""
 	word, rest, _ := strings.Cut(line, " ")
+	switch word { // what the engine writes first tells nothing of what was executed
+	case madeWord:
+		n := &note{}
+		if j.note == nil && json.Unmarshal([]byte(rest), n) == nil {
+			j.note = n
+		}
+		return
+	case sentWord:
+		j.sent = true
+		return
+	}
+	j.says = j.says || line != ""
 	switch word {
 	case "begun":
 		j.begun = true

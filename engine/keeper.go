@@ -98,13 +98,13 @@ func (e *Engine) keep(ctx context.Context) {
 // writeUnsaved writes down the ends and the repeats of runs that could not be written before. It
 // returns nil when the database can be written again.
 func (e *Engine) writeUnsaved() error {
-	e.writeEnds()
+	e.writeLater()
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	e.mu.Lock()
 	jobs := make([]*job, 0, len(e.unsaved))
 	for _, j := range e.unsaved {
-		if !slices.Contains(e.ends, j) { // it is written down in a moment
+		if !slices.Contains(e.later, j) { // it is written down in a moment
 			jobs = append(jobs, j)
 		}
 	}
@@ -126,7 +126,13 @@ func (e *Engine) writeUnsaved() error {
 		delete(e.unsaved, j.id)
 		e.mu.Unlock()
 	}
-	return e.store.touch()
+	err := e.store.touch()
+	if err == nil {
+		e.mu.Lock()
+		e.laterFails = false
+		e.mu.Unlock()
+	}
+	return err
 }
 
 // prune deletes a few of the runs beyond the limits of the history and reports whether more are

@@ -47,6 +47,7 @@ func (w *worker) fill(ctx, waits context.Context) (again time.Duration) {
 		w.patience() // it begins for runs that have come meanwhile
 	}
 	for ctx.Err() == nil {
+		e.promote(w)
 		e.mu.Lock()
 		j, _ := e.nextLocked(w)
 		if j == nil || w.kind != w.spec.Kind() {
@@ -157,14 +158,24 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 // startQueuedLocked writes down that a run of the queue is about to be sent, with a journal that has no lines. It
 // fails when that can't be written down, and then keeps runs from beginning. It needs turn.
 func (e *Engine) startQueuedLocked(j *job, open bool) error {
+	if j.journal != nil {
+		j.journal.close()
+	}
+	e.mu.Lock()
+	later := e.startMayWaitLocked(j, open)
+	e.mu.Unlock()
+	if later && e.noteLocked(j) {
+		return nil
+	}
 	j.journal = &journal{} // nothing of a run on the farm happens here
 	if !j.run.OnFarm() {
 		j.journal = e.beginJournal(j.id, open, "")
 	}
 	save, saved := e.saveBesidesLocked()
 	err := e.store.setRunning(j.id, time.Now(), save)
-	saved(err)
-	if err != nil {
+	if saved(err); err == nil {
+		e.writtenLocked(j)
+	} else {
 		// The journal stays: where the database says that the run is running, because it could
 		// not be queued again, the journal proves that it has not begun.
 		e.block(err)

@@ -257,13 +257,24 @@ func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
 	return picture, nil
 }
 
+// codeOf returns the source of a run, from memory or from the database.
+func (e *Engine) codeOf(ctx context.Context, id int64) ([]byte, error) {
+	e.mu.Lock()
+	if j := e.liveLocked(id); j != nil && j.code != nil {
+		e.mu.Unlock()
+		return j.code, nil
+	}
+	e.mu.Unlock()
+	return e.store.code(ctx, id)
+}
+
 // Code returns the source of a run, the bytes that were or will be executed.
 func (e *Engine) Code(ctx context.Context, id string) ([]byte, error) {
 	n, ok := parseID(id)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", api.ErrNotFound, id)
 	}
-	return e.store.code(ctx, n)
+	return e.codeOf(ctx, n)
 }
 
 // Runs returns the runs that match f, newest first, without their output.
@@ -272,7 +283,7 @@ func (e *Engine) Runs(ctx context.Context, f api.Filter) ([]api.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.writeEndsNow()
+	e.writeLaterNow()
 	jobs, err := e.store.list(ctx, f, before)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ type job struct {
 	// Ten thousand jobs may wait, so a job has the following from the time on at which it is sent.
 
 	journal    *journal // Engine.turn guards it; nil while the job is queued
+	late       lateness
 	*execution          // nil before the job is sent
 	out        *capture // nil before the job is sent
 }
@@ -131,7 +132,7 @@ func (q *queue) push(j *job) {
 	if q.ids == nil {
 		*q = queue{ids: map[int64]*job{}, lines: map[line][]*job{}, scripts: map[string][]*job{}, needs: map[need]int{}}
 	}
-	if q.code+len(j.code) > keptCode {
+	if q.code+len(j.code) > keptCode && !j.late.missing {
 		j.code = nil
 	}
 	q.code += len(j.code)

@@ -23,6 +23,9 @@ func (e *Engine) recover() error {
 			return err
 		}
 	}
+	if err := e.adoptJournals(); err != nil {
+		return err
+	}
 	if err := e.loadQueue(); err != nil { // what waits decides about repeats
 		return err
 	}

@@ -184,7 +184,7 @@ func TestARunChangesFewPages(t *testing.T) {
 		}
 		id := added(t, s, "x")
 		err := s.setRunning(id, time.Now(), func() error {
-			return s.finishLocked(before, &api.Run{State: api.Succeeded}, kept{})
+			return s.finishLocked(before, &api.Run{State: api.Succeeded})
 		})
 		if err != nil {
 			t.Fatal(err)

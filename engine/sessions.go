@@ -146,8 +146,11 @@ func (e *Engine) joinSessionLocked(j *job, ask string) error {
 	if j.run.Session == "" {
 		return nil
 	}
-	e.settleLocked() // it may be the first run of the same session
 	has := e.blenderOfSession(j.run.Session)
+	if has == "" {
+		e.settleLocked() // it may be the first run of the same session
+		has = e.blenderOfSession(j.run.Session)
+	}
 	if ask != "" && has != "" && has != j.run.Blender && !e.isOfVersion(has, ask) {
 		return fmt.Errorf("%w: blender: the session %q is in the Blender %q, and the run asks for %q; leave the Blender out, or name another session",
 			api.ErrBad, j.run.Session, has, ask)

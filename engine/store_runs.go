@@ -24,6 +24,20 @@ type insert struct {
 	stamp watcher.Stamp
 	// sent is when the run is about to be sent, or the zero time for a run that waits.
 	sent time.Time
+	// reserved: the job has its id already; see [store.reserve].
+	reserved bool
+	// last is the run as it has ended, or nil.
+	last *api.Run
+}
+
+// reserve gives a job an id, under which the run is written down later, and its place. The id is never
+// given again, unless the process ends before.
+func (s *store) reserve(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	j.id, j.place = s.last, s.last
+	j.run.ID = formatID(j.id)
 }
 
 // insert writes a run down as queued and sets its id and its place.
@@ -57,12 +71,55 @@ func (s *store) record(in insert, out kept) error {
 		if err := s.insertLocked(in); err != nil {
 			return err
 		}
-		return s.finishLocked(in.job.id, &in.job.run, out)
+		if err := s.finishLocked(in.job.id, &in.job.run); err != nil {
+			return err
+		}
+		return s.endLocked(in.job.id, out, false)
 	})
 	if err == nil {
 		s.count(1, int64(len(out.text)))
 	}
 	return err
+}
+
+// adopt writes down a run with an id that the engine before has given, under that id.
+func (s *store) adopt(in insert) error {
+	err := s.tx(func() error { return s.insertLocked(in) })
+	if err == nil {
+		s.mu.Lock()
+		s.last = max(s.last, in.job.id)
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// insertEnded writes down a run that has ended, as in.last says, with its output, and whether a save of the
+// same bytes is to run again.
+func (s *store) insertEnded(in insert, out kept, again bool) error {
+	err := s.tx(func() error {
+		if err := s.insertLocked(in); err != nil {
+			return err
+		}
+		return s.endLocked(in.job.id, out, again)
+	})
+	if err == nil {
+		s.count(1, int64(len(out.text)))
+	}
+	return err
+}
+
+// endLocked writes down within a transaction what has no place in the row of a run: its output, and
+// whether a save of the same bytes is to run again. It needs mu.
+func (s *store) endLocked(id int64, out kept, again bool) error {
+	if again {
+		if _, err := s.exec(`UPDATE runs SET again = 1 WHERE id = ?`, id); err != nil {
+			return err
+		}
+	}
+	if out.text == "" {
+		return nil
+	}
+	return s.putOutput(id, out)
 }
 
 // insertLocked does the work of insert within a transaction. It needs mu.
@@ -86,30 +143,45 @@ func (s *store) insertLocked(in insert) error {
 	}
 	retryOf, _ := parseID(j.run.RetryOf)
 	writtenBy, _ := parseID(j.run.WrittenBy)
-	state, started, attempts := api.Queued, any(nil), 0
+	state, started, attempts := string(api.Queued), any(nil), 0
 	if !in.sent.IsZero() {
-		state, started, attempts = api.Running, in.sent.UnixNano(), 1
+		state, started, attempts = string(api.Running), in.sent.UnixNano(), 1
 	}
 	if err := s.putCodeLocked(j.run.SHA256, in.code); err != nil {
 		return err
 	}
-	id := s.last + 1
-	_, err = s.exec(`INSERT INTO runs (id, place, script, folded, is_file, dir, hash, scene, args,
-			time_limit, source, folder, retry_of, state, queued_at, key, client, origin, blender, isolation,
-			leftover, limits, repeats, written_by, chain, session,
-			render, echo, confined, started_at, attempts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			?, ?, ?, ?, ?, ?)`,
-		id, place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, args,
-		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, string(state), j.run.QueuedAt.UnixNano(),
-		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), limits,
-		j.repeats, writtenBy, j.chain.len(), j.run.Session,
-		render, j.echo, j.confined, started, attempts)
+	end, err := endOf(in.last)
 	if err != nil {
 		return err
 	}
-	s.last, j.id = id, id
-	if j.run.ID, j.place = formatID(j.id), j.id; in.replaces != nil {
+	if in.last != nil {
+		state, started = end.state, end.started
+	}
+	id := j.id
+	if !in.reserved {
+		id = s.last + 1
+	}
+	_, err = s.exec(`INSERT INTO runs (id, place, script, folded, is_file, dir, hash, scene, args,
+			time_limit, source, folder, retry_of, queued_at, key, client, origin, blender, isolation,
+			leftover, limits, repeats, written_by, chain, session,
+			render, echo, confined, attempts,
+			state, started_at, reason, finished_at, seconds, output_bytes, error, result, outputs, blender_version, exit_code)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, place, j.run.Script, strings.ToLower(j.run.Script), j.isFile, j.dir, j.run.SHA256, j.run.Scene, args,
+		int64(j.limit), string(j.run.Source), j.run.Folder, retryOf, j.run.QueuedAt.UnixNano(),
+		j.run.Key, j.run.Client, j.run.Origin, j.run.Blender, j.run.Isolation.String(), j.run.Leftover.String(), limits,
+		j.repeats, writtenBy, j.chain.len(), j.run.Session,
+		render, j.echo, j.confined, attempts,
+		state, started, end.reason, end.finished, end.seconds, end.outputBytes, end.failure, end.result, end.outputs, end.version, end.exitCode)
+	if err != nil {
+		return err
+	}
+	if !in.reserved {
+		s.last, j.id, j.place = id, id, id
+		j.run.ID = formatID(id)
+	}
+	if in.replaces != nil {
 		j.place = in.replaces.place
 		if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?`,
 			string(api.Cancelled), replacedBy(j.id), j.run.QueuedAt.UnixNano(), in.replaces.id); err != nil {
@@ -192,13 +264,14 @@ func (s *store) noteRan(path, ran string) error {
 	})
 }
 
-// setRunning writes down that a run is about to be sent. It calls besides at the end of the transaction.
+// setRunning writes down that a run is about to be sent. It calls besides at the beginning of the
+// transaction.
 func (s *store) setRunning(id int64, at time.Time, besides func() error) error {
 	return s.tx(func() error {
-		if err := s.startLocked(id, at); err != nil {
+		if err := besides(); err != nil {
 			return err
 		}
-		return besides()
+		return s.startLocked(id, at)
 	})
 }
 
@@ -211,11 +284,14 @@ func (s *store) startLocked(id int64, at time.Time) error {
 
 // setQueued writes down that a run waits again, after so many repeats.
 func (s *store) setQueued(id int64, repeats int32) error {
-	return s.tx(func() error {
-		_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL, reason = '', output_bytes = 0, repeats = ? WHERE id = ?`,
-			string(api.Queued), repeats, id)
-		return err
-	})
+	return s.tx(func() error { return s.queueLocked(id, repeats) })
+}
+
+// queueLocked does the work of setQueued within a transaction. It needs mu.
+func (s *store) queueLocked(id int64, repeats int32) error {
+	_, err := s.exec(`UPDATE runs SET state = ?, started_at = NULL, reason = '', output_bytes = 0, repeats = ? WHERE id = ?`,
+		string(api.Queued), repeats, id)
+	return err
 }
 
 // setBlender writes down in which Blender a queued run is to be executed.
@@ -260,11 +336,10 @@ func (s *store) putOutput(id int64, out kept) error {
 // to run again. It may be called again for the same run.
 func (s *store) finish(id int64, r *api.Run, out kept, again bool) error {
 	err := s.tx(func() error {
-		if err := s.finishLocked(id, r, out); err != nil || !again {
+		if err := s.finishLocked(id, r); err != nil {
 			return err
 		}
-		_, err := s.exec(`UPDATE runs SET again = 1 WHERE id = ?`, id)
-		return err
+		return s.endLocked(id, out, again)
 	})
 	if err == nil {
 		s.count(1, int64(len(out.text)))
@@ -273,29 +348,45 @@ func (s *store) finish(id int64, r *api.Run, out kept, again bool) error {
 }
 
 // finishLocked does the work of finish within a transaction. It needs mu.
-func (s *store) finishLocked(id int64, r *api.Run, out kept) error {
-	failure, err := jsonOrNull(r.Error, r.Error == nil)
+func (s *store) finishLocked(id int64, r *api.Run) error {
+	end, err := endOf(r)
 	if err != nil {
 		return err
 	}
-	result, err := jsonOrNull(r.Result, len(r.Result) == 0)
-	if err != nil {
-		return err
-	}
-	outputs, err := jsonOrNull(r.Outputs, len(r.Outputs) == 0)
-	if err != nil {
-		return err
-	}
-	if _, err := s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
+	_, err = s.exec(`UPDATE runs SET state = ?, reason = ?, started_at = ?, finished_at = ?, seconds = ?,
 			output_bytes = ?, error = ?, result = ?, outputs = ?, blender_version = ?, exit_code = ? WHERE id = ?`,
-		string(r.State), r.Reason, nanos(r.StartedAt), nanos(r.FinishedAt), r.Seconds,
-		r.OutputBytes, failure, result, outputs, r.BlenderVersion, r.ExitCode, id); err != nil {
-		return err
+		end.state, end.reason, end.started, end.finished, end.seconds,
+		end.outputBytes, end.failure, end.result, end.outputs, end.version, end.exitCode, id)
+	return err
+}
+
+// end is how a run has ended, as the columns of the database have it; the zero value is a run that has not.
+type end struct {
+	state, reason, version             string
+	started, finished                  any
+	seconds                            float64
+	outputBytes                        int64
+	failure, result, outputs, exitCode any
+}
+
+// endOf returns the columns of a run that has ended, or of nil for a run that has not. It fails when a part
+// can't be made JSON.
+func endOf(r *api.Run) (e end, err error) {
+	if r == nil {
+		return end{}, nil
 	}
-	if out.text == "" {
-		return nil
+	e = end{
+		state: string(r.State), reason: r.Reason, version: r.BlenderVersion, started: nanos(r.StartedAt), finished: nanos(r.FinishedAt),
+		seconds: r.Seconds, outputBytes: r.OutputBytes, exitCode: r.ExitCode,
 	}
-	return s.putOutput(id, out)
+	if e.failure, err = jsonOrNull(r.Error, r.Error == nil); err != nil {
+		return end{}, err
+	}
+	if e.result, err = jsonOrNull(r.Result, len(r.Result) == 0); err != nil {
+		return end{}, err
+	}
+	e.outputs, err = jsonOrNull(r.Outputs, len(r.Outputs) == 0)
+	return e, err
 }
 
 func jsonOrNull(v any, null bool) (any, error) {

@@ -30,7 +30,8 @@ func (e *Engine) Submit(ctx context.Context, s api.Submission) (api.Run, error) 
 }
 
 // Follow does what [Engine.Submit] does, and returns with the run a subscription of everything that
-// the run does from then on. Who follows the run is told of no other run.
+// the run does from then on. When it returns without an error, the run is in the database or in its journal,
+// from which the next engine takes it. Who follows the run is told of no other run.
 func (e *Engine) Follow(ctx context.Context, s api.Submission) (api.Run, *Subscription, error) {
 	if err := checkName(s); err != nil {
 		return api.Run{}, nil, err
@@ -483,7 +484,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (api.Run, error) {
 	if old.run.Script == saverName {
 		return api.Run{}, fmt.Errorf("%w: run %s has saved a scene that another run left; ask for that scene again", api.ErrBad, id)
 	}
-	code, err := e.store.code(ctx, old.id)
+	code, err := e.codeOf(ctx, old.id)
 	if err != nil {
 		return api.Run{}, err
 	}
@@ -603,6 +604,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 		if j.saved = err == nil; j.saved {
 			e.dropJournal(j)
 		} else {
+			e.notLaterLocked(j) // it would be written down without its output
 			j.journal.end(over{Run: r, Again: j.again, Repeat: j.repeat})
 		}
 	}
@@ -623,7 +625,7 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 	e.rememberLocked(j)
 	e.mu.Unlock()
 	if later {
-		e.postponeEndLocked(j)
+		e.postponeLocked(j)
 	}
 	e.recordImportsLocked(j)
 	if err != nil {
@@ -639,8 +641,17 @@ func (e *Engine) endLocked(j *job, last api.Run) api.Run {
 // saveEndLocked writes down the end r of a job's run, and under the paths to which its script was renamed
 // whether its bytes have run. It needs turn.
 func (e *Engine) saveEndLocked(j *job, r api.Run, output kept) error {
-	if err := e.store.finish(j.id, &r, output, j.again); err != nil || len(j.carried) == 0 {
+	var err error
+	if j.late.missing {
+		err = e.store.insertEnded(insert{job: j, code: j.code, reserved: true, sent: j.late.sent, last: &r}, output, j.again)
+	} else {
+		err = e.store.finish(j.id, &r, output, j.again)
+	}
+	if err != nil {
 		return err
+	}
+	if e.writtenLocked(j); len(j.carried) == 0 {
+		return nil
 	}
 	l, ran := lastRun{state: r.State, started: r.StartedAt != nil, again: j.again}, ""
 	if l.ran() {

@@ -25,7 +25,7 @@ func (c *call) plain(t testing.TB) {
 // patient returns a house whose ends of runs are written down only with something else.
 func patient(t testing.TB) *house {
 	h := open(t)
-	h.endPatience = time.Hour
+	h.laterPatience = time.Hour
 	return h.serve()
 }
 
@@ -77,14 +77,14 @@ func TestEachEndWaitsAsLongAsAnEndMay(t *testing.T) {
 	h.submit("a")
 	h.call().plain(t)
 	h.ended("1")
-	h.writeOldEnds() // the timer of an end that was written down meanwhile
+	h.writeOldLater() // the timer of an end that was written down meanwhile
 	if state := h.inDatabase("1"); state != api.Running {
 		t.Errorf("the database has run 1 as %s before its time", state)
 	}
 	h.turn.Lock()
-	h.ends[0].over = time.Now().Add(-h.endPatience)
+	h.later[0].late.since = time.Now().Add(-h.laterPatience)
 	h.turn.Unlock()
-	h.writeOldEnds()
+	h.writeOldLater()
 	if state := h.inDatabase("1"); state != api.Succeeded {
 		t.Errorf("the database has run 1 as %s after its time", state)
 	}
