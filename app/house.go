@@ -31,6 +31,8 @@ type house struct {
 	program  ownProgram
 	// isService tells whether the system starts this process again when it fails.
 	isService bool
+	// hasWindow tells whether this process shows the tray and the window.
+	hasWindow bool
 	// thumbnails is what the engine has thumbnails made by.
 	thumbnails *blender.Thumbnailer
 	agents     *agentDoor
@@ -199,6 +201,9 @@ func (h *house) close() {
 // through stop, or until a part ends by itself. It returns nil when the end was asked for.
 func (h *house) serve(ctx context.Context, stop func()) error {
 	defer boundHeap()()
+	if !h.hasWindow { // a window needs a thread of its own to stay smooth
+		defer boundThreads()()
+	}
 	defer h.thumbnails.Close()
 	defer h.reference.Close()
 	defer h.farm.end(context.WithoutCancel(ctx))

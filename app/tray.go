@@ -247,6 +247,7 @@ func (o *ownEngine) serve(h *house, example string) {
 	if example != "" {
 		go putExample(ctx, h, example)
 	}
+	h.hasWindow = true
 	err := h.serve(ctx, stop)
 	o.runs.Store(false)
 	h.close()

@@ -44,3 +44,19 @@ func TestADriveThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		<-second
 	})
 }
+
+// A run that waits for the Blender of its session needs no other, so nobody looks whether the others are
+// up to date: that would read the disk with each run.
+func TestARunOfASessionThatHasItsBlenderHasNoOtherChecked(t *testing.T) {
+	t.Parallel()
+	f := New(Config{})
+	m := &member{fleet: f, use: ofSession, session: "s", busy: true, status: api.BlenderStatus{State: api.BlenderRunning}}
+	f.members = []*member{m}
+	f.sessions["s"] = &session{name: "s", m: m}
+	f.sessions["new"] = &session{name: "new"}
+	for name, want := range map[string]bool{"s": false, "new": true, "other": true} {
+		if got := f.mayTakeNew(need{session: name, isolation: api.IsolateKeep}); got != want {
+			t.Errorf("a run of the session %q may take a new Blender: %t", name, got)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func (f *Fleet) acquire(ctx context.Context, n need) (*member, error) {
 func (f *Fleet) mayTakeNew(n need) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if s := f.sessions[n.session]; n.session != "" && s != nil && s.m != nil {
+		return false // it has its Blender
+	}
 	i := choose(f.viewsLocked(), n)
 	return i < 0 || f.members[i].use == clean
 }
