@@ -277,6 +277,7 @@ func (f *Fleet) runInSession(ctx context.Context, req blender.Request, sink blen
 		f.newsLocked()
 	}
 	f.mu.Unlock()
+	runtime.Gosched() // a run that waits for the Blender is sent before what follows here is done with this run
 	if fresh && req.Operation == api.SessionOpen && err == nil && out.Verdict != blender.Succeeded {
 		f.dropSession(s) // nobody has asked for a session without the file
 	}
