@@ -420,7 +420,7 @@ func (e *Engine) moveQueuedLocked(from, to string) {
 		}
 	}
 	e.mu.Unlock()
-	e.writeLaterLocked()
+	_ = e.writeLaterLocked() // it is tried again
 	for _, j := range moved {
 		if err := e.store.setBlender(j.id, to); err != nil {
 			e.log.Warn("cannot write down that a run has another Blender", "run", j.run.ID, "error", err)

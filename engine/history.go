@@ -81,7 +81,9 @@ func (e *Engine) Pin(ctx context.Context, id string, on bool) (api.Run, error) {
 	}
 	e.turn.Lock() // a run that ends meanwhile is written down with what it has in memory
 	defer e.turn.Unlock()
-	e.writeLaterLocked()
+	if err := e.writeLaterLocked(); err != nil {
+		return api.Run{}, err
+	}
 	if err := e.store.pin(n, on); err != nil {
 		return api.Run{}, err
 	}
@@ -156,7 +158,9 @@ func (e *Engine) ClearRuns(ctx context.Context, f api.Filter) (n int, err error)
 func (e *Engine) deleteRuns(where string, args []any, limit int) ([]deleted, error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	e.writeLaterLocked()
+	if err := e.writeLaterLocked(); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	kept, err := json.Marshal(slices.AppendSeq([]int64{}, maps.Keys(e.unsaved)))
 	e.mu.Unlock()

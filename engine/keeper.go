@@ -98,9 +98,9 @@ func (e *Engine) keep(ctx context.Context) {
 // writeUnsaved writes down the ends and the repeats of runs that could not be written before. It
 // returns nil when the database can be written again.
 func (e *Engine) writeUnsaved() error {
-	e.writeLater()
 	e.turn.Lock()
 	defer e.turn.Unlock()
+	waits := e.writeLaterLocked()
 	e.mu.Lock()
 	jobs := make([]*job, 0, len(e.unsaved))
 	for _, j := range e.unsaved {
@@ -125,6 +125,9 @@ func (e *Engine) writeUnsaved() error {
 		e.mu.Lock()
 		delete(e.unsaved, j.id)
 		e.mu.Unlock()
+	}
+	if waits != nil {
+		return waits
 	}
 	err := e.store.touch()
 	if err == nil {

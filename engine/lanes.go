@@ -161,6 +161,12 @@ func (e *Engine) startQueuedLocked(j *job, open bool) error {
 	if j.journal != nil {
 		j.journal.close()
 	}
+	if j.late.missing { // its journal alone has it, because it could not be queued again in the database
+		if err := e.writeLaterLocked(); err != nil {
+			e.block(err)
+			return err
+		}
+	}
 	e.mu.Lock()
 	later := e.startMayWaitLocked(j, open)
 	e.mu.Unlock()

@@ -73,7 +73,7 @@ func (e *Engine) writeOldLater() {
 		}
 	}
 	e.laterDue = false
-	e.writeLaterLocked()
+	_ = e.writeLaterLocked() // it is tried again
 }
 
 // saveLocked writes down within a transaction what has become of a job, as it stands now. It needs turn.
@@ -113,7 +113,7 @@ func (e *Engine) saveLaterLocked() (save func() error, saved func(err error)) {
 	}
 	return save, func(err error) {
 		if err != nil || len(later) == 0 {
-			return // writeLater tries them again
+			return // writeLaterLocked tries them again
 		}
 		e.later = nil
 		var ended []*job
@@ -153,10 +153,11 @@ func (e *Engine) notLaterLocked(j *job) {
 const lookPatience = 100 * time.Millisecond
 
 // writeLaterNow writes down what waits, so that the database finds all runs, and by their states. Where
-// something else takes long to be written down it does nothing: to look at the runs is always quick.
+// something else takes long to be written down, or nothing can be, it does nothing: to look at the runs is
+// always quick.
 func (e *Engine) writeLaterNow() {
 	e.mu.Lock()
-	none := len(e.unsaved) == 0 && len(e.running) == 0
+	none := len(e.unsaved) == 0 && len(e.running) == 0 || e.laterFails // the keeper tries it again
 	e.mu.Unlock()
 	if none {
 		return
@@ -167,27 +168,21 @@ func (e *Engine) writeLaterNow() {
 		}
 	}
 	defer e.turn.Unlock()
-	e.writeLaterLocked()
+	_ = e.writeLaterLocked() // it is tried again
 }
 
-// writeLater writes down what waits. Where that fails, it is tried again.
-func (e *Engine) writeLater() {
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	e.writeLaterLocked()
-}
-
-// writeLaterLocked does what writeLater does. It needs turn.
-func (e *Engine) writeLaterLocked() {
+// writeLaterLocked writes down what waits. Where that fails, it is tried again. It needs turn.
+func (e *Engine) writeLaterLocked() error {
 	if len(e.later) == 0 {
-		return
+		return nil
 	}
 	save, saved := e.saveLaterLocked()
 	err := e.store.tx(save)
 	if saved(err); err == nil {
-		return
+		return nil
 	}
 	e.mu.Lock()
+	known := e.laterFails
 	e.laterFails = true
 	e.mu.Unlock()
 	ends := 0
@@ -200,6 +195,9 @@ func (e *Engine) writeLaterLocked() {
 		j.journal.end(over{Run: j.run})
 		return true
 	})
-	e.warn(fmt.Sprintf("what became of %d runs is not written down yet and will be tried again: %v", ends+len(e.later), err))
+	if !known || ends > 0 { // else it was told before
+		e.warn(fmt.Sprintf("what became of %d runs is not written down yet and will be tried again: %v", ends+len(e.later), err))
+	}
 	poke(e.retries)
+	return err
 }

@@ -260,11 +260,14 @@ func (e *Engine) Preview(ctx context.Context, id string) ([]byte, error) {
 // codeOf returns the source of a run, from memory or from the database.
 func (e *Engine) codeOf(ctx context.Context, id int64) ([]byte, error) {
 	e.mu.Lock()
-	if j := e.liveLocked(id); j != nil && j.code != nil {
-		e.mu.Unlock()
-		return j.code, nil
+	var code []byte
+	if j := e.liveLocked(id); j != nil {
+		code = j.code
 	}
 	e.mu.Unlock()
+	if code != nil {
+		return code, nil
+	}
 	return e.store.code(ctx, id)
 }
 

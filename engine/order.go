@@ -228,7 +228,9 @@ func (e *Engine) moveFirst(ctx context.Context, id string, of api.Front) (api.Ru
 		}
 		return api.Run{}, fmt.Errorf("%w: run %s does not wait: its state is %s", why, id, j.run.State)
 	}
-	e.writeLaterLocked()
+	if err := e.writeLaterLocked(); err != nil {
+		return api.Run{}, err
+	}
 	if err := e.store.setPlace(n, place); err != nil {
 		return api.Run{}, err
 	}
