@@ -87,8 +87,8 @@ func (e *Engine) settle(j *job) {
 	}
 }
 
-// settleLocked puts the engine's arrival, if there is one, into the queue, as acceptLocked does. Where
-// that fails, the run is not there and its submission fails. It needs turn.
+// settleLocked puts the engine's arrival, if there is one, into the queue, before the runs that join behind
+// it. Where that fails, the run is not there and its submission fails. It needs turn.
 func (e *Engine) settleLocked() {
 	e.mu.Lock()
 	a := e.arrival
@@ -97,16 +97,15 @@ func (e *Engine) settleLocked() {
 	if a == nil {
 		return
 	}
-	if a.queued, a.err = e.acceptLocked(a.insert); a.err == nil {
+	if a.queued, a.err = e.addLocked(a.insert); a.err == nil {
 		a.made(a.queued.ID)
 	}
 	close(a.written)
 }
 
 // startArrivalLocked writes down in one transaction that an arrival was made and is about to be sent,
-// with a journal that has no lines, and tells every subscriber that the run was queued. Where that can't be
-// written down, it puts the arrival into the queue and returns false. The caller closes written when
-// the run is running. startArrivalLocked needs turn.
+// with a journal that has no lines. Where that can't be written down, it puts the arrival into the queue and
+// returns false. Else the caller calls tellLocked when the run is running. startArrivalLocked needs turn.
 func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	j := a.job
 	e.mu.Lock()
@@ -134,8 +133,14 @@ func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	e.mu.Lock()
 	a.queued = e.snapshotLocked(j)
 	e.mu.Unlock()
+	return true
+}
+
+// tellLocked tells every subscriber and the submission of an arrival that the run was queued, when the run can be found
+// among those that are running. It needs turn.
+func (e *Engine) tellLocked(a *arrival) {
 	e.publishRun(a.queued)
 	a.made(a.queued.ID)
 	poke(e.tidy)
-	return true
+	close(a.written)
 }

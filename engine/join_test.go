@@ -110,6 +110,25 @@ func TestARunThatJoinsKeepsItsPlaceBeforeLaterRuns(t *testing.T) {
 	}
 }
 
+func TestARunThatArrivesKeepsItsPlaceBeforeTheRunsThatJoinIt(t *testing.T) {
+	t.Parallel()
+	h := late(t)
+	h.inSession("s", "1")
+	h.begin()
+	h.mu.Lock()
+	h.load.quick[h.running[1].line] = true
+	h.mu.Unlock()
+	arrives, joins := h.join(), h.join()
+	if r := h.inSession("s", "later"); r.ID != "4" {
+		t.Errorf("the later run is run %s", r.ID)
+	}
+	for i, a := range []*arrival{arrives, joins} {
+		if r, err := h.awaitArrival(a); err != nil || r.ID != []string{"2", "3"}[i] {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
 func TestARunThatCannotBeWrittenDownWithAnotherIsRefused(t *testing.T) {
 	t.Parallel()
 	h := busySession(t)

@@ -126,7 +126,7 @@ func (e *Engine) startNext(w *worker, j *job) (code []byte, begun bool, err erro
 		if !e.startArrivalLocked(a, isOpen) {
 			return nil, false, nil
 		}
-		defer close(a.written)
+		defer e.tellLocked(a) // after mu is free
 	} else if err := e.startQueuedLocked(j, isOpen); err != nil {
 		return nil, false, err
 	}

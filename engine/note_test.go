@@ -153,3 +153,22 @@ func TestALookAtTheRunsDoesNotTryWhatCannotBeWritten(t *testing.T) {
 		t.Error("no run is sent before it is written down any more")
 	}
 }
+
+func TestARunIsFoundAsSoonAsItIsTold(t *testing.T) {
+	t.Parallel()
+	h := noting(t)
+	var told api.Run
+	found := errors.New("it was not told")
+	_, a, err := h.Engine.submit(ctx, api.Submission{Code: []byte("a"), Session: "s"}, true, func(id string) {
+		told, found = h.Run(ctx, id)
+	})
+	if err != nil || a == nil {
+		t.Fatalf("%v, %v", a, err)
+	}
+	h.sendNext()
+	<-a.written
+	if found != nil || told.ID != "1" || told.SHA256 != hashOf([]byte("a")) {
+		t.Errorf("%+v, %v", told, found)
+	}
+	h.onlyNoted("1")
+}
