@@ -243,6 +243,11 @@ func ending(out blender.Outcome, why string, byStop bool) api.Run {
 
 // requeueLocked puts a run that was not executed back at its place in the queue. It needs turn.
 func (e *Engine) requeueLocked(j *job, shown bool) {
+	waits := over{Queued: true, Repeats: j.repeats}
+	begun := j.journal.begun // and ended with the engine: without this line the next engine takes it for cut off
+	if begun {
+		j.journal.end(waits)
+	}
 	var err error
 	if j.late.missing {
 		err = e.store.insert(insert{job: j, code: j.code, reserved: true})
@@ -252,7 +257,9 @@ func (e *Engine) requeueLocked(j *job, shown bool) {
 	if err != nil {
 		// The run waits all the same. Should the engine die before the run begins, the next engine
 		// finds the journal, which says so.
-		j.journal.end(over{Queued: true, Repeats: j.repeats})
+		if !begun {
+			j.journal.end(waits)
+		}
 		e.log.Warn("cannot write down that a run waits again", "run", j.run.ID, "error", err)
 	} else {
 		e.writtenLocked(j)

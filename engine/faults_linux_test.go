@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,4 +89,27 @@ func TestAReadOnlyDiskIsAnErrorThatSaysSo(t *testing.T) {
 	}
 	h = openIn(t, h.cfg)
 	h.expect("1 <message> queued")
+}
+
+// A file that can't be removed stands for a file that a process has open on Windows.
+func TestAJournalThatCannotBeRemovedBringsNoRunBack(t *testing.T) {
+	t.Parallel()
+	h := noting(t)
+	c := h.send(api.Submission{Code: []byte("a")})
+	f, err := os.OpenFile(c.req.Journal, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h.turn.Lock()
+	h.running[1].journal.path = fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	h.turn.Unlock()
+	c.sink.Output([]byte("x"))
+	c.writes(t, "begun\nchild") // it is not kept for another run
+	c.finish(blender.Succeeded)
+	h.ended("1")
+	if err := h.DeleteRun(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	h.die().expect()
 }

@@ -33,6 +33,9 @@ type journal struct {
 	says bool   // there is a line that is not empty and does not come from the engine
 	note *note  // of a run that the database may not have; read by the next engine alone
 	sent bool   // the run was sent while the database had it as waiting; read by the next engine alone
+	// known: the database has had what the journal says of the run, or the run is not there; read by the next
+	// engine alone.
+	known bool
 
 	there  bool // the file was there when it was read last
 	begun  bool
@@ -240,13 +243,22 @@ func (j *journal) close() {
 	}
 }
 
-// remove removes the file.
+// remove removes the file. Where that fails, because a process has it open on Windows, it notes that the run
+// is in the database, or deleted from it, so that the next engine does not bring the run back.
 func (j *journal) remove() {
 	j.close()
-	if j.path != "" {
-		_ = os.Remove(j.path) // the next start of the engine removes what stays
-		j.path = ""
+	if j.path == "" {
+		return
 	}
+	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		j.noteKnown() // the next start of the engine removes what stays
+	}
+	j.path = ""
+}
+
+// noteKnown notes that the next engine has nothing to take from the journal into the database.
+func (j *journal) noteKnown() {
+	_ = j.write("\n" + knownWord + "\n") // Blender may have died in the middle of a line
 }
 
 // isPlain reports whether the journal shows a run from its beginning to its end, and no process that
@@ -270,15 +282,16 @@ func (j *journal) end(o over) {
 }
 
 // dropJournal removes the journal of a job whose state is in the database, or keeps the file for a later
-// run. Where the engine is
-// ending and the script has written files, the journal stays: the next engine finds the files, and
-// learns from the journal who has written them.
+// run. Where the engine is ending and the script has written files, the journal stays: the next engine finds
+// the files, and learns from the journal who has written them.
 func (e *Engine) dropJournal(j *job) {
 	e.mu.Lock()
 	stopping := e.stopping
 	e.mu.Unlock()
 	switch {
 	case stopping && len(j.journal.wrote) > 0:
+		j.journal.noteKnown()
+		j.journal.close()
 	case !stopping && !j.journal.open && j.journal.isPlain() && len(j.journal.wrote) == 0 && e.spares.put(j.journal):
 	default:
 		j.journal.remove()
@@ -337,6 +350,9 @@ func (j *journal) line(line string) {
 		return
 	case sentWord:
 		j.sent = true
+		return
+	case knownWord:
+		j.known = true
 		return
 	}
 	j.says = j.says || line != ""

@@ -41,6 +41,9 @@ const (
 	madeWord = "made"
 	// sentWord is the line of a run that the database has as waiting, and that was sent.
 	sentWord = "sent"
+	// knownWord is the line of a run of which the database has all that the lines before say, in a journal that
+	// stays for another reason.
+	knownWord = "known"
 )
 
 // noteNewLocked gives an id to a job that nothing has, and makes its journal, with a note of it. It
@@ -124,7 +127,7 @@ func (e *Engine) adoptJournals() error {
 		}
 		left := &journal{path: e.journalFile(id)}
 		left.look()
-		if left.note == nil && !left.sent {
+		if left.known || left.note == nil && !left.sent {
 			continue
 		}
 		if err := e.adopt(id, left); err != nil {

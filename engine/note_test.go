@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -171,4 +172,67 @@ func TestARunIsFoundAsSoonAsItIsTold(t *testing.T) {
 		t.Errorf("%+v, %v", told, found)
 	}
 	h.onlyNoted("1")
+}
+
+// stops asks a run to end as an engine does that is stopped and queues its runs again.
+func (h *house) stops(c *call) {
+	h.t.Helper()
+	n, _ := parseID(c.req.ID)
+	h.mu.Lock()
+	h.stopping = true
+	j := h.running[n]
+	j.requeue = true
+	j.askToEndLocked("the engine was stopped", true)
+	h.mu.Unlock()
+	eventually(h.t, "the run waits again", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.queue.find(n) != nil
+	})
+}
+
+func TestARunThatWaitsForTheNextEngineIsNotTakenForCutOff(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]func(h *house) *call{
+		"made": func(h *house) *call { return h.send(api.Submission{Code: []byte("a")}) },
+		"sent": func(h *house) *call { h.inSession("s", "a"); return h.sendNext() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := noting(t)
+			c := send(h)
+			c.writes(t, "begun\nwrote 0 1 \"/a\"")
+			h.stops(c)
+			h.die().expect("1 <message> queued")
+			// The engine is killed before it notes that the database has all.
+			text, err := os.ReadFile(c.req.Journal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = []byte(strings.Replace(string(text), "\n"+knownWord+"\n", "", 1))
+			if err := os.WriteFile(c.req.Journal, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h.die().expect("1 <message> queued")
+		})
+	}
+}
+
+func TestARunThatWasDeletedWhileTheEngineEndsStaysDeleted(t *testing.T) {
+	t.Parallel()
+	h := noting(t)
+	c := h.send(api.Submission{Code: []byte("a")})
+	c.writes(t, `wrote 0 1 "/a"`)
+	h.mu.Lock()
+	h.stopping = true
+	h.mu.Unlock()
+	c.plain(t)
+	h.ended("1")
+	if _, err := os.Stat(c.req.Journal); err != nil {
+		t.Fatalf("the next engine does not learn what was written: %v", err)
+	}
+	if err := h.DeleteRun(ctx, "1"); err != nil {
+		t.Fatal(err)
+	}
+	h.die().expect()
 }
