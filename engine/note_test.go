@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,4 +239,266 @@ func TestARunThatWasDeletedWhileTheEngineEndsStaysDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.die().expect()
+}
+
+// whole is a submission that says all that a run in a session may say.
+func whole(h *house) api.Submission {
+	return api.Submission{
+		Code: []byte("print('ü\u2028')\n\n"), Name: "a \"name\"", Dir: h.dir, Args: []string{"--", "ü", "", "<&>"}, Echo: true,
+		Client: "the client", TimeLimitSeconds: 7.5, Limits: api.Limits{MaxMemory: 1<<40 + 1, MaxProcesses: 3}, Leftover: api.LeftoverRun,
+	}
+}
+
+func TestANotedRunThatHadNotBegunIsExecutedByTheNextEngine(t *testing.T) {
+	t.Parallel()
+	h := noting(t)
+	first := h.send(whole(h))
+	want := h.run("1")
+	h.onlyNoted("1")
+	next := h.die()
+	got := next.run("1")
+	want.State, want.StartedAt, want.Output = api.Queued, nil, ""
+	got.Reason = ""
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("taken over:\n%+v\nwant\n%+v", got, want)
+	}
+	if code, err := next.Code(ctx, "1"); err != nil || string(code) != string(first.req.Code) {
+		t.Errorf("its code is %q, %v", code, err)
+	}
+	next.serve()
+	c := next.call()
+	a, b := c.req, first.req
+	if a.SessionGone == "" {
+		t.Error("it is not told that its session is gone")
+	}
+	a.SessionGone, a.Journal, b.Journal, a.Watched, b.Watched = "", "", "", nil, nil
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("sent\n%+v\nwant\n%+v", a, b)
+	}
+	c.plain(t)
+	if r := next.ended("1"); r.State != api.Succeeded {
+		t.Errorf("it has %s", r.State)
+	}
+	if r := next.submit("later"); r.ID != "2" {
+		t.Errorf("the next run is run %s", r.ID)
+	}
+}
+
+func TestANotedRunNeverLosesWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lines string
+		want  api.State
+	}{
+		"begun":             {"begun\n", api.Interrupted},
+		"half a line":       {"beg", api.Interrupted},
+		"ended":             {"begun\nended {\"state\": \"failed\", \"exit_code\": 3, \"seconds\": 1.5}\n", api.Failed},
+		"over":              {"begun\n\nover {\"run\": {\"state\": \"cancelled\", \"reason\": \"why\"}}\n", api.Cancelled},
+		"queued again":      {"begun\n\nover {\"queued\": true}\n", api.Queued},
+		"nothing, and sent": {"sent\n", api.Queued},
+	} {
+		for _, first := range []string{"made", "sent"} {
+			h := noting(t)
+			var call *call
+			if first == "made" {
+				call = h.send(api.Submission{Code: []byte("a")})
+				h.onlyNoted("1")
+			} else {
+				h.inSession("s", "a")
+				if call = h.sendNext(); h.inDatabase("1") != api.Queued {
+					t.Fatalf("the database has it as %s", h.inDatabase("1"))
+				}
+			}
+			if text, err := os.ReadFile(call.req.Journal); err != nil || !strings.HasPrefix(string(text), noLines+first) {
+				t.Fatalf("its journal is %q, %v", text, err)
+			}
+			f, err := os.OpenFile(call.req.Journal, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.WriteString(c.lines)
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			next := h.die()
+			if got := next.all(); !slices.Equal(got, []string{"1 <message> " + string(c.want)}) {
+				t.Errorf("%s, %s: %v", first, name, got)
+			}
+			ended := 0
+			if c.want.Final() {
+				ended = 1
+			}
+			if next.store.ended != ended || next.Status().Queued != 1-ended {
+				t.Errorf("%s, %s: %d ended runs are counted, and %d wait", first, name, next.store.ended, next.Status().Queued)
+			}
+		}
+	}
+}
+
+func TestANoteThatIsNotWholeOrNotNeededIsIgnored(t *testing.T) {
+	t.Parallel()
+	whole := note{Code: "a", Hash: hashOf([]byte("a")), Name: "noted", Session: "s", Blender: api.DefaultBlender, Scene: "keep", Source: api.FromCommand, Isolation: api.IsolateKeep}
+	text, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := noLines + madeWord + " " + string(text) + "\n"
+	for name, c := range map[string]struct {
+		file, text string
+		want       string
+	}{
+		"a whole note":       {"7", line, "7 noted queued"},
+		"a wrong hash":       {"7", strings.Replace(line, `"code":"a"`, `"code":"b"`, 1), ""},
+		"a cut line":         {"7", line[:len(line)-1], ""},
+		"half a line":        {"7", line[:20], ""},
+		"no JSON":            {"7", noLines + madeWord + " {\n", ""},
+		"no note":            {"7", noLines, ""},
+		"sent, and no run":   {"7", noLines + sentWord + "\n", ""},
+		"known":              {"7", line + knownWord + "\n", ""},
+		"a name of no run":   {"07", line, ""},
+		"a run that is":      {"1", line, ""},
+		"a run that waits":   {"2", line, ""},
+		"known and it waits": {"2", line + "begun\n" + knownWord + "\n", ""},
+	} {
+		h := open(t)
+		h.submit("a")
+		h.submit("b")
+		j, err := h.store.get(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.run.State = api.Succeeded
+		if err := h.store.finish(1, &j.run, kept{}, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(h.cfg.JournalDir, c.file), []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h = h.again()
+		want := []string{"1 <message> succeeded", "2 <message> queued"}
+		if c.want != "" {
+			want = append(want, c.want)
+		}
+		if got := h.all(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", name, got)
+		}
+		if left, err := os.ReadDir(h.cfg.JournalDir); err != nil || len(left) != 0 && c.file != "07" {
+			t.Errorf("%s: journals are left: %v, %v", name, left, err)
+		}
+		if h.store.ended != 1 {
+			t.Errorf("%s: %d ended runs are counted", name, h.store.ended)
+		}
+	}
+}
+
+func TestARunThatOnlyItsJournalHasIsThereForAllWhoLook(t *testing.T) {
+	t.Parallel()
+	looks := map[string]func(t *testing.T, h *house){
+		"Run": func(t *testing.T, h *house) {
+			if r := h.run("2"); r.State != api.Succeeded || string(r.Result) != "" {
+				t.Errorf("%+v", r)
+			}
+			h.onlyNoted("2") // to look at one run writes nothing
+		},
+		"Runs": func(_ *testing.T, h *house) {
+			h.expect("1 <message> succeeded", "2 <message> succeeded", "3 <message> running")
+		},
+		"Runs in a state": func(t *testing.T, h *house) {
+			for state, want := range map[api.State]int{api.Succeeded: 2, api.Running: 1} {
+				runs, err := h.Runs(ctx, api.Filter{States: []api.State{state}, Client: "c"})
+				if err != nil || len(runs) != want {
+					t.Errorf("%v, %v", runs, err)
+				}
+			}
+		},
+		"Scripts": func(t *testing.T, h *house) {
+			all, err := h.Scripts(ctx, api.Filter{}, 0)
+			if err != nil || len(all) != 1 || all[0].Runs != 3 {
+				t.Errorf("%+v, %v", all, err)
+			}
+		},
+		"Code": func(t *testing.T, h *house) {
+			for id, want := range map[string]string{"1": "a", "2": "b", "3": "c"} {
+				if code, err := h.Code(ctx, id); err != nil || string(code) != want {
+					t.Errorf("%s: %q, %v", id, code, err)
+				}
+			}
+			h.onlyNoted("2")
+		},
+		"Changes": func(t *testing.T, h *house) {
+			for id, before := range map[string]string{"1": "", "2": "1", "3": "2"} {
+				if c, err := h.Changes(ctx, id); err != nil || c.Before != before || c.Added != 1 {
+					t.Errorf("%s: %+v, %v", id, c, err)
+				}
+			}
+		},
+		"Pin": func(t *testing.T, h *house) {
+			for _, id := range []string{"2", "3"} {
+				if r, err := h.Pin(ctx, id, true); err != nil || !r.Pinned || r.ID != id {
+					t.Errorf("%+v, %v", r, err)
+				}
+			}
+			if pinned, err := h.store.pinnedRuns(); err != nil || len(pinned) != 2 {
+				t.Errorf("%v, %v", pinned, err)
+			}
+		},
+		"Retry": func(t *testing.T, h *house) {
+			r, err := h.Retry(ctx, "2")
+			if err != nil || r.ID != "4" || r.RetryOf != "2" || r.Session != "s" {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			if code, err := h.Code(ctx, "4"); err != nil || string(code) != "b" {
+				t.Errorf("%q, %v", code, err)
+			}
+		},
+		"Cancel": func(t *testing.T, h *house) {
+			if _, err := h.Cancel(ctx, "2"); !errors.Is(err, api.ErrEnded) {
+				t.Errorf("an ended run: %v", err)
+			}
+			if _, err := h.Cancel(ctx, "3"); err != nil {
+				t.Error(err)
+			}
+			if r := h.ended("3"); r.State != api.Cancelled || h.inDatabase("3") != api.Cancelled {
+				t.Errorf("%s, and in the database %s", r.State, h.inDatabase("3"))
+			}
+		},
+		"DeleteRun": func(t *testing.T, h *house) {
+			if err := h.DeleteRun(ctx, "2"); err != nil {
+				t.Error(err)
+			}
+			if err := h.DeleteRun(ctx, "3"); !errors.Is(err, api.ErrNotEnded) {
+				t.Errorf("a run that is running: %v", err)
+			}
+			h.expect("1 <message> succeeded", "3 <message> running")
+			h.die().expect("1 <message> succeeded", "3 <message> queued")
+		},
+		"ClearRuns": func(t *testing.T, h *house) {
+			if n, err := h.ClearRuns(ctx, api.Filter{}); err != nil || n != 2 {
+				t.Errorf("%d, %v", n, err)
+			}
+			h.expect("3 <message> running")
+			h.die().expect("3 <message> queued")
+		},
+	}
+	for name, look := range looks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := noting(t)
+			for _, code := range []string{"a", "b"} {
+				c := h.send(api.Submission{Code: []byte(code), Client: "c"})
+				if code == "a" {
+					c.sink.Output([]byte("x"))
+				}
+				c.plain(t)
+				h.ended(c.req.ID)
+				if code == "a" {
+					continue
+				}
+				h.onlyNoted(c.req.ID)
+			}
+			h.send(api.Submission{Code: []byte("c"), Client: "c"})
+			h.onlyNoted("3")
+			look(t, h)
+		})
+	}
 }
