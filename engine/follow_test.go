@@ -125,6 +125,49 @@ func TestARunThatWasSentTooEarlyIsTakenBackOnce(t *testing.T) {
 	}
 }
 
+func TestANotedRunThatWasSentTooEarlyIsTakenBackIntoTheDatabase(t *testing.T) {
+	t.Parallel()
+	o := quickSession(t, 50*time.Millisecond)
+	h := o.h
+	h.turn.Lock()
+	h.laterPatience = time.Hour
+	h.turn.Unlock()
+	follow := func(code string) string {
+		t.Helper()
+		r, sub, err := h.Follow(ctx, api.Submission{Code: []byte(code), Session: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(sub.Close)
+		return r.ID
+	}
+	long := follow("long")
+	o.expect(o.asked, long)
+	o.expect(o.began, long)
+	next := follow("next")
+	o.expect(o.asked, next) // while the run before it goes on
+	eventually(t, "the run is in the queue again", func() bool {
+		_, waiting := h.Queue(10)
+		return waiting == 1
+	})
+	if state := h.inDatabase(next); state != api.Queued {
+		t.Errorf("the database has it as %s", state)
+	}
+	dead := h.die()
+	if code, err := dead.Code(ctx, next); err != nil || string(code) != "next" || dead.run(next).State != api.Queued {
+		t.Errorf("the next engine has it as %s with the code %q, %v", dead.run(next).State, code, err)
+	}
+	o.over <- struct{}{}
+	h.ended(long)
+	o.expect(o.asked, next)
+	o.expect(o.began, next)
+	o.over <- struct{}{}
+	if r := h.ended(next); r.State != api.Succeeded {
+		t.Errorf("it has %s: %s", r.State, r.Reason)
+	}
+	h.expectNothing(o.asked)
+}
+
 // expectNothing fails the test when a run comes, after the worker has looked for runs once more.
 func (h *house) expectNothing(of chan string) {
 	h.t.Helper()
