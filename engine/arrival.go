@@ -12,9 +12,10 @@ import (
 const arrivalPatience = 5 * time.Millisecond
 
 // arrival is a run that can start at once, and that nothing but its submission knows yet. The worker
-// writes down in one transaction that the run was made and that it is running: that costs a short
-// run less than two transactions. Until then the run has no id, and an engine that dies leaves
-// nothing of it, as of a submission that was not answered.
+// writes down in one transaction that the run was made and that it is running, or in a session of short
+// runs leaves that to the run's journal for now ([note]): that costs a short run less than two
+// transactions. Until then the run has no id, and an engine that dies leaves nothing of it, as of a
+// submission that was not answered.
 //
 // All runs of the queue came before the arrival: when another run comes, the arrival goes into the
 // queue first.
@@ -103,8 +104,8 @@ func (e *Engine) settleLocked() {
 	close(a.written)
 }
 
-// startArrivalLocked writes down in one transaction that an arrival was made and is about to be sent,
-// with a journal that has no lines. Where that can't be written down, it puts the arrival into the queue and
+// startArrivalLocked writes down that an arrival was made and is about to be sent: in the note of its journal
+// where the database may have it later, and else in one transaction, with a journal that has no lines. Where that can't be written down, it puts the arrival into the queue and
 // returns false. Else the caller calls tellLocked when the run is running. startArrivalLocked needs turn.
 func (e *Engine) startArrivalLocked(a *arrival, open bool) bool {
 	j := a.job

@@ -151,11 +151,13 @@ type Engine struct {
 	mu      sync.Mutex
 	queue   queue
 	arrival *arrival   // the run that is written down when it is sent, or nil
-	joining []*arrival // runs that are written down when another run is sent, in their order
+	joining []*arrival // runs that are written down when their turn comes, or together, in their order
 	running map[int64]*job
 	load    *load
 	// laterFails: what waited to be written down could not be; until it can, nothing new waits.
 	laterFails bool
+	// looked is closed when what waits was written down for those who look at the runs; nil while nobody waits.
+	looked chan struct{}
 	// followersDue: a timer will take back the runs that wait behind one that goes on.
 	followersDue bool
 	unsaved      map[int64]*job // runs that ended, but whose end is not in the database yet
@@ -178,13 +180,13 @@ type Engine struct {
 	runs      api.RunSettings
 	// outputPace is the constant of the same name, or a shorter time in tests.
 	outputPace time.Duration
-	// openPatience, laterPatience and followPatience are the constants of the same names, or other times in tests.
-	openPatience, laterPatience, followPatience time.Duration
-	largeLog                                    int64  // the constant of the same name, or a smaller size in tests
-	blocked                                     string // why the engine cannot write down that the next run is running
-	held                                        held   // saves that could not be written down
-	swept                                       int    // how many scripts were known after the last sweep of those that are gone
-	ended                                       []*job // runs that ended a moment ago and may have made saves that come now
+	// openPatience, laterPatience, lookPatience and followPatience are the constants of the same names, or other times in tests.
+	openPatience, laterPatience, lookPatience, followPatience time.Duration
+	largeLog                                                  int64  // the constant of the same name, or a smaller size in tests
+	blocked                                                   string // why the engine cannot write down that the next run is running
+	held                                                      held   // saves that could not be written down
+	swept                                                     int    // how many scripts were known after the last sweep of those that are gone
+	ended                                                     []*job // runs that ended a moment ago and may have made saves that come now
 
 	tidy    chan struct{} // gets a signal after a write: tidy up when it is quiet
 	retries chan struct{} // gets a signal after a failed write: try again
@@ -232,7 +234,7 @@ func Open(cfg Config) (*Engine, error) {
 		usage:   usage{woken: make(chan struct{}, 1)},
 		keepers: make(chan struct{}, maxKeepers),
 
-		outputPace: outputPace, openPatience: openPatience, laterPatience: laterPatience, followPatience: followPatience, largeLog: largeLog, restAfter: restAfter,
+		outputPace: outputPace, openPatience: openPatience, laterPatience: laterPatience, lookPatience: lookPatience, followPatience: followPatience, largeLog: largeLog, restAfter: restAfter,
 	}
 	e.agents.life, e.agents.changed = agentTime, func() { e.hub.publish(api.Event{Kind: api.KindAgents}) }
 	e.SetRuns(cfg.Runs)

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"blendtray/api"
 )
 
 // joinPatience is how long a run that waits behind quick runs of its session waits at most until it is
@@ -65,7 +68,7 @@ func (e *Engine) joinsLocked(of line) bool {
 }
 
 // saveBesidesLocked returns a function that writes down within a transaction what waits for the next
-// one: the ends of runs, and the runs that join. It returns besides a function to be called when the
+// transaction: what has become of short runs, and the runs that join. It returns besides a function to be called when the
 // transaction has ended, with its error. Both need turn.
 func (e *Engine) saveBesidesLocked() (save func() error, saved func(err error)) {
 	saveEnds, endsSaved := e.saveLaterLocked()
@@ -112,7 +115,8 @@ func (e *Engine) joinedLocked(joining []*arrival) {
 
 // settleJoiningLocked writes the runs down that wait to be written down with another, and puts them
 // into the queue. Where that fails, each is tried alone, and its submission fails where it can't be
-// written down. It needs turn.
+// written down. When the database can't be written, the others are not tried: where another program holds
+// it, each try takes two seconds. It needs turn.
 func (e *Engine) settleJoiningLocked() {
 	e.mu.Lock()
 	joining, stopping := e.joining, e.stopping
@@ -130,9 +134,16 @@ func (e *Engine) settleJoiningLocked() {
 	e.mu.Lock()
 	e.joining = nil
 	e.mu.Unlock()
+	var unwritable error
 	for _, a := range joining {
 		a.job.forgetID()
-		if a.queued, a.err = e.addLocked(a.insert); a.err == nil {
+		if a.err = unwritable; a.err == nil {
+			a.queued, a.err = e.addLocked(a.insert)
+		}
+		if errors.Is(a.err, api.ErrStorage) {
+			unwritable = a.err
+		}
+		if a.err == nil {
 			a.made(a.queued.ID)
 		}
 		close(a.written)

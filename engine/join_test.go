@@ -248,3 +248,21 @@ func TestFollowersInASessionAreAllExecutedInOrder(t *testing.T) {
 		}
 	}
 }
+
+// Each try takes two seconds where another program holds the database, and holds up all else.
+func TestADatabaseThatCannotBeWrittenIsNotTriedForEachRunThatJoins(t *testing.T) {
+	t.Parallel()
+	h := busySession(t)
+	first, second := h.join(), h.join()
+	h.pragma(faults["read-only"].begin)
+	h.settle(first.job)
+	h.pragma(faults["read-only"].end)
+	for _, a := range []*arrival{first, second} {
+		if _, err := h.awaitArrival(a); !errors.Is(err, api.ErrStorage) {
+			t.Errorf("%v", err)
+		}
+	}
+	if first.err != second.err { // the same error, not another of the same kind
+		t.Error("the second was tried, too")
+	}
+}

@@ -162,13 +162,39 @@ func (e *Engine) writeLaterNow() {
 	if none {
 		return
 	}
-	for began := time.Now(); !e.turn.TryLock(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > lookPatience {
-			return
-		}
+	if e.turn.TryLock() {
+		defer e.turn.Unlock()
+		_ = e.writeLaterLocked() // it is tried again
+		return
 	}
-	defer e.turn.Unlock()
-	_ = e.writeLaterLocked() // it is tried again
+	late := time.NewTimer(e.lookPatience)
+	defer late.Stop()
+	select {
+	case <-e.writeForLooks():
+	case <-late.C:
+	}
+}
+
+// writeForLooks writes down what waits when turn is free, for all looks at the runs that come until then. It
+// returns a channel that is closed when that is done.
+func (e *Engine) writeForLooks() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.looked != nil {
+		return e.looked
+	}
+	written := make(chan struct{})
+	e.looked = written
+	go func() {
+		defer close(written)
+		e.turn.Lock()
+		defer e.turn.Unlock()
+		e.mu.Lock()
+		e.looked = nil // a look that comes now may be after a run that is not written down with these
+		e.mu.Unlock()
+		_ = e.writeLaterLocked() // it is tried again
+	}()
+	return written
 }
 
 // writeLaterLocked writes down what waits. Where that fails, it is tried again. It needs turn.

@@ -237,3 +237,39 @@ func TestTheJournalOfAnOpenBlenderServesNoOther(t *testing.T) {
 		t.Errorf("the run counts as begun: %+v", j)
 	}
 }
+
+func TestALookAtTheRunsAwaitsWhatIsBeingWrittenDown(t *testing.T) {
+	t.Parallel()
+	h := noting(t)
+	h.lookPatience = time.Hour
+	c := h.send(api.Submission{Code: []byte("x")})
+	h.onlyNoted(c.req.ID)
+	h.turn.Lock() // something is being written down
+	found := make(chan []api.Run)
+	for range 2 {
+		go func() {
+			runs, err := h.Runs(ctx, api.Filter{})
+			if err != nil {
+				t.Error(err)
+			}
+			found <- runs
+		}()
+	}
+	eventually(t, "a look waits", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.looked != nil
+	})
+	h.turn.Unlock()
+	for range 2 {
+		if runs := <-found; !slices.ContainsFunc(runs, func(r api.Run) bool { return r.ID == c.req.ID }) {
+			t.Errorf("run %s is not among %v", c.req.ID, runs)
+		}
+	}
+	h.lookPatience = time.Millisecond
+	h.turn.Lock()
+	defer h.turn.Unlock() // after the look
+	if _, err := h.Runs(ctx, api.Filter{}); err != nil {
+		t.Error(err)
+	}
+}
